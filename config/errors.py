@@ -1,0 +1,5 @@
+"""The one base of every error that this project raises on purpose."""
+
+
+class GangchuangError(Exception):
+    """Something an administrator can act on; the message is a whole sentence with the way out."""

@@ -1,0 +1,74 @@
+"""The dated milestones of a year, in calendar order, and what becomes of one whose time was missed."""
+
+from enum import StrEnum
+
+
+class Missed(StrEnum):
+    """What happens to a milestone that comes up after its time (the system was down, a date was moved back)."""
+
+    RUN_LATE = "run_late"
+    SKIP = "skip"
+
+
+class Milestone(StrEnum):
+    """One dated step of the year; the order of the members is the order of the year."""
+
+    OPEN_CALL = "open_call"
+    REMIND_CALL = "remind_call"
+    CLOSE_CALL = "close_call"
+    REMIND_DISTRICT_ROUND = "remind_district_round"
+    CLOSE_DISTRICT_ROUND = "close_district_round"
+    CHECK_ELIGIBILITY = "check_eligibility"
+    CLOSE_ELIGIBILITY = "close_eligibility"
+    DRAW_PANEL = "draw_panel"
+    REMIND_EXPERTS = "remind_experts"
+    CLOSE_FINAL_ROUND = "close_final_round"
+    CLOSE_RE_REVIEW = "close_re_review"
+    REMIND_APPROVAL = "remind_approval"
+    OPEN_PUBLIC_NOTICE = "open_public_notice"
+    CLOSE_PUBLIC_NOTICE = "close_public_notice"
+    PUBLISH_RESULTS = "publish_results"
+    ARCHIVE = "archive"
+    FOLLOW_UP = "follow_up"
+    CLOSE_SEASON = "close_season"
+
+    @property
+    def label(self) -> str:
+        """The name that districts, experts and the public read."""
+        return _LABELS[self]
+
+    @property
+    def is_reminder(self) -> bool:
+        return self.value.startswith("remind_")
+
+    @property
+    def missed(self) -> Missed:
+        """Steps run late; a reminder whose day is gone says nothing true any more and is skipped."""
+        return Missed.SKIP if self.is_reminder else Missed.RUN_LATE
+
+    @property
+    def per_unit(self) -> bool:
+        """Whether one district may have a date of its own."""
+        return self in (Milestone.CLOSE_CALL, Milestone.CLOSE_DISTRICT_ROUND)
+
+
+_LABELS = {
+    Milestone.OPEN_CALL: "发布征集通知",
+    Milestone.REMIND_CALL: "申报催办",
+    Milestone.CLOSE_CALL: "申报截止",
+    Milestone.REMIND_DISTRICT_ROUND: "初评催办",
+    Milestone.CLOSE_DISTRICT_ROUND: "初评截止",
+    Milestone.CHECK_ELIGIBILITY: "形式审查",
+    Milestone.CLOSE_ELIGIBILITY: "补正截止",
+    Milestone.DRAW_PANEL: "抽取评委并分配",
+    Milestone.REMIND_EXPERTS: "评分催办",
+    Milestone.CLOSE_FINAL_ROUND: "终评截止并排序",
+    Milestone.CLOSE_RE_REVIEW: "复评截止",
+    Milestone.REMIND_APPROVAL: "审定催办",
+    Milestone.OPEN_PUBLIC_NOTICE: "公示开始",
+    Milestone.CLOSE_PUBLIC_NOTICE: "公示结束",
+    Milestone.PUBLISH_RESULTS: "发布结果",
+    Milestone.ARCHIVE: "归档",
+    Milestone.FOLLOW_UP: "成果转化跟踪",
+    Milestone.CLOSE_SEASON: "年度结束",
+}

@@ -1,0 +1,80 @@
+"""What the installation decides, from the environment (`GANGCHUANG_*`)."""
+
+import os
+import secrets
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.clock import Clock
+from config.errors import GangchuangError
+
+
+class HomeNotWritable(GangchuangError):
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"The home folder {path} cannot be written ({reason}). Give this user the right to write there, "
+            f"or name another folder in GANGCHUANG_HOME."
+        )
+
+
+class Settings(BaseSettings):
+    """One installation. Folders are made on first use."""
+
+    model_config = SettingsConfigDict(env_prefix="GANGCHUANG_", extra="ignore")
+
+    home: Path = Field(Path("var"), description="folder of the database, inbox, mail, pages and exports")
+    database_url: str = Field("", description="SQLAlchemy address; empty means SQLite in the home folder")
+    smtp_url: SecretStr = Field(
+        SecretStr(""), description="smtp[s]://user:password@host:port; empty means .eml files in the home folder"
+    )
+    mail_from: str = Field("gangchuang@example.invalid", description="sender of every mail")
+    site_url: str = Field("", description="public address of the pages, for links in mails; empty means no links")
+    dashboard_port: int = Field(4200, ge=1, le=65535, description="loopback port of the Prefect server")
+    sweep_seconds: float = Field(30.0, gt=0, description="how often the clock looks for what moved or was missed")
+    lease_seconds: float = Field(60.0, gt=0, description="how long a silent stage or clock keeps its claim")
+    worker_slots: int = Field(2, ge=1, description="flow runs at once; more than 2 wants PostgreSQL")
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'gangchuang.db'}"
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.home.absolute())
+
+    def folder(self, *parts: str) -> Path:
+        """A folder below the home, made when missing. Raises HomeNotWritable."""
+        path = self.home.absolute().joinpath(*parts)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise HomeNotWritable(path, problem.strerror or str(problem)) from problem
+        return path
+
+    def signing_key(self) -> bytes:
+        """The server's 32-byte key for signed workbooks, made once and readable by its owner only."""
+        path = self.folder("keys") / "workbooks.key"
+        if not path.exists():
+            draft = path.with_name(f"{secrets.token_hex(8)}.part")
+            with draft.open("xb", opener=_owner_only) as new:
+                new.write(secrets.token_bytes(32))
+            # A hard link appears whole or not at all, and never replaces another process's key.
+            with suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        return path.read_bytes()
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+@lru_cache
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

@@ -1,0 +1,47 @@
+"""What is kept. Importing this package registers every table."""
+
+from models.call import Admission, Approval, Call, Claim, MilestoneDate, Publication
+from models.history import History
+from models.message import Delivery, Message
+from models.review import Assignment, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
+from models.submission import (
+    Contact,
+    Contributor,
+    Correction,
+    DistrictVerdict,
+    Duplicate,
+    FollowUp,
+    Objection,
+    Organisation,
+    Submission,
+    SubmissionVersion,
+)
+
+__all__ = [
+    "Admission",
+    "Approval",
+    "Assignment",
+    "Call",
+    "Claim",
+    "Contact",
+    "Contributor",
+    "Correction",
+    "DeclaredConflict",
+    "Delivery",
+    "DistrictVerdict",
+    "Duplicate",
+    "Expert",
+    "FollowUp",
+    "History",
+    "Message",
+    "MilestoneDate",
+    "Objection",
+    "Organisation",
+    "Placing",
+    "Publication",
+    "Recusal",
+    "Score",
+    "Seat",
+    "Submission",
+    "SubmissionVersion",
+]

@@ -1,0 +1,94 @@
+"""A season's call, its dates, and what was published of it."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from models.columns import enum_field, one_of, text_field
+from models.enums import ApprovalDecision, CallState, MilestoneState, PublicationKind
+
+
+class Call(SQLModel, table=True):
+    """One season's call. `rules` is the season file in force, as canonical JSON."""
+
+    __table_args__ = (
+        one_of("state", CallState),
+        CheckConstraint("sequence >= 1", name="sequence_positive"),
+    )
+
+    season: int = Field(primary_key=True)
+    state: CallState = enum_field(CallState)
+    rules: str = text_field()
+    draw_seed: str = Field(default="", max_length=64, description="hex; secret until the draw is made")
+    sequence: int = Field(description="of the latest history entry")
+    head: str = Field(max_length=64, description="hash of the latest history entry")
+
+
+class MilestoneDate(SQLModel, table=True):
+    """When a milestone falls. Reminders have several ordinals; a unit's own date has its code."""
+
+    __tablename__ = "milestone"
+    __table_args__ = (one_of("state", MilestoneState),)
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    milestone: str = Field(primary_key=True, max_length=32)
+    ordinal: int = Field(primary_key=True, default=1)
+    unit: str = Field(primary_key=True, default="", max_length=16)
+    due_at: datetime
+    state: MilestoneState = enum_field(MilestoneState, default=MilestoneState.PENDING)
+    settled_at: datetime | None = None
+    attempts: int = Field(default=0, description="runs that the clock has started for it")
+
+
+class Approval(SQLModel, table=True):
+    """A named person's decision on the proposed list (PIPL art. 24: a person, not the program)."""
+
+    __table_args__ = (one_of("decision", ApprovalDecision),)
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    ordinal: int = Field(primary_key=True)
+    decision: ApprovalDecision = enum_field(ApprovalDecision)
+    officer: str
+    decided_at: datetime
+    reason: str = ""
+    list_digest: str = Field(max_length=64, description="SHA-256 of the list that was before the person's eyes")
+
+
+class Publication(SQLModel, table=True):
+    """A page that went out, with the Merkle root over the season's history at that moment."""
+
+    __table_args__ = (one_of("kind", PublicationKind),)
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    kind: PublicationKind = enum_field(PublicationKind, primary_key=True)
+    published_at: datetime
+    root: str = Field(max_length=64)
+    subjects: int = Field(description="leaves under the root")
+
+
+class Admission(SQLModel, table=True):
+    """The office lets one late delivery in, with a reason."""
+
+    __table_args__ = (UniqueConstraint("digest"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    season: int = Field(foreign_key="call.season")
+    digest: str = Field(max_length=64, description="SHA-256 of the delivered file")
+    officer: str
+    admitted_at: datetime
+    reason: str
+
+
+class Claim(SQLModel, table=True):
+    """Who may work on a stage or tend the clock right now. Real seconds of the database's own clock.
+
+    `fence` grows with every change of hands: a holder that slept through its lease finds
+    another fence and can write nothing more.
+    """
+
+    name: str = Field(primary_key=True, max_length=64)
+    owner: str = Field(max_length=64)
+    fence: int
+    expires: float
+

@@ -1,0 +1,66 @@
+"""Column types that SQLite and PostgreSQL keep alike."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, String, Text
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field
+
+
+class DecimalText(TypeDecorator[Decimal]):
+    """A decimal as its own text: what was given is what is kept, hashed and compared."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class EnumText(TypeDecorator[StrEnum]):
+    """A closed list of words as text; the table's CHECK constraint holds it closed."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def __init__(self, members: type[StrEnum]) -> None:
+        self.members = members
+        super().__init__()
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Any) -> str | None:
+        return None if value is None else self.members(value).value
+
+    def process_result_value(self, value: str | None, dialect: Any) -> StrEnum | None:
+        return None if value is None else self.members(value)
+
+
+def enum_field(members: type[StrEnum], *, nullable: bool = False, primary_key: bool = False, **options: Any) -> Any:
+    """A SQLModel field that keeps one word of an enum."""
+    column = {"nullable": nullable, "primary_key": primary_key}
+    if nullable:
+        options.setdefault("default", None)
+    return Field(sa_type=EnumText(members), sa_column_kwargs=column, **options)  # type: ignore[call-overload]
+
+
+def one_of(column: str, members: type[StrEnum], *, nullable: bool = False) -> CheckConstraint:
+    """The CHECK constraint that keeps a column within an enum."""
+    words = ", ".join(f"'{member.value}'" for member in members)
+    rule = f"{column} IN ({words})" + (f" OR {column} IS NULL" if nullable else "")
+    return CheckConstraint(rule, name=f"{column}_known")
+
+
+def decimal_field(*, nullable: bool = False, **options: Any) -> Any:
+    """A SQLModel field that keeps a decimal exactly."""
+    if nullable:
+        options.setdefault("default", None)
+    return Field(sa_type=DecimalText, nullable=nullable, **options)  # type: ignore[call-overload]
+
+
+def text_field(**options: Any) -> Any:
+    """A SQLModel field of unbounded text."""
+    return Field(sa_column=Column(Text, nullable=False), **options)

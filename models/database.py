@@ -1,0 +1,83 @@
+"""Engines and sessions: SQLite or PostgreSQL, the same behaviour on both."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+
+_READ_ONLY = "gangchuang_read_only"
+
+
+class DatabaseUnreachable(GangchuangError):
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        super().__init__(
+            f"The database {url} does not answer: {reason}. Start it, or correct GANGCHUANG_DATABASE_URL."
+        )
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for a SQLAlchemy address. Statement parameters never reach a log: they hold personal data."""
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.split("://", 1)[1]
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling would begin late and commit at odd moments.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "busy_timeout=60000"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer that begins as a reader cannot wait for another writer: it fails at once. So writers say so.
+    read_only = connection.get_execution_options().get(_READ_ONLY)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """One transaction: committed at the end, rolled back on any error."""
+    with reachable(engine), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """One consistent view that never blocks a writer; whatever is written in it is rolled back."""
+    options = {_READ_ONLY: True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # type: ignore[dict-item]
+    with reachable(engine), Session(engine.execution_options(**options), expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def reachable(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as problem:
+        if problem.connection_invalidated or "unable to open" in str(problem.orig) or "connect" in str(problem.orig):
+            raise DatabaseUnreachable(engine.url.render_as_string(), str(problem.orig).splitlines()[0]) from problem
+        raise
+    except DatabaseError as problem:
+        if "not a database" in str(problem.orig):
+            raise DatabaseUnreachable(engine.url.render_as_string(), str(problem.orig)) from problem
+        raise
+
+
+def database_seconds(session: Session) -> float:
+    """Epoch seconds by the database's own clock: what several hosts can agree on."""
+    if session.get_bind().dialect.name == "postgresql":
+        return float(session.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+    return float(session.execute(text("SELECT (julianday('now') - 2440587.5) * 86400.0")).scalar_one())

@@ -1,0 +1,100 @@
+"""What people fill in: one form a row, as the workbooks carry it and the guards judge it.
+
+The forms hold types and bounds only. Whether a row may come in (deadline, duplicates,
+covered years, quota) is for the guards of `states/`.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.enums import Carrier, Category, Origin, Verdict
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OrganisationForm(_Form):
+    """An applicant organisation; the first one is the applicant (申报单位)."""
+
+    name: Text
+    credit_code: str = Field("", description="18-character unified social credit code, checked by its check digit")
+
+
+class ContributorForm(_Form):
+    """One contributor (完成人); their order on the form is their order of merit."""
+
+    name: Text
+    organisation: Text
+    role: str = ""
+    share: Decimal | None = Field(None, gt=0, le=100, description="percent")
+
+
+class ContactForm(_Form):
+    """Personal data that nobody but the office and the unit may see; deleted on schedule."""
+
+    name: str = ""
+    phone: str = ""
+    mail: str = ""
+
+
+class SubmissionForm(_Form):
+    """One submission (申报)."""
+
+    number: str | None = Field(None, description="given once accepted; names the submission that a row updates")
+    title: Text
+    category: Category
+    carrier: Carrier
+    field: Text
+    abstract: Text
+    innovation: Text
+    practicality: Text
+    benefit_economic: Decimal | None = Field(None, ge=0, description="万元")
+    benefit_social: str = ""
+    spread: Text
+    adoption: str = ""
+    completed_on: date
+    organisations: tuple[OrganisationForm, ...] = Field(min_length=1)
+    contributors: tuple[ContributorForm, ...] = Field(min_length=1)
+    earlier_prizes: str = ""
+    external_partners: str = ""
+    origin: Origin = Origin.NONE
+    contact: ContactForm = ContactForm()
+    consent: bool = Field(description="separate consent to publication (PIPL art. 25)")
+    attachments: tuple[str, ...] = ()
+
+
+class VerdictForm(_Form):
+    """One district verdict (初评结果) on one submission."""
+
+    number: Text
+    verdict: Verdict
+    points: dict[str, Decimal] = Field(description="criterion key -> points, at most the criterion's maximum")
+    rank: int | None = Field(None, ge=1, description="place among the unit's recommended, 1 is best")
+    comment: str = ""
+
+
+class ScoreForm(_Form):
+    """One expert's scores on one submission."""
+
+    number: Text
+    points: dict[str, Decimal]
+    comment: str = ""
+
+
+class ExpertForm(_Form):
+    """One expert of the pool."""
+
+    name: Text
+    organisation: Text
+    credit_code: str = ""
+    fields: tuple[str, ...] = Field(min_length=1)
+    title: str = ""
+    phone: str = ""
+    mail: str = ""
+    valid_until: date | None = None

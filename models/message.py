@@ -1,0 +1,47 @@
+"""Messages: a row first and mail later; and the files that came in."""
+
+from datetime import datetime
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from models.columns import enum_field, one_of, text_field
+from models.enums import DeliveryState, MessageState, WorkbookKind
+
+
+class Message(SQLModel, table=True):
+    """One mail to one address. The key makes it unique for ever: one key, one text, one Message-ID."""
+
+    __table_args__ = (one_of("state", MessageState), Index("message_by_state", "state", "not_before"))
+
+    key: str = Field(primary_key=True, max_length=160)
+    season: int
+    recipient: str = Field(description="deleted with contact data")
+    subject: str
+    body: str = text_field()
+    attachments: str = Field(default="[]", description="JSON list of paths below the home folder")
+    state: MessageState = enum_field(MessageState, default=MessageState.WAITING)
+    written_at: datetime
+    not_before: float = Field(default=0.0, description="real epoch seconds of the next attempt")
+    attempts: int = 0
+    sent_at: datetime | None = None
+    problem: str = ""
+
+
+class Delivery(SQLModel, table=True):
+    """One file that came into the inbox, known by its content: each content is taken once a unit."""
+
+    __table_args__ = (one_of("state", DeliveryState), one_of("kind", WorkbookKind, nullable=True))
+
+    digest: str = Field(primary_key=True, max_length=64, description="SHA-256 of the file")
+    sender: str = Field(primary_key=True, max_length=16, description="unit code or expert id: the inbox folder")
+    season: int
+    kind: WorkbookKind | None = enum_field(WorkbookKind, nullable=True)
+    file_name: str
+    arrived_at: datetime
+    taken_at: datetime
+    state: DeliveryState = enum_field(DeliveryState)
+    rows_in: int = 0
+    rows_back: int = 0
+    problems: str = text_field(default="[]")
+    receipt: str = Field(default="", description="path of the receipt below the home folder")

@@ -1,0 +1,80 @@
+"""Questions that more than one room asks of the tables."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.season import Season
+from models.call import Call, MilestoneDate
+from models.enums import CallState, MessageState, MilestoneState, SubmissionState
+from models.message import Message
+from models.submission import Submission
+
+
+class SeasonNotPlanned(GangchuangError):
+    def __init__(self, year: int) -> None:
+        self.year = year
+        super().__init__(f"Season {year} is not planned in this database. Run `gangchuang season plan {year}` first.")
+
+
+def season_in_force(session: Session, year: int) -> Season:
+    """The rules of a season as they were recorded, not as a file may read today. Raises SeasonNotPlanned."""
+    rules = session.scalar(select(Call.rules).where(Call.season == year))
+    if rules is None:
+        raise SeasonNotPlanned(year)
+    return Season.model_validate_json(rules)
+
+
+def call_state(session: Session, year: int) -> CallState:
+    """Where a season's call stands. Raises SeasonNotPlanned."""
+    state = session.scalar(select(Call.state).where(Call.season == year))
+    if state is None:
+        raise SeasonNotPlanned(year)
+    return state
+
+
+def planned_seasons(session: Session) -> list[int]:
+    return list(session.scalars(select(Call.season).order_by(Call.season)))
+
+
+def milestone_rows(session: Session, year: int) -> Sequence[MilestoneDate]:
+    """Every date of a season, the earliest first."""
+    return session.scalars(
+        select(MilestoneDate)
+        .where(MilestoneDate.season == year)
+        .order_by(MilestoneDate.due_at, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit)
+    ).all()
+
+
+def counts_by_state(session: Session, year: int) -> dict[SubmissionState, int]:
+    """Submissions of a season by state; states without any are left out."""
+    rows = session.execute(
+        select(Submission.state, func.count())
+        .where(Submission.season == year)
+        .group_by(Submission.state)
+    )
+    return {state: count for state, count in rows}
+
+
+def counts_by_unit(session: Session, year: int) -> dict[str, int]:
+    """Submissions of a season by reporting unit."""
+    rows = session.execute(
+        select(Submission.unit, func.count())
+        .where(Submission.season == year)
+        .group_by(Submission.unit)
+    )
+    return {unit: count for unit, count in rows}
+
+
+def waiting_messages(session: Session) -> int:
+    """Messages that still have to go out."""
+    waiting = (MessageState.WAITING, MessageState.SENDING)
+    return session.scalar(select(func.count()).where(Message.state.in_(waiting))) or 0
+
+
+def is_done(rows: Sequence[MilestoneDate], milestone: str) -> bool:
+    """Whether every date of a milestone is settled (and there is one)."""
+    own = [row for row in rows if row.milestone == milestone]
+    return bool(own) and all(row.state is not MilestoneState.PENDING for row in own)

@@ -1,0 +1,185 @@
+"""Submissions, their content and the small records that guards consult."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from models.columns import decimal_field, enum_field, one_of, text_field
+from models.enums import (
+    Carrier,
+    Category,
+    CorrectionState,
+    DuplicateDecision,
+    ObjectionState,
+    Outcome,
+    SubmissionState,
+    Tier,
+    Verdict,
+)
+
+
+class Submission(SQLModel, table=True):
+    """One submission: where it stands, and what decides about it. Its text is in SubmissionVersion."""
+
+    __table_args__ = (
+        one_of("state", SubmissionState),
+        one_of("archived_from", SubmissionState, nullable=True),
+        one_of("outcome", Outcome, nullable=True),
+        one_of("tier", Tier, nullable=True),
+        one_of("category", Category),
+        one_of("carrier", Carrier),
+        CheckConstraint("(state = 'archived') = (outcome IS NOT NULL)", name="archived_has_outcome"),
+        CheckConstraint("(state = 'archived') = (archived_from IS NOT NULL)", name="archived_has_origin"),
+        CheckConstraint("state <> 'awarded' OR tier IS NOT NULL", name="awarded_has_tier"),
+        CheckConstraint(
+            "tier IS NULL OR state = 'awarded' OR outcome IN ('completed', 'revoked')", name="tier_only_if_awarded"
+        ),
+        CheckConstraint("sequence >= 1", name="sequence_positive"),
+        UniqueConstraint("season", "unit", "place"),
+        Index("submission_by_state", "season", "state", "unit"),
+        Index("submission_by_title", "title_key"),
+    )
+
+    number: str = Field(primary_key=True, max_length=32)
+    season: int = Field(foreign_key="call.season")
+    unit: str = Field(max_length=16)
+    place: int = Field(description="running number within the unit")
+    state: SubmissionState = enum_field(SubmissionState)
+    archived_from: SubmissionState | None = enum_field(SubmissionState, nullable=True)
+    outcome: Outcome | None = enum_field(Outcome, nullable=True)
+    tier: Tier | None = enum_field(Tier, nullable=True)
+    title: str
+    title_key: str = Field(description="normalised title: the exact key of duplicates")
+    category: Category = enum_field(Category)
+    carrier: Carrier = enum_field(Carrier)
+    field: str
+    completed_on: date
+    consent: bool
+    version: int = Field(default=1)
+    submitted_at: datetime
+    eligible_at: datetime | None = Field(default=None, description="when the eligibility check passed it")
+    sequence: int
+    head: str = Field(max_length=64)
+
+
+class SubmissionVersion(SQLModel, table=True):
+    """The content of a submission as delivered, without contact data; all versions are kept.
+
+    `digest` is SHA-256(salt ‖ content) and stands in the history: once the salt is gone with
+    the personal data, the digest tells nothing about anybody.
+    """
+
+    __tablename__ = "submission_version"
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    version: int = Field(primary_key=True)
+    content: str = text_field()
+    salt: str = Field(max_length=32)
+    digest: str = Field(max_length=64)
+    delivery: str = Field(max_length=64)
+    kept_at: datetime
+
+
+class Organisation(SQLModel, table=True):
+    """An organisation of a submission; position 1 is the applicant organisation."""
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    position: int = Field(primary_key=True)
+    name: str
+    name_key: str = Field(index=True)
+    credit_code: str = ""
+
+
+class Contributor(SQLModel, table=True):
+    """A contributor in the order of merit."""
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    position: int = Field(primary_key=True)
+    name: str
+    name_key: str = Field(index=True)
+    organisation: str
+    role: str = ""
+    share: Decimal | None = decimal_field(nullable=True)
+
+
+class Contact(SQLModel, table=True):
+    """Contact data of a submission: deleted on the season file's schedule."""
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    name: str = ""
+    phone: str = ""
+    mail: str = ""
+
+
+class DistrictVerdict(SQLModel, table=True):
+    """A district's verdict in force."""
+
+    __tablename__ = "district_verdict"
+    __table_args__ = (one_of("verdict", Verdict),)
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    verdict: Verdict = enum_field(Verdict)
+    points: str = text_field()
+    total: Decimal = decimal_field()
+    rank: int | None = None
+    comment: str = ""
+    received_at: datetime
+    delivery: str = Field(max_length=64)
+
+
+class Correction(SQLModel, table=True):
+    """One chance to correct (退回补正); one a submission."""
+
+    __table_args__ = (one_of("state", CorrectionState),)
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    asked_by: str
+    asked_at: datetime
+    missing: str
+    due_at: datetime
+    state: CorrectionState = enum_field(CorrectionState, default=CorrectionState.OUTSTANDING)
+    settled_at: datetime | None = None
+
+
+class Duplicate(SQLModel, table=True):
+    """Two submissions so alike that the office must decide."""
+
+    __table_args__ = (one_of("decision", DuplicateDecision), CheckConstraint("number <> other", name="not_itself"))
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    other: str = Field(primary_key=True, foreign_key="submission.number")
+    similarity: int = Field(description="percent")
+    decision: DuplicateDecision = enum_field(DuplicateDecision, default=DuplicateDecision.PENDING)
+    officer: str = ""
+    decided_at: datetime | None = None
+    reason: str = ""
+
+
+class Objection(SQLModel, table=True):
+    """An objection (异议) in a public notice: written, real name, in time. Suspends that one award."""
+
+    __table_args__ = (one_of("state", ObjectionState),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    number: str = Field(foreign_key="submission.number", index=True)
+    state: ObjectionState = enum_field(ObjectionState, default=ObjectionState.OPEN)
+    grounds: str
+    objector: str = Field(default="", description="real name and contact; deleted with contact data")
+    received_at: datetime
+    due_at: datetime
+    officer: str = ""
+    answered_at: datetime | None = None
+    answer: str = ""
+
+
+class FollowUp(SQLModel, table=True):
+    """What became of an awarded achievement a year later (成果转化跟踪)."""
+
+    __tablename__ = "follow_up"
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    asked_at: datetime
+    answered_at: datetime | None = None
+    adoption: str = ""

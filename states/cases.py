@@ -1,0 +1,226 @@
+"""Loads the facts that guards look at: the same query for one submission and for a whole round."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from config.season import Season
+from models import Assignment, Call, Correction, DistrictVerdict, MilestoneDate, Objection, Placing, Score, Submission
+from models.enums import (
+    AssignmentState,
+    CallState,
+    CorrectionState,
+    MilestoneState,
+    ObjectionState,
+    Outcome,
+    SubmissionState,
+    Tier,
+)
+from models.queries import milestone_rows, season_in_force
+from states.machine import Actor
+from states.record import Link
+from states.rules.deadlines import Dated, Deadlines
+from states.submission import Case
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of every submission of one step. `tier_of` and the rest may differ a submission."""
+
+    trigger: str
+    actor: Actor
+    at: datetime
+    reason: str = ""
+    outcome: Outcome | None = None
+    tier: Tier | None = None
+    arrived_at: datetime | None = None
+    admitted: bool = False
+    flow_run: str = ""
+    facts: Callable[[str], dict[str, Any]] = field(default=lambda number: {})
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all submissions of a season share at one instant."""
+
+    season: Season
+    call_state: CallState
+    deadlines: Deadlines
+    notice_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One submission with its place in the chain and its case."""
+
+    number: str
+    unit: str
+    link: Link
+    tier: Tier | None
+    case: Case
+
+
+def load_frame(session: Session, year: int) -> Frame:
+    """The season's rules, state and dates. Raises SeasonNotPlanned."""
+    season = season_in_force(session, year)
+    rows = milestone_rows(session, year)
+    state = session.execute(select(Call.state).where(Call.season == year)).scalar_one()
+    return Frame(season, state, deadlines_of(rows), _is_over(rows, Milestone.CLOSE_PUBLIC_NOTICE))
+
+
+def deadlines_of(rows: Sequence[MilestoneDate]) -> Deadlines:
+    return Deadlines.of(dated(rows))
+
+
+def dated(rows: Sequence[MilestoneDate]) -> list[Dated]:
+    """Milestone rows as the pure rules read them."""
+    return [
+        Dated(Milestone(row.milestone), row.ordinal, row.unit, row.due_at, row.state is not MilestoneState.PENDING)
+        for row in rows
+    ]
+
+
+def _is_over(rows: Sequence[MilestoneDate], milestone: Milestone) -> bool:
+    return any(row.milestone == milestone and row.state is MilestoneState.DONE for row in rows)
+
+
+# What a trigger's guards look at beyond the submission's own row, as (name, column).
+def _correction() -> ColumnElement[Any]:
+    return (
+        select(func.count())
+        .where(Correction.number == Submission.number, Correction.state == CorrectionState.OUTSTANDING)
+        .correlate(Submission)
+        .scalar_subquery()
+        .label("corrections")
+    )
+
+
+def _objections() -> ColumnElement[Any]:
+    return (
+        select(func.count())
+        .where(Objection.number == Submission.number, Objection.state == ObjectionState.OPEN)
+        .correlate(Submission)
+        .scalar_subquery()
+        .label("objections")
+    )
+
+
+def _scores() -> ColumnElement[Any]:
+    return (
+        select(func.count())
+        .select_from(Score)
+        .join(
+            Assignment,
+            (Assignment.number == Score.number)
+            & (Assignment.expert == Score.expert)
+            & (Assignment.round == Score.round),
+        )
+        .where(
+            Score.number == Submission.number,
+            Score.round == 1,
+            Assignment.state == AssignmentState.SCORED,
+        )
+        .correlate(Submission)
+        .scalar_subquery()
+        .label("scores")
+    )
+
+
+def _with_verdict(query: Select[Any]) -> Select[Any]:
+    joined = query.outerjoin(DistrictVerdict, DistrictVerdict.number == Submission.number)
+    return joined.add_columns(DistrictVerdict.verdict, DistrictVerdict.rank.label("district_rank"))
+
+
+def _with_placing(query: Select[Any]) -> Select[Any]:
+    joined = query.outerjoin(Placing, (Placing.number == Submission.number) & Placing.approved)
+    return joined.add_columns(Placing.tier.label("approved_tier"))
+
+
+_EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
+    "record_district_review": lambda query: _with_verdict(query.add_columns(_correction())),
+    "record_final_review": lambda query: _with_verdict(query.add_columns(_correction(), _scores())),
+    "award": lambda query: _with_placing(query.add_columns(_objections())),
+}
+
+
+def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[bool]) -> list[Loaded]:
+    """The submissions of a season that meet the conditions, by number, with the case of each."""
+    query: Select[Any] = select(
+        Submission.number,
+        Submission.unit,
+        Submission.state,
+        Submission.archived_from,
+        Submission.outcome,
+        Submission.tier,
+        Submission.eligible_at,
+        Submission.sequence,
+        Submission.head,
+    ).where(Submission.season == frame.season.year, *where)
+    query = _EXTRAS.get(ask.trigger, lambda same: same)(query).order_by(Submission.number)
+    if session.get_bind().dialect.name == "postgresql":
+        query = query.with_for_update(of=Submission)
+    return [_loaded(row, frame, ask) for row in session.execute(query)]
+
+
+def _loaded(row: Any, frame: Frame, ask: Ask) -> Loaded:
+    fields = row._mapping
+    own = {
+        "number": row.number,
+        "at": ask.at,
+        "role": ask.actor.role,
+        "state": row.state,
+        "archived_from": row.archived_from,
+        "previous_outcome": row.outcome,
+        "call_state": frame.call_state,
+        "reason": ask.reason,
+        "outcome": ask.outcome,
+        "tier": ask.tier,
+    }
+    extra = _FACTS.get(ask.trigger)
+    case = Case(**own, **(extra(fields, frame, ask) if extra else {}))
+    return Loaded(row.number, row.unit, Link(row.sequence, row.head), row.tier, case)
+
+
+def _district_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
+    return {
+        "correction_outstanding": row["corrections"] > 0,
+        "verdict": row["verdict"],
+        "district_scored": row["verdict"] is not None,
+        "arrived_at": ask.arrived_at,
+        "admitted": ask.admitted,
+        "district_deadline": frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, row["unit"]),
+    }
+
+
+def _final_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
+    rank = row["district_rank"]
+    return {
+        "correction_outstanding": row["corrections"] > 0,
+        "verdict": row["verdict"],
+        "within_quota": rank is not None and rank <= frame.season.quota_of(row["unit"]),
+        "eligible": row["eligible_at"] is not None,
+        "scores": row["scores"],
+        "scores_needed": frame.season.final_round.scores_per_submission,
+    }
+
+
+def _award_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
+    # Awards are given tier by tier as approved; a caller may not ask for another.
+    return {
+        "notice_over": frame.notice_over,
+        "objections_open": row["objections"],
+        "approved_tier": row["approved_tier"],
+        "tier": ask.tier or row["approved_tier"],
+    }
+
+
+_FACTS: dict[str, Callable[[Any, Frame, Ask], dict[str, Any]]] = {
+    "record_district_review": _district_facts,
+    "record_final_review": _final_facts,
+    "award": _award_facts,
+}

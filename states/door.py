@@ -1,0 +1,204 @@
+"""The one door through which state changes.
+
+Every step writes the new state, its history entry and nothing else; the caller puts the
+messages it causes into the same transaction and commits. A step for one submission goes
+through the machine; a step for many reads the same table and the same guards and writes
+set by set. Both write the same rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from models import Call, Submission
+from models.enums import CallState, Outcome, SubmissionState
+from states import record
+from states.call import CALL, CallCase
+from states.cases import Ask, Frame, Loaded, load_cases, load_frame
+from states.machine import Actor, Refusal, TransitionRefused
+from states.record import Entry, Link
+from states.submission import SUBMISSION
+
+
+class UnknownSubmission(GangchuangError):
+    def __init__(self, number: str) -> None:
+        self.number = number
+        super().__init__(f"There is no submission {number!r}. Numbers look like 2026-500237-0001.")
+
+
+class ChangedMeanwhile(GangchuangError):
+    """Somebody else moved the same subject first; nothing was written."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        super().__init__(f"{subject} was changed by somebody else at the same moment. Look again, then repeat.")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a step for many did: numbers moved, and refusals by number."""
+
+    moved: tuple[str, ...]
+    refused: Mapping[str, Refusal]
+
+
+def season_of(number: str) -> int:
+    """The season that a number bears. Raises UnknownSubmission."""
+    head = number.split("-", 1)[0]
+    if not head.isdigit():
+        raise UnknownSubmission(number)
+    return int(head)
+
+
+def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState:
+    """Move one submission along one edge. Raises TransitionRefused, UnknownSubmission, ChangedMeanwhile."""
+    frame = load_frame(session, season_of(number))
+    found = load_cases(session, frame, ask, Submission.number == number)
+    if not found:
+        raise UnknownSubmission(number)
+    target = SUBMISSION.move(number, ask.trigger, found[0].case)
+    _write(session, frame, ask, [(found[0], SubmissionState(target))])
+    return SubmissionState(target)
+
+
+def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> Applied:
+    """Move every submission of a season that meets the conditions and whose guards allow it, set by set."""
+    frame = load_frame(session, year)
+    moves: list[tuple[Loaded, SubmissionState]] = []
+    refused: dict[str, Refusal] = {}
+    for loaded in load_cases(session, frame, ask, *where):
+        verdict = SUBMISSION.judge(ask.trigger, loaded.case)
+        if isinstance(verdict, Refusal):
+            refused[loaded.number] = verdict
+        else:
+            moves.append((loaded, SubmissionState(verdict.target)))
+    _write(session, frame, ask, moves)
+    return Applied(tuple(loaded.number for loaded, _ in moves), refused)
+
+
+def note_submissions(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> tuple[str, ...]:
+    """Record something that decided about submissions but moves none (a correction, a score, an objection)."""
+    frame = load_frame(session, year)
+    found = load_cases(session, frame, ask, *where)
+    _write(session, frame, ask, [(loaded, loaded.case.state) for loaded in found if loaded.case.state])
+    return tuple(loaded.number for loaded in found)
+
+
+def note_submission(session: Session, number: str, ask: Ask) -> None:
+    """`note_submissions` for one. Raises UnknownSubmission."""
+    if not note_submissions(session, season_of(number), ask, Submission.number == number):
+        raise UnknownSubmission(number)
+
+
+def move_call(
+    session: Session, year: int, trigger: str, *, actor: Actor, case: CallCase, reason: str = "",
+    facts: Mapping[str, Any] | None = None, flow_run: str = "",
+) -> CallState:
+    """Move a season's call along one edge. Raises TransitionRefused or ChangedMeanwhile."""
+    target = CallState(CALL.move(record.call_subject(year), trigger, case))
+    _write_call(session, year, trigger, case.state, target, actor, case.at, reason, facts or {}, flow_run)
+    return target
+
+
+def note_call(
+    session: Session, year: int, trigger: str, *, actor: Actor, at: datetime, reason: str = "",
+    facts: Mapping[str, Any] | None = None, flow_run: str = "",
+) -> None:
+    """Record something that decided about a season but moves no state (a moved date, the draw, an approval)."""
+    state = session.get_one(Call, year).state
+    _write_call(session, year, trigger, state, state, actor, at, reason, facts or {}, flow_run)
+
+
+def plan_call(
+    session: Session, year: int, *, rules: str, actor: Actor, at: datetime, facts: Mapping[str, Any]
+) -> None:
+    """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
+    target = CALL.move(record.call_subject(year), "plan", CallCase(year, at, actor.role))
+    entry = Entry(
+        record.call_subject(year), year, at, str(actor), "plan", "", target.value, "", record.canonical(facts), ""
+    )
+    row, link = record.chain(entry, Link(0, record.ZERO))
+    try:
+        session.add(Call(season=year, state=CallState(target), rules=rules, sequence=link.sequence, head=link.head))
+        session.flush()
+        record.append(session, [row])
+    except IntegrityError as problem:
+        raise ChangedMeanwhile(entry.subject) from problem
+
+
+def _write_call(
+    session: Session, year: int, trigger: str, source: CallState | None, target: CallState, actor: Actor,
+    at: datetime, reason: str, facts: Mapping[str, Any], flow_run: str,
+) -> None:
+    call = session.get_one(Call, year, with_for_update=True, populate_existing=True)
+    subject = record.call_subject(year)
+    if source is not None and call.state is not source:
+        raise ChangedMeanwhile(subject)
+    entry = Entry(
+        subject, year, at, str(actor), trigger, call.state.value, target.value, reason, record.canonical(facts), flow_run
+    )
+    row, link = record.chain(entry, Link(call.sequence, call.head))
+    record.append(session, [row])
+    call.state, call.sequence, call.head = target, link.sequence, link.head
+    session.flush()
+
+
+def _write(session: Session, frame: Frame, ask: Ask, moves: Sequence[tuple[Loaded, SubmissionState]]) -> None:
+    if not moves:
+        return
+    rows, heads = [], []
+    for loaded, target in moves:
+        row, link = record.chain(_entry(frame, ask, loaded, target), loaded.link)
+        rows.append(row)
+        heads.append({**_standing(loaded, target, ask), "b_number": loaded.number, "b_before": loaded.link.sequence,
+                      "sequence": link.sequence, "head": link.head})
+    changed = session.connection().execute(_MOVE, heads).rowcount
+    if changed != len(heads):
+        raise ChangedMeanwhile(f"season {frame.season.year}")
+    record.append(session, rows)
+
+
+_MOVE = (
+    update(Submission.__table__)  # type: ignore[attr-defined]
+    .where(Submission.number == bindparam("b_number"), Submission.sequence == bindparam("b_before"))
+    .values({name: bindparam(name) for name in ("state", "archived_from", "outcome", "tier", "sequence", "head")})
+)
+
+
+def _standing(loaded: Loaded, target: SubmissionState, ask: Ask) -> dict[str, Any]:
+    """The columns that say where a submission stands after a step."""
+    case = loaded.case
+    if target is case.state and ask.trigger != "revoke":
+        return {"state": target, "archived_from": case.archived_from, "outcome": case.previous_outcome,
+                "tier": loaded.tier}
+    if target is SubmissionState.ARCHIVED:
+        outcome = Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
+        origin = case.archived_from if case.state is target else case.state
+        return {"state": target, "archived_from": origin, "outcome": outcome, "tier": loaded.tier}
+    tier = case.tier if ask.trigger == "award" else loaded.tier
+    return {"state": target, "archived_from": None, "outcome": None, "tier": tier}
+
+
+def _entry(frame: Frame, ask: Ask, loaded: Loaded, target: SubmissionState) -> Entry:
+    facts = dict(ask.facts(loaded.number))
+    if ask.trigger == "award":
+        facts["tier"] = loaded.case.tier
+    if target is SubmissionState.ARCHIVED and target is not loaded.case.state or ask.trigger == "revoke":
+        facts["outcome"] = Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
+    return Entry(
+        record.submission_subject(loaded.number), frame.season.year, ask.at, str(ask.actor), ask.trigger,
+        loaded.case.state.value if loaded.case.state else "", target.value, ask.reason,
+        record.canonical(facts), ask.flow_run,
+    )
+
+
+__all__ = [
+    "Applied", "Ask", "ChangedMeanwhile", "TransitionRefused", "UnknownSubmission", "apply_to_many",
+    "apply_transition", "move_call", "note_call", "note_submission", "note_submissions", "plan_call", "season_of",
+]

@@ -1,0 +1,152 @@
+"""The record (操作留痕): one append-only hash chain per subject.
+
+    hash = SHA-256(previous hash ‖ canonical JSON of the entry)
+
+The first previous hash is 32 zero bytes. The canonical JSON holds the entry's columns but
+for the two hashes, keys sorted, no spaces, UTF-8, no floating-point numbers (their printing
+differs between languages; decimals are strings).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from models import History
+
+ZERO = "0" * 64
+_dumps = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+class NotRecordable(TypeError):
+    """A programming error: a fact that has no one canonical form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry before it has its place in the chain. `facts` is canonical JSON."""
+
+    subject: str
+    season: int
+    at: datetime
+    actor: str
+    trigger: str
+    from_state: str
+    to_state: str
+    reason: str
+    facts: str
+    flow_run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where an entry goes: after this sequence and hash."""
+
+    sequence: int
+    head: str
+
+
+def canonical(facts: Mapping[str, Any]) -> str:
+    """Facts as canonical JSON text. Raises NotRecordable for floats and other vague values."""
+    _refuse_vague(facts)
+    return _dumps(facts)
+
+
+def instant_text(at: datetime) -> str:
+    """An aware instant as recorded: ISO 8601, UTC, microseconds."""
+    if at.tzinfo is None:
+        raise NotRecordable(f"the instant {at} has no zone")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def submission_subject(number: str) -> str:
+    return f"submission/{number}"
+
+
+def call_subject(season: int) -> str:
+    return f"call/{season}"
+
+
+def entry_hash(row: Mapping[str, Any]) -> str:
+    """Hash of one history row given as a mapping of its columns."""
+    return _hash(
+        row["previous_hash"],
+        at=row["at"],
+        actor=row["actor"],
+        facts=row["facts"],
+        flow_run=row["flow_run"],
+        from_state=row["from_state"],
+        reason=row["reason"],
+        season=row["season"],
+        sequence=row["sequence"],
+        subject=row["subject"],
+        to_state=row["to_state"],
+        trigger=row["trigger"],
+    )
+
+
+def chain(entry: Entry, after: Link) -> tuple[dict[str, Any], Link]:
+    """The history row that puts an entry after a link, and the new link."""
+    row = {
+        "subject": entry.subject,
+        "sequence": after.sequence + 1,
+        "season": entry.season,
+        "at": instant_text(entry.at),
+        "actor": entry.actor,
+        "trigger": entry.trigger,
+        "from_state": entry.from_state,
+        "to_state": entry.to_state,
+        "reason": entry.reason,
+        "facts": entry.facts,
+        "flow_run": entry.flow_run,
+        "previous_hash": after.head,
+    }
+    row["hash"] = entry_hash(row)
+    return row, Link(row["sequence"], row["hash"])
+
+
+def append(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write history rows. A sequence already taken fails: somebody else was faster."""
+    session.execute(insert(History), list(rows))
+
+
+def _hash(
+    previous_hash: str,
+    *,
+    at: str,
+    actor: str,
+    facts: str,
+    flow_run: str,
+    from_state: str,
+    reason: str,
+    season: int,
+    sequence: int,
+    subject: str,
+    to_state: str,
+    trigger: str,
+) -> str:
+    # Keys in sorted order; `facts` is canonical JSON already and is embedded as it stands.
+    body = (
+        f'{{"actor":{_dumps(actor)},"at":{_dumps(at)},"facts":{facts},"flow_run":{_dumps(flow_run)},'
+        f'"from_state":{_dumps(from_state)},"reason":{_dumps(reason)},"season":{season},"sequence":{sequence},'
+        f'"subject":{_dumps(subject)},"to_state":{_dumps(to_state)},"trigger":{_dumps(trigger)}}}'
+    )
+    return hashlib.sha256(bytes.fromhex(previous_hash) + body.encode()).hexdigest()
+
+
+def _refuse_vague(value: Any) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise NotRecordable(f"the key {key!r} is not text")
+            _refuse_vague(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_vague(item)
+    elif value is not None and not isinstance(value, str | int | bool):
+        raise NotRecordable(f"{value!r} ({type(value).__name__}) has no canonical form; record it as text")
