@@ -7,6 +7,7 @@ stands still until the rehearsal moves it on.
 
 import json
 import os
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,12 +39,11 @@ class Clock:
             return _read_step(self.home / REHEARSAL_FILE)
         return datetime.now(UTC)
 
-    def seconds_until(self, instant: datetime) -> float | None:
-        """Real seconds to wait for a season instant; None when a stepped clock has still to be moved."""
-        ahead = (instant - self.now()).total_seconds()
-        if ahead <= 0:
-            return 0.0
-        return None if self.stepped else ahead
+    def wall_time_of(self, instant: datetime) -> datetime | None:
+        """When a season instant comes by the wall clock; None when a stepped clock has still to be moved."""
+        if not self.stepped:
+            return instant
+        return datetime.now(UTC) if instant <= self.now() else None
 
     def arrived_at(self, path: Path) -> datetime:
         """When a file came to lie where it lies, never later than now.
@@ -55,6 +55,16 @@ class Clock:
         if self.stepped:
             return present
         return min(present, datetime.fromtimestamp(path.stat().st_ctime, UTC))
+
+    def is_at_rest(self, path: Path, seconds: float = 2.0) -> bool:
+        """Whether nobody has written to a file or folder for some real seconds: half-copied files wait."""
+        if self.stepped:
+            return True
+        try:
+            newest = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+        except FileNotFoundError:
+            return False
+        return time.time() - newest >= seconds
 
 
 def step_to(home: Path, instant: datetime) -> None:

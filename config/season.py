@@ -5,7 +5,7 @@
 """
 
 import tomllib
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
-from config.units import all_units
+from config.units import Unit, all_units, units_in_force
 
 SEASONS = Path(__file__).parent / "seasons"
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -286,8 +286,19 @@ class Season(_Part):
         rules = self.district_round.units.get(code)
         return getattr(rules.dates, milestone.value, None) if rules else None
 
-    def covers(self, day: date) -> bool:
-        return day.year in self.covered_years
+    def units(self) -> list[Unit]:
+        """The reporting units of the season: those in force on the day on which the call opens."""
+        return units_in_force(local_day(self.dates.open_call))
+
+
+def end_of_day(day: date) -> datetime:
+    """The last instant of a local day, as an aware instant: deadlines given in days end here."""
+    return datetime.combine(day, time(23, 59, 59), ZONE)
+
+
+def local_day(instant: datetime) -> date:
+    """The day of an instant in the season's zone."""
+    return instant.astimezone(ZONE).date()
 
 
 def season_path(year: int, home: Path | None = None) -> Path:

@@ -61,17 +61,13 @@ class Settings(BaseSettings):
         path = self.folder("keys") / "workbooks.key"
         if not path.exists():
             draft = path.with_name(f"{secrets.token_hex(8)}.part")
-            with draft.open("xb", opener=_owner_only) as new:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
                 new.write(secrets.token_bytes(32))
             # A hard link appears whole or not at all, and never replaces another process's key.
             with suppress(FileExistsError):
                 os.link(draft, path)
             draft.unlink()
         return path.read_bytes()
-
-
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 @lru_cache

@@ -2,6 +2,7 @@
 
 from models.call import Admission, Approval, Call, Claim, MilestoneDate, Publication
 from models.history import History
+from models.leaf import PublicationLeaf
 from models.message import Delivery, Message
 from models.review import Assignment, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (
@@ -39,6 +40,7 @@ __all__ = [
     "Organisation",
     "Placing",
     "Publication",
+    "PublicationLeaf",
     "Recusal",
     "Score",
     "Seat",

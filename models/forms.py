@@ -87,6 +87,13 @@ class ScoreForm(_Form):
     comment: str = ""
 
 
+class RecusalForm(_Form):
+    """An expert steps back from one submission (回避)."""
+
+    number: Text
+    reason: Text
+
+
 class ExpertForm(_Form):
     """One expert of the pool."""
 
@@ -98,3 +105,5 @@ class ExpertForm(_Form):
     phone: str = ""
     mail: str = ""
     valid_until: date | None = None
+    statement_on: date | None = Field(None, description="signed this season's fairness and secrecy statement")
+    declared: tuple[str, ...] = Field((), description="persons and organisations too close to review")

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.season import Season
 from models.call import Call, MilestoneDate
+from models.database import database_seconds
 from models.enums import CallState, MessageState, MilestoneState, SubmissionState
 from models.message import Message
 from models.submission import Submission
@@ -68,13 +70,24 @@ def counts_by_unit(session: Session, year: int) -> dict[str, int]:
     return {unit: count for unit, count in rows}
 
 
-def waiting_messages(session: Session) -> int:
-    """Messages that still have to go out."""
-    waiting = (MessageState.WAITING, MessageState.SENDING)
-    return session.scalar(select(func.count()).where(Message.state.in_(waiting))) or 0
+def messages_due(session: Session, year: int) -> int:
+    """Messages of a season that may go out now."""
+    waiting = Message.state.in_((MessageState.WAITING, MessageState.SENDING))
+    return session.scalar(
+        select(func.count()).where(
+            waiting, Message.season == year, Message.not_before <= database_seconds(session)
+        )
+    ) or 0
 
 
 def is_done(rows: Sequence[MilestoneDate], milestone: str) -> bool:
     """Whether every date of a milestone is settled (and there is one)."""
     own = [row for row in rows if row.milestone == milestone]
     return bool(own) and all(row.state is not MilestoneState.PENDING for row in own)
+
+
+def post_message(session: Session, **values: object) -> bool:
+    """Keep a message unless one with its key exists already. Returns whether it is new."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(Message).values(**values).on_conflict_do_nothing(index_elements=["key"])
+    return session.execute(statement).rowcount == 1

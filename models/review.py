@@ -26,6 +26,7 @@ class Expert(SQLModel, table=True):
     phone: str = ""
     mail: str = ""
     valid_until: date | None = None
+    statement_on: date | None = Field(default=None, description="latest fairness and secrecy statement")
 
 
 class Seat(SQLModel, table=True):
@@ -38,7 +39,7 @@ class Seat(SQLModel, table=True):
     position: int = Field(description="order of the draw")
     field: str
     state: SeatState = enum_field(SeatState)
-    signed_at: datetime | None = Field(default=None, description="fairness and secrecy statement")
+    signed_on: date | None = Field(default=None, description="fairness and secrecy statement")
     absent: bool = Field(default=False, description="owed scores at the close and gave no reason")
 
 
@@ -96,7 +97,8 @@ class Placing(SQLModel, table=True):
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     season: int = Field(foreign_key="call.season", index=True)
-    rank: int
+    position: int = Field(description="place in the list; unique")
+    rank: int = Field(description="shared by equals")
     merit: Decimal = decimal_field()
     raw_mean: Decimal = decimal_field()
     low: Decimal = decimal_field()

@@ -51,7 +51,8 @@ class Submission(SQLModel, table=True):
     outcome: Outcome | None = enum_field(Outcome, nullable=True)
     tier: Tier | None = enum_field(Tier, nullable=True)
     title: str
-    title_key: str = Field(description="normalised title: the exact key of duplicates")
+    title_key: str = Field(description="normalised title")
+    fingerprint: str = Field(max_length=64, description="exact identity: title, organisations, contributors")
     category: Category = enum_field(Category)
     carrier: Carrier = enum_field(Carrier)
     field: str

@@ -18,7 +18,6 @@ from models.enums import (
     MilestoneState,
     ObjectionState,
     Outcome,
-    SubmissionState,
     Tier,
 )
 from models.queries import milestone_rows, season_in_force

@@ -189,7 +189,7 @@ def _entry(frame: Frame, ask: Ask, loaded: Loaded, target: SubmissionState) -> E
     facts = dict(ask.facts(loaded.number))
     if ask.trigger == "award":
         facts["tier"] = loaded.case.tier
-    if target is SubmissionState.ARCHIVED and target is not loaded.case.state or ask.trigger == "revoke":
+    if (target is SubmissionState.ARCHIVED and target is not loaded.case.state) or ask.trigger == "revoke":
         facts["outcome"] = Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
     return Entry(
         record.submission_subject(loaded.number), frame.season.year, ask.at, str(ask.actor), ask.trigger,

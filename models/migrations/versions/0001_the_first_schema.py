@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("phone", sa.String(), nullable=False),
         sa.Column("mail", sa.String(), nullable=False),
         sa.Column("valid_until", sa.Date(), nullable=True),
+        sa.Column("statement_on", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name_key", "organisation_key"),
     )
@@ -190,13 +191,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("season", "kind"),
     )
     op.create_table(
+        "publication_leaf",
+        sa.Column("season", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("subject", sa.String(48), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.CheckConstraint("kind IN ('public_notice', 'results', 'archive')", name="kind_known"),
+        sa.CheckConstraint("length(hash) = 64", name="hash_is_sha256"),
+        sa.CheckConstraint("sequence >= 1", name="sequence_positive"),
+        sa.ForeignKeyConstraint(
+            ["season"],
+            ["call.season"],
+        ),
+        sa.PrimaryKeyConstraint("season", "kind", "subject"),
+    )
+    op.create_table(
         "seat",
         sa.Column("season", sa.Integer(), nullable=False),
         sa.Column("expert", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("field", sa.String(), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
-        sa.Column("signed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("signed_on", sa.Date(), nullable=True),
         sa.Column("absent", sa.Boolean(), nullable=False),
         sa.CheckConstraint("state IN ('seated', 'reserve', 'left')", name="state_known"),
         sa.ForeignKeyConstraint(
@@ -222,6 +239,7 @@ def upgrade() -> None:
         sa.Column("tier", sa.String(32), nullable=True),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("title_key", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("category", sa.String(32), nullable=False),
         sa.Column("carrier", sa.String(32), nullable=False),
         sa.Column("field", sa.String(), nullable=False),
@@ -246,13 +264,11 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("state <> 'awarded' OR tier IS NOT NULL", name="awarded_has_tier"),
         sa.CheckConstraint(
-            "state IN ('submitted', 'district_reviewed', 'final_reviewed', 'awarded', 'archived')",
-            name="state_known",
+            "state IN ('submitted', 'district_reviewed', 'final_reviewed', 'awarded', 'archived')", name="state_known"
         ),
         sa.CheckConstraint("tier IN ('first', 'second', 'third') OR tier IS NULL", name="tier_known"),
         sa.CheckConstraint(
-            "tier IS NULL OR state = 'awarded' OR outcome IN ('completed', 'revoked')",
-            name="tier_only_if_awarded",
+            "tier IS NULL OR state = 'awarded' OR outcome IN ('completed', 'revoked')", name="tier_only_if_awarded"
         ),
         sa.CheckConstraint("sequence >= 1", name="sequence_positive"),
         sa.ForeignKeyConstraint(
@@ -430,6 +446,7 @@ def upgrade() -> None:
         "placing",
         sa.Column("number", sa.String(), nullable=False),
         sa.Column("season", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("merit", sa.String(32), nullable=False),
         sa.Column("raw_mean", sa.String(32), nullable=False),
@@ -520,19 +537,22 @@ def downgrade() -> None:
 
 
 def _make_append_only() -> None:
-    """The database itself refuses to change or drop what the history says."""
-    if op.get_bind().dialect.name == "sqlite":
+    """The database itself refuses to change or drop what the record says."""
+    on_sqlite = op.get_bind().dialect.name == "sqlite"
+    if not on_sqlite:
+        op.execute(
+            "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP; END $$"
+        )
+    for table in ("history", "publication_leaf"):
+        if not on_sqlite:
+            op.execute(
+                f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+            )
+            continue
         for verb in ("UPDATE", "DELETE"):
             op.execute(
-                f"CREATE TRIGGER history_no_{verb.lower()} BEFORE {verb} ON history "
-                f"BEGIN SELECT RAISE(ABORT, 'history is append-only: {verb} is refused'); END"
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only: {verb} is refused'); END"
             )
-        return
-    op.execute(
-        "CREATE FUNCTION history_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'history is append-only: % is refused', TG_OP; END $$"
-    )
-    op.execute(
-        "CREATE TRIGGER history_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON history "
-        "FOR EACH STATEMENT EXECUTE FUNCTION history_is_append_only()"
-    )

@@ -1,0 +1,55 @@
+# What people type. `make demo` and `make test` need Python 3.11 to 3.13 with pip and venv, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo serve test check lint types contract bench docs requirements clean
+
+demo: $(VENV)/runtime
+	$(BIN)/gangchuang demo $(ARGS)
+
+serve: $(VENV)/runtime
+	$(BIN)/gangchuang serve
+
+test: $(VENV)/develop
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types contract test
+
+lint: $(VENV)/develop
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/develop
+	$(BIN)/mypy
+
+contract: $(VENV)/develop
+	$(BIN)/lint-imports
+
+bench: $(VENV)/develop
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: $(VENV)/develop
+	$(BIN)/python -m tests.support.readme
+
+requirements: $(VENV)/develop
+	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
+		pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
+		--group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(VENV)/develop: requirements-dev.txt $(VENV)/runtime
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf var build .pytest_cache .mypy_cache .ruff_cache .hypothesis

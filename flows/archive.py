@@ -1,0 +1,69 @@
+"""Archives the season: every submission gets its outcome, the history its final root."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from flows.letters import LetterKind
+from flows.perform import perform, stage_flow
+from flows.post import post_to_unit
+from flows.publications import export_beside, publish_root
+from flows.stage import Ending, Run
+from models import Objection, Submission
+from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState
+from states.door import Ask, apply_to_many
+
+
+@stage_flow(name="archive")
+def archive(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Archive every submission with its outcome (归档).
+
+    Runs: at `archive`, a month after the results.
+    Before: the results are published; every objection is answered.
+    After: awards are archived as completed, the rest as without a prize; the history is exported
+    with its final root.
+    Undo: `gangchuang reinstate` for one submission, `gangchuang revoke` for one award.
+    """
+    return perform("archive", season, archiving, milestone=Milestone.ARCHIVE, dry_run=dry_run)
+
+
+def archiving(run: Run) -> Ending:
+    """Award what an answered objection had suspended, archive set by set, export, tell the units."""
+    with run.step() as session:
+        open_objections = session.scalar(
+            select(func.count())
+            .select_from(Objection)
+            .join(Submission, Submission.number == Objection.number)
+            .where(Submission.season == run.year, Objection.state == ObjectionState.OPEN)
+        )
+        if open_objections:
+            return Ending(waiting=f"{open_objections} objection(s) are still to be answered by the office")
+        here = Submission.state == SubmissionState.FINAL_REVIEWED
+        late = apply_to_many(session, run.year, Ask("award", run.actor, run.at, flow_run=run.flow_run), here)
+        _archive(session, run, Outcome.COMPLETED, SubmissionState.AWARDED)
+        _archive(session, run, Outcome.NO_PRIZE, SubmissionState.FINAL_REVIEWED)
+        publication = publish_root(session, run, PublicationKind.ARCHIVE)
+    with run.step() as session:
+        export_beside(session, run)
+        outcomes = _outcomes(session, run.year)
+        for code in sorted({code for code, _ in outcomes}):
+            counts = {outcome: count for (unit, outcome), count in outcomes.items() if unit == code}
+            post_to_unit(session, run, LetterKind.ARCHIVED, code, counts=counts)
+    for outcome in Outcome:
+        run.tell(outcome.value, sum(count for (_, one), count in outcomes.items() if one is outcome))
+    run.tell("awarded after an objection was dismissed", len(late.moved))
+    return Ending(facts={"root": publication.root})
+
+
+def _archive(session: Session, run: Run, outcome: Outcome, state: SubmissionState) -> None:
+    ask = Ask("archive", run.actor, run.at, outcome=outcome, flow_run=run.flow_run)
+    apply_to_many(session, run.year, ask, Submission.state == state)
+
+
+def _outcomes(session: Session, year: int) -> dict[tuple[str, Outcome], int]:
+    rows = session.execute(
+        select(Submission.unit, Submission.outcome, func.count())
+        .where(Submission.season == year, Submission.outcome.is_not(None))
+        .group_by(Submission.unit, Submission.outcome)
+    )
+    return {(unit, outcome): count for unit, outcome, count in rows}

@@ -1,0 +1,54 @@
+"""Commands for what a person decides; the dashboard's forms do the same."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.opening import show
+from models.enums import ApprovalDecision
+
+
+def approve(
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    digest: Annotated[str, typer.Option(help="the list's digest, as its page and mail print it; 8 characters will do")],
+    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    send_back: Annotated[bool, typer.Option("--send-back", help="do not approve: rank again")] = False,
+    strike: Annotated[str, typer.Option(help="numbers to strike, separated by commas; needs --reason")] = "",
+    reason: Annotated[str, typer.Option(help="kept in the history; printed on the notice for what is struck")] = "",
+) -> None:
+    """Approve the proposed award list, or send it back.
+
+    When: after the ranking is frozen (July), before the public notice; `status` shows that it waits.
+    """
+    from flows.approve import approve_list
+
+    decision = ApprovalDecision.SENT_BACK if send_back else ApprovalDecision.APPROVED
+    show(approve_list.fn(season, officer_name, decision, digest, strike, reason))
+
+
+def decide(
+    decision: Annotated[str, typer.Argument(help="withdraw, reinstate, revoke, admit_late, ask_correction, …")],
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    subject: Annotated[str, typer.Argument(help="submission number, objection id, or beginning of a digest")],
+    reason: Annotated[str, typer.Option(help="kept in the history")],
+    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    other: Annotated[str, typer.Option(help="second submission, objector, or expert: see `gangchuang run decide`")] = "",
+) -> None:
+    """Record an officer's decision about one submission, delivery or objection.
+
+    When: whenever a unit withdraws, a late delivery is to be admitted, an objection comes or is answered.
+    """
+    from flows.office_decisions import Decision
+    from flows.office_decisions import decide as decide_flow
+
+    try:
+        kind = Decision(decision.replace("-", "_"))
+    except ValueError:
+        raise typer.BadParameter(f"{decision!r} is none of: {', '.join(Decision)}") from None
+    show(decide_flow.fn(season, officer_name, kind, subject, reason, other))
+
+
+def register(root: typer.Typer) -> None:
+    root.command()(approve)
+    root.command()(decide)
+

@@ -1,0 +1,50 @@
+"""What every command needs first: the installation's settings, database, clock and the acting officer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from config.season import ZONE, Season
+from config.settings import Settings, settings
+from models.database import make_engine
+from models.queries import season_in_force
+from models.schema import upgrade
+from states.machine import Actor
+from states.office import officer
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One installation, opened for one command at one instant."""
+
+    settings: Settings
+    engine: Engine
+    at: datetime
+
+    def acting(self, session: Session, year: int, name: str) -> tuple[Season, Actor]:
+        """The season in force and the officer who acts. Raises SeasonNotPlanned, NotAnOfficer."""
+        season = season_in_force(session, year)
+        return season, officer(season, name)
+
+
+def opened() -> Opened:
+    """Open the installation that the environment names. Raises HomeNotWritable, DatabaseUnreachable, DatabaseTooNew."""
+    own = settings()
+    own.folder()
+    engine = make_engine(own.database)
+    upgrade(engine)
+    return Opened(own, engine, own.clock.now())
+
+
+def show(result: dict[str, object]) -> None:
+    """What a stage did, a line each."""
+    for name, value in result.items():
+        if value not in ("", None):
+            print(f"{name}: {value}")
+
+
+def local(instant: datetime) -> str:
+    """An instant as operators read it, with its zone."""
+    return f"{instant.astimezone(ZONE):%Y-%m-%d %H:%M} {ZONE.key}"

@@ -1,0 +1,62 @@
+"""Commands that run the year."""
+
+import importlib
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from config.errors import GangchuangError
+from config.settings import settings
+
+
+class UnknownStage(GangchuangError):
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name = name
+        super().__init__(f"There is no stage {name!r}. Stages, in the order of the year: {', '.join(known)}.")
+
+
+def demo(
+    exit_when_done: Annotated[bool, typer.Option("--exit", help="end at once instead of keeping the dashboard up")] = False,
+) -> None:
+    """Play a whole season with simulated people on a stepped clock, in front of you.
+
+    When: to see the system, to show it, to try a change. It uses a home of its own below the home folder.
+    """
+    from flows.demo.playing import play_demo
+
+    play_demo(exit_when_done=exit_when_done)
+
+
+def serve() -> None:
+    """Run everything: Prefect server (or an existing one, by PREFECT_API_URL), worker and clock, until SIGTERM.
+
+    When: all year, as a service. It may be stopped and started at any time.
+    """
+    from flows.engine.supervisor import supervise
+    from flows.perform import open_database
+
+    own = settings()
+    own.folder()
+    open_database(own.database)
+    sys.exit(supervise(own))
+
+
+def run(
+    stage: Annotated[str, typer.Argument(help="the stage's name, as in `gangchuang run --help` and flows/year.py")],
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would happen, change nothing")] = False,
+    parameter: Annotated[list[str] | None, typer.Option("--set", help="a further parameter, name=value")] = None,
+) -> None:
+    """Run one stage now, here, without the dashboard; safe at any time: early, late or twice.
+
+    When: to look ahead (--dry-run), or when Prefect is away and a milestone is due.
+    """
+    year = importlib.import_module("flows.year")
+    found = year.stage_named(stage)
+    if found is None:
+        raise UnknownStage(stage, [one.name for one in year.STAGES])
+    extra = dict(one.split("=", 1) for one in parameter or [])
+    result = found.flow.fn(season=season, dry_run=dry_run, **found.typed(extra))
+    typer.echo(json.dumps(result, ensure_ascii=False, indent=2, default=str))

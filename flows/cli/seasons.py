@@ -1,0 +1,81 @@
+"""Commands about a season's file and dates."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from config.milestones import Milestone
+from config.season import ZONE, load_season
+from config.settings import settings
+from flows.cli.opening import opened, show
+from models.database import writing
+from states.office import officer
+from states.planning import UnknownMilestone, plan_season, planned_dates
+from states.rules.season_check import calendar_notes, warnings_of
+
+app = typer.Typer(help="A season's file: check it before you plan it.", no_args_is_help=True)
+
+
+@app.command()
+def check(season: Annotated[int, typer.Argument(help="the season's year")]) -> None:
+    """Print a season's calendar with weekdays, working-day notes and warnings.
+
+    When: in winter, after writing config/seasons/YEAR.toml and before planning it; again after each change.
+    """
+    rules = load_season(season, settings().home)
+    table = Table(title=f"{rules.title} · {rules.year}")
+    for heading in ("date", "day", "milestone", "", "note"):
+        table.add_column(heading)
+    for milestone, ordinal, unit, instant in planned_dates(rules):
+        name = milestone.value + (f" {ordinal}" if milestone.is_reminder else "") + (f" ({unit})" if unit else "")
+        local_time = instant.astimezone(ZONE)
+        day, note = calendar_notes(instant)
+        table.add_row(f"{local_time:%Y-%m-%d %H:%M}", day, name, milestone.label, note)
+    console = Console()
+    console.print(table)
+    found = warnings_of(rules)
+    for warning in found:
+        console.print(f"warning: {warning}", style="yellow", highlight=False)
+    console.print(f"{len(found)} warning(s); {len(rules.units())} reporting units in force; zone {ZONE.key}")
+
+
+@app.command()
+def plan(
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    officer_name: Annotated[str, typer.Option("--by", help="the acting officer, as the season file names them")],
+) -> None:
+    """Put a season's rules and dates in force; from then on the clock follows them.
+
+    When: once a year, when `season check` is clean and before the call opens.
+    """
+    here = opened()
+    rules = load_season(season, here.settings.home)
+    with writing(here.engine) as session:
+        plan_season(session, rules, actor=officer(rules, officer_name), at=here.at)
+    typer.echo(f"Season {season} is planned: {len(planned_dates(rules))} dates in force. See `gangchuang status`.")
+
+
+def move(
+    milestone: Annotated[str, typer.Argument(help=f"one of: {', '.join(Milestone)}")],
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    to: Annotated[str, typer.Option(help="new local time, such as 2026-05-08T18:00 (Asia/Shanghai)")],
+    reason: Annotated[str, typer.Option(help="why; kept in the history")],
+    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    district: Annotated[str, typer.Option(help="unit code, for one district only")] = "",
+    number: Annotated[int, typer.Option(help="which reminder, counted from 1")] = 1,
+) -> None:
+    """Move one date, for all or for one district; the move and its reason are history.
+
+    When: whenever a date must change, before it has passed, or after it for a district that needs longer.
+    """
+    from flows.move_date import move_date
+
+    if milestone not in set(Milestone):
+        raise UnknownMilestone(milestone)
+    show(move_date.fn(season, officer_name, Milestone(milestone), to, reason, district, number))
+
+
+def register(root: typer.Typer) -> None:
+    root.command()(move)

@@ -1,0 +1,179 @@
+"""`gangchuang status`: one screen that tells where a season stands."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.season import Season, load_season
+from config.units import all_units
+from flows.cli.opening import Opened, local, opened
+from models import Correction, Delivery, Duplicate, Message, Objection, Submission
+from models.database import reading
+from models.enums import (
+    CorrectionState,
+    DeliveryState,
+    DuplicateDecision,
+    MessageState,
+    MilestoneState,
+    ObjectionState,
+    SubmissionState,
+)
+from models.queries import (
+    call_state,
+    counts_by_state,
+    counts_by_unit,
+    milestone_rows,
+    planned_seasons,
+    season_in_force,
+)
+from states.approval import is_ranked, list_digest, waits_for_approval
+from states.cases import dated
+from states.rules.timetable import due, next_dates
+
+
+def status(
+    season: Annotated[int | None, typer.Argument(help="the season's year; all when left out")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+) -> None:
+    """Tell where the season stands, what comes next, who has not delivered, what waits for a person.
+
+    When: any day; first thing in the morning of a deadline.
+    """
+    here = opened()
+    with reading(here.engine) as session:
+        years = planned_seasons(session) if season is None else [season]
+        facts = [collect_facts(session, here, year) for year in years]
+    if as_json:
+        typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    if not facts:
+        typer.echo("No season is planned yet. Next: `gangchuang season check YEAR`, then `gangchuang season plan YEAR`.")
+    for one in facts:
+        _print(Console(), one)
+
+
+def collect_facts(session: Session, here: Opened, year: int) -> dict[str, object]:
+    """Everything the screen shows of one season, as plain values."""
+    rules = season_in_force(session, year)
+    rows = milestone_rows(session, year)
+    every = dated(rows)
+    overdue = {(one.dated.milestone, one.dated.ordinal, one.dated.unit) for one in due(every, here.at)}
+    return {
+        "season": year,
+        "title": rules.title,
+        "state": call_state(session, year).value,
+        "state_label": call_state(session, year).label,
+        "now": local(here.at),
+        "submissions": {state.value: count for state, count in sorted(counts_by_state(session, year).items())},
+        "outcomes": _outcomes(session, year),
+        "settled": sum(row.state is not MilestoneState.PENDING for row in rows),
+        "milestones": len(rows),
+        "due_now": [f"{milestone.value} {ordinal} {unit}".strip() for milestone, ordinal, unit in sorted(overdue)],
+        "next": [
+            {"at": local(one.due_at), "milestone": one.milestone.value, "label": one.milestone.label, "unit": one.unit}
+            for one in next_dates(every, here.at)[:5]
+        ],
+        "not_delivered": _not_delivered(session, here, year),
+        "waits_for_a_person": _waits(session, year),
+        "messages": _messages(session, year),
+        "season_file": _file_note(here, year, rules),
+    }
+
+
+def _outcomes(session: Session, year: int) -> dict[str, int]:
+    rows = session.execute(
+        select(Submission.outcome, func.count())
+        .where(Submission.season == year, Submission.outcome.is_not(None))
+        .group_by(Submission.outcome)
+    )
+    return {outcome.value: count for outcome, count in rows}
+
+
+def _not_delivered(session: Session, here: Opened, year: int) -> list[str]:
+    state = call_state(session, year)
+    if state.value == "open":
+        delivered = counts_by_unit(session, year)
+        return [unit.name for unit in season_in_force(session, year).units() if unit.code not in delivered]
+    if state.value != "district_review":
+        return []
+    rows = session.execute(
+        select(Submission.unit, func.count())
+        .where(Submission.season == year, Submission.state == SubmissionState.SUBMITTED)
+        .group_by(Submission.unit)
+        .order_by(Submission.unit)
+    )
+    return [f"{all_units()[unit].name} ({count} without verdict)" for unit, count in rows]
+
+
+def _waits(session: Session, year: int) -> list[str]:
+    found = []
+    if waits_for_approval(session, year) and is_ranked(session, year):
+        found.append(f"approval of the proposed list, digest {list_digest(session, year)[:16]}")
+    for objection in session.scalars(
+        select(Objection)
+        .join(Submission, Submission.number == Objection.number)
+        .where(Submission.season == year, Objection.state == ObjectionState.OPEN)
+        .order_by(Objection.id)
+    ):
+        found.append(f"objection {objection.id} to {objection.number}, to be answered by {local(objection.due_at)}")
+    pairs = select(Duplicate.number, Duplicate.other).join(Submission, Submission.number == Duplicate.number)
+    for number, other in session.execute(
+        pairs.where(Submission.season == year, Duplicate.decision == DuplicateDecision.PENDING)
+    ):
+        found.append(f"are {number} and {other} the same achievement?")
+    corrections = session.scalar(
+        select(func.count())
+        .select_from(Correction)
+        .join(Submission, Submission.number == Correction.number)
+        .where(Submission.season == year, Correction.state == CorrectionState.OUTSTANDING)
+    )
+    if corrections:
+        found.append(f"{corrections} correction(s) by their units")
+    refused = session.scalars(
+        select(Delivery).where(Delivery.season == year, Delivery.state == DeliveryState.REFUSED).order_by(Delivery.taken_at.desc()).limit(5)
+    )
+    found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in refused]
+    return found
+
+
+def _messages(session: Session, year: int) -> dict[str, int]:
+    rows = session.execute(
+        select(Message.state, func.count()).where(Message.season == year).group_by(Message.state)
+    )
+    return {MessageState(state).value: count for state, count in rows}
+
+
+def _file_note(here: Opened, year: int, in_force: Season) -> str:
+    """Whether the season file still says what is in force."""
+    try:
+        same = load_season(year, here.settings.home) == in_force
+    except GangchuangError as problem:
+        return f"the season file cannot be used any more, the rules in force are not touched: {problem}"
+    return "" if same else "the season file differs from the rules in force; dates are changed with `gangchuang move`"
+
+
+def _print(console: Console, facts: dict[str, object]) -> None:
+    console.rule(f"{facts['title']}  ·  {facts['state_label']} ({facts['state']})")
+    console.print(f"now {facts['now']} · {facts['settled']} of {facts['milestones']} milestones settled", highlight=False)
+    table = Table("", "", show_header=False, box=None, pad_edge=False)
+    for name in ("submissions", "outcomes", "messages"):
+        counts = facts[name]
+        assert isinstance(counts, dict)
+        table.add_row(name, "  ".join(f"{key} {count}" for key, count in counts.items()) or "none")
+    for name, label in (("due_now", "due now"), ("waits_for_a_person", "waits for a person"), ("not_delivered", "not delivered")):
+        lines = facts[name]
+        assert isinstance(lines, list)
+        table.add_row(label, "\n".join(lines) if name != "not_delivered" else "、".join(lines) or "nobody")
+    upcoming = facts["next"]
+    assert isinstance(upcoming, list)
+    table.add_row("next", "\n".join(f"{one['at']}  {one['milestone']} {one['label']} {one['unit']}" for one in upcoming))
+    console.print(table, highlight=False)
+    if facts["season_file"]:
+        console.print(f"note: {facts['season_file']}", style="yellow", highlight=False)
+

@@ -1,0 +1,206 @@
+"""The clock: looks when something may be due, and starts the deployment for it. It decides nothing.
+
+What is due, the database and `states.rules.timetable.due` say; when to look, APScheduler; who
+may look, a lease; once, a ticket in the database and Prefect's idempotency key; the doing is
+Prefect's. Two clocks running by mistake do no harm.
+"""
+
+import logging
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.date import DateTrigger
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.milestones import Milestone
+from config.season import ZONE
+from config.settings import Settings, settings
+from flows.deliveries import waiting_files
+from models import Call, MilestoneDate
+from models.database import reading, writing
+from models.enums import CallState, MilestoneState, Role
+from models.queries import call_state, messages_due, milestone_rows, planned_seasons
+from states.approval import waits_for_approval
+from states.cases import dated
+from states.claims import ClaimTaken, forget, is_live, take
+from states.door import note_call
+from states.machine import Actor
+from states.rules.timetable import Due, due, next_dates
+
+log = logging.getLogger("gangchuang.clock")
+_ACTOR = Actor(Role.SYSTEM, "clock")
+_LONGEST_PAUSE = 3600.0
+
+Start = Callable[[str, dict[str, Any], str], str]
+
+
+class Timekeeper:
+    """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key."""
+
+    def __init__(self, own: Settings, engine: Engine, start: Start) -> None:
+        self.settings, self.engine, self.start = own, engine, start
+        self.owner = uuid.uuid4().hex
+        self.scheduler = BackgroundScheduler(
+            timezone=ZONE, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
+        )
+
+    def run(self, stopped: threading.Event) -> None:
+        """Tend the timetable until told to stop."""
+        self.scheduler.add_job(self.sweep, "interval", seconds=self.settings.sweep_seconds, id="sweep")
+        self.scheduler.start()
+        self.sweep()
+        stopped.wait()
+        self.scheduler.shutdown(wait=True)
+
+    def sweep(self) -> None:
+        """Rebuild the triggers from the database and catch what moved or was missed."""
+        with _survived("sweep"):
+            if not self._may_look():
+                return
+            with reading(self.engine) as session:
+                seasons = [year for year in planned_seasons(session) if call_state(session, year) is not CallState.CLOSED]
+            for year in seasons:
+                with _survived(f"season {year}"):
+                    self._set_triggers(year)
+                    self.look(year)
+                    self._housekeeping(year)
+
+    def look(self, year: int) -> list[str]:
+        """Start what is due in one season at this moment. Returns the keys of what was started or skipped."""
+        at = self.settings.clock.now()
+        with reading(self.engine) as session:
+            rows = milestone_rows(session, year)
+            waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, year) else set()
+        touched = []
+        for one in due(dated(rows), at, waiting=waiting):
+            if self._skip(year, one) if one.skip else self._start(year, one):
+                touched.append(one.key)
+        return touched
+
+    def _may_look(self) -> bool:
+        try:
+            with writing(self.engine) as session:
+                take(session, "clock", owner=self.owner, seconds=max(3 * self.settings.sweep_seconds, 5.0))
+        except ClaimTaken:
+            return False
+        return True
+
+    def _set_triggers(self, year: int) -> None:
+        with reading(self.engine) as session:
+            rows = milestone_rows(session, year)
+        wanted = {}
+        for one in next_dates(dated(rows), self.settings.clock.now()):
+            moment = self.settings.clock.wall_time_of(one.due_at)
+            if moment is not None:
+                wanted[f"{year}/{one.milestone}/{one.ordinal}/{one.unit}"] = moment
+        for job in self.scheduler.get_jobs():
+            if job.id.startswith(f"{year}/") and job.id not in wanted:
+                job.remove()
+        for key, moment in wanted.items():
+            self.scheduler.add_job(self.look, DateTrigger(moment), args=(year,), id=key, replace_existing=True)
+
+    def _start(self, year: int, one: Due) -> bool:
+        stage, parameters = call_of(one)
+        with writing(self.engine) as session:
+            if is_live(session, f"stage/{year}/{one.dated.milestone.value}"):
+                return False
+            row = _row(session, year, one)
+            pause = min(self.settings.lease_seconds * 2**row.attempts, _LONGEST_PAUSE)
+            if not self._ticket(session, f"start/{year}/{one.key}", pause):
+                return False
+            row.attempts += 1
+            attempt = row.attempts
+        return self._hand_over(year, stage, parameters, f"{year}/{one.key}/{attempt}", f"start/{year}/{one.key}")
+
+    def _housekeeping(self, year: int) -> None:
+        """Deliveries to take, messages to send: started when there are any."""
+        with reading(self.engine) as session:
+            messages = messages_due(session, year)
+        if messages:
+            self._keep_house(year, "deliver_messages")
+        if next(waiting_files(self.settings), None) is not None:
+            self._keep_house(year, "collect")
+
+    def _keep_house(self, year: int, stage: str) -> None:
+        ticket = f"start/{year}/{stage}"
+        with writing(self.engine) as session:
+            free = not is_live(session, f"stage/{year}/{stage}")
+            if not (free and self._ticket(session, ticket, self.settings.lease_seconds)):
+                return
+        self._hand_over(year, stage, {}, f"{year}/{stage}/{uuid.uuid4().hex}", ticket)
+
+    def _ticket(self, session: Session, name: str, seconds: float) -> bool:
+        """One start at a time: a ticket that nobody redeemed runs out, and the next attempt begins."""
+        try:
+            take(session, name, owner=uuid.uuid4().hex, seconds=seconds)
+        except ClaimTaken:
+            return False
+        return True
+
+    def _hand_over(self, year: int, stage: str, parameters: dict[str, Any], key: str, ticket: str) -> bool:
+        try:
+            run = self.start(stage, {"season": year, **parameters}, key)
+        except Exception as problem:  # whatever Prefect raises: it is away, and the next sweep tries again
+            log.warning("%s could not be started (%s); the next sweep tries again", key, problem)
+            with writing(self.engine) as session:
+                forget(session, ticket)
+            return False
+        log.info("started %s as flow run %s", key, run)
+        return True
+
+    def _skip(self, year: int, one: Due) -> bool:
+        at = self.settings.clock.now()
+        with writing(self.engine) as session:
+            session.get_one(Call, year, with_for_update=True)
+            row = _row(session, year, one)
+            if row.state is not MilestoneState.PENDING:
+                return False
+            row.state, row.settled_at = MilestoneState.SKIPPED, at
+            facts = {"milestone": one.key, "late_seconds": int((at - row.due_at).total_seconds())}
+            note_call(session, year, "skip_milestone", actor=_ACTOR, at=at, reason="missed its day", facts=facts)
+        return True
+
+
+def call_of(one: Due) -> tuple[str, dict[str, Any]]:
+    """The stage that serves a milestone, and its parameters."""
+    if one.dated.milestone.is_reminder:
+        return "remind", {"milestone": one.dated.milestone.value, "ordinal": one.dated.ordinal}
+    return one.dated.milestone.value, {"unit": one.dated.unit} if one.dated.milestone.per_unit else {}
+
+
+def _row(session: Session, year: int, one: Due) -> MilestoneDate:
+    key = (year, one.dated.milestone.value, one.dated.ordinal, one.dated.unit)
+    return session.get_one(MilestoneDate, key, with_for_update=True)
+
+
+@contextmanager
+def _survived(what: str) -> Iterator[None]:
+    try:
+        yield
+    except GangchuangError as problem:
+        log.error("%s: %s", what, problem)
+    except Exception:  # a clock that dies of one bad look would stop the year
+        log.exception("%s: the look failed; the next sweep tries again", what)
+
+
+def main() -> None:
+    """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
+    from flows.engine.deployments import start
+    from flows.perform import open_database
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    own, stopped = settings(), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    Timekeeper(own, open_database(own.database), start).run(stopped)
+
+
+if __name__ == "__main__":
+    main()

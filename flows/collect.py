@@ -1,0 +1,31 @@
+"""Collects deliveries from the inbox."""
+
+from flows.deliveries import take_deliveries
+from flows.perform import perform, stage_flow
+from flows.score_sheets import replace_lost_experts
+from flows.stage import Ending, Run
+from models.enums import CallState
+from models.queries import call_state
+
+
+@stage_flow(name="collect")
+def collect(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Collect deliveries from the inbox (收件).
+
+    Runs: every minute while anything lies in the inbox, or by hand.
+    Before: the season is planned; files lie in `inbox/<unit code>/`, `inbox/<expert id>/` or `inbox/office/`.
+    After: each file is taken once by content, its good rows are in, its sender has a receipt,
+    and the file lies in `taken/`.
+    Undo: none; a wrong row is corrected by a later delivery, or withdrawn.
+    """
+    return perform("collect", season, collecting, dry_run=dry_run)
+
+
+def collecting(run: Run) -> Ending:
+    """Take every file that lies whole in the inbox, the oldest first; where an expert stepped back, find another."""
+    take_deliveries(run)
+    with run.step() as session:
+        reviewing = call_state(session, run.year) is CallState.FINAL_REVIEW
+    if reviewing:
+        replace_lost_experts(run)
+    return Ending()

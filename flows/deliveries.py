@@ -1,0 +1,217 @@
+"""Takes deliveries from the inbox: each content once, each answered with a receipt."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from config.season import local_day
+from config.settings import Settings
+from config.units import UnitNotInForce, UnknownUnit, unit_on
+from flows import places
+from flows.files import digest_of, move_atomically
+from flows.letters import LetterKind
+from flows.post import post
+from flows.stage import Run
+from flows.workbooks.findings import Problem, Reading, Row
+from flows.workbooks.reading import read_delivery
+from flows.workbooks.receipt import write_receipt
+from models import Admission, Call, Delivery, Expert
+from models.enums import DeliveryState, Role, WorkbookKind
+from models.forms import SubmissionForm, VerdictForm
+from states.district import take_verdicts
+from states.experts import import_experts
+from states.intake import Delivered, Incoming, take_submissions
+from states.machine import Actor, Refusal
+from states.scores import take_scores
+
+_SHOWN = 20
+
+
+@dataclass
+class _Sender:
+    """Whose folder a file lies in, and how they are answered."""
+
+    code: str
+    name: str
+    mail: str
+    actor: Actor
+    problem: str = ""
+
+
+@dataclass
+class _Answer:
+    """What becomes of one file."""
+
+    reading: Reading
+    accepted: dict[tuple[str, int], str] = field(default_factory=dict)
+    refused: list[Problem] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [*self.reading.all_problems, *self.refused]
+
+    @property
+    def state(self) -> DeliveryState:
+        if self.problems and not self.accepted:
+            return DeliveryState.REFUSED
+        return DeliveryState.PARTLY if self.problems else DeliveryState.ACCEPTED
+
+
+def take_deliveries(run: Run) -> None:
+    """Take every file that lies whole in the inbox, the oldest first."""
+    files = list(waiting_files(run.settings))
+    counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
+    run.each(files, lambda one: _take(run, one[0], one[1], counts), name=lambda one: f"{one[0]}/{one[1].name}")
+    for name, count in counts.items():
+        run.tell(name, count)
+
+
+def waiting_files(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """(folder, file) of every delivery that has come to rest, the oldest first."""
+    inbox = places.inbox(settings)
+    found = []
+    for folder in sorted(path for path in inbox.iterdir() if path.is_dir() and not path.is_symlink()):
+        for path in folder.iterdir():
+            if path.name.startswith((".", "~$")) or path.name.endswith((".part", ".tmp", ".crdownload")):
+                continue
+            if settings.clock.is_at_rest(path):
+                found.append((path.lstat().st_mtime, folder.name, path))
+    return ((folder, path) for _, folder, path in sorted(found))
+
+
+def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
+    arrived_at = run.settings.clock.arrived_at(path)
+    digest = digest_of(path)
+    sender = _sender(run, folder)
+    with run.step() as session:
+        # One intake at a time: whoever comes second sees what the first has kept.
+        session.get_one(Call, run.year, with_for_update=True)
+        known = session.get(Delivery, (digest, folder))
+        admission = session.query(Admission).filter_by(digest=digest).one_or_none()
+        if known is not None and (admission is None or known.state is not DeliveryState.REFUSED):
+            counts["taken before"] += 1
+        else:
+            answer = _judge(session, run, sender, path, digest, arrived_at, admission)
+            _keep(session, run, sender, path, digest, arrived_at, answer, known)
+            counts["taken"] += 1
+            counts["rows in"] += len(answer.accepted)
+            counts["rows back"] += _rows_back(answer)
+    if not run.dry_run:
+        move_atomically(path, places.taken(run.settings, run.year, folder, digest, path.name))
+
+
+def _sender(run: Run, folder: str) -> _Sender:
+    office = run.season.office
+    if folder == places.OFFICE:
+        return _Sender(folder, office.name, office.mail, Actor(Role.OFFICE, folder))
+    with run.step() as session:
+        expert = session.get(Expert, folder)
+    if expert is not None:
+        return _Sender(folder, expert.name, expert.mail, Actor(Role.EXPERT, folder))
+    try:
+        unit = unit_on(folder, local_day(run.season.dates.open_call))
+    except UnknownUnit:
+        problem = f"收件文件夹“{folder}”不是报送单位代码，也不是专家编号；请联系协调小组办公室"
+    except UnitNotInForce as gone:
+        heirs = "、".join(gone.unit.successors)
+        problem = f"{gone.unit.name}已撤销，本年度不再单独报送；请由承接单位（代码{heirs}）报送"
+    else:
+        return _Sender(folder, unit.name, run.season.mail_of(folder), Actor(Role.DISTRICT, folder))
+    return _Sender(folder, office.name, office.mail, Actor(Role.DISTRICT, folder), problem)
+
+
+def _judge(
+    session: Session, run: Run, sender: _Sender, path: Path, digest: str, arrived_at: datetime,
+    admission: Admission | None,
+) -> _Answer:
+    if sender.problem:
+        return _Answer(Reading(None, None, problems=(Problem("", None, sender.problem),)))
+    reading = read_delivery(
+        path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=None
+    )
+    answer = _Answer(reading)
+    if reading.refused:
+        return answer
+    delivered = Delivered(
+        run.year, sender.code, digest, arrived_at, run.at, sender.actor, admission is not None, run.flow_run
+    )
+    rows = {place: row for place, row in enumerate(reading.rows) if row.form is not None}
+    numbers, refusals = _hand_over(session, run, reading.kind, delivered, rows)
+    for place, number in numbers.items():
+        answer.accepted[(rows[place].sheet, rows[place].line)] = number
+    for place, refusal in refusals.items():
+        row = rows[place]
+        answer.refused.append(Problem(row.sheet, f"A{row.line}", refusal.chinese))
+    return answer
+
+
+def _hand_over(
+    session: Session, run: Run, kind: WorkbookKind | None, delivered: Delivered, rows: dict[int, Row]
+) -> tuple[dict[int, str], dict[int, Refusal]]:
+    """The good rows to whoever takes their kind. Returns numbers and refusals by place."""
+    forms = {place: row.form for place, row in rows.items()}
+    if kind is WorkbookKind.SUBMISSIONS:
+        incoming = [Incoming(place, form) for place, form in forms.items() if isinstance(form, SubmissionForm)]
+        taken = take_submissions(session, delivered, incoming)
+        return taken.numbers, dict(taken.refused)
+    if kind is WorkbookKind.VERDICTS:
+        verdicts = [(place, form) for place, form in forms.items() if isinstance(form, VerdictForm)]
+        judged = take_verdicts(session, delivered, verdicts)
+        return dict(judged.accepted), dict(judged.refused)
+    if kind is WorkbookKind.SCORES:
+        scored = take_scores(session, delivered, list(forms.items()))
+        return dict(scored.accepted), dict(scored.refused)
+    imported = import_experts(session, delivered, list(forms.items()))
+    return dict(imported.accepted), dict(imported.refused)
+
+
+def _keep(
+    session: Session, run: Run, sender: _Sender, path: Path, digest: str, arrived_at: datetime, answer: _Answer,
+    known: Delivery | None,
+) -> None:
+    target = places.receipt(run.settings, run.year, sender.code, digest)
+    if not run.dry_run:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_receipt(
+            path, target, reading=answer.reading, problems=answer.problems, accepted=answer.accepted,
+            written_at=run.at, season=run.season,
+        )
+    home = run.settings.home.absolute()
+    row = known or Delivery(
+        digest=digest, sender=sender.code, season=run.year, file_name=path.name, arrived_at=arrived_at,
+        taken_at=run.at, state=answer.state,
+    )
+    row.kind, row.state, row.taken_at = answer.reading.kind, answer.state, run.at
+    row.rows_in, row.rows_back = len(answer.accepted), _rows_back(answer)
+    row.problems = json.dumps([list(problem) for problem in answer.problems], ensure_ascii=False)
+    row.receipt = str(target.relative_to(home))
+    session.add(row)
+    session.flush()
+    _answer_by_mail(session, run, sender, path, digest, arrived_at, answer, target, again=known is not None)
+
+
+def _answer_by_mail(
+    session: Session, run: Run, sender: _Sender, path: Path, digest: str, arrived_at: datetime, answer: _Answer,
+    receipt: Path, *, again: bool,
+) -> None:
+    problems = [(_where(one), one.message) for one in answer.problems[:_SHOWN]]
+    post(
+        session, run, LetterKind.RECEIPT, key=f"{sender.code}/{digest[:16]}" + ("/admitted" if again else ""),
+        to=sender.mail, recipient_name=sender.name, file_name=path.name, arrived_at=arrived_at,
+        rows_in=len(answer.accepted), rows_back=_rows_back(answer), problems=problems,
+        more=max(0, len(answer.problems) - _SHOWN), numbers=list(answer.accepted.values()), attachments=(receipt,),
+    )
+
+
+def _rows_back(answer: _Answer) -> int:
+    return sum(1 for row in answer.reading.rows if (row.sheet, row.line) not in answer.accepted)
+
+
+def _where(problem: Problem) -> str:
+    if not problem.sheet:
+        return "整份文件"
+    return f"“{problem.sheet}”工作表" + (f"{problem.cell}单元格" if problem.cell else "")

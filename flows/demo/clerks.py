@@ -1,0 +1,221 @@
+"""Those who fill workbooks: clerks of the units, the office with its pool, the experts.
+
+Each keeps an own copy of what was sent, below `people/` in the home folder. Whoever repeats an
+act after a crash sends the same copy again, and the system knows it by its content.
+"""
+
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineWorkbook
+
+from flows import places
+from flows.demo.deliveries import Delivery
+from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
+from flows.demo.script import Act, Deed
+from flows.demo.world import World
+from flows.files import digest_of
+from flows.workbooks.filling import fill_template, submission_row
+from flows.workbooks.layout import layout_of
+from flows.workbooks.template import FIRST_ROW, HEADING_ROW
+from models.enums import WorkbookKind
+from models.forms import ExpertForm, RecusalForm, ScoreForm, VerdictForm
+
+RECUSING = 2
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One file that somebody sends: into which inbox folder, from which own copy, and how it is filled."""
+
+    folder: str
+    copy: Path
+    fill: Callable[[Path], None]
+
+
+class Clerks:
+    """Everybody who sends files."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.cast, self.season = world, world.cast, world.season
+        self._papers: dict[Deed, Callable[[Act], Iterable[Paper]]] = {
+            Deed.SEND_SUBMISSIONS: self._submissions,
+            Deed.SEND_CORRECTION: self._correction,
+            Deed.SEND_VERDICTS: self._verdicts,
+            Deed.SEND_EXPERTS: self._experts,
+            Deed.SEND_SCORES: self._scores,
+        }
+
+    def sends(self, act: Act) -> bool:
+        """Whether an act is one of sending files."""
+        return act.deed in self._papers
+
+    def unsent(self, act: Act) -> list[Paper]:
+        """The files of an act that the system does not have yet."""
+        return [one for one in self._papers[act.deed](act) if not self._is_taken(one)]
+
+    def send(self, paper: Paper) -> None:
+        """Fill the own copy unless there is one, and put it into the inbox."""
+        if not paper.copy.exists():
+            paper.copy.parent.mkdir(parents=True, exist_ok=True)
+            draft = paper.copy.with_name(f".{paper.copy.name}.part{paper.copy.suffix}")
+            paper.fill(draft)
+            draft.replace(paper.copy)
+        inbox = places.inbox(self.world.settings) / paper.folder
+        inbox.mkdir(parents=True, exist_ok=True)
+        half = inbox / f".{paper.copy.name}.part"
+        shutil.copyfile(paper.copy, half)
+        half.replace(inbox / paper.copy.name)
+
+    def silent_expert(self) -> str:
+        """The one of the first panel who never delivers; always the same one."""
+        return drawn(self.cast, "silent", self.world.first_panel(), 1)[0]
+
+    def _is_taken(self, paper: Paper) -> bool:
+        return paper.copy.exists() and self.world.is_delivered(paper.folder, digest_of(paper.copy))
+
+    def _copy(self, who: str, name: str) -> Path:
+        return self.world.settings.home.absolute() / "people" / who / name
+
+    def _template(self, who: str, kind: WorkbookKind) -> Path | None:
+        """The newest workbook of a kind issued to somebody."""
+        issued = self.world.issued_to(who, kind.label)
+        return issued[-1] if issued else None
+
+    def _submissions(self, act: Act) -> Iterator[Paper]:
+        delivery: Delivery = act.details["delivery"]
+        template = self._template(delivery.unit, WorkbookKind.SUBMISSIONS)
+        if template is not None:
+            name = f"{delivery.name}-{delivery.unit}.{'zip' if delivery.attachments else 'xlsx'}"
+            yield Paper(
+                delivery.unit,
+                self._copy(delivery.unit, name),
+                lambda target: _fill_submissions(template, target, delivery),
+            )
+
+    def _correction(self, act: Act) -> Iterator[Paper]:
+        entry = self.cast.entries[act.subject]
+        template = self._template(entry.unit, WorkbookKind.SUBMISSIONS)
+        number = self.world.numbers().get(act.subject)
+        if template is not None and number is not None:
+            row = submission_row(entry.form.model_copy(update={"number": number}))
+            copy = self._copy(entry.unit, f"补正-{number}.xlsx")
+            yield Paper(entry.unit, copy, lambda target: _fill(template, target, [row]))
+
+    def _verdicts(self, act: Act) -> Iterator[Paper]:
+        template = self._template(act.subject, WorkbookKind.VERDICTS)
+        if template is None:
+            return
+        beyond = bool(act.details["beyond_quota"])
+        name = f"初评结果表{'（首次）' if beyond else ''}-{act.subject}.xlsx"
+        yield Paper(
+            act.subject,
+            self._copy(act.subject, name),
+            lambda target: _fill(template, target, self._verdict_rows(act.subject, template, beyond)),
+        )
+
+    def _verdict_rows(self, unit: str, template: Path, beyond: bool) -> list[dict[str, Any]]:
+        listed = set(_given_numbers(template)) & self.world.open_numbers()
+        own = {entry.key for entry in self.cast.of_unit(unit)}
+        numbers = {key: number for key, number in self.world.numbers().items() if key in own and number in listed}
+        rubric = self.season.rubric_of(unit)
+        layout = layout_of(WorkbookKind.VERDICTS, self.season, rubric)
+        headings = {column.key: column.heading for column in layout.columns}
+        forms = district_verdicts(self.cast, unit, numbers, beyond_quota=beyond)
+        return [_named(headings, _verdict_values(form)) for form in forms]
+
+    def _experts(self, act: Act) -> Iterator[Paper]:
+        template = self._template(places.OFFICE, WorkbookKind.EXPERTS)
+        if template is not None:
+            columns = layout_of(WorkbookKind.EXPERTS, self.season).columns
+            headings = {column.key: column.heading for column in columns}
+            rows = [_named(headings, _expert_values(form)) for form in self.cast.experts]
+            copy = self._copy(places.OFFICE, f"专家库-{act.at:%Y%m%d}.xlsx")
+            yield Paper(places.OFFICE, copy, lambda target: _fill(template, target, rows))
+
+    def _scores(self, act: Act) -> Iterator[Paper]:
+        """Every score sheet that a share of the experts holds; one of them never answers."""
+        first, names, silent = self.world.first_panel(), self.world.expert_names(), self.silent_expert()
+        share = first[: len(first) // 2] if act.subject == "first" else sorted(names)
+        owed, keys = self.world.open_assignments(), {number: key for key, number in self.world.numbers().items()}
+        recusing = self._recusing()
+        for expert in share:
+            for sheet in self.world.issued_to(expert, WorkbookKind.SCORES.label) if expert != silent else []:
+                copy, rounds = self._copy(expert, sheet.name), owed.get(expert, {})
+                listed = [] if copy.exists() else [one for one in _given_numbers(sheet) if one in rounds]
+                forms: list[ScoreForm | RecusalForm] = [
+                    expert_score(self.cast, names[expert], keys[one], one, round=rounds[one]) for one in listed
+                ]
+                if forms and expert in recusing and rounds[listed[0]] == 1:
+                    forms[0] = recusal(listed[0])
+                if forms or copy.exists():
+                    yield Paper(expert, copy, self._scoring(sheet, forms))
+
+    def _scoring(self, sheet: Path, forms: list[ScoreForm | RecusalForm]) -> Callable[[Path], None]:
+        columns = layout_of(WorkbookKind.SCORES, self.season).columns
+        headings = {column.key: column.heading for column in columns}
+        return lambda target: _fill(sheet, target, [_named(headings, _score_values(form)) for form in forms])
+
+    def _recusing(self) -> list[str]:
+        first = self.world.first_panel()
+        willing = set(first[: len(first) // 2]) - {self.silent_expert()}
+        return drawn(self.cast, "recusing", willing, RECUSING)
+
+
+def _fill(template: Path, target: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    fill_template(template, target, rows)
+
+
+def _fill_submissions(template: Path, target: Path, delivery: Delivery) -> None:
+    rows = [submission_row(row.form) for row in delivery.rows]
+    if not delivery.attachments:
+        _fill(template, target, rows)
+        return
+    book = target.with_suffix(".xlsx")
+    _fill(template, book, rows)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo(f"{delivery.name}.xlsx", _EPOCH), book.read_bytes())
+        for name, content in delivery.attachments.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    book.unlink()
+
+
+def _given_numbers(sheet: Path) -> list[str]:
+    """The numbers that an issued workbook asks about, in its order."""
+    rows = CalamineWorkbook.from_path(str(sheet)).get_sheet_by_index(0).to_python(skip_empty_area=False)
+    place = [str(cell).removesuffix("*") for cell in rows[HEADING_ROW]].index("申报编号")
+    return [str(row[place]) for row in rows[FIRST_ROW:] if row[place]]
+
+
+def _named(headings: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {headings[key]: value for key, value in values.items() if key in headings and value not in (None, "")}
+
+
+def _points(form: VerdictForm | ScoreForm) -> dict[str, Any]:
+    return {f"points.{key}": points for key, points in form.points.items()}
+
+
+def _verdict_values(form: VerdictForm) -> dict[str, Any]:
+    return {
+        "number": form.number,
+        "verdict": form.verdict.label,
+        "rank": form.rank,
+        "comment": form.comment,
+        **_points(form),
+    }
+
+
+def _score_values(form: ScoreForm | RecusalForm) -> dict[str, Any]:
+    if isinstance(form, RecusalForm):
+        return {"number": form.number, "recusal": "回避", "recusal_reason": form.reason}
+    return {"number": form.number, "comment": form.comment, **_points(form)}
+
+
+def _expert_values(form: ExpertForm) -> dict[str, Any]:
+    plain = form.model_dump(exclude={"fields", "declared"})
+    return {**plain, "fields": "、".join(form.fields), "declared": "、".join(form.declared)}

@@ -1,0 +1,220 @@
+"""Plays a season in front of the administrator: people act, the clock is stepped, the system does the rest.
+
+The pilot steps the rehearsal clock from one interesting instant to the next: the next milestone
+or the next act. Before each step it waits until nothing is due, no stage is at work and the
+inbox is empty. What was done is read from the domain database, so that a demo that was killed
+goes on from where its home stands.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from config.clock import step_to
+from config.errors import GangchuangError
+from config.season import ZONE, load_season
+from config.settings import Settings
+from flows.demo.accounting import Account
+from flows.demo.cast import cast_of
+from flows.demo.clerks import Clerks
+from flows.demo.deliveries import day_of
+from flows.demo.officers import NothingToDecide, Officers, command
+from flows.demo.script import Act, script_of
+from flows.demo.summary import Summary, show, summarise
+from flows.demo.world import World
+from flows.engine.environment import enter_environment
+
+SEASON = 2026
+_LOOK_SECONDS = 0.1
+_RUN_SECONDS = 1.0
+_PATIENCE_SECONDS = 180.0
+_ATTEMPTS = 3
+
+
+class DemoStuck(GangchuangError):
+    """Something that had to happen did not; the season stands where it stands."""
+
+    def __init__(self, what: str, waiting_for: list[str]) -> None:
+        self.waiting_for = waiting_for
+        listed = "; ".join(waiting_for) or "nothing that the database shows"
+        super().__init__(
+            f"{what} did not come to an end. Waiting for: {listed}. The dashboard shows the runs and their logs; "
+            "start the demo again to go on from here."
+        )
+
+
+class HomeInUse(GangchuangError):
+    def __init__(self, home: object) -> None:
+        super().__init__(
+            f"{home} holds a real season, and its clock is not stepped: the demo does not touch it. "
+            "Name an empty folder in GANGCHUANG_HOME."
+        )
+
+
+class DemoStopped(GangchuangError):
+    def __init__(self) -> None:
+        super().__init__("The demo was stopped; start it again to go on from here.")
+
+
+def play(
+    own: Settings, *, exit_when_done: bool = False, boot_seconds: float = 0.0, stopped: threading.Event | None = None
+) -> Summary:
+    """Play season 2026 of a home from where it stands to its end, and show the summary.
+
+    The engine (server, worker, clock) runs already; `boot_seconds` is what its start took, for the
+    account of time. Raises DemoStuck, DemoStopped, HomeInUse, CommandFailed.
+    """
+    enter_environment(own)
+    console = Console()
+    pilot = Pilot(own, console, stopped or threading.Event())
+    pilot.account.boot_seconds = boot_seconds
+    with pilot.progress:
+        pilot.run()
+    summary = summarise(pilot.world, pilot.account)
+    show(console, summary)
+    if not exit_when_done:
+        console.print("The dashboard stays up until Ctrl-C.", style="bold")
+    return summary
+
+
+class Pilot:
+    """One playing of the season."""
+
+    def __init__(self, own: Settings, console: Console, stopped: threading.Event) -> None:
+        self.own, self.console, self.stopped = own, console, stopped
+        season = load_season(SEASON, own.home)
+        self.world = World(own, cast_of(season))
+        self.clerks = Clerks(self.world)
+        self.officers = Officers(self.world, self.clerks)
+        self.open_acts = script_of(self.world.cast)
+        self.account = Account()
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.bar = self.progress.add_task("season", total=None)
+
+    def run(self) -> None:
+        """From wherever the home stands to the season's end."""
+        self._begin()
+        while True:
+            self._settle()
+            if self._act():
+                continue
+            if self.world.is_closed():
+                return
+            self._step()
+
+    def _begin(self) -> None:
+        """Plan the season, in a home whose clock is stepped from the beginning."""
+        dates = self.world.season.dates
+        start = day_of(dates.open_call, -14)
+        if not self.own.clock.stepped:
+            if (self.own.home / "gangchuang.db").exists() and self.world.is_planned():
+                raise HomeInUse(self.own.home)
+            step_to(self.own.home.absolute(), start)
+        self.progress.update(self.bar, total=(dates.close_season - start) / timedelta(days=1))
+        if not self.world.is_planned():
+            with self.account.working():
+                command(self.own, "season", "plan", str(SEASON), "--by", self.world.season.office.officers[0])
+            self._tell("season planned 年度计划")
+
+    def _step(self) -> None:
+        """Move the clock to the next milestone or act, whichever comes first."""
+        now = self.world.now
+        instants = [act.at for act in self.open_acts if act.at > now]
+        milestone = self.world.next_milestone_at()
+        if milestone is not None:
+            instants.append(milestone)
+        if not instants:
+            raise DemoStuck("The season", ["a further milestone"])
+        step_to(self.own.home.absolute(), min(instants))
+        begun = day_of(self.world.season.dates.open_call, -14)
+        self.progress.update(self.bar, completed=(self.world.now - begun) / timedelta(days=1))
+        for label in self.world.due_at(self.world.now):
+            self._tell(label)
+
+    def _settle(self) -> None:
+        """Wait until nothing is due, no stage is at work and the inbox is empty."""
+        self._await("This instant", lambda: not self.world.under_way(), self.world.under_way)
+
+    def _act(self) -> bool:
+        """Do one round of what people have to do at this instant. Returns whether anything was done.
+
+        Files go in together; decisions are taken one after the other.
+        """
+        due = [act for act in self.open_acts if act.at <= self.world.now]
+        sending = [act for act in due if self.clerks.sends(act)]
+        if sending:
+            self._send(sending)
+            return True
+        for act in due:
+            self.open_acts.remove(act)
+            if self._decide(act):
+                return True
+        return False
+
+    def _send(self, acts: list[Act]) -> None:
+        with self.account.working():
+            papers = {paper.copy: paper for act in acts for paper in self.clerks.unsent(act)}
+            for paper in papers.values():
+                self.clerks.send(paper)
+        if papers:
+            self._tell(f"{acts[0].deed.value}: {len(papers)} file(s) into the inbox")
+        self._settle()
+        for act in acts:
+            self.open_acts.remove(act)
+
+    def _decide(self, act: Act) -> bool:
+        """Have one decision carried out, again if its run was lost. Returns whether there was anything to do."""
+        try:
+            if self.officers.has_done(act):
+                return False
+            self._tell(f"{act.deed.value} {act.subject}: {act.reason}")
+            for attempt in range(1, _ATTEMPTS + 1):
+                run = self.officers.decide(act, attempt=attempt)
+                if self._carried_out(act, run):
+                    return True
+        except NothingToDecide as problem:
+            self._tell(str(problem), style="yellow")
+            return False
+        raise DemoStuck(f"{act.deed} {act.subject}", ["the decision's run, which failed each time"])
+
+    def _carried_out(self, act: Act, run: str) -> bool:
+        """Wait for the run's end; what counts is whether the decision stands in the database."""
+        from flows.engine.deployments import run_state
+
+        looked = monotonic()
+
+        def ended() -> bool:
+            nonlocal looked
+            if self.officers.has_done(act):
+                return True
+            if not run or monotonic() - looked < _RUN_SECONDS:
+                return False
+            looked = monotonic()
+            state = run_state(run)
+            return state is None or state.final
+
+        self._await(f"{act.deed} {act.subject}", ended, lambda: [f"flow run {run}"])
+        return self.officers.has_done(act)
+
+    def _await(self, what: str, arrived: Callable[[], bool], waiting_for: Callable[[], list[str]]) -> None:
+        """Look again and again; patience ends when what is waited for stays the same for too long."""
+        last, since = waiting_for(), monotonic()
+        while not arrived():
+            if self.stopped.wait(_LOOK_SECONDS):
+                raise DemoStopped
+            current = waiting_for()
+            if current != last:
+                last, since = current, monotonic()
+            if monotonic() - since > _PATIENCE_SECONDS:
+                raise DemoStuck(what, current)
+
+    def _tell(self, line: str, *, style: str = "") -> None:
+        when: datetime = self.world.now.astimezone(ZONE)
+        counts = "  ".join(f"{state.value} {count}" for state, count in self.world.counts().items())
+        self.progress.update(self.bar, description=counts or "season")
+        self.progress.console.print(f"{when:%Y-%m-%d %H:%M}  {line}", style=style, markup=False, highlight=False)

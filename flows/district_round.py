@@ -1,0 +1,82 @@
+"""Closes the district round: what a district did not judge or recommend is archived, and it is told."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from flows.deliveries import take_deliveries
+from flows.letters import LetterKind
+from flows.perform import perform, stage_flow
+from flows.post import post_to_unit
+from flows.stage import Ending, Run
+from models import DistrictVerdict, Submission
+from models.enums import Outcome, SubmissionState, Verdict
+from states.cases import load_frame
+from states.district import lapse_corrections
+from states.door import Applied, Ask, apply_to_many
+
+
+@stage_flow(name="close-district-round")
+def close_district_round(season: int, unit: str = "", dry_run: bool = False) -> dict[str, object]:
+    """Close the district round, for all or for one district with a date of its own (初评截止).
+
+    Runs: at `close_district_round`; for a district with its own date, then.
+    Before: verdict workbooks were issued when the call closed.
+    After: submissions without a verdict are archived as not reviewed, those not recommended as
+    not recommended; corrections whose time is over have lapsed; units know the result.
+    Undo: `gangchuang reinstate` for one submission, with a reason.
+    """
+    return perform(
+        "close_district_round", season, closing, milestone=Milestone.CLOSE_DISTRICT_ROUND, unit=unit, dry_run=dry_run
+    )
+
+
+def closing(run: Run) -> Ending:
+    """Take the last verdicts, archive set by set, tell each unit."""
+    take_deliveries(run)
+    with run.step() as session:
+        deadlines = load_frame(session, run.year).deadlines
+        lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    codes = [run.unit] if run.unit else [
+        one.code
+        for one in run.season.units()
+        if (own := deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, one.code)) is not None and own <= run.at
+    ]
+    with run.step() as session:
+        here = (Submission.unit.in_(codes),)
+        unjudged = apply_to_many(
+            session, run.year, _archive(run, Outcome.NOT_REVIEWED, "初评截止时未收到初评结果"),
+            *here, Submission.state == SubmissionState.SUBMITTED,
+        )
+        rejected = select(DistrictVerdict.number).where(DistrictVerdict.verdict == Verdict.NOT_RECOMMENDED)
+        not_recommended = apply_to_many(
+            session, run.year, _archive(run, Outcome.NOT_RECOMMENDED, "区县初评未推荐"),
+            *here, Submission.state == SubmissionState.DISTRICT_REVIEWED, Submission.number.in_(rejected),
+        )
+        recommended = list(session.scalars(
+            select(Submission.number)
+            .where(Submission.season == run.year, *here, Submission.state == SubmissionState.DISTRICT_REVIEWED)
+            .order_by(Submission.number)
+        ))
+        for code in codes:
+            _tell_unit(session, run, code, recommended, not_recommended, unjudged)
+    run.tell("recommended", len(recommended))
+    run.tell("not recommended", len(not_recommended.moved))
+    run.tell("not reviewed", len(unjudged.moved))
+    return Ending(facts={"units": codes, "recommended": len(recommended)})
+
+
+def _archive(run: Run, outcome: Outcome, reason: str) -> Ask:
+    return Ask("archive", run.actor, run.at, reason=reason, outcome=outcome, flow_run=run.flow_run)
+
+
+def _tell_unit(
+    session: Session, run: Run, code: str, recommended: list[str], rejected: Applied, unjudged: Applied
+) -> None:
+    mark = f"{run.year}-{code}-"
+    groups = [[one for one in numbers if one.startswith(mark)] for numbers in (recommended, rejected.moved, unjudged.moved)]
+    if any(groups):
+        post_to_unit(
+            session, run, LetterKind.DISTRICT_ROUND_CLOSED, code,
+            recommended=groups[0], not_recommended=groups[1], not_reviewed=groups[2],
+        )

@@ -1,0 +1,195 @@
+"""The eligibility check (形式审查) of what the districts recommend, with one chance to correct."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from flows import places
+from flows.deliveries import take_deliveries
+from flows.files import write_atomically
+from flows.letters import LetterKind, calendar_entry
+from flows.perform import perform, stage_flow
+from flows.post import post_to_unit
+from flows.stage import Ending, Run
+from models import Correction, Duplicate, Submission, SubmissionVersion
+from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState
+from models.forms import SubmissionForm
+from states.district import ask_correction, lapse_corrections
+from states.door import Ask, apply_to_many, note_submissions
+from states.rules.eligibility import shortcomings
+
+
+@stage_flow(name="check-eligibility")
+def check_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Check what the districts recommend (形式审查).
+
+    Runs: at `check_eligibility`, a few days after the district round.
+    Before: the district round is closed for every district.
+    After: each recommended submission has passed, or is sent back once with what is missing and
+    until when, or is archived as ineligible (a duplicate by the office's decision).
+    Undo: `gangchuang reinstate` for one submission, with a reason.
+    """
+    return perform("check_eligibility", season, checking, milestone=Milestone.CHECK_ELIGIBILITY, dry_run=dry_run)
+
+
+@stage_flow(name="close-eligibility")
+def close_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Close the eligibility check: what was not corrected in time lapses (补正截止).
+
+    Runs: at `close_eligibility`.
+    Before: corrections were asked for.
+    After: every recommended submission is eligible or archived as ineligible; units know.
+    Undo: `gangchuang reinstate` for one submission, with a reason.
+    """
+    return perform("close_eligibility", season, concluding, milestone=Milestone.CLOSE_ELIGIBILITY, dry_run=dry_run)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """One submission under the check."""
+
+    number: str
+    unit: str
+    title: str
+    missing: str
+    had_its_chance: bool
+
+
+def checking(run: Run) -> Ending:
+    """Pass the good, send back the others, drop the duplicates."""
+    with run.step() as session:
+        duplicates = _drop_duplicates(session, run)
+        checked = _check(session, run)
+        passed = _pass(session, run, [one.number for one in checked if not one.missing])
+        faulty = [one for one in checked if one.missing and not one.had_its_chance]
+        due_at = [
+            ask_correction(
+                session, run.season, one.number, missing=one.missing, actor=run.actor, at=run.at, flow_run=run.flow_run
+            )
+            for one in faulty
+        ]
+        for code in sorted({one.unit for one in faulty}):
+            _tell_correction(session, run, code, [one for one in faulty if one.unit == code], due_at[0])
+    run.tell("passed", passed)
+    run.tell("sent back for correction", len(faulty))
+    run.tell("dropped as duplicates", duplicates)
+    return Ending(facts={"passed": passed, "corrections": len(faulty), "duplicates": duplicates})
+
+
+def concluding(run: Run) -> Ending:
+    """Take the last corrections, check them again, let the rest lapse."""
+    take_deliveries(run)
+    with run.step() as session:
+        lapsed = lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        outstanding = session.scalar(
+            select(func.count())
+            .select_from(Correction)
+            .join(Submission, Submission.number == Correction.number)
+            .where(Submission.season == run.year, Correction.state == CorrectionState.OUTSTANDING)
+        )
+        if outstanding:
+            return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
+        duplicates = _drop_duplicates(session, run)
+        checked = _check(session, run)
+        passed = _pass(session, run, [one.number for one in checked if not one.missing])
+        failed = {one.number: one.missing for one in checked if one.missing}
+        for number, missing in failed.items():
+            ask = Ask("archive", run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run)
+            apply_to_many(session, run.year, ask, Submission.number == number)
+        _tell_result(session, run)
+    run.tell("passed after correction", passed)
+    run.tell("lapsed", len(lapsed))
+    run.tell("ineligible after correction", len(failed))
+    return Ending(facts={"passed": passed, "lapsed": len(lapsed), "failed": len(failed), "duplicates": duplicates})
+
+
+def _check(session: Session, run: Run) -> list[_Checked]:
+    rows = session.execute(
+        select(Submission.number, Submission.unit, Submission.title, SubmissionVersion.content, Correction.state)
+        .join(
+            SubmissionVersion,
+            (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
+        )
+        .outerjoin(Correction, Correction.number == Submission.number)
+        .where(
+            Submission.season == run.year,
+            Submission.state == SubmissionState.DISTRICT_REVIEWED,
+            Submission.eligible_at.is_(None),
+        )
+        .order_by(Submission.number)
+    )
+    return [
+        _Checked(number, unit, title, "；".join(_faults(content, run)), correction is not None)
+        for number, unit, title, content, correction in rows
+    ]
+
+
+def _faults(content: str, run: Run) -> list[str]:
+    return shortcomings(SubmissionForm.model_validate(json.loads(content)), run.season)
+
+
+def _pass(session: Session, run: Run, numbers: list[str]) -> int:
+    if not numbers:
+        return 0
+    session.execute(
+        update(Submission)
+        .where(
+            Submission.season == run.year,
+            Submission.state == SubmissionState.DISTRICT_REVIEWED,
+            Submission.eligible_at.is_(None),
+            Submission.number.in_(numbers),
+        )
+        .values(eligible_at=run.at)
+    )
+    ask = Ask("pass_eligibility", run.actor, run.at, flow_run=run.flow_run)
+    note_submissions(session, run.year, ask, Submission.number.in_(numbers))
+    return len(numbers)
+
+
+def _drop_duplicates(session: Session, run: Run) -> int:
+    same = select(Duplicate.other).where(Duplicate.decision == DuplicateDecision.SAME)
+    ask = Ask(
+        "archive", run.actor, run.at, reason="经协调小组办公室判定与其他申报重复", outcome=Outcome.INELIGIBLE,
+        flow_run=run.flow_run,
+    )
+    dropped = apply_to_many(
+        session, run.year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED, Submission.number.in_(same)
+    )
+    return len(dropped.moved)
+
+
+def _tell_correction(session: Session, run: Run, code: str, faulty: list[_Checked], due_at: datetime) -> None:
+    path = places.calendar_file(run.settings, run.year, f"{code}/补正截止")
+    entry = calendar_entry(
+        key=f"correction/{code}", title="退回补正截止", at=due_at, written_at=run.at, season=run.season
+    )
+    if not run.dry_run:
+        write_atomically(path, entry)
+    post_to_unit(
+        session, run, LetterKind.CORRECTION_ASKED, code, key="eligibility",
+        items=[(one.number, one.title, one.missing) for one in faulty], due_at=due_at, attachments=(path,),
+    )
+
+
+def _tell_result(session: Session, run: Run) -> None:
+    rows = session.execute(
+        select(Submission.unit, Submission.number, Submission.title, Submission.state, Submission.outcome, Correction.missing)
+        .outerjoin(Correction, Correction.number == Submission.number)
+        .where(
+            Submission.season == run.year,
+            (Submission.state == SubmissionState.DISTRICT_REVIEWED)
+            | ((Submission.outcome == Outcome.INELIGIBLE) & (Submission.archived_from == SubmissionState.DISTRICT_REVIEWED)),
+        )
+        .order_by(Submission.number)
+    ).all()
+    for code in sorted({row.unit for row in rows}):
+        own = [row for row in rows if row.unit == code]
+        post_to_unit(
+            session, run, LetterKind.ELIGIBILITY_RESULT, code,
+            passed=[row.number for row in own if row.outcome is None],
+            ineligible=[(row.number, row.title, row.missing or "与其他申报重复") for row in own if row.outcome],
+        )

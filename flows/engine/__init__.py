@@ -1,0 +1,1 @@
+"""Prefect as engine and window: its environment, its server, its worker, and the tree of processes."""

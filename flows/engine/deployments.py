@@ -1,0 +1,166 @@
+"""Stages as Prefect deployments: registered from a table, started by name, once per key."""
+
+import ssl
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+from uuid import UUID
+
+import certifi
+import httpx
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
+from prefect.utilities.callables import parameter_schema
+
+from flows.engine.environment import WORK_POOL
+from flows.engine.errors import DeploymentMissing, EngineAway
+
+TAG = "gangchuang"
+# Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
+LAUNCH_COMMAND = "python -m flows.engine.launch"
+_REQUEST_SECONDS = 15.0
+
+
+class Stage(Protocol):
+    """A row of the table of stages: `name` in snake_case, `label` for people."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def flow(self) -> Flow[..., Any]: ...
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A flow run as Prefect sees it. `type` is SCHEDULED, PENDING, RUNNING, COMPLETED, FAILED, CRASHED…"""
+
+    type: str
+    name: str
+    message: str
+    final: bool
+
+
+@contextmanager
+def prefect_client() -> Iterator[SyncPrefectClient]:
+    """A client that fails soon. Raises EngineAway when no server answers."""
+    # A fresh client a call: one that has been connected before waits a minute for a server that is away.
+    options = {"timeout": _REQUEST_SECONDS, "verify": _certificates()}
+    try:
+        with get_client(httpx_settings=options, sync_client=True) as client:
+            yield client
+    except (httpx.TransportError, OSError) as problem:
+        raise EngineAway(str(PREFECT_API_URL.value()), str(problem) or type(problem).__name__) from problem
+
+
+def deployment_name(stage: Stage) -> str:
+    """The deployment's full name as Prefect writes it, `flow/deployment`."""
+    return f"{stage.flow.name}/{stage.label}"
+
+
+def register(stages: Iterable[Stage]) -> list[str]:
+    """Create or update one deployment a stage, none with a schedule. Returns their full names, in order."""
+    with prefect_client() as client:
+        _ensure_work_pool(client)
+        for stage in stages:
+            client.create_deployment(
+                flow_id=client.create_flow_from_name(stage.flow.name),
+                name=stage.label,
+                description=stage.description,
+                entrypoint=entrypoint(stage.flow),
+                path=".",
+                work_pool_name=WORK_POOL,
+                tags=[TAG, _tag(stage.name)],
+                job_variables={"command": LAUNCH_COMMAND},
+                parameter_openapi_schema=parameter_schema(stage.flow).model_dump_for_openapi(),
+                enforce_parameter_schema=True,
+                schedules=[],
+                paused=False,
+            )
+    _deployment_id.cache_clear()
+    return [deployment_name(stage) for stage in stages]
+
+
+def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) -> str:
+    """Start a stage's deployment and return the flow run's id; the same key gives the same run.
+
+    Prefect keeps the key with the run even if the run failed: put an attempt number in it.
+    Raises EngineAway, DeploymentMissing.
+    """
+    with prefect_client() as client:
+        try:
+            deployment = _deployment_id(str(client.api_url), stage_name)
+            run = client.create_flow_run_from_deployment(
+                deployment, parameters=dict(parameters), idempotency_key=idempotency_key
+            )
+        except ObjectNotFound:
+            # The server's database was replaced since the id was learnt.
+            _deployment_id.cache_clear()
+            deployment = _deployment_id(str(client.api_url), stage_name)
+            run = client.create_flow_run_from_deployment(
+                deployment, parameters=dict(parameters), idempotency_key=idempotency_key
+            )
+    return str(run.id)
+
+
+def run_state(flow_run_id: str) -> RunState | None:
+    """What became of a run; None when Prefect no longer knows it. Raises EngineAway."""
+    with prefect_client() as client:
+        try:
+            state = client.read_flow_run(UUID(flow_run_id)).state
+        except ObjectNotFound:
+            return None
+    if state is None:
+        return RunState("PENDING", "", "", False)
+    return RunState(state.type.value, state.name or "", state.message or "", state.is_final())
+
+
+def entrypoint(flow: Flow[..., Any]) -> str:
+    """The dotted path under which a flow's module holds it; the module must be importable by the worker."""
+    module = sys.modules[flow.fn.__module__]
+    for name, value in vars(module).items():
+        if value is flow:
+            return f"{module.__name__}.{name}"
+    raise LookupError(f"{module.__name__} holds the flow {flow.name} under no name")
+
+
+def _tag(stage_name: str) -> str:
+    return f"stage:{stage_name}"
+
+
+@lru_cache
+def _certificates() -> ssl.SSLContext:
+    """Loading the authorities takes longer than a request."""
+    return ssl.create_default_context(cafile=PREFECT_API_SSL_CERT_FILE.value() or certifi.where())
+
+
+@lru_cache
+def _deployment_id(server: str, stage_name: str) -> UUID:
+    """Looked up by tag: the names are for people and may be reworded."""
+    with prefect_client() as client:
+        tags = DeploymentFilterTags(all_=[TAG, _tag(stage_name)])
+        found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=1)
+    if not found:
+        raise DeploymentMissing(stage_name)
+    return found[0].id
+
+
+def _ensure_work_pool(client: SyncPrefectClient) -> None:
+    """No limit on the pool: a run that died unnoticed would hold its slot. The worker's own limit counts."""
+    try:
+        client.read_work_pool(WORK_POOL)
+    except ObjectNotFound:
+        from prefect.workers.process import ProcessWorker
+
+        template = ProcessWorker.get_default_base_job_template()
+        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template))

@@ -1,0 +1,106 @@
+"""The environment of every process that touches Prefect: offline, private, loopback, below the home folder.
+
+Nothing here imports Prefect, which reads its settings from the environment on import.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from config.settings import Settings
+
+WORK_POOL = "gangchuang"
+HEARTBEAT_SECONDS = 30
+LOOPBACK = "127.0.0.1"
+
+# Tells our own address from one that the user gave, in a process whose environment we made.
+_OWN_ADDRESS = "GANGCHUANG_OWN_API_URL"
+
+_PRIVATE = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # A process that finds no server would boot one of its own, with a database of its own.
+    "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+}
+_CHOSEN = {
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P400D",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+    "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "gangchuang",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "PREFECT_LOGGING_COLORS": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "NO_COLOR": "1",
+}
+
+
+def external_api_url(given: Mapping[str, str] | None = None) -> str:
+    """The address of a server that the user runs elsewhere (`PREFECT_API_URL`); "" means our own."""
+    variables = os.environ if given is None else given
+    named = variables.get("PREFECT_API_URL", "").rstrip("/")
+    return "" if named == variables.get(_OWN_ADDRESS) else named
+
+
+def api_url(own: Settings) -> str:
+    """Where the processes of this installation reach Prefect."""
+    return external_api_url() or f"http://{LOOPBACK}:{own.dashboard_port}/api"
+
+
+def dashboard_url(own: Settings) -> str:
+    """The address that a person opens."""
+    return os.environ.get("PREFECT_UI_URL") or api_url(own).removesuffix("/api") + "/v2"
+
+
+def worker_name(own: Settings) -> str:
+    """This home's name as a worker, the same after every start, so that its lost runs can be told from others'."""
+    place = sha256(str(own.home.absolute()).encode()).hexdigest()[:8]
+    return f"gangchuang-{platform.node() or 'host'}-{place}"
+
+
+def child_environment(own: Settings, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables for a child process: the caller's own, then what this installation chooses.
+
+    A user's choice wins over our tuning, never over privacy, the home folder and the address.
+    """
+    inherited = dict(os.environ if given is None else given)
+    home = own.folder("prefect")
+    return {
+        **_CHOSEN,
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "pages"),
+        **inherited,
+        **_PRIVATE,
+        **_addresses(own, inherited),
+        "PREFECT_HOME": str(home),
+        "GANGCHUANG_HOME": str(own.home.absolute()),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _addresses(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    external = external_api_url(inherited)
+    if external:
+        return {"PREFECT_API_URL": external, _OWN_ADDRESS: ""}
+    origin = f"http://{LOOPBACK}:{own.dashboard_port}"
+    return {
+        "PREFECT_API_URL": f"{origin}/api",
+        _OWN_ADDRESS: f"{origin}/api",
+        "PREFECT_UI_URL": inherited.get("PREFECT_UI_URL") or f"{origin}/v2",
+        # Relative, so that the policy's 'self' holds under whatever name the browser uses.
+        "PREFECT_UI_API_URL": "/api",
+        "PREFECT_SERVER_API_HOST": LOOPBACK,
+        "PREFECT_SERVER_API_PORT": str(own.dashboard_port),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origin,
+        # Our server refuses foreign origins itself; asking for tokens it does not give costs a request a client.
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": inherited.get("PREFECT_SERVER_CSRF_PROTECTION_ENABLED", "false"),
+    }
+
+
+def enter_environment(own: Settings) -> None:
+    """Give this very process the environment; call it before anything imports Prefect."""
+    os.environ.update(child_environment(own))

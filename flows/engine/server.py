@@ -1,0 +1,170 @@
+"""Prefect's server on loopback, closed to other origins: `python -m flows.engine.server`."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.settings import settings
+from flows.engine.environment import LOOPBACK, enter_environment
+from flows.engine.errors import PortInUse
+
+EXIT_PORT_IN_USE = 98
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+_LARGEST_KEPT = 1_000_000
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'; worker-src 'self' blob:; "
+    "font-src 'self' data:; connect-src 'self' ws: wss: data: blob:; frame-ancestors 'none'; "
+    "base-uri 'self'; form-action 'self'; object-src 'none'"
+)
+_PROTECTION = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def guarded(app: Application, *, names: frozenset[str]) -> Application:
+    """Wrap an ASGI application: headers on every answer, and no answer to foreign hosts or origins.
+
+    `names` are the host names (no ports) under which the dashboard may be opened. Without the
+    check any page in the administrator's browser could start stages through the open API.
+    """
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await app(scope, receive, send)
+        if not _welcome(dict(scope["headers"]), names):
+            return await _refuse(scope, send)
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                ours = {name for name, _ in _PROTECTION}
+                kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in ours]
+                message = {**message, "headers": [*kept, *_PROTECTION]}
+            await send(message)
+
+        await app(scope, receive, send_protected)
+
+    return guard
+
+
+def patient(app: Application, *, pauses: Sequence[float] = PAUSES) -> Application:
+    """Wrap an ASGI application: what it answers with 503 is asked again here, soon.
+
+    Prefect says 503 when SQLite was locked for a moment, and its clients then wait two seconds
+    and more. Such a request has changed nothing. Pauses in seconds; then the 503 goes out.
+    """
+
+    async def ask_again(scope: Scope, receive: Receive, send: Send) -> None:
+        length = int(dict(scope.get("headers", ())).get(b"content-length", b"0"))
+        if scope["type"] != "http" or scope["method"] == "GET" or length > _LARGEST_KEPT:
+            return await app(scope, receive, send)
+        body = await _whole_body(receive)
+        for pause in pauses:
+            answer = _Answer(send)
+            await app({**scope}, _replayed(body, receive), answer)
+            if not answer.refused:
+                return
+            await asyncio.sleep(pause)
+        await app(scope, _replayed(body, receive), send)
+
+    return ask_again
+
+
+class _Answer:
+    """Passes an answer on as it comes, unless it is a 503."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.refused = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.refused = message["status"] == 503
+        if not self.refused:
+            await self._send(message)
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    parts = []
+    while (message := await receive())["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    return b"".join(parts)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+def _welcome(headers: dict[bytes, bytes], names: frozenset[str]) -> bool:
+    host = headers.get(b"host", b"").decode("latin-1")
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if urlsplit(f"//{host}").hostname not in names:
+        return False
+    return not origin or urlsplit(origin).hostname in names
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_PROTECTION]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": b"This server answers only its own dashboard.\n"})
+
+
+def bind(port: int) -> socket.socket:
+    """A listening socket on loopback. Raises PortInUse."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+        listener.listen(128)
+    except OSError as problem:
+        listener.close()
+        raise PortInUse(port) from problem
+    return listener
+
+
+def main() -> int:
+    """Serve until SIGTERM. Exit status 98 when the port is taken."""
+    own = settings()
+    try:
+        listener = bind(own.dashboard_port)
+    except PortInUse as problem:
+        print(problem, file=sys.stderr)
+        return EXIT_PORT_IN_USE
+    enter_environment(own)
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    names = {LOOPBACK, "localhost", "::1", urlsplit(os.environ["PREFECT_UI_URL"]).hostname or LOOPBACK}
+    app = guarded(patient(create_app(final=True)), names=frozenset(names))
+    options = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=3)
+    uvicorn.Server(options).run(sockets=[listener])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

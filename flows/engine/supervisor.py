@@ -1,0 +1,268 @@
+"""The tree of processes: server, warm parent, worker, clock, and one that watches them.
+
+Standard library only. Children die with this process, whatever kills it, and are started
+again when they die alone. They stop in reverse order on SIGTERM, SIGINT or SIGHUP.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from config.errors import GangchuangError
+from config.settings import Settings
+from flows.engine.environment import api_url, child_environment, dashboard_url, external_api_url
+from flows.engine.errors import EngineNotReady
+from flows.engine.launch import SOCKET_VARIABLE
+from flows.engine.lifeline import default_signals, die_with_parent
+from flows.engine.locks import home_lock
+from flows.engine.server import bind
+from flows.engine.worker import DRAIN_VARIABLE
+
+CLOCK_COMMAND = (sys.executable, "-m", "flows.clock")
+_LOOK_SECONDS = 0.1
+_READY_SECONDS = 180.0
+_CALM_SECONDS = 60.0
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass
+class Child:
+    """One process of the tree, its log, and when it may be started again."""
+
+    name: str
+    command: Sequence[str]
+    environment: dict[str, str]
+    log: Path
+    patience: float = 5.0
+    process: subprocess.Popen[bytes] | None = None
+    born: float = 0.0
+    failures: int = 0
+    retry_at: float = field(default=0.0)
+
+    def start(self) -> None:
+        """Start it in a session of its own: a terminal's Ctrl-C reaches only the supervisor, which stops in order."""
+        parent = os.getpid()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, preexec_fn=lambda: _settle_in(parent),
+            )
+        self.born = time.monotonic()
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def look_after(self) -> str:
+        """Start it again when it has died, with growing pauses. Returns what is worth telling."""
+        if self.alive or self.process is None:
+            return ""
+        moment = time.monotonic()
+        if self.retry_at == 0.0:
+            self.failures = 1 if moment - self.born > _CALM_SECONDS else self.failures + 1
+            pause = min(_LONGEST_PAUSE, 0.5 * 2**self.failures)
+            self.retry_at = moment + pause
+            return f"{self.name} ended with {self.process.returncode}; again in {pause:.0f} s (see {self.log})"
+        if moment >= self.retry_at:
+            self.retry_at = 0.0
+            self.start()
+        return ""
+
+    def stop(self) -> None:
+        """SIGTERM, patience, SIGKILL."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Engine:
+    """Everything that runs a home's year. Start, watch, stop: all from the main thread."""
+
+    def __init__(
+        self,
+        own: Settings,
+        *,
+        clock_command: Sequence[str] = CLOCK_COMMAND,
+        stages: str = "flows.year",
+        drain_seconds: float = 20.0,
+    ) -> None:
+        self.own, self.stages, self.drain_seconds = own, stages, drain_seconds
+        self.clock_command = clock_command
+        self.api_url, self.dashboard_url = api_url(own), dashboard_url(own)
+        self.nook = Path(tempfile.mkdtemp(prefix="gangchuang-"))
+        self.children: list[Child] = []
+        self.stop_asked = threading.Event()
+        self.environment = child_environment(own)
+        self.environment |= {SOCKET_VARIABLE: str(self.nook / "warm"), DRAIN_VARIABLE: str(drain_seconds)}
+
+    def start(self) -> None:
+        """Bring everything up. Raises PortInUse, EngineNotReady; what was started is stopped then."""
+        try:
+            prepare = self._start_server()
+            self._finish(prepare)
+            self._await("warm parent", (self.nook / "warm").exists, self._log("warm"))
+            self._add("worker", [sys.executable, "-m", "flows.engine.worker"], patience=self.drain_seconds + 20)
+            self._add("clock", self.clock_command, patience=15)
+            _tell("worker and clock started")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_server(self) -> Child:
+        if not external_api_url():
+            bind(self.own.dashboard_port).close()
+            self._add("server", [sys.executable, "-m", "flows.engine.server"], patience=10)
+        # These import while the server comes up.
+        self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.nook / "warm"), self.stages])
+        prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", self.stages])
+        _tell(f"starting the Prefect server at {self.api_url}")
+        self._await("Prefect server", self._answers, self._log("server"))
+        _tell(f"dashboard: {self.dashboard_url}")
+        prepare.start()
+        return prepare
+
+    def _finish(self, prepare: Child) -> None:
+        assert prepare.process is not None
+        self._await("registration of the stages", lambda: not prepare.alive, prepare.log)
+        if prepare.process.returncode:
+            raise EngineNotReady("registration of the stages", prepare.log)
+        _tell("stages registered")
+
+    def watch(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Keep the children running until asked to stop or `until` says so."""
+        while not (self.stop_asked.is_set() or until()):
+            for child in self.children:
+                if child.name == "warm" and not child.alive:
+                    (self.nook / "warm").unlink(missing_ok=True)
+                news = child.look_after()
+                if news:
+                    _tell(news)
+            self.stop_asked.wait(_LOOK_SECONDS)
+
+    def ask_to_stop(self) -> None:
+        """End `watch`; from any thread or signal handler."""
+        self.stop_asked.set()
+
+    def stop(self) -> None:
+        """Stop in reverse order; runs in progress get `drain_seconds` to finish."""
+        for child in reversed(self.children):
+            if child.alive:
+                _tell(f"stopping the {child.name}")
+            child.stop()
+        self.children.clear()
+        shutil.rmtree(self.nook, ignore_errors=True)
+
+    def _log(self, name: str) -> Path:
+        return self.own.folder("logs") / f"{name}.log"
+
+    def _child(self, name: str, command: Sequence[str], patience: float = 5.0) -> Child:
+        return Child(name, list(command), self.environment, self._log(name), patience)
+
+    def _add(self, name: str, command: Sequence[str], patience: float = 5.0) -> None:
+        child = self._child(name, command, patience)
+        self.children.append(child)
+        child.start()
+
+    def _await(self, what: str, arrived: Callable[[], bool], log: Path) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not arrived():
+            dead = [child for child in self.children if not child.alive]
+            if dead or time.monotonic() > deadline:
+                raise EngineNotReady(dead[0].name if dead else what, dead[0].log if dead else log)
+            if self.stop_asked.wait(_LOOK_SECONDS):
+                raise Stopped
+
+    def _answers(self) -> bool:
+        with suppress(OSError), urllib.request.urlopen(f"{self.api_url}/ready", timeout=2) as answer:
+            return answer.status == 200
+        return False
+
+
+class Stopped(GangchuangError):
+    def __init__(self) -> None:
+        super().__init__("Stopped before everything was up.")
+
+
+def supervise(
+    own: Settings,
+    *,
+    clock_command: Sequence[str] = CLOCK_COMMAND,
+    on_ready: Callable[[Engine], None] | None = None,
+    stages: str = "flows.year",
+    drain_seconds: float = 20.0,
+) -> int:
+    """Run a home's year until SIGTERM, SIGINT or SIGHUP. Returns the exit status: 0 after such a signal.
+
+    `on_ready` runs in a thread once everything is up; it may call `engine.ask_to_stop()`, and
+    what it raises is raised here after everything has stopped. Raises PortInUse,
+    EngineRunning, EngineNotReady.
+    """
+    failure: list[BaseException] = []
+    with home_lock(own.folder("prefect")):
+        engine = Engine(own, clock_command=clock_command, stages=stages, drain_seconds=drain_seconds)
+
+        def play() -> None:
+            assert on_ready is not None
+            try:
+                on_ready(engine)
+            except BaseException as problem:
+                failure.append(problem)
+                engine.ask_to_stop()
+
+        with _signals(engine):
+            try:
+                engine.start()
+                if on_ready is not None:
+                    threading.Thread(target=play, name="on_ready", daemon=True).start()
+                engine.watch()
+            except Stopped:
+                return 0
+            finally:
+                engine.stop()
+    if failure:
+        raise failure[0]
+    return 0
+
+
+class _signals:
+    """Signals ask the engine to stop, and are as before afterwards."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.before: dict[int, object] = {}
+
+    def __enter__(self) -> None:
+        def ask(number: int, frame: FrameType | None) -> None:
+            self.engine.ask_to_stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            self.before[number] = signal.signal(number, ask)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+
+def _settle_in(parent: int) -> None:
+    default_signals()
+    die_with_parent(parent)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)

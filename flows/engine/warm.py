@@ -1,0 +1,194 @@
+"""A parent that has imported everything once and forks a process for each flow run.
+
+A cold interpreter spends seconds importing Prefect and the stages; a fork of this one
+starts at once. It stays single-threaded, opens no database and holds no state: it is
+replaced when it dies, and its runs die with it. `python -m flows.engine.warm SOCKET MODULE…`
+"""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.engine.lifeline import default_signals, die_with_parent
+
+ENGINE_MODULES = ("prefect.flow_engine", "prefect.task_engine", "prefect._internal.metrics")
+_PATIENCE = 5.0
+
+
+@dataclass
+class Request:
+    """One run to fork: a module to execute, its variables, its folder, its three streams."""
+
+    module: str
+    environment: dict[str, str]
+    folder: str
+    streams: list[int]
+
+
+def read_request(line: socket.socket) -> Request:
+    """Read a launcher's request. Raises OSError or ValueError when it is broken or slow."""
+    line.settimeout(_PATIENCE)
+    head, streams, _, _ = socket.recv_fds(line, 4, 3)
+    (length,) = struct.unpack("!I", head)
+    body = b""
+    while len(body) < length:
+        part = line.recv(min(65536, length - len(body)))
+        if not part:
+            raise ConnectionResetError("the launcher hung up")
+        body += part
+    content: dict[str, Any] = json.loads(body)
+    line.settimeout(None)
+    return Request(content["module"], content["environment"], content["folder"], list(streams))
+
+
+class Nursery:
+    """Listens for launchers, forks, forwards signals and tells how each child ended."""
+
+    def __init__(self, address: Path) -> None:
+        self.children: dict[int, socket.socket] = {}
+        self.selector = selectors.DefaultSelector()
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(str(address))
+        self.listener.listen(16)
+        self.woken, self.waker = socket.socketpair()
+        self.waker.setblocking(False)
+        self.stopping = False
+        self.selector.register(self.listener, selectors.EVENT_READ, "call")
+        self.selector.register(self.woken, selectors.EVENT_READ, "signal")
+
+    def tend(self) -> Request | None:
+        """Serve until stopped, returning None. In a forked child, returns at once with what it is to run."""
+        signal.set_wakeup_fd(self.waker.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while not self.stopping:
+            for key, _ in self.selector.select():
+                if key.data == "call":
+                    request = self._answer()
+                    if request is not None:
+                        return request
+                elif key.data == "signal":
+                    self.woken.recv(4096)
+                    self._bury()
+                else:
+                    self._hear(key.data)
+        return None
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def _answer(self) -> Request | None:
+        line, _ = self.listener.accept()
+        try:
+            request = read_request(line)
+        except (OSError, ValueError, KeyError, struct.error) as problem:
+            print(f"refused a call: {problem}", file=sys.stderr, flush=True)
+            line.close()
+            return None
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._leave(line, parent)
+            return request
+        for stream in request.streams:
+            os.close(stream)
+        self.children[pid] = line
+        self.selector.register(line, selectors.EVENT_READ, pid)
+        return None
+
+    def _leave(self, line: socket.socket, parent: int) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        default_signals()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        die_with_parent(parent)
+        self.selector.close()
+        for one in (self.listener, self.woken, self.waker, line, *self.children.values()):
+            one.close()
+
+    def _hear(self, pid: int) -> None:
+        """A byte is a signal to pass on; silence means that the launcher was killed."""
+        line = self.children.get(pid)
+        if line is None:
+            return
+        try:
+            given = line.recv(1)
+        except OSError:
+            given = b""
+        os.kill(pid, given[0] if given else signal.SIGKILL)
+        if not given:
+            self.selector.unregister(line)
+
+    def _bury(self) -> None:
+        for pid, line in list(self.children.items()):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if not found:
+                continue
+            del self.children[pid]
+            if line in {key.fileobj for key in self.selector.get_map().values()}:
+                self.selector.unregister(line)
+            try:
+                line.sendall(struct.pack("!i", status))
+            except OSError:
+                pass
+            line.close()
+
+
+def become(request: Request) -> None:
+    """Turn this forked process into the run: its streams, folder, variables and module."""
+    for target, stream in enumerate(request.streams):
+        os.dup2(stream, target)
+        os.close(stream)
+    os.chdir(request.folder)
+    other_settings = _prefect_settings(os.environ) != _prefect_settings(request.environment)
+    os.environ.clear()
+    os.environ.update(request.environment)
+    if other_settings:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+    sys.argv = [request.module]
+    # Importing Prefect may have imported it as a library already.
+    sys.modules.pop(request.module, None)
+    runpy.run_module(request.module, run_name="__main__", alter_sys=True)
+
+
+def _prefect_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    """The settings proper; names with two underscores tell about one run and are read when needed."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if name.startswith("PREFECT_") and not name.startswith("PREFECT__")
+    }
+
+
+def main(arguments: list[str]) -> None:
+    address, modules = Path(arguments[0]), arguments[1:]
+    for module in (*ENGINE_MODULES, *modules):
+        importlib.import_module(module)
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others:
+        sys.exit(f"not safe to fork: importing {' '.join(modules)} started the threads {others}")
+    gc.collect()
+    gc.freeze()
+    print(f"warm on {address}", flush=True)
+    request = Nursery(address).tend()
+    if request is not None:
+        become(request)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

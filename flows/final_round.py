@@ -1,0 +1,99 @@
+"""Closes the final round: scores frozen, ranked; ties at a cut re-reviewed; the list before a person."""
+
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from flows.deliveries import take_deliveries
+from flows.letters import LetterKind
+from flows.perform import perform, stage_flow
+from flows.post import post_to_office
+from flows.proposal import put_proposal
+from flows.score_sheets import issue_sheet
+from flows.stage import Ending, Run
+from models import Expert
+from models.enums import SubmissionState
+from models.queries import counts_by_state
+from states.final import assign_re_review, freeze_ranking, freeze_scores, presence, rank_list, short_of_scores
+from states.rules.placings import Ranking
+from states.rules.ties import SettledBy
+
+_RE_REVIEW_ISSUE = 900  # numbers of re-review workbooks lie apart from those of replacements
+
+
+@stage_flow(name="close-final-round")
+def close_final_round(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Close the final round and rank (终评截止并排序).
+
+    Runs: at `close_final_round`.
+    Before: experts have scored; who is lost was replaced.
+    After: scores are frozen and every submission's merit is recorded; equals at a cut go to a
+    re-review of just those.
+    Undo: none: frozen scores do not thaw. While scores are missing the stage waits: replace the
+    expert, or move the date.
+    """
+    return perform("close_final_round", season, closing, milestone=Milestone.CLOSE_FINAL_ROUND, dry_run=dry_run)
+
+
+@stage_flow(name="close-re-review")
+def close_re_review(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Close the re-review and put the proposed list before the office (复评截止).
+
+    Runs: at `close_re_review`; again when the list was sent back.
+    Before: scores are frozen.
+    After: the ranking is frozen, ties settled as declared; page, workbook and letter ask a named
+    person for approval.
+    Undo: sending the list back, with a reason.
+    """
+    return perform("close_re_review", season, concluding, milestone=Milestone.CLOSE_RE_REVIEW, dry_run=dry_run)
+
+
+def closing(run: Run) -> Ending:
+    """Take the last scores; freeze; send equals at a cut to a re-review."""
+    take_deliveries(run)
+    with run.step() as session:
+        waiting = _not_ready(session, run)
+        if waiting:
+            return Ending(waiting=waiting)
+        reviewed = freeze_scores(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        ranking = rank_list(session, run.season, re_review_is_over=False)
+        tied = sorted({number for tie in ranking.open_ties if tie.needs is SettledBy.RE_REVIEW for number in tie.submissions})
+        sheets = assign_re_review(session, run.season, tied, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        for identifier, numbers in sorted(sheets.items()):
+            issue_sheet(
+                session, run, session.get_one(Expert, identifier), numbers, issue=_RE_REVIEW_ISSUE,
+                letter=LetterKind.EXPERT_REPLACEMENT, round_number=2,
+            )
+        _tell_office(session, run, ranking)
+    run.tell("final reviewed", len(reviewed.moved))
+    run.tell("to be re-reviewed", len(tied))
+    return Ending(facts={"re_review": tied})
+
+
+def concluding(run: Run) -> Ending:
+    """Take the last re-review scores; freeze the ranking; ask for approval."""
+    take_deliveries(run)
+    with run.step() as session:
+        ranking = rank_list(session, run.season, re_review_is_over=True)
+        freeze_ranking(session, run.season, ranking, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    digest = put_proposal(run, ranking)
+    run.tell("ranked", len(ranking.placed))
+    run.tell("with a prize", sum(one.tier is not None for one in ranking.placed))
+    run.tell("ties settled", sum(one.settled is not None for one in ranking.placed))
+    return Ending(facts={"digest": digest})
+
+
+def _not_ready(session: Session, run: Run) -> str:
+    if not counts_by_state(session, run.year).get(SubmissionState.DISTRICT_REVIEWED):
+        return ""
+    short = short_of_scores(session, run.season)
+    if short:
+        listed = ", ".join(f"{number} ({count})" for number, count in sorted(short.items())[:8])
+        return f"{len(short)} submission(s) lack scores: {listed}; replace the experts who owe them, or move the date"
+    quorum = presence(session, run.season)
+    return "" if quorum.quorate else f"no quorum: {quorum.present} of {quorum.members} experts have scored everything"
+
+
+def _tell_office(session: Session, run: Run, ranking: Ranking) -> None:
+    counts = {state.label: count for state, count in counts_by_state(session, run.year).items()}
+    ties = [list(tie.submissions) for tie in ranking.open_ties]
+    post_to_office(session, run, LetterKind.ROUND_CLOSED, key="final", counts=counts, ties=ties)

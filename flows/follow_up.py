@@ -1,0 +1,75 @@
+"""A year later: asks what became of the awarded achievements, then closes the season."""
+
+from sqlalchemy import func, select
+
+from config.milestones import Milestone
+from flows.letters import LetterKind
+from flows.perform import perform, stage_flow
+from flows.post import post_to_office, post_to_unit
+from flows.stage import Ending, Run
+from models import FollowUp, Submission
+from models.enums import Outcome, SubmissionState
+
+
+@stage_flow(name="follow-up")
+def follow_up(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Ask the units what became of their awarded achievements (成果转化跟踪).
+
+    Runs: at `follow_up`, a year after the results.
+    Before: the season is archived.
+    After: each unit with awards has a letter listing them.
+    Undo: none.
+    """
+    return perform("follow_up", season, asking, milestone=Milestone.FOLLOW_UP, dry_run=dry_run)
+
+
+@stage_flow(name="close-season")
+def close_season(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Close the season (年度结束).
+
+    Runs: at `close_season`, after the follow-up.
+    Before: every submission is archived.
+    After: the call is closed; nothing of this season changes any more but by revoking an award.
+    Undo: none.
+    """
+    return perform("close_season", season, closing, milestone=Milestone.CLOSE_SEASON, dry_run=dry_run)
+
+
+def asking(run: Run) -> Ending:
+    """One letter a unit, one row an achievement."""
+    with run.step() as session:
+        rows = session.execute(
+            select(Submission.unit, Submission.number, Submission.title)
+            .where(Submission.season == run.year, Submission.outcome == Outcome.COMPLETED)
+            .order_by(Submission.number)
+        ).all()
+        for row in rows:
+            if session.get(FollowUp, row.number) is None:
+                session.add(FollowUp(number=row.number, asked_at=run.at))
+        for code in sorted({row.unit for row in rows}):
+            items = [(row.number, row.title) for row in rows if row.unit == code]
+            post_to_unit(session, run, LetterKind.FOLLOW_UP, code, items=items, due_at=run.season.dates.close_season)
+    run.tell("asked about", len(rows))
+    return Ending(facts={"asked": len(rows)})
+
+
+def closing(run: Run) -> Ending:
+    """Count, tell the office, close."""
+    with run.step() as session:
+        unsettled = session.scalar(
+            select(func.count()).select_from(Submission).where(
+                Submission.season == run.year, Submission.state != SubmissionState.ARCHIVED
+            )
+        ) or 0
+        counts = dict(
+            session.execute(
+                select(Submission.outcome, func.count())
+                .where(Submission.season == run.year, Submission.outcome.is_not(None))
+                .group_by(Submission.outcome)
+            ).tuples()
+        )
+        post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
+    run.tell("archived", sum(counts.values()))
+    return Ending(
+        "close_season", case={"unsettled": unsettled}, facts={"outcomes": {one.value: count for one, count in counts.items()}}
+    )

@@ -1,0 +1,81 @@
+"""How values look in a letter. People's words come in as one clean line, whatever they hold."""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import Undefined
+
+from config.season import ZONE
+
+_WEEKDAYS = "一二三四五六日"
+
+
+class Lines(str):
+    """Text that may keep its line breaks."""
+
+
+def day(value: date) -> str:
+    """A day for people: 2026年4月30日(周四). An instant counts as its day in Beijing."""
+    on = _local(value).date() if isinstance(value, datetime) else value
+    return f"{on.year}年{on.month}月{on.day}日(周{_WEEKDAYS[on.weekday()]})"
+
+
+def instant(value: datetime) -> str:
+    """An instant for people: 2026年4月30日(周四)18:00 北京时间; seconds only where there are any."""
+    local = _local(value)
+    clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{day(local)}{clock} 北京时间"
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Values in one line: 甲、乙、丙."""
+    return "、".join(str(printable(value)) for value in values)
+
+
+def paragraphs(value: str) -> Lines:
+    """A longer text with its line breaks, indented, but for control characters."""
+    lines = (" ".join(_clean(line).split()) for line in value.splitlines())
+    return Lines("\n".join(f"    {line}" for line in lines if line))
+
+
+def printable(value: Any) -> Any:
+    """What a template prints of a value: words of people on one line, enums by their Chinese word.
+
+    Raises TypeError for None and for dates that no filter has written out.
+    """
+    if isinstance(value, Undefined | Lines):
+        return value
+    label = getattr(value, "label", None)
+    if isinstance(label, str):
+        return label
+    if isinstance(value, str):
+        return " ".join(_clean(value).split())
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"{value!r} ({type(value).__name__}) has no form for people")
+
+
+def _clean(text: str) -> str:
+    # Control, format (bidi overrides) and surrogate characters can forge headers or hide words.
+    return "".join(" " if char in "\r\n\t" else char for char in text if char in "\r\n\t" or _harmless(char))
+
+
+def _harmless(char: str) -> bool:
+    return unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
+
+
+def _local(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"the instant {value} has no zone")
+    return value.astimezone(ZONE)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "day": day,
+    "instant": instant,
+    "listed": listed,
+    "paragraphs": paragraphs,
+}

@@ -1,0 +1,94 @@
+"""Every kind of letter and what its template needs.
+
+Shapes of the context, the same in every kind:
+
+- `unit_name`: a reporting unit's name without 科协 (万州区); `expert_name`, `recipient_name`: as they stand;
+- `deadline`, `due_at`, `arrived_at`, `old`, `new`: aware instants; `opens_on`, `closes_on`: dates;
+- `numbers`, `without_verdict`, `in_correction`, `owed`, `passed`, `recommended`, `not_recommended`,
+  `not_reviewed`: lists of submission numbers; `ties`: a list of such lists, one a cut;
+- `items`, `ineligible`, `first`, `second`, `third`, `pairs`, `problems`: lists of tuples as named below;
+- `counts`: a mapping from a word (or an enum with `.label`) to a number;
+- `level`: 1 to the unit or officer, 2 with the office told, 3 with the coordination group told;
+- `until`: the instant by which to come back or go on; without it the letter says so in words. Letters take
+  every date from the context, never from the season file: dates are moved, and the file is not told;
+- `page`: an address for people, empty when the site has none; `officers`: names;
+- `milestone`, `decision`: an enum with `.label`, or the Chinese word.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class LetterKind(StrEnum):
+    """One kind of letter; `needs` must be given to `compose`, `may` can be left out."""
+
+    needs: tuple[str, ...]
+    may: tuple[str, ...]
+
+    def __new__(cls, code: str, needs: str, may: str = "") -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.needs, member.may = tuple(needs.split()), tuple(may.split())
+        return member
+
+    # Call
+    CALL_OPENED = "call_opened", "unit_name deadline quota commitment"
+    CALL_REMINDER = "call_reminder", "unit_name deadline delivered returned level"
+    RECEIPT = (
+        "receipt",
+        "recipient_name file_name arrived_at rows_in rows_back problems more numbers",
+        "deadline",
+    )  # problems: (place, message)
+    CALL_CLOSED = "call_closed", "unit_name count", "deadline"  # deadline: of the district round
+    LATE_ADMITTED = "late_admitted", "unit_name file_name reason"
+    DUPLICATE_FOUND = "duplicate_found", "pairs"  # (number, other, percent); to the office
+
+    # District round and eligibility
+    DISTRICT_ROUND_REMINDER = (
+        "district_round_reminder",
+        "unit_name deadline without_verdict in_correction",
+        "level",
+    )
+    CORRECTION_ASKED = "correction_asked", "unit_name items due_at"  # (number, title, missing)
+    CORRECTION_LAPSED = "correction_lapsed", "unit_name items"  # (number, title)
+    DISTRICT_ROUND_CLOSED = (
+        "district_round_closed",
+        "unit_name recommended not_recommended not_reviewed",
+        "until",
+    )
+    ELIGIBILITY_RESULT = "eligibility_result", "unit_name passed ineligible", "until"  # (number, title, why)
+
+    # Final round
+    PANEL_DRAWN = "panel_drawn", "unit_name seed commitment", "until"
+    EXPERT_INVITATION = "expert_invitation", "expert_name count deadline"
+    EXPERT_REMINDER = "expert_reminder", "expert_name deadline owed", "level"
+    EXPERT_REPLACEMENT = "expert_replacement", "expert_name added deadline"
+    ROUND_CLOSED = "round_closed", "counts ties", "until"  # to the office
+
+    # Approval, notice, results
+    APPROVAL_WANTED = "approval_wanted", "officers due_at digest page level"
+    APPROVAL_ESCALATED = "approval_escalated", "officers due_at digest page"  # to the coordination group
+    NOTICE_OPENED = "notice_opened", "unit_name opens_on closes_on page root"
+    OBJECTION_RECEIVED = "objection_received", "number title due_at"  # to the office
+    OBJECTION_RECEIVED_UNIT = "objection_received_unit", "unit_name number title due_at"
+    OBJECTION_ANSWERED = "objection_answered", "unit_name number title decision answer", "until"
+    RESULTS_PUBLISHED = (
+        "results_published",
+        "unit_name first second third page root",
+        "until",
+    )  # (number, title)
+
+    # One submission
+    WITHDRAWN = "withdrawn", "unit_name number title reason", "until"
+    REVOKED = "revoked", "unit_name number title reason", "until"
+    REINSTATED = "reinstated", "unit_name number title reason", "until"
+
+    # After the award
+    ARCHIVED = "archived", "unit_name counts", "until"
+    FOLLOW_UP = "follow_up", "unit_name items due_at"  # (number, title)
+    SEASON_CLOSED = "season_closed", "counts"  # to the office
+
+    # The year itself
+    DATE_MOVED = "date_moved", "unit_name milestone old new reason"  # unit_name empty: to all
+    MILESTONE_SKIPPED = "milestone_skipped", "milestone reason"  # to the office
+    STAGE_FAILED = "stage_failed", "stage problem"  # to the office

@@ -1,0 +1,192 @@
+"""Decisions that an officer takes by hand, through the dashboard's form or the command."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.units import all_units
+from flows import places
+from flows.files import write_atomically
+from flows.letters import LetterKind
+from flows.perform import perform, stage_flow
+from flows.post import post_to_office, post_to_unit
+from flows.score_sheets import replace_lost_experts
+from flows.stage import Ending, Run
+from models import Submission
+from models.enums import ObjectionState
+from states import office
+from states.district import ask_correction
+from states.experts import recuse
+from states.machine import Actor
+from states.panel import give_up_seat
+
+
+class Decision(StrEnum):
+    """What an officer may decide. What `subject` and `other` mean differs; see the flow's help."""
+
+    WITHDRAW = "withdraw"
+    REINSTATE = "reinstate"
+    REVOKE = "revoke"
+    ADMIT_LATE = "admit_late"
+    ASK_CORRECTION = "ask_correction"
+    SAME_ACHIEVEMENT = "same_achievement"
+    DISTINCT_ACHIEVEMENTS = "distinct_achievements"
+    RAISE_OBJECTION = "raise_objection"
+    UPHOLD_OBJECTION = "uphold_objection"
+    DISMISS_OBJECTION = "dismiss_objection"
+    RECUSE = "recuse"
+    REPLACE_EXPERT = "replace_expert"
+
+
+class DeliveredFileMissing(GangchuangError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"The delivered file {path} is gone; ask the unit to send it again.")
+
+
+@stage_flow(name="office-decision")
+def decide(
+    season: int,
+    officer_name: str,
+    decision: Decision,
+    subject: str,
+    reason: str,
+    other: str = "",
+    dry_run: bool = False,
+) -> dict[str, object]:
+    """Record an officer's decision (办公室决定).
+
+    Runs: by a person, whenever something must be decided.
+    Before: `subject` exists: a submission's number (withdraw, reinstate, revoke, ask_correction with
+    what is missing as reason, same or distinct achievements with the second number as `other`,
+    raise_objection with the objector's real name and contact as `other`, recuse with the expert as
+    `other`), an expert's id (replace_expert), an objection's id (uphold, dismiss, with the answer as reason), or the beginning of a
+    delivery's digest (admit_late).
+    After: the decision, its officer and its reason are history; those concerned have a letter.
+    Undo: the opposite decision, where there is one.
+    """
+
+    def deciding(run: Run) -> Ending:
+        with run.step() as session:
+            actor = office.officer(run.season, officer_name)
+            _DECISIONS[decision](session, run, actor, subject.strip(), other.strip(), reason)
+        if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT):
+            replace_lost_experts(run)
+        run.tell(decision.value, subject)
+        return Ending()
+
+    return perform("decide", season, deciding, dry_run=dry_run)
+
+
+def _withdraw(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
+    office.withdraw(session, number, actor=actor, at=run.at, reason=reason)
+    _tell_unit(session, run, LetterKind.WITHDRAWN, number, reason=reason)
+
+
+def _reinstate(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
+    office.reinstate(session, number, actor=actor, at=run.at, reason=reason)
+    _tell_unit(session, run, LetterKind.REINSTATED, number, reason=reason)
+
+
+def _revoke(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
+    office.revoke(session, number, actor=actor, at=run.at, reason=reason)
+    _tell_unit(session, run, LetterKind.REVOKED, number, reason=reason)
+
+
+def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: str, reason: str) -> None:
+    delivery = office.admit_late(session, run.year, digest, actor=actor, at=run.at, reason=reason)
+    lies = places.taken(run.settings, run.year, delivery.sender, delivery.digest, delivery.file_name)
+    if not lies.is_file():
+        raise DeliveredFileMissing(lies)
+    if not run.dry_run:
+        # The collector takes it once more from the inbox, now as admitted.
+        write_atomically(places.inbox(run.settings) / delivery.sender / delivery.file_name, lies.read_bytes())
+    if delivery.sender in all_units():
+        post_to_unit(
+            session, run, LetterKind.LATE_ADMITTED, delivery.sender, key=delivery.digest[:16],
+            file_name=delivery.file_name, reason=reason,
+        )
+
+
+def _ask_correction(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
+    due_at = ask_correction(session, run.season, number, missing=reason, actor=actor, at=run.at, flow_run=run.flow_run)
+    row = session.get_one(Submission, number)
+    post_to_unit(
+        session, run, LetterKind.CORRECTION_ASKED, row.unit, key=number, items=[(number, row.title, reason)], due_at=due_at
+    )
+
+
+def _same(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
+    office.decide_duplicate(session, number, other, same=True, actor=actor, at=run.at, reason=reason)
+
+
+def _distinct(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
+    office.decide_duplicate(session, number, other, same=False, actor=actor, at=run.at, reason=reason)
+
+
+def _raise_objection(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
+    objection = office.raise_objection(
+        session, run.season, number, grounds=reason, objector=other, actor=actor, at=run.at
+    )
+    row = session.get_one(Submission, number)
+    post_to_office(
+        session, run, LetterKind.OBJECTION_RECEIVED, key=str(objection.id), number=number, title=row.title,
+        due_at=objection.due_at,
+    )
+    post_to_unit(
+        session, run, LetterKind.OBJECTION_RECEIVED_UNIT, row.unit, key=str(objection.id), number=number,
+        title=row.title, due_at=objection.due_at,
+    )
+    run.tell("objection", objection.id)
+
+
+def _answer(session: Session, run: Run, actor: Actor, subject: str, reason: str, *, upheld: bool) -> None:
+    if not subject.isdigit():
+        raise office.DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
+    objection = office.answer_objection(session, int(subject), upheld=upheld, answer=reason, actor=actor, at=run.at)
+    _tell_unit(
+        session, run, LetterKind.OBJECTION_ANSWERED, objection.number, key=subject,
+        decision=ObjectionState(objection.state), answer=reason,
+    )
+
+
+def _uphold(session: Session, run: Run, actor: Actor, subject: str, other: str, reason: str) -> None:
+    _answer(session, run, actor, subject, reason, upheld=True)
+
+
+def _dismiss(session: Session, run: Run, actor: Actor, subject: str, other: str, reason: str) -> None:
+    _answer(session, run, actor, subject, reason, upheld=False)
+
+
+def _recuse(session: Session, run: Run, actor: Actor, number: str, expert: str, reason: str) -> None:
+    recuse(session, run.year, expert, number, reason=reason, actor=actor, at=run.at, flow_run=run.flow_run)
+
+
+def _replace_expert(session: Session, run: Run, actor: Actor, expert: str, other: str, reason: str) -> None:
+    lost = give_up_seat(session, run.year, expert, actor=actor, at=run.at, reason=reason)
+    run.tell("assignments to be replaced", lost)
+
+
+def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
+    row = session.get_one(Submission, number)
+    post_to_unit(
+        session, run, kind, row.unit, key=f"{number}/{key or row.sequence}", number=number, title=row.title, **context
+    )
+
+
+_DECISIONS: dict[Decision, Callable[[Session, Run, Actor, str, str, str], None]] = {
+    Decision.WITHDRAW: _withdraw,
+    Decision.REINSTATE: _reinstate,
+    Decision.REVOKE: _revoke,
+    Decision.ADMIT_LATE: _admit_late,
+    Decision.ASK_CORRECTION: _ask_correction,
+    Decision.SAME_ACHIEVEMENT: _same,
+    Decision.DISTINCT_ACHIEVEMENTS: _distinct,
+    Decision.RAISE_OBJECTION: _raise_objection,
+    Decision.UPHOLD_OBJECTION: _uphold,
+    Decision.DISMISS_OBJECTION: _dismiss,
+    Decision.RECUSE: _recuse,
+    Decision.REPLACE_EXPERT: _replace_expert,
+}

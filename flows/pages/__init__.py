@@ -1,0 +1,43 @@
+"""Pages: what the public reads, and the office's list for approval. Values in, files out."""
+
+from flows.pages.content import (
+    AwardLine,
+    Cut,
+    Deviation,
+    Disagreement,
+    IndexEntry,
+    IndexPage,
+    NoticePage,
+    Proof,
+    ProposalPage,
+    ProposedLine,
+    Remark,
+    ResultsPage,
+)
+from flows.pages.rendering import (
+    put_page,
+    render_index,
+    render_notice,
+    render_proposal,
+    render_results,
+)
+
+__all__ = [
+    "AwardLine",
+    "Cut",
+    "Deviation",
+    "Disagreement",
+    "IndexEntry",
+    "IndexPage",
+    "NoticePage",
+    "Proof",
+    "ProposalPage",
+    "ProposedLine",
+    "Remark",
+    "ResultsPage",
+    "put_page",
+    "render_index",
+    "render_notice",
+    "render_proposal",
+    "render_results",
+]

@@ -1,0 +1,202 @@
+"""What stands on each page. Nothing that is not in these classes can reach a page.
+
+They have no field for phones, mail addresses of people, identity or bank numbers.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from config.calendar import is_working_day
+from models.enums import Carrier, Category, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class AwardLine:
+    """One award. Without consent a line forgets its people and organisations as it is made.
+
+    `unit` (district), category and carrier are kept for the statistics; pages show of a line
+    without consent its number, title and tier only.
+    """
+
+    number: str
+    title: str
+    tier: Tier
+    category: Category
+    carrier: Carrier
+    unit: str
+    organisations: tuple[str, ...]
+    contributors: tuple[str, ...]
+    consent: bool
+
+    def __post_init__(self) -> None:
+        if not self.consent:
+            object.__setattr__(self, "organisations", ())
+            object.__setattr__(self, "contributors", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A submission named on a page with a sentence about it."""
+
+    number: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Where a person decided otherwise than the ranking: what changed, who decided, why, when (aware)."""
+
+    number: str
+    title: str
+    change: str
+    officer: str
+    reason: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a page commits to, and how an outsider checks it.
+
+    `root` is the RFC 6962 Merkle root (hex) over the latest hashes of `subjects` subjects, `head`
+    the hash of the call's latest history entry. `export` and `verifier` are links relative to the
+    page, empty while the history is not out yet; `command` is what the reader types.
+    """
+
+    root: str
+    subjects: int
+    head: str = ""
+    export: str = ""
+    verifier: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticePage:
+    """The public notice of the proposed list (拟获奖名单公示). `contact` is the office's own, no person's."""
+
+    season: int
+    programme: str
+    office: str
+    contact: str
+    opens_on: date
+    closes_on: date
+    answer_working_days: int
+    lines: tuple[AwardLine, ...]
+    proof: Proof
+    deviations: tuple[Deviation, ...] = ()
+
+    @property
+    def working_days(self) -> int:
+        return sum(working for _, working in self.days)
+
+    @property
+    def days(self) -> tuple[tuple[date, bool], ...]:
+        """Every day of the notice, and whether it is a working day. Raises CalendarUnknown."""
+        span = (self.closes_on - self.opens_on).days + 1
+        days = (self.opens_on + timedelta(days=n) for n in range(span))
+        return tuple((day, is_working_day(day)) for day in days)
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsPage:
+    """The award list (获奖项目发布). `suspended`: objections not yet answered; `revoked`: taken back."""
+
+    season: int
+    programme: str
+    office: str
+    contact: str
+    published_at: datetime
+    lines: tuple[AwardLine, ...]
+    proof: Proof
+    notice_link: str = ""
+    amounts_yuan: tuple[tuple[Tier, int], ...] = ()
+    suspended: tuple[Remark, ...] = ()
+    revoked: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One published page or file, with its link relative to the index."""
+
+    title: str
+    link: str
+    published_at: datetime
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPage:
+    """The season's entry page, newest entry first as given."""
+
+    season: int
+    programme: str
+    office: str
+    contact: str
+    entries: tuple[IndexEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedLine:
+    """One line of the frozen ranking; merit, means and interval in points out of 100."""
+
+    rank: int
+    number: str
+    title: str
+    unit: str
+    category: Category
+    organisation: str
+    tier: Tier | None
+    merit: Decimal
+    raw_mean: Decimal
+    low: Decimal
+    high: Decimal
+    scores: int
+    spread: Decimal
+    settled: str = ""
+    passed_over: str = ""
+    struck: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A boundary below `tier`: `after` is the last rank above it, `tied` the numbers equal there, and
+    `close` those across it whose intervals overlap so that the scores cannot tell them apart."""
+
+    tier: Tier
+    after: int
+    tied: tuple[str, ...] = ()
+    close: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A case that needs a look: experts lie `spread` points apart. `totals` in ascending order."""
+
+    number: str
+    title: str
+    totals: tuple[Decimal, ...]
+    spread: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalPage:
+    """The proposed list for approval: for the office's eyes only."""
+
+    season: int
+    programme: str
+    office: str
+    made_at: datetime
+    due_at: datetime
+    digest: str
+    method: str
+    lines: tuple[ProposedLine, ...]
+    cuts: tuple[Cut, ...]
+    disagreements: tuple[Disagreement, ...]
+    experts: int
+    conflicts: int
+    recusals: int
+    absences: int = 0
+    deviations: tuple[Deviation, ...] = ()

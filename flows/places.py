@@ -1,0 +1,42 @@
+"""Where everything lies below the home folder."""
+
+from pathlib import Path
+
+from config.settings import Settings
+from models.enums import WorkbookKind
+
+OFFICE = "office"
+
+
+def inbox(settings: Settings) -> Path:
+    """Deliveries come in here: `inbox/<unit code>/…`, `inbox/<expert id>/…`, `inbox/office/…`."""
+    return settings.folder("inbox")
+
+
+def issued(settings: Settings, year: int, recipient: str, kind: WorkbookKind, issue: int = 1) -> Path:
+    """An issued workbook, ready to be sent or fetched."""
+    number = f"-{issue}" if issue > 1 else ""
+    return settings.home.absolute() / "outbox" / str(year) / recipient / f"{year}年{kind.label}-{recipient}{number}.xlsx"
+
+
+def receipt(settings: Settings, year: int, sender: str, digest: str) -> Path:
+    return settings.home.absolute() / "receipts" / str(year) / sender / f"{digest[:16]}-回执.xlsx"
+
+
+def taken(settings: Settings, year: int, sender: str, digest: str, name: str) -> Path:
+    """Where a delivered file lies once it was taken, as it came."""
+    return settings.home.absolute() / "taken" / str(year) / sender / f"{digest[:16]}-{name}"
+
+
+def calendar_file(settings: Settings, year: int, name: str) -> Path:
+    return settings.home.absolute() / "outbox" / str(year) / f"{name}.ics"
+
+
+def site(settings: Settings) -> Path:
+    """The public pages: a web server may serve this folder as it is."""
+    return settings.folder("site")
+
+
+def office_folder(settings: Settings, year: int) -> Path:
+    """Pages and workbooks for the office alone."""
+    return settings.folder(OFFICE, str(year))

@@ -1,0 +1,123 @@
+"""The public notice (公示) of the approved list: opened, and closed after its working days."""
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from config.season import local_day
+from flows.letters import LetterKind
+from flows.pages import Deviation, NoticePage, put_page
+from flows.perform import perform, stage_flow
+from flows.post import post_to_unit
+from flows.publications import award_lines, page_address, proof_of, publish_root, put_index
+from flows.stage import Ending, Run
+from models import Approval, MilestoneDate, Objection, Placing, Publication, Submission
+from models.enums import ObjectionState, PublicationKind
+from states.approval import is_approved
+from states.planning import close_notice_after
+
+
+@stage_flow(name="open-public-notice")
+def open_public_notice(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Post the approved list for public notice (公示开始).
+
+    Runs: at `open_public_notice`, once a named person has approved the list.
+    Before: the list is approved.
+    After: the notice page is out with the root of the history; units know; the notice ends after
+    its full working days, counted from the real posting day.
+    Undo: none; objections are what the notice is for.
+    """
+    return perform("open_public_notice", season, opening, milestone=Milestone.OPEN_PUBLIC_NOTICE, dry_run=dry_run)
+
+
+@stage_flow(name="close-public-notice")
+def close_public_notice(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Close the public notice (公示结束).
+
+    Runs: when the notice's last working day is over.
+    Before: the notice was posted.
+    After: no further objection is taken; open ones suspend their own award only.
+    Undo: none.
+    """
+    return perform("close_public_notice", season, closing, milestone=Milestone.CLOSE_PUBLIC_NOTICE, dry_run=dry_run)
+
+
+def opening(run: Run) -> Ending:
+    """Record the root, put the page out, tell the units."""
+    with run.step() as session:
+        if not is_approved(session, run.year):
+            return Ending(waiting="a named person has still to approve the list")
+        closes_at = close_notice_after(
+            session, run.season, run.at, actor=run.actor, at=run.at, reason="公示日按实际发布日起算"
+        )
+        publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
+        page = _page(session, run, publication)
+    if not run.dry_run:
+        put_page(run.settings.home.absolute(), page)
+    with run.step() as session:
+        put_index(session, run)
+        for unit in run.season.units():
+            post_to_unit(
+                session, run, LetterKind.NOTICE_OPENED, unit.code, opens_on=page.opens_on, closes_on=page.closes_on,
+                page=page_address(run, "notice.html"), root=publication.root,
+            )
+    run.tell("on the list", len(page.lines))
+    run.tell("struck by a person", len(page.deviations))
+    run.tell("closes at", closes_at)
+    return Ending("open_public_notice", case={"approved": True}, facts={"list": len(page.lines)})
+
+
+def closing(run: Run) -> Ending:
+    """Count what came in."""
+    with run.step() as session:
+        states = session.execute(
+            select(Objection.state, func.count())
+            .join(Submission, Submission.number == Objection.number)
+            .where(Submission.season == run.year)
+            .group_by(Objection.state)
+        )
+        counts = {state.value: count for state, count in states}
+    for state in ObjectionState:
+        run.tell(f"objections {state.value}", counts.get(state.value, 0))
+    return Ending(facts={"objections": counts})
+
+
+def _page(session: Session, run: Run, publication: Publication) -> NoticePage:
+    tiers = session.execute(
+        select(Placing.number, Placing.tier)
+        .where(Placing.season == run.year, Placing.approved)
+        .order_by(Placing.position)
+    ).all()
+    closes_at = session.get_one(MilestoneDate, (run.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
+    office = run.season.office
+    return NoticePage(
+        season=run.year, programme=run.season.title, office=office.name, contact=office.mail,
+        opens_on=local_day(publication.published_at), closes_on=_last_day(closes_at),
+        answer_working_days=run.season.public_notice.answer_working_days,
+        lines=award_lines(session, [(number, tier) for number, tier in tiers]),
+        proof=proof_of(session, publication), deviations=_deviations(session, run),
+    )
+
+
+def _last_day(closes_at: datetime) -> date:
+    """The notice ends with its last day, that is at the next day's first instant."""
+    return local_day(closes_at - timedelta(microseconds=1))
+
+
+def _deviations(session: Session, run: Run) -> tuple[Deviation, ...]:
+    approval = session.scalar(
+        select(Approval).where(Approval.season == run.year).order_by(Approval.ordinal.desc()).limit(1)
+    )
+    struck = session.execute(
+        select(Placing.number, Submission.title, Placing.tier, Placing.struck)
+        .join(Submission, Submission.number == Placing.number)
+        .where(Placing.season == run.year, Placing.struck != "")
+        .order_by(Placing.position)
+    )
+    return tuple(
+        Deviation(number, title, f"由拟{tier.label}移出名单", approval.officer, reason, approval.decided_at)
+        for number, title, tier, reason in struck
+        if approval is not None
+    )

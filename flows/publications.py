@@ -1,0 +1,102 @@
+"""What goes out to the public: the lines of a list, the root it commits to, the page, the export beside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.units import all_units
+from flows import places
+from flows.pages import AwardLine, IndexEntry, IndexPage, Proof, put_page
+from flows.stage import Run
+from models import Call, Contributor, Organisation, Publication, Submission
+from models.enums import PublicationKind, Tier
+from states.export import export_history
+from states.roots import record_root
+
+PAGES = {PublicationKind.PUBLIC_NOTICE: "notice.html", PublicationKind.RESULTS: "results.html"}
+EXPORT, VERIFIER = "history.jsonl", "verify_history.py"
+
+
+def publish_root(session: Session, run: Run, kind: PublicationKind) -> Publication:
+    """The publication's root over the season's whole history; recorded once, then kept."""
+    record_root(session, run.year, kind, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    return session.get_one(Publication, (run.year, kind), populate_existing=True)
+
+
+def proof_of(session: Session, publication: Publication) -> Proof:
+    """What the page prints so that an outsider can check the history against it."""
+    head = session.get_one(Call, publication.season).head
+    with_export = publication.kind is not PublicationKind.PUBLIC_NOTICE
+    return Proof(
+        root=publication.root,
+        subjects=publication.subjects,
+        head=head,
+        export=EXPORT if with_export else "",
+        verifier=VERIFIER if with_export else "",
+        command=f"python {VERIFIER} {EXPORT} --root {publication.root}" if with_export else "",
+    )
+
+
+def export_beside(session: Session, run: Run) -> None:
+    """The season's history and the file that checks it, beside the pages."""
+    if not run.dry_run:
+        export_history(session, run.year, site_of(run) / EXPORT)
+
+
+def site_of(run: Run) -> Path:
+    path = places.site(run.settings) / str(run.year)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def award_lines(session: Session, tiers: Sequence[tuple[str, Tier]]) -> tuple[AwardLine, ...]:
+    """Lines for a public list, in the order given; people and organisations only with consent."""
+    numbers = [number for number, _ in tiers]
+    rows = {row.number: row for row in session.scalars(select(Submission).where(Submission.number.in_(numbers)))}
+    organisations = _names(session, Organisation, numbers)
+    contributors = _names(session, Contributor, numbers)
+    return tuple(
+        AwardLine(
+            number=number, title=rows[number].title, tier=tier, category=rows[number].category,
+            carrier=rows[number].carrier, unit=all_units()[rows[number].unit].name,
+            organisations=organisations.get(number, ()), contributors=contributors.get(number, ()),
+            consent=rows[number].consent,
+        )
+        for number, tier in tiers
+    )
+
+
+def put_index(session: Session, run: Run) -> None:
+    """The season's entry page, listing what was published so far, the newest first."""
+    if run.dry_run:
+        return
+    published = session.scalars(
+        select(Publication)
+        .where(Publication.season == run.year, Publication.kind.in_(PAGES))
+        .order_by(Publication.published_at.desc())
+    )
+    entries = tuple(
+        IndexEntry(_TITLES[one.kind], PAGES[one.kind], one.published_at, f"操作留痕根值 {one.root[:16]}…")
+        for one in published
+    )
+    office = run.season.office
+    put_page(run.settings.home.absolute(), IndexPage(run.year, run.season.title, office.name, office.mail, entries))
+
+
+_TITLES = {PublicationKind.PUBLIC_NOTICE: "拟获奖名单公示", PublicationKind.RESULTS: "获奖项目发布"}
+
+
+def page_address(run: Run, name: str) -> str:
+    """A page's public address for letters; empty when the installation has no public site."""
+    base = run.settings.site_url.rstrip("/")
+    return f"{base}/{run.year}/{name}" if base else ""
+
+
+def _names(session: Session, table: type[Organisation] | type[Contributor], numbers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    query = select(table.number, table.name).where(table.number.in_(numbers)).order_by(table.number, table.position)
+    for number, name in session.execute(query):
+        found[number] = (*found.get(number, ()), name)
+    return found

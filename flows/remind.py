@@ -1,0 +1,173 @@
+"""Reminds who still owes something, and only them; the later, the higher it goes."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from flows.letters import LetterKind
+from flows.perform import perform, stage_flow
+from flows.post import post, post_to_office, post_to_unit
+from flows.stage import Ending, Run
+from models import Assignment, Correction, Delivery, Expert, Submission
+from models.enums import AssignmentState, CorrectionState, SubmissionState, WorkbookKind
+from models.queries import counts_by_unit
+from states.approval import is_approved, list_digest
+from states.cases import load_frame
+from states.rules.deadlines import Deadlines
+
+
+@stage_flow(name="remind")
+def remind(season: int, milestone: Milestone, ordinal: int = 1, dry_run: bool = False) -> dict[str, object]:
+    """Remind whoever still owes something (催办).
+
+    Runs: on the days before a deadline that the season file names.
+    Before: the deadline's round is open.
+    After: each unit, expert or officer who owes something has one letter saying what; who owes
+    nothing has none.
+    Undo: none; a letter once written goes out.
+    """
+    body = _BODIES[milestone]
+    return perform(milestone.value, season, body, milestone=milestone, ordinal=ordinal, dry_run=dry_run)
+
+
+def reminding_of_call(run: Run) -> Ending:
+    """Units that have delivered nothing, or of whose rows some came back."""
+    with run.step() as session:
+        deadlines = load_frame(session, run.year).deadlines
+        delivered, returned = counts_by_unit(session, run.year), _returned(session, run.year)
+        owing = []
+        for unit in run.season.units():
+            deadline = deadlines.at(Milestone.CLOSE_CALL, unit.code)
+            if deadline is None or deadline <= run.at or (unit.code in delivered and unit.code not in returned):
+                continue
+            owing.append(unit.code)
+            post_to_unit(
+                session, run, LetterKind.CALL_REMINDER, unit.code, key=str(run.ordinal), deadline=deadline,
+                delivered=delivered.get(unit.code, 0), returned=returned.get(unit.code, 0), level=_level(run),
+            )
+    return _told(run, owing)
+
+
+def reminding_of_district_round(run: Run) -> Ending:
+    """Units with submissions that have no verdict, or whose correction is outstanding."""
+    with run.step() as session:
+        deadlines = load_frame(session, run.year).deadlines
+        unjudged, correcting = _unjudged(session, run.year), _correcting(session, run.year)
+        owing = sorted(set(unjudged) | set(correcting))
+        for code in owing:
+            post_to_unit(
+                session, run, LetterKind.DISTRICT_ROUND_REMINDER, code, key=str(run.ordinal),
+                deadline=_deadline(deadlines, Milestone.CLOSE_DISTRICT_ROUND, code), level=_level(run),
+                without_verdict=unjudged.get(code, []), in_correction=correcting.get(code, []),
+            )
+    return _told(run, owing)
+
+
+def reminding_of_scores(run: Run) -> Ending:
+    """Experts who still owe scores."""
+    with run.step() as session:
+        deadlines = load_frame(session, run.year).deadlines
+        owed: dict[str, list[str]] = {}
+        for expert, number in session.execute(
+            select(Assignment.expert, Assignment.number)
+            .where(Assignment.season == run.year, Assignment.state == AssignmentState.ACTIVE)
+            .order_by(Assignment.expert, Assignment.number)
+        ):
+            owed.setdefault(expert, []).append(number)
+        for identifier, numbers in owed.items():
+            expert = session.get_one(Expert, identifier)
+            post(
+                session, run, LetterKind.EXPERT_REMINDER, key=f"{identifier}/{run.ordinal}", to=expert.mail,
+                expert_name=expert.name, deadline=_deadline(deadlines, Milestone.CLOSE_FINAL_ROUND), owed=numbers,
+                level=_level(run),
+            )
+    return _told(run, sorted(owed))
+
+
+def reminding_of_approval(run: Run) -> Ending:
+    """The officers, then the coordination group, while the proposed list waits for a person."""
+    with run.step() as session:
+        if is_approved(session, run.year):
+            return _told(run, [])
+        due_at = _deadline(load_frame(session, run.year).deadlines, Milestone.OPEN_PUBLIC_NOTICE)
+        digest, officers = list_digest(session, run.year), list(run.season.office.officers)
+        post_to_office(
+            session, run, LetterKind.APPROVAL_WANTED, key=f"reminder/{run.ordinal}", officers=officers,
+            due_at=due_at, digest=digest, page="", level=_level(run),
+        )
+        if _level(run) > 1:
+            post(
+                session, run, LetterKind.APPROVAL_ESCALATED, key=str(run.ordinal),
+                to=run.season.office.coordination_mail, officers=officers, due_at=due_at, digest=digest, page="",
+            )
+    return _told(run, ["office"])
+
+
+_BODIES = {
+    Milestone.REMIND_CALL: reminding_of_call,
+    Milestone.REMIND_DISTRICT_ROUND: reminding_of_district_round,
+    Milestone.REMIND_EXPERTS: reminding_of_scores,
+    Milestone.REMIND_APPROVAL: reminding_of_approval,
+}
+
+
+def _level(run: Run) -> int:
+    """1 to who owes, 2 with the office told, 3 with the coordination group told: as the deadline nears."""
+    return min(run.ordinal, 3)
+
+
+def _told(run: Run, owing: list[str]) -> Ending:
+    run.tell("reminded", len(owing))
+    return Ending(facts={"reminded": owing})
+
+
+def _deadline(deadlines: Deadlines, milestone: Milestone, code: str = "") -> datetime:
+    deadline = deadlines.at(milestone, code)
+    if deadline is None:
+        raise LookupError(f"the season has no {milestone}")
+    return deadline
+
+
+def _returned(session: Session, year: int) -> dict[str, int]:
+    """Rows that came back with a unit's latest delivery, where there were any."""
+    latest = (
+        select(Delivery.sender, func.max(Delivery.taken_at).label("at"))
+        .where(Delivery.season == year, Delivery.kind == WorkbookKind.SUBMISSIONS)
+        .group_by(Delivery.sender)
+        .subquery()
+    )
+    rows = session.execute(
+        select(Delivery.sender, func.sum(Delivery.rows_back))
+        .join(latest, (latest.c.sender == Delivery.sender) & (latest.c.at == Delivery.taken_at))
+        .where(Delivery.season == year)
+        .group_by(Delivery.sender)
+    )
+    return {sender: back for sender, back in rows if back}
+
+
+def _unjudged(session: Session, year: int) -> dict[str, list[str]]:
+    rows = session.execute(
+        select(Submission.unit, Submission.number)
+        .where(Submission.season == year, Submission.state == SubmissionState.SUBMITTED)
+        .order_by(Submission.number)
+    )
+    return _grouped(rows)
+
+
+def _correcting(session: Session, year: int) -> dict[str, list[str]]:
+    rows = session.execute(
+        select(Submission.unit, Submission.number)
+        .join(Correction, Correction.number == Submission.number)
+        .where(Submission.season == year, Correction.state == CorrectionState.OUTSTANDING)
+        .order_by(Submission.number)
+    )
+    return _grouped(rows)
+
+
+def _grouped(rows: object) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for code, number in rows:  # type: ignore[attr-defined]
+        grouped.setdefault(code, []).append(number)
+    return grouped

@@ -1,0 +1,96 @@
+"""The experts' score workbooks: each with only their own submissions, blind where the season says so."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows import places
+from flows.letters import LetterKind
+from flows.post import post
+from flows.stage import Run
+from flows.workbooks.mark import Mark
+from flows.workbooks.template import write_template
+from models import Assignment, Expert, Submission, SubmissionVersion
+from models.enums import Category, WorkbookKind
+from states.cases import load_frame
+from states.panel import replace_missing
+from states.scores import round_deadline
+
+
+def issue_sheet(
+    session: Session, run: Run, expert: Expert, numbers: Sequence[str], *, issue: int, letter: LetterKind, round_number: int = 1
+) -> None:
+    """Write one expert's workbook over some submissions, and the letter that brings it."""
+    deadline = round_deadline(load_frame(session, run.year), round_number) or run.season.dates.close_final_round
+    path = places.issued(run.settings, run.year, expert.id, WorkbookKind.SCORES, issue)
+    if not run.dry_run:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_template(
+            path, mark=Mark(run.year, expert.id, WorkbookKind.SCORES, issue), key=run.settings.signing_key(),
+            season=run.season, recipient_name=expert.name, deadline=deadline, rows=_rows(session, run, numbers),
+            rubric=run.season.final_round.rubric, created_at=run.at,
+        )
+    count = {"count": len(numbers)} if letter is LetterKind.EXPERT_INVITATION else {"added": len(numbers)}
+    post(
+        session, run, letter, key=f"{expert.id}/{issue}", to=expert.mail, expert_name=expert.name, deadline=deadline,
+        attachments=(path,), **count,
+    )
+
+
+def replace_lost_experts(run: Run) -> None:
+    """Find others for submissions that lost an expert; each of them gets a further workbook."""
+    with run.step() as session:
+        added = replace_missing(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        for identifier, numbers in added.items():
+            expert = session.get_one(Expert, identifier)
+            issue_sheet(
+                session, run, expert, numbers, issue=_next_issue(run, identifier), letter=LetterKind.EXPERT_REPLACEMENT
+            )
+    if added:
+        run.tell("replacements", sum(len(numbers) for numbers in added.values()))
+
+
+def assignments_of(session: Session, year: int, round_number: int = 1) -> dict[str, list[str]]:
+    """Numbers by expert of a round."""
+    found: dict[str, list[str]] = {}
+    for expert, number in session.execute(
+        select(Assignment.expert, Assignment.number)
+        .where(Assignment.season == year, Assignment.round == round_number)
+        .order_by(Assignment.expert, Assignment.number)
+    ):
+        found.setdefault(expert, []).append(number)
+    return found
+
+
+def _next_issue(run: Run, expert: str) -> int:
+    issue = 1
+    while places.issued(run.settings, run.year, expert, WorkbookKind.SCORES, issue).exists():
+        issue += 1
+    return issue
+
+
+def _rows(session: Session, run: Run, numbers: Sequence[str]) -> list[dict[str, object]]:
+    rows = session.execute(
+        select(Submission.number, Submission.title, Submission.category, Submission.field, SubmissionVersion.content)
+        .join(
+            SubmissionVersion,
+            (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
+        )
+        .where(Submission.number.in_(numbers))
+        .order_by(Submission.number)
+    )
+    return [_row(number, title, category, field, json.loads(content)) for number, title, category, field, content in rows]
+
+
+def _row(number: str, title: str, category: Category, field: str, content: dict[str, object]) -> dict[str, object]:
+    economic = content.get("benefit_economic")
+    benefit = "；".join(
+        part for part in (f"经济效益{economic}万元" if economic else "", str(content.get("benefit_social") or "")) if part
+    )
+    return {
+        "number": number, "title": title, "category": category, "field": field, "benefit": benefit,
+        **{key: content.get(key) or "" for key in ("abstract", "innovation", "practicality", "spread")},
+    }
+

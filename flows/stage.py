@@ -1,0 +1,235 @@
+"""How a stage of the year is played: once, by one, in fenced transactions, or as a dry run.
+
+A stage module holds one flow whose docstring has four headings (Runs, Before, After, Undo)
+and a body that takes a `Run`. The body does its work in `run.step()` transactions, each of
+which first proves that this run still holds the stage's claim; it ends by returning an
+`Ending`, which `play` writes together with the settled milestone: the call's state, its
+history and the milestone change in one transaction, or not at all.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.milestones import Milestone
+from config.season import ZONE, Season
+from config.settings import Settings
+from flows.files import write_atomically
+from models import MilestoneDate
+from models.database import writing
+from models.enums import MilestoneState, Role
+from models.queries import call_state, season_in_force
+from states.call import CallCase
+from states.claims import Held, forget, hold, release, take
+from states.door import move_call, note_call
+from states.machine import Actor
+
+log = logging.getLogger("gangchuang.stage")
+Item = TypeVar("Item")
+
+
+class StageFailed(GangchuangError):
+    """Some items of a stage failed; the others are done. The stage is not settled and may be run again."""
+
+    def __init__(self, stage: str, failures: Mapping[str, str]) -> None:
+        self.stage, self.failures = stage, failures
+        listed = "\n".join(f"  - {item}: {problem}" for item, problem in failures.items())
+        super().__init__(f"{stage}: {len(failures)} item(s) failed; the others are done. Run it again.\n{listed}")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a stage ends: the call's trigger (or only a note), and the facts that go into the record."""
+
+    trigger: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    case: Mapping[str, Any] = field(default_factory=dict)
+    waiting: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage did. `outcome`: done, already_done, not_due, waiting or dry_run."""
+
+    stage: str
+    season: int
+    outcome: str
+    at: datetime
+    lines: tuple[tuple[str, str], ...] = ()
+    explanation: str = ""
+
+    def sentences(self) -> list[str]:
+        return ([self.explanation] if self.explanation else []) + [f"{name}: {value}" for name, value in self.lines]
+
+
+@dataclass
+class Run:
+    """One playing of one stage: its season, its one instant, its claim, its findings."""
+
+    stage: str
+    season: Season
+    at: datetime
+    actor: Actor
+    engine: Engine
+    settings: Settings
+    flow_run: str = ""
+    unit: str = ""
+    ordinal: int = 1
+    dry_run: bool = False
+    held: Held | None = None
+    lines: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    messages: int = 0
+    _rehearsal: Session | None = None
+
+    @property
+    def year(self) -> int:
+        return self.season.year
+
+    @contextmanager
+    def step(self) -> Iterator[Session]:
+        """One transaction, fenced by the claim. A dry run's steps are undone together at its end."""
+        if self._rehearsal is not None:
+            with self._rehearsal.begin_nested():
+                yield self._rehearsal
+            return
+        with writing(self.engine) as session:
+            if self.held is not None:
+                hold(session, self.held)
+            yield session
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write one file whole or not at all; a dry run writes none."""
+        if not self.dry_run:
+            write_atomically(path, content)
+
+    def tell(self, name: str, value: object) -> None:
+        """One line of the outcome."""
+        self.lines[name] = str(value)
+
+    def each(self, items: Iterable[Item], work: Callable[[Item], None], *, name: Callable[[Item], str] = str) -> None:
+        """Do one thing for each item; a failure is kept with its item, and the others go on."""
+        for item in items:
+            try:
+                work(item)
+            except GangchuangError as problem:
+                self.failures[name(item)] = str(problem)
+                log.warning("%s: %s failed: %s", self.stage, name(item), problem)
+
+
+def play(
+    stage: str,
+    year: int,
+    body: Callable[[Run], Ending],
+    *,
+    engine: Engine,
+    settings: Settings,
+    at: datetime,
+    milestone: Milestone | None = None,
+    unit: str = "",
+    ordinal: int = 1,
+    dry_run: bool = False,
+    actor: Actor | None = None,
+    flow_run: str = "",
+) -> Result:
+    """Play a stage once. Raises ClaimTaken, StageFailed, TransitionRefused or what the body raises."""
+    with writing(engine) as session:
+        season = season_in_force(session, year)
+        too_soon = _not_now(session, stage, season, milestone, unit, ordinal, at)
+    if too_soon is not None:
+        return too_soon
+    run = Run(
+        stage, season, at, actor or Actor(Role.SYSTEM, stage), engine, settings, flow_run, unit, ordinal, dry_run
+    )
+    with ExitStack() as stack:
+        stack.enter_context(_undone(run) if dry_run else _claimed(run))
+        ending = body(run)
+        if run.failures:
+            raise StageFailed(stage, run.failures)
+        if not ending.waiting:
+            _settle(run, milestone, ending)
+    if run.messages:
+        run.tell("messages written", run.messages)
+    outcome = "waiting" if ending.waiting else "dry_run" if dry_run else "done"
+    return Result(stage, year, outcome, at, tuple(run.lines.items()), ending.waiting)
+
+
+def _not_now(
+    session: Session, stage: str, season: Season, milestone: Milestone | None, unit: str, ordinal: int, at: datetime
+) -> Result | None:
+    if milestone is None:
+        return None
+    row = session.get(MilestoneDate, (season.year, milestone.value, ordinal, unit))
+    if row is None:
+        missing = f"season {season.year} has no {milestone.value} number {ordinal} for {unit or 'all'}"
+        return Result(stage, season.year, "not_due", at, explanation=f"not due: {missing}")
+    if row.state is not MilestoneState.PENDING:
+        settled = f"{row.settled_at.astimezone(ZONE):%Y-%m-%d %H:%M}" if row.settled_at else "before"
+        return Result(stage, season.year, "already_done", at, explanation=f"already {row.state} at {settled}")
+    if row.due_at > at:
+        when = f"not due before {row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} ({ZONE.key}); nothing was changed"
+        return Result(stage, season.year, "not_due", at, explanation=when)
+    return None
+
+
+@contextmanager
+def _claimed(run: Run) -> Iterator[None]:
+    name, owner = f"stage/{run.year}/{run.stage}", uuid.uuid4().hex
+    with writing(run.engine) as session:
+        run.held = take(session, name, owner=owner, seconds=run.settings.lease_seconds)
+    try:
+        yield
+    except BaseException:
+        with writing(run.engine) as session:
+            release(session, run.held)
+        raise
+    with writing(run.engine) as session:
+        release(session, run.held)
+        if run.stage not in set(Milestone):
+            # A stage that runs whenever there is work may be started again at once; a failed one waits.
+            forget(session, f"start/{run.year}/{run.stage}")
+
+
+@contextmanager
+def _undone(run: Run) -> Iterator[None]:
+    with run.engine.connect() as connection, connection.begin() as outer:
+        run._rehearsal = Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint")
+        try:
+            yield
+        finally:
+            run._rehearsal.close()
+            outer.rollback()
+
+
+def _settle(run: Run, milestone: Milestone | None, ending: Ending) -> None:
+    """The last transaction: the call moves, the record says why, the milestone is settled."""
+    if milestone is None:
+        return
+    with run.step() as session:
+        row = session.get_one(MilestoneDate, (run.year, milestone.value, run.ordinal, run.unit), with_for_update=True)
+        if row.state is not MilestoneState.PENDING:
+            return
+        facts = {
+            "milestone": f"{milestone.value}/{run.ordinal}" + (f"/{run.unit}" if run.unit else ""),
+            "late_seconds": int((run.at - row.due_at).total_seconds()),
+            **ending.facts,
+        }
+        if ending.trigger and not run.unit:
+            state = call_state(session, run.year)
+            case = CallCase(run.year, run.at, run.actor.role, state, row.due_at, **ending.case)
+            move_call(session, run.year, ending.trigger, actor=run.actor, case=case, facts=facts, flow_run=run.flow_run)
+        else:
+            note_call(
+                session, run.year, milestone.value, actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run
+            )
+        row.state, row.settled_at = MilestoneState.DONE, run.at
+

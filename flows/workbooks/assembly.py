@@ -1,0 +1,234 @@
+"""Checked values of one line -> the form of its kind, or every reason why not."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from config.season import Season
+from flows.workbooks.findings import Form, Note, Problem, Row
+from flows.workbooks.layout import Layout
+from flows.workbooks.table import Line, Place
+from models.enums import Origin, Verdict, WorkbookKind
+from models.forms import ExpertForm, RecusalForm, ScoreForm, SubmissionForm, VerdictForm
+
+_FULL = Decimal(100)
+
+
+class Assembler:
+    """Builds the rows of one sheet."""
+
+    def __init__(self, layout: Layout, place: Place, season: Season) -> None:
+        self.layout, self.place, self.season = layout, place, season
+        self.required = [column.key for column in layout.columns if column.required]
+        self.points = [column.key for column in layout.columns if column.key.startswith("points.")]
+        self.people = range(season.call.max_contributors)
+        self.bodies = range(season.call.max_organisations)
+        self.build: Callable[[Line, list[Problem], list[Note]], Form | None] = {
+            WorkbookKind.SUBMISSIONS: self._submission,
+            WorkbookKind.VERDICTS: self._verdict,
+            WorkbookKind.SCORES: self._score,
+            WorkbookKind.EXPERTS: self._expert,
+        }[layout.kind]
+
+    def row(self, line: Line) -> Row:
+        """The row with its form, or with all its problems."""
+        problems = [self.place.problem(key, line.number, message) for key, message in line.wrong.items()]
+        notes = [self.place.note(key, line.number, remark) for key, remark in line.understood.items()]
+        form = self.build(line, problems, notes)
+        if problems:
+            problems.sort(key=lambda problem: _order(problem.cell))
+            form = None
+        return Row(self.place.sheet, line.number, form, tuple(problems), tuple(notes), line.aside)
+
+    def _require(self, line: Line, keys: list[str], problems: list[Problem]) -> None:
+        values = line.values
+        for key in keys:
+            if values.get(key) is None and key not in line.wrong:
+                problems.append(self.place.problem(key, line.number, "没有填"))
+
+    def _made(self, model: Any, payload: dict[str, Any], line: Line, problems: list[Problem]) -> Form | None:
+        if problems:
+            return None
+        try:
+            return model.model_validate(payload)  # type: ignore[no-any-return]
+        except ValidationError as error:
+            for one in error.errors():
+                where = ".".join(str(part) for part in one["loc"])
+                key = where if where in self.layout.by_key else self.layout.columns[0].key
+                problems.append(self.place.problem(key, line.number, f"不能接收（{where}：{one['msg']}）"))
+            return None
+
+    def _submission(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        values = line.values
+        self._require(line, self.required, problems)
+        organisations = self._organisations(line, problems)
+        contributors = self._contributors(line, organisations, problems, notes)
+        get = values.get
+        payload = {
+            "number": get("number"),
+            "title": get("title"),
+            "category": get("category"),
+            "carrier": get("carrier"),
+            "field": get("field"),
+            "abstract": get("abstract"),
+            "innovation": get("innovation"),
+            "practicality": get("practicality"),
+            "benefit_economic": get("benefit_economic"),
+            "benefit_social": get("benefit_social") or "",
+            "spread": get("spread"),
+            "adoption": get("adoption") or "",
+            "completed_on": get("completed_on"),
+            "organisations": organisations,
+            "contributors": contributors,
+            "earlier_prizes": get("earlier_prizes") or "",
+            "external_partners": get("external_partners") or "",
+            "origin": get("origin") or Origin.NONE,
+            "contact": {
+                "name": get("contact.name") or "",
+                "phone": get("contact.phone") or "",
+                "mail": get("contact.mail") or "",
+            },
+            "consent": get("consent"),
+            "attachments": get("attachments") or (),
+        }
+        return self._made(SubmissionForm, payload, line, problems)
+
+    def _organisations(self, line: Line, problems: list[Problem]) -> list[dict[str, str]]:
+        values, found = line.values, []
+        for place in self.bodies:
+            name = values.get(f"organisations.{place}.name")
+            code = values.get(f"organisations.{place}.credit_code")
+            if name is not None:
+                found.append({"name": name, "credit_code": code or ""})
+            elif place and code is not None:
+                problems.append(
+                    self.place.problem(f"organisations.{place}.name", line.number, "没有填，但填了它的代码")
+                )
+        return found
+
+    def _contributors(
+        self, line: Line, organisations: list[dict[str, str]], problems: list[Problem], notes: list[Note]
+    ) -> list[dict[str, Any]]:
+        values, found, shared = line.values, [], []
+        only = organisations[0]["name"] if len(organisations) == 1 else None
+        for place in self.people:
+            stem = f"contributors.{place}."
+            name, body = values.get(stem + "name"), values.get(stem + "organisation")
+            role, share = values.get(stem + "role"), values.get(stem + "share")
+            if name is None:
+                if (
+                    place
+                    and not (body is None and role is None and share is None)
+                    and stem + "name" not in line.wrong
+                ):
+                    problems.append(
+                        self.place.problem(stem + "name", line.number, "没有填，但填了此人的其他内容")
+                    )
+                continue
+            if body is None and stem + "organisation" not in line.wrong:
+                body = self._body_of(stem + "organisation", only, line, problems, notes)
+            if share is not None:
+                shared.append((stem + "share", share))
+            found.append({"name": name, "organisation": body, "role": role or "", "share": share})
+        if shared:
+            self._check_shares(line, shared, found, problems, notes)
+        return found
+
+    def _body_of(
+        self, key: str, only: str | None, line: Line, problems: list[Problem], notes: list[Note]
+    ) -> str | None:
+        """A contributor without organisation belongs to the only one there is; otherwise it is asked back."""
+        wanted = self.place.problem(key, line.number, "没有填")
+        if only is not None:
+            if wanted in problems:
+                problems.remove(wanted)
+            notes.append(self.place.note(key, line.number, f"没有填，按“{only}”计"))
+        elif wanted not in problems:
+            problems.append(wanted)
+        return only
+
+    def _check_shares(
+        self,
+        line: Line,
+        shared: list[tuple[str, Decimal]],
+        found: list[dict[str, Any]],
+        problems: list[Problem],
+        notes: list[Note],
+    ) -> None:
+        total = sum((share for _, share in shared), Decimal(0))
+        if total <= 1 and all(key not in line.understood for key, _ in shared):
+            for person in found:
+                if person["share"] is not None:
+                    person["share"] = (person["share"] * 100).normalize() + 0
+            notes.append(self.place.note(shared[0][0], line.number, "填的是小数，已按百分数理解（0.3即30%）"))
+        elif total > _FULL:
+            message = f"与其他完成人合计{total.normalize():f}%，超过100%"
+            problems.append(self.place.problem(shared[-1][0], line.number, message))
+
+    def _points(self, line: Line) -> dict[str, Decimal]:
+        return {
+            key.removeprefix("points."): line.values[key]
+            for key in self.points
+            if line.values.get(key) is not None
+        }
+
+    def _verdict(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        values = line.values
+        self._require(line, ["number", *self.required], problems)
+        rank = values.get("rank")
+        if rank is not None and values.get("verdict") is Verdict.NOT_RECOMMENDED:
+            notes.append(self.place.note("rank", line.number, "不推荐的不参加排序，所填名次没有采用"))
+            rank = None
+        payload = {
+            "number": values.get("number"),
+            "verdict": values.get("verdict"),
+            "points": self._points(line),
+            "rank": rank,
+            "comment": values.get("comment") or "",
+        }
+        return self._made(VerdictForm, payload, line, problems)
+
+    def _score(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        values = line.values
+        reason = values.get("recusal_reason")
+        if not (values.get("recusal") or "recusal" in line.wrong):
+            if reason is not None:
+                problems.append(
+                    self.place.problem("recusal", line.number, "没有选，但写了回避原因，请选“回避”或删去原因")
+                )
+            self._require(line, ["number", *self.required], problems)
+            payload = {
+                "number": values.get("number"),
+                "points": self._points(line),
+                "comment": values.get("comment") or "",
+            }
+            return self._made(ScoreForm, payload, line, problems)
+        self._require(line, ["number", "recusal_reason"], problems)
+        if self._points(line):
+            notes.append(self.place.note("recusal", line.number, "已声明回避，所填分数没有采用"))
+        return self._made(RecusalForm, {"number": values.get("number"), "reason": reason}, line, problems)
+
+    def _expert(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        del notes
+        self._require(line, self.required, problems)
+        keys = (
+            "name",
+            "organisation",
+            "credit_code",
+            "fields",
+            "title",
+            "phone",
+            "mail",
+            "valid_until",
+            "statement_on",
+            "declared",
+        )
+        payload = {key: line.values[key] for key in keys if line.values.get(key) is not None}
+        return self._made(ExpertForm, payload, line, problems)
+
+
+def _order(cell: str | None) -> tuple[int, str]:
+    name = (cell or "").rstrip("0123456789")
+    return len(name), name

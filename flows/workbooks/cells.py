@@ -1,0 +1,210 @@
+"""One cell's value as people type it -> the value that a form holds.
+
+Every parser takes what calamine gives (text, float, bool, date, datetime, time, timedelta; empty
+is "") and returns the value, None for an empty cell, `Understood` when the meaning had to be
+guessed and should be shown, or `WrongCell` with the sentence for the sender. None of them raises.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from stdnum.cn import uscc
+
+Cell = str | int | float | bool | date | datetime | time | timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class WrongCell:
+    """Why a cell cannot be taken; `message` reads on after the column's name."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A value with the remark how it was understood."""
+
+    value: Any
+    remark: str
+
+
+Parser = Callable[[Cell], Any]
+
+_HALF = {
+    code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+}
+_INVISIBLE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
+)
+_DROPPED = re.compile(f"_x000[dD]_|\r|[{_INVISIBLE}\ud800-\udfff]")
+_ODD_LINE = re.compile(f"_x000|[\\s{_INVISIBLE}\ud800-\udfff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u3000]")
+_ODD_PROSE = re.compile(f"_x000|[\r\t\xa0{_INVISIBLE}\ud800-\udfff\u3000]")
+_SPACES = re.compile(r"[ \t\xa0\u3000]+")
+_BREAK_IN_CHINESE = re.compile(r"(?<=[^\x00-\xff])\s*\n\s*|\s*\n\s*(?=[^\x00-\xff])")
+_MAIL = re.compile(r"[^@\s,;，；]+@[^@\s,;，；]+\.[A-Za-z0-9-]{2,}")
+_PHONE = re.compile(r"\+?[0-9][0-9-]{5,19}(?:转[0-9]{1,6})?")
+_LIST = re.compile(r"[;；、\n|]+|[,，](?!\d{3}(?!\d))")
+_NOTHING = frozenset(
+    {"", "-", "--", "—", "——", "/", "\\", "无", "没有", "暂无", "空", "n/a", "na", "none", "null"}
+)
+
+
+def as_text(value: Cell) -> str:
+    """What a person sees in the cell, near enough: 3.0 is 3, a date is 2025-03-05."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e22 else repr(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def clean_line(text: str) -> str:
+    """One line: no breaks or invisible characters, half-width letters and digits, single spaces."""
+    if _ODD_LINE.search(text) is None:
+        return text
+    text = _DROPPED.sub("", text.replace("\r\n", "\n")).translate(_HALF)
+    return _SPACES.sub(" ", _BREAK_IN_CHINESE.sub("", text.strip()).replace("\n", " ")).strip()
+
+
+def clean_prose(text: str) -> str:
+    """Several lines: breaks stay, invisible characters and blanks at the ends go."""
+    if _ODD_PROSE.search(text) is None:
+        return text.strip()
+    text = _DROPPED.sub("", text.replace("\r\n", "\n").replace("\t", " ").replace("\xa0", " "))
+    return text.strip(" \n\u3000")
+
+
+def compact(text: str) -> str:
+    """The bare key of a word that is compared: compatibility forms folded, no blanks, lower case."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", clean_line(text))).lower()
+
+
+def quote(text: str) -> str:
+    """A cell's text in a sentence, short."""
+    flat = clean_line(text)
+    return f"“{flat[:24]}…”" if len(flat) > 25 else f"“{flat}”"
+
+
+def line(limit: int) -> Parser:
+    """A name or title of at most `limit` characters."""
+
+    def parse(value: Cell) -> Any:
+        text = clean_line(value if type(value) is str else as_text(value))
+        if len(text) > limit:
+            return WrongCell(f"太长：有{len(text)}个字，最多{limit}个字")
+        return text or None
+
+    return parse
+
+
+def prose(limit: int) -> Parser:
+    """A text of at most `limit` characters, line breaks allowed."""
+
+    def parse(value: Cell) -> Any:
+        text = clean_prose(value if type(value) is str else as_text(value))
+        if len(text) > limit:
+            return WrongCell(f"太长：有{len(text)}个字，最多{limit}个字，请精简，详细材料放附件")
+        return text or None
+
+    return parse
+
+
+def choice(labels: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Parser:
+    """One of a closed list, by its label or by another name people give it."""
+    known = {compact(label): value for label, value in {**(also or {}), **labels}.items()}
+    allowed = "、".join(labels)
+
+    def parse(value: Cell) -> Any:
+        key = compact(as_text(value))
+        if not key:
+            return None
+        if key in known:
+            return known[key]
+        return WrongCell(f"只能填：{allowed}（现在填的是{quote(as_text(value))}）")
+
+    return parse
+
+
+def credit_code(value: Cell) -> Any:
+    """A unified social credit code (GB 32100-2015), checked by its check digit."""
+    text = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", clean_line(as_text(value)))).upper()
+    if text.lower() in _NOTHING:
+        return None
+    if isinstance(value, float) and abs(value) >= 1e15:
+        return WrongCell("被当作数字，后几位已经丢失。请先把单元格设为“文本”格式再填18位代码")
+    if len(text) != 18:
+        return WrongCell(f"应为18位，现在是{len(text)}位（{quote(text)}）")
+    if not uscc.is_valid(text):
+        return WrongCell(f"{quote(text)}不是有效的代码（校验位不符），请核对营业执照或法人证书")
+    return text
+
+
+def phone(value: Cell) -> Any:
+    """A telephone number: digits, hyphens, an extension."""
+    text = re.sub(r"[\s()]", "", unicodedata.normalize("NFKC", clean_line(as_text(value))))
+    text = text.replace("—", "-").replace("–", "-")
+    if text.lower() in _NOTHING:
+        return None
+    if _PHONE.fullmatch(text) is None:
+        return WrongCell(f"{quote(text)}不像一个电话号码，请只填一个号码")
+    return text
+
+
+def mail(value: Cell) -> Any:
+    """One mail address."""
+    text = re.sub(r"\s", "", unicodedata.normalize("NFKC", clean_line(as_text(value))))
+    if text.lower() in _NOTHING:
+        return None
+    if _MAIL.fullmatch(text) is None or len(text) > 254:
+        return WrongCell(f"{quote(text)}不像一个邮箱地址，请只填一个邮箱")
+    return text
+
+
+def words(value: Cell) -> Any:
+    """A list in one cell, split at 、 ; , or a line break: a tuple of texts, None when there is none."""
+    parts = (clean_line(part) for part in _LIST.split(as_text(value)))
+    found = tuple(dict.fromkeys(part for part in parts if part.lower() not in _NOTHING))
+    return found or None
+
+
+def words_of(labels: tuple[str, ...]) -> Parser:
+    """A list of words that must all be in a closed list."""
+    known = {compact(label): label for label in labels}
+
+    def parse(value: Cell) -> Any:
+        parts = words(value)
+        if parts is None:
+            return None
+        strange = [part for part in parts if compact(part) not in known]
+        if strange:
+            return WrongCell(
+                f"只能填：{'、'.join(labels)}，可填多个，用“、”隔开（{quote(strange[0])}不在其中）"
+            )
+        return tuple(known[compact(part)] for part in parts)
+
+    return parse
+
+
+def consent(value: Cell) -> Any:
+    """Yes or no to publication; nothing is assumed from an empty cell."""
+    key = compact(as_text(value))
+    if key in {"同意", "是", "y", "yes", "true", "√", "✓", "✔", "☑", "愿意"}:
+        return True
+    if key in {"不同意", "否", "n", "no", "false", "×", "✗", "x", "不愿意"}:
+        return False
+    return WrongCell(f"只能填：同意、不同意（现在填的是{quote(as_text(value))}）") if key else None
+
+
+def means_nothing(text: str) -> bool:
+    """True for what people write into a cell to say that there is nothing."""
+    return compact(text) in _NOTHING

@@ -1,0 +1,47 @@
+"""What a column of a workbook is: heading, hint, what its cells may hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from flows.workbooks import cells
+
+LINE_LIMIT = 200
+NAME_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `key` is its name in code; `given` columns come filled in and are locked."""
+
+    key: str
+    heading: str
+    parse: cells.Parser
+    group: str
+    hint: str = ""
+    also: tuple[str, ...] = ()
+    required: bool = False
+    given: bool = False
+    choices: tuple[str, ...] = ()
+    format: str = "@"
+    width: int = 14
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+def labels(members: type[StrEnum]) -> dict[str, Any]:
+    """The Chinese words of an enum -> its members."""
+    return {member.label: member for member in members}
+
+
+def choice(
+    key: str,
+    heading: str,
+    allowed: Mapping[str, Any],
+    *,
+    words: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Column:
+    """A column with a drop-down of `allowed` (label -> value); `words`: other names understood."""
+    return Column(key, heading, cells.choice(allowed, words), choices=tuple(allowed), **options)

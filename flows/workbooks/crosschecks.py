@@ -1,0 +1,88 @@
+"""What can only be judged across rows or against the files that came along."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from flows.workbooks.cells import compact, quote
+from flows.workbooks.findings import Attachment, Note, Row, Table
+from flows.workbooks.layout import Layout
+from flows.workbooks.table import Place
+from models.forms import SubmissionForm, VerdictForm
+
+
+def places_of(tables: Sequence[Table], layout: Layout) -> dict[str, Place]:
+    """How cells are named in each filled sheet."""
+    return {table.sheet: Place(table.sheet, layout, table.columns) for table in tables}
+
+
+def check_ranks(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]:
+    """Two recommended with the same place: neither can be taken."""
+    checked = list(rows)
+    by_rank: dict[int, list[int]] = {}
+    for index, row in enumerate(rows):
+        if isinstance(row.form, VerdictForm) and row.form.rank is not None:
+            by_rank.setdefault(row.form.rank, []).append(index)
+    for rank, indices in by_rank.items():
+        if len(indices) > 1:
+            lines = "、".join(str(rows[index].line) for index in indices)
+            for index in indices:
+                row = rows[index]
+                problem = places[row.sheet].problem("rank", row.line, f"重复：第{lines}行都填了{rank}")
+                checked[index] = replace(row, form=None, problems=(problem,))
+    return checked
+
+
+def check_numbers(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]:
+    """A submission number that stands in two rows names none of them."""
+    checked = list(rows)
+    by_number: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        number = getattr(row.form, "number", None)
+        if number is not None:
+            by_number.setdefault(number, []).append(index)
+    for number, indices in by_number.items():
+        if len(indices) > 1:
+            lines = "、".join(str(rows[index].line) for index in indices)
+            for index in indices:
+                row = rows[index]
+                message = f"重复：第{lines}行都是{quote(number)}，一个编号只能有一行"
+                checked[index] = replace(
+                    row, form=None, problems=(places[row.sheet].problem("number", row.line, message),)
+                )
+    return checked
+
+
+def match_attachments(
+    rows: Sequence[Row], attachments: Sequence[Attachment], places: Mapping[str, Place], *, packed: bool
+) -> tuple[list[Row], list[Note]]:
+    """Files that a row names must be in its package; files that no row names are mentioned."""
+    here = {compact(PurePosixPath(one.name).name): one.name for one in attachments}
+    here |= {compact(one.name): one.name for one in attachments}
+    named: set[str] = set()
+    checked = []
+    for row in rows:
+        if isinstance(row.form, SubmissionForm) and row.form.attachments:
+            named.update(here.get(compact(name), "") for name in row.form.attachments)
+            row = _with_attachments(row, row.form, here, places[row.sheet], packed=packed)
+        checked.append(row)
+    unnamed = [one.name for one in attachments if one.name not in named]
+    if not unnamed:
+        return checked, []
+    shown = "、".join(unnamed[:10]) + ("等" if len(unnamed) > 10 else "")
+    return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{shown}。")]
+
+
+def _with_attachments(
+    row: Row, form: SubmissionForm, here: Mapping[str, str], place: Place, *, packed: bool
+) -> Row:
+    missing = [name for name in form.attachments if compact(name) not in here]
+    if not missing:
+        found = tuple(here[compact(name)] for name in form.attachments)
+        return replace(row, form=form.model_copy(update={"attachments": found}))
+    names = "、".join(quote(name) for name in missing)
+    if packed:
+        message = f"写了{names}，但压缩包（文件夹）里没有，请核对文件名"
+        return replace(row, form=None, problems=(place.problem("attachments", row.line, message),))
+    note = place.note("attachments", row.line, f"写了{names}，但没有随表送来，请与本表一起压缩补报")
+    return replace(row, notes=(*row.notes, note))

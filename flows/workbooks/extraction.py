@@ -1,0 +1,155 @@
+"""A program of its own: opens one workbook in a process that may die, and writes its cells to stdout.
+
+    python -I extraction.py FILE FORMAT MAX_ROWS MAX_COLUMNS MAX_BYTES OWN_SHEETS...
+
+Broken or hostile files can make the native reader run out of memory or panic. Here that ends a
+small process with hard limits and nothing else. Only the standard library and calamine are
+loaded (olefile and msoffcrypto for old formats), so that the process starts in some 30 ms.
+Each frame is 4 bytes of length and a marshalled tuple; dates travel as tuples ("d", …).
+"""
+
+import marshal
+import resource
+import struct
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from typing import Any, BinaryIO
+
+MEMORY_BYTES = 1536 << 20
+PROCESSOR_SECONDS = 30
+ROWS_PER_FRAME = 256
+MOST_SHEETS = 64
+HEAD_ROWS = 300
+_PLAIN = frozenset({str, float, bool, int})
+
+
+class Unreadable(Exception):
+    """Why the file cannot be read, as one of a few codes."""
+
+
+def encode(value: object) -> object:
+    """A cell that marshal can carry."""
+    if isinstance(value, datetime):
+        return "t", value.year, value.month, value.day, value.hour, value.minute, value.second
+    if isinstance(value, date):
+        return "d", value.year, value.month, value.day
+    if isinstance(value, time):
+        return "c", value.hour, value.minute, value.second
+    return ("s", value.total_seconds()) if isinstance(value, timedelta) else str(value)
+
+
+def decode(value: tuple[Any, ...]) -> object:
+    """What `encode` was given."""
+    made = {"t": datetime, "d": date, "c": time}.get(value[0])
+    return made(*value[1:]) if made else timedelta(seconds=value[1])
+
+
+def order(names: Sequence[tuple[str, bool]], own: frozenset[str]) -> list[tuple[str, bool]]:
+    """Sheets that may bear the mark first, so that what follows can be understood as it comes."""
+    return sorted(names, key=lambda sheet: sheet[1] and sheet[0] not in own)
+
+
+def sheets_of(book: Any) -> list[tuple[str, bool]]:
+    """Name and visibility of each worksheet of a calamine workbook."""
+    return [
+        (meta.name, str(meta.visible).endswith(".Visible"))
+        for meta in book.sheets_metadata
+        if str(meta.typ).endswith((".WorkSheet", ".MacroSheet"))
+    ]
+
+
+def check_old_format(path: str) -> None:
+    """Look into an OLE file: only an unencrypted BIFF workbook passes."""
+    import msoffcrypto
+    import olefile  # type: ignore[import-untyped]
+
+    with olefile.OleFileIO(path) as ole:
+        names = {"/".join(parts).lower() for parts in ole.listdir()}
+    if "encryptedpackage" in names:
+        raise Unreadable("password")
+    if "worddocument" in names or "powerpoint document" in names:
+        raise Unreadable("other")
+    if not names & {"workbook", "book"}:
+        raise Unreadable("other")
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib is not worth its import here
+        try:
+            encrypted = msoffcrypto.OfficeFile(file).is_encrypted()
+        except Exception:  # an old or odd workbook that calamine may still read
+            encrypted = False
+    if encrypted:
+        raise Unreadable("password")
+
+
+def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Everything that is to be told about one file."""
+    import python_calamine
+
+    path, form, rows, columns, most = arguments[0], arguments[1], *map(int, arguments[2:5])
+    own = frozenset(arguments[5:])
+    if form == "xls":
+        check_old_format(path)
+    book = python_calamine.CalamineWorkbook.from_path(path)
+    sheets = sheets_of(book)
+    if len(sheets) > MOST_SHEETS:
+        raise Unreadable("sheets")
+    for name, visible in order(sheets, own):
+        sheet = book.get_sheet_by_name(name)
+        small = name in own or not visible
+        if not small and (sheet.total_width > columns):
+            raise Unreadable("columns")
+        if not small and sheet.height > rows:
+            raise Unreadable("rows")
+        yield "sheet", name, visible, sheet.start or (0, 0), merged(sheet)
+        yield from row_frames(sheet.iter_rows() if sheet.start else (), HEAD_ROWS if small else rows, most)
+
+
+def merged(sheet: Any) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The first merged ranges; beyond some thousands they mean nothing."""
+    return list(sheet.merged_cell_ranges or ())[:5000]
+
+
+def row_frames(rows: Iterable[list[Any]], most_rows: int, most_bytes: int) -> Iterator[tuple[Any, ...]]:
+    """Rows in handy batches, as long as they stay within `most_bytes`."""
+    batch: list[list[Any]] = []
+    sent = 0
+    for count, row in enumerate(rows):
+        if count >= most_rows:
+            break
+        batch.append([value if type(value) in _PLAIN else encode(value) for value in row])
+        sent += sum(len(value) for value in row if type(value) is str)
+        if sent * 3 > most_bytes:
+            raise Unreadable("bytes")
+        if len(batch) == ROWS_PER_FRAME:
+            yield "rows", batch
+            batch = []
+    if batch:
+        yield "rows", batch
+
+
+def send(frame: tuple[Any, ...], out: BinaryIO) -> None:
+    """Write one frame."""
+    packed = marshal.dumps(frame)
+    out.write(struct.pack("<I", len(packed)) + packed)
+
+
+def main() -> None:
+    """Limit this process, then tell what the file holds."""
+    for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, PROCESSOR_SECONDS)):
+        with suppress(ValueError, OSError):  # not every system can limit the address space
+            resource.setrlimit(what, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    out = sys.stdout.buffer
+    try:
+        for frame in frames(sys.argv[1:]):
+            send(frame, out)
+        send(("end",), out)
+    except Unreadable as reason:
+        send(("unreadable", str(reason)), out)
+    except BaseException as problem:  # a panic of the native reader is no Exception
+        send(("unreadable", "password" if type(problem).__name__ == "PasswordError" else "broken"), out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The guide sheet of an issued workbook: deadline, the season's rules, how to fill, the rubric."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from config.season import Criterion, Season
+from flows.workbooks.layout import Layout
+from models.enums import WorkbookKind
+
+_WEEKDAYS = "一二三四五六日"
+
+
+class Guide(NamedTuple):
+    """What the guide sheet tells; `deadline` in the season's zone."""
+
+    layout: Layout
+    season: Season
+    rubric: tuple[Criterion, ...]
+    recipient_name: str
+    deadline: datetime
+    issue: int
+    token: str
+    quota: int | None = None
+
+
+def instant(moment: datetime) -> str:
+    """A local instant as people read it: 2026年4月30日（周四）18:00（北京时间）."""
+    day = f"{moment.year}年{moment.month}月{moment.day}日（周{_WEEKDAYS[moment.weekday()]}）"
+    return f"{day}{moment:%H:%M}（北京时间）"
+
+
+def write_guide(sheet: Any, book: Any, guide: Guide) -> None:
+    """Fill the guide sheet; it is locked, and its last line shows the mark."""
+    base = {"font_name": "Microsoft YaHei", "font_size": 11, "valign": "top", "text_wrap": True}
+    title = book.add_format(
+        {**base, "bold": True, "font_size": 16, "font_color": "#1F4E78", "text_wrap": False}
+    )
+    head = book.add_format(
+        {**base, "bold": True, "font_color": "#FFFFFF", "bg_color": "#2E75B6", "text_wrap": False}
+    )
+    label, text = book.add_format({**base, "bold": True}), book.add_format(base)
+    small = book.add_format({**base, "font_size": 8, "font_color": "#7F7F7F"})
+    sheet.set_column(0, 0, 22)
+    sheet.set_column(1, 1, 96)
+    sheet.write_string(0, 0, f"{guide.season.title}·{guide.layout.kind.label}填写说明", title)
+    sheet.set_row(0, 30)
+    row = 2
+    for section, lines in _sections(guide):
+        sheet.write_string(row, 0, section, head)
+        sheet.write_blank(row, 1, None, head)
+        for left, right in lines:
+            row += 1
+            sheet.write_string(row, 0, left, label)
+            sheet.write_string(row, 1, right, text)
+            sheet.set_row(row, 17 * max(1, -(-screen_width(right) // 92), -(-screen_width(left) // 20)))
+        row += 2
+    sheet.write_string(row, 0, "模板标识", small)
+    sheet.write_string(row, 1, guide.token, small)
+    sheet.hide_gridlines(2)
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    sheet.protect()
+
+
+def screen_width(text: str) -> int:
+    """Columns of a fixed-width font that a text takes: two for a Chinese character."""
+    return sum(2 if ord(letter) > 0x2E7F else 1 for letter in text)
+
+
+def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    yield (
+        "时间和对象",
+        [
+            ("报送单位（人）", guide.recipient_name),
+            ("报送截止", f"{instant(guide.deadline)}，以文件送达时间为准"),
+            ("模板版本", f"{guide.season.year}年度第{guide.issue}版；换发新版后，旧版不再接收"),
+        ],
+    )
+    yield "怎样填写", _how(guide)
+    if rules := _rules(guide):
+        yield "本年度规则", rules
+    if guide.layout.kind in (WorkbookKind.VERDICTS, WorkbookKind.SCORES):
+        yield (
+            "评分标准",
+            [(f"{one.name}（满分{one.maximum}）", one.anchors or "按规定打分") for one in guide.rubric],
+        )
+    yield (
+        "各列填法",
+        [
+            (column.heading + ("（必填）" if column.required else ""), _hint(column.hint, column.choices))
+            for column in guide.layout.columns
+            if not column.given and not column.key.startswith(("points.", *_repeated(guide.layout)))
+        ],
+    )
+
+
+def _repeated(layout: Layout) -> tuple[str, ...]:
+    """Columns of second and later organisations and contributors: explained by the first."""
+    keys = {column.key.rsplit(".", 1)[0] for column in layout.columns if column.key.count(".") == 2}
+    return tuple(f"{key}." for key in keys if not key.endswith(".0"))
+
+
+def _hint(hint: str, choices: tuple[str, ...]) -> str:
+    return f"{hint}：{'、'.join(choices)}" if choices else hint
+
+
+def _how(guide: Guide) -> list[tuple[str, str]]:
+    sheet = guide.layout.sheet
+    ways = [
+        ("填在哪里", f"只填“{sheet}”这一页，一行一条。列可以调整顺序、隐藏，但请不要改列名。"),
+        ("保存", "保存为 .xlsx（Excel、WPS 表格、LibreOffice 均可），不要加密码。"),
+        (
+            "回执",
+            "系统收到后会发回执：有问题的格子标红并写明原因，没有问题的行即时接收。改好后整表再报一次即可，不会重复。",
+        ),
+    ]
+    if guide.layout.kind is WorkbookKind.SUBMISSIONS:
+        ways.insert(
+            2,
+            ("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),
+        )
+        ways.append(
+            ("个人信息", "联系方式只用于本次工作联系，到期删除；姓名和单位只在本人单独同意后随结果公开。")
+        )
+    if guide.layout.kind is WorkbookKind.SCORES:
+        ways.insert(1, ("先作承诺", "在表头上方的“公正与保密承诺”右侧选“同意”，评分方可接收。"))
+        ways.insert(
+            2, ("回避", "与申报人、申报单位有利益关系的，在该行“回避”列选“回避”并写明原因，该行不打分。")
+        )
+    return ways
+
+
+def _rules(guide: Guide) -> list[tuple[str, str]]:
+    season, kind = guide.season, guide.layout.kind
+    if kind is WorkbookKind.SUBMISSIONS:
+        years = "、".join(str(year) for year in season.covered_years)
+        call = season.call
+        return [
+            ("成果完成时间", f"{years}年内完成"),
+            ("申报单位", f"最多{call.max_organisations}个，第1个为申报单位"),
+            ("完成人", f"最多{call.max_contributors}人，按贡献大小排序"),
+            ("联系", f"{season.office.name}，{season.office.mail}"),
+        ]
+    if kind is WorkbookKind.VERDICTS:
+        return [
+            ("推荐名额", "不限" if guide.quota is None else f"{guide.quota}项"),
+            ("推荐排序", "推荐的申报从1起排序，不重复；超过名额时按排序取舍"),
+            ("联系", f"{season.office.name}，{season.office.mail}"),
+        ]
+    return [("联系", f"{season.office.name}，{season.office.mail}")]

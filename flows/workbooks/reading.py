@@ -1,0 +1,122 @@
+"""Reads one delivery whole: its mark, its rows, every problem by cell. Never raises for bad input."""
+
+from collections.abc import Mapping
+from itertools import chain, islice
+from pathlib import Path
+
+from config.season import Criterion, Season
+from flows.workbooks.crosschecks import check_numbers, check_ranks, match_attachments, places_of
+from flows.workbooks.extraction import HEAD_ROWS
+from flows.workbooks.filled import FilledSheets
+from flows.workbooks.findings import Attachment, Note, Problem, Reading, Refusal, Row
+from flows.workbooks.layout import OWN_SHEETS, Layout, layout_of
+from flows.workbooks.mark import Mark, MarkRefused, find_tokens, require_mark
+from flows.workbooks.packages import Delivery, open_delivery
+from flows.workbooks.sheets import Sheet, Workbook, open_workbook
+from models.enums import WorkbookKind
+
+__all__ = ["Attachment", "Note", "Problem", "Reading", "Row", "read_delivery"]
+
+
+def read_delivery(
+    path: Path,
+    *,
+    season: Season,
+    sender: str,
+    key: bytes,
+    newest_issue: int | Mapping[WorkbookKind, int] | None,
+    rubric: tuple[Criterion, ...] | None = None,
+) -> Reading:
+    """Everything that a file, zip or folder delivered by `sender` says.
+
+    `sender` is the unit code or expert id of the inbox; `newest_issue` the number of the newest
+    workbook issued to it (by kind, or one for all; None accepts any). `rubric` defaults to the
+    sender's own for verdicts and to the final round's for scores. A refused file gives a Reading
+    with problems and no rows; OSError is raised only when the file itself cannot be reached.
+    """
+    reader = _Reader(season, sender, key, newest_issue, rubric)
+    try:
+        with open_delivery(path, season.files) as delivery:
+            return reader.read(delivery)
+    except Refusal as refusal:
+        return Reading(reader.kind, reader.mark, problems=(refusal.problem,))
+    except MarkRefused as refused:
+        return Reading(reader.kind, reader.mark, problems=(Problem("", None, str(refused)),))
+    except RecursionError:
+        return Reading(reader.kind, reader.mark, problems=(Problem("", None, "文件结构不正常，无法读取。"),))
+
+
+class _Reader:
+    """One reading; remembers the mark once it is known."""
+
+    def __init__(
+        self,
+        season: Season,
+        sender: str,
+        key: bytes,
+        newest_issue: int | Mapping[WorkbookKind, int] | None,
+        rubric: tuple[Criterion, ...] | None,
+    ) -> None:
+        self.season, self.sender, self.key = season, sender, key
+        self.newest_issue, self.rubric = newest_issue, rubric
+        self.mark: Mark | None = None
+        self.notes: list[Note] = []
+
+    @property
+    def kind(self) -> WorkbookKind | None:
+        return self.mark.kind if self.mark else None
+
+    def read(self, delivery: Delivery) -> Reading:
+        """Read the workbook. Raises Refusal or MarkRefused."""
+        with open_workbook(delivery.workbook, self.season.files) as book:
+            self._note_oddities(book)
+            waiting, mark = self._until_marked(book)
+            layout = self._layout(mark.kind)
+            filled = FilledSheets(self.season, layout, book.inspection)
+            for sheet in chain(waiting, book.sheets):
+                filled.take(sheet)
+        filled.finish()
+        return self._judged(mark, layout, filled, delivery)
+
+    def _judged(self, mark: Mark, layout: Layout, filled: FilledSheets, delivery: Delivery) -> Reading:
+        rows, notes = filled.rows, [*self.notes, *filled.notes]
+        places = places_of(filled.tables, layout)
+        rows = check_numbers(rows, places)
+        if mark.kind is WorkbookKind.VERDICTS:
+            rows = check_ranks(rows, places)
+        if mark.kind is WorkbookKind.SUBMISSIONS:
+            rows, more = match_attachments(rows, delivery.attachments, places, packed=delivery.packed)
+            notes += more
+        tables = tuple(filled.tables)
+        return Reading(mark.kind, mark, tuple(rows), (), tuple(notes), delivery.attachments, tables)
+
+    def _layout(self, kind: WorkbookKind) -> Layout:
+        rubric = self.rubric or (
+            self.season.rubric_of(self.sender) if kind is WorkbookKind.VERDICTS else None
+        )
+        return layout_of(kind, self.season, rubric)
+
+    def _note_oddities(self, book: Workbook) -> None:
+        if book.inspection and book.inspection.macros:
+            self.notes.append(Note("", None, "工作簿里有宏，没有运行，也不会保留。"))
+        if book.inspection and book.inspection.links:
+            self.notes.append(Note("", None, "工作簿链接了其他文件，没有打开，只读取了格子里现有的内容。"))
+
+    def _until_marked(self, book: Workbook) -> tuple[list[Sheet], Mark]:
+        """Go through sheets until the mark is found; those with data are kept for later."""
+        tokens: list[str] = []
+        waiting: list[Sheet] = []
+        for sheet in book.sheets:
+            rows = (
+                list(sheet.rows)
+                if sheet.visible and sheet.name not in OWN_SHEETS
+                else list(islice(sheet.rows, 300))
+            )
+            tokens += find_tokens(chain.from_iterable(rows[:HEAD_ROWS]))
+            waiting.append(sheet._replace(rows=iter(rows)))
+            if tokens:
+                break
+        self.mark = require_mark(
+            tokens, self.key, season=self.season.year, sender=self.sender, newest_issue=self.newest_issue
+        )
+        return waiting, self.mark

@@ -1,0 +1,103 @@
+"""The year: every stage in calendar order, with the milestones that start it.
+
+Read this file and `states/submission.py`, and you know the system.
+"""
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from prefect import Flow
+
+from config.errors import GangchuangError
+from config.milestones import Milestone
+from flows.approve import approve_list
+from flows.archive import archive
+from flows.close_call import close_call
+from flows.collect import collect
+from flows.deliver_messages import deliver_messages
+from flows.district_round import close_district_round
+from flows.eligibility import check_eligibility, close_eligibility
+from flows.final_round import close_final_round, close_re_review
+from flows.follow_up import close_season, follow_up
+from flows.move_date import move_date
+from flows.office_decisions import decide
+from flows.open_call import open_call
+from flows.panel import draw_panel
+from flows.public_notice import close_public_notice, open_public_notice
+from flows.publish_results import publish_results
+from flows.remind import remind
+
+M = Milestone
+
+
+class BadParameter(GangchuangError):
+    def __init__(self, stage: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"{stage} has no parameter {name!r}. It has: {', '.join(known)}.")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its flow, the name people read in the dashboard, the milestones that start it."""
+
+    flow: Flow[Any, Any]
+    label: str
+    milestones: tuple[Milestone, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return str(self.flow.fn.__name__)
+
+    @property
+    def description(self) -> str:
+        return inspect.getdoc(self.flow.fn) or ""
+
+    def typed(self, words: dict[str, str]) -> dict[str, Any]:
+        """Parameters given as text, as the flow wants them. Raises BadParameter."""
+        known = inspect.signature(self.flow.fn).parameters
+        return {name: _typed(self.name, known, name, text) for name, text in words.items()}
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(open_call, "01 发布征集通知 Open the call", (M.OPEN_CALL,)),
+    Stage(collect, "02 收件 Collect deliveries"),
+    Stage(
+        remind, "03 催办 Remind",
+        (M.REMIND_CALL, M.REMIND_DISTRICT_ROUND, M.REMIND_EXPERTS, M.REMIND_APPROVAL),
+    ),
+    Stage(close_call, "04 申报截止 Close the call", (M.CLOSE_CALL,)),
+    Stage(close_district_round, "05 初评截止 Close the district round", (M.CLOSE_DISTRICT_ROUND,)),
+    Stage(check_eligibility, "06 形式审查 Check eligibility", (M.CHECK_ELIGIBILITY,)),
+    Stage(close_eligibility, "07 补正截止 Close the eligibility check", (M.CLOSE_ELIGIBILITY,)),
+    Stage(draw_panel, "08 抽取评委并分配 Draw the panel and assign", (M.DRAW_PANEL,)),
+    Stage(close_final_round, "09 终评截止并排序 Close the final round and rank", (M.CLOSE_FINAL_ROUND,)),
+    Stage(close_re_review, "10 复评截止 Close the re-review", (M.CLOSE_RE_REVIEW,)),
+    Stage(approve_list, "11 审定获奖名单 Approve the award list"),
+    Stage(open_public_notice, "12 公示开始 Open the public notice", (M.OPEN_PUBLIC_NOTICE,)),
+    Stage(close_public_notice, "13 公示结束 Close the public notice", (M.CLOSE_PUBLIC_NOTICE,)),
+    Stage(publish_results, "14 发布结果 Publish the results", (M.PUBLISH_RESULTS,)),
+    Stage(archive, "15 归档 Archive", (M.ARCHIVE,)),
+    Stage(follow_up, "16 成果转化跟踪 Follow up", (M.FOLLOW_UP,)),
+    Stage(close_season, "17 年度结束 Close the season", (M.CLOSE_SEASON,)),
+    Stage(deliver_messages, "18 发送邮件 Deliver messages"),
+    Stage(decide, "19 办公室决定 Office decision"),
+    Stage(move_date, "20 调整时间 Move a date"),
+)
+
+
+def stage_named(name: str) -> Stage | None:
+    """A stage by its name, with hyphens or underscores."""
+    return next((stage for stage in STAGES if stage.name == name.replace("-", "_")), None)
+
+
+def _typed(stage: str, known: Any, name: str, text: str) -> Any:
+    if name not in known:
+        raise BadParameter(stage, name, known)
+    kind = known[name].annotation
+    if kind is int:
+        return int(text)
+    if kind is bool:
+        return text.lower() in ("1", "true", "yes")
+    return kind(text) if isinstance(kind, type) and issubclass(kind, StrEnum) else text

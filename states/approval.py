@@ -1,0 +1,143 @@
+"""A named person decides on the proposed list (PIPL art. 24): approve it, strike one with a reason, or send it back.
+
+The order cannot be changed by hand: what deviates from the frozen ranking is a recorded strike.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from models import Approval, Placing, Submission
+from models.enums import ApprovalDecision, CallState, SubmissionState
+from models.queries import call_state
+from states.cases import Ask
+from states.door import note_call, note_submission
+from states.machine import Actor
+from states.office import DecisionRefused
+from states.record import canonical
+
+
+def placings(session: Session, year: int) -> list[Placing]:
+    """The frozen ranking, best first."""
+    return list(
+        session.scalars(select(Placing).where(Placing.season == year).order_by(Placing.position))
+    )
+
+
+def proposed(session: Session, year: int) -> list[Placing]:
+    """The proposed list: placings with a tier that nobody struck and that are still in the running."""
+    return list(
+        session.scalars(
+            select(Placing)
+            .join(Submission, Submission.number == Placing.number)
+            .where(
+                Placing.season == year,
+                Placing.tier.is_not(None),
+                Placing.struck == "",
+                Submission.state == SubmissionState.FINAL_REVIEWED,
+            )
+            .order_by(Placing.position)
+        )
+    )
+
+
+def list_digest(session: Session, year: int) -> str:
+    """SHA-256 over the proposed list as it stands: what a person approves is exactly this."""
+    lines = [[one.number, one.position, str(one.merit), one.tier.value if one.tier else ""] for one in proposed(session, year)]
+    return hashlib.sha256(canonical({"season": year, "list": lines}).encode()).hexdigest()
+
+
+def is_ranked(session: Session, year: int) -> bool:
+    return session.scalar(select(func.count()).select_from(Placing).where(Placing.season == year)) != 0
+
+
+def is_approved(session: Session, year: int) -> bool:
+    """Whether the latest decision on the list is an approval."""
+    latest = session.scalar(
+        select(Approval.decision).where(Approval.season == year).order_by(Approval.ordinal.desc()).limit(1)
+    )
+    return latest is ApprovalDecision.APPROVED
+
+
+def waits_for_approval(session: Session, year: int) -> bool:
+    """Whether the year stands still until a person decides."""
+    return call_state(session, year) is CallState.FINAL_REVIEW and not is_approved(session, year)
+
+
+def _strike(session: Session, year: int, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
+    """Take one submission off the proposed list, with a reason that the notice prints."""
+    placing = session.get(Placing, number, with_for_update=True)
+    if placing is None or placing.season != year or placing.tier is None:
+        raise DecisionRefused(number, "it is not on the proposed list")
+    if not reason.strip():
+        raise DecisionRefused(number, "striking it needs a reason")
+    if placing.struck:
+        raise DecisionRefused(number, "it is struck already")
+    placing.struck = reason
+    session.flush()
+    facts = {"rank": placing.rank, "tier": placing.tier.value}
+    note_submission(session, number, Ask("strike", actor, at, reason=reason, facts=lambda _: facts))
+
+
+def approve(
+    session: Session, year: int, *, digest: str, actor: Actor, at: datetime, reason: str = "", strike: Sequence[str] = ()
+) -> int:
+    """Approve the list with this digest (a unique beginning will do), some numbers struck from it with the reason.
+
+    The digest is that of the list before the person's eyes, with those still on it. Returns how
+    many prizes remain.
+    """
+    current = _open_list(session, year, digest)
+    for number in strike:
+        _strike(session, year, number, actor=actor, at=at, reason=reason)
+    lines = proposed(session, year)
+    session.execute(
+        update(Placing).where(Placing.number.in_([one.number for one in lines])).values(approved=True)
+    )
+    _decide(session, year, ApprovalDecision.APPROVED, current, actor, at, reason,
+            {"list": [[one.number, one.tier.value] for one in lines if one.tier]})
+    return len(lines)
+
+
+def send_back(session: Session, year: int, *, digest: str, actor: Actor, at: datetime, reason: str) -> None:
+    """Send the list back with a reason: the ranking is drawn up again from the scores as they stand."""
+    current = _open_list(session, year, digest)
+    if not reason.strip():
+        raise DecisionRefused(f"the list of {year}", "sending it back needs a reason")
+    _decide(session, year, ApprovalDecision.SENT_BACK, current, actor, at, reason, {})
+
+
+def _open_list(session: Session, year: int, digest: str) -> str:
+    _refuse_unless_undecided(session, year)
+    current = list_digest(session, year)
+    if len(digest) < 8 or not current.startswith(digest):
+        raise DecisionRefused(
+            f"the list of {year}", f"its digest is {current[:12]}…, not {digest[:12]!r}: look at the list as it is now"
+        )
+    return current
+
+
+def _refuse_unless_undecided(session: Session, year: int) -> None:
+    if call_state(session, year) is not CallState.FINAL_REVIEW or not is_ranked(session, year):
+        raise DecisionRefused(f"the list of {year}", "no ranking waits for a decision")
+    if is_approved(session, year):
+        raise DecisionRefused(f"the list of {year}", "it is approved already")
+
+
+def _decide(
+    session: Session, year: int, decision: ApprovalDecision, digest: str, actor: Actor, at: datetime, reason: str,
+    facts: dict[str, object],
+) -> None:
+    last = session.scalar(select(func.max(Approval.ordinal)).where(Approval.season == year)) or 0
+    session.add(
+        Approval(
+            season=year, ordinal=last + 1, decision=decision, officer=actor.name, decided_at=at, reason=reason,
+            list_digest=digest,
+        )
+    )
+    session.flush()
+    trigger = "approve" if decision is ApprovalDecision.APPROVED else "send_back"
+    note_call(session, year, trigger, actor=actor, at=at, reason=reason, facts={"digest": digest, **facts})

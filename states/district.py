@@ -1,0 +1,230 @@
+"""The district round: verdicts, corrections (退回补正), withdrawals."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.calendar import working_days_after
+from config.errors import GangchuangError
+from config.milestones import Milestone
+from config.season import Season, end_of_day, local_day
+from models import Correction, DistrictVerdict, Submission
+from models.enums import CorrectionState, Outcome, SubmissionState, Verdict
+from models.forms import VerdictForm
+from states.cases import Ask, Frame, load_frame
+from states.door import apply_transition, note_submission
+from states.intake import Delivered
+from states.machine import Actor, Refusal, TransitionRefused
+from states.record import instant_text
+
+
+class CorrectionRefused(GangchuangError):
+    def __init__(self, number: str, reason: str) -> None:
+        self.number = number
+        super().__init__(f"{number} cannot be sent back for correction: {reason}")
+
+
+@dataclass(frozen=True)
+class VerdictsTaken:
+    """What became of the verdict rows, by their place."""
+
+    accepted: Mapping[int, str]
+    refused: Mapping[int, Refusal]
+
+
+def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> VerdictsTaken:
+    """Record a unit's verdicts; more recommended than the quota allows refuses all recommendations at once."""
+    frame = load_frame(session, delivered.season)
+    own = _own_submissions(session, delivered)
+    refused = {place: refusal for place, form in rows if (refusal := _misplaced(form, own))}
+    todo = [(place, form) for place, form in rows if place not in refused]
+    refused |= _over_quota(session, frame, delivered, todo, own)
+    ranks = _ranks(session, delivered, [(place, form) for place, form in todo if place not in refused])
+    accepted: dict[int, str] = {}
+    for place, form in todo:
+        if place in refused:
+            continue
+        try:
+            with session.begin_nested():
+                _record(session, frame, delivered, form, ranks.get(form.number))
+            accepted[place] = form.number
+        except TransitionRefused as problem:
+            refused[place] = problem.refusal
+    return VerdictsTaken(accepted, refused)
+
+
+def total_of(points: Mapping[str, Decimal]) -> Decimal:
+    """The sum of a rubric's points."""
+    return sum(points.values(), Decimal(0))
+
+
+def ask_correction(
+    session: Session, season: Season, number: str, *, missing: str, actor: Actor, at: datetime, flow_run: str = ""
+) -> datetime:
+    """Send a submission back once, with what is missing and until when. Returns the due instant."""
+    submission = session.get(Submission, number)
+    if submission is None or submission.season != season.year:
+        raise CorrectionRefused(number, "there is no such submission in this season")
+    if submission.state not in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):
+        raise CorrectionRefused(number, f"it is {submission.state}")
+    if session.get(Correction, number) is not None:
+        raise CorrectionRefused(number, "it had its one chance already")
+    if not missing.strip():
+        raise CorrectionRefused(number, "say what is missing")
+    due_at = end_of_day(working_days_after(local_day(at), season.eligibility.correction_working_days))
+    session.add(Correction(number=number, asked_by=str(actor), asked_at=at, missing=missing, due_at=due_at))
+    session.flush()
+    facts = {"due_at": instant_text(due_at), "missing": missing}
+    note_submission(session, number, Ask("ask_correction", actor, at, flow_run=flow_run, facts=lambda _: facts))
+    return due_at
+
+
+def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime, flow_run: str = "") -> list[str]:
+    """Corrections whose time is over lapse and their submissions are archived as ineligible. Returns the numbers."""
+    overdue = session.scalars(
+        select(Correction)
+        .join(Submission, Submission.number == Correction.number)
+        .where(
+            Submission.season == year,
+            Correction.state == CorrectionState.OUTSTANDING,
+            Correction.due_at < at,
+        )
+        .order_by(Correction.number)
+    ).all()
+    for correction in overdue:
+        correction.state, correction.settled_at = CorrectionState.LAPSED, at
+        session.flush()
+        facts = {"correction": "lapsed", "due_at": instant_text(correction.due_at)}
+        ask = Ask(
+            "archive", actor, at, reason=f"逾期未补正：{correction.missing}", outcome=Outcome.INELIGIBLE,
+            flow_run=flow_run, facts=lambda _, facts=facts: facts,  # type: ignore[misc]
+        )
+        if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
+            apply_transition(session, correction.number, ask)
+    return [correction.number for correction in overdue]
+
+
+def _own_submissions(session: Session, delivered: Delivered) -> dict[str, tuple[SubmissionState, str]]:
+    rows = session.execute(
+        select(Submission.number, Submission.state, Submission.category).where(
+            Submission.season == delivered.season, Submission.unit == delivered.unit
+        )
+    )
+    return {number: (state, category) for number, state, category in rows}
+
+
+def _misplaced(form: VerdictForm, own: Mapping[str, tuple[SubmissionState, str]]) -> Refusal | None:
+    if form.number not in own:
+        return Refusal(
+            "unknown_number", f"the unit has no submission {form.number}", f"本单位没有编号为“{form.number}”的申报"
+        )
+    state = own[form.number][0]
+    if state in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):
+        return None
+    return Refusal("state", f"it is {state}", f"编号 {form.number} 当前为“{state.label}”，不能再填写初评结果")
+
+
+def _over_quota(
+    session: Session, frame: Frame, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]],
+    own: Mapping[str, tuple[SubmissionState, str]],
+) -> dict[int, Refusal]:
+    before = _recommended(session, delivered)
+    replaced = {form.number for _, form in rows}
+    wanted = (before - replaced) | {form.number for _, form in rows if form.verdict is Verdict.RECOMMENDED}
+    problem = _quota_problem(frame.season, delivered.unit, wanted, own)
+    if problem is None:
+        return {}
+    return {place: problem for place, form in rows if form.verdict is Verdict.RECOMMENDED}
+
+
+def _quota_problem(
+    season: Season, unit: str, wanted: set[str], own: Mapping[str, tuple[SubmissionState, str]]
+) -> Refusal | None:
+    quota = season.quota_of(unit)
+    if len(wanted) > quota:
+        return Refusal(
+            "over_quota",
+            f"{len(wanted)} recommended, the quota is {quota}",
+            f"本单位推荐名额为{quota}项，连同已接收的共推荐了{len(wanted)}项；"
+            f"请从中选定不超过{quota}项填“推荐”，其余填“不推荐”，改好后整表重新报送",
+        )
+    by_category = Counter(own[number][1] for number in wanted)
+    for category, most in season.district_round.quota_by_category.items():
+        if by_category[category] > most:
+            return Refusal(
+                "over_quota",
+                f"{by_category[category]} of {category} recommended, the quota is {most}",
+                f"该类别推荐名额为{most}项，共推荐了{by_category[category]}项；请减少后整表重新报送",
+            )
+    return None
+
+
+def _recommended(session: Session, delivered: Delivered) -> set[str]:
+    rows = session.scalars(
+        select(DistrictVerdict.number)
+        .join(Submission, Submission.number == DistrictVerdict.number)
+        .where(
+            Submission.season == delivered.season,
+            Submission.unit == delivered.unit,
+            Submission.state != SubmissionState.ARCHIVED,
+            DistrictVerdict.verdict == Verdict.RECOMMENDED,
+        )
+    )
+    return set(rows)
+
+
+def _ranks(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> dict[str, int]:
+    """Places within the unit: as given, then by points; never the same place twice."""
+    recommended = [form for _, form in rows if form.verdict is Verdict.RECOMMENDED]
+    kept = _recommended(session, delivered) - {form.number for form in recommended}
+    verdicts = [session.get_one(DistrictVerdict, number) for number in kept]
+    entries = [(form.rank or 10_000, -total_of(form.points), form.number) for form in recommended]
+    entries += [(verdict.rank or 10_000, -verdict.total, verdict.number) for verdict in verdicts]
+    ranks = {number: place for place, (_, _, number) in enumerate(sorted(entries), start=1)}
+    for verdict in verdicts:
+        verdict.rank = ranks[verdict.number]
+    return ranks
+
+
+def _record(session: Session, frame: Frame, delivered: Delivered, form: VerdictForm, rank: int | None) -> None:
+    points = json.dumps({key: str(value) for key, value in form.points.items()}, sort_keys=True)
+    row = session.get(DistrictVerdict, form.number)
+    again = row is not None
+    if row is None:
+        row = DistrictVerdict(number=form.number, verdict=form.verdict, points=points, total=total_of(form.points),
+                              received_at=delivered.at, delivery=delivered.digest)
+        session.add(row)
+    row.verdict, row.points, row.total = form.verdict, points, total_of(form.points)
+    row.rank = rank if form.verdict is Verdict.RECOMMENDED else None
+    row.comment, row.received_at, row.delivery = form.comment, delivered.at, delivered.digest
+    session.flush()
+    facts = {
+        "verdict": form.verdict.value, "total": str(row.total), "rank": row.rank,
+        "points": {key: str(value) for key, value in form.points.items()},
+        "quota": frame.season.quota_of(delivered.unit), "delivery": delivered.digest,
+    }
+    ask = Ask(
+        "record_district_review", delivered.actor, delivered.at, arrived_at=delivered.arrived_at,
+        admitted=delivered.admitted, flow_run=delivered.flow_run, facts=lambda _: facts,
+    )
+    if again and session.get_one(Submission, form.number).state is SubmissionState.DISTRICT_REVIEWED:
+        _amend_verdict(session, frame, delivered, form.number, ask)
+    else:
+        apply_transition(session, form.number, ask)
+
+
+def _amend_verdict(session: Session, frame: Frame, delivered: Delivered, number: str, ask: Ask) -> None:
+    """A verdict may be changed while the unit's round is open; the change is history too."""
+    deadline = frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit)
+    if deadline is None or (delivered.arrived_at > deadline and not delivered.admitted):
+        late = Refusal("late", "the district round is closed", "初评已截止，初评结果不能再修改")
+        raise TransitionRefused(number, "amend_verdict", SubmissionState.DISTRICT_REVIEWED, late)
+    note_submission(
+        session, number, Ask("amend_verdict", ask.actor, ask.at, flow_run=ask.flow_run, facts=ask.facts)
+    )

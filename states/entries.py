@@ -1,0 +1,103 @@
+"""Reads the record as it lies in the database: in order, without trust, row after row."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, literal, or_, select, type_coerce
+from sqlalchemy.orm import Session
+
+from models import Call, History, Submission
+from models.leaf import PublicationLeaf
+from states import record
+
+COLUMNS = tuple(History.model_fields)
+_BATCH = 5_000
+Raw = Mapping[str, Any]
+
+
+def read_entries(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:
+    """Every history entry (of a season) by subject and sequence, exactly as kept, however bent."""
+    query = select(*(getattr(History, name) for name in COLUMNS))
+    if season is not None:
+        query = query.where(or_(*_of_season(History.subject, season), History.season == season))
+    order = in_byte_order(session, History.subject)
+    with _undecoded(session):
+        for row in _stream(session, query.order_by(order, History.sequence)):
+            yield dict(zip(COLUMNS, row, strict=True))
+
+
+def read_standings(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:
+    """Where every call and submission stands by its own row, with its subject; enums as plain text."""
+    yield from sorted(_calls(session, season), key=lambda call: str(call["subject"]))
+    subject = (literal(record.submission_subject("")) + Submission.number).label("subject")
+    words = [
+        type_coerce(getattr(Submission, name), String).label(name)
+        for name in ("state", "archived_from", "outcome", "tier")
+    ]
+    query = select(subject, Submission.season, *words, Submission.sequence, Submission.head)
+    if season is not None:
+        query = query.where(Submission.season == season)
+    for row in _stream(session, query.order_by(in_byte_order(session, Submission.number))):
+        yield dict(row._mapping)
+
+
+def read_leaves(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:
+    """The leaves kept of every publication, by subject."""
+    leaf = PublicationLeaf
+    kind = type_coerce(leaf.kind, String).label("kind")
+    query = select(leaf.season, kind, leaf.subject, leaf.sequence, leaf.hash)
+    if season is not None:
+        query = query.where(leaf.season == season)
+    for row in _stream(session, query.order_by(in_byte_order(session, leaf.subject), leaf.season, "kind")):
+        yield dict(row._mapping)
+
+
+def in_byte_order(session: Session, column: Any) -> ColumnElement[Any]:
+    """The column ordered as its UTF-8 bytes, whatever the database's own language."""
+    collation = "C" if session.get_bind().dialect.name == "postgresql" else "BINARY"
+    ordered: ColumnElement[Any] = column.collate(collation)
+    return ordered
+
+
+def season_of_subject(subject: str) -> int | None:
+    """The season that a subject bears, or None for what is no subject."""
+    kind, _, name = subject.partition("/")
+    year = name if kind == "call" else name.partition("-")[0] if kind == "submission" else ""
+    return int(year) if year.isascii() and year.isdigit() else None
+
+
+def _of_season(column: Any, season: int) -> tuple[ColumnElement[bool], ...]:
+    return column == record.call_subject(season), column.like(record.submission_subject(f"{season}-%"))
+
+
+def _calls(session: Session, season: int | None) -> Iterator[dict[str, Any]]:
+    query = select(Call.season, type_coerce(Call.state, String).label("state"), Call.sequence, Call.head)
+    if season is not None:
+        query = query.where(Call.season == season)
+    for row in session.execute(query):
+        blank = {"archived_from": None, "outcome": None, "tier": None}
+        yield {"subject": record.call_subject(row.season), **row._mapping, **blank}
+
+
+def _stream(session: Session, query: Any) -> Iterator[Any]:
+    return iter(session.execute(query.execution_options(yield_per=_BATCH)))
+
+
+@contextmanager
+def _undecoded(session: Session) -> Iterator[None]:
+    """Let text of broken bytes through on SQLite, which would not read such a row at all."""
+    connection = session.connection().connection.driver_connection
+    if not isinstance(connection, sqlite3.Connection):
+        yield
+        return
+    before, connection.text_factory = connection.text_factory, _lenient
+    try:
+        yield
+    finally:
+        connection.text_factory = before
+
+
+def _lenient(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,361 @@
+"""Takes submissions in: new ones, and new versions of those still open. Set by set."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from models import Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
+from models.enums import CorrectionState, Outcome, SubmissionState
+from models.forms import SubmissionForm
+from states import record
+from states.cases import Ask, Frame, load_frame
+from states.door import note_submission
+from states.machine import Actor, Refusal
+from states.record import Entry, Link
+from states.rules.names import name_key
+from states.submission import SUBMISSION, Case
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One row of a delivered workbook, read and complete as a form."""
+
+    place: int
+    form: SubmissionForm
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What all rows of one delivery share."""
+
+    season: int
+    unit: str
+    digest: str
+    arrived_at: datetime
+    at: datetime
+    actor: Actor
+    admitted: bool = False
+    flow_run: str = ""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of the rows, by their place: a number given, a version kept, nothing new, or a refusal."""
+
+    accepted: Mapping[int, str]
+    updated: Mapping[int, str]
+    unchanged: Mapping[int, str]
+    refused: Mapping[int, Refusal]
+
+    @property
+    def numbers(self) -> dict[int, str]:
+        return {**self.accepted, **self.updated, **self.unchanged}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    number: str
+    unit: str
+    season: int
+    state: SubmissionState
+    outcome: Outcome | None
+    version: int
+    fingerprint: str
+
+
+def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Incoming]) -> Taken:
+    """Judge and keep the rows of one delivery; good rows go in, bad rows come back with the reason."""
+    frame = load_frame(session, delivered.season)
+    known = _known_by_title(session, [name_key(row.form.title) for row in rows])
+    by_number = _known_by_number(session, [row.form.number for row in rows if row.form.number])
+    new: list[tuple[Incoming, Case]] = []
+    changes: list[tuple[Incoming, _Known]] = []
+    refused: dict[int, Refusal] = {}
+    seen: dict[str, int] = {}
+    for row in rows:
+        mark = fingerprint(row.form)
+        if mark in seen:
+            refused[row.place] = _twice_in_one_workbook(seen[mark])
+            continue
+        seen[mark] = row.place
+        own, other = _same(row.form, mark, known.get(name_key(row.form.title), ()), by_number, delivered)
+        if own is not None:
+            changes.append((row, own))
+            continue
+        case = _case(frame, delivered, row.form, other)
+        verdict = SUBMISSION.judge("submit", case)
+        if isinstance(verdict, Refusal):
+            refused[row.place] = verdict
+        elif row.form.number and row.form.number not in by_number:
+            refused[row.place] = _unknown_number(row.form.number)
+        else:
+            new.append((row, case))
+    accepted = _insert(session, frame, delivered, new)
+    updated, unchanged, not_now = _change(session, frame, delivered, changes)
+    return Taken(accepted, updated, unchanged, {**refused, **not_now})
+
+
+def fingerprint(form: SubmissionForm) -> str:
+    """The exact identity of an achievement: normalised title, organisations and contributors."""
+    parts = [
+        [name_key(form.title)],
+        sorted({name_key(one.name) for one in form.organisations}),
+        sorted({name_key(one.name) for one in form.contributors}),
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def content_of(form: SubmissionForm) -> str:
+    """A form's content as kept and digested: canonical JSON without the number and the contact."""
+    fields = form.model_dump(mode="json", exclude={"number", "contact"})
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _same(
+    form: SubmissionForm, mark: str, alike: Iterable[_Known], by_number: Mapping[str, _Known], delivered: Delivered
+) -> tuple[_Known | None, str]:
+    """The unit's own submission that this row is about, and the number of another one it repeats."""
+    here = (delivered.unit, delivered.season)
+    named = by_number.get(form.number or "")
+    if named is not None and (named.unit, named.season) == here:
+        return named, ""
+    alike = [one for one in alike if one.outcome not in (Outcome.WITHDRAWN, Outcome.INELIGIBLE)]
+    own = next((one for one in alike if (one.unit, one.season) == here and one.state is SubmissionState.SUBMITTED), None)
+    exact = next((one for one in alike if one.fingerprint == mark and one is not own), None)
+    if own is not None and (exact is None or own.fingerprint == mark):
+        return own, ""
+    return None, exact.number if exact else ""
+
+
+def _case(frame: Frame, delivered: Delivered, form: SubmissionForm, duplicate_of: str) -> Case:
+    return Case(
+        number=f"{delivered.season}-{delivered.unit}",
+        at=delivered.at,
+        role=delivered.actor.role,
+        call_state=frame.call_state,
+        arrived_at=delivered.arrived_at,
+        call_deadline=frame.deadlines.at(Milestone.CLOSE_CALL, delivered.unit),
+        admitted=delivered.admitted,
+        missing=missing_parts(form, frame),
+        completed_on=form.completed_on,
+        covered_years=frame.season.covered_years,
+        duplicate_of=duplicate_of,
+    )
+
+
+def missing_parts(form: SubmissionForm, frame: Frame) -> tuple[str, ...]:
+    """What a form lacks to be complete, in the words of the workbook's headings."""
+    call = frame.season.call
+    missing = []
+    if len(form.contributors) > call.max_contributors:
+        missing.append(f"完成人不得超过{call.max_contributors}人（填了{len(form.contributors)}人）")
+    if len(form.organisations) > call.max_organisations:
+        missing.append(f"申报单位不得超过{call.max_organisations}个（填了{len(form.organisations)}个）")
+    if form.field not in frame.season.fields:
+        missing.append(f"所属领域须从下拉列表选择（填了“{form.field}”）")
+    if not form.benefit_social and form.benefit_economic is None:
+        missing.append("经济效益或社会效益（至少填一项）")
+    return tuple(missing)
+
+
+def _twice_in_one_workbook(first: int) -> Refusal:
+    return Refusal("duplicate", f"the same row stands at line {first}", f"与本表第{first}行为同一成果，重复填写")
+
+
+def _unknown_number(number: str) -> Refusal:
+    return Refusal(
+        "unknown_number",
+        f"the unit has no submission {number}",
+        f"本单位没有编号为“{number}”的申报；新申报请将“申报编号”留空",
+    )
+
+
+def _known_by_title(session: Session, keys: Sequence[str]) -> dict[str, list[_Known]]:
+    found: dict[str, list[_Known]] = {}
+    for part in _chunks(sorted(set(keys))):
+        for one in _load_known(session, Submission.title_key.in_(part)):
+            found.setdefault(one[0], []).append(one[1])
+    return found
+
+
+def _known_by_number(session: Session, numbers: Sequence[str]) -> dict[str, _Known]:
+    return {
+        one.number: one
+        for part in _chunks(sorted(set(numbers)))
+        for _, one in _load_known(session, Submission.number.in_(part))
+    }
+
+
+def _load_known(session: Session, condition: Any) -> Iterator[tuple[str, _Known]]:
+    query = select(
+        Submission.title_key, Submission.number, Submission.unit, Submission.season, Submission.state,
+        Submission.outcome, Submission.version, Submission.fingerprint,
+    ).where(condition).order_by(Submission.number)
+    for row in session.execute(query):
+        yield row[0], _Known(*row[1:])
+
+
+def _insert(
+    session: Session, frame: Frame, delivered: Delivered, new: Sequence[tuple[Incoming, Case]]
+) -> dict[int, str]:
+    if not new:
+        return {}
+    last = session.scalar(
+        select(func.max(Submission.place)).where(
+            Submission.season == delivered.season, Submission.unit == delivered.unit
+        )
+    )
+    tables: dict[Any, list[dict[str, Any]]] = {}
+    accepted: dict[int, str] = {}
+    for place, (row, _) in enumerate(new, start=(last or 0) + 1):
+        number = f"{delivered.season}-{delivered.unit}-{place:04d}"
+        accepted[row.place] = number
+        _rows_of_new(tables, delivered, number, place, row.form)
+    for table in (Submission, SubmissionVersion, Organisation, Contributor, Contact):
+        if tables.get(table):
+            session.execute(insert(table), tables[table])
+    record.append(session, tables[History])
+    return accepted
+
+
+def _rows_of_new(
+    tables: dict[Any, list[dict[str, Any]]], delivered: Delivered, number: str, place: int, form: SubmissionForm
+) -> None:
+    version = _version(delivered, number, 1, form)
+    entry = _entry(delivered, number, "submit", "", "submitted", form, version)
+    history, link = record.chain(entry, Link(0, record.ZERO))
+    tables.setdefault(History, []).append(history)
+    tables.setdefault(SubmissionVersion, []).append(version)
+    tables.setdefault(Submission, []).append(
+        {
+            "number": number, "season": delivered.season, "unit": delivered.unit, "place": place,
+            "state": SubmissionState.SUBMITTED, "submitted_at": delivered.at, "version": 1,
+            "sequence": link.sequence, "head": link.head, **_columns(form),
+        }
+    )
+    _content_rows(tables, number, form)
+
+
+def _columns(form: SubmissionForm) -> dict[str, Any]:
+    return {
+        "title": form.title, "title_key": name_key(form.title), "fingerprint": fingerprint(form),
+        "category": form.category, "carrier": form.carrier, "field": form.field,
+        "completed_on": form.completed_on, "consent": form.consent,
+    }
+
+
+def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: SubmissionForm) -> None:
+    tables.setdefault(Organisation, []).extend(
+        {"number": number, "position": position, "name": one.name, "name_key": name_key(one.name),
+         "credit_code": one.credit_code}
+        for position, one in enumerate(form.organisations, start=1)
+    )
+    tables.setdefault(Contributor, []).extend(
+        {"number": number, "position": position, "name": one.name, "name_key": name_key(one.name),
+         "organisation": one.organisation, "role": one.role, "share": one.share}
+        for position, one in enumerate(form.contributors, start=1)
+    )
+    tables.setdefault(Contact, []).append(
+        {"number": number, "name": form.contact.name, "phone": form.contact.phone, "mail": form.contact.mail}
+    )
+
+
+def _version(delivered: Delivered, number: str, version: int, form: SubmissionForm) -> dict[str, Any]:
+    salt, content = secrets.token_hex(16), content_of(form)
+    digest = hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest()
+    return {"number": number, "version": version, "content": content, "salt": salt, "digest": digest,
+            "delivery": delivered.digest, "kept_at": delivered.at}
+
+
+def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a submission decides: no names of people, and the salted digest of the whole content."""
+    return {
+        "unit": delivered.unit, "title": form.title, "category": form.category.value,
+        "carrier": form.carrier.value, "field": form.field, "completed_on": form.completed_on.isoformat(),
+        "organisations": [one.credit_code or name_key(one.name) for one in form.organisations],
+        "contributors": len(form.contributors), "consent": form.consent, "version": version["version"],
+        "content_digest": version["digest"], "delivery": delivered.digest,
+        "arrived_at": record.instant_text(delivered.arrived_at), "admitted": delivered.admitted,
+    }
+
+
+def _entry(
+    delivered: Delivered, number: str, trigger: str, source: str, target: str, form: SubmissionForm,
+    version: Mapping[str, Any],
+) -> Entry:
+    return Entry(
+        record.submission_subject(number), delivered.season, delivered.at, str(delivered.actor), trigger,
+        source, target, "", record.canonical(_facts(delivered, form, version)), delivered.flow_run,
+    )
+
+
+def _change(
+    session: Session, frame: Frame, delivered: Delivered, changes: Sequence[tuple[Incoming, _Known]]
+) -> tuple[dict[int, str], dict[int, str], dict[int, Refusal]]:
+    updated, unchanged, refused = {}, {}, {}
+    for row, known in changes:
+        current = session.get_one(SubmissionVersion, (known.number, known.version)).content
+        if current == content_of(row.form):
+            unchanged[row.place] = known.number
+            continue
+        refusal = _not_changeable(session, frame, delivered, known)
+        if refusal is not None:
+            refused[row.place] = refusal
+            continue
+        _amend(session, delivered, known, row.form)
+        updated[row.place] = known.number
+    return updated, unchanged, refused
+
+
+def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known: _Known) -> Refusal | None:
+    correction = session.get(Correction, known.number)
+    if correction is not None and correction.state is CorrectionState.OUTSTANDING:
+        if delivered.arrived_at <= correction.due_at:
+            return None
+        return Refusal("late", "the correction came too late", "补正期限已过，不能再修改")
+    if known.state is not SubmissionState.SUBMITTED:
+        label = known.state.label
+        return Refusal("state", f"it is {known.state}", f"编号 {known.number} 当前为“{label}”，不能再修改")
+    deadline = frame.deadlines.at(Milestone.CLOSE_CALL, delivered.unit)
+    if (deadline is not None and delivered.arrived_at <= deadline) or delivered.admitted:
+        return None
+    return Refusal("late", "the call is closed", f"申报已截止，编号 {known.number} 不能再修改")
+
+
+def _amend(session: Session, delivered: Delivered, known: _Known, form: SubmissionForm) -> None:
+    version = _version(delivered, known.number, known.version + 1, form)
+    session.execute(insert(SubmissionVersion), [version])
+    for table in (Organisation, Contributor, Contact):
+        session.execute(delete(table).where(table.number == known.number))
+    tables: dict[Any, list[dict[str, Any]]] = {}
+    _content_rows(tables, known.number, form)
+    for table, rows in tables.items():
+        session.execute(insert(table), rows)
+    session.execute(
+        update(Submission)
+        .where(Submission.number == known.number)
+        .values(version=version["version"], **_columns(form))
+    )
+    facts = _facts(delivered, form, version)
+    correction = session.get(Correction, known.number)
+    if correction is not None and correction.state is CorrectionState.OUTSTANDING:
+        correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.at
+        facts["correction"] = "answered"
+    session.flush()
+    ask = Ask("amend", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=lambda number: facts)
+    note_submission(session, known.number, ask)
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]

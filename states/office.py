@@ -1,0 +1,136 @@
+"""What a named officer decides by hand, each with a reason that is kept."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from config.calendar import working_days_after
+from config.errors import GangchuangError
+from config.season import Season, end_of_day, local_day
+from models import Admission, Delivery, Duplicate, Objection, Submission
+from models.enums import CallState, DeliveryState, DuplicateDecision, ObjectionState, Outcome, Role, SubmissionState
+from models.queries import call_state
+from states.cases import Ask
+from states.door import UnknownSubmission, apply_transition, note_call, note_submission, season_of
+from states.machine import Actor
+from states.record import instant_text
+
+
+class NotAnOfficer(GangchuangError):
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name = name
+        super().__init__(f"{name!r} is no officer of this season. Officers: {', '.join(known)} (season file, [office]).")
+
+
+class DecisionRefused(GangchuangError):
+    def __init__(self, subject: str, reason: str) -> None:
+        self.subject = subject
+        super().__init__(f"{subject}: {reason}. Nothing was changed.")
+
+
+def officer(season: Season, name: str) -> Actor:
+    """The acting person, who must be an account of the season's office. Raises NotAnOfficer."""
+    if name not in season.office.officers:
+        raise NotAnOfficer(name, season.office.officers)
+    return Actor(Role.OFFICE, name)
+
+
+def withdraw(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
+    """Take a submission back (撤回) at its unit's wish, before the award."""
+    apply_transition(session, number, Ask("archive", actor, at, reason=reason, outcome=Outcome.WITHDRAWN))
+
+
+def reinstate(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> SubmissionState:
+    """Bring an archived submission back to where it came from."""
+    return apply_transition(session, number, Ask("reinstate", actor, at, reason=reason))
+
+
+def revoke(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
+    """Take an award away (撤销获奖)."""
+    apply_transition(session, number, Ask("revoke", actor, at, reason=reason))
+
+
+def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: datetime, reason: str) -> Delivery:
+    """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
+    found = session.query(Delivery).filter(Delivery.season == year, Delivery.digest.startswith(digest)).all()
+    if len(found) != 1:
+        raise DecisionRefused(f"delivery {digest}", f"{len(found)} deliveries begin so; see `gangchuang status`")
+    delivery = found[0]
+    if delivery.state is DeliveryState.ACCEPTED:
+        raise DecisionRefused(f"delivery {digest}", "it was accepted already")
+    if not reason.strip():
+        raise DecisionRefused(f"delivery {digest}", "a reason is needed")
+    if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
+        session.add(
+            Admission(season=year, digest=delivery.digest, officer=actor.name, admitted_at=at, reason=reason)
+        )
+        facts = {"delivery": delivery.digest, "sender": delivery.sender}
+        note_call(session, year, "admit_late", actor=actor, at=at, reason=reason, facts=facts)
+    return delivery
+
+
+def decide_duplicate(
+    session: Session, number: str, other: str, *, same: bool, actor: Actor, at: datetime, reason: str
+) -> None:
+    """Say whether two submissions that look alike are one achievement; the later one is then ineligible."""
+    pair = session.get(Duplicate, (number, other)) or session.get(Duplicate, (other, number))
+    if pair is None:
+        raise DecisionRefused(f"{number} and {other}", "they were never shown as alike")
+    if pair.decision is not DuplicateDecision.PENDING:
+        raise DecisionRefused(f"{number} and {other}", f"{pair.officer} decided already: {pair.decision}")
+    pair.decision = DuplicateDecision.SAME if same else DuplicateDecision.DISTINCT
+    pair.officer, pair.decided_at, pair.reason = actor.name, at, reason
+    session.flush()
+    facts = {"other": pair.number, "decision": pair.decision.value, "similarity": pair.similarity}
+    note_submission(session, pair.other, Ask("decide_duplicate", actor, at, reason=reason, facts=lambda _: facts))
+
+
+def raise_objection(
+    session: Session, season: Season, number: str, *, grounds: str, objector: str, actor: Actor, at: datetime
+) -> Objection:
+    """Keep an objection (异议): written, with a real name, while the public notice runs."""
+    submission = _submission(session, number)
+    if call_state(session, season.year) is not CallState.PUBLIC_NOTICE:
+        raise DecisionRefused(number, "objections are taken while the public notice runs")
+    if not grounds.strip() or not objector.strip():
+        raise DecisionRefused(number, "an objection is written and bears a real name")
+    if submission.state is not SubmissionState.FINAL_REVIEWED:
+        raise DecisionRefused(number, f"it is {submission.state}")
+    due_at = end_of_day(working_days_after(local_day(at), season.public_notice.answer_working_days))
+    objection = Objection(number=number, grounds=grounds, objector=objector, received_at=at, due_at=due_at)
+    session.add(objection)
+    session.flush()
+    facts = {"objection": objection.id, "due_at": instant_text(due_at)}
+    note_submission(session, number, Ask("raise_objection", actor, at, facts=lambda _: facts))
+    return objection
+
+
+def answer_objection(
+    session: Session, objection_id: int, *, upheld: bool, answer: str, actor: Actor, at: datetime
+) -> Objection:
+    """Decide an objection with a reasoned answer; upheld, it ends that one award."""
+    objection = session.get(Objection, objection_id, with_for_update=True)
+    if objection is None:
+        raise DecisionRefused(f"objection {objection_id}", "there is no such objection")
+    if objection.state is not ObjectionState.OPEN:
+        raise DecisionRefused(f"objection {objection_id}", f"{objection.officer} answered it already")
+    if not answer.strip():
+        raise DecisionRefused(f"objection {objection_id}", "an answer with its reasons is needed")
+    objection.state = ObjectionState.UPHELD if upheld else ObjectionState.DISMISSED
+    objection.officer, objection.answered_at, objection.answer = actor.name, at, answer
+    session.flush()
+    facts = {"objection": objection_id, "decision": objection.state.value}
+    ask = Ask("answer_objection", actor, at, reason=answer, facts=lambda _: facts)
+    note_submission(session, objection.number, ask)
+    if upheld:
+        ending = Ask("archive", actor, at, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
+        apply_transition(session, objection.number, ending)
+    return objection
+
+
+def _submission(session: Session, number: str) -> Submission:
+    season_of(number)
+    submission = session.get(Submission, number)
+    if submission is None:
+        raise UnknownSubmission(number)
+    return submission

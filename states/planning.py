@@ -1,0 +1,191 @@
+"""Plans a season: its call and its dated milestones; and moves dates, each move recorded."""
+
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.calendar import last_of_working_days
+from config.errors import GangchuangError
+from config.milestones import Milestone
+from config.season import ZONE, Season
+from config.units import unit_on
+from models import Call, MilestoneDate
+from models.enums import MilestoneState
+from models.queries import SeasonNotPlanned, milestone_rows, season_in_force
+from states.claims import forget
+from states.door import note_call, plan_call
+from states.machine import Actor
+from states.record import instant_text
+
+
+class AlreadyPlanned(GangchuangError):
+    def __init__(self, year: int) -> None:
+        self.year = year
+        super().__init__(f"Season {year} is planned already. Dates are changed with `gangchuang move`.")
+
+
+class MoveRefused(GangchuangError):
+    def __init__(self, milestone: str, reason: str) -> None:
+        self.milestone, self.reason = milestone, reason
+        super().__init__(f"{milestone} cannot be moved: {reason}")
+
+
+class UnknownMilestone(GangchuangError):
+    def __init__(self, milestone: str) -> None:
+        self.milestone = milestone
+        super().__init__(f"There is no milestone {milestone!r}. Known: {', '.join(Milestone)}.")
+
+
+def planned_dates(season: Season) -> list[tuple[Milestone, int, str, datetime]]:
+    """Every date of a season as (milestone, ordinal, unit, instant), in the order of the year."""
+    return sorted(_dates(season), key=lambda one: (one[3], list(Milestone).index(one[0]), one[1], one[2]))
+
+
+def notice_closes_at(season: Season, opened_at: datetime) -> datetime:
+    """End of the last of the notice's working days, the posting day counted. Raises CalendarUnknown."""
+    last = last_of_working_days(opened_at.astimezone(ZONE).date(), season.public_notice.working_days)
+    return datetime.combine(last + timedelta(days=1), time(0), ZONE)
+
+
+def plan_season(session: Session, season: Season, *, actor: Actor, at: datetime) -> None:
+    """Record a season's rules and dates; from then on they are the ones in force. Raises AlreadyPlanned."""
+    if session.get(Call, season.year) is not None:
+        raise AlreadyPlanned(season.year)
+    dates = planned_dates(season)
+    named = {_key(milestone, ordinal, unit): instant_text(due_at) for milestone, ordinal, unit, due_at in dates}
+    rules = season.model_dump_json(exclude_defaults=False)
+    plan_call(session, season.year, rules=rules, actor=actor, at=at, facts={"dates": named, "rules": rules})
+    session.add_all(
+        MilestoneDate(season=season.year, milestone=milestone, ordinal=ordinal, unit=unit, due_at=due_at)
+        for milestone, ordinal, unit, due_at in dates
+    )
+    session.flush()
+
+
+def move_date(
+    session: Session, year: int, milestone: str, *, to: datetime, reason: str, actor: Actor, at: datetime,
+    unit: str = "", ordinal: int = 1,
+) -> tuple[datetime, datetime]:
+    """Move one date, for all or for one district. Returns (old, new). Raises MoveRefused."""
+    if milestone not in set(Milestone):
+        raise UnknownMilestone(milestone)
+    if not reason.strip():
+        raise MoveRefused(milestone, "a reason is needed")
+    step = Milestone(milestone)
+    rows = milestone_rows(session, year)
+    if not rows:
+        raise SeasonNotPlanned(year)
+    season = season_in_force(session, year)
+    row = _row_to_move(session, rows, season, step, ordinal, unit)
+    old = row.due_at
+    _refuse_disorder(rows, step, row, to)
+    row.due_at = to
+    session.flush()
+    forget(session, f"start/{year}/{_key(step, ordinal, unit)}")
+    facts = {"milestone": _key(step, ordinal, unit), "old": instant_text(old), "new": instant_text(to)}
+    note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+    if step is Milestone.OPEN_PUBLIC_NOTICE:
+        close_notice_after(session, season, to, actor=actor, at=at, reason=reason)
+    return old, to
+
+
+def close_notice_after(
+    session: Session, season: Season, opened_at: datetime, *, actor: Actor, at: datetime, reason: str
+) -> datetime:
+    """The notice's end follows its beginning: full working days from the real posting day. Returns the end."""
+    row = session.get_one(MilestoneDate, (season.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, ""))
+    closes_at = notice_closes_at(season, opened_at)
+    if row.due_at != closes_at:
+        facts = {
+            "milestone": _key(Milestone.CLOSE_PUBLIC_NOTICE, 1, ""),
+            "old": instant_text(row.due_at),
+            "new": instant_text(closes_at),
+        }
+        row.due_at = closes_at
+        note_call(session, season.year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+    return closes_at
+
+
+def reopen_ranking(session: Session, year: int, *, actor: Actor, at: datetime, reason: str) -> None:
+    """A list sent back is ranked again: the ranking's milestone is pending once more, from now."""
+    row = session.get_one(MilestoneDate, (year, Milestone.CLOSE_RE_REVIEW.value, 1, ""))
+    facts = {"milestone": _key(Milestone.CLOSE_RE_REVIEW, 1, ""), "old": instant_text(row.due_at),
+             "new": instant_text(at), "reopened": True}
+    row.state, row.settled_at, row.due_at, row.attempts = MilestoneState.PENDING, None, at, 0
+    forget(session, f"start/{year}/{_key(Milestone.CLOSE_RE_REVIEW, 1, '')}")
+    note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+
+
+def _row_to_move(
+    session: Session, rows: list[MilestoneDate], season: Season, step: Milestone, ordinal: int, unit: str
+) -> MilestoneDate:
+    if unit:
+        if not step.per_unit:
+            raise MoveRefused(step, "only close_call and close_district_round can differ for one district")
+        unit_on(unit, season.dates.open_call.date())
+    row = session.scalar(
+        select(MilestoneDate)
+        .where(
+            MilestoneDate.season == season.year,
+            MilestoneDate.milestone == step.value,
+            MilestoneDate.ordinal == ordinal,
+            MilestoneDate.unit == unit,
+        )
+        .with_for_update()
+    )
+    if row is None and unit:
+        general = next(one for one in rows if one.milestone == step and one.ordinal == 1 and not one.unit)
+        row = MilestoneDate(season=season.year, milestone=step, ordinal=1, unit=unit, due_at=general.due_at)
+        session.add(row)
+    if row is None:
+        raise MoveRefused(step, f"the season has no {step.value} number {ordinal}")
+    if row.state is not MilestoneState.PENDING:
+        raise MoveRefused(step, f"it is {row.state} already; give the districts concerned a date of their own")
+    return row
+
+
+def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneDate, to: datetime) -> None:
+    """Steps keep their order; a reminder stays before its deadline's step."""
+    order = list(Milestone)
+    for other in rows:
+        other_step = Milestone(other.milestone)
+        if other is row or other_step is step or step.is_reminder or other_step.is_reminder:
+            continue
+        if (step, other_step) == (Milestone.OPEN_PUBLIC_NOTICE, Milestone.CLOSE_PUBLIC_NOTICE):
+            continue
+        if other.unit and other.unit != row.unit:
+            continue
+        if order.index(other_step) < order.index(step) and other.due_at >= to:
+            raise MoveRefused(step, f"it would come before {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M})")
+        if order.index(other_step) > order.index(step) and other.due_at <= to:
+            raise MoveRefused(step, f"it would come after {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}); move that first")
+
+
+def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:
+    dates, days = season.dates, season.reminders
+    for name in type(dates).model_fields:
+        yield Milestone(name), 1, "", getattr(dates, name)
+    yield Milestone.CLOSE_PUBLIC_NOTICE, 1, "", notice_closes_at(season, dates.open_public_notice)
+    yield from _reminders(season, Milestone.REMIND_CALL, dates.close_call, days.call)
+    yield from _reminders(season, Milestone.REMIND_DISTRICT_ROUND, dates.close_district_round, days.district_round)
+    yield from _reminders(season, Milestone.REMIND_EXPERTS, dates.close_final_round, days.experts)
+    yield from _reminders(season, Milestone.REMIND_APPROVAL, dates.open_public_notice, days.approval)
+    for code in season.district_round.units:
+        for step in (Milestone.CLOSE_CALL, Milestone.CLOSE_DISTRICT_ROUND):
+            own = season.unit_date(step, code)
+            if own is not None:
+                yield step, 1, code, own
+
+
+def _reminders(
+    season: Season, milestone: Milestone, deadline: datetime, days: tuple[int, ...]
+) -> Iterator[tuple[Milestone, int, str, datetime]]:
+    for ordinal, before in enumerate(sorted(days, reverse=True), start=1):
+        day = deadline.astimezone(ZONE).date() - timedelta(days=before)
+        yield milestone, ordinal, "", datetime.combine(day, time(season.reminders.hour), ZONE)
+
+
+def _key(milestone: Milestone, ordinal: int, unit: str) -> str:
+    return "/".join(filter(None, (milestone.value, str(ordinal), unit)))

@@ -1,0 +1,131 @@
+"""Recomputes where every subject stands from its history alone, by the tables of the two machines.
+
+Pure: an iterable of entries goes in (rows of the database, or lines of an export), standings
+come out. Nothing is read from the tables that the history explains.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from models.enums import Outcome, SubmissionState
+from states.call import CALL
+from states.machine import Table
+from states.submission import OUTCOMES, SUBMISSION
+
+Entry = Mapping[str, Any]
+_ARCHIVED = SubmissionState.ARCHIVED.value
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a subject stands; for a call only the state says something."""
+
+    state: str
+    archived_from: str | None = None
+    outcome: str | None = None
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Illegal:
+    """An entry that no door would have written."""
+
+    sequence: int
+    sentence: str
+
+
+def replay(entries: Iterable[Entry]) -> Iterator[tuple[str, Standing]]:
+    """Where every subject stands, from entries ordered by subject and sequence. Illegal steps count."""
+    for subject, own in groupby(entries, key=lambda entry: str(entry["subject"])):
+        standing, _ = replay_subject(subject, own)
+        if standing is not None:
+            yield subject, standing
+
+
+def replay_subject(subject: str, entries: Iterable[Entry]) -> tuple[Standing | None, list[Illegal]]:
+    """Where one subject stands after its entries, and the entries that took no legal step."""
+    legal = _CALL if subject.startswith("call/") else _SUBMISSION
+    standing: Standing | None = None
+    illegal = []
+    for entry in entries:
+        problem = legal.problem(standing, entry)
+        if problem:
+            illegal.append(Illegal(entry["sequence"], problem))
+        standing = _after(standing, entry)
+    return standing, illegal
+
+
+def facts_of(entry: Entry) -> dict[str, Any]:
+    """The facts of an entry; empty when they are no JSON object (the chain's check names those)."""
+    try:
+        facts = json.loads(entry["facts"])
+    except (TypeError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+class _Legal:
+    """The edges of one machine as (trigger, from, to) with the roles that may take them."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self.triggers = frozenset(table.triggers)
+        self.roles: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        for edge in table.edges:
+            key = (edge.trigger, edge.source.value if edge.source else "", edge.target.value)
+            self.roles[key] = self.roles.get(key, ()) + tuple(role.value for role in edge.by)
+
+    def problem(self, standing: Standing | None, entry: Entry) -> str:
+        """Why an entry is no legal step from where its subject stood, or nothing."""
+        trigger, source, target = entry["trigger"], entry["from_state"], entry["to_state"]
+        before = standing.state if standing else ""
+        if source != before:
+            return f"it comes from {source or 'nothing'}, but the entry before led to {before or 'nothing'}"
+        if trigger not in self.triggers:
+            moved = not source or source != target
+            return f"{trigger} moves nothing, yet {source or 'nothing'} became {target}" if moved else ""
+        roles = self.roles.get((trigger, source, target))
+        if roles is None:
+            return f"{trigger} does not lead from {source or 'nothing'} to {target}"
+        role = str(entry["actor"]).partition(":")[0]
+        if role not in roles:
+            return f"{trigger} is not for {role or 'nobody'} to do"
+        return _outcome_problem(standing, entry, role) if standing else ""
+
+
+def _outcome_problem(standing: Standing | None, entry: Entry, role: str) -> str:
+    assert standing is not None
+    trigger, target = entry["trigger"], entry["to_state"]
+    if trigger == "reinstate" and target != standing.archived_from:
+        return f"it goes back to {target}, but the submission came from {standing.archived_from}"
+    if trigger == "revoke" and standing.state == _ARCHIVED and standing.outcome != Outcome.COMPLETED.value:
+        return f"it revokes what was archived as {standing.outcome}"
+    if trigger != "archive":
+        return ""
+    outcome = facts_of(entry).get("outcome")
+    if outcome not in set(Outcome):
+        return f"it archives with the outcome {outcome!r}, which does not exist"
+    states, roles = next(rule for known, rule in OUTCOMES.items() if known == outcome)
+    if standing.state not in states:
+        return f"the outcome {outcome} is not possible from {standing.state}"
+    return "" if role in roles else f"the outcome {outcome} is not for {role} to give"
+
+
+def _after(standing: Standing | None, entry: Entry) -> Standing:
+    trigger, target = entry["trigger"], entry["to_state"]
+    before = standing or Standing("")
+    if trigger == "revoke":
+        origin = before.archived_from if before.state == _ARCHIVED else before.state
+        return Standing(target, origin, Outcome.REVOKED.value, before.tier)
+    if target == before.state:
+        return before
+    if target == _ARCHIVED:
+        return Standing(target, before.state, facts_of(entry).get("outcome"), before.tier)
+    tier = facts_of(entry).get("tier") if trigger == "award" else before.tier
+    return replace(before, state=target, archived_from=None, outcome=None, tier=tier)
+
+
+_SUBMISSION = _Legal(SUBMISSION)
+_CALL = _Legal(CALL)

@@ -1,0 +1,141 @@
+"""The largest total: a minimum-cost flow over few pairs, widened until prices prove that no other pair helps."""
+
+import numpy as np
+from ortools.graph.python import min_cost_flow
+
+from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
+from states.rules.assignment_limits import pairs_that_suffice
+
+FEW_PAIRS = 400_000
+FIRST_CHOICES = 14
+NEW_PAIRS_A_ROUND = 8
+
+
+def largest_total(instance: Instance) -> tuple[Ints, Ints, Floats]:
+    """The pairs of an assignment of largest total, the pairs looked at, and float64[R] prices that prove it.
+
+    The prices are shadow prices: what one more place at that expert would add (from 0 up
+    where the maximum load binds, below 0 where the minimum does). Raises AssignmentInfeasible.
+    """
+    keys = first_pairs(instance)
+    while True:
+        chosen = _cheapest_flow(instance, keys)
+        if chosen is None:
+            keys = pairs_that_suffice(instance, keys)
+            continue
+        prices = _expert_prices(instance, keys, chosen)
+        weights = np.ones(instance.shape[0])
+        missing = pairs_worth_adding(instance, keys, weights, prices, _bars(instance, chosen, prices))
+        if missing.size == 0:
+            return chosen, keys, prices
+        keys = np.union1d(keys, missing)
+
+
+def first_pairs(instance: Instance) -> Ints:
+    """All pairs of a small instance; of a large one each submission's best, equal ones spread over the experts."""
+    P, R = instance.shape
+    if P * R <= FEW_PAIRS:
+        return instance.all_pairs()
+    depth = min(R, int(instance.wanted.max(initial=0)) + FIRST_CHOICES)
+    found = []
+    for start in range(0, P, ROWS_AT_A_TIME):
+        scores = instance.scores[start : start + ROWS_AT_A_TIME]
+        rows = np.arange(start, start + scores.shape[0])[:, None]
+        if instance.grid:
+            scores = scores + ((rows * 7919 + np.arange(R) * 104_729) % 1009) / 4096
+        columns = np.argpartition(scores, R - depth, axis=1)[:, R - depth :]
+        found.append((rows * R + columns)[np.take_along_axis(scores, columns, axis=1) > -np.inf])
+    return np.sort(np.concatenate(found)).astype(np.int64)
+
+
+def pairs_worth_adding(instance: Instance, keys: Ints, weights: Floats, prices: Floats, bars: Floats) -> Ints:
+    """Pairs outside `keys` whose weight * score - price exceeds the submission's bar: the best few of each."""
+    found = [np.array([], dtype=np.int64)]
+    slack = 1e-9 * max(1.0, float(np.abs(prices).max(initial=0.0)))
+    for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
+        rows = slice(start, start + ROWS_AT_A_TIME)
+        gain = worth_of(instance, rows, weights, prices) - bars[rows][:, None]
+        row, column = np.nonzero(gain > slack)
+        new = (row + start) * instance.shape[1] + column
+        fresh = ~np.isin(new, keys[slice(*np.searchsorted(keys, [new[0], new[-1] + 1]))] if new.size else keys)
+        order = np.lexsort((-gain[row[fresh], column[fresh]], row[fresh]))
+        ranked = row[fresh][order]
+        place = np.arange(ranked.size) - np.searchsorted(ranked, ranked)
+        found.append(new[fresh][order][place < NEW_PAIRS_A_ROUND])
+    return np.concatenate(found)
+
+
+def _cheapest_flow(instance: Instance, keys: Ints) -> Ints | None:
+    """The chosen pairs of a largest-total assignment within `keys`; None when they do not suffice."""
+    P, R = instance.shape
+    papers, experts = instance.split(keys)
+    need, floor = int(instance.wanted.sum()), int(instance.least.sum())
+    tails = np.concatenate([papers, np.arange(P, P + R)]).astype(np.int32)
+    heads = np.concatenate([experts + P, np.full(R, P + R)]).astype(np.int32)
+    room = np.concatenate([np.ones(keys.size, dtype=np.int64), instance.most - instance.least])
+    supply = np.concatenate([instance.wanted, -instance.least, [floor - need]])
+    for bits in _bits_to_try(instance):
+        cost = np.rint(np.ldexp(instance.scores_of(keys), bits)).astype(np.int64)
+        flow = min_cost_flow.SimpleMinCostFlow()
+        arcs = flow.add_arcs_with_capacity_and_unit_cost(
+            tails, heads, room, np.concatenate([-cost, np.zeros(R, dtype=np.int64)])
+        )
+        flow.set_nodes_supplies(np.arange(P + R + 1, dtype=np.int32), supply)
+        status = flow.solve()
+        if status == flow.OPTIMAL:
+            return keys[flow.flows(arcs[: keys.size]) > 0]
+        if status != flow.BAD_COST_RANGE:
+            return None
+    raise ArithmeticError("The scores do not fit the 64-bit costs of the flow solver.")
+
+
+def _bits_to_try(instance: Instance) -> tuple[int, ...]:
+    """Whole working scores are exact as they are; real ones keep as many bits as the solver's int64 allows."""
+    most = 61 - int(np.ceil(np.log2(sum(instance.shape) + 2)))
+    return (0,) if instance.grid else tuple(range(min(most, 52), 20, -2))
+
+
+def _bars(instance: Instance, chosen: Ints, prices: Floats) -> Floats:
+    """float64[P]: the least worth among each submission's chosen experts; infinite where none is wanted."""
+    papers, experts = instance.split(chosen)
+    bars = np.full(instance.shape[0], np.inf)
+    np.minimum.at(bars, papers, instance.scores_of(chosen) - prices[experts])
+    return bars
+
+
+def _expert_prices(instance: Instance, keys: Ints, chosen: Ints) -> Floats:
+    """Shadow prices from shortest paths among experts (Bellman-Ford on the residual graph, which has no
+    negative cycle at an optimum; Ahuja, Magnanti, Orlin: Network Flows, section 9.1).
+
+    Node R stands for the spare places. Handing a review from one expert to another costs
+    the difference of scores; the cheapest hand-over of each pair of experts is an edge.
+    """
+    R = instance.shape[1]
+    cost = _cheapest_hand_overs(instance, keys, chosen)
+    load = np.bincount(instance.split(chosen)[1], minlength=R)
+    cost[:R, R] = np.where(load < instance.most, 0.0, np.inf)
+    cost[R, :R] = np.where(load > instance.least, 0.0, np.inf)
+    price = np.zeros(R + 1)
+    for _ in range(R + 1):
+        nearer = np.minimum(price, (cost + price[None, :]).min(axis=1))
+        if (price - nearer <= 1e-13).all():
+            break
+        price = nearer
+    return price[:R] - price[R]
+
+
+def _cheapest_hand_overs(instance: Instance, keys: Ints, chosen: Ints) -> Floats:
+    """float64[R+1,R+1]: least loss of score when a review goes from row's to column's expert; inf if none can."""
+    P, R = instance.shape
+    papers, experts = instance.split(keys)
+    scores = instance.scores_of(keys)
+    taken = np.isin(keys, chosen, assume_unique=True)
+    free_paper, free_expert, free_score = papers[~taken], experts[~taken], scores[~taken]
+    starts = np.searchsorted(papers[taken], np.arange(P))
+    cost = np.full((R + 1) * (R + 1), np.inf)
+    for seat in range(int(instance.wanted.max(initial=0))):
+        holds = instance.wanted[free_paper] > seat
+        held = np.flatnonzero(taken)[starts[free_paper[holds]] + seat]
+        edge = experts[held] * (R + 1) + free_expert[holds]
+        np.minimum.at(cost, edge, scores[held] - free_score[holds])
+    return cost.reshape(R + 1, R + 1)

@@ -1,0 +1,225 @@
+"""Whether an assignment exists at all, and if not, which submissions and which limits stand in the way.
+
+Cheap necessary conditions come first. Then a maximum flow decides, and its minimum cut
+is the reason (Hall's theorem with capacities): either some submissions together need
+more experts than are left for them, or some experts must together be given more
+submissions than they may see.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from ortools.graph.python import max_flow
+
+from config.errors import GangchuangError
+from states.rules.assignment_instance import Instance, Ints
+
+NAMED_AT_MOST = 12
+ARCS_PER_WIDENING = 16
+
+
+class AssignmentInfeasible(GangchuangError):
+    """No assignment keeps every limit.
+
+    `submissions` and `experts` are row and column numbers, `needed` and `available` count
+    reviews, `limit` says which limit breaks: "per_paper", "max_load" or "min_load".
+    """
+
+    def __init__(
+        self, sentence: str, *, limit: str, submissions: Ints, experts: Ints, needed: int, available: int
+    ) -> None:
+        self.limit = limit
+        self.submissions = tuple(int(number) for number in submissions)
+        self.experts = tuple(int(number) for number in experts)
+        self.needed = needed
+        self.available = available
+        super().__init__(sentence)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A minimum cut: the submissions and experts on the source's side, and on which side the spare places are."""
+
+    papers: NDArray[np.bool_]
+    experts: NDArray[np.bool_]
+    spare: bool
+
+
+def refuse_the_obvious(instance: Instance) -> None:
+    """The conditions that need no search. Raises AssignmentInfeasible."""
+    _refuse_crossed_loads(instance)
+    _refuse_totals(instance)
+    allowed = instance.scores > -np.inf
+    _refuse_lonely_submissions(instance, allowed.sum(axis=1))
+    _refuse_idle_experts(instance, allowed.sum(axis=0))
+
+
+def pairs_that_suffice(instance: Instance, keys: Ints) -> Ints:
+    """The pairs, widened until they admit an assignment. Raises AssignmentInfeasible when all pairs do not."""
+    while True:
+        cut = minimum_cut(instance, keys)
+        if cut is None:
+            return keys
+        crossing = _crossing_pairs(instance, keys, cut)
+        if crossing.size == 0:
+            raise _explain(instance, cut)
+        keys = np.union1d(keys, crossing)
+
+
+def minimum_cut(instance: Instance, keys: Ints) -> Cut | None:
+    """None when the pairs admit an assignment; otherwise the source's side of a minimum cut."""
+    P, R = instance.shape
+    source, spare, sink = P + R, P + R + 1, P + R + 2
+    papers, experts = instance.split(keys)
+    need, floor = int(instance.wanted.sum()), int(instance.least.sum())
+    P_nodes, R_nodes = np.arange(P), np.arange(P, P + R)
+    tails = np.concatenate([papers, np.full(P, source), R_nodes, R_nodes, [spare]])
+    heads = np.concatenate([experts + P, P_nodes, np.full(R, sink), np.full(R, spare), [sink]])
+    room = [np.ones(keys.size), instance.wanted, instance.least, instance.most - instance.least, [need - floor]]
+    flow = max_flow.SimpleMaxFlow()
+    flow.add_arcs_with_capacity(tails.astype(np.int32), heads.astype(np.int32), np.concatenate(room).astype(np.int64))
+    flow.solve(source, sink)
+    if flow.optimal_flow() == need:
+        return None
+    side = np.zeros(P + R + 3, dtype=bool)
+    side[np.asarray(flow.get_source_side_min_cut(), dtype=np.int64)] = True
+    return Cut(papers=side[:P], experts=side[P : P + R], spare=bool(side[spare]))
+
+
+def _refuse_crossed_loads(instance: Instance) -> None:
+    crossed = np.flatnonzero(instance.least > instance.most)
+    if crossed.size:
+        raise AssignmentInfeasible(
+            f"The minimum load of {_named('expert', crossed)} is above the maximum load; lower it.",
+            limit="min_load",
+            submissions=np.array([], dtype=np.int64),
+            experts=crossed,
+            needed=int(instance.least[crossed].sum()),
+            available=int(instance.most[crossed].sum()),
+        )
+
+
+def _refuse_totals(instance: Instance) -> None:
+    need, places, floor = (int(a.sum()) for a in (instance.wanted, instance.most, instance.least))
+    everybody, everyone = np.flatnonzero(instance.wanted), np.arange(instance.shape[1])
+    if need > places:
+        raise AssignmentInfeasible(
+            f"All submissions together need {need} reviews, but all experts together take at most {places}; "
+            f"raise the maximum load, add experts, or ask for fewer experts per submission.",
+            limit="max_load",
+            submissions=everybody,
+            experts=everyone,
+            needed=need,
+            available=places,
+        )
+    if floor > need:
+        raise AssignmentInfeasible(
+            f"The minimum loads add up to {floor} reviews, but all submissions together need only {need}; "
+            f"lower the minimum loads.",
+            limit="min_load",
+            submissions=everybody,
+            experts=np.flatnonzero(instance.least),
+            needed=floor,
+            available=need,
+        )
+
+
+def _refuse_lonely_submissions(instance: Instance, choices: Ints) -> None:
+    lonely = np.flatnonzero(choices < instance.wanted)
+    if lonely.size:
+        first = int(lonely[0])
+        raise AssignmentInfeasible(
+            f"{_named('submission', lonely).capitalize()} cannot have enough experts out of conflict: submission "
+            f"{first} needs {instance.wanted[first]}, only {choices[first]} are left; add experts of that field.",
+            limit="per_paper",
+            submissions=lonely,
+            experts=np.array([], dtype=np.int64),
+            needed=int(instance.wanted[lonely].sum()),
+            available=int(choices[lonely].sum()),
+        )
+
+
+def _refuse_idle_experts(instance: Instance, choices: Ints) -> None:
+    idle = np.flatnonzero(choices < instance.least)
+    if idle.size:
+        first = int(idle[0])
+        raise AssignmentInfeasible(
+            f"{_named('expert', idle).capitalize()} cannot reach the minimum load: expert {first} must see "
+            f"{instance.least[first]}, only {choices[first]} submissions are out of conflict; lower the minimum.",
+            limit="min_load",
+            submissions=np.array([], dtype=np.int64),
+            experts=idle,
+            needed=int(instance.least[idle].sum()),
+            available=int(choices[idle].sum()),
+        )
+
+
+def _crossing_pairs(instance: Instance, keys: Ints, cut: Cut) -> Ints:
+    """Unused pairs that lead out of the cut, the best few of each submission, spread over equal experts."""
+    experts = np.flatnonzero(~cut.experts)
+    found = [np.array([], dtype=np.int64)]
+    for paper in np.flatnonzero(cut.papers):
+        turned = np.roll(experts, -(int(paper) * ARCS_PER_WIDENING) % max(experts.size, 1))
+        worth = instance.scores[paper, turned]
+        new = paper * instance.shape[1] + turned[worth > -np.inf]
+        fresh = ~_contains(keys, new)
+        order = np.argsort(-worth[worth > -np.inf][fresh], kind="stable")
+        found.append(new[fresh][order[:ARCS_PER_WIDENING]])
+    return np.concatenate(found)
+
+
+def _contains(keys: Ints, wanted: Ints) -> NDArray[np.bool_]:
+    place = np.minimum(np.searchsorted(keys, wanted), max(keys.size - 1, 0))
+    return keys[place] == wanted if keys.size else np.zeros(wanted.size, dtype=bool)
+
+
+def _explain(instance: Instance, cut: Cut) -> AssignmentInfeasible:
+    return _explain_idle(instance, cut) if cut.spare else _explain_crowd(instance, cut)
+
+
+def _explain_crowd(instance: Instance, cut: Cut) -> AssignmentInfeasible:
+    """Cut papers need more than the load of the experts they share plus one each from the experts outside."""
+    papers = np.flatnonzero(cut.papers)
+    allowed = instance.scores[papers] > -np.inf
+    shared = np.flatnonzero(cut.experts & allowed.any(axis=0))
+    outside = int(allowed[:, ~cut.experts].sum())
+    need, room = int(instance.wanted[papers].sum()), int(instance.most[shared].sum())
+    return AssignmentInfeasible(
+        f"{_named('submission', papers).capitalize()} together need {need} reviews, but only {room + outside} places "
+        f"are left out of conflict: {_named('expert', shared)} may take {room} in all, the others {outside}; "
+        f"raise their maximum load or add experts without these conflicts.",
+        limit="max_load",
+        submissions=papers,
+        experts=shared,
+        needed=need,
+        available=room + outside,
+    )
+
+
+def _explain_idle(instance: Instance, cut: Cut) -> AssignmentInfeasible:
+    """The experts beyond the cut must see more than the papers beyond it want and the pairs across it allow."""
+    experts = np.flatnonzero(~cut.experts & (instance.least > 0))
+    papers = np.flatnonzero(~cut.papers & instance.needy())
+    across = int((instance.scores[np.ix_(cut.papers, ~cut.experts)] > -np.inf).sum())
+    need, room = int(instance.least[experts].sum()), int(instance.wanted[papers].sum()) + across
+    return AssignmentInfeasible(
+        f"{_named('expert', experts).capitalize()} must together be given {need} submissions, but out of conflict "
+        f"there are only {room}: {_named('submission', papers)} and {across} single reviews of others; "
+        f"lower their minimum load.",
+        limit="min_load",
+        submissions=papers,
+        experts=experts,
+        needed=need,
+        available=room,
+    )
+
+
+def _named(noun: str, numbers: Ints) -> str:
+    if numbers.size == 0:
+        return f"no {noun}"
+    shown = ", ".join(str(number) for number in numbers[:NAMED_AT_MOST])
+    more = f" and {numbers.size - NAMED_AT_MOST} more" if numbers.size > NAMED_AT_MOST else ""
+    return f"{noun}{'s' if numbers.size > 1 else ''} {{{shown}}}{more}"
+
+

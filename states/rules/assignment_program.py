@@ -1,0 +1,213 @@
+"""The linear and the mixed-integer program of an assignment with floors, over a chosen set of pairs (HiGHS).
+
+Every program has one auxiliary column besides the pairs. In a program of *floors* it is
+the shortfall that all floors share, at a penalty: it is zero exactly when the floors can
+be kept. In a program of *level* it is the level that all served submissions reach.
+
+    maximise   weight * sum(score x) + worth * aux
+    subject to sum of x over a submission = wanted, over an expert between least and most,
+               sum(score x) over a submission + slope * aux >= floor   (only rows asked for)
+               sum(score x) over all >= least_total                   (if given)
+"""
+
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from states.rules.assignment_instance import Floats, Instance, Ints
+
+
+@dataclass(frozen=True)
+class Aims:
+    """What a program maximises; slopes and floors are float64[P] in working units."""
+
+    pair_weight: float
+    aux_worth: float
+    slopes: Floats
+    floors: Floats
+    least_total: float = -np.inf
+    aux_limit: float = np.inf
+
+
+@dataclass(frozen=True)
+class Priced:
+    """An optimum of the linear program: x and aux, and the multipliers that prove it.
+
+    weights float64[P] multiply a submission's scores, prices float64[R] and bars float64[P]
+    are subtracted; a pair outside the program is worth adding where the result is positive.
+    """
+
+    x: Floats
+    aux: float
+    weights: Floats
+    prices: Floats
+    bars: Floats
+    multipliers: Floats
+
+
+@dataclass
+class Program:
+    """A linear program that grows by pairs (columns) and floors (rows) and starts again from its last basis."""
+
+    instance: Instance
+    aims: Aims
+    keys: Ints
+    floored: Ints = field(default_factory=lambda: np.array([], dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        self._solver = _solver(self.instance)
+        self._solver.addVar(0.0, self.aims.aux_limit)
+        self._solver.changeColCost(0, -self.aims.aux_worth)
+        counts = np.concatenate([self.instance.wanted, self.instance.least]).astype(float)
+        limits = np.concatenate([self.instance.wanted, self.instance.most]).astype(float)
+        _add_rows(self._solver, counts, limits)
+        _add_rows(self._solver, np.array([self.aims.least_total]), np.array([np.inf]))
+        first, rows = self.keys, self.floored
+        self.keys, self.floored = np.array([], dtype=np.int64), np.array([], dtype=np.int64)
+        self.add_floors(rows)
+        self.add_pairs(first)
+
+    def add_pairs(self, keys: Ints) -> None:
+        """New columns; none of them may be in the program yet."""
+        papers, experts = self.instance.split(keys)
+        scores = self.instance.scores_of(keys)
+        P, R = self.instance.shape
+        row_of_floor = self._floor_rows()[papers]
+        has_floor = row_of_floor >= 0
+        with_total = np.full(keys.size, self.aims.least_total > -np.inf)
+        rows = np.column_stack([papers, experts + P, np.full(keys.size, P + R), row_of_floor])
+        values = np.column_stack([np.ones(keys.size), np.ones(keys.size), scores, scores])
+        kept = np.column_stack([np.ones((keys.size, 2), dtype=bool), with_total, has_floor]) & (values != 0)
+        starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])[:-1]
+        self._solver.addCols(
+            keys.size,
+            -self.aims.pair_weight * scores,
+            np.zeros(keys.size),
+            np.ones(keys.size),
+            int(kept.sum()),
+            starts.astype(np.int32),
+            rows[kept].astype(np.int32),
+            values[kept],
+        )
+        self.keys = np.concatenate([self.keys, keys])
+
+    def add_floors(self, papers: Ints) -> None:
+        """New rows, one for each submission; none of them may have one yet."""
+        where = np.full(self.instance.shape[0], -1)
+        where[papers] = np.arange(papers.size)
+        mine = where[self.instance.split(self.keys)[0]]
+        columns = np.flatnonzero(mine >= 0)
+        order = np.argsort(mine[columns], kind="stable")
+        columns = columns[order]
+        rows = np.concatenate([mine[columns], np.arange(papers.size)])
+        index = np.concatenate([columns + 1, np.zeros(papers.size, dtype=np.int64)])
+        value = np.concatenate([self.instance.scores_of(self.keys[columns]), self.aims.slopes[papers]])
+        order = np.argsort(rows, kind="stable")
+        starts = np.searchsorted(rows[order], np.arange(papers.size))
+        self._solver.addRows(
+            papers.size,
+            self.aims.floors[papers],
+            np.full(papers.size, np.inf),
+            value.size,
+            starts.astype(np.int32),
+            index[order].astype(np.int32),
+            value[order],
+        )
+        self.floored = np.concatenate([self.floored, papers])
+
+    def forbid(self, keys: Ints) -> None:
+        """A row that keeps these pairs from being taken all together."""
+        columns = np.flatnonzero(np.isin(self.keys, keys)) + 1
+        self._solver.addRow(-np.inf, columns.size - 1.0, columns.size, columns.astype(np.int32), np.ones(columns.size))
+
+    def solve(self) -> Priced:
+        """The optimum of the linear program. Its caller makes sure that there is one."""
+        self._solver.run()
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            raise ArithmeticError("The linear program of the assignment was not solved.")
+        P, R = self.instance.shape
+        answer = self._solver.getSolution()
+        values, dual = np.array(answer.col_value), np.array(answer.row_dual)
+        multipliers = np.zeros(P)
+        multipliers[self.floored] = np.maximum(dual[P + R + 1 :], 0.0)
+        common = self.aims.pair_weight + max(float(dual[P + R]), 0.0)
+        return Priced(
+            x=values[1:],
+            aux=float(values[0]),
+            weights=common + multipliers,
+            prices=-dual[P : P + R],
+            bars=-dual[:P],
+            multipliers=multipliers,
+        )
+
+    def _floor_rows(self) -> Ints:
+        rows = np.full(self.instance.shape[0], -1)
+        rows[self.floored] = sum(self.instance.shape) + 1 + np.arange(self.floored.size)
+        return rows
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a mixed-integer search ended with: the chosen pairs if any, a proven upper bound, and whether it finished."""
+
+    chosen: Ints | None
+    bound: float
+    finished: bool
+
+
+def search_whole(
+    program: Program, *, fixed: NDArray[np.bool_], known: Ints | None, first_will_do: bool, patience: float
+) -> Searched:
+    """The best whole-number solution of the program with the `fixed` pairs taken.
+
+    Deterministic while the search ends before `patience` seconds. `first_will_do` ends it at the
+    first solution, `known` is one to start from. The program cannot be used afterwards.
+    """
+    solver = program._solver
+    columns = np.arange(1, program.keys.size + 1, dtype=np.int32)
+    whole = np.full(columns.size, highspy.HighsVarType.kInteger)
+    solver.changeColsIntegrality(columns.size, columns, whole)
+    solver.changeColsBounds(columns.size, columns, fixed.astype(float), np.ones(columns.size))
+    solver.setOptionValue("time_limit", float(patience))
+    if known is not None and np.isin(known, program.keys).all():
+        start = highspy.HighsSolution()
+        start.col_value = np.concatenate([[0.0], np.isin(program.keys, known)]).astype(float)
+        solver.setSolution(start)
+    if first_will_do:
+        solver.setOptionValue("mip_max_improving_sols", 1)
+    solver.run()
+    status, info = solver.getModelStatus(), solver.getInfo()
+    if status == highspy.HighsModelStatus.kInfeasible:
+        return Searched(chosen=None, bound=-np.inf, finished=True)
+    finished = status == highspy.HighsModelStatus.kOptimal
+    if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        return Searched(chosen=None, bound=-info.mip_dual_bound, finished=False)
+    taken = np.array(solver.getSolution().col_value)[1:] > 0.5
+    return Searched(chosen=np.sort(program.keys[taken]), bound=-info.mip_dual_bound, finished=finished)
+
+
+def _solver(instance: Instance) -> highspy.Highs:
+    """HiGHS, silent and on one thread; tolerances as fine as it allows unless scores are whole numbers."""
+    solver = highspy.Highs()
+    options = {
+        "output_flag": False,
+        "threads": 1,
+        "parallel": "off",
+        "random_seed": 0,
+        "mip_rel_gap": 0.0,
+        "mip_abs_gap": 0.5 if instance.grid else 1e-9,
+        "mip_feasibility_tolerance": 1e-6 if instance.grid else 1e-9,
+        "primal_feasibility_tolerance": 1e-7,
+        "dual_feasibility_tolerance": 1e-7,
+    }
+    for name, value in options.items():
+        solver.setOptionValue(name, value)
+    return solver
+
+
+def _add_rows(solver: highspy.Highs, lower: Floats, upper: Floats) -> None:
+    empty = np.array([], dtype=np.int32)
+    starts = np.zeros(lower.size, dtype=np.int32)
+    solver.addRows(lower.size, lower, upper, 0, starts, empty, np.array([], dtype=float))

@@ -1,0 +1,189 @@
+"""The panel's draw: committed to before the pool closes, repeated by anyone afterwards.
+
+    place of X in the draw = place of SHA-256(seed ‖ UTF-8 of X's id) among all, ascending
+
+The office picks a seed of 32 random bytes, publishes SHA-256(seed), closes the pool, and
+reveals the seed. Experts are then taken in the order of the draw. An expert takes a seat
+if the seats of the fields can still hold everybody taken so far and the newcomer, moving
+earlier ones among their own fields where need be (a maximum matching, so an expert with two
+fields never blocks a seat that somebody else could have left free). Seats beyond the fields'
+own, then reserves, go to the next in the order.
+
+A tie that is drawn late must not be foreseeable by who knows the panel's seed: commit to a
+second seed, or derive one from the first and the hash of the frozen scores (`derive_seed`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from config.errors import GangchuangError
+
+LEAST_SEED_BYTES = 16
+
+
+class DrawMalformed(GangchuangError):
+    """The draw's input cannot be drawn from: a guessable seed, an expert twice, impossible seats."""
+
+
+class PanelShortage(GangchuangError):
+    """Too few eligible experts; `fields` share the shortage (none named: the pool as a whole)."""
+
+    def __init__(self, fields: tuple[str, ...], eligible: int, needed: int) -> None:
+        self.fields, self.eligible, self.needed = fields, eligible, needed
+        where = f"in {'、'.join(fields)}" if fields else "in the pool"
+        super().__init__(
+            f"There are {eligible} eligible experts {where} for {needed} seats. "
+            "Add experts to the pool before the draw, or lower the season's seats."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An eligible expert and their fields, the main one first."""
+
+    id: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One drawn expert; `position` counts from 1 in the order of the draw, `field` is the seat's."""
+
+    position: int
+    expert: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Who sits and who stands by, both in the order of the draw."""
+
+    seated: tuple[Drawn, ...]
+    reserves: tuple[Drawn, ...]
+
+    def facts(self) -> dict[str, list[dict[str, str | int]]]:
+        """The panel as recorded."""
+        return {
+            "seated": [_facts(one) for one in self.seated],
+            "reserves": [_facts(one) for one in self.reserves],
+        }
+
+
+def commitment(seed: bytes) -> str:
+    """What is published before the pool closes: the seed's SHA-256 in hex. Raises DrawMalformed."""
+    return hashlib.sha256(_checked(seed)).hexdigest()
+
+
+def derive_seed(seed: bytes, purpose: str) -> bytes:
+    """A seed for another draw: SHA-256(seed ‖ 0x00 ‖ UTF-8 of the purpose). 32 bytes."""
+    return hashlib.sha256(_checked(seed) + b"\0" + purpose.encode()).digest()
+
+
+def draw_order(seed: bytes, ids: Iterable[str]) -> tuple[str, ...]:
+    """Different ids in the order of the draw; the order in which they are given is of no matter."""
+    _checked(seed)
+    listed = list(ids)
+    if len(set(listed)) != len(listed):
+        twice = sorted({one for one in listed if listed.count(one) > 1})
+        raise DrawMalformed(
+            f"In one draw each id stands once, but there is more than one {'、'.join(twice)}."
+        )
+    return tuple(sorted(listed, key=lambda one: hashlib.sha256(seed + one.encode()).digest()))
+
+
+def draw_panel(
+    *,
+    seed: bytes,
+    pool: Sequence[Candidate],
+    seats: Mapping[str, int],
+    size: int | None = None,
+    reserves: int = 0,
+) -> Panel:
+    """Draw a panel of `size` (default: the seats' sum) with at least `seats[field]` of each field.
+
+    Fewer reserves than asked are no error. Raises PanelShortage, DrawMalformed.
+    """
+    asked = sum(seats.values())
+    wanted = asked if size is None else size
+    if wanted < asked or reserves < 0 or any(number < 0 for number in seats.values()):
+        raise DrawMalformed(
+            f"A panel of {wanted} cannot hold {asked} seats of fields and {reserves} reserves."
+        )
+    by_id = {one.id: one for one in pool}
+    order = [by_id[one] for one in draw_order(seed, (one.id for one in pool))]
+    field_of = _take_fields(order, seats)
+    rest = [one for one in order if one.id not in field_of]
+    if len(order) < wanted:
+        raise PanelShortage((), len(order), wanted)
+    more = wanted - asked
+    field_of |= {one.id: _main_field(one) for one in rest[:more]}
+    seated = [one for one in order if one.id in field_of]
+    standing_by = [(one.id, _main_field(one)) for one in rest[more : more + reserves]]
+    return Panel(
+        _numbered([(one.id, field_of[one.id]) for one in seated], 1), _numbered(standing_by, len(seated) + 1)
+    )
+
+
+def _take_fields(order: Sequence[Candidate], seats: Mapping[str, int]) -> dict[str, str]:
+    """Field by expert for the seats of the fields, the earliest in the order first."""
+    holders: dict[str, list[Candidate]] = {field: [] for field in sorted(seats)}
+    for newcomer in order:
+        _sit(newcomer, holders, seats, set())
+    short = {field for field, held in holders.items() if len(held) < seats[field]}
+    if short:
+        raise _shortage(order, seats, holders, min(short))
+    return {one.id: field for field, held in holders.items() for one in held}
+
+
+def _sit(
+    one: Candidate, holders: dict[str, list[Candidate]], seats: Mapping[str, int], tried: set[str]
+) -> bool:
+    """Seat an expert in a field of theirs, moving others if that frees a seat (an augmenting path)."""
+    own = [field for field in sorted(set(one.fields)) if field in holders and field not in tried]
+    for field in own:
+        if len(holders[field]) < seats[field]:
+            holders[field].append(one)
+            return True
+    for field in own:
+        if field in tried:
+            continue
+        tried.add(field)
+        for place, other in enumerate(holders[field]):
+            if _sit(other, holders, seats, tried):
+                holders[field][place] = one
+                return True
+    return False
+
+
+def _shortage(
+    order: Sequence[Candidate], seats: Mapping[str, int], holders: Mapping[str, list[Candidate]], short: str
+) -> PanelShortage:
+    """The fields that together have too few (Hall): all whose holders could have taken the open seat."""
+    fields, grown = {short}, True
+    while grown:
+        eligible = [one for one in order if fields & set(one.fields)]
+        reached = {field for field, held in holders.items() if any(one in eligible for one in held)}
+        grown = not reached <= fields
+        fields |= reached
+    return PanelShortage(tuple(sorted(fields)), len(eligible), sum(seats[field] for field in fields))
+
+
+def _numbered(drawn: Sequence[tuple[str, str]], first: int) -> tuple[Drawn, ...]:
+    return tuple(Drawn(position, expert, field) for position, (expert, field) in enumerate(drawn, first))
+
+
+def _main_field(one: Candidate) -> str:
+    return one.fields[0] if one.fields else ""
+
+
+def _facts(one: Drawn) -> dict[str, str | int]:
+    return {"position": one.position, "expert": one.expert, "field": one.field}
+
+
+def _checked(seed: bytes) -> bytes:
+    if len(seed) < LEAST_SEED_BYTES:
+        raise DrawMalformed(
+            f"A seed of {len(seed)} bytes can be guessed; use at least {LEAST_SEED_BYTES}, best 32."
+        )
+    return seed

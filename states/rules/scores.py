@@ -1,0 +1,114 @@
+"""Experts' scores of one round as given, and what comes of them: the leaf that the scoring rules share."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from config.errors import GangchuangError
+from states.rules.rounding import exact, settle, written
+
+FULL_MARKS = 100
+PLACES = 4
+
+
+class ScoresMalformed(GangchuangError):
+    """The scores cannot be counted; `problems` names each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("The scores cannot be counted: " + "; ".join(problems) + ". Nothing was computed.")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One expert's total for one submission, 0 to 100."""
+
+    submission: str
+    expert: str
+    total: Decimal | float
+
+
+@dataclass(frozen=True, slots=True)
+class Merit:
+    """What the scores say of one submission; `low` to `high` holds the merit with 95 %.
+
+    `standard_error` is None where no submission has two scores, so that nothing tells how
+    much experts differ; the interval is then the whole scale.
+    """
+
+    submission: str
+    merit: Decimal
+    standard_error: Decimal | None
+    low: Decimal
+    high: Decimal
+    raw_mean: Decimal
+    scores: int
+
+    def facts(self) -> dict[str, str | int | None]:
+        """The merit as recorded: decimals are text."""
+        return {
+            "merit": written(self.merit),
+            "standard_error": written(self.standard_error),
+            "low": written(self.low),
+            "high": written(self.high),
+            "raw_mean": written(self.raw_mean),
+            "scores": self.scores,
+        }
+
+
+Totals = Mapping[str, Mapping[str, Fraction]]
+
+
+def read_scores(scores: Iterable[Score]) -> Totals:
+    """Exact totals by submission and expert, both in sorted order. Raises ScoresMalformed."""
+    totals: dict[str, dict[str, Fraction]] = defaultdict(dict)
+    problems = []
+    for one in scores:
+        where = f"{one.submission} by {one.expert}"
+        try:
+            total = exact(one.total)
+        except ValueError:
+            problems.append(f"{where}: {one.total!r} is no number")
+            continue
+        if not 0 <= total <= FULL_MARKS:
+            problems.append(f"{where}: {one.total} is not between 0 and {FULL_MARKS}")
+        elif one.expert in totals[one.submission]:
+            problems.append(f"{where}: scored twice")
+        else:
+            totals[one.submission][one.expert] = total
+    if problems:
+        raise ScoresMalformed(sorted(problems))
+    return {submission: dict(sorted(totals[submission].items())) for submission in sorted(totals)}
+
+
+def mean_of(totals: Iterable[Fraction]) -> Fraction:
+    """The exact mean of at least one total."""
+    listed = list(totals)
+    return sum(listed, Fraction(0)) / len(listed)
+
+
+def make_merit(
+    submission: str,
+    totals: Mapping[str, Fraction],
+    *,
+    merit: Fraction,
+    error: Fraction | None,
+    reach: Fraction,
+    places: int,
+) -> Merit:
+    """Round one submission's figures; the interval is merit ± reach · error, within the scale."""
+    if error is None:
+        low, high = Fraction(0), Fraction(FULL_MARKS)
+    else:
+        low, high = max(merit - reach * error, Fraction(0)), min(merit + reach * error, Fraction(FULL_MARKS))
+    return Merit(
+        submission=submission,
+        merit=settle(merit, places),
+        standard_error=None if error is None else settle(error, places),
+        low=settle(min(low, merit), places),
+        high=settle(max(high, merit), places),
+        raw_mean=settle(mean_of(totals.values()), places),
+        scores=len(totals),
+    )

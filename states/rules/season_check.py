@@ -1,0 +1,68 @@
+"""What an administrator should look at before a season is planned. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from config.calendar import CalendarUnknown, count_working_days, day_note, is_working_day
+from config.season import Season, local_day
+
+_CLOSINGS = ("close_call", "close_district_round", "close_eligibility", "close_final_round", "close_re_review")
+
+
+def calendar_notes(instant: datetime) -> tuple[str, str]:
+    """(weekday note, working-day remark) of an instant's local day."""
+    day = local_day(instant)
+    try:
+        return day_note(day), "" if is_working_day(day) else "not a working day"
+    except CalendarUnknown:
+        return day_note(day), f"calendar of {day.year} not known yet"
+
+
+def warnings_of(season: Season) -> list[str]:
+    """Sentences about dates that work but will trouble people."""
+    return [*_deadlines_on_holidays(season), *_notice(season), *_correction(season), *_unknown_calendars(season)]
+
+
+def _deadlines_on_holidays(season: Season) -> Iterator[str]:
+    for name in _CLOSINGS:
+        day = local_day(getattr(season.dates, name))
+        try:
+            if not is_working_day(day):
+                yield f"dates.{name} falls on {day} ({day_note(day)}): offices are closed on the deadline"
+        except CalendarUnknown:
+            continue
+
+
+def _notice(season: Season) -> Iterator[str]:
+    notice = season.public_notice
+    if notice.working_days < notice.promised_working_days:
+        yield (
+            f"public_notice.working_days is {notice.working_days}, but {notice.promised_working_days} were promised: "
+            "the notice is shorter than promised"
+        )
+    opens, results = local_day(season.dates.open_public_notice), local_day(season.dates.publish_results)
+    if not is_working_day(opens):
+        yield f"dates.open_public_notice falls on {opens} ({day_note(opens)}): the posting day does not count"
+    if count_working_days(opens, results) < notice.working_days + notice.answer_working_days:
+        yield (
+            "dates.publish_results comes before an objection of the notice's last day must be answered "
+            f"({notice.answer_working_days} working days): such awards would stay suspended"
+        )
+
+
+def _correction(season: Season) -> Iterator[str]:
+    asked, closes = local_day(season.dates.check_eligibility), local_day(season.dates.close_eligibility)
+    if count_working_days(asked, closes) - 1 < season.eligibility.correction_working_days:
+        yield (
+            f"between check_eligibility and close_eligibility lie fewer than "
+            f"{season.eligibility.correction_working_days} working days: corrections will end later than planned"
+        )
+
+
+def _unknown_calendars(season: Season) -> Iterator[str]:
+    years = {local_day(getattr(season.dates, name)).year for name in type(season.dates).model_fields}
+    for year in sorted(years):
+        try:
+            is_working_day(local_day(season.dates.open_call).replace(year=year, day=1))
+        except CalendarUnknown as unknown:
+            yield str(unknown)

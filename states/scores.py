@@ -1,0 +1,103 @@
+"""Scores come in: only assigned, unconflicted, in time and within the rubric; recusals before scoring."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from models import Assignment, Score
+from models.enums import AssignmentState, CallState
+from models.forms import RecusalForm, ScoreForm
+from states.cases import Ask, Frame, load_frame
+from states.district import total_of
+from states.door import note_submission
+from states.experts import recuse
+from states.intake import Delivered
+from states.machine import Refusal
+
+
+@dataclass(frozen=True)
+class ScoresTaken:
+    """What became of the score rows, by their place."""
+
+    accepted: Mapping[int, str]
+    refused: Mapping[int, Refusal]
+
+
+def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int, object]]) -> ScoresTaken:
+    """Record an expert's scores and recusals of the round that is open."""
+    frame = load_frame(session, delivered.season)
+    accepted: dict[int, str] = {}
+    refused: dict[int, Refusal] = {}
+    for place, form in rows:
+        if not isinstance(form, ScoreForm | RecusalForm):
+            continue
+        assignment = _assignment(session, form.number, delivered.actor.name)
+        refusal = _not_now(frame, delivered, assignment)
+        if refusal is not None:
+            refused[place] = refusal
+            continue
+        assert assignment is not None
+        if isinstance(form, RecusalForm):
+            _step_back(session, delivered, form)
+        else:
+            _record(session, delivered, form, assignment)
+        accepted[place] = form.number
+    return ScoresTaken(accepted, refused)
+
+
+def round_deadline(frame: Frame, number: int) -> datetime | None:
+    """When a scoring round ends: 1 the final round, 2 the re-review."""
+    return frame.deadlines.at(Milestone.CLOSE_FINAL_ROUND if number == 1 else Milestone.CLOSE_RE_REVIEW)
+
+
+def _assignment(session: Session, number: str, expert: str) -> Assignment | None:
+    """The expert's latest assignment of a submission: the re-review's before the final round's."""
+    return session.get(Assignment, (number, expert, 2)) or session.get(Assignment, (number, expert, 1))
+
+
+def _not_now(frame: Frame, delivered: Delivered, assignment: Assignment | None) -> Refusal | None:
+    if assignment is None or assignment.season != delivered.season:
+        return Refusal("not_assigned", "it is not assigned to this expert", "该申报未分配给您，不能评分")
+    if assignment.state is AssignmentState.RECUSED:
+        return Refusal("recused", "the expert stepped back from it", "您已回避该申报，不能评分")
+    if frame.call_state is not CallState.FINAL_REVIEW:
+        return Refusal("round_not_open", f"the call is {frame.call_state}", "当前不在终评期内")
+    deadline = round_deadline(frame, assignment.round)
+    if deadline is None or delivered.arrived_at > deadline:
+        return Refusal("late", "the scoring round is closed", "评分已截止，不能再接收")
+    return None
+
+
+def _step_back(session: Session, delivered: Delivered, form: RecusalForm) -> None:
+    recuse(
+        session, delivered.season, delivered.actor.name, form.number, reason=form.reason,
+        actor=delivered.actor, at=delivered.at, flow_run=delivered.flow_run,
+    )
+
+
+def _record(session: Session, delivered: Delivered, form: ScoreForm, assignment: Assignment) -> None:
+    points = {key: str(value) for key, value in sorted(form.points.items())}
+    total = total_of(form.points)
+    score = session.get(Score, (form.number, assignment.expert, assignment.round))
+    if score is not None and score.points == json.dumps(points) and score.comment == form.comment:
+        return
+    if score is None:
+        score = Score(
+            number=form.number, expert=assignment.expert, round=assignment.round, points="", total=total,
+            received_at=delivered.at, delivery=delivered.digest,
+        )
+        session.add(score)
+    score.points, score.total, score.comment = json.dumps(points), total, form.comment
+    score.received_at, score.delivery = delivered.at, delivered.digest
+    assignment.state = AssignmentState.SCORED
+    session.flush()
+    facts = {
+        "expert": assignment.expert, "round": assignment.round, "points": points, "total": str(total),
+        "delivery": delivered.digest,
+    }
+    ask = Ask("record_score", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=lambda _: facts)
+    note_submission(session, form.number, ask)

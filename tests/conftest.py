@@ -1,0 +1,102 @@
+"""Fixtures of every test: databases of both kinds, and an empty home."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from config.settings import Settings, settings
+from models.database import make_engine
+from tests.support.databases import TEMPLATE, Postgres, migrated_sqlite
+
+BOTH = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def _cluster() -> Iterator[Postgres]:
+    """One server a process: with pytest-xdist every worker has its own and may stop it."""
+    server = Postgres()
+    try:
+        server.start()
+        server.make_template()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres(_cluster: Postgres) -> Postgres:
+    """A running PostgreSQL server that the test may stop and start."""
+    _cluster.start()
+    return _cluster
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return migrated_sqlite(tmp_path_factory.mktemp("template") / "gangchuang.db")
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty, migrated database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("_sqlite_template")
+        yield f"sqlite:///{shutil.copy(template, tmp_path / 'gangchuang.db')}"
+        return
+    server = request.getfixturevalue("postgres")
+    yield server.create("gangchuang_test", TEMPLATE)
+    server.start()
+    server.drop("gangchuang_test")
+
+
+@pytest.fixture(params=BOTH)
+def bare_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without any table, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bare.db'}"
+        return
+    server = request.getfixturevalue("postgres")
+    yield server.create("gangchuang_bare")
+    server.start()
+    server.drop("gangchuang_bare")
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on an empty, migrated database; the test runs on SQLite and on PostgreSQL."""
+    made = make_engine(database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def bare_engine(bare_database_url: str) -> Iterator[Engine]:
+    """An engine on a database without any table; the test runs on SQLite and on PostgreSQL."""
+    made = make_engine(bare_database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder as the installation's home; nothing of the caller's environment shows through."""
+    for name in [name for name in os.environ if name.startswith("GANGCHUANG_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("GANGCHUANG_HOME", str(home))
+    settings.cache_clear()
+    yield home
+    settings.cache_clear()
+
+
+@pytest.fixture
+def home_settings(fresh_home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of an empty home whose database is empty and migrated, on both kinds of database."""
+    assert fresh_home.is_dir()
+    monkeypatch.setenv("GANGCHUANG_DATABASE_URL", database_url)
+    settings.cache_clear()
+    return settings()

@@ -1,0 +1,271 @@
+"""An exported history and a proof, checked by an outsider's Python without any of our code."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from models.database import reading, writing
+from models.enums import CallState, PublicationKind, SubmissionState
+from models.queries import SeasonNotPlanned
+from states import verify_history
+from states.door import UnknownSubmission
+from states.entries import read_entries, read_standings
+from states.export import NotPublishedYet, RecordBroken, export_history, proof, read_export
+from states.record import entry_hash
+from states.replay import Standing, replay
+from states.roots import Root, record_root
+from tests.support.builders import SYSTEM, a_season, a_submission, season_rules
+from tests.support.tampering import chain_of, lift_protections, set_column, undone
+
+AWARDED = "2026-500103-0004"
+ROOT_OF_NOTHING = "0" * 64
+
+
+@pytest.fixture
+def published(engine: Engine) -> Root:
+    """A published season with a submission in every state, and one that came after the root."""
+    with writing(engine) as session:
+        a_season(session, state=CallState.PUBLISHED)
+        for state in SubmissionState:
+            a_submission(session, state)
+        notice = season_rules().dates.open_public_notice
+        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, actor=SYSTEM, at=notice)
+        a_submission(session, unit="500101")
+        at = season_rules().dates.publish_results
+        root = record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at)
+        a_submission(session)
+    return root
+
+
+@pytest.fixture
+def exported(engine: Engine, published: Root, tmp_path: Path) -> Path:
+    assert published.leaves == 7
+    with reading(engine) as session:
+        return export_history(session, 2026, tmp_path / "history.jsonl").path
+
+
+def check(path: Path, root: str, python: str = sys.executable) -> tuple[int, list[str]]:
+    """What the checker beside an export says: exit code and lines; without site packages or our folder."""
+    command = [python, "-I", "-S", str(path.with_name("verify_history.py")), str(path), "--root", root]
+    ran = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd=path.parent, timeout=60)
+    assert ran.stderr == ""
+    return ran.returncode, ran.stdout.splitlines()
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in path.read_text("utf-8").splitlines()]
+
+
+def rewrite(path: Path, lines: list[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
+    path.write_text(text, "utf-8")
+
+
+def test_an_export_holds_against_the_printed_root(exported: Path, published: Root) -> None:
+    code, said = check(exported, published.root.upper())
+
+    assert code == 0
+    assert said[0].startswith("OK: 27 entries of 8 subjects; 25 of them are bound to the printed root (results), 2 are")
+    assert said[1].startswith("核对无误：8 个对象共 27 条；其中 25 条受公布的根值约束（results），2 条在其后形成")
+
+
+def test_an_export_does_not_hold_against_another_root(exported: Path) -> None:
+    code, said = check(exported, ROOT_OF_NOTHING)
+
+    assert code == 1
+    assert said[0].startswith(f"WRONG: the printed root {ROOT_OF_NOTHING}: this history never had it")
+    assert said[1].startswith("不符：")
+
+
+def test_the_oldest_python_promised_checks_it_too(exported: Path, published: Root) -> None:
+    found = shutil.which("python3.8")
+    source = exported.with_name("verify_history.py").read_text("utf-8")
+    compile(source, "verify_history.py", "exec", dont_inherit=True, _feature_version=8)
+    if found is None:
+        print("python3.8 is not on the path here: only its grammar was checked")
+        return
+    assert check(exported, published.root, found)[0] == 0
+
+
+def _changed(lines: list[dict[str, Any]], place: int) -> str:
+    lines[place]["reason"] = "bent"
+    return "it was altered"
+
+
+def _changed_and_hashed(lines: list[dict[str, Any]], place: int) -> str:
+    lines[place]["reason"] = "bent"
+    lines[place]["hash"] = entry_hash(lines[place])
+    return "it does not follow the entry before it"
+
+
+def _removed(lines: list[dict[str, Any]], place: int) -> str:
+    del lines[place]
+    return "it is missing"
+
+
+def _doubled(lines: list[dict[str, Any]], place: int) -> str:
+    lines.insert(place, dict(lines[place]))
+    return "it is missing"
+
+
+def _swapped(lines: list[dict[str, Any]], place: int) -> str:
+    lines[place], lines[place + 1] = lines[place + 1], lines[place]
+    return "it is missing"
+
+
+@pytest.mark.parametrize("bend", [_changed, _changed_and_hashed, _removed, _doubled, _swapped])
+def test_a_bent_export_is_found_and_the_first_wrong_entry_named(
+    exported: Path, published: Root, bend: Any
+) -> None:
+    lines = lines_of(exported)
+    subject = f"submission/{AWARDED}"
+    place = next(n for n, line in enumerate(lines) if line.get("subject") == subject and line["sequence"] == 2)
+    expected = bend(lines, place)
+    rewrite(exported, lines)
+
+    code, said = check(exported, published.root)
+
+    first = 3 if bend in (_changed_and_hashed, _doubled) else 2
+    assert code == 1
+    assert said[0].startswith(f"WRONG: {subject}, entry {first}: {expected}")
+    assert said[1].startswith(f"不符：{subject} 第 {first} 条：")
+
+
+def test_a_chain_made_anew_a_removed_subject_and_a_cut_end_are_found(exported: Path, published: Root) -> None:
+    subject = f"submission/{AWARDED}"
+    genuine = lines_of(exported)
+    own = [line for line in genuine if line.get("subject") == subject]
+    last = [line for line in own if line["line"] == "entry"][-1]
+    forged = {**last, "facts": '{"tier":"first"}'}
+    forged["hash"] = entry_hash(forged)
+    anew = [forged if line is last else line for line in genuine]
+    without = [line for line in genuine if line not in own]
+    count = {**genuine[-1], "subjects": genuine[-1]["subjects"] - 1,
+             "entries": genuine[-1]["entries"] - sum(line["line"] == "entry" for line in own)}
+    cases = {
+        "anew": anew,
+        "anew with its leaf": [
+            {**line, "hash": forged["hash"]} if line in own and line["line"] == "leaf" else line for line in anew
+        ],
+        "removed": [line for line in genuine if line not in own or line["line"] != "entry"],
+        "removed with its leaves": without,
+        "removed and counted anew": [*without[:-1], count],
+        "cut": genuine[:-1],
+        "cut within": genuine[:-3],
+        "without a middle leaf": [line for line in genuine if line is not own[-1]],
+    }
+    said = {}
+    for name, lines in cases.items():
+        rewrite(exported, lines)
+        code, text = check(exported, published.root)
+        assert code == 1, name
+        said[name] = text[0]
+    print(f"{len(cases)} forged exports tried, {len(cases)} found")
+
+    assert f"{subject}, entry {last['sequence']}: it, or one before it, was replaced" in said["anew"]
+    assert "but its entries give" in said["anew with its leaf"]
+    assert f"{subject}, entry 1: it was removed" in said["removed"]
+    assert "but its entries give" in said["removed and counted anew"]
+    assert "the file: it is not complete" in said["cut"]
+
+
+def test_no_byte_of_an_export_can_be_turned(exported: Path, published: Root) -> None:
+    genuine = exported.read_bytes()
+    tried = 0
+    for place in range(0, len(genuine), 7):
+        for bit in (0, 6):
+            exported.write_bytes(genuine[:place] + bytes([genuine[place] ^ 1 << bit]) + genuine[place + 1 :])
+            tried += 1
+            assert verify_history.main([str(exported), "--root", published.root]) == 1, (place, bit)
+    print(f"{tried} turned bits tried, {tried} found")
+
+
+def test_replay_from_the_export_alone_equals_the_database(engine: Engine, exported: Path) -> None:
+    replayed = dict(replay(read_export(exported)))
+
+    with reading(engine) as session:
+        rows = {
+            row["subject"]: Standing(row["state"], row["archived_from"], row["outcome"], row["tier"])
+            for row in read_standings(session, 2026)
+        }
+    assert replayed == rows
+    assert len(rows) == 8
+
+
+def test_the_export_holds_exactly_the_entries_of_the_database(engine: Engine, exported: Path) -> None:
+    with reading(engine) as session:
+        assert list(read_export(exported)) == list(read_entries(session, 2026))
+
+
+def test_an_export_that_fails_leaves_the_earlier_one(engine: Engine, exported: Path) -> None:
+    before = exported.read_bytes()
+    lift_protections(engine)
+    if engine.dialect.name == "postgresql":
+        with reading(engine) as session, pytest.raises(SeasonNotPlanned):
+            export_history(session, 2031, exported)
+    else:
+        with undone(engine) as session:
+            row = chain_of(session, f"submission/{AWARDED}")[0]
+            set_column(session, row, "reason", b"\xff\xfe")
+            with pytest.raises(RecordBroken, match="gangchuang verify 2026"):
+                export_history(session, 2026, exported)
+
+    assert exported.read_bytes() == before
+    assert sorted(path.name for path in exported.parent.glob("*history*")) == ["history.jsonl", "verify_history.py"]
+
+
+@pytest.mark.parametrize("number", [AWARDED, "2026-500101-0001"])
+def test_a_proof_holds_against_the_printed_root(
+    engine: Engine, published: Root, tmp_path: Path, number: str
+) -> None:
+    with reading(engine) as session:
+        made = proof(session, number)
+    path = tmp_path / "proof.json"
+    shutil.copy(verify_history.__file__, tmp_path)
+    path.write_text(json.dumps(made, ensure_ascii=False, indent=1), "utf-8")
+
+    code, said = check(path, published.root)
+
+    assert (code, made["publication"]["root"]) == (0, published.root)
+    last = len(made["entries"])
+    assert said[0] == f"OK: entries 1 to {last} of submission/{number} are under the printed root; 0 are later"
+    assert check(path, ROOT_OF_NOTHING)[0] == 1
+
+
+def test_a_bent_proof_does_not_hold(engine: Engine, published: Root) -> None:
+    with reading(engine) as session:
+        made = proof(session, AWARDED)
+    entries, leaf = made["entries"], made["leaf"]
+    forged = {**entries[-1], "facts": '{"tier":"first"}'}
+    forged["hash"] = entry_hash(forged)
+    bent = [
+        {**made, "entries": [*entries[:-1], forged]},
+        {**made, "entries": entries[:-1]},
+        {**made, "entries": entries[1:]},
+        {**made, "leaf": {**leaf, "sequence": 2}},
+        {**made, "leaf": {**leaf, "sequence": 0}},
+        {**made, "leaf": {**leaf, "index": leaf["index"] + 1}},
+        {**made, "leaf": {**leaf, "path": leaf["path"][:-1]}},
+        {**made, "leaf": {**leaf, "path": [leaf["path"][0][::-1], *leaf["path"][1:]]}},
+        {**made, "number": "2026-500103-0001"},
+    ]
+    verify_history.check_proof(made, [published.root])
+    for one in bent:
+        with pytest.raises(verify_history.Wrong):
+            verify_history.check_proof(one, [published.root])
+
+
+def test_there_is_no_proof_before_a_publication(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        number = a_submission(session)
+        with pytest.raises(NotPublishedYet, match=number):
+            proof(session, number)
+        with pytest.raises(UnknownSubmission):
+            proof(session, "2026-500103-9999")

@@ -1,0 +1,83 @@
+"""A plausible value for everything a letter can need."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flows.letters import LetterKind
+from models.enums import ObjectionState, Outcome
+
+DUE = datetime(2026, 4, 30, 10, 0, tzinfo=UTC)
+NUMBER = "2026-500101-001"
+OTHER = "2026-500101-002"
+TITLE = "一种示例装置"
+SEED = "5a" * 32
+COMMITMENT = "9c" * 32
+ROOT = "71" * 32
+
+_VALUES: dict[str, Any] = {
+    "added": 2,
+    "answer": "经核查，情况不属实。\n维持原结果。",
+    "arrived_at": DUE,
+    "closes_on": date(2026, 8, 7),
+    "commitment": COMMITMENT,
+    "count": 3,
+    "counts": {Outcome.COMPLETED: 4, "其他": 1},
+    "deadline": DUE,
+    "decision": ObjectionState.DISMISSED,
+    "delivered": 8,
+    "digest": "e4" * 32,
+    "due_at": DUE,
+    "expert_name": "示例·张三",
+    "file_name": "申报汇总表.xlsx",
+    "first": [(NUMBER, TITLE)],
+    "in_correction": [OTHER],
+    "ineligible": [(NUMBER, TITLE, "完成日期不在征集范围内")],
+    "items": [(NUMBER, TITLE)],
+    "level": 1,
+    "milestone": "申报截止",
+    "more": 0,
+    "new": DUE,
+    "not_recommended": [],
+    "not_reviewed": [OTHER],
+    "number": NUMBER,
+    "numbers": [NUMBER],
+    "officers": ("示例·王主任", "示例·李干事"),
+    "old": datetime(2026, 4, 28, 10, 0, tzinfo=UTC),
+    "opens_on": date(2026, 8, 3),
+    "owed": [NUMBER, OTHER],
+    "page": "https://example.invalid/2026/",
+    "pairs": [(NUMBER, OTHER, 93)],
+    "passed": [NUMBER],
+    "problem": "UnitFailed: 500101",
+    "problems": [("“申报”表 C5", "日期无法识别")],
+    "quota": 10,
+    "reason": "山区交通中断，\n材料无法按时送达",
+    "recipient_name": "万州区科协",
+    "recommended": [NUMBER],
+    "returned": 0,
+    "root": ROOT,
+    "rows_back": 1,
+    "rows_in": 3,
+    "second": [],
+    "seed": SEED,
+    "stage": "close_call",
+    "third": [(OTHER, TITLE)],
+    "ties": [[NUMBER, OTHER]],
+    "title": TITLE,
+    "unit_name": "万州区",
+    "until": DUE,
+    "without_verdict": [NUMBER],
+}
+
+
+def a_context(kind: LetterKind, **changed: Any) -> dict[str, Any]:
+    """Exactly what a letter of this kind needs."""
+    context = {name: _VALUES[name] for name in kind.needs}
+    if kind is LetterKind.CORRECTION_ASKED:
+        context["items"] = [(NUMBER, TITLE, "应用证明")]
+    return context | changed
+
+
+def everything(kind: LetterKind) -> dict[str, Any]:
+    """What a letter of this kind needs, and what it may say besides."""
+    return a_context(kind, **{name: _VALUES[name] for name in kind.may})
