@@ -6,7 +6,6 @@ stands still until the rehearsal moves it on.
 """
 
 import json
-import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,7 +71,7 @@ def step_to(home: Path, instant: datetime) -> None:
     target = home / REHEARSAL_FILE
     draft = target.with_suffix(".part")
     draft.write_text(json.dumps({"now": instant.astimezone(UTC).isoformat()}), "utf-8")
-    os.replace(draft, target)
+    draft.replace(target)
 
 
 def _read_step(path: Path) -> datetime:

@@ -38,9 +38,11 @@ def delivering(run: Run) -> Ending:
             run.tell("waiting", len(_next_batch(session)))
         return Ending()
     with open_transport(run.settings) as transport:
-        while batch := _begin(run):
+        reachable = True
+        while reachable and (batch := _begin(run)):
             for message in batch:
-                _send(run, transport, message, counts)
+                # Once the server is gone, the rest of the batch is put off without trying.
+                reachable = _send(run, transport if reachable else None, message, counts) and reachable
     for name, count in counts.items():
         run.tell(name, count)
     return Ending()
@@ -75,14 +77,20 @@ def _begin(run: Run) -> list[Message]:
     return batch
 
 
-def _send(run: Run, transport: Transport, message: Message, counts: dict[str, int]) -> None:
+def _send(run: Run, transport: Transport | None, message: Message, counts: dict[str, int]) -> bool:
+    """Send one message and keep what became of it. False when the server is gone."""
     again = message.problem == "interrupted"
+    if transport is None:
+        _mark(run, message, MessageState.WAITING, "the server was gone")
+        counts["put off"] += 1
+        return False
     try:
         transport.send(_envelope(run, message))
     except TemporaryFailure as failure:
         stuck = message.attempts >= _GIVE_UP_AFTER
         _mark(run, message, MessageState.STUCK if stuck else MessageState.WAITING, str(failure))
         counts["stuck" if stuck else "put off"] += 1
+        return not failure.server_gone
     except PermanentFailure as failure:
         _mark(run, message, MessageState.STUCK, str(failure))
         counts["stuck"] += 1
@@ -90,6 +98,7 @@ def _send(run: Run, transport: Transport, message: Message, counts: dict[str, in
         _mark(run, message, MessageState.SENT, "")
         counts["sent again after a crash" if again else "sent"] += 1
         log.info("sent %s to %s", message.key, hashed(message.recipient))
+    return True
 
 
 def _mark(run: Run, message: Message, state: MessageState, problem: str) -> None:

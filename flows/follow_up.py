@@ -66,7 +66,7 @@ def closing(run: Run) -> Ending:
                 select(Submission.outcome, func.count())
                 .where(Submission.season == run.year, Submission.outcome.is_not(None))
                 .group_by(Submission.outcome)
-            ).tuples()
+            ).tuples().all()
         )
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
     run.tell("archived", sum(counts.values()))

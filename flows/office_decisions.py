@@ -13,6 +13,7 @@ from flows.files import write_atomically
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
+from flows.publications import refresh_results
 from flows.score_sheets import replace_lost_experts
 from flows.stage import Ending, Run
 from models import Submission
@@ -74,6 +75,7 @@ def decide(
             _DECISIONS[decision](session, run, actor, subject.strip(), other.strip(), reason)
         if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT):
             replace_lost_experts(run)
+        refresh_results(run)
         run.tell(decision.value, subject)
         return Ending()
 

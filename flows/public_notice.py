@@ -97,7 +97,7 @@ def _page(session: Session, run: Run, publication: Publication) -> NoticePage:
         opens_on=local_day(publication.published_at), closes_on=_last_day(closes_at),
         answer_working_days=run.season.public_notice.answer_working_days,
         lines=award_lines(session, [(number, tier) for number, tier in tiers]),
-        proof=proof_of(session, publication), deviations=_deviations(session, run),
+        proof=proof_of(publication), deviations=_deviations(session, run),
     )
 
 

@@ -8,15 +8,19 @@ from sqlalchemy.orm import Session
 
 from config.units import all_units
 from flows import places
-from flows.pages import AwardLine, IndexEntry, IndexPage, Proof, put_page
+from flows.pages import AwardLine, IndexEntry, IndexPage, Proof, Remark, ResultsPage, put_page
 from flows.stage import Run
-from models import Call, Contributor, Organisation, Publication, Submission
-from models.enums import PublicationKind, Tier
+from models import Contributor, Objection, Organisation, Placing, Publication, Submission
+from models.enums import ObjectionState, Outcome, PublicationKind, Tier
 from states.export import export_history
 from states.roots import record_root
 
-PAGES = {PublicationKind.PUBLIC_NOTICE: "notice.html", PublicationKind.RESULTS: "results.html"}
 EXPORT, VERIFIER = "history.jsonl", "verify_history.py"
+PAGES = {
+    PublicationKind.PUBLIC_NOTICE: ("拟获奖名单公示", "notice.html"),
+    PublicationKind.RESULTS: ("获奖项目发布", "results.html"),
+    PublicationKind.ARCHIVE: ("年度归档（全部操作留痕）", EXPORT),
+}
 
 
 def publish_root(session: Session, run: Run, kind: PublicationKind) -> Publication:
@@ -25,14 +29,12 @@ def publish_root(session: Session, run: Run, kind: PublicationKind) -> Publicati
     return session.get_one(Publication, (run.year, kind), populate_existing=True)
 
 
-def proof_of(session: Session, publication: Publication) -> Proof:
+def proof_of(publication: Publication) -> Proof:
     """What the page prints so that an outsider can check the history against it."""
-    head = session.get_one(Call, publication.season).head
     with_export = publication.kind is not PublicationKind.PUBLIC_NOTICE
     return Proof(
         root=publication.root,
         subjects=publication.subjects,
-        head=head,
         export=EXPORT if with_export else "",
         verifier=VERIFIER if with_export else "",
         command=f"python {VERIFIER} {EXPORT} --root {publication.root}" if with_export else "",
@@ -68,24 +70,79 @@ def award_lines(session: Session, tiers: Sequence[tuple[str, Tier]]) -> tuple[Aw
     )
 
 
+def results_page(session: Session, run: Run, publication: Publication) -> ResultsPage:
+    """The award list as it stands: awards, those suspended by an objection, those revoked."""
+    awards = session.execute(
+        select(Submission.number, Submission.tier)
+        .join(Placing, Placing.number == Submission.number)
+        .where(
+            Submission.season == run.year,
+            Submission.tier.is_not(None),
+            Submission.outcome.is_distinct_from(Outcome.REVOKED),
+        )
+        .order_by(Placing.position)
+    ).all()
+    office = run.season.office
+    return ResultsPage(
+        season=run.year, programme=run.season.title, office=office.name, contact=office.mail,
+        published_at=publication.published_at,
+        lines=award_lines(session, [(number, tier) for number, tier in awards]),
+        proof=proof_of(publication), notice_link="notice.html",
+        amounts_yuan=tuple((Tier(tier), amount) for tier, amount in run.season.final_round.tiers.amounts_yuan.items()),
+        suspended=_suspended(session, run), revoked=_revoked(session, run),
+    )
+
+
+def _suspended(session: Session, run: Run) -> tuple[Remark, ...]:
+    rows = session.execute(
+        select(Submission.number, Submission.title)
+        .join(Objection, Objection.number == Submission.number)
+        .where(Submission.season == run.year, Objection.state == ObjectionState.OPEN)
+        .distinct()
+        .order_by(Submission.number)
+    )
+    return tuple(Remark(number, title, "异议核查中，暂缓授奖") for number, title in rows)
+
+
+def _revoked(session: Session, run: Run) -> tuple[Remark, ...]:
+    rows = session.execute(
+        select(Submission.number, Submission.title)
+        .where(Submission.season == run.year, Submission.outcome == Outcome.REVOKED)
+        .order_by(Submission.number)
+    )
+    return tuple(Remark(number, title, "获奖已撤销") for number, title in rows)
+
+
+def put_results(run: Run, page: ResultsPage) -> None:
+    """Put the results page in its place; put again, it shows what changed since."""
+    if not run.dry_run:
+        put_page(run.settings.home.absolute(), page)
+
+
+def refresh_results(run: Run) -> None:
+    """Bring a published results page up to date: an objection was answered, an award was revoked."""
+    with run.step() as session:
+        publication = session.get(Publication, (run.year, PublicationKind.RESULTS))
+        page = results_page(session, run, publication) if publication else None
+    if page is not None:
+        put_results(run, page)
+
+
 def put_index(session: Session, run: Run) -> None:
     """The season's entry page, listing what was published so far, the newest first."""
     if run.dry_run:
         return
     published = session.scalars(
         select(Publication)
-        .where(Publication.season == run.year, Publication.kind.in_(PAGES))
+        .where(Publication.season == run.year)
         .order_by(Publication.published_at.desc())
     )
     entries = tuple(
-        IndexEntry(_TITLES[one.kind], PAGES[one.kind], one.published_at, f"操作留痕根值 {one.root[:16]}…")
+        IndexEntry(*PAGES[one.kind], one.published_at, f"操作留痕根值：{one.root}")
         for one in published
     )
     office = run.season.office
     put_page(run.settings.home.absolute(), IndexPage(run.year, run.season.title, office.name, office.mail, entries))
-
-
-_TITLES = {PublicationKind.PUBLIC_NOTICE: "拟获奖名单公示", PublicationKind.RESULTS: "获奖项目发布"}
 
 
 def page_address(run: Run, name: str) -> str:

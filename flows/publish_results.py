@@ -5,13 +5,12 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from flows.letters import LetterKind
-from flows.pages import Remark, ResultsPage, put_page
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.publications import award_lines, export_beside, page_address, proof_of, publish_root, put_index
+from flows.publications import export_beside, page_address, publish_root, put_index, put_results, results_page
 from flows.stage import Ending, Run
-from models import Objection, Placing, Publication, Submission
-from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState, Tier
+from models import Placing, Submission
+from models.enums import PublicationKind, SubmissionState, Tier
 from states.door import Ask, apply_to_many
 
 
@@ -38,8 +37,7 @@ def publishing(run: Run) -> Ending:
         )
         publication = publish_root(session, run, PublicationKind.RESULTS)
         page = results_page(session, run, publication)
-    if not run.dry_run:
-        put_page(run.settings.home.absolute(), page)
+    put_results(run, page)
     with run.step() as session:
         export_beside(session, run)
         put_index(session, run)
@@ -52,49 +50,6 @@ def publishing(run: Run) -> Ending:
     return Ending(
         "publish_results", case={"notice_over": True}, facts={"awarded": len(page.lines), "suspended": sorted(awarded.refused)}
     )
-
-
-def results_page(session: Session, run: Run, publication: Publication) -> ResultsPage:
-    """The award list as it stands: awards, those suspended by an objection, those revoked."""
-    awards = session.execute(
-        select(Submission.number, Submission.tier)
-        .join(Placing, Placing.number == Submission.number)
-        .where(
-            Submission.season == run.year,
-            Submission.tier.is_not(None),
-            Submission.outcome.is_distinct_from(Outcome.REVOKED),
-        )
-        .order_by(Placing.position)
-    ).all()
-    office = run.season.office
-    return ResultsPage(
-        season=run.year, programme=run.season.title, office=office.name, contact=office.mail,
-        published_at=publication.published_at,
-        lines=award_lines(session, [(number, tier) for number, tier in awards]),
-        proof=proof_of(session, publication), notice_link="notice.html",
-        amounts_yuan=tuple((Tier(tier), amount) for tier, amount in run.season.final_round.tiers.amounts_yuan.items()),
-        suspended=_suspended(session, run), revoked=_revoked(session, run),
-    )
-
-
-def _suspended(session: Session, run: Run) -> tuple[Remark, ...]:
-    rows = session.execute(
-        select(Submission.number, Submission.title)
-        .join(Objection, Objection.number == Submission.number)
-        .where(Submission.season == run.year, Objection.state == ObjectionState.OPEN)
-        .distinct()
-        .order_by(Submission.number)
-    )
-    return tuple(Remark(number, title, "异议核查中，暂缓授奖") for number, title in rows)
-
-
-def _revoked(session: Session, run: Run) -> tuple[Remark, ...]:
-    rows = session.execute(
-        select(Submission.number, Submission.title)
-        .where(Submission.season == run.year, Submission.outcome == Outcome.REVOKED)
-        .order_by(Submission.number)
-    )
-    return tuple(Remark(number, title, "获奖已撤销") for number, title in rows)
 
 
 def _tell_unit(session: Session, run: Run, code: str, root: str) -> None:

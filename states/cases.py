@@ -181,7 +181,7 @@ def _loaded(row: Any, frame: Frame, ask: Ask) -> Loaded:
         "tier": ask.tier,
     }
     extra = _FACTS.get(ask.trigger)
-    case = Case(**own, **(extra(fields, frame, ask) if extra else {}))
+    case = Case(**(own | (extra(fields, frame, ask) if extra else {})))
     return Loaded(row.number, row.unit, Link(row.sequence, row.head), row.tier, case)
 
 

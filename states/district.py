@@ -3,9 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,10 +19,11 @@ from models import Correction, DistrictVerdict, Submission
 from models.enums import CorrectionState, Outcome, SubmissionState, Verdict
 from models.forms import VerdictForm
 from states.cases import Ask, Frame, load_frame
-from states.door import apply_transition, note_submission
+from states.door import apply_to_many, apply_transition, note_submission, note_submissions
 from states.intake import Delivered
 from states.machine import Actor, Refusal, TransitionRefused
 from states.record import instant_text
+from states.submission import Case, district_round_is_open
 
 
 class CorrectionRefused(GangchuangError):
@@ -46,16 +48,10 @@ def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[i
     todo = [(place, form) for place, form in rows if place not in refused]
     refused |= _over_quota(session, frame, delivered, todo, own)
     ranks = _ranks(session, delivered, [(place, form) for place, form in todo if place not in refused])
-    accepted: dict[int, str] = {}
-    for place, form in todo:
-        if place in refused:
-            continue
-        try:
-            with session.begin_nested():
-                _record(session, frame, delivered, form, ranks.get(form.number))
-            accepted[place] = form.number
-        except TransitionRefused as problem:
-            refused[place] = problem.refusal
+    kept = {form.number: (place, form) for place, form in todo if place not in refused}
+    rejections = _record(session, frame, delivered, [form for _, form in kept.values()], ranks)
+    refused |= {kept[number][0]: refusal for number, refusal in rejections.items()}
+    accepted = {place: number for number, (place, _) in kept.items() if number not in rejections}
     return VerdictsTaken(accepted, refused)
 
 
@@ -192,39 +188,77 @@ def _ranks(session: Session, delivered: Delivered, rows: Sequence[tuple[int, Ver
     return ranks
 
 
-def _record(session: Session, frame: Frame, delivered: Delivered, form: VerdictForm, rank: int | None) -> None:
-    points = json.dumps({key: str(value) for key, value in form.points.items()}, sort_keys=True)
-    row = session.get(DistrictVerdict, form.number)
-    again = row is not None
-    if row is None:
-        row = DistrictVerdict(number=form.number, verdict=form.verdict, points=points, total=total_of(form.points),
-                              received_at=delivered.at, delivery=delivered.digest)
-        session.add(row)
-    row.verdict, row.points, row.total = form.verdict, points, total_of(form.points)
-    row.rank = rank if form.verdict is Verdict.RECOMMENDED else None
-    row.comment, row.received_at, row.delivery = form.comment, delivered.at, delivered.digest
-    session.flush()
-    facts = {
-        "verdict": form.verdict.value, "total": str(row.total), "rank": row.rank,
-        "points": {key: str(value) for key, value in form.points.items()},
-        "quota": frame.season.quota_of(delivered.unit), "delivery": delivered.digest,
+def _record(
+    session: Session, frame: Frame, delivered: Delivered, forms: Sequence[VerdictForm], ranks: Mapping[str, int]
+) -> dict[str, Refusal]:
+    """Keep verdicts and move their submissions together; what the guards refuse leaves no trace. Refusals by number."""
+    before = {
+        row.number: row
+        for row in session.scalars(
+            select(DistrictVerdict).where(DistrictVerdict.number.in_([form.number for form in forms]))
+        )
     }
+    late = _too_late(frame, delivered)
+    if late is not None:
+        return {form.number: late for form in forms}
+    correcting = set(
+        session.scalars(
+            select(Correction.number).where(
+                Correction.number.in_([form.number for form in forms]),
+                Correction.state == CorrectionState.OUTSTANDING,
+            )
+        )
+    )
+    refused = {number: _IN_CORRECTION for number in sorted(correcting)}
+    facts = {
+        form.number: _keep(session, frame, delivered, form, before.get(form.number), ranks)
+        for form in forms
+        if form.number not in refused
+    }
+    session.flush()
     ask = Ask(
         "record_district_review", delivered.actor, delivered.at, arrived_at=delivered.arrived_at,
-        admitted=delivered.admitted, flow_run=delivered.flow_run, facts=lambda _: facts,
+        admitted=delivered.admitted, flow_run=delivered.flow_run, facts=facts.__getitem__,
     )
-    if again and session.get_one(Submission, form.number).state is SubmissionState.DISTRICT_REVIEWED:
-        _amend_verdict(session, frame, delivered, form.number, ask)
-    else:
-        apply_transition(session, form.number, ask)
+    mine = Submission.number.in_(facts)
+    again = list(session.scalars(select(Submission.number).where(mine, Submission.state == _REVIEWED)))
+    applied = apply_to_many(session, delivered.season, ask, mine, Submission.state == SubmissionState.SUBMITTED)
+    for number, refusal in applied.refused.items():
+        # The guards looked at the same facts before; a refusal here is a rule that this module does not know.
+        raise TransitionRefused(number, ask.trigger, SubmissionState.SUBMITTED, refusal)
+    if again:
+        note_submissions(session, delivered.season, replace(ask, trigger="amend_verdict"), Submission.number.in_(again))
+    return refused
 
 
-def _amend_verdict(session: Session, frame: Frame, delivered: Delivered, number: str, ask: Ask) -> None:
-    """A verdict may be changed while the unit's round is open; the change is history too."""
-    deadline = frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit)
-    if deadline is None or (delivered.arrived_at > deadline and not delivered.admitted):
-        late = Refusal("late", "the district round is closed", "初评已截止，初评结果不能再修改")
-        raise TransitionRefused(number, "amend_verdict", SubmissionState.DISTRICT_REVIEWED, late)
-    note_submission(
-        session, number, Ask("amend_verdict", ask.actor, ask.at, flow_run=ask.flow_run, facts=ask.facts)
+def _too_late(frame: Frame, delivered: Delivered) -> Refusal | None:
+    case = Case(
+        delivered.unit, delivered.at, delivered.actor.role, call_state=frame.call_state,
+        arrived_at=delivered.arrived_at, admitted=delivered.admitted,
+        district_deadline=frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit),
     )
+    return district_round_is_open(case)
+
+
+def _keep(
+    session: Session, frame: Frame, delivered: Delivered, form: VerdictForm, row: DistrictVerdict | None,
+    ranks: Mapping[str, int],
+) -> dict[str, Any]:
+    points = {key: str(value) for key, value in sorted(form.points.items())}
+    if row is None:
+        row = DistrictVerdict(
+            number=form.number, verdict=form.verdict, points="", total=total_of(form.points),
+            received_at=delivered.at, delivery=delivered.digest,
+        )
+        session.add(row)
+    row.verdict, row.points, row.total = form.verdict, json.dumps(points), total_of(form.points)
+    row.rank = ranks.get(form.number) if form.verdict is Verdict.RECOMMENDED else None
+    row.comment, row.received_at, row.delivery = form.comment, delivered.at, delivered.digest
+    return {
+        "verdict": form.verdict.value, "total": str(row.total), "rank": row.rank, "points": points,
+        "quota": frame.season.quota_of(delivered.unit), "delivery": delivered.digest,
+    }
+
+
+_REVIEWED = SubmissionState.DISTRICT_REVIEWED
+_IN_CORRECTION = Refusal("correction_outstanding", "a correction is outstanding", "该申报处于退回补正中，补正后方可初评")

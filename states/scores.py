@@ -4,16 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from models import Assignment, Score
+from models import Assignment, Score, Submission
 from models.enums import AssignmentState, CallState
 from models.forms import RecusalForm, ScoreForm
 from states.cases import Ask, Frame, load_frame
 from states.district import total_of
-from states.door import note_submission
+from states.door import note_submissions
 from states.experts import recuse
 from states.intake import Delivered
 from states.machine import Refusal
@@ -32,6 +33,7 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
     frame = load_frame(session, delivered.season)
     accepted: dict[int, str] = {}
     refused: dict[int, Refusal] = {}
+    facts: dict[str, dict[str, Any]] = {}
     for place, form in rows:
         if not isinstance(form, ScoreForm | RecusalForm):
             continue
@@ -44,8 +46,12 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
         if isinstance(form, RecusalForm):
             _step_back(session, delivered, form)
         else:
-            _record(session, delivered, form, assignment)
+            facts |= _record(session, delivered, form, assignment)
         accepted[place] = form.number
+    session.flush()
+    if facts:
+        ask = Ask("record_score", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=facts.__getitem__)
+        note_submissions(session, delivered.season, ask, Submission.number.in_(facts))
     return ScoresTaken(accepted, refused)
 
 
@@ -79,12 +85,15 @@ def _step_back(session: Session, delivered: Delivered, form: RecusalForm) -> Non
     )
 
 
-def _record(session: Session, delivered: Delivered, form: ScoreForm, assignment: Assignment) -> None:
+def _record(
+    session: Session, delivered: Delivered, form: ScoreForm, assignment: Assignment
+) -> dict[str, dict[str, Any]]:
+    """Keep one score; returns what the record is to say of it, by number, or nothing when nothing is new."""
     points = {key: str(value) for key, value in sorted(form.points.items())}
     total = total_of(form.points)
     score = session.get(Score, (form.number, assignment.expert, assignment.round))
     if score is not None and score.points == json.dumps(points) and score.comment == form.comment:
-        return
+        return {}
     if score is None:
         score = Score(
             number=form.number, expert=assignment.expert, round=assignment.round, points="", total=total,
@@ -94,10 +103,9 @@ def _record(session: Session, delivered: Delivered, form: ScoreForm, assignment:
     score.points, score.total, score.comment = json.dumps(points), total, form.comment
     score.received_at, score.delivery = delivered.at, delivered.digest
     assignment.state = AssignmentState.SCORED
-    session.flush()
-    facts = {
-        "expert": assignment.expert, "round": assignment.round, "points": points, "total": str(total),
-        "delivery": delivered.digest,
+    return {
+        form.number: {
+            "expert": assignment.expert, "round": assignment.round, "points": points, "total": str(total),
+            "delivery": delivered.digest,
+        }
     }
-    ask = Ask("record_score", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=lambda _: facts)
-    note_submission(session, form.number, ask)

@@ -21,7 +21,6 @@ from flows.demo.world import World
 from flows.files import digest_of
 from flows.workbooks.filling import fill_template, submission_row
 from flows.workbooks.layout import layout_of
-from flows.workbooks.template import FIRST_ROW, HEADING_ROW
 from models.enums import WorkbookKind
 from models.forms import ExpertForm, RecusalForm, ScoreForm, VerdictForm
 
@@ -186,10 +185,12 @@ def _fill_submissions(template: Path, target: Path, delivery: Delivery) -> None:
 
 
 def _given_numbers(sheet: Path) -> list[str]:
-    """The numbers that an issued workbook asks about, in its order."""
+    """The numbers that an issued workbook asks about, in its order: what stands below 申报编号."""
     rows = CalamineWorkbook.from_path(str(sheet)).get_sheet_by_index(0).to_python(skip_empty_area=False)
-    place = [str(cell).removesuffix("*") for cell in rows[HEADING_ROW]].index("申报编号")
-    return [str(row[place]) for row in rows[FIRST_ROW:] if row[place]]
+    bare = [[str(cell).removesuffix("*") for cell in row] for row in rows]
+    heading = next(line for line, row in enumerate(bare) if "申报编号" in row)
+    place = bare[heading].index("申报编号")
+    return [row[place] for row in bare[heading + 1 :] if row[place]]
 
 
 def _named(headings: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:

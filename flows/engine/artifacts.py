@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -123,10 +124,14 @@ class _Painter:
     def _paint(self) -> None:
         from prefect.client.orchestration import get_client
 
-        with get_client(httpx_settings={"timeout": _REQUEST_SECONDS}, sync_client=True) as client:
+        with ExitStack() as open_client:
+            client = None
             while True:
                 drawing = self.orders.get()
                 try:
+                    if client is None:
+                        fresh = get_client(httpx_settings={"timeout": _REQUEST_SECONDS}, sync_client=True)
+                        client = open_client.enter_context(fresh)
                     drawing(client)
                 except Exception as problem:  # whatever Prefect raises
                     log.warning("the dashboard does not answer (%s); going on without it", problem)

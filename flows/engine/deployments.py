@@ -146,7 +146,8 @@ def _certificates() -> ssl.SSLContext:
 
 @lru_cache
 def _deployment_id(server: str, stage_name: str) -> UUID:
-    """Looked up by tag: the names are for people and may be reworded."""
+    """Looked up by tag, since the names are for people and may be reworded; learnt once a server."""
+    assert server
     with prefect_client() as client:
         tags = DeploymentFilterTags(all_=[TAG, _tag(stage_name)])
         found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=1)

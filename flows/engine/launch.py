@@ -11,18 +11,19 @@ import signal
 import socket
 import struct
 import sys
+from pathlib import Path
 
 from flows.engine.lifeline import die_with_parent
 
 SOCKET_VARIABLE = "GANGCHUANG_WARM_SOCKET"
-MODULE = "prefect.engine"
+MODULE = "flows.engine.run"
 
 
 def call(address: str) -> socket.socket:
     """Hand this process's environment, folder and standard streams to the warm parent. Raises OSError."""
     line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     line.connect(address)
-    request = json.dumps({"module": MODULE, "environment": dict(os.environ), "folder": os.getcwd()}).encode()
+    request = json.dumps({"environment": dict(os.environ), "folder": str(Path.cwd())}).encode()
     socket.send_fds(line, [struct.pack("!I", len(request))], [0, 1, 2])
     line.sendall(request)
     return line

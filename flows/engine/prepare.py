@@ -4,6 +4,7 @@ import importlib
 import sys
 
 from config.settings import settings
+from flows.engine.console import tell
 from flows.engine.environment import enter_environment
 
 
@@ -14,7 +15,7 @@ def main(arguments: list[str]) -> int:
     from flows.engine.reconcile import ensure_zombie_automation
 
     for name in register(importlib.import_module(arguments[0]).STAGES):
-        print(f"registered {name}", flush=True)
+        tell(f"registered {name}")
     ensure_zombie_automation()
     return 0
 

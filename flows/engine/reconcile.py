@@ -7,6 +7,7 @@ in the dashboard (no key) is repeated here, once.
 """
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.automations import AutomationCore
@@ -22,10 +23,11 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelled, Crashed
+from prefect.states import Cancelled, Crashed, State
 
 from flows.engine.deployments import TAG, prefect_client
 from flows.engine.environment import HEARTBEAT_SECONDS
+from flows.engine.run import LAST_WORD
 
 ZOMBIE_AUTOMATION = "gangchuang: a run whose process died is marked crashed"
 _WORKER_LABEL = "prefect.worker.name"
@@ -41,8 +43,9 @@ def reconcile(worker: str) -> list[str]:
     with prefect_client() as client:
         lost = [run for run in _runs(client, FlowRunFilterStateType(any_=_UNDER_WAY)) if _was_ours(run, worker)]
         for run in lost:
-            settled = Cancelled if run.state_type is StateType.CANCELLING else Crashed
-            state = settled(message="The process of this run is gone; found when the worker started.")
+            message = "The process of this run is gone; found when the worker started."
+            cancelling = run.state_type is StateType.CANCELLING
+            state: State[Any] = Cancelled(message=message) if cancelling else Crashed(message=message)
             client.set_flow_run_state(run.id, state, force=True)
     rerun_crashed()
     return [str(run.id) for run in lost]
@@ -73,9 +76,9 @@ def ensure_zombie_automation(*, within_seconds: float = 3 * HEARTBEAT_SECONDS) -
         tags=[TAG],
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.*"},
-            match={"prefect.resource.id": ["prefect.flow-run.*"]},  # type: ignore[arg-type]
-            match_related={"prefect.resource.id": f"prefect.tag.{TAG}"},  # type: ignore[arg-type]
+            expect={"prefect.flow-run.*", LAST_WORD},
+            match={"prefect.resource.id": ["prefect.flow-run.*"]},
+            match_related={"prefect.resource.id": f"prefect.tag.{TAG}"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config.settings import settings
+from flows.engine.console import tell
 from flows.engine.environment import LOOPBACK, enter_environment
 from flows.engine.errors import PortInUse
 
@@ -46,9 +47,11 @@ def guarded(app: Application, *, names: frozenset[str]) -> Application:
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await app(scope, receive, send)
+            await app(scope, receive, send)
+            return
         if not _welcome(dict(scope["headers"]), names):
-            return await _refuse(scope, send)
+            await _refuse(scope, send)
+            return
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -72,11 +75,17 @@ def patient(app: Application, *, pauses: Sequence[float] = PAUSES) -> Applicatio
     async def ask_again(scope: Scope, receive: Receive, send: Send) -> None:
         length = int(dict(scope.get("headers", ())).get(b"content-length", b"0"))
         if scope["type"] != "http" or scope["method"] == "GET" or length > _LARGEST_KEPT:
-            return await app(scope, receive, send)
+            await app(scope, receive, send)
+            return
         body = await _whole_body(receive)
         for pause in pauses:
             answer = _Answer(send)
-            await app({**scope}, _replayed(body, receive), answer)
+            try:
+                await app({**scope}, _replayed(body, receive), answer)
+            except Exception:
+                # Starlette raises the cause once more after it has answered.
+                if not answer.refused:
+                    raise
             if not answer.refused:
                 return
             await asyncio.sleep(pause)
@@ -153,7 +162,7 @@ def main() -> int:
     try:
         listener = bind(own.dashboard_port)
     except PortInUse as problem:
-        print(problem, file=sys.stderr)
+        tell(problem)
         return EXIT_PORT_IN_USE
     enter_environment(own)
     import uvicorn

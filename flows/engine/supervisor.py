@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from config.errors import GangchuangError
 from config.settings import Settings
+from flows.engine.console import tell
 from flows.engine.environment import api_url, child_environment, dashboard_url, external_api_url
 from flows.engine.errors import EngineNotReady
 from flows.engine.launch import SOCKET_VARIABLE
@@ -119,7 +119,7 @@ class Engine:
             self._await("warm parent", (self.nook / "warm").exists, self._log("warm"))
             self._add("worker", [sys.executable, "-m", "flows.engine.worker"], patience=self.drain_seconds + 20)
             self._add("clock", self.clock_command, patience=15)
-            _tell("worker and clock started")
+            tell("worker and clock started")
         except BaseException:
             self.stop()
             raise
@@ -131,9 +131,9 @@ class Engine:
         # These import while the server comes up.
         self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.nook / "warm"), self.stages])
         prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", self.stages])
-        _tell(f"starting the Prefect server at {self.api_url}")
+        tell(f"starting the Prefect server at {self.api_url}")
         self._await("Prefect server", self._answers, self._log("server"))
-        _tell(f"dashboard: {self.dashboard_url}")
+        tell(f"dashboard: {self.dashboard_url}")
         prepare.start()
         return prepare
 
@@ -142,7 +142,7 @@ class Engine:
         self._await("registration of the stages", lambda: not prepare.alive, prepare.log)
         if prepare.process.returncode:
             raise EngineNotReady("registration of the stages", prepare.log)
-        _tell("stages registered")
+        tell("stages registered")
 
     def watch(self, until: Callable[[], bool] = lambda: False) -> None:
         """Keep the children running until asked to stop or `until` says so."""
@@ -152,7 +152,7 @@ class Engine:
                     (self.nook / "warm").unlink(missing_ok=True)
                 news = child.look_after()
                 if news:
-                    _tell(news)
+                    tell(news)
             self.stop_asked.wait(_LOOK_SECONDS)
 
     def ask_to_stop(self) -> None:
@@ -163,7 +163,7 @@ class Engine:
         """Stop in reverse order; runs in progress get `drain_seconds` to finish."""
         for child in reversed(self.children):
             if child.alive:
-                _tell(f"stopping the {child.name}")
+                tell(f"stopping the {child.name}")
             child.stop()
         self.children.clear()
         shutil.rmtree(self.nook, ignore_errors=True)
@@ -190,7 +190,7 @@ class Engine:
 
     def _answers(self) -> bool:
         with suppress(OSError), urllib.request.urlopen(f"{self.api_url}/ready", timeout=2) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
         return False
 
 
@@ -248,7 +248,7 @@ class _signals:
         self.before: dict[int, object] = {}
 
     def __enter__(self) -> None:
-        def ask(number: int, frame: FrameType | None) -> None:
+        def ask(*_: object) -> None:
             self.engine.ask_to_stop()
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -256,13 +256,9 @@ class _signals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
 
 
 def _settle_in(parent: int) -> None:
     default_signals()
     die_with_parent(parent)
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)

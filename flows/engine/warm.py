@@ -9,7 +9,6 @@ import gc
 import importlib
 import json
 import os
-import runpy
 import selectors
 import signal
 import socket
@@ -17,21 +16,29 @@ import struct
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.engine import run
+from flows.engine.console import tell
 from flows.engine.lifeline import default_signals, die_with_parent
 
-ENGINE_MODULES = ("prefect.flow_engine", "prefect.task_engine", "prefect._internal.metrics")
+ENGINE_MODULES = (
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.events",
+    "prefect._internal.metrics",
+    "flows.engine.deployments",
+)
 _PATIENCE = 5.0
 
 
 @dataclass
 class Request:
-    """One run to fork: a module to execute, its variables, its folder, its three streams."""
+    """One run to fork: its variables, its folder, its three streams."""
 
-    module: str
     environment: dict[str, str]
     folder: str
     streams: list[int]
@@ -50,7 +57,7 @@ def read_request(line: socket.socket) -> Request:
         body += part
     content: dict[str, Any] = json.loads(body)
     line.settimeout(None)
-    return Request(content["module"], content["environment"], content["folder"], list(streams))
+    return Request(content["environment"], content["folder"], list(streams))
 
 
 class Nursery:
@@ -95,7 +102,7 @@ class Nursery:
         try:
             request = read_request(line)
         except (OSError, ValueError, KeyError, struct.error) as problem:
-            print(f"refused a call: {problem}", file=sys.stderr, flush=True)
+            tell(f"refused a call: {problem}")
             line.close()
             return None
         parent = os.getpid()
@@ -140,15 +147,13 @@ class Nursery:
             del self.children[pid]
             if line in {key.fileobj for key in self.selector.get_map().values()}:
                 self.selector.unregister(line)
-            try:
+            with suppress(OSError):
                 line.sendall(struct.pack("!i", status))
-            except OSError:
-                pass
             line.close()
 
 
 def become(request: Request) -> None:
-    """Turn this forked process into the run: its streams, folder, variables and module."""
+    """Turn this forked process into the run: its streams, folder and variables."""
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
         os.close(stream)
@@ -160,10 +165,7 @@ def become(request: Request) -> None:
         from prefect.context import refresh_global_settings_context
 
         refresh_global_settings_context()
-    sys.argv = [request.module]
-    # Importing Prefect may have imported it as a library already.
-    sys.modules.pop(request.module, None)
-    runpy.run_module(request.module, run_name="__main__", alter_sys=True)
+    run.main()
 
 
 def _prefect_settings(variables: Mapping[str, str]) -> dict[str, str]:
@@ -184,7 +186,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"not safe to fork: importing {' '.join(modules)} started the threads {others}")
     gc.collect()
     gc.freeze()
-    print(f"warm on {address}", flush=True)
+    tell(f"warm on {address}")
     request = Nursery(address).tend()
     if request is not None:
         become(request)

@@ -40,7 +40,7 @@ def make_worker(own: Settings) -> Any:
         ) -> ProcessWorkerResult:
             noted = _Noted(task_status, lambda pid: self.running.__setitem__(flow_run.id, pid))
             try:
-                return await super().run(flow_run, configuration, noted)  # type: ignore[arg-type]
+                return await super().run(flow_run, configuration, noted)
             finally:
                 self.running.pop(flow_run.id, None)
 

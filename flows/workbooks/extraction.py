@@ -90,7 +90,8 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
     own = frozenset(arguments[5:])
     if form == "xls":
         check_old_format(path)
-    book = python_calamine.CalamineWorkbook.from_path(path)
+    with open(path, "rb") as file:  # noqa: PTH123 - by content: a path's extension may lie
+        book = python_calamine.CalamineWorkbook.from_filelike(file)
     sheets = sheets_of(book)
     if len(sheets) > MOST_SHEETS:
         raise Unreadable("sheets")

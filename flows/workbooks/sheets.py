@@ -15,7 +15,7 @@ import python_calamine
 
 from config.season import FileLimits
 from flows.workbooks import extraction
-from flows.workbooks.archives import DAMAGED, MIB
+from flows.workbooks.archives import MIB
 from flows.workbooks.cells import Cell
 from flows.workbooks.findings import Refusal
 from flows.workbooks.formats import Format, identify
@@ -100,10 +100,12 @@ def _refusal(reason: str, limits: FileLimits) -> Refusal:
 def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
     """Read in this process what the inspection has proven to be small."""
     try:
-        frames = extraction.sheets_of(book := python_calamine.CalamineWorkbook.from_path(path))
-        if len(frames) > extraction.MOST_SHEETS:
+        with path.open("rb") as file:  # by content: a path's extension may lie
+            book = python_calamine.CalamineWorkbook.from_filelike(file)
+        names = extraction.sheets_of(book)
+        if len(names) > extraction.MOST_SHEETS:
             raise _refusal("sheets", limits)
-        for name, visible in extraction.order(frames, OWN_SHEETS):
+        for name, visible in extraction.order(names, OWN_SHEETS):
             sheet = book.get_sheet_by_name(name)
             if sheet.total_width > limits.max_columns and visible and name not in OWN_SHEETS:
                 raise _refusal("columns", limits)
@@ -112,7 +114,7 @@ def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
     except python_calamine.PasswordError as problem:
         raise _refusal("password", limits) from problem
     except (python_calamine.CalamineError, OSError, ValueError) as problem:
-        raise Refusal(DAMAGED) from problem
+        raise _refusal("broken", limits) from problem
     except BaseException as problem:
         if type(problem).__name__ != "PanicException":
             raise

@@ -106,7 +106,7 @@ def best_of_each(instance: Instance, weights: Floats, prices: Floats) -> list[Fl
         rows = slice(start, start + ROWS_AT_A_TIME)
         worth = worth_of(instance, rows, weights, prices)
         deepest = int(instance.wanted[rows].max(initial=0))
-        if deepest < worth.shape[1]:
+        if 0 < deepest < worth.shape[1]:
             worth = np.partition(worth, worth.shape[1] - deepest, axis=1)[:, worth.shape[1] - deepest :]
         worth.sort(axis=1)
         counts = instance.wanted[rows]

@@ -64,9 +64,11 @@ def highest_level(instance: Instance, goal: Goal) -> Level:
         return Level(ceiling, ceiling, ceiling, kept, holder, None, proven=True)
     chosen, _, prices = largest_total(instance)
     proof = _proof_by_fractions(instance, goal, ceiling, chosen, prices)
-    priced = min(ceiling, level_bound(instance, proof, goal.slopes, goal.least_total))
-    found = _close_in(instance, goal, chosen, priced)
+    priced = level_bound(instance, proof, goal.slopes, goal.least_total)
+    found = _close_in(instance, goal, chosen, min(ceiling, priced))
     kept = _try(instance, goal, found.low, any_will_do=False, known=found.chosen)
+    if priced >= ceiling:
+        return Level(found.low, found.high, ceiling, kept, holder, None, found.certain)
     return Level(found.low, found.high, priced, kept, None, proof, found.certain)
 
 
@@ -83,7 +85,7 @@ class _Bracket:
 def _close_in(instance: Instance, goal: Goal, chosen: Ints, bound: float) -> _Bracket:
     """Halve the levels between found and impossible; give up the proof at the second unfinished search."""
     bracket = _Bracket(low=level_of(instance, goal.slopes, chosen), high=bound, chosen=chosen)
-    if not instance.grid and instance.all_pairs().size <= SEARCHED_WHOLE:
+    if instance.all_pairs().size <= SEARCHED_WHOLE:
         _search_level(instance, goal, bracket)
     unfinished, proven_high = 0, bracket.high
     while unfinished < 2 and (tried := _next_level(instance, goal, bracket)) is not None:
@@ -101,11 +103,11 @@ def _close_in(instance: Instance, goal: Goal, chosen: Ints, bound: float) -> _Br
 
 
 def _search_level(instance: Instance, goal: Goal, bracket: _Bracket) -> None:
-    """One search for the level itself over all pairs: the quicker way with few pairs and real scores."""
+    """One search for the level itself over all pairs: the quicker way where there are few."""
     papers = np.flatnonzero(goal.slopes > 0)
-    aims = Aims(0.0, 1.0, -goal.slopes, np.where(goal.slopes > 0, 0.0, -np.inf), goal.least_total, bracket.high)
+    aims = _aims(goal, bracket.high)
     keys = instance.all_pairs()
-    program = Program(instance, aims, keys, papers)
+    program = Program(instance, aims, keys, papers, gap=0.5 if _whole_levels(instance, goal) else 1e-9)
     fixed = np.zeros(keys.size, dtype=bool)
     found = search_whole(program, fixed=fixed, known=None, first_will_do=False, patience=goal.patience)
     if found.chosen is not None:
@@ -113,6 +115,10 @@ def _search_level(instance: Instance, goal: Goal, bracket: _Bracket) -> None:
         if low > bracket.low:
             bracket.low, bracket.chosen = low, found.chosen
     bracket.high = max(bracket.low, min(bracket.high, found.bound))
+
+
+def _whole_levels(instance: Instance, goal: Goal) -> bool:
+    return instance.grid and bool((goal.slopes[goal.slopes > 0] == 1.0).all())
 
 
 def _next_level(instance: Instance, goal: Goal, bracket: _Bracket) -> float | None:
@@ -144,7 +150,12 @@ def level_of(instance: Instance, slopes: Floats, chosen: Ints) -> float:
 def _proof_by_fractions(instance: Instance, goal: Goal, ceiling: float, chosen: Ints, prices: Floats) -> Proof:
     """Multipliers that bound the level, from the linear program that may split experts."""
     keys = promising_pairs(instance, Proof(np.ones(instance.shape[0]), prices), chosen)
-    floors = np.where(goal.slopes > 0, 0.0, -np.inf)
-    aims = Aims(0.0, 1.0, -goal.slopes, floors, least_total=goal.least_total, aux_limit=ceiling)
+    aims = _aims(goal, ceiling)
     priced = grow(Program(instance, aims, keys, np.flatnonzero(goal.slopes > 0)))
     return Proof(priced.weights, priced.prices)
+
+
+def _aims(goal: Goal, ceiling: float) -> Aims:
+    """The level itself as the one thing to raise, up to what is known to be impossible to exceed."""
+    floors = np.where(goal.slopes > 0, 0.0, -np.inf)
+    return Aims(0.0, 1.0, -goal.slopes, floors, goal.least_total, aux_limit=ceiling, aux_least=-np.inf)

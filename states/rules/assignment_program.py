@@ -29,6 +29,7 @@ class Aims:
     floors: Floats
     least_total: float = -np.inf
     aux_limit: float = np.inf
+    aux_least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ class Program:
     aims: Aims
     keys: Ints
     floored: Ints = field(default_factory=lambda: np.array([], dtype=np.int64))
+    gap: float | None = None
 
     def __post_init__(self) -> None:
-        self._solver = _solver(self.instance)
-        self._solver.addVar(0.0, self.aims.aux_limit)
+        self._solver = _solver(self.instance, self.gap)
+        self._solver.addVar(self.aims.aux_least, self.aims.aux_limit)
         self._solver.changeColCost(0, -self.aims.aux_worth)
         counts = np.concatenate([self.instance.wanted, self.instance.least]).astype(float)
         limits = np.concatenate([self.instance.wanted, self.instance.most]).astype(float)
@@ -126,7 +128,7 @@ class Program:
         """The optimum of the linear program. Its caller makes sure that there is one."""
         self._solver.run()
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise ArithmeticError("The linear program of the assignment was not solved.")
+            raise ArithmeticError(f"The linear program of the assignment was not solved: {self._solver.getModelStatus()}")
         P, R = self.instance.shape
         answer = self._solver.getSolution()
         values, dual = np.array(answer.col_value), np.array(answer.row_dual)
@@ -188,16 +190,17 @@ def search_whole(
     return Searched(chosen=np.sort(program.keys[taken]), bound=-info.mip_dual_bound, finished=finished)
 
 
-def _solver(instance: Instance) -> highspy.Highs:
+def _solver(instance: Instance, gap: float | None) -> highspy.Highs:
     """HiGHS, silent and on one thread; tolerances as fine as it allows unless scores are whole numbers."""
     solver = highspy.Highs()
+    default = 0.5 if instance.grid else 1e-9
     options = {
         "output_flag": False,
         "threads": 1,
         "parallel": "off",
         "random_seed": 0,
         "mip_rel_gap": 0.0,
-        "mip_abs_gap": 0.5 if instance.grid else 1e-9,
+        "mip_abs_gap": default if gap is None else gap,
         "mip_feasibility_tolerance": 1e-6 if instance.grid else 1e-9,
         "primal_feasibility_tolerance": 1e-7,
         "dual_feasibility_tolerance": 1e-7,

@@ -125,29 +125,53 @@ class _Table:
         tier = self._tier_for(equals[0].merit.merit)
         limit_of = {} if tier is None else {one.submission: self._limit(one) for one in equals}
         free = [one for one in equals if limit_of.get(one.submission) is None]
-        if tier is None or not self._is_contested(free, tier):
-            for one in free:
+        contested = {} if tier is None else {one.submission: one for one in self._contested(free, tier)}
+        for one in free:
+            if one.submission not in contested:
                 self._list(place, one, self._award(one), known.get(one.submission))
-        elif (needs := next_step(self.settlers, step)) is not None:
-            self._leave_open(place, free, known, tier, needs)
-        else:
-            by_number = {one.submission: one for one in free}
-            parts = split(list(by_number), self.settlers, step)
-            for part in parts:
-                # A step that told nobody apart settled nothing.
-                now = dict(part) if len(parts) > 1 else known
-                self.seat(place, [by_number[number] for number, _ in part], now, step + 1)
+        if tier is not None and contested:
+            self._settle(place, contested, known, tier, step)
         for one in equals:
             if (limit := limit_of.get(one.submission)) is not None:
                 self._list(place, one, None, known.get(one.submission), limit)
 
-    def _is_contested(self, free: Sequence[Contender], tier: Tier) -> bool:
-        """Whether the order of these equals decides who gets what."""
-        if len(free) < 2:
-            return False
+    def _contested(self, free: Sequence[Contender], tier: Tier) -> list[Contender]:
+        """Those of equals whose prize depends on the order among them; the others get one in any order."""
         asked = Counter(key for one in free for key in self._keys(one))
-        limited = any(self.used[key] + more > self.most[key[0]] for key, more in asked.items())
-        return limited or self.left[tier] < len(free)
+        if self.left[tier] < self._most_served(free, asked):
+            return list(free)
+        over = {key for key, number in asked.items() if number > self._room(key)}
+        return [one for one in free if self._keys(one) & over]
+
+    def _most_served(self, free: Sequence[Contender], asked: Mapping[tuple[PassedOver, str], int]) -> int:
+        """No order gives more of these a prize: whoever counts against a limit needs room under it."""
+        most = len(free)
+        for kind in self.most:
+            unlimited = sum(all(key[0] is not kind for key in self._keys(one)) for one in free)
+            room = sum(min(number, self._room(key)) for key, number in asked.items() if key[0] is kind)
+            most = min(most, unlimited + room)
+        return most
+
+    def _room(self, key: tuple[PassedOver, str]) -> int:
+        return self.most[key[0]] - self.used[key]
+
+    def _settle(
+        self,
+        place: int,
+        contested: Mapping[str, Contender],
+        known: Mapping[str, Settlement],
+        tier: Tier,
+        step: int,
+    ) -> None:
+        """Take the next step of the tie-break, or leave the tie open if that is not at hand."""
+        if (needs := next_step(self.settlers, step)) is not None:
+            self._leave_open(place, list(contested.values()), known, tier, needs)
+            return
+        parts = split(list(contested), self.settlers, step)
+        for part in parts:
+            # A step that told nobody apart settled nothing.
+            now = dict(part) if len(parts) > 1 else known
+            self.seat(place, [contested[number] for number, _ in part], now, step + 1)
 
     def _leave_open(
         self,
@@ -214,7 +238,7 @@ class _Table:
         return {(kind, key) for kind in self.most for key in counted[kind] if key}
 
     def _limit(self, one: Contender) -> tuple[PassedOver, str] | None:
-        full = [key for key in self._keys(one) if self.used[key] >= self.most[key[0]]]
+        full = [key for key in self._keys(one) if self._room(key) <= 0]
         return min(full, key=lambda key: (list(PassedOver).index(key[0]), key[1])) if full else None
 
 

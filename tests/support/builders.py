@@ -37,7 +37,7 @@ from states.call import CALL, CallCase
 from states.door import move_call
 from states.intake import Delivered, Incoming, take_submissions
 from states.machine import Actor
-from states.planning import plan_season, settle
+from states.planning import plan_season
 from states.rules.names import name_key
 from states.submission import OUTCOMES
 
@@ -153,7 +153,7 @@ def a_seat(session: Session, season: Season, ordinal: int = 1) -> str:
     expert = an_expert(session, ordinal)
     if session.get(Seat, (season.year, expert)) is None:
         session.add(Seat(season=season.year, expert=expert, position=ordinal, field=season.fields[0],
-                         state=SeatState.SEATED, signed_at=season.dates.draw_panel))
+                         state=SeatState.SEATED, signed_on=season.dates.draw_panel.date()))
         session.flush()
     return expert
 
@@ -224,7 +224,7 @@ def _award(session: Session, season: Season, number: str, tier: Tier) -> None:
     rank = (session.scalar(select(func.count()).where(Placing.season == season.year)) or 0) + 1
     full = Decimal(100)
     session.add(Placing(
-        number=number, season=season.year, rank=rank, merit=full, raw_mean=full, low=full, high=full,
+        number=number, season=season.year, position=rank, rank=rank, merit=full, raw_mean=full, low=full, high=full,
         scores=season.final_round.scores_per_submission, spread=Decimal(0), tier=tier, approved=True,
     ))
     advance(session, number, "award", SubmissionState.AWARDED, OFFICE, season.dates.publish_results,
@@ -245,7 +245,8 @@ def _settle_milestones(session: Session, season: Season, state: CallState) -> No
     for row in milestone_rows(session, season.year):
         step = Milestone(row.milestone)
         if order.index(step) <= order.index(last):
-            settle(row, MilestoneState.SKIPPED if step.is_reminder else MilestoneState.DONE, row.due_at)
+            row.state = MilestoneState.SKIPPED if step.is_reminder else MilestoneState.DONE
+            row.settled_at = row.due_at
     session.flush()
 
 

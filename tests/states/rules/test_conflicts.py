@@ -123,6 +123,22 @@ def test_contributor_of_a_submission_that_is_not_reviewed_reviews_nothing() -> N
     assert kinds(found) == [ConflictKind.CONTRIBUTES]
 
 
+def test_contributor_is_known_by_the_credit_code_of_their_organisation() -> None:
+    own = a_submission(
+        "2026-2",
+        organisations=(Organisation("示例旧名厂", CODE), Organisation("示例机械有限公司")),
+        contributors=(Person("示例·李", "示例旧名厂"), Person("示例·赵", "示例机械有限公司")),
+    )
+    experts = [
+        an_expert(organisation="示例新名厂", code=CODE, id="E1"),
+        an_expert("示例·赵", organisation="示例新名厂", code=CODE, id="E2"),
+    ]
+
+    found = find_conflicts([a_submission("2026-1"), own], experts)
+
+    assert [kinds(found, "2026-1", expert) for expert in ("E1", "E2")] == [[ConflictKind.CONTRIBUTES], []]
+
+
 def test_namesake_elsewhere_is_another_person() -> None:
     namesake = a_submission(contributors=(Person("示例·李", "示例机械有限公司"),))
 
@@ -180,7 +196,9 @@ parties = st.builds(
     organisations=st.lists(st.builds(Organisation, firms, codes), max_size=2).map(tuple),
     contributors=st.lists(st.builds(Person, names, firms), max_size=3).map(tuple),
 )
-reviewers = st.builds(Reviewer, id=st.integers(0, 99).map(str), name=names, organisation=firms, credit_code=codes)
+reviewers = st.builds(
+    Reviewer, id=st.integers(0, 99).map(str), name=names, organisation=firms, credit_code=codes
+)
 UNITS = {"500101": ("万州区",), "500102": ("涪陵区",)}
 
 
@@ -188,7 +206,10 @@ def is_barred(one: Parties, expert: Reviewer, season: list[Parties], declared, r
     """The rules of design section 8 read word for word for a single pair."""
 
     def same(*two: Organisation) -> bool:
-        by_code = credit_code_key(two[0].credit_code) != "" and len({credit_code_key(x.credit_code) for x in two}) == 1
+        by_code = (
+            credit_code_key(two[0].credit_code) != ""
+            and len({credit_code_key(x.credit_code) for x in two}) == 1
+        )
         by_name = organisation_key(two[0].name) != "" and len({organisation_key(x.name) for x in two}) == 1
         return by_code or by_name
 
@@ -216,7 +237,9 @@ def is_barred(one: Parties, expert: Reviewer, season: list[Parties], declared, r
             or any(same(Organisation(name, name), other) for other in behind)
         ):
             return True
-    staff = any(organisation_key(expert.organisation) == organisation_key(f"{name}科协") for name in UNITS[one.unit])
+    staff = any(
+        organisation_key(expert.organisation) == organisation_key(f"{name}科协") for name in UNITS[one.unit]
+    )
     return staff or (expert.id, one.submission) in recused
 
 

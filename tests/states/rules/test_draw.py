@@ -123,19 +123,22 @@ def test_draw_succeeds_exactly_when_the_seats_can_be_filled(pool, seats, seed, c
         for chosen in permutations(pool, len(slots))
     )
 
-    try:
-        panel = draw_panel(seed=seed, pool=pool, seats=seats)
-    except PanelShortage as shortage:
-        assert not fillable
-        together = [one for one in pool if set(one.fields) & set(shortage.fields)]
-        assert shortage.eligible == len(together) < shortage.needed == sum(seats[f] for f in shortage.fields)
+    if not fillable:
+        with pytest.raises(PanelShortage) as caught:
+            draw_panel(seed=seed, pool=pool, seats=seats)
+        short = caught.value
+        together = [one for one in pool if set(one.fields) & set(short.fields)]
+        assert short.eligible == len(together) < short.needed == sum(seats[field] for field in short.fields)
         return
 
-    assert fillable
+    panel = draw_panel(seed=seed, pool=pool, seats=seats)
     by_id = {one.id: one for one in pool}
     assert Counter(one.field for one in panel.seated) == Counter(slots)
     assert all(one.field in by_id[one.expert].fields for one in panel.seated)
-    assert draw_panel(seed=seed, pool=chance.sample(pool, len(pool)), seats=dict(reversed(seats.items()))) == panel
+    assert (
+        draw_panel(seed=seed, pool=chance.sample(pool, len(pool)), seats=dict(reversed(seats.items())))
+        == panel
+    )
 
 
 def test_every_eligible_expert_is_drawn_equally_often() -> None:
@@ -164,7 +167,9 @@ def test_apportioning_without_weight_or_below_the_least_is_refused() -> None:
 
 
 @given(
-    st.integers(0, 500), st.dictionaries(st.text(max_size=2), st.integers(1, 99), min_size=1), st.integers(0, 3)
+    st.integers(0, 500),
+    st.dictionaries(st.text(max_size=2), st.integers(1, 99), min_size=1),
+    st.integers(0, 3),
 )
 def test_apportioned_shares_add_up(total: int, weights: dict[str, int], least: int) -> None:
     total += least * len(weights)

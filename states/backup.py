@@ -1,0 +1,127 @@
+"""Backs an installation up while it runs: every table in one snapshot, and the home's files, in one zip.
+
+Rows are kept as JSON Lines with plain values, so that a backup of SQLite can be restored into
+PostgreSQL and the other way round. Files are copied before the snapshot and once more after
+it: a delivery that moves from the inbox to its place meanwhile is caught in one of the two.
+Left out are the database's own files, Prefect's records, logs, other backups and half-written files.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Engine, String, Table, select, type_coerce
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel
+
+from models.columns import DecimalText, EnumText
+from models.database import reading
+from models.queries import planned_seasons
+from states.roots import season_root
+
+FORMAT = "gangchuang-backup/1"
+MANIFEST = "backup.json"
+LEFT_OUT = frozenset({"prefect", "logs", "backups", "before-restore"})
+_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """What a backup holds: rows by table, and the number of files."""
+
+    path: Path
+    rows: dict[str, int]
+    files: int
+
+
+def backup(engine: Engine, home: Path, target: Path) -> BackedUp:
+    """Write a backup to a file that its owner alone can read, whole or not at all. Nothing has to stand still.
+
+    Raises OSError, DatabaseUnreachable.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with _owners_file(draft) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            files = dict(_keep_files(archive, home, frozenset(), draft))
+            with reading(engine) as session:
+                rows = {table.name: _keep_rows(archive, session, table) for table in SQLModel.metadata.sorted_tables}
+                schema = MigrationContext.configure(session.connection()).get_current_revision()
+                manifest = {"format": FORMAT, "schema": schema, "roots": _roots(session)}
+            files |= dict(_keep_files(archive, home, frozenset(files), draft))
+            archive.writestr(MANIFEST, json.dumps({**manifest, "tables": rows, "files": files}, ensure_ascii=False))
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        draft.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            draft.unlink()
+    return BackedUp(target, rows, len(files))
+
+
+def home_files(home: Path) -> Iterator[Path]:
+    """The files of a home that belong into a backup, as paths below it."""
+    for path in sorted(home.rglob("*")):
+        own = path.relative_to(home)
+        left_out = own.parts[0] in LEFT_OUT or own.name.startswith((".", "gangchuang.db")) or own.suffix == ".part"
+        if not left_out and path.is_file() and not path.is_symlink():
+            yield own
+
+
+def _roots(session: Session) -> dict[str, str]:
+    return {str(year): season_root(session, year).root for year in planned_seasons(session)}
+
+
+def _keep_files(
+    archive: zipfile.ZipFile, home: Path, known: Iterable[str], draft: Path
+) -> Iterator[tuple[str, str]]:
+    for own in home_files(home):
+        name = own.as_posix()
+        if name in known or home / own == draft:
+            continue
+        # A file that moves away at this moment is found at its new place after the snapshot.
+        with suppress(FileNotFoundError):
+            yield name, _keep_file(archive, home / own, f"files/{name}")
+
+
+def _keep_file(archive: zipfile.ZipFile, path: Path, name: str) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as source, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as kept:
+        while block := source.read(1 << 20):
+            digest.update(block)
+            kept.write(block)
+    return digest.hexdigest()
+
+
+def _keep_rows(archive: zipfile.ZipFile, session: Session, table: Table) -> int:
+    query = select(*(_plain(column) for column in table.c)).order_by(*table.primary_key)
+    count = 0
+    with archive.open(f"tables/{table.name}.jsonl", "w", force_zip64=True) as file:
+        for row in session.execute(query.execution_options(yield_per=_BATCH)):
+            values = {column.name: _written(value) for column, value in zip(table.c, row, strict=True)}
+            file.write(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            count += 1
+    return count
+
+
+def _plain(column: Column[Any]) -> Any:
+    """The column as the text that is kept, where it only stands for text."""
+    return type_coerce(column, String) if isinstance(column.type, EnumText | DecimalText) else column
+
+
+def _written(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def _owners_file(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+
+
+__all__ = ["FORMAT", "LEFT_OUT", "MANIFEST", "BackedUp", "backup", "home_files"]

@@ -1,0 +1,162 @@
+"""What an assignment is worth, what no assignment can exceed, and how an outsider checks both without a solver."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from states.rules.assignment_bounds import Proof, level_bound, priced_bound, total_bound
+from states.rules.assignment_floors import without_hopeless_pairs
+from states.rules.assignment_instance import Floats, Instance, Ints, read_instance
+from states.rules.assignment_levels import floors_of
+
+ROUNDING = 1e-7
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Values and proven bounds of one assignment, in the caller's units; level = worst score or worst share.
+
+    `total`, `worst`, `worst_share` are reached. `largest_total` bounds every assignment within the limits,
+    with `largest_proof` alone. `level_at_most` bounds the level (aims "fair", "share"): because submission
+    `level_holder` could not get more from its own best experts, or by `level_proof`, or where
+    `level_from_prices` is above it, by an exhaustive search. `total_at_most` bounds the total of all
+    assignments that reach `level` (and `least_total`): by `total_proof`, or where `total_from_prices` is
+    above it, by an exhaustive search over the `searched` pairs that the prices leave.
+
+    `level_proven` and `total_proven` say that value and bound coincide: on whole-number scores exactly,
+    on real ones within 1e-9 of the total.
+    """
+
+    aim: str
+    total: float
+    worst: float
+    worst_share: float
+    largest_total: float
+    largest_proof: Proof
+    total_at_most: float
+    total_from_prices: float
+    total_proof: Proof
+    total_proven: bool
+    level: float | None = None
+    level_at_most: float | None = None
+    level_from_prices: float | None = None
+    level_holder: int | None = None
+    level_proof: Proof | None = None
+    level_proven: bool = True
+    least_total: float | None = None
+    searched: int = 0
+
+    @property
+    def proven(self) -> bool:
+        return self.level_proven and self.total_proven
+
+
+def slopes_of(instance: Instance, aim: str) -> Floats:
+    """float64[P]: what a level multiplies: 1 for scores, the submission's own best for shares, 0 where none counts."""
+    if aim == "fair":
+        return instance.needy().astype(np.float64)
+    return np.maximum(instance.own_best(), 0.0) if aim == "share" else np.zeros(instance.shape[0])
+
+
+def level_unit(instance: Instance, aim: str) -> float:
+    """Working units of a level per caller's unit: shares have none."""
+    return instance.unit if aim == "fair" else 1.0
+
+
+def faults(
+    experts: Ints,
+    certificate: Certificate,
+    *,
+    similarity: ArrayLike,
+    per_paper: ArrayLike,
+    max_load: ArrayLike,
+    conflicts: ArrayLike,
+    min_load: ArrayLike | None = None,
+) -> list[str]:
+    """Everything wrong with an assignment and its certificate, in sentences; empty when all is well.
+
+    Repeats every sum and every bound that rests on prices, with tables and sums only. What rests on an
+    exhaustive search is named by the certificate and can be repeated by assigning again.
+    """
+    instance = read_instance(similarity, per_paper, max_load, conflicts, min_load)
+    found = _broken_limits(instance, experts)
+    if found:
+        return found
+    chosen = chosen_pairs(instance, experts)
+    return _wrong_values(instance, chosen, certificate) + _wrong_bounds(instance, certificate)
+
+
+def chosen_pairs(instance: Instance, experts: Ints) -> Ints:
+    rows, columns = np.nonzero(experts >= 0)
+    return np.sort(rows * instance.shape[1] + experts[rows, columns])
+
+
+def _broken_limits(instance: Instance, experts: Ints) -> list[str]:
+    P, R = instance.shape
+    if experts.ndim != 2 or experts.shape[0] != P or (experts >= R).any() or (experts < -1).any():
+        return ["The assignment does not fit the submissions and experts."]
+    chosen = chosen_pairs(instance, experts)
+    papers, seen = instance.split(chosen)
+    load = np.bincount(seen, minlength=R)
+    checks = [
+        (np.flatnonzero(np.bincount(papers, minlength=P) != instance.wanted), "submission {} has a wrong number."),
+        (np.unique(papers[1:][np.diff(chosen) == 0]), "submission {} has an expert twice."),
+        (np.unique(papers[instance.scores_of(chosen) == -np.inf]), "submission {} has an expert in conflict."),
+        (np.flatnonzero(load > instance.most), "expert {} is above the maximum load."),
+        (np.flatnonzero(load < instance.least), "expert {} is below the minimum load."),
+    ]
+    return [sentence.format(int(number)).capitalize() for numbers, sentence in checks for number in numbers]
+
+
+def _wrong_values(instance: Instance, chosen: Ints, certificate: Certificate) -> list[str]:
+    values = {name: getattr(certificate, name) for name in ("total", "worst", "worst_share")}
+    found = values_of(instance, chosen)
+    return [
+        f"The {name.replace('_', ' ')} is {found[name]}, not {value}."
+        for name, value in values.items()
+        if not np.isclose(found[name], value, rtol=ROUNDING, atol=ROUNDING)
+    ]
+
+
+def values_of(instance: Instance, chosen: Ints) -> dict[str, float]:
+    """total, worst and worst_share of an assignment in the caller's units; 0, 0 and 1 when nobody is served."""
+    served, own, needy = instance.served(chosen), instance.own_best(), instance.needy()
+    share = np.divide(served, own, out=np.ones(served.size), where=own > 0)
+    return {
+        "total": float(served.sum()) / instance.unit,
+        "worst": float(served[needy].min()) / instance.unit if needy.any() else 0.0,
+        "worst_share": float(share.min(initial=1.0)),
+    }
+
+
+def _wrong_bounds(instance: Instance, certificate: Certificate) -> list[str]:
+    unit = instance.unit
+    claims = [
+        ("largest total", certificate.largest_total, priced_bound(instance, certificate.largest_proof) / unit),
+        ("total from prices", certificate.total_from_prices, _total_again(instance, certificate) / unit),
+    ]
+    if certificate.level_from_prices is not None:
+        claims.append(("level from prices", certificate.level_from_prices, _level_again(instance, certificate)))
+    return [
+        f"The bound of the {name} is {again}, not {claimed}."
+        for name, claimed, again in claims
+        if not np.isclose(again, claimed, rtol=ROUNDING, atol=ROUNDING)
+    ]
+
+
+def _total_again(instance: Instance, certificate: Certificate) -> float:
+    if certificate.level is None:
+        return total_bound(instance, certificate.total_proof)
+    level = certificate.level * level_unit(instance, certificate.aim)
+    floors = floors_of(instance, slopes_of(instance, certificate.aim), level)
+    return total_bound(without_hopeless_pairs(instance, floors), certificate.total_proof, floors)
+
+
+def _level_again(instance: Instance, certificate: Certificate) -> float:
+    slopes, unit = slopes_of(instance, certificate.aim), level_unit(instance, certificate.aim)
+    if certificate.level_proof is not None:
+        least = -np.inf if certificate.least_total is None else certificate.least_total * instance.unit
+        return level_bound(instance, certificate.level_proof, slopes, least) / unit
+    holder = certificate.level_holder
+    return np.nan if holder is None else float(instance.own_best()[holder] / slopes[holder] / unit)

@@ -1,0 +1,93 @@
+"""Stages are registered once, started by name, once per key, and run to their end."""
+
+import uuid
+
+import pytest
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from flows.engine.deployments import deployment_name, prefect_client, register, run_state, start
+from flows.engine.errors import DeploymentMissing, EngineAway
+from tests.flows.engine.engine_process import EngineProcess, free_port, wait_for
+from tests.flows.engine.tiny_stages import STAGES
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+
+def _ends(run: str) -> str:
+    wait_for(f"the end of run {run}", lambda: run_state(run).final)
+    return run_state(run).type
+
+
+def _everything() -> list[tuple[object, ...]]:
+    with prefect_client() as client:
+        return sorted(
+            (str(one.id), one.name, one.description, one.entrypoint, tuple(one.tags), tuple(one.schedules))
+            for one in client.read_deployments()
+        )
+
+
+def test_registering_twice_changes_nothing(running_engine: EngineProcess) -> None:
+    names = register(STAGES)
+    before = _everything()
+
+    again = register(STAGES)
+
+    assert again == names == [deployment_name(stage) for stage in STAGES]
+    assert _everything() == before
+    assert len(before) == len(STAGES)
+    assert all(not schedules for *_, schedules in before)
+
+
+def test_a_started_stage_runs_in_a_forked_process_and_completes(running_engine: EngineProcess) -> None:
+    run = start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")
+
+    assert _ends(run) == "COMPLETED"
+    log = (running_engine.home / "logs" / "worker.log").read_text("utf-8")
+    assert "Traceback" not in log
+    assert "refused a call" not in (running_engine.home / "logs" / "warm.log").read_text("utf-8")
+
+
+def test_a_run_leaves_its_progress_and_outcome_as_artifacts(running_engine: EngineProcess) -> None:
+    run = start("tiny", {"season": 2031}, f"tiny/{uuid.uuid4()}")
+
+    assert _ends(run) == "COMPLETED"
+    with prefect_client() as client:
+        only = FlowRunFilter(id=FlowRunFilterId(any_=[uuid.UUID(run)]))
+        wait_for("two artifacts", lambda: len(client.read_artifacts(flow_run_filter=only)) == 2, seconds=20)
+        drawn = {one.type: one for one in client.read_artifacts(flow_run_filter=only)}
+    assert drawn["progress"].data == 100.0
+    assert drawn["progress"].key == drawn["markdown"].key == "tiny-2031"
+    assert "| 39 | 39 |" in drawn["markdown"].data
+
+
+def test_the_same_key_starts_one_run(running_engine: EngineProcess) -> None:
+    key = f"tiny/{uuid.uuid4()}"
+
+    runs = {start("tiny", {"season": 2026}, key) for _ in range(3)}
+
+    assert len(runs) == 1
+    assert _ends(runs.pop()) == "COMPLETED"
+
+
+def test_a_stage_that_nobody_registered_is_named(running_engine: EngineProcess) -> None:
+    with pytest.raises(DeploymentMissing) as refusal:
+        start("no_such_stage", {}, "key")
+
+    assert refusal.value.stage == "no_such_stage"
+
+
+def test_a_run_that_prefect_does_not_know_has_no_state(running_engine: EngineProcess) -> None:
+    assert run_state(str(uuid.uuid4())) is None
+
+
+def test_a_server_that_is_away_is_a_clear_error(
+    running_engine: EngineProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    nowhere = f"http://127.0.0.1:{free_port()}/api"
+
+    with temporary_settings({PREFECT_API_URL: nowhere}), pytest.raises(EngineAway) as refusal:
+        start("tiny", {"season": 2026}, "key")
+
+    assert refusal.value.url == nowhere

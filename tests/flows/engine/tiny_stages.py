@@ -1,0 +1,63 @@
+"""Stages of a few lines, to try the engine with."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import Flow, flow
+
+from flows.engine.artifacts import current_flow_run_id, outcome, progress, publish_event
+from flows.engine.declare import stage_flow
+from flows.engine.deployments import TAG
+
+
+@stage_flow(name="tiny")
+def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
+    """Does nothing and shows it."""
+    for done in range(1, 4):
+        progress(done, 3, key=f"tiny-{season}")
+    outcome("| units | letters |\n|---|---|\n| 39 | 39 |\n", key=f"tiny-{season}")
+    publish_event("tiny.done", subject=f"season.{season}", payload={"dry_run": dry_run})
+    return {"run": current_flow_run_id()}
+
+
+@stage_flow(name="slow")
+def slow(season: int, where: str, seconds: float = 120.0) -> int:
+    """Leaves its process id in a file and takes its time."""
+    Path(where).write_text(str(os.getpid()), "utf-8")
+    time.sleep(seconds)
+    return season
+
+
+@stage_flow(name="dying")
+def dying(season: int, where: str) -> int:
+    """Is killed the first time it runs; the second time it ends well."""
+    if not Path(where).exists():
+        Path(where).write_text(current_flow_run_id(), "utf-8")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return season
+
+
+@flow(name="lonely", tags={TAG}, persist_result=False)
+def lonely(where: str) -> None:
+    """Runs without any worker."""
+    Path(where).write_text(current_flow_run_id(), "utf-8")
+    time.sleep(300)
+
+
+@dataclass(frozen=True)
+class TinyStage:
+    name: str
+    label: str
+    description: str
+    flow: Flow[..., Any]
+
+
+STAGES = (
+    TinyStage("tiny", "示例小步 Tiny", "Does nothing and shows it.", tiny),
+    TinyStage("slow", "示例慢步 Slow", "Takes its time.", slow),
+    TinyStage("dying", "示例死步 Dying", "Is killed once.", dying),
+)

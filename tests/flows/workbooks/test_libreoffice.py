@@ -1,0 +1,49 @@
+"""Issued workbooks that a real program opened and saved still go through, mark and all."""
+
+from pathlib import Path
+
+import pytest
+
+from flows.workbooks.receipt import write_receipt
+from models.enums import WorkbookKind
+from tests.support import libreoffice
+from tests.support.workbooks import GIVEN, ISSUED_AT, UNIT, Workshop, judged, points, read, season, typed
+
+pytestmark = pytest.mark.skipif(libreoffice.PROGRAM is None, reason=libreoffice.MISSING)
+NUMBERS = [str(given["number"]) for given in GIVEN]
+ROWS = {
+    WorkbookKind.SUBMISSIONS: [typed({"经济效益（万元）": 12.5}), typed(成果名称="二", 完成日期="2025.3")],
+    WorkbookKind.VERDICTS: [judged(number, 推荐排序=place) for place, number in enumerate(NUMBERS, 1)],
+    WorkbookKind.SCORES: [{"申报编号": NUMBERS[0], **points(25, 20.5, 20, 15)},
+                          {"申报编号": NUMBERS[1], "回避": "回避", "回避原因": "同一单位"}],
+    WorkbookKind.EXPERTS: [{"姓名": "示例专家", "工作单位": "示例大学", "专业领域": "机械制造、电子信息"}],
+}
+
+
+@pytest.mark.parametrize("form", ["xlsx", "xls:MS Excel 97", "ods"])
+@pytest.mark.parametrize("kind", list(WorkbookKind), ids=lambda kind: kind.value)
+def test_saved_workbook_says_what_the_filled_one_said(kind: WorkbookKind, form: str, tmp_path: Path) -> None:
+    filled = Workshop(tmp_path).filled(*ROWS[kind], kind=kind)
+
+    saved = libreoffice.convert(filled, tmp_path / "saved", form)
+
+    before, after = read(filled), read(saved)
+    assert after.problems == ()
+    assert after.mark == before.mark
+    assert len(after.rows) == len(ROWS[kind])
+    assert [row.form for row in after.rows] == [row.form for row in before.rows]
+
+
+def test_receipt_saved_and_sent_again_updates_what_was_taken(tmp_path: Path) -> None:
+    filled = Workshop(tmp_path).filled(typed(), typed(成果名称="二", 类别="错"))
+    reading = read(filled)
+    write_receipt(
+        filled, tmp_path / "receipt.xlsx", reading=reading, problems=reading.all_problems,
+        accepted={("申报汇总表", 5): f"GC2026-{UNIT}-001"}, written_at=ISSUED_AT, season=season(),
+    )
+
+    again = read(libreoffice.convert(tmp_path / "receipt.xlsx", tmp_path / "saved"))
+
+    assert again.problems == ()
+    assert [row.form and row.form.number for row in again.rows] == [f"GC2026-{UNIT}-001", None]
+    assert [row.problems for row in again.rows] == [row.problems for row in reading.rows]
