@@ -13,7 +13,7 @@ from models import DistrictVerdict, Submission
 from models.enums import Outcome, SubmissionState, Verdict
 from states.cases import load_frame
 from states.district import lapse_corrections
-from states.door import Applied, Ask, apply_to_many
+from states.door import Applied, Ask, apply_to_many, unit_of
 
 
 @stage_flow(name="close-district-round")
@@ -58,8 +58,7 @@ def closing(run: Run) -> Ending:
             .where(Submission.season == run.year, *here, Submission.state == SubmissionState.DISTRICT_REVIEWED)
             .order_by(Submission.number)
         ))
-        for code in codes:
-            _tell_unit(session, run, code, recommended, not_recommended, unjudged)
+        _tell_units(session, run, recommended, not_recommended, unjudged)
     run.tell("recommended", len(recommended))
     run.tell("not recommended", len(not_recommended.moved))
     run.tell("not reviewed", len(unjudged.moved))
@@ -70,13 +69,12 @@ def _archive(run: Run, outcome: Outcome, reason: str) -> Ask:
     return Ask("archive", run.actor, run.at, reason=reason, outcome=outcome, flow_run=run.flow_run)
 
 
-def _tell_unit(
-    session: Session, run: Run, code: str, recommended: list[str], rejected: Applied, unjudged: Applied
-) -> None:
-    mark = f"{run.year}-{code}-"
-    groups = [[one for one in numbers if one.startswith(mark)] for numbers in (recommended, rejected.moved, unjudged.moved)]
-    if any(groups):
+def _tell_units(session: Session, run: Run, recommended: list[str], rejected: Applied, unjudged: Applied) -> None:
+    by_unit: dict[str, tuple[list[str], list[str], list[str]]] = {}
+    for place, numbers in enumerate((recommended, rejected.moved, unjudged.moved)):
+        for number in numbers:
+            by_unit.setdefault(unit_of(number), ([], [], []))[place].append(number)
+    for code, (good, poor, unread) in sorted(by_unit.items()):
         post_to_unit(
-            session, run, LetterKind.DISTRICT_ROUND_CLOSED, code,
-            recommended=groups[0], not_recommended=groups[1], not_reviewed=groups[2],
+            session, run, LetterKind.DISTRICT_ROUND_CLOSED, code, recommended=good, not_recommended=poor, not_reviewed=unread
         )

@@ -1,6 +1,6 @@
 """Engines and sessions: SQLite or PostgreSQL, the same behaviour on both."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,6 +74,29 @@ def reachable(engine: Engine) -> Iterator[None]:
         if "not a database" in str(problem.orig):
             raise DatabaseUnreachable(engine.url.render_as_string(), str(problem.orig)) from problem
         raise
+
+
+def insert_many(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert plain rows of a large set, by the driver itself: no object and no compilation a row."""
+    if rows:
+        marks = ", ".join([_mark(session)] * len(columns))
+        names = ", ".join(f'"{name}"' for name in columns)
+        session.connection().exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', list(rows))
+
+
+def update_many(
+    session: Session, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Update plain rows: each holds the new columns, then the keys. Returns how many rows there were to change."""
+    mark = _mark(session)
+    sets = ", ".join(f'"{name}" = {mark}' for name in columns)
+    where = " AND ".join(f'"{name}" = {mark}' for name in keys)
+    statement = f'UPDATE "{table}" SET {sets} WHERE {where}'
+    return session.connection().exec_driver_sql(statement, list(rows)).rowcount if rows else 0
+
+
+def _mark(session: Session) -> str:
+    return "?" if session.get_bind().dialect.name == "sqlite" else "%s"
 
 
 def database_seconds(session: Session) -> float:

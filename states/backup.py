@@ -70,8 +70,9 @@ def home_files(home: Path) -> Iterator[Path]:
     """The files of a home that belong into a backup, as paths below it."""
     for path in sorted(home.rglob("*")):
         own = path.relative_to(home)
-        left_out = own.parts[0] in LEFT_OUT or own.name.startswith((".", "gangchuang.db")) or own.suffix == ".part"
-        if not left_out and path.is_file() and not path.is_symlink():
+        hidden = any(part.startswith(".") for part in own.parts)
+        left_out = own.parts[0] in LEFT_OUT or own.name.startswith("gangchuang.db") or own.suffix == ".part"
+        if not hidden and not left_out and path.is_file() and not path.is_symlink():
             yield own
 
 

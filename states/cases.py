@@ -167,22 +167,23 @@ def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[b
 
 
 def _loaded(row: Any, frame: Frame, ask: Ask) -> Loaded:
-    fields = row._mapping
+    number, unit, state, archived_from, outcome, tier, _, sequence, head, *_ = row
     own = {
-        "number": row.number,
+        "number": number,
         "at": ask.at,
         "role": ask.actor.role,
-        "state": row.state,
-        "archived_from": row.archived_from,
-        "previous_outcome": row.outcome,
+        "state": state,
+        "archived_from": archived_from,
+        "previous_outcome": outcome,
         "call_state": frame.call_state,
         "reason": ask.reason,
         "outcome": ask.outcome,
         "tier": ask.tier,
     }
     extra = _FACTS.get(ask.trigger)
-    case = Case(**(own | (extra(fields, frame, ask) if extra else {})))
-    return Loaded(row.number, row.unit, Link(row.sequence, row.head), row.tier, case)
+    if extra:
+        own |= extra(row._mapping, frame, ask)
+    return Loaded(number, unit, Link(sequence, head), tier, Case(**own))
 
 
 def _district_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:

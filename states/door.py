@@ -6,17 +6,18 @@ through the machine; a step for many reads the same table and the same guards an
 set by set. Both write the same rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, update
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from models import Call, Submission
+from models.database import update_many
 from models.enums import CallState, Outcome, SubmissionState
 from states import record
 from states.call import CALL, CallCase
@@ -54,6 +55,11 @@ def season_of(number: str) -> int:
     if not head.isdigit():
         raise UnknownSubmission(number)
     return int(head)
+
+
+def unit_of(number: str) -> str:
+    """The reporting unit's code that a number bears: the part between the season and the running number."""
+    return number.split("-", 1)[1].rsplit("-", 1)[0]
 
 
 def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState:
@@ -150,55 +156,61 @@ def _write_call(
 
 
 def _write(session: Session, frame: Frame, ask: Ask, moves: Sequence[tuple[Loaded, SubmissionState]]) -> None:
-    if not moves:
-        return
-    rows, heads = [], []
+    """The new standing and the history entry of each move: two statements, however many there are."""
+    session.flush()  # the driver's statements below would overtake what the session still holds
+    rows, standings = [], []
+    entry_of = _entries(frame, ask)
     for loaded, target in moves:
-        row, link = record.chain(_entry(frame, ask, loaded, target), loaded.link)
+        row, link = record.chain(entry_of(loaded, target), loaded.link)
         rows.append(row)
-        heads.append({**_standing(loaded, target, ask), "b_number": loaded.number, "b_before": loaded.link.sequence,
-                      "sequence": link.sequence, "head": link.head})
-    changed = session.connection().execute(_MOVE, heads).rowcount
-    if changed != len(heads):
+        standings.append((*_standing(loaded, target, ask), *link, loaded.number, loaded.link.sequence))
+    columns = ("state", "archived_from", "outcome", "tier", "sequence", "head")
+    changed = update_many(session, Submission.__tablename__, columns, ("number", "sequence"), standings)
+    if changed != len(moves):
         raise ChangedMeanwhile(f"season {frame.season.year}")
     record.append(session, rows)
+    session.expire_all()
 
 
-_MOVE = (
-    update(Submission.__table__)  # type: ignore[attr-defined]
-    .where(Submission.number == bindparam("b_number"), Submission.sequence == bindparam("b_before"))
-    .values({name: bindparam(name) for name in ("state", "archived_from", "outcome", "tier", "sequence", "head")})
-)
-
-
-def _standing(loaded: Loaded, target: SubmissionState, ask: Ask) -> dict[str, Any]:
-    """The columns that say where a submission stands after a step."""
+def _standing(loaded: Loaded, target: SubmissionState, ask: Ask) -> tuple[str | None, ...]:
+    """(state, archived_from, outcome, tier) of a submission after a step."""
     case = loaded.case
     if target is case.state and ask.trigger != "revoke":
-        return {"state": target, "archived_from": case.archived_from, "outcome": case.previous_outcome,
-                "tier": loaded.tier}
+        return target.value, case.archived_from, case.previous_outcome, loaded.tier
     if target is SubmissionState.ARCHIVED:
-        outcome = Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
         origin = case.archived_from if case.state is target else case.state
-        return {"state": target, "archived_from": origin, "outcome": outcome, "tier": loaded.tier}
-    tier = case.tier if ask.trigger == "award" else loaded.tier
-    return {"state": target, "archived_from": None, "outcome": None, "tier": tier}
+        return target.value, origin, _outcome(ask), loaded.tier
+    return target.value, None, None, case.tier if ask.trigger == "award" else loaded.tier
 
 
-def _entry(frame: Frame, ask: Ask, loaded: Loaded, target: SubmissionState) -> Entry:
+def _outcome(ask: Ask) -> Outcome | None:
+    return Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
+
+
+def _entries(frame: Frame, ask: Ask) -> Callable[[Loaded, SubmissionState], Entry]:
+    """Makes entries of one step; what all of them share is made once."""
+    actor, season = str(ask.actor), frame.season.year
+
+    def entry(loaded: Loaded, target: SubmissionState) -> Entry:
+        source = loaded.case.state
+        return Entry(
+            record.submission_subject(loaded.number), season, ask.at, actor, ask.trigger,
+            source.value if source else "", target.value, ask.reason, _facts(ask, loaded, target), ask.flow_run,
+        )
+
+    return entry
+
+
+def _facts(ask: Ask, loaded: Loaded, target: SubmissionState) -> str:
     facts = dict(ask.facts(loaded.number))
     if ask.trigger == "award":
         facts["tier"] = loaded.case.tier
-    if (target is SubmissionState.ARCHIVED and target is not loaded.case.state) or ask.trigger == "revoke":
-        facts["outcome"] = Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
-    return Entry(
-        record.submission_subject(loaded.number), frame.season.year, ask.at, str(ask.actor), ask.trigger,
-        loaded.case.state.value if loaded.case.state else "", target.value, ask.reason,
-        record.canonical(facts), ask.flow_run,
-    )
+    if ask.trigger in ("archive", "revoke") and target is SubmissionState.ARCHIVED:
+        facts["outcome"] = _outcome(ask)
+    return record.canonical(facts)
 
 
 __all__ = [
     "Applied", "Ask", "ChangedMeanwhile", "TransitionRefused", "UnknownSubmission", "apply_to_many",
-    "apply_transition", "move_call", "note_call", "note_submission", "note_submissions", "plan_call", "season_of",
+    "apply_transition", "move_call", "note_call", "note_submission", "note_submissions", "plan_call", "season_of", "unit_of",
 ]

@@ -12,14 +12,19 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from json.encoder import encode_basestring
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from models import History
+from models.database import insert_many
 
 ZERO = "0" * 64
+_COLUMNS = tuple(History.__table__.columns.keys())
+_in_order = itemgetter(*_COLUMNS)
 _dumps = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -43,8 +48,7 @@ class Entry:
     flow_run: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """Where an entry goes: after this sequence and hash."""
 
     sequence: int
@@ -57,6 +61,7 @@ def canonical(facts: Mapping[str, Any]) -> str:
     return _dumps(facts)
 
 
+@lru_cache(maxsize=64)
 def instant_text(at: datetime) -> str:
     """An aware instant as recorded: ISO 8601, UTC, microseconds."""
     if at.tzinfo is None:
@@ -112,7 +117,7 @@ def chain(entry: Entry, after: Link) -> tuple[dict[str, Any], Link]:
 
 def append(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write history rows. A sequence already taken fails: somebody else was faster."""
-    session.execute(insert(History), list(rows))
+    insert_many(session, History.__tablename__, _COLUMNS, [_in_order(row) for row in rows])
 
 
 def _hash(
@@ -131,10 +136,11 @@ def _hash(
     trigger: str,
 ) -> str:
     # Keys in sorted order; `facts` is canonical JSON already and is embedded as it stands.
+    quoted = encode_basestring
     body = (
-        f'{{"actor":{_dumps(actor)},"at":{_dumps(at)},"facts":{facts},"flow_run":{_dumps(flow_run)},'
-        f'"from_state":{_dumps(from_state)},"reason":{_dumps(reason)},"season":{season},"sequence":{sequence},'
-        f'"subject":{_dumps(subject)},"to_state":{_dumps(to_state)},"trigger":{_dumps(trigger)}}}'
+        f'{{"actor":{quoted(actor)},"at":{quoted(at)},"facts":{facts},"flow_run":{quoted(flow_run)},'
+        f'"from_state":{quoted(from_state)},"reason":{quoted(reason)},"season":{season},"sequence":{sequence},'
+        f'"subject":{quoted(subject)},"to_state":{quoted(to_state)},"trigger":{quoted(trigger)}}}'
     )
     return hashlib.sha256(bytes.fromhex(previous_hash) + body.encode()).hexdigest()
 

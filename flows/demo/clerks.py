@@ -58,13 +58,20 @@ class Clerks:
         """The files of an act that the system does not have yet."""
         return [one for one in self._papers[act.deed](act) if not self._is_taken(one)]
 
-    def send(self, paper: Paper) -> None:
-        """Fill the own copy unless there is one, and put it into the inbox."""
-        if not paper.copy.exists():
-            paper.copy.parent.mkdir(parents=True, exist_ok=True)
-            draft = paper.copy.with_name(f".{paper.copy.name}.part{paper.copy.suffix}")
-            paper.fill(draft)
-            draft.replace(paper.copy)
+    def send(self, papers: Iterable[Paper]) -> int:
+        """Fill own copies where there are none, then put all into the inbox together. Returns how many."""
+        ready = {paper.copy: paper for paper in papers}
+        for paper in ready.values():
+            if not paper.copy.exists():
+                paper.copy.parent.mkdir(parents=True, exist_ok=True)
+                draft = paper.copy.with_name(f".{paper.copy.stem}.part{paper.copy.suffix}")
+                paper.fill(draft)
+                draft.replace(paper.copy)
+        for paper in ready.values():
+            self._put_into_inbox(paper)
+        return len(ready)
+
+    def _put_into_inbox(self, paper: Paper) -> None:
         inbox = places.inbox(self.world.settings) / paper.folder
         inbox.mkdir(parents=True, exist_ok=True)
         half = inbox / f".{paper.copy.name}.part"

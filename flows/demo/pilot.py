@@ -158,11 +158,9 @@ class Pilot:
 
     def _send(self, acts: list[Act]) -> None:
         with self.account.working():
-            papers = {paper.copy: paper for act in acts for paper in self.clerks.unsent(act)}
-            for paper in papers.values():
-                self.clerks.send(paper)
-        if papers:
-            self._tell(f"{acts[0].deed.value}: {len(papers)} file(s) into the inbox")
+            sent = self.clerks.send(paper for act in acts for paper in self.clerks.unsent(act))
+        if sent:
+            self._tell(f"{acts[0].deed.value}: {sent} file(s) into the inbox")
         self._settle()
         for act in acts:
             self.open_acts.remove(act)

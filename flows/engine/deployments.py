@@ -26,6 +26,7 @@ TAG = "gangchuang"
 # Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
 LAUNCH_COMMAND = "python -m flows.engine.launch"
 _REQUEST_SECONDS = 15.0
+_known: dict[tuple[str, str], UUID] = {}
 
 
 class Stage(Protocol):
@@ -87,7 +88,7 @@ def register(stages: Iterable[Stage]) -> list[str]:
                 schedules=[],
                 paused=False,
             )
-    _deployment_id.cache_clear()
+    _known.clear()
     return [deployment_name(stage) for stage in stages]
 
 
@@ -99,18 +100,11 @@ def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) 
     """
     with prefect_client() as client:
         try:
-            deployment = _deployment_id(str(client.api_url), stage_name)
-            run = client.create_flow_run_from_deployment(
-                deployment, parameters=dict(parameters), idempotency_key=idempotency_key
-            )
+            return _start(client, stage_name, parameters, idempotency_key)
         except ObjectNotFound:
             # The server's database was replaced since the id was learnt.
-            _deployment_id.cache_clear()
-            deployment = _deployment_id(str(client.api_url), stage_name)
-            run = client.create_flow_run_from_deployment(
-                deployment, parameters=dict(parameters), idempotency_key=idempotency_key
-            )
-    return str(run.id)
+            _known.clear()
+            return _start(client, stage_name, parameters, idempotency_key)
 
 
 def run_state(flow_run_id: str) -> RunState | None:
@@ -144,16 +138,22 @@ def _certificates() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=PREFECT_API_SSL_CERT_FILE.value() or certifi.where())
 
 
-@lru_cache
-def _deployment_id(server: str, stage_name: str) -> UUID:
+def _start(client: SyncPrefectClient, stage_name: str, parameters: Mapping[str, Any], key: str) -> str:
+    deployment = _deployment_id(client, stage_name)
+    run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), idempotency_key=key)
+    return str(run.id)
+
+
+def _deployment_id(client: SyncPrefectClient, stage_name: str) -> UUID:
     """Looked up by tag, since the names are for people and may be reworded; learnt once a server."""
-    assert server
-    with prefect_client() as client:
+    place = (str(client.api_url), stage_name)
+    if place not in _known:
         tags = DeploymentFilterTags(all_=[TAG, _tag(stage_name)])
         found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=1)
-    if not found:
-        raise DeploymentMissing(stage_name)
-    return found[0].id
+        if not found:
+            raise DeploymentMissing(stage_name)
+        _known[place] = found[0].id
+    return _known[place]
 
 
 def _ensure_work_pool(client: SyncPrefectClient) -> None:

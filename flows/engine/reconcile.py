@@ -103,8 +103,9 @@ def _runs(client: SyncPrefectClient, states: FlowRunFilterStateType, *, limit: i
 
 
 def _was_ours(run: FlowRun, worker: str) -> bool:
-    """A run that no worker has labelled was taken by one that died between two requests."""
-    return run.labels.get(_WORKER_LABEL, worker) == worker
+    """A pending run that no worker has labelled was taken by one that died between two requests."""
+    labelled = run.labels.get(_WORKER_LABEL)
+    return labelled == worker or (labelled is None and run.state_type is StateType.PENDING)
 
 
 def _run_again(client: SyncPrefectClient, run: FlowRun) -> str:

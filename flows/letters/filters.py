@@ -60,6 +60,8 @@ def printable(value: Any) -> Any:
 
 def _clean(text: str) -> str:
     # Control, format (bidi overrides) and surrogate characters can forge headers or hide words.
+    if text.isprintable():
+        return text
     return "".join(" " if char in "\r\n\t" else char for char in text if char in "\r\n\t" or _harmless(char))
 
 

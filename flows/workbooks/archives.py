@@ -53,6 +53,8 @@ class Archive:
         if any(info.flag_bits & 0x1 for info in infos):
             raise Refusal("压缩包加了密码，请去掉密码后再报送。")
         self.members = [_member(info) for info in infos if not info.is_dir()]
+        if any(member.offset < 0 for member in self.members):
+            raise Refusal(DAMAGED)
         _check_apart(self.members)
         self.by_name = {member.name: member for member in self.members}
         if len({name.lower() for name in self.by_name}) != len(self.members):

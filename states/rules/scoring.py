@@ -7,9 +7,10 @@ shrinkage     merit + expert's offset + noise; see `states.rules.shrinkage`.
 Merits, raw means and variances are exact: totals are fractions, only the result is rounded,
 half to even, so every machine and every Python writes the same digits, and equal merits are
 equal. Floating point enters in two places, neither of which can move a merit: the solver
-inside the shrinkage is corrected until 20 digits stand still, and a shrinkage standard error is
-rounded to 9 decimals first. (A bound of its interval could differ in the last recorded digit
-between two machines with a chance below 1 in 10,000 a round; compare bounds with one unit to spare.)
+inside the shrinkage is corrected with exact residuals until 18 decimals stand still, and a
+shrinkage standard error is rounded to 9 decimals first. (A bound of its interval could differ
+in the last recorded digit between two machines, with a chance below 1 in 10,000 a round;
+compare bounds with one unit to spare.)
 
 The interval of the means: noise is estimated from all submissions together, because five scores
 say little about their own spread (five experts who happen to agree are not certain). With h

@@ -7,8 +7,13 @@ merit and offset are the best linear unbiased predictions (Henderson 1975; Robin
 an expert with few scores is hardly corrected and a submission with few scores is drawn
 towards the level. A merit here is level + merit(i), on the scale of the scores.
 
-The linear system is solved in floating point
-and corrected with exact residuals until they vanish (iterative refinement).
+Every score tells something about its expert, so one submission more or less moves all merits
+a little: a ranking rests on the merits frozen when the round closed, and who withdraws later
+leaves them alone. With the variances on record a better score never lowers its own merit; it
+may lower another's, whose expert now looks more lenient.
+
+The linear system is solved in floating point and corrected with exact residuals until they
+vanish (iterative refinement).
 """
 
 from collections.abc import Mapping, Sequence

@@ -85,7 +85,7 @@ def _one(seed: int, seeds: dict[str, bytes], folder: Path) -> str:
         print(f"\nseed {seed} ({name}): over {HANG_SECONDS} s", file=sys.stderr)
         return "BAD hang"
     except BaseException:
-        print(f"\nseed {seed} ({name}):\n{traceback.format_exc()}", file=sys.stderr)
+        print(f"\nseed {seed} ({name}): {traceback.format_exc(limit=-3)}", file=sys.stderr)
         return "BAD exception"
     finally:
         signal.alarm(0)

@@ -11,7 +11,6 @@ from prefect import Flow, flow
 
 from flows.engine.artifacts import current_flow_run_id, outcome, progress, publish_event
 from flows.engine.declare import stage_flow
-from flows.engine.deployments import TAG
 
 
 @stage_flow(name="tiny")
@@ -41,7 +40,7 @@ def dying(season: int, where: str) -> int:
     return season
 
 
-@flow(name="lonely", tags={TAG}, persist_result=False)
+@flow(name="lonely", persist_result=False)
 def lonely(where: str) -> None:
     """Runs without any worker."""
     Path(where).write_text(current_flow_run_id(), "utf-8")

@@ -1,8 +1,10 @@
 """Whatever bytes come, reading them ends in a Reading and answering them in a workbook."""
 
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +18,10 @@ from tests.support.workbooks import ISSUED_AT, read, season
 NAMES = ("issued.xlsx", "filled.xlsx", "receipt.xlsx", "old.xls", "open.ods", "package.zip", "table.csv")
 
 
-@pytest.fixture(scope="module")
-def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return valid_deliveries(tmp_path_factory.mktemp("seeds"))
+@lru_cache
+def _seeds() -> dict[str, bytes]:
+    with TemporaryDirectory() as folder:
+        return valid_deliveries(Path(folder))
 
 
 def _answer(path: Path) -> Reading:
@@ -29,8 +32,8 @@ def _answer(path: Path) -> Reading:
 
 
 @pytest.mark.parametrize("name", ["filled.xlsx", "receipt.xlsx", "old.xls", "open.ods", "package.zip"])
-def test_undamaged_seed_is_read(name: str, seeds: dict[str, bytes], tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(seeds[name])
+def test_undamaged_seed_is_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(_seeds()[name])
 
     reading = _answer(tmp_path / name)
 
@@ -40,8 +43,8 @@ def test_undamaged_seed_is_read(name: str, seeds: dict[str, bytes], tmp_path: Pa
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(NAMES), seed=st.integers(0, 2**32 - 1))
-def test_damaged_delivery_is_answered(name: str, seed: int, seeds: dict[str, bytes], tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(mutated(seeds[name], Random(seed)))
+def test_damaged_delivery_is_answered(name: str, seed: int, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(mutated(_seeds()[name], Random(seed)))
 
     reading = _answer(tmp_path / name)
 

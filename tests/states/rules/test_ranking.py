@@ -86,6 +86,12 @@ def test_vacancy_at_the_top_explains_nothing_at_the_bottom() -> None:
     assert ranking.placed[2].passed_over is None
 
 
+def test_full_tier_is_no_vacancy() -> None:
+    ranking = cut(contenders(a=80, b=50), tiers=tiers(0, 0, 1, third=60))
+
+    assert [(one.tier, one.passed_over) for one in ranking.placed] == [(THIRD, None), (None, None)]
+
+
 def test_limits_pass_the_place_to_the_next() -> None:
     entries = [
         Contender(a_merit("a", 90), "500101", ("示例厂",), ("示例·甲",)),

@@ -185,7 +185,7 @@ def test_variances_are_found_again(experts: int, offset: float) -> None:
     # Four standard errors of the mean estimate; the true values are 64, 64 offset² and 64.
     error = 4 * np.std(estimates, axis=0, ddof=1) / np.sqrt(len(estimates))
     assert np.all(np.abs(np.mean(estimates, axis=0) - [64, 64 * offset**2, 64]) <= error)
-    assert np.all(error <= [7, 40, 4])
+    assert np.all(error <= [10, 40, 4])
 
 
 def test_recorded_variances_give_the_same_merits_again() -> None:
@@ -330,6 +330,21 @@ def test_withdrawn_submission_changes_no_other_merit(method: Method, board, chos
 
     before.pop(gone)
     assert after == before
+
+
+@given(board=boards, chosen=st.integers(0, 99), better=totals)
+@settings(max_examples=60, deadline=None)
+def test_better_score_never_lowers_its_own_shrunk_merit_at_recorded_variances(board, chosen, better) -> None:
+    variances = Variances(Decimal(50), Decimal(20), Decimal(60))
+    place = chosen % len(board)
+    old = board[place]
+    raised = [*board[:place], Score(old.submission, old.expert, max(old.total, better)), *board[place + 1 :]]
+
+    before, after = (
+        score_submissions(one, method=Method.SHRINKAGE, variances=variances).merits for one in (board, raised)
+    )
+
+    assert after[old.submission].merit >= before[old.submission].merit
 
 
 @given(board=boards)

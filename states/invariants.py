@@ -1,0 +1,271 @@
+"""What must hold in the database at every moment: the named invariants behind `gangchuang doctor`."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select, text
+from sqlalchemy.orm import Session, aliased
+
+from config.milestones import Milestone
+from models import (
+    Assignment,
+    Call,
+    Correction,
+    Delivery,
+    DistrictVerdict,
+    History,
+    Message,
+    MilestoneDate,
+    Objection,
+    Placing,
+    Recusal,
+    Score,
+    Submission,
+    SubmissionVersion,
+)
+from models.enums import (
+    AssignmentState,
+    CallState,
+    CorrectionState,
+    MessageState,
+    MilestoneState,
+    ObjectionState,
+    Outcome,
+    SubmissionState,
+    Verdict,
+)
+from models.queries import planned_seasons, season_in_force
+from states.entries import read_entries, read_standings
+from states.replay import Standing, replay_subject
+from states.verification import merged
+
+S = SubmissionState
+Offenders = Iterable[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """One thing that must hold. `offenders` names whatever breaks it: subjects, keys, paths."""
+
+    name: str
+    sentence: str
+    offenders: Callable[[Session, Path | None], Offenders]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An invariant that does not hold, with what breaks it."""
+
+    invariant: Invariant
+    offenders: tuple[str, ...]
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.offenders[:10]) + (" …" if len(self.offenders) > 10 else "")
+        return f"{self.invariant.name}: {self.invariant.sentence} Broken by: {shown}"
+
+
+def broken_invariants(session: Session, home: Path | None = None) -> list[Broken]:
+    """Every invariant that does not hold; those about files only when the home is given."""
+    found = ((one, tuple(_name(item) for item in one.offenders(session, home))) for one in INVARIANTS)
+    return [Broken(invariant, offenders) for invariant, offenders in found if offenders]
+
+
+def _name(item: Any) -> str:
+    return "/".join(map(str, item)) if isinstance(item, tuple) else str(item)
+
+
+def _rows(query: Select[Any]) -> Callable[[Session, Path | None], Offenders]:
+    """An invariant told as a query for what breaks it."""
+    return lambda session, _: (tuple(row) for row in session.execute(query))
+
+
+def _unsound(session: Session, _: Path | None) -> Offenders:
+    """What SQLite itself finds wrong with its file; PostgreSQL keeps its files itself."""
+    if session.get_bind().dialect.name != "sqlite":
+        return []
+    found = session.scalars(text("PRAGMA integrity_check(20)")).all()
+    found = [one for one in found if one != "ok"]
+    return [*found, *(tuple(row) for row in session.execute(text("PRAGMA foreign_key_check")))]
+
+
+def _gaps() -> Select[Any]:
+    query = select(History.subject).group_by(History.subject)
+    return query.having(or_(func.count() != func.max(History.sequence), func.min(History.sequence) != 1))
+
+
+def _wrong_heads(session: Session, _: Path | None) -> Offenders:
+    for row in read_standings(session):
+        latest = select(History.sequence, History.hash).where(History.subject == row["subject"])
+        found = session.execute(latest.order_by(History.sequence.desc()).limit(1)).first()
+        if found is None or tuple(found) != (row["sequence"], row["head"]):
+            yield row["subject"]
+
+
+def _not_replayed(session: Session, _: Path | None) -> Offenders:
+    both = merged(read_entries(session), read_standings(session))
+    for subject, group in groupby(both, key=lambda one: one[0]):
+        streams: tuple[list[Any], list[Any]] = ([], [])
+        for _subject, place, row in group:
+            streams[place].append(row)
+        entries, rows = streams
+        standing, illegal = replay_subject(subject, entries)
+        stands = [Standing(*(row[name] for name in Standing.__slots__)) for row in rows]
+        if illegal or stands != ([standing] if standing else []):
+            yield subject
+
+
+def _over_quota(session: Session, _: Path | None) -> Offenders:
+    for year in planned_seasons(session):
+        season = season_in_force(session, year)
+        query = select(Submission.unit, func.count()).where(Submission.season == year, _BEYOND)
+        for unit, count in session.execute(query.group_by(Submission.unit)):
+            if count > season.quota_of(unit):
+                yield year, unit, count
+
+
+def _shared_ranks() -> Select[Any]:
+    query = select(Submission.season, Submission.unit, DistrictVerdict.rank).join(
+        DistrictVerdict, DistrictVerdict.number == Submission.number
+    )
+    standing = query.where(DistrictVerdict.verdict == Verdict.RECOMMENDED, Submission.state != S.ARCHIVED)
+    return standing.group_by(Submission.season, Submission.unit, DistrictVerdict.rank).having(func.count() > 1)
+
+
+def _forbidden_scores() -> Select[Any]:
+    same_pair = (Assignment.number == Score.number) & (Assignment.expert == Score.expert)
+    recused = (Recusal.number == Score.number) & (Recusal.expert == Score.expert)
+    query = select(Score.number, Score.expert, Score.round)
+    query = query.outerjoin(Assignment, same_pair & (Assignment.round == Score.round)).outerjoin(Recusal, recused)
+    bad = or_(Assignment.number.is_(None), Assignment.state == AssignmentState.RECUSED, Recusal.number.is_not(None))
+    return query.where(bad)
+
+
+def _awarded_otherwise() -> Select[Any]:
+    placed = aliased(Placing)
+    query = select(Submission.number).outerjoin(placed, placed.number == Submission.number)
+    approved = placed.approved & (placed.tier == Submission.tier)
+    return query.where(Submission.state == S.AWARDED, or_(placed.number.is_(None), ~approved))
+
+
+def _bent_versions(session: Session, _: Path | None) -> Offenders:
+    version = SubmissionVersion
+    query = select(version.number, version.version, version.content, version.salt, version.digest)
+    for number, ordinal, content, salt, digest in session.execute(query.execution_options(yield_per=1000)):
+        # Without its salt a content was deleted on schedule; its digest stays in the history.
+        if salt and hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != digest:
+            yield number, ordinal
+
+
+def _out_of_order(session: Session, _: Path | None) -> Offenders:
+    """Steps of the season itself that are settled before an earlier step is."""
+    order = list(Milestone)
+    query = select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.state).where(MilestoneDate.unit == "")
+    rows = [row for row in session.execute(query) if not Milestone(row.milestone).is_reminder]
+    rows.sort(key=lambda row: (row.season, order.index(Milestone(row.milestone))))
+    for season, steps in groupby(rows, key=lambda row: row.season):
+        waiting = ""
+        for step in steps:
+            if step.state is MilestoneState.PENDING:
+                waiting = waiting or step.milestone
+            elif waiting:
+                yield season, step.milestone, f"before {waiting}"
+
+
+def _unreceipted(session: Session, home: Path | None) -> Offenders:
+    for digest, sender, receipt in session.execute(select(Delivery.digest, Delivery.sender, Delivery.receipt)):
+        if not receipt or (home is not None and not (home / receipt).is_file()):
+            yield digest[:16], sender
+
+
+def _orphans(session: Session, home: Path | None) -> Offenders:
+    """Files among the taken and the receipts that no delivery knows: each begins with a delivery's digest."""
+    if home is None:
+        return
+    rows = session.execute(select(Delivery.season, Delivery.sender, Delivery.digest))
+    known = {(str(season), sender, digest[:16]) for season, sender, digest in rows}
+    for folder in ("taken", "receipts"):
+        for path in _files_below(home / folder):
+            season, sender, *_ = (*path.relative_to(home / folder).parts, "", "")
+            if (season, sender, path.name.partition("-")[0]) not in known:
+                yield path.relative_to(home).as_posix()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+
+
+_WON = (Outcome.COMPLETED, Outcome.REVOKED)
+_FINAL = (S.FINAL_REVIEWED, S.AWARDED)
+_BEYOND = or_(Submission.state.in_(_FINAL), Submission.archived_from.in_(_FINAL))
+_HAS_WON = or_(Submission.state == S.AWARDED, func.coalesce(Submission.outcome.in_(_WON), False))
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant("database_is_sound", "The database file is whole and its references lead somewhere.", _unsound),
+    Invariant("gapless_sequences", "The entries of every subject are numbered 1, 2, 3 without a gap.", _rows(_gaps())),
+    Invariant("head_is_last_entry", "Every call and submission knows the number and hash of its last entry.", _wrong_heads),
+    Invariant("state_equals_replay", "State, outcome and tier are what the history makes them.", _not_replayed),
+    Invariant(
+        "archived_has_outcome", "What is archived has an outcome, and nothing else has one.",
+        _rows(select(Submission.number).where((Submission.state == S.ARCHIVED) != Submission.outcome.is_not(None))),
+    ),
+    Invariant(
+        "tier_only_if_awarded", "Only what is or was awarded has a tier, and all of that has one.",
+        _rows(select(Submission.number).where(Submission.tier.is_not(None) != _HAS_WON)),
+    ),
+    Invariant(
+        "awarded_as_approved", "Every award stands in the list that a person approved, with its tier.",
+        _rows(_awarded_otherwise()),
+    ),
+    Invariant(
+        "no_award_with_open_objection", "Nothing is awarded while an objection to it is open.",
+        _rows(select(Submission.number, Objection.id).join(Objection, Objection.number == Submission.number).where(
+            Submission.state == S.AWARDED, Objection.state == ObjectionState.OPEN
+        )),
+    ),
+    Invariant("within_quota", "No unit has more in the final round than its quota.", _over_quota),
+    Invariant(
+        "recommended_ranks_unique", "Within a unit no two recommended submissions share a place.", _rows(_shared_ranks())
+    ),
+    Invariant(
+        "eligible_before_final_review", "What was final reviewed had passed the eligibility check.",
+        _rows(select(Submission.number).where(_BEYOND, Submission.eligible_at.is_(None))),
+    ),
+    Invariant(
+        "no_correction_in_final_review", "What was final reviewed has no correction outstanding.",
+        _rows(select(Submission.number).join(Correction, Correction.number == Submission.number).where(
+            _BEYOND, Correction.state == CorrectionState.OUTSTANDING
+        )),
+    ),
+    Invariant(
+        "scored_only_by_assigned", "Every score is by an expert who was assigned and did not step back.",
+        _rows(_forbidden_scores()),
+    ),
+    Invariant("content_has_its_digest", "Every kept content is the one whose digest was recorded.", _bent_versions),
+    Invariant("milestones_in_order", "No step of a season is settled before the steps before it.", _out_of_order),
+    Invariant(
+        "settled_has_instant", "A milestone has an instant of settling exactly when it is settled.",
+        _rows(select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit).where(
+            (MilestoneDate.state == MilestoneState.PENDING) != MilestoneDate.settled_at.is_(None)
+        )),
+    ),
+    Invariant(
+        "closed_season_is_settled", "In a closed season everything is archived.",
+        _rows(select(Submission.number).join(Call, Call.season == Submission.season).where(
+            Call.state == CallState.CLOSED, Submission.state != S.ARCHIVED
+        )),
+    ),
+    Invariant(
+        "one_message_per_key", "No two messages bear one key.",
+        _rows(select(Message.key).group_by(Message.key).having(func.count() > 1)),
+    ),
+    Invariant(
+        "sent_has_instant", "A message has an instant of sending exactly when it was sent.",
+        _rows(select(Message.key).where((Message.state == MessageState.SENT) != Message.sent_at.is_not(None))),
+    ),
+    Invariant("every_delivery_has_its_receipt", "Every delivered file was answered with a receipt.", _unreceipted),
+    Invariant("no_orphan_file", "Every taken file and every receipt belongs to a delivery.", _orphans),
+)

@@ -1,0 +1,111 @@
+"""What a stage shows never fails it, never slows it, and is drawn at most once a second."""
+
+import logging
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from flows.engine import artifacts
+from tests.flows.engine.engine_process import ROOT, free_port
+
+
+class Sketchbook:
+    """Takes the painter's orders and keeps the drawings."""
+
+    def __init__(self) -> None:
+        self.created: list[Any] = []
+        self.updated: list[Any] = []
+
+    def create_artifact(self, artifact: Any) -> Any:
+        self.created.append(artifact)
+        return type("Created", (), {"id": uuid.uuid4()})()
+
+    def update_artifact(self, _: uuid.UUID, change: Any) -> None:
+        self.updated.append(change)
+
+
+@pytest.fixture
+def book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sketchbook]:
+    """Code under test believes to be in a flow run; its drawings land here at once."""
+    book, painter = Sketchbook(), artifacts._Painter()
+    monkeypatch.setattr(painter, "order", lambda drawing: drawing(book))
+    monkeypatch.setattr(artifacts, "_painter", painter)
+    monkeypatch.setattr(artifacts, "_ids", lambda: (RUN, None))
+    yield book
+
+
+RUN = uuid.UUID(int=7)
+
+
+def test_outside_a_flow_run_nothing_happens_and_prefect_is_not_even_imported() -> None:
+    code = (
+        "import sys\nfrom flows.engine.artifacts import *\nfrom flows.engine import artifacts as a\n"
+        "a.progress(1, 2, key='k'); a.outcome('x', key='k'); a.publish_event('e', subject='s', payload={})\n"
+        "assert a.current_flow_run_id() == ''\nassert 'prefect' not in sys.modules"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_progress_is_drawn_at_once_then_at_most_once_a_second_and_at_the_end(
+    book: Sketchbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = [100.0]
+    monkeypatch.setattr(artifacts.time, "monotonic", lambda: moment[0])
+
+    for done in range(1, 31):
+        artifacts.progress(done, 30, key="collect 2026")
+        moment[0] += 0.1
+
+    assert [one.data for one in book.created] == [pytest.approx(100 / 30)]
+    assert book.created[0].key == "collect-2026"
+    assert [one.description for one in book.updated] == ["11 / 30", "21 / 30", "30 / 30"]
+
+
+def test_progress_of_nothing_is_complete(book: Sketchbook) -> None:
+    artifacts.progress(0, 0, key="empty")
+
+    assert [one.data for one in book.created] == [100.0]
+
+
+def test_an_outcome_is_drawn_with_its_run_and_key(book: Sketchbook) -> None:
+    artifacts.outcome("| a |\n|---|\n", key="Open_Call/2026")
+
+    (drawn,) = book.created
+    assert (drawn.type, drawn.key, drawn.data, drawn.flow_run_id) == ("markdown", "open-call-2026", "| a |\n|---|\n", RUN)
+
+
+@pytest.mark.prefect
+@pytest.mark.xdist_group("prefect")
+def test_a_dashboard_that_does_not_answer_is_noted_and_the_stage_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setattr(artifacts, "_ids", lambda: (RUN, None))
+    monkeypatch.setattr(artifacts, "_painter", artifacts._Painter())
+    caplog.set_level(logging.WARNING, "gangchuang.engine")
+
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        artifacts.outcome("lost", key="lost")
+        artifacts.outcome("lost too", key="lost")
+
+    assert artifacts.flush(30.0)
+    assert caplog.text.count("the dashboard does not answer") == 2
+
+
+def test_what_the_dashboard_cannot_take_in_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    painter = artifacts._Painter()
+    monkeypatch.setattr(painter, "_paint", lambda: None)
+
+    for _ in range(artifacts._BACKLOG + 1):
+        painter.order(lambda client: None)
+
+    assert caplog.text.count("a picture was left out") == 1
+    assert not painter.finish(0.05)

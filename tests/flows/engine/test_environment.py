@@ -1,0 +1,66 @@
+"""Every child is offline and private, in its own home, and speaks to loopback or to the server a person named."""
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from flows.engine.environment import api_url, child_environment, dashboard_url, external_api_url
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in ("PREFECT_API_URL", "PREFECT_UI_URL", "GANGCHUANG_OWN_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return Settings(home=tmp_path / "home", dashboard_port=4321)
+
+
+def test_nothing_calls_out_whatever_the_user_has_set(own: Settings) -> None:
+    careless = {"DO_NOT_TRACK": "0", "PREFECT_SERVER_ANALYTICS_ENABLED": "true", "PREFECT_SERVER_EPHEMERAL_ENABLED": "true"}
+
+    made = child_environment(own, careless)
+
+    assert made["DO_NOT_TRACK"] == "1"
+    assert made["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert made["PREFECT_SERVER_EPHEMERAL_ENABLED"] == "false"
+    assert made["PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT"] == "false"
+
+
+def test_prefect_lives_below_the_home_folder_on_loopback(own: Settings) -> None:
+    made = child_environment(own, {"PREFECT_HOME": "/elsewhere"})
+
+    assert made["PREFECT_HOME"] == str(own.home / "prefect")
+    assert made["GANGCHUANG_HOME"] == str(own.home)
+    assert made["PREFECT_API_URL"] == "http://127.0.0.1:4321/api"
+    assert made["PREFECT_SERVER_API_HOST"] == "127.0.0.1"
+    assert made["PREFECT_UI_URL"] == "http://127.0.0.1:4321/v2"
+
+
+def test_a_users_tuning_wins_over_ours(own: Settings) -> None:
+    chosen = {"PREFECT_WORKER_QUERY_SECONDS": "7", "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://x/y"}
+
+    made = child_environment(own, chosen)
+
+    assert made["PREFECT_WORKER_QUERY_SECONDS"] == "7"
+    assert made["PREFECT_API_DATABASE_CONNECTION_URL"] == "postgresql+asyncpg://x/y"
+
+
+def test_a_server_that_the_user_named_is_used(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "https://prefect.example/api/")
+
+    assert external_api_url() == "https://prefect.example/api"
+    assert api_url(own) == "https://prefect.example/api"
+    assert dashboard_url(own) == "https://prefect.example/v2"
+    assert child_environment(own)["PREFECT_API_URL"] == "https://prefect.example/api"
+    assert "PREFECT_SERVER_API_HOST" not in child_environment(own, {"PREFECT_API_URL": "https://prefect.example/api"})
+
+
+def test_a_child_knows_its_own_server_from_one_that_the_user_named(own: Settings) -> None:
+    made = child_environment(own, {})
+
+    assert external_api_url(made) == ""
+    assert child_environment(own, made) == made
+
+
+def test_a_server_of_the_user_on_our_port_is_still_the_users(own: Settings) -> None:
+    assert external_api_url({"PREFECT_API_URL": "http://127.0.0.1:4321/api"}) == "http://127.0.0.1:4321/api"

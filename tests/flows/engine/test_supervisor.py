@@ -1,0 +1,124 @@
+"""The tree of processes: comes up, mends itself, goes down whole."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from flows.engine.errors import PortInUse
+from flows.engine.supervisor import Child, supervise
+from tests.flows.engine.engine_process import EngineProcess, alive, free_port, wait_for
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+
+
+@pytest.fixture
+def own_engine(tmp_path: Path) -> Iterator[EngineProcess]:
+    """An engine of this test's own, which it may kill; not started."""
+    (tmp_path / "home").mkdir()
+    engine = EngineProcess(tmp_path / "home", free_port())
+    yield engine
+    if engine.process is not None and engine.process.poll() is None:
+        engine.process.kill()
+        engine.process.wait()
+
+
+def test_sigterm_ends_the_whole_tree_in_order_with_status_0(own_engine: EngineProcess) -> None:
+    own_engine.start()
+    own_engine.wait_until_up()
+    tree = own_engine.children()
+    assert len(tree) >= 4
+
+    assert own_engine.stop() == 0
+
+    assert [pid for pid in tree if alive(pid)] == []
+    stopped = [line.split()[-1] for line in own_engine.said().splitlines() if line.startswith("stopping")]
+    assert stopped == ["clock", "worker", "warm", "server"]
+
+
+def test_a_killed_supervisor_takes_every_process_along(own_engine: EngineProcess) -> None:
+    own_engine.start()
+    own_engine.wait_until_up()
+    tree = own_engine.children()
+
+    own_engine.signal(signal.SIGKILL)
+
+    wait_for("the children's end", lambda: not [pid for pid in tree if alive(pid)], seconds=15)
+
+
+def test_sigterm_while_it_comes_up_ends_it_too(own_engine: EngineProcess) -> None:
+    own_engine.start()
+    wait_for("the first line", lambda: "starting the Prefect server" in own_engine.said())
+    tree = own_engine.children()
+
+    assert own_engine.stop() == 0
+
+    assert [pid for pid in tree if alive(pid)] == []
+
+
+def test_a_child_that_dies_alone_is_started_again(running_engine: EngineProcess) -> None:
+    clock = running_engine.child("signal.pause")
+
+    os.kill(clock, signal.SIGKILL)
+
+    wait_for("another clock", lambda: not alive(clock) and "signal.pause" in str(running_engine.children()))
+    assert "clock ended with -9; again in" in running_engine.said()
+
+
+def test_without_its_warm_parent_a_stage_runs_in_a_cold_interpreter(running_engine: EngineProcess) -> None:
+    from flows.engine.deployments import run_state, start
+
+    os.kill(running_engine.child("flows.engine.warm"), signal.SIGKILL)
+    run = start("tiny", {"season": 2026}, "without a warm parent")
+
+    wait_for("the end of the run", lambda: run_state(run).final)
+    assert run_state(run).type == "COMPLETED"
+    wait_for("another warm parent", lambda: "flows.engine.warm" in str(running_engine.children()))
+
+
+def test_a_second_engine_in_the_same_home_is_refused(running_engine: EngineProcess) -> None:
+    second = EngineProcess(running_engine.home, free_port())
+    second.output = second.output.with_name("second.log")
+
+    second.start()
+
+    assert second.process is not None
+    assert second.process.wait(30) == 1
+    assert f"EngineRunning: Another `gangchuang serve` or `gangchuang demo` is running in the home folder {second.home}" in (
+        second.said()
+    )
+
+
+def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(PortInUse) as refusal:
+            supervise(Settings(home=tmp_path, dashboard_port=port), clock_command=["false"], stages="none")
+
+    assert refusal.value.port == port
+    assert str(port) in str(refusal.value)
+    assert "GANGCHUANG_DASHBOARD_PORT" in str(refusal.value)
+    assert not list((tmp_path / "logs").glob("*.log"))
+
+
+def test_a_child_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path) -> None:
+    child = Child("broken", ["false"], dict(os.environ), tmp_path / "broken.log")
+    child.start()
+
+    pauses = []
+    for _ in range(3):
+        wait_for("its death", lambda: not child.alive)
+        news = child.look_after()
+        pauses.append(news.split("again in ")[1].split(" (")[0])
+        child.retry_at = 1e-9
+        assert child.look_after() == ""
+
+    assert pauses == ["1 s", "2 s", "4 s"]
+    child.stop()
