@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     site_url: str = Field("", description="public address of the pages, for links in mails; empty means no links")
     dashboard_port: int = Field(4200, ge=1, le=65535, description="loopback port of the Prefect server")
     sweep_seconds: float = Field(30.0, gt=0, description="how often the clock looks for what moved or was missed")
+    mail_seconds: float = Field(30.0, gt=0, description="how often waiting messages are sent at most")
     lease_seconds: float = Field(60.0, gt=0, description="how long a silent stage or clock keeps its claim")
     worker_slots: int = Field(2, ge=1, description="flow runs at once; more than 2 wants PostgreSQL")
 

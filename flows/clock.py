@@ -124,15 +124,15 @@ class Timekeeper:
         with reading(self.engine) as session:
             messages = messages_due(session, year)
         if messages:
-            self._keep_house(year, "deliver_messages")
+            self._keep_house(year, "deliver_messages", self.settings.mail_seconds)
         if next(waiting_files(self.settings), None) is not None:
-            self._keep_house(year, "collect")
+            self._keep_house(year, "collect", self.settings.lease_seconds)
 
-    def _keep_house(self, year: int, stage: str) -> None:
+    def _keep_house(self, year: int, stage: str, seconds: float) -> None:
         ticket = f"start/{year}/{stage}"
         with writing(self.engine) as session:
             free = not is_live(session, f"stage/{year}/{stage}")
-            if not (free and self._ticket(session, ticket, self.settings.lease_seconds)):
+            if not (free and self._ticket(session, ticket, seconds)):
                 return
         self._hand_over(year, stage, {}, f"{year}/{stage}/{uuid.uuid4().hex}", ticket)
 

@@ -6,6 +6,7 @@ from flows.score_sheets import replace_lost_experts
 from flows.stage import Ending, Run
 from models.enums import CallState
 from models.queries import call_state
+from states.claims import forget
 
 
 @stage_flow(name="collect")
@@ -28,4 +29,7 @@ def collecting(run: Run) -> Ending:
         reviewing = call_state(session, run.year) is CallState.FINAL_REVIEW
     if reviewing:
         replace_lost_experts(run)
+    with run.step() as session:
+        # Whoever delivers next need not wait until the clock's ticket runs out.
+        forget(session, f"start/{run.year}/collect")
     return Ending()

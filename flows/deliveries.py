@@ -92,7 +92,7 @@ def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
         session.get_one(Call, run.year, with_for_update=True)
         known = session.get(Delivery, (digest, folder))
         admission = session.query(Admission).filter_by(digest=digest).one_or_none()
-        if known is not None and (admission is None or known.state is not DeliveryState.REFUSED):
+        if known is not None and (admission is None or known.state is DeliveryState.ACCEPTED):
             counts["taken before"] += 1
         else:
             answer = _judge(session, run, sender, path, digest, arrived_at, admission)

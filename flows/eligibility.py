@@ -89,7 +89,11 @@ def concluding(run: Run) -> Ending:
             select(func.count())
             .select_from(Correction)
             .join(Submission, Submission.number == Correction.number)
-            .where(Submission.season == run.year, Correction.state == CorrectionState.OUTSTANDING)
+            .where(
+                Submission.season == run.year,
+                Submission.state != SubmissionState.ARCHIVED,
+                Correction.state == CorrectionState.OUTSTANDING,
+            )
         )
         if outstanding:
             return Ending(waiting=f"{outstanding} correction(s) are still within their working days")

@@ -25,10 +25,13 @@ def show_near_duplicates(session: Session, run: Run) -> None:
     ).all()
     known = {frozenset(pair) for pair in session.execute(select(Duplicate.number, Duplicate.other))}
     least = run.season.call.near_duplicate_percent
-    found = [pair for pair in near_pairs(here, earlier, least) if frozenset(pair[:2]) not in known]
+    own = {number for number, _ in here}
+    # The second of a pair is the later one, which is dropped when the office finds them to be the same.
+    pairs = [(one, two, alike) if two in own else (two, one, alike) for one, two, alike in near_pairs(here, earlier, least)]
+    found = [pair for pair in pairs if frozenset(pair[:2]) not in known]
     for number, other, percent in found:
         session.add(Duplicate(number=number, other=other, similarity=percent))
     session.flush()
     if found:
-        post_to_office(session, run, LetterKind.DUPLICATE_FOUND, key=f"{found[0][0]}", pairs=found)
+        post_to_office(session, run, LetterKind.DUPLICATE_FOUND, key="/".join(found[0][:2]), pairs=found)
     run.tell("near duplicates shown to the office", len(found))

@@ -42,6 +42,7 @@ def opening(run: Run) -> Ending:
         deadlines = load_frame(session, run.year).deadlines
     due = {unit.code: deadlines.at(Milestone.CLOSE_CALL, unit.code) or run.season.dates.close_call for unit in units}
     run.each(units, lambda unit: _issue_template(run, unit, due[unit.code]), name=lambda unit: unit.code)
+    _issue_pool_template(run)
     with run.step() as session:
         for unit in units:
             calendar = _calendar(run, unit, due[unit.code])
@@ -86,6 +87,19 @@ def _issue_template(run: Run, unit: Unit, deadline: datetime) -> None:
         season=run.season,
         recipient_name=unit.name,
         deadline=deadline,
+        created_at=run.at,
+    )
+
+
+def _issue_pool_template(run: Run) -> None:
+    """The office's workbook of the experts' pool; it comes back through `inbox/office/`."""
+    if run.dry_run:
+        return
+    path = places.issued(run.settings, run.year, places.OFFICE, WorkbookKind.EXPERTS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_template(
+        path, mark=Mark(run.year, places.OFFICE, WorkbookKind.EXPERTS, 1), key=run.settings.signing_key(),
+        season=run.season, recipient_name=run.season.office.name, deadline=run.season.dates.draw_panel,
         created_at=run.at,
     )
 

@@ -70,7 +70,11 @@ def _open_questions(session: Session, run: Run) -> dict[str, object]:
     )
     corrections = session.scalar(
         select(func.count()).select_from(Correction).join(Submission, Submission.number == Correction.number)
-        .where(Submission.season == run.year, Correction.state == CorrectionState.OUTSTANDING)
+        .where(
+            Submission.season == run.year,
+            Submission.state != SubmissionState.ARCHIVED,
+            Correction.state == CorrectionState.OUTSTANDING,
+        )
     )
     unchecked = session.scalar(
         select(func.count()).select_from(Submission).where(

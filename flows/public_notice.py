@@ -14,7 +14,7 @@ from flows.post import post_to_unit
 from flows.publications import award_lines, page_address, proof_of, publish_root, put_index
 from flows.stage import Ending, Run
 from models import Approval, MilestoneDate, Objection, Placing, Publication, Submission
-from models.enums import ObjectionState, PublicationKind
+from models.enums import ObjectionState, PublicationKind, SubmissionState
 from states.approval import is_approved
 from states.planning import close_notice_after
 
@@ -87,7 +87,8 @@ def closing(run: Run) -> Ending:
 def _page(session: Session, run: Run, publication: Publication) -> NoticePage:
     tiers = session.execute(
         select(Placing.number, Placing.tier)
-        .where(Placing.season == run.year, Placing.approved)
+        .join(Submission, Submission.number == Placing.number)
+        .where(Placing.season == run.year, Placing.approved, Submission.state == SubmissionState.FINAL_REVIEWED)
         .order_by(Placing.position)
     ).all()
     closes_at = session.get_one(MilestoneDate, (run.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at

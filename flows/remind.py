@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from config.errors import GangchuangError
 from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -18,6 +19,12 @@ from states.cases import load_frame
 from states.rules.deadlines import Deadlines
 
 
+class NoReminder(GangchuangError):
+    def __init__(self, milestone: Milestone) -> None:
+        self.milestone = milestone
+        super().__init__(f"{milestone} reminds of nothing. Reminders: {', '.join(_BODIES)}.")
+
+
 @stage_flow(name="remind")
 def remind(season: int, milestone: Milestone, ordinal: int = 1, dry_run: bool = False) -> dict[str, object]:
     """Remind whoever still owes something (催办).
@@ -28,7 +35,9 @@ def remind(season: int, milestone: Milestone, ordinal: int = 1, dry_run: bool = 
     nothing has none.
     Undo: none; a letter once written goes out.
     """
-    body = _BODIES[milestone]
+    body = _BODIES.get(milestone)
+    if body is None:
+        raise NoReminder(milestone)
     return perform(milestone.value, season, body, milestone=milestone, ordinal=ordinal, dry_run=dry_run)
 
 
@@ -72,7 +81,12 @@ def reminding_of_scores(run: Run) -> Ending:
         owed: dict[str, list[str]] = {}
         for expert, number in session.execute(
             select(Assignment.expert, Assignment.number)
-            .where(Assignment.season == run.year, Assignment.state == AssignmentState.ACTIVE)
+            .join(Submission, Submission.number == Assignment.number)
+            .where(
+                Assignment.season == run.year,
+                Assignment.state == AssignmentState.ACTIVE,
+                Submission.state != SubmissionState.ARCHIVED,
+            )
             .order_by(Assignment.expert, Assignment.number)
         ):
             owed.setdefault(expert, []).append(number)
@@ -160,7 +174,11 @@ def _correcting(session: Session, year: int) -> dict[str, list[str]]:
     rows = session.execute(
         select(Submission.unit, Submission.number)
         .join(Correction, Correction.number == Submission.number)
-        .where(Submission.season == year, Correction.state == CorrectionState.OUTSTANDING)
+        .where(
+            Submission.season == year,
+            Submission.state != SubmissionState.ARCHIVED,
+            Correction.state == CorrectionState.OUTSTANDING,
+        )
         .order_by(Submission.number)
     )
     return _grouped(rows)

@@ -29,7 +29,7 @@ from models.database import writing
 from models.enums import MilestoneState, Role
 from models.queries import call_state, season_in_force
 from states.call import CallCase
-from states.claims import Held, forget, hold, release, take
+from states.claims import Held, hold, release, take
 from states.door import move_call, note_call
 from states.machine import Actor
 
@@ -194,9 +194,6 @@ def _claimed(run: Run) -> Iterator[None]:
         raise
     with writing(run.engine) as session:
         release(session, run.held)
-        if run.stage not in set(Milestone):
-            # A stage that runs whenever there is work may be started again at once; a failed one waits.
-            forget(session, f"start/{run.year}/{run.stage}")
 
 
 @contextmanager

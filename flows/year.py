@@ -4,7 +4,7 @@ Read this file and `states/submission.py`, and you know the system.
 """
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -34,8 +34,11 @@ M = Milestone
 
 
 class BadParameter(GangchuangError):
-    def __init__(self, stage: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"{stage} has no parameter {name!r}. It has: {', '.join(known)}.")
+    """A stage was given a parameter that it does not have, or a value that the parameter cannot take."""
+
+    def __init__(self, stage: str, reason: str) -> None:
+        self.stage = stage
+        super().__init__(f"{stage} {reason}.")
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,15 @@ class Stage:
         return inspect.getdoc(self.flow.fn) or ""
 
     def typed(self, words: dict[str, str]) -> dict[str, Any]:
-        """Parameters given as text, as the flow wants them. Raises BadParameter."""
-        known = inspect.signature(self.flow.fn).parameters
+        """Parameters given as text, as the flow wants them besides season and dry_run. Raises BadParameter."""
+        known = {
+            name: one
+            for name, one in inspect.signature(self.flow.fn).parameters.items()
+            if name not in ("season", "dry_run")
+        }
+        missing = [name for name, one in known.items() if one.default is one.empty and name not in words]
+        if missing:
+            raise BadParameter(self.name, f"needs {', '.join(f'--set {name}=…' for name in missing)}")
         return {name: _typed(self.name, known, name, text) for name, text in words.items()}
 
 
@@ -92,12 +102,14 @@ def stage_named(name: str) -> Stage | None:
     return next((stage for stage in STAGES if stage.name == name.replace("-", "_")), None)
 
 
-def _typed(stage: str, known: Any, name: str, text: str) -> Any:
+def _typed(stage: str, known: Mapping[str, inspect.Parameter], name: str, text: str) -> Any:
     if name not in known:
-        raise BadParameter(stage, name, known)
+        raise BadParameter(stage, f"has no parameter {name!r}; it has: {', '.join(known) or 'none'}")
     kind = known[name].annotation
-    if kind is int:
-        return int(text)
     if kind is bool:
         return text.lower() in ("1", "true", "yes")
-    return kind(text) if isinstance(kind, type) and issubclass(kind, StrEnum) else text
+    try:
+        return kind(text)
+    except ValueError:
+        choices = f": one of {', '.join(kind)}" if isinstance(kind, type) and issubclass(kind, StrEnum) else ""
+        raise BadParameter(stage, f"cannot take {text!r} as {name}{choices or ', which is a number'}") from None

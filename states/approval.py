@@ -15,9 +15,10 @@ from models.enums import ApprovalDecision, CallState, SubmissionState
 from models.queries import call_state
 from states.cases import Ask
 from states.door import note_call, note_submission
+from states.entries import latest_trigger
 from states.machine import Actor
 from states.office import DecisionRefused
-from states.record import canonical
+from states.record import call_subject, canonical
 
 
 def placings(session: Session, year: int) -> list[Placing]:
@@ -51,7 +52,8 @@ def list_digest(session: Session, year: int) -> str:
 
 
 def is_ranked(session: Session, year: int) -> bool:
-    return session.scalar(select(func.count()).select_from(Placing).where(Placing.season == year)) != 0
+    """Whether a frozen ranking is before the office: none was sent back since."""
+    return latest_trigger(session, call_subject(year), ("freeze_ranking", "send_back")) == "freeze_ranking"
 
 
 def is_approved(session: Session, year: int) -> bool:

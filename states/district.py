@@ -43,16 +43,17 @@ class VerdictsTaken:
 def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> VerdictsTaken:
     """Record a unit's verdicts; more recommended than the quota allows refuses all recommendations at once."""
     frame = load_frame(session, delivered.season)
+    late = _too_late(frame, delivered)
+    if late is not None:
+        return VerdictsTaken({}, {place: late for place, _ in rows})
     own = _own_submissions(session, delivered)
     refused = {place: refusal for place, form in rows if (refusal := _misplaced(form, own))}
+    refused |= _in_correction(session, rows)
     todo = [(place, form) for place, form in rows if place not in refused]
     refused |= _over_quota(session, frame, delivered, todo, own)
-    ranks = _ranks(session, delivered, [(place, form) for place, form in todo if place not in refused])
-    kept = {form.number: (place, form) for place, form in todo if place not in refused}
-    rejections = _record(session, frame, delivered, [form for _, form in kept.values()], ranks)
-    refused |= {kept[number][0]: refusal for number, refusal in rejections.items()}
-    accepted = {place: number for number, (place, _) in kept.items() if number not in rejections}
-    return VerdictsTaken(accepted, refused)
+    kept = [(place, form) for place, form in todo if place not in refused]
+    _record(session, frame, delivered, [form for _, form in kept], _ranks(session, delivered, kept))
+    return VerdictsTaken({place: form.number for place, form in kept}, refused)
 
 
 def total_of(points: Mapping[str, Decimal]) -> Decimal:
@@ -190,31 +191,15 @@ def _ranks(session: Session, delivered: Delivered, rows: Sequence[tuple[int, Ver
 
 def _record(
     session: Session, frame: Frame, delivered: Delivered, forms: Sequence[VerdictForm], ranks: Mapping[str, int]
-) -> dict[str, Refusal]:
-    """Keep verdicts and move their submissions together; what the guards refuse leaves no trace. Refusals by number."""
+) -> None:
+    """Keep verdicts and move their submissions together."""
     before = {
         row.number: row
         for row in session.scalars(
             select(DistrictVerdict).where(DistrictVerdict.number.in_([form.number for form in forms]))
         )
     }
-    late = _too_late(frame, delivered)
-    if late is not None:
-        return {form.number: late for form in forms}
-    correcting = set(
-        session.scalars(
-            select(Correction.number).where(
-                Correction.number.in_([form.number for form in forms]),
-                Correction.state == CorrectionState.OUTSTANDING,
-            )
-        )
-    )
-    refused = {number: _IN_CORRECTION for number in sorted(correcting)}
-    facts = {
-        form.number: _keep(session, frame, delivered, form, before.get(form.number), ranks)
-        for form in forms
-        if form.number not in refused
-    }
+    facts = {form.number: _keep(session, frame, delivered, form, before.get(form.number), ranks) for form in forms}
     session.flush()
     ask = Ask(
         "record_district_review", delivered.actor, delivered.at, arrived_at=delivered.arrived_at,
@@ -228,7 +213,18 @@ def _record(
         raise TransitionRefused(number, ask.trigger, SubmissionState.SUBMITTED, refusal)
     if again:
         note_submissions(session, delivered.season, replace(ask, trigger="amend_verdict"), Submission.number.in_(again))
-    return refused
+
+
+def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) -> dict[int, Refusal]:
+    correcting = set(
+        session.scalars(
+            select(Correction.number).where(
+                Correction.number.in_([form.number for _, form in rows]),
+                Correction.state == CorrectionState.OUTSTANDING,
+            )
+        )
+    )
+    return {place: _IN_CORRECTION for place, form in rows if form.number in correcting}
 
 
 def _too_late(frame: Frame, delivered: Delivered) -> Refusal | None:

@@ -1,7 +1,7 @@
 """Reads the record as it lies in the database: in order, without trust, row after row."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,17 @@ def read_entries(session: Session, season: int | None = None) -> Iterator[dict[s
     with _undecoded(session):
         for row in _stream(session, query.order_by(order, History.sequence)):
             yield dict(zip(COLUMNS, row, strict=True))
+
+
+def latest_trigger(session: Session, subject: str, triggers: Sequence[str]) -> str:
+    """The latest of some triggers in a subject's history; empty when there was none."""
+    last = (
+        select(History.trigger)
+        .where(History.subject == subject, History.trigger.in_(triggers))
+        .order_by(History.sequence.desc())
+        .limit(1)
+    )
+    return session.scalar(last) or ""
 
 
 def read_standings(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from models import Assignment, DeclaredConflict, Expert, Recusal, Score, Seat
+from models import Assignment, DeclaredConflict, Expert, Recusal, Score, Seat, Submission
 from models.enums import AssignmentState, Role
 from models.forms import ExpertForm
 from states.cases import Ask
@@ -56,6 +56,9 @@ def recuse(
     flow_run: str = "",
 ) -> None:
     """An expert steps back from one submission before scoring it; never undone. Raises RecusalRefused."""
+    submission = session.get(Submission, number)
+    if submission is None or submission.season != year or session.get(Expert, expert) is None:
+        raise RecusalRefused(expert, number, "there is no such expert, or no such submission in this season")
     if session.get(Score, (number, expert, 1)) is not None:
         raise RecusalRefused(expert, number, "it is scored already; ask the office to strike the score's submission")
     if session.get(Recusal, (year, expert, number)) is not None:

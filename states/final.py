@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 from config.season import Season
 from models import Assignment, Call, Contributor, Organisation, Placing, Score, Seat, Submission
 from models.enums import AssignmentState, Role, SeatState, SubmissionState
+from states.approval import is_ranked
 from states.cases import Ask
 from states.door import Applied, apply_to_many, note_call
+from states.entries import latest_trigger
 from states.machine import Actor
-from states.record import canonical
+from states.record import call_subject, canonical
 from states.rules import scores as rules
 from states.rules.draw import derive_seed
 from states.rules.names import name_key
@@ -55,15 +57,7 @@ def short_of_scores(session: Session, season: Season) -> dict[str, int]:
 def presence(session: Session, season: Season) -> Decision:
     """Whether the panel is quorate: present is who has scored everything that was asked of them."""
     seats = session.scalars(select(Seat.expert).where(Seat.season == season.year, Seat.state == SeatState.SEATED)).all()
-    owing = set(
-        session.scalars(
-            select(Assignment.expert).where(
-                Assignment.season == season.year,
-                Assignment.round == 1,
-                Assignment.state == AssignmentState.ACTIVE,
-            )
-        )
-    )
+    owing = set(_owing(session, season.year))
     present = sum(expert not in owing for expert in seats)
     return decide(max(len(seats), 1), present, present, quorum=season.final_round.quorum)
 
@@ -89,7 +83,12 @@ def counted_scores(session: Session, year: int, round_number: int = 1) -> list[r
 
 
 def freeze_scores(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Applied:
-    """Close scoring: every submission with enough scores is final reviewed, its merit recorded; absences are counted."""
+    """Close scoring: every submission with enough scores is final reviewed, its merit recorded; absences are counted.
+
+    Once: frozen scores do not thaw, and asked again it moves nothing.
+    """
+    if scores_are_frozen(session, season.year):
+        return Applied((), {})
     frozen = frozen_scores(session, season)
     merits = frozen.scoring.merits
     ask = Ask(
@@ -101,6 +100,12 @@ def freeze_scores(session: Session, season: Season, *, actor: Actor, at: datetim
     facts = {"scores": frozen.digest, "count": len(frozen.scores), "absent": absent, "scoring": _model_facts(frozen)}
     note_call(session, season.year, "freeze_scores", actor=actor, at=at, facts=facts, flow_run=flow_run)
     return applied
+
+
+def scores_are_frozen(session: Session, year: int, round_number: int = 1) -> bool:
+    """Whether a round's scores are closed by the record, whatever a deadline says."""
+    last = "freeze_scores" if round_number == 1 else "freeze_ranking"
+    return latest_trigger(session, call_subject(year), (last,)) == last
 
 
 def frozen_scores(session: Session, season: Season) -> Frozen:
@@ -165,7 +170,9 @@ def assign_re_review(
 def freeze_ranking(
     session: Session, season: Season, ranking: Ranking, *, actor: Actor, at: datetime, flow_run: str = ""
 ) -> None:
-    """Keep the list as data: the placings, and all of it in the record. A list sent back is replaced."""
+    """Keep the list as data: the placings, and all of it in the record. Only a list sent back is replaced."""
+    if is_ranked(session, season.year):
+        return
     session.execute(delete(Placing).where(Placing.season == season.year))
     spreads = _ranges(session, season.year)
     rows = [
@@ -259,16 +266,27 @@ def _ranges(session: Session, year: int) -> Mapping[str, Decimal]:
 
 def _count_absences(session: Session, year: int) -> list[str]:
     """Experts who still owe scores at the close, without having given up their seat."""
-    owing = list(
+    owing = _owing(session, year)
+    session.execute(update(Seat).where(Seat.season == year, Seat.expert.in_(owing)).values(absent=True))
+    return owing
+
+
+def _owing(session: Session, year: int) -> list[str]:
+    """Experts who have not scored everything that was asked of them and is still in the running."""
+    return list(
         session.scalars(
             select(Assignment.expert)
-            .where(Assignment.season == year, Assignment.round == 1, Assignment.state == AssignmentState.ACTIVE)
+            .join(Submission, Submission.number == Assignment.number)
+            .where(
+                Assignment.season == year,
+                Assignment.round == 1,
+                Assignment.state == AssignmentState.ACTIVE,
+                Submission.state != SubmissionState.ARCHIVED,
+            )
             .distinct()
             .order_by(Assignment.expert)
         )
     )
-    session.execute(update(Seat).where(Seat.season == year, Seat.expert.in_(owing)).values(absent=True))
-    return owing
 
 
 def _model_facts(frozen: Frozen) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,21 +82,25 @@ def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Inco
     changes: list[tuple[Incoming, _Known]] = []
     refused: dict[int, Refusal] = {}
     seen: dict[str, int] = {}
+    meant = _meant_exactly(rows, known, by_number, delivered)
     for row in rows:
         mark = fingerprint(row.form)
-        if mark in seen:
-            refused[row.place] = _twice_in_one_workbook(seen[mark])
+        own, other = _same(row.form, mark, known.get(name_key(row.form.title), ()), by_number, delivered, meant)
+        first = seen.get(mark) or (seen.get(own.number) if own else None)
+        if first is not None:
+            refused[row.place] = _twice_in_one_workbook(first)
             continue
         seen[mark] = row.place
-        own, other = _same(row.form, mark, known.get(name_key(row.form.title), ()), by_number, delivered)
         if own is not None:
+            seen[own.number] = row.place
+            meant.add(own.number)
             changes.append((row, own))
             continue
         case = _case(frame, delivered, row.form, other)
         verdict = SUBMISSION.judge("submit", case)
         if isinstance(verdict, Refusal):
             refused[row.place] = verdict
-        elif row.form.number and row.form.number not in by_number:
+        elif row.form.number:
             refused[row.place] = _unknown_number(row.form.number)
         else:
             new.append((row, case))
@@ -122,19 +126,40 @@ def content_of(form: SubmissionForm) -> str:
 
 
 def _same(
-    form: SubmissionForm, mark: str, alike: Iterable[_Known], by_number: Mapping[str, _Known], delivered: Delivered
+    form: SubmissionForm, mark: str, alike: Iterable[_Known], by_number: Mapping[str, _Known], delivered: Delivered,
+    meant: Collection[str],
 ) -> tuple[_Known | None, str]:
-    """The unit's own submission that this row is about, and the number of another one it repeats."""
+    """The unit's own submission that this row is about, and the number of another one it repeats.
+
+    By number, then by the whole fingerprint, then by the title alone: there a submission that
+    another row means (`meant`) is left to that row.
+    """
     here = (delivered.unit, delivered.season)
     named = by_number.get(form.number or "")
     if named is not None and (named.unit, named.season) == here:
         return named, ""
     alike = [one for one in alike if one.outcome not in (Outcome.WITHDRAWN, Outcome.INELIGIBLE)]
-    own = next((one for one in alike if (one.unit, one.season) == here and one.state is SubmissionState.SUBMITTED), None)
-    exact = next((one for one in alike if one.fingerprint == mark and one is not own), None)
-    if own is not None and (exact is None or own.fingerprint == mark):
-        return own, ""
-    return None, exact.number if exact else ""
+    own = [one for one in alike if (one.unit, one.season) == here and one.state is SubmissionState.SUBMITTED]
+    exact = next((one for one in (*own, *alike) if one.fingerprint == mark), None)
+    if exact is not None:
+        return (exact, "") if exact in own else (None, exact.number)
+    if form.number:
+        return None, ""
+    return next((one for one in own if one.number not in meant), None), ""
+
+
+def _meant_exactly(
+    rows: Iterable[Incoming], known: Mapping[str, Sequence[_Known]], by_number: Mapping[str, _Known], delivered: Delivered
+) -> set[str]:
+    """The submissions that rows of this delivery name by their number or repeat exactly."""
+    meant = set()
+    for row in rows:
+        alike, mark = known.get(name_key(row.form.title), ()), fingerprint(row.form)
+        exactly = [one for one in alike if one.fingerprint == mark]
+        own, _ = _same(row.form, mark, exactly, by_number, delivered, ())
+        if own is not None:
+            meant.add(own.number)
+    return meant
 
 
 def _case(frame: Frame, delivered: Delivered, form: SubmissionForm, duplicate_of: str) -> Case:

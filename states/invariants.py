@@ -45,6 +45,7 @@ from states.verification import merged
 
 S = SubmissionState
 Offenders = Iterable[Any]
+Query = Select[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _name(item: Any) -> str:
     return "/".join(map(str, item)) if isinstance(item, tuple) else str(item)
 
 
-def _rows(query: Select[Any]) -> Callable[[Session, Path | None], Offenders]:
+def _rows(query: Query) -> Callable[[Session, Path | None], Offenders]:
     """An invariant told as a query for what breaks it."""
     return lambda session, _: (tuple(row) for row in session.execute(query))
 
@@ -92,30 +93,35 @@ def _unsound(session: Session, _: Path | None) -> Offenders:
     return [*found, *(tuple(row) for row in session.execute(text("PRAGMA foreign_key_check")))]
 
 
-def _gaps() -> Select[Any]:
+def _gaps() -> Query:
     query = select(History.subject).group_by(History.subject)
-    return query.having(or_(func.count() != func.max(History.sequence), func.min(History.sequence) != 1))
+    gaps: Query = query.having(or_(func.count() != func.max(History.sequence), func.min(History.sequence) != 1))
+    return gaps
 
 
 def _wrong_heads(session: Session, _: Path | None) -> Offenders:
-    for row in read_standings(session):
-        latest = select(History.sequence, History.hash).where(History.subject == row["subject"])
-        found = session.execute(latest.order_by(History.sequence.desc()).limit(1)).first()
-        if found is None or tuple(found) != (row["sequence"], row["head"]):
-            yield row["subject"]
+    for subject, entries, rows in _subjects(session):
+        latest = [(entries[-1]["sequence"], entries[-1]["hash"])] if entries else []
+        if [(row["sequence"], row["head"]) for row in rows] != latest:
+            yield subject
 
 
 def _not_replayed(session: Session, _: Path | None) -> Offenders:
-    both = merged(read_entries(session), read_standings(session))
-    for subject, group in groupby(both, key=lambda one: one[0]):
-        streams: tuple[list[Any], list[Any]] = ([], [])
-        for _subject, place, row in group:
-            streams[place].append(row)
-        entries, rows = streams
+    for subject, entries, rows in _subjects(session):
         standing, illegal = replay_subject(subject, entries)
         stands = [Standing(*(row[name] for name in Standing.__slots__)) for row in rows]
         if illegal or stands != ([standing] if standing else []):
             yield subject
+
+
+def _subjects(session: Session) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    """Every subject with its entries and its row, in little memory."""
+    both = merged(read_entries(session), read_standings(session))
+    for subject, group in groupby(both, key=lambda one: one[0]):
+        streams: tuple[list[Any], list[Any]] = ([], [])
+        for _, place, row in group:
+            streams[place].append(row)
+        yield subject, *streams
 
 
 def _over_quota(session: Session, _: Path | None) -> Offenders:
@@ -127,28 +133,31 @@ def _over_quota(session: Session, _: Path | None) -> Offenders:
                 yield year, unit, count
 
 
-def _shared_ranks() -> Select[Any]:
+def _shared_ranks() -> Query:
     query = select(Submission.season, Submission.unit, DistrictVerdict.rank).join(
         DistrictVerdict, DistrictVerdict.number == Submission.number
     )
     standing = query.where(DistrictVerdict.verdict == Verdict.RECOMMENDED, Submission.state != S.ARCHIVED)
-    return standing.group_by(Submission.season, Submission.unit, DistrictVerdict.rank).having(func.count() > 1)
+    shared: Query = standing.group_by(Submission.season, Submission.unit, DistrictVerdict.rank).having(func.count() > 1)
+    return shared
 
 
-def _forbidden_scores() -> Select[Any]:
+def _forbidden_scores() -> Query:
     same_pair = (Assignment.number == Score.number) & (Assignment.expert == Score.expert)
     recused = (Recusal.number == Score.number) & (Recusal.expert == Score.expert)
     query = select(Score.number, Score.expert, Score.round)
     query = query.outerjoin(Assignment, same_pair & (Assignment.round == Score.round)).outerjoin(Recusal, recused)
     bad = or_(Assignment.number.is_(None), Assignment.state == AssignmentState.RECUSED, Recusal.number.is_not(None))
-    return query.where(bad)
+    forbidden: Query = query.where(bad)
+    return forbidden
 
 
-def _awarded_otherwise() -> Select[Any]:
+def _awarded_otherwise() -> Query:
     placed = aliased(Placing)
     query = select(Submission.number).outerjoin(placed, placed.number == Submission.number)
-    approved = placed.approved & (placed.tier == Submission.tier)
-    return query.where(Submission.state == S.AWARDED, or_(placed.number.is_(None), ~approved))
+    other = or_(placed.number.is_(None), ~placed.approved, placed.tier.is_distinct_from(Submission.tier))
+    differing: Query = query.where(Submission.state == S.AWARDED, other)
+    return differing
 
 
 def _bent_versions(session: Session, _: Path | None) -> Offenders:
@@ -206,7 +215,7 @@ _HAS_WON = or_(Submission.state == S.AWARDED, func.coalesce(Submission.outcome.i
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("database_is_sound", "The database file is whole and its references lead somewhere.", _unsound),
     Invariant("gapless_sequences", "The entries of every subject are numbered 1, 2, 3 without a gap.", _rows(_gaps())),
-    Invariant("head_is_last_entry", "Every call and submission knows the number and hash of its last entry.", _wrong_heads),
+    Invariant("head_is_last_entry", "Every call and submission knows its last entry's number and hash.", _wrong_heads),
     Invariant("state_equals_replay", "State, outcome and tier are what the history makes them.", _not_replayed),
     Invariant(
         "archived_has_outcome", "What is archived has an outcome, and nothing else has one.",
@@ -228,7 +237,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant("within_quota", "No unit has more in the final round than its quota.", _over_quota),
     Invariant(
-        "recommended_ranks_unique", "Within a unit no two recommended submissions share a place.", _rows(_shared_ranks())
+        "recommended_ranks_unique", "Within a unit no two recommended submissions share a place.",
+        _rows(_shared_ranks()),
     ),
     Invariant(
         "eligible_before_final_review", "What was final reviewed had passed the eligibility check.",

@@ -6,11 +6,12 @@ from sqlalchemy.orm import Session
 
 from config.calendar import working_days_after
 from config.errors import GangchuangError
+from config.milestones import Milestone
 from config.season import Season, end_of_day, local_day
 from models import Admission, Delivery, Duplicate, Objection, Submission
 from models.enums import CallState, DeliveryState, DuplicateDecision, ObjectionState, Outcome, Role, SubmissionState
 from models.queries import call_state
-from states.cases import Ask
+from states.cases import Ask, load_frame
 from states.door import UnknownSubmission, apply_transition, note_call, note_submission, season_of
 from states.machine import Actor
 from states.record import instant_text
@@ -52,7 +53,10 @@ def revoke(session: Session, number: str, *, actor: Actor, at: datetime, reason:
 
 def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: datetime, reason: str) -> Delivery:
     """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
-    found = session.query(Delivery).filter(Delivery.season == year, Delivery.digest.startswith(digest)).all()
+    beginning = Delivery.digest.startswith(digest, autoescape=True)
+    found = session.query(Delivery).filter(Delivery.season == year, beginning).all()
+    if len(digest) < 8:
+        raise DecisionRefused(f"delivery {digest!r}", "give at least 8 characters of its digest")
     if len(found) != 1:
         raise DecisionRefused(f"delivery {digest}", f"{len(found)} deliveries begin so; see `gangchuang status`")
     delivery = found[0]
@@ -90,7 +94,8 @@ def raise_objection(
 ) -> Objection:
     """Keep an objection (异议): written, with a real name, while the public notice runs."""
     submission = _submission(session, number)
-    if call_state(session, season.year) is not CallState.PUBLIC_NOTICE:
+    closes_at = load_frame(session, season.year).deadlines.at(Milestone.CLOSE_PUBLIC_NOTICE)
+    if call_state(session, season.year) is not CallState.PUBLIC_NOTICE or closes_at is None or at >= closes_at:
         raise DecisionRefused(number, "objections are taken while the public notice runs")
     if not grounds.strip() or not objector.strip():
         raise DecisionRefused(number, "an objection is written and bears a real name")

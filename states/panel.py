@@ -28,6 +28,7 @@ from models.forms import SubmissionForm
 from states.cases import Ask
 from states.door import note_call, note_submission, note_submissions
 from states.machine import Actor
+from states.office import DecisionRefused
 from states.record import canonical
 from states.rules import conflicts as rules
 from states.rules.affinity import ExpertProfile, SubmissionProfile, affinity
@@ -169,7 +170,9 @@ def replace_missing(
 
 def give_up_seat(session: Session, year: int, expert: str, *, actor: Actor, at: datetime, reason: str) -> int:
     """An expert leaves the panel (or does not answer); what they had not scored is lost to others. Returns how many."""
-    seat = session.get_one(Seat, (year, expert))
+    seat = session.get(Seat, (year, expert), with_for_update=True)
+    if seat is None or seat.state is SeatState.LEFT:
+        raise DecisionRefused(expert, "nobody of this id has a seat on the panel")
     seat.state, seat.absent = SeatState.LEFT, True
     open_ones = session.scalars(
         select(Assignment).where(

@@ -16,6 +16,7 @@ from states.cases import Ask, Frame, load_frame
 from states.district import total_of
 from states.door import note_submissions
 from states.experts import recuse
+from states.final import scores_are_frozen
 from states.intake import Delivered
 from states.machine import Refusal
 
@@ -38,7 +39,7 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
         if not isinstance(form, ScoreForm | RecusalForm):
             continue
         assignment = _assignment(session, form.number, delivered.actor.name)
-        refusal = _not_now(frame, delivered, assignment)
+        refusal = _not_now(session, frame, delivered, assignment)
         if refusal is not None:
             refused[place] = refusal
             continue
@@ -65,15 +66,16 @@ def _assignment(session: Session, number: str, expert: str) -> Assignment | None
     return session.get(Assignment, (number, expert, 2)) or session.get(Assignment, (number, expert, 1))
 
 
-def _not_now(frame: Frame, delivered: Delivered, assignment: Assignment | None) -> Refusal | None:
-    if assignment is None or assignment.season != delivered.season:
+def _not_now(session: Session, frame: Frame, delivered: Delivered, assignment: Assignment | None) -> Refusal | None:
+    if assignment is None or assignment.season != delivered.season or assignment.state is AssignmentState.LOST:
         return Refusal("not_assigned", "it is not assigned to this expert", "该申报未分配给您，不能评分")
     if assignment.state is AssignmentState.RECUSED:
         return Refusal("recused", "the expert stepped back from it", "您已回避该申报，不能评分")
     if frame.call_state is not CallState.FINAL_REVIEW:
         return Refusal("round_not_open", f"the call is {frame.call_state}", "当前不在终评期内")
     deadline = round_deadline(frame, assignment.round)
-    if deadline is None or delivered.arrived_at > deadline:
+    frozen = scores_are_frozen(session, delivered.season, assignment.round)
+    if frozen or deadline is None or delivered.arrived_at > deadline:
         return Refusal("late", "the scoring round is closed", "评分已截止，不能再接收")
     return None
 

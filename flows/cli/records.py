@@ -14,6 +14,7 @@ from config.season import ZONE
 from flows.cli.opening import opened
 from models import Call, History
 from models.database import reading
+from models.queries import call_state
 from states.door import UnknownSubmission
 from states.export import export_history, proof
 from states.record import call_subject, submission_subject
@@ -57,6 +58,8 @@ def verify(
     with reading(here.engine) as session:
         findings = list(find_tampering(session, season))
         entries = session.scalar(select(Call.sequence).limit(1)) is not None
+        if season is not None and not findings:
+            call_state(session, season)
     for finding in findings:
         typer.echo(str(finding), err=True)
     if findings:

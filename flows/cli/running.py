@@ -26,7 +26,7 @@ def demo(
     """
     from flows.demo.playing import play_demo
 
-    play_demo(exit_when_done=exit_when_done)
+    sys.exit(play_demo(exit_when_done=exit_when_done))
 
 
 def serve() -> None:
@@ -43,6 +43,13 @@ def serve() -> None:
     sys.exit(supervise(own))
 
 
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise typer.BadParameter(f"{text!r} is not of the form name=value")
+    return name, value
+
+
 def run(
     stage: Annotated[str, typer.Argument(help="the stage's name, as in `gangchuang run --help` and flows/year.py")],
     season: Annotated[int, typer.Argument(help="the season's year")],
@@ -57,6 +64,6 @@ def run(
     found = year.stage_named(stage)
     if found is None:
         raise UnknownStage(stage, [one.name for one in year.STAGES])
-    extra = dict(one.split("=", 1) for one in parameter or [])
-    result = found.flow.fn(season=season, dry_run=dry_run, **found.typed(extra))
+    extra = found.typed(dict(_pair(one) for one in parameter or []))
+    result = found.flow.fn(season=season, dry_run=dry_run, **extra)
     typer.echo(json.dumps(result, ensure_ascii=False, indent=2, default=str))

@@ -122,7 +122,7 @@ def _waits(session: Session, year: int) -> list[str]:
         .order_by(Objection.id)
     ):
         found.append(f"objection {objection.id} to {objection.number}, to be answered by {local(objection.due_at)}")
-    pairs = select(Duplicate.number, Duplicate.other).join(Submission, Submission.number == Duplicate.number)
+    pairs = select(Duplicate.number, Duplicate.other).join(Submission, Submission.number == Duplicate.other)
     for number, other in session.execute(
         pairs.where(Submission.season == year, Duplicate.decision == DuplicateDecision.PENDING)
     ):
@@ -131,7 +131,7 @@ def _waits(session: Session, year: int) -> list[str]:
         select(func.count())
         .select_from(Correction)
         .join(Submission, Submission.number == Correction.number)
-        .where(Submission.season == year, Correction.state == CorrectionState.OUTSTANDING)
+        .where(Submission.season == year, Submission.outcome.is_(None), Correction.state == CorrectionState.OUTSTANDING)
     )
     if corrections:
         found.append(f"{corrections} correction(s) by their units")

@@ -13,6 +13,7 @@ from typing import Any
 
 from python_calamine import CalamineWorkbook
 
+from config.errors import GangchuangError
 from flows import places
 from flows.demo.deliveries import Delivery
 from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
@@ -26,6 +27,14 @@ from models.forms import ExpertForm, RecusalForm, ScoreForm, VerdictForm
 
 RECUSING = 2
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class NothingIssued(GangchuangError):
+    """Somebody has to send a workbook that was never issued to them."""
+
+    def __init__(self, who: str, kind: WorkbookKind) -> None:
+        self.who, self.kind = who, kind
+        super().__init__(f"No workbook {kind.label} was issued to {who}: there is nothing in outbox/ to fill.")
 
 
 @dataclass(frozen=True)
@@ -88,35 +97,35 @@ class Clerks:
     def _copy(self, who: str, name: str) -> Path:
         return self.world.settings.home.absolute() / "people" / who / name
 
-    def _template(self, who: str, kind: WorkbookKind) -> Path | None:
-        """The newest workbook of a kind issued to somebody."""
+    def _template(self, who: str, kind: WorkbookKind) -> Path:
+        """The newest workbook of a kind issued to somebody. Raises NothingIssued."""
         issued = self.world.issued_to(who, kind.label)
-        return issued[-1] if issued else None
+        if not issued:
+            raise NothingIssued(who, kind)
+        return issued[-1]
 
     def _submissions(self, act: Act) -> Iterator[Paper]:
         delivery: Delivery = act.details["delivery"]
         template = self._template(delivery.unit, WorkbookKind.SUBMISSIONS)
-        if template is not None:
-            name = f"{delivery.name}-{delivery.unit}.{'zip' if delivery.attachments else 'xlsx'}"
-            yield Paper(
-                delivery.unit,
-                self._copy(delivery.unit, name),
-                lambda target: _fill_submissions(template, target, delivery),
-            )
+        name = f"{delivery.name}-{delivery.unit}.{'zip' if delivery.attachments else 'xlsx'}"
+        copy = self._copy(delivery.unit, name)
+        yield Paper(delivery.unit, copy, lambda target: _fill_submissions(template, target, delivery))
 
     def _correction(self, act: Act) -> Iterator[Paper]:
         entry = self.cast.entries[act.subject]
         template = self._template(entry.unit, WorkbookKind.SUBMISSIONS)
         number = self.world.numbers().get(act.subject)
-        if template is not None and number is not None:
+        if number is not None:
             row = submission_row(entry.form.model_copy(update={"number": number}))
             copy = self._copy(entry.unit, f"补正-{number}.xlsx")
             yield Paper(entry.unit, copy, lambda target: _fill(template, target, [row]))
 
     def _verdicts(self, act: Act) -> Iterator[Paper]:
-        template = self._template(act.subject, WorkbookKind.VERDICTS)
-        if template is None:
+        """Nothing from a unit that has nothing to judge."""
+        issued = self.world.issued_to(act.subject, WorkbookKind.VERDICTS.label)
+        if not issued:
             return
+        template = issued[-1]
         beyond = bool(act.details["beyond_quota"])
         name = f"初评结果表{'（首次）' if beyond else ''}-{act.subject}.xlsx"
         yield Paper(
@@ -137,12 +146,10 @@ class Clerks:
 
     def _experts(self, act: Act) -> Iterator[Paper]:
         template = self._template(places.OFFICE, WorkbookKind.EXPERTS)
-        if template is not None:
-            columns = layout_of(WorkbookKind.EXPERTS, self.season).columns
-            headings = {column.key: column.heading for column in columns}
-            rows = [_named(headings, _expert_values(form)) for form in self.cast.experts]
-            copy = self._copy(places.OFFICE, f"专家库-{act.at:%Y%m%d}.xlsx")
-            yield Paper(places.OFFICE, copy, lambda target: _fill(template, target, rows))
+        headings = {column.key: column.heading for column in layout_of(WorkbookKind.EXPERTS, self.season).columns}
+        rows = [_named(headings, _expert_values(form)) for form in self.cast.experts]
+        copy = self._copy(places.OFFICE, f"专家库-{act.at:%Y%m%d}.xlsx")
+        yield Paper(places.OFFICE, copy, lambda target: _fill(template, target, rows))
 
     def _scores(self, act: Act) -> Iterator[Paper]:
         """Every score sheet that a share of the experts holds; one of them never answers."""

@@ -7,7 +7,8 @@ goes on from where its home stands.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -26,10 +27,10 @@ from flows.demo.officers import NothingToDecide, Officers, command
 from flows.demo.script import Act, script_of
 from flows.demo.summary import Summary, show, summarise
 from flows.demo.world import World
-from flows.engine.environment import enter_environment
+from flows.engine.environment import api_url, enter_environment
 
 SEASON = 2026
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.15
 _RUN_SECONDS = 1.0
 _PATIENCE_SECONDS = 180.0
 _ATTEMPTS = 3
@@ -68,17 +69,27 @@ def play(
     The engine (server, worker, clock) runs already; `boot_seconds` is what its start took, for the
     account of time. Raises DemoStuck, DemoStopped, HomeInUse, CommandFailed.
     """
-    enter_environment(own)
     console = Console()
     pilot = Pilot(own, console, stopped or threading.Event())
     pilot.account.boot_seconds = boot_seconds
-    with pilot.progress:
-        pilot.run()
-    summary = summarise(pilot.world, pilot.account)
+    with _engine_of(own):
+        with pilot.progress:
+            pilot.run()
+        summary = summarise(pilot.world, pilot.account)
     show(console, summary)
     if not exit_when_done:
         console.print("The dashboard stays up until Ctrl-C.", style="bold")
     return summary
+
+
+@contextmanager
+def _engine_of(own: Settings) -> Iterator[None]:
+    """This thread talks to the home's own Prefect, even where Prefect was imported before its address was known."""
+    enter_environment(own)
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: api_url(own)}):
+        yield
 
 
 class Pilot:
@@ -99,13 +110,14 @@ class Pilot:
     def run(self) -> None:
         """From wherever the home stands to the season's end."""
         self._begin()
-        while True:
+        while not self.stopped.is_set():
             self._settle()
             if self._act():
                 continue
             if self.world.is_closed():
                 return
             self._step()
+        raise DemoStopped
 
     def _begin(self) -> None:
         """Plan the season, in a home whose clock is stepped from the beginning."""
@@ -138,7 +150,7 @@ class Pilot:
 
     def _settle(self) -> None:
         """Wait until nothing is due, no stage is at work and the inbox is empty."""
-        self._await("This instant", lambda: not self.world.under_way(), self.world.under_way)
+        self._await("This instant", self.world.under_way)
 
     def _act(self) -> bool:
         """Do one round of what people have to do at this instant. Returns whether anything was done.
@@ -186,26 +198,26 @@ class Pilot:
 
         looked = monotonic()
 
-        def ended() -> bool:
+        def pending() -> list[str]:
             nonlocal looked
             if self.officers.has_done(act):
-                return True
-            if not run or monotonic() - looked < _RUN_SECONDS:
-                return False
+                return []
+            if monotonic() - looked < _RUN_SECONDS:
+                return [f"flow run {run}"]
             looked = monotonic()
             state = run_state(run)
-            return state is None or state.final
+            return [] if state is None or state.final else [f"flow run {run}"]
 
-        self._await(f"{act.deed} {act.subject}", ended, lambda: [f"flow run {run}"])
+        self._await(f"{act.deed} {act.subject}", pending)
         return self.officers.has_done(act)
 
-    def _await(self, what: str, arrived: Callable[[], bool], waiting_for: Callable[[], list[str]]) -> None:
-        """Look again and again; patience ends when what is waited for stays the same for too long."""
-        last, since = waiting_for(), monotonic()
-        while not arrived():
+    def _await(self, what: str, pending: Callable[[], list[str]]) -> None:
+        """Look until nothing is pending; patience ends when the same things are pending for too long."""
+        last, since = pending(), monotonic()
+        while last:
             if self.stopped.wait(_LOOK_SECONDS):
                 raise DemoStopped
-            current = waiting_for()
+            current = pending()
             if current != last:
                 last, since = current, monotonic()
             if monotonic() - since > _PATIENCE_SECONDS:

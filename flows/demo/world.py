@@ -84,7 +84,7 @@ class World:
         with reading(self.engine) as session:
             found = [one.key for one in self._due(session)]
             found += [f"running: {name}" for name in self._claims(session)]
-        return found + [f"inbox/{folder}/{path.name}" for folder, path in waiting_files(self.settings)]
+        return found + self._inbox()
 
     def due_at(self, instant: datetime) -> list[str]:
         """Labels of what falls at an instant, for people."""
@@ -206,6 +206,12 @@ class World:
         folder = self.settings.home.absolute() / "outbox" / str(self.year) / recipient
         found = folder.glob(f"*{word}*.xlsx") if folder.is_dir() else []
         return sorted(found, key=lambda path: (len(path.name), path.name))
+
+    def _inbox(self) -> list[str]:
+        try:
+            return [f"inbox/{folder}/{path.name}" for folder, path in waiting_files(self.settings)]
+        except FileNotFoundError:  # a file was taken while the folder was read
+            return ["inbox: being taken"]
 
     def _exists(self, *conditions: object) -> bool:
         with reading(self.engine) as session:

@@ -95,7 +95,8 @@ def register(stages: Iterable[Stage]) -> list[str]:
 def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) -> str:
     """Start a stage's deployment and return the flow run's id; the same key gives the same run.
 
-    Prefect keeps the key with the run even if the run failed: put an attempt number in it.
+    The key is also the run's name in the dashboard. Prefect keeps the key with the run
+    even if the run failed: put an attempt number in it.
     Raises EngineAway, DeploymentMissing.
     """
     with prefect_client() as client:
@@ -140,7 +141,9 @@ def _certificates() -> ssl.SSLContext:
 
 def _start(client: SyncPrefectClient, stage_name: str, parameters: Mapping[str, Any], key: str) -> str:
     deployment = _deployment_id(client, stage_name)
-    run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), idempotency_key=key)
+    run = client.create_flow_run_from_deployment(
+        deployment, parameters=dict(parameters), idempotency_key=key, name=key
+    )
     return str(run.id)
 
 

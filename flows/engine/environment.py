@@ -77,7 +77,7 @@ def child_environment(own: Settings, given: Mapping[str, str] | None = None) -> 
         **_addresses(own, inherited),
         "PREFECT_HOME": str(home),
         "GANGCHUANG_HOME": str(own.home.absolute()),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
+        "PATH": _with_our_python(inherited.get("PATH", os.defpath)),
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -99,6 +99,11 @@ def _addresses(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
         # Our server refuses foreign origins itself; asking for tokens it does not give costs a request a client.
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": inherited.get("PREFECT_SERVER_CSRF_PROTECTION_ENABLED", "false"),
     }
+
+
+def _with_our_python(path: str) -> str:
+    ours = str(Path(sys.executable).parent)
+    return os.pathsep.join([ours, *(place for place in path.split(os.pathsep) if place != ours)])
 
 
 def enter_environment(own: Settings) -> None:

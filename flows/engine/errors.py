@@ -26,7 +26,7 @@ class EngineRunning(GangchuangError):
 class EngineNotReady(GangchuangError):
     def __init__(self, what: str, log: Path) -> None:
         self.what, self.log = what, log
-        super().__init__(f"The {what} did not come up; the last lines of {log} say why.")
+        super().__init__(f"The process `{what}` did not come up; the last lines of {log} say why.")
 
 
 class EngineAway(GangchuangError):

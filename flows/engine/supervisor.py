@@ -116,7 +116,7 @@ class Engine:
         try:
             prepare = self._start_server()
             self._finish(prepare)
-            self._await("warm parent", (self.nook / "warm").exists, self._log("warm"))
+            self._await("warm", (self.nook / "warm").exists, self._log("warm"))
             self._add("worker", [sys.executable, "-m", "flows.engine.worker"], patience=self.drain_seconds + 20)
             self._add("clock", self.clock_command, patience=15)
             tell("worker and clock started")
@@ -132,16 +132,16 @@ class Engine:
         self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.nook / "warm"), self.stages])
         prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", self.stages])
         tell(f"starting the Prefect server at {self.api_url}")
-        self._await("Prefect server", self._answers, self._log("server"))
+        self._await("server", self._answers, self._log("server"))
         tell(f"dashboard: {self.dashboard_url}")
         prepare.start()
         return prepare
 
     def _finish(self, prepare: Child) -> None:
         assert prepare.process is not None
-        self._await("registration of the stages", lambda: not prepare.alive, prepare.log)
+        self._await("prepare", lambda: not prepare.alive, prepare.log)
         if prepare.process.returncode:
-            raise EngineNotReady("registration of the stages", prepare.log)
+            raise EngineNotReady("prepare", prepare.log)
         tell("stages registered")
 
     def watch(self, until: Callable[[], bool] = lambda: False) -> None:

@@ -118,14 +118,8 @@ class Assembler:
             name, body = values.get(stem + "name"), values.get(stem + "organisation")
             role, share = values.get(stem + "role"), values.get(stem + "share")
             if name is None:
-                if (
-                    place
-                    and not (body is None and role is None and share is None)
-                    and stem + "name" not in line.wrong
-                ):
-                    problems.append(
-                        self.place.problem(stem + "name", line.number, "没有填，但填了此人的其他内容")
-                    )
+                if place and not (body is None and role is None and share is None) and stem + "name" not in line.wrong:
+                    problems.append(self.place.problem(stem + "name", line.number, "没有填，但填了此人的其他内容"))
                 continue
             if body is None and stem + "organisation" not in line.wrong:
                 body = self._body_of(stem + "organisation", only, line, problems, notes)
@@ -169,9 +163,7 @@ class Assembler:
 
     def _points(self, line: Line) -> dict[str, Decimal]:
         return {
-            key.removeprefix("points."): line.values[key]
-            for key in self.points
-            if line.values.get(key) is not None
+            key.removeprefix("points."): line.values[key] for key in self.points if line.values.get(key) is not None
         }
 
     def _verdict(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:

@@ -7,7 +7,7 @@ guessed and should be shown, or `WrongCell` with the sentence for the sender. No
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -34,12 +34,8 @@ class Understood:
 
 Parser = Callable[[Cell], Any]
 
-_HALF = {
-    code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
-}
-_INVISIBLE = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
-)
+_HALF = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_INVISIBLE = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
 _DROPPED = re.compile(f"_x000[dD]_|\r|[{_INVISIBLE}\ud800-\udfff]")
 _ODD_LINE = re.compile(f"_x000|[\\s{_INVISIBLE}\ud800-\udfff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u3000]")
 _ODD_PROSE = re.compile(f"_x000|[\r\t\xa0{_INVISIBLE}\ud800-\udfff\u3000]")
@@ -48,9 +44,7 @@ _BREAK_IN_CHINESE = re.compile(r"(?<=[^\x00-\xff])\s*\n\s*|\s*\n\s*(?=[^\x00-\xf
 _MAIL = re.compile(r"[^@\s,;，；]+@[^@\s,;，；]+\.[A-Za-z0-9-]{2,}")
 _PHONE = re.compile(r"\+?[0-9][0-9-]{5,19}(?:转[0-9]{1,6})?")
 _LIST = re.compile(r"[;；、\n|]+|[,，](?!\d{3}(?!\d))")
-_NOTHING = frozenset(
-    {"", "-", "--", "—", "——", "/", "\\", "无", "没有", "暂无", "空", "n/a", "na", "none", "null"}
-)
+_NOTHING = frozenset({"", "-", "--", "—", "——", "/", "\\", "无", "没有", "暂无", "空", "n/a", "na", "none", "null"})
 
 
 def as_text(value: Cell) -> str:
@@ -95,28 +89,38 @@ def quote(text: str) -> str:
     return f"“{flat[:24]}…”" if len(flat) > 25 else f"“{flat}”"
 
 
-def line(limit: int) -> Parser:
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The parser of a text of at most `limit` characters; `clean` says what is left of odd characters."""
+
+    limit: int
+    clean: Callable[[str], str]
+    odd: re.Pattern[str]
+    advice: str = ""
+
+    def __call__(self, value: Cell) -> Any:
+        text = self.clean(value if type(value) is str else as_text(value))
+        if len(text) > self.limit:
+            return WrongCell(f"太长：有{len(text)}个字，最多{self.limit}个字{self.advice}")
+        return text or None
+
+    def column(self, values: Sequence[Cell]) -> list[Any] | None:
+        """All of a column at once when nothing in it is odd, otherwise None."""
+        if set(map(type, values)) != {str} or max(map(len, values)) > self.limit:
+            return None
+        if self.odd.search("".join(values)):
+            return None
+        return [value.strip() or None for value in values]
+
+
+def line(limit: int) -> Text:
     """A name or title of at most `limit` characters."""
-
-    def parse(value: Cell) -> Any:
-        text = clean_line(value if type(value) is str else as_text(value))
-        if len(text) > limit:
-            return WrongCell(f"太长：有{len(text)}个字，最多{limit}个字")
-        return text or None
-
-    return parse
+    return Text(limit, clean_line, _ODD_LINE)
 
 
-def prose(limit: int) -> Parser:
+def prose(limit: int) -> Text:
     """A text of at most `limit` characters, line breaks allowed."""
-
-    def parse(value: Cell) -> Any:
-        text = clean_prose(value if type(value) is str else as_text(value))
-        if len(text) > limit:
-            return WrongCell(f"太长：有{len(text)}个字，最多{limit}个字，请精简，详细材料放附件")
-        return text or None
-
-    return parse
+    return Text(limit, clean_prose, _ODD_PROSE, "，请精简，详细材料放附件")
 
 
 def choice(labels: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Parser:
@@ -187,9 +191,7 @@ def words_of(labels: tuple[str, ...]) -> Parser:
             return None
         strange = [part for part in parts if compact(part) not in known]
         if strange:
-            return WrongCell(
-                f"只能填：{'、'.join(labels)}，可填多个，用“、”隔开（{quote(strange[0])}不在其中）"
-            )
+            return WrongCell(f"只能填：{'、'.join(labels)}，可填多个，用“、”隔开（{quote(strange[0])}不在其中）")
         return tuple(known[compact(part)] for part in parts)
 
     return parse

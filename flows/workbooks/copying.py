@@ -56,9 +56,7 @@ def copy_of(workbook: Path, limits: FileLimits, reading: Reading, wanted: Collec
             if form is Format.XLSX and _copyable(archive, limits):
                 try:
                     return _cleaned(workbook)
-                except (
-                    Exception
-                ):  # openpyxl fails in many ways on files that Excel opens; values still can be copied
+                except Exception:  # openpyxl fails in many ways on files that Excel opens; values still can be copied
                     return _rebuilt(workbook, limits, reading, wanted)
     return _rebuilt(workbook, limits, reading, wanted)
 

@@ -63,7 +63,8 @@ def match_attachments(
     checked = []
     for row in rows:
         if isinstance(row.form, SubmissionForm) and row.form.attachments:
-            named.update(here.get(compact(name), "") for name in row.form.attachments)
+            if here:
+                named.update(here.get(compact(name), "") for name in row.form.attachments)
             row = _with_attachments(row, row.form, here, places[row.sheet], packed=packed)
         checked.append(row)
     unnamed = [one.name for one in attachments if one.name not in named]
@@ -73,16 +74,18 @@ def match_attachments(
     return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{shown}。")]
 
 
-def _with_attachments(
-    row: Row, form: SubmissionForm, here: Mapping[str, str], place: Place, *, packed: bool
-) -> Row:
-    missing = [name for name in form.attachments if compact(name) not in here]
+def _with_attachments(row: Row, form: SubmissionForm, here: Mapping[str, str], place: Place, *, packed: bool) -> Row:
+    missing = [name for name in form.attachments if compact(name) not in here] if here else form.attachments
     if not missing:
         found = tuple(here[compact(name)] for name in form.attachments)
-        return replace(row, form=form.model_copy(update={"attachments": found}))
+        return row if found == form.attachments else replace(row, form=_renamed(form, found))
     names = "、".join(quote(name) for name in missing)
     if packed:
         message = f"写了{names}，但压缩包（文件夹）里没有，请核对文件名"
         return replace(row, form=None, problems=(place.problem("attachments", row.line, message),))
     note = place.note("attachments", row.line, f"写了{names}，但没有随表送来，请与本表一起压缩补报")
     return replace(row, notes=(*row.notes, note))
+
+
+def _renamed(form: SubmissionForm, names: tuple[str, ...]) -> SubmissionForm:
+    return form.model_copy(update={"attachments": names})

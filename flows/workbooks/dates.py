@@ -42,9 +42,7 @@ def _serial(moment: datetime) -> float:
 
 
 def _folded(text: str) -> str:
-    folded = (
-        unicodedata.normalize("NFKC", clean_line(text)).replace("。", ".").replace("—", "-").replace("–", "-")
-    )
+    folded = unicodedata.normalize("NFKC", clean_line(text)).replace("。", ".").replace("—", "-").replace("–", "-")
     folded = re.sub(r"\s*([-./年月日号,:])\s*", r"\1", folded.strip()).strip(" .")
     if re.search(r"[一二三四五六七八九十〇○]", folded):
         folded = _TENS.sub(lambda ten: (ten[1] or "一") + (ten[2] or "0"), folded).translate(_DIGITS)

@@ -123,10 +123,15 @@ def row_frames(rows: Iterable[list[Any]], most_rows: int, most_bytes: int) -> It
         if sent * 3 > most_bytes:
             raise Unreadable("bytes")
         if len(batch) == ROWS_PER_FRAME:
-            yield "rows", batch
+            yield "rows", batch, encoded(batch)
             batch = []
     if batch:
-        yield "rows", batch
+        yield "rows", batch, encoded(batch)
+
+
+def encoded(batch: list[list[Any]]) -> list[int]:
+    """The columns in which some cell is encoded."""
+    return [index for index, column in enumerate(zip(*batch, strict=True)) if tuple in set(map(type, column))]
 
 
 def send(frame: tuple[Any, ...], out: BinaryIO) -> None:

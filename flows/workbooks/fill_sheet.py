@@ -129,9 +129,7 @@ class FillSheet:
             self._restrict(index, column)
 
     def _write_heading(self, index: int, column: Column) -> None:
-        look = self._format(
-            bold=True, text_wrap=True, align="center", border=1, border_color=_LINE, bg_color="#DDEBF7"
-        )
+        look = self._format(bold=True, text_wrap=True, align="center", border=1, border_color=_LINE, bg_color="#DDEBF7")
         if column.required and not column.given:
             black, red = self._format(bold=True), self._format(bold=True, font_color="#C00000")
             self.sheet.write_rich_string(HEADING_ROW, index, black, column.heading, red, "*", look)
@@ -187,9 +185,7 @@ class FillSheet:
         return f"={LISTS_SHEET}!{first}:{last}"
 
     def _set_page(self) -> None:
-        start = next(
-            (i for i, column in enumerate(self.layout.columns) if column.required and not column.given), 0
-        )
+        start = next((i for i, column in enumerate(self.layout.columns) if column.required and not column.given), 0)
         self.sheet.freeze_panes(FIRST_ROW, FROZEN_COLUMNS)
         self.sheet.set_selection(FIRST_ROW, start, FIRST_ROW, start)
         self.sheet.protect("", _ALLOWED)

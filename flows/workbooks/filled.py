@@ -41,14 +41,10 @@ class FilledSheets:
         headings = find_headings(head, self.layout)
         if headings is None:
             if sheet.visible:
-                self.notes.append(
-                    Note(sheet.name, None, f"工作表“{sheet.name}”里没有找到本表的列名，没有读取。")
-                )
+                self.notes.append(Note(sheet.name, None, f"工作表“{sheet.name}”里没有找到本表的列名，没有读取。"))
             return
         if not sheet.visible:
-            self.notes.append(
-                Note(sheet.name, None, f"工作表“{sheet.name}”是隐藏的，没有读取。如需报送请取消隐藏。")
-            )
+            self.notes.append(Note(sheet.name, None, f"工作表“{sheet.name}”是隐藏的，没有读取。如需报送请取消隐藏。"))
             return
         self._read_table(sheet, head, headings)
 
@@ -85,9 +81,7 @@ class FilledSheets:
                 lines.append(line.number)
         self._note_sides(sheet.name, headings, scanned.hidden_rows if scanned else [], lines)
 
-    def _numbered(
-        self, rows: Iterator[list[Cell]], first: int, sheet: str
-    ) -> Iterator[tuple[int, Sequence[Cell]]]:
+    def _numbered(self, rows: Iterator[list[Cell]], first: int, sheet: str) -> Iterator[tuple[int, Sequence[Cell]]]:
         most = self.season.files.max_rows
         count = 0
         for number, row in enumerate(rows, first):
@@ -107,11 +101,7 @@ class FilledSheets:
                 cell=f"{letters(other)}{headings.line + 1}",
             )
         missing = headings.missing(self.layout)
-        lacking = [
-            column.heading
-            for column in missing
-            if column.required or (column.key == "number" and column.given)
-        ]
+        lacking = [column.heading for column in missing if column.required or (column.key == "number" and column.given)]
         if lacking:
             names = "、".join(f"“{name}”" for name in lacking)
             raise Refusal(
@@ -135,9 +125,7 @@ class FilledSheets:
 
     def _note_sides(self, sheet: str, headings: Headings, hidden: list[int], lines: list[int]) -> None:
         if headings.extra and lines:
-            names = "、".join(
-                f"{quote(name)}（{letters(index)}列）" for index, name in headings.extra.items()
-            )
+            names = "、".join(f"{quote(name)}（{letters(index)}列）" for index, name in headings.extra.items())
             self.notes.append(Note(sheet, None, f"模板里没有这些列，内容另存、不参加评审：{names}。"))
         read = sorted(set(hidden) & set(lines))
         if read:
@@ -150,9 +138,7 @@ class FilledSheets:
             raise Refusal(f"没有找到“{self.layout.sheet}”的列名所在的行，请使用下发的模板，不要删改列名。")
         if not self.agreed and self.rows:
             sheet, cell = self.statement_at
-            raise Refusal(
-                "尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。", sheet=sheet, cell=cell
-            )
+            raise Refusal("尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。", sheet=sheet, cell=cell)
         if self.untouched:
             shown = "、".join(self.untouched[:10]) + ("等" if len(self.untouched) > 10 else "")
             self.notes.append(Note("", None, f"还有{len(self.untouched)}项没有填写：{shown}。"))

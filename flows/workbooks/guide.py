@@ -33,12 +33,8 @@ def instant(moment: datetime) -> str:
 def write_guide(sheet: Any, book: Any, guide: Guide) -> None:
     """Fill the guide sheet; it is locked, and its last line shows the mark."""
     base = {"font_name": "Microsoft YaHei", "font_size": 11, "valign": "top", "text_wrap": True}
-    title = book.add_format(
-        {**base, "bold": True, "font_size": 16, "font_color": "#1F4E78", "text_wrap": False}
-    )
-    head = book.add_format(
-        {**base, "bold": True, "font_color": "#FFFFFF", "bg_color": "#2E75B6", "text_wrap": False}
-    )
+    title = book.add_format({**base, "bold": True, "font_size": 16, "font_color": "#1F4E78", "text_wrap": False})
+    head = book.add_format({**base, "bold": True, "font_color": "#FFFFFF", "bg_color": "#2E75B6", "text_wrap": False})
     label, text = book.add_format({**base, "bold": True}), book.add_format(base)
     small = book.add_format({**base, "font_size": 8, "font_color": "#7F7F7F"})
     sheet.set_column(0, 0, 22)
@@ -121,14 +117,10 @@ def _how(guide: Guide) -> list[tuple[str, str]]:
             2,
             ("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),
         )
-        ways.append(
-            ("个人信息", "联系方式只用于本次工作联系，到期删除；姓名和单位只在本人单独同意后随结果公开。")
-        )
+        ways.append(("个人信息", "联系方式只用于本次工作联系，到期删除；姓名和单位只在本人单独同意后随结果公开。"))
     if guide.layout.kind is WorkbookKind.SCORES:
         ways.insert(1, ("先作承诺", "在表头上方的“公正与保密承诺”右侧选“同意”，评分方可接收。"))
-        ways.insert(
-            2, ("回避", "与申报人、申报单位有利益关系的，在该行“回避”列选“回避”并写明原因，该行不打分。")
-        )
+        ways.insert(2, ("回避", "与申报人、申报单位有利益关系的，在该行“回避”列选“回避”并写明原因，该行不打分。"))
     return ways
 
 

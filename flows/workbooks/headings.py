@@ -9,9 +9,7 @@ from flows.workbooks.columns import Column
 from flows.workbooks.layout import Layout
 
 LOOKED_AT = 60  # rows from the top in which the headings must stand
-_MARKS = re.compile(
-    r"[*:：、。.]|[(（\[【](?:必填|选填|可选|可多选|下拉选择|单选|%|万元|单位:?万元)[)）\]】]"
-)
+_MARKS = re.compile(r"[*:：、。.]|[(（\[【](?:必填|选填|可选|可多选|下拉选择|单选|%|万元|单位:?万元)[)）\]】]")
 _SILENT = frozenset({"序号", "编码", "行号", "no", "no."})
 
 

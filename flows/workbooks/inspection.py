@@ -6,6 +6,7 @@ The scan goes over the raw XML, piece by piece, and never builds a tree of a she
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from posixpath import normpath
 from xml.etree.ElementTree import ParseError
 
@@ -27,10 +28,12 @@ _CELL = re.compile(rb'<c r="([A-Z]{1,3})([1-9][0-9]{0,6})"')
 _NO_VALUE = re.compile(
     rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]*><f[ >/](?:[^<]|<(?!/c>))*?(?:<v\s*/>|<v></v>|</f>|<f[^>]*/>)</c>'
 )
-_ERROR = re.compile(
-    rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]*\bt="e"[^>]*>(?:[^<]|<(?!/c>|v>))*<v>(#[^<]{1,16})</v>'
-)
+_ERROR = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]*\bt="e"[^>]*>(?:[^<]|<(?!/c>|v>))*<v>(#[^<]{1,16})</v>')
 _HIDDEN_ROW = re.compile(rb'<row r="([0-9]{1,7})"[^>]*\bhidden="(?:1|true)"')
+_USUAL = b'<c r="'
+_NOT_CELLS = (b"<col", b"<cf", b"<conditional", b"<custom", b"<control", b"<cell", b"<count", b"<choice", b"<clr")
+_PREFIXED = re.compile(rb"<\w+:(?:c|row|si)[\s>/]|<si\s")
+_MOST_COLUMNS = 702  # to ZZ
 _DIMENSION = re.compile(rb"<dimension [^>]*>")
 _REF = re.compile(rb"\bref\s*=\s*[\"']([^\"']*)[\"']")
 _RANGE = re.compile(rb"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
@@ -40,7 +43,7 @@ NOT_CALCULATED = "是公式，但没有计算结果。请用 Excel 或 WPS 打�
 
 @dataclass(slots=True)
 class Sheet:
-    """What the scan saw of one sheet part: cells without a usable value, hidden rows, its extent."""
+    """What the scan saw of one part: cells without a usable value, hidden rows, its extent in cells and bytes."""
 
     flaws: dict[tuple[int, int], str] = field(default_factory=dict)
     hidden_rows: list[int] = field(default_factory=list)
@@ -48,7 +51,7 @@ class Sheet:
     size: int = 0
     proven: bool = True
     rows: int = 0
-    columns: int = 0
+    longest: int = 0
     spanned: int = 0
 
 
@@ -65,56 +68,47 @@ class Inspection:
 
 def inspect(archive: Archive, limits: FileLimits) -> Inspection:
     """Unpack every part once, within the limits. Raises Refusal for what cannot be a harmless workbook."""
-    parts: dict[str, Sheet] = {}
-    longest = 0
-    for member in archive.members:
-        name = member.name.lower()
-        if not name.endswith(_XML):
-            _drain(archive, member)
-        elif "sharedstrings" in name:
-            longest = max(longest, _longest_string(archive, member))
-        else:
-            parts[member.name] = _scan(archive, member, limits)
+    parts = {member.name: _scan(archive, member, limits) for member in archive.members}
     sheets = {title: parts[part] for title, part in _sheet_parts(archive) if part in parts}
     cells = sum(part.cells for part in parts.values())
     cheap = (
         archive.tidy
+        and looks_small(archive)
         and all(part.proven for part in parts.values())
-        and sum(part.size for part in parts.values()) <= SMALL_SHEETS
         and max((part.rows for part in parts.values()), default=0) <= SMALL_ROWS
-        and cells * longest <= SMALL_TEXT
+        and cells * max((part.longest for part in parts.values()), default=0) <= SMALL_TEXT
     )
     names = [member.name.lower() for member in archive.members]
     macros = any("vbaproject" in name or "macrosheets/" in name for name in names)
     links = any("externallinks/" in name for name in names)
-    copyable = (
-        cheap and cells <= COPIED_CELLS and sum(part.spanned for part in parts.values()) <= COPIED_CELLS
-    )
+    spanned = sum(part.spanned for part in parts.values())
+    copyable = cheap and cells <= COPIED_CELLS and spanned <= COPIED_CELLS
     return Inspection(cheap, sheets, macros, links, copyable)
 
 
-def _drain(archive: Archive, member: Member) -> None:
-    for _ in archive.chunks(member):
-        pass
+def looks_small(archive: Archive) -> bool:
+    """Whether the parts, by their claimed sizes, may be read in this process."""
+    return sum(member.size for member in archive.members if _is_xml(member)) <= SMALL_SHEETS
 
 
-def _pieces(archive: Archive, member: Member, cut: bytes) -> Iterator[bytes]:
-    """The content in pieces that never part an element which begins with `cut`."""
-    rest, first = b"", True
+def _is_xml(member: Member) -> bool:
+    return member.name.lower().endswith(_XML)
+
+
+def _pieces(archive: Archive, member: Member) -> Iterator[bytes]:
+    """The content in pieces that do not part a cell or a shared string."""
+    rest = b""
     for chunk in archive.chunks(member):
         rest += chunk
-        if first and len(rest) > 200:
-            _check_plain(rest)
-            first = False
-        at = rest.rfind(cut)
-        if len(rest) >= MIB and at > 0:
+        if len(rest) < MIB:
+            continue
+        at = max(rest.rfind(b"<c r="), rest.rfind(b"<si>"))
+        if at > 0:
             yield rest[:at]
             rest = rest[at:]
         elif len(rest) > _PART:
             yield rest
             rest = b""
-    if first:
-        _check_plain(rest)
     yield rest
 
 
@@ -130,53 +124,50 @@ def _check_entities(piece: bytes) -> None:
         raise Refusal("工作簿内部含有外部实体定义，出于安全考虑不予接收，请另存为新的 .xlsx 再报送。")
 
 
-def _longest_string(archive: Archive, member: Member) -> int:
-    longest = 0
-    for piece in _pieces(archive, member, b"<si"):
-        _check_entities(piece)
-        longest = max(longest, max(map(len, piece.split(b"</si>"))))
-    return longest
-
-
 def _scan(archive: Archive, member: Member, limits: FileLimits) -> Sheet:
+    """Look through one part, whatever its name says; a sheet may stand anywhere."""
     sheet = Sheet(size=member.size)
-    for piece in _pieces(archive, member, b"<c r="):
+    pieces = _pieces(archive, member)
+    head = next(pieces)
+    if not _is_xml(member):
+        sheet.proven = head.lstrip()[:1] not in (b"<", b"\xef", b"\xff", b"\xfe")
+        for _ in pieces:
+            pass
+        return sheet
+    _check_plain(head)
+    for piece in chain((head,), pieces):
         _check_entities(piece)
-        if b"<c" in piece or b":c" in piece:
-            _measure(sheet, piece, member)
-        if b"ref" in piece and sheet.size <= SMALL_SHEETS:
-            sheet.spanned += sum(_area(ref) for ref in _REF.findall(_DIMENSION.sub(b"", piece)))
-        if b"<f" in piece or b't="e"' in piece:
-            _find_flaws(sheet, piece)
-        if b' hidden="' in piece and len(sheet.hidden_rows) < _MOST_FLAWS:
-            sheet.hidden_rows += [int(row) for row in _HIDDEN_ROW.findall(piece)]
+        _look_at(sheet, piece)
     if sheet.cells > (limits.max_rows + 100) * limits.max_columns:
         raise Refusal(f"表格太大，最多{limits.max_rows}行、{limits.max_columns}列，请删去多余内容后再报送。")
     return sheet
 
 
-def _measure(sheet: Sheet, piece: bytes, member: Member) -> None:
-    """Count cells; where they do not stand in the usual form their place is unproven."""
-    usual = piece.count(b'<c r="')
+def _look_at(sheet: Sheet, piece: bytes) -> None:
+    usual = piece.count(_USUAL)
     sheet.cells += usual
-    if "worksheets/" not in member.name.lower() and not usual:
-        return
-    others = sum(piece.count(word) for word in (b"<col", b"<cf", b"<conditional", b"<custom", b"<control"))
-    if (
-        piece.count(b"<c") != usual + others
-        or b"<![CDATA[" in piece
-        or re.search(rb"<\w+:(?:c|row)[\s>/]", piece)
-    ):
+    if sheet.size <= SMALL_SHEETS:
+        _measure(sheet, piece, usual)
+        sheet.spanned += sum(_area(ref) for ref in _REF.findall(_DIMENSION.sub(b"", piece)))
+    if b"<f" in piece or b't="e"' in piece:
+        _find_flaws(sheet, piece)
+    if b' hidden="' in piece and len(sheet.hidden_rows) < _MOST_FLAWS:
+        sheet.hidden_rows += [int(row) for row in _HIDDEN_ROW.findall(piece)]
+
+
+def _measure(sheet: Sheet, piece: bytes, usual: int) -> None:
+    """How far the cells reach; where they do not stand in the usual form, that is unproven."""
+    others = sum(piece.count(word) for word in _NOT_CELLS)
+    if piece.count(b"<c") != usual + others or b"<![CDATA[" in piece or _PREFIXED.search(piece):
         sheet.proven = False
-    if sheet.size > SMALL_SHEETS:
-        return
     refs = _CELL.findall(piece)
     if len(refs) != usual:
         sheet.proven = False
     if refs:
         sheet.rows = max(sheet.rows, max(int(row) for _, row in refs))
-        sheet.columns = max(sheet.columns, max(_index(column) for column, _ in refs) + 1)
-        sheet.proven = sheet.proven and sheet.columns <= 702
+        sheet.proven = sheet.proven and max(_index(column) for column, _ in refs) < _MOST_COLUMNS
+    if b"<si>" in piece:
+        sheet.longest = max(sheet.longest, max(map(len, piece.split(b"</si>"))))
 
 
 def _find_flaws(sheet: Sheet, piece: bytes) -> None:
@@ -209,15 +200,11 @@ def _index(column: bytes) -> int:
 
 def _sheet_parts(archive: Archive) -> Iterator[tuple[str, str]]:
     """(name people see, part) of each sheet, as far as the workbook says so in the usual way."""
-    workbook, relations = (
-        archive.by_name.get(name) for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
-    )
+    workbook, relations = (archive.by_name.get(name) for name in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels"))
     if workbook is None or relations is None:
         return
     try:
-        targets = {
-            one.get("Id"): one.get("Target", "") for one in fromstring(archive.read(relations, _PART)).iter()
-        }
+        targets = {one.get("Id"): one.get("Target", "") for one in fromstring(archive.read(relations, _PART)).iter()}
         for one in fromstring(archive.read(workbook, _PART)).iter():
             if one.tag.endswith("}sheet"):
                 target = targets.get(one.get(_RELATION, one.get("id")), "")

@@ -106,7 +106,5 @@ def require_mark(
         )
     newest = newest_issue.get(mark.kind) if isinstance(newest_issue, Mapping) else newest_issue
     if newest is not None and mark.issue < newest:
-        raise MarkRefused(
-            f"这是第{mark.issue}版{mark.kind.label}，现在使用的是第{newest}版，请改用最新下发的模板。"
-        )
+        raise MarkRefused(f"这是第{mark.issue}版{mark.kind.label}，现在使用的是第{newest}版，请改用最新下发的模板。")
     return mark

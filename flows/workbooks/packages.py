@@ -78,9 +78,7 @@ def open_delivery(path: Path, limits: FileLimits) -> Iterator[Delivery]:
         yield Delivery(copy, workbook.name, tuple(_attachment(entry) for entry in others), packed=True)
 
 
-def save_attachments(
-    path: Path, folder: Path, limits: FileLimits, names: Iterable[str]
-) -> Mapping[str, Path]:
+def save_attachments(path: Path, folder: Path, limits: FileLimits, names: Iterable[str]) -> Mapping[str, Path]:
     """Copy the named attachments of a delivery into `folder`: their name -> the file, named by its SHA-256.
 
     Names are those of `Reading.attachments`. Raises Refusal when the delivery can no longer be read.

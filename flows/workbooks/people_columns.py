@@ -7,9 +7,7 @@ from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column
 def organisation_columns(place: int) -> tuple[Column, ...]:
     group, n = "申报单位", place + 1
     first = (
-        ("申报单位", "申报单位名称", "单位名称", "完成单位", "第一完成单位", "所在单位", "单位")
-        if place == 0
-        else ()
+        ("申报单位", "申报单位名称", "单位名称", "完成单位", "第一完成单位", "所在单位", "单位") if place == 0 else ()
     )
     code = ("统一社会信用代码", "信用代码", "社会信用代码", "单位统一社会信用代码") if place == 0 else ()
     hint = "第1个是申报单位，填公章上的全称" if place == 0 else "联合申报的单位，没有可留空"

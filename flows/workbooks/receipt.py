@@ -82,9 +82,7 @@ def _mark(
         cell.fill = _WRONG
         cell.border = Border(left=_RED, right=_RED, top=_RED, bottom=_RED)
         text = "\n".join(messages)
-        cell.comment = Comment(
-            f"需要修改：\n{text}", AUTHOR, width=320, height=60 + 20 * (1 + len(text) // 22)
-        )
+        cell.comment = Comment(f"需要修改：\n{text}", AUTHOR, width=320, height=60 + 20 * (1 + len(text) // 22))
     _enter_numbers(book, reading, accepted, set(by_cell))
     return entered
 

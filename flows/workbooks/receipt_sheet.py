@@ -150,9 +150,7 @@ def _write_accepted(sheet: Any, receipt: Receipt, sheets: set[str], line: int) -
 
 
 def _write_notes(sheet: Any, notes: Iterable[Note], sheets: set[str], line: int) -> None:
-    line = _section(
-        sheet, line, "提示（不影响接收，请看一眼）", ("序号", "工作表", "单元格", "说明", "", ""), "7F6000"
-    )
+    line = _section(sheet, line, "提示（不影响接收，请看一眼）", ("序号", "工作表", "单元格", "说明", "", ""), "7F6000")
     for count, note in enumerate(notes, 1):
         if count > _MOST_LISTED:
             break
@@ -187,9 +185,7 @@ def _link(sheet: Any, line: int, problem: Problem, sheets: set[str]) -> None:
         return
     cell = sheet.cell(line, 3)
     quoted = problem.sheet.replace("'", "''")
-    cell.hyperlink = Hyperlink(
-        ref=cell.coordinate, location=f"'{quoted}'!{problem.cell}", display=problem.cell
-    )
+    cell.hyperlink = Hyperlink(ref=cell.coordinate, location=f"'{quoted}'!{problem.cell}", display=problem.cell)
     cell.font = Font(name=_FONT, size=10, color="0563C1", underline="single")
 
 

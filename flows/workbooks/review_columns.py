@@ -7,9 +7,7 @@ from models.enums import Verdict
 
 
 def _given(key: str, heading: str, group: str = "申报", width: int = 14, *also: str) -> Column:
-    return Column(
-        key, heading, cells.line(LINE_LIMIT), group, "已由系统填好，请勿改动", also, given=True, width=width
-    )
+    return Column(key, heading, cells.line(LINE_LIMIT), group, "已由系统填好，请勿改动", also, given=True, width=width)
 
 
 def _points_columns(rubric: tuple[Criterion, ...], group: str) -> tuple[Column, ...]:
@@ -127,9 +125,7 @@ def score_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column
 def expert_columns(season: Season) -> tuple[Column, ...]:
     group, short = "专家", cells.line(LINE_LIMIT)
     return (
-        Column(
-            "name", "姓名", cells.line(NAME_LIMIT), group, "一行一人", ("专家姓名",), required=True, width=14
-        ),
+        Column("name", "姓名", cells.line(NAME_LIMIT), group, "一行一人", ("专家姓名",), required=True, width=14),
         Column(
             "organisation",
             "工作单位",

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import python_calamine
 
 from config.season import FileLimits
 from flows.workbooks import extraction
-from flows.workbooks.archives import MIB
+from flows.workbooks.archives import MIB, Archive
 from flows.workbooks.cells import Cell
 from flows.workbooks.findings import Refusal
 from flows.workbooks.formats import Format, identify
 from flows.workbooks.headings import LOOKED_AT
-from flows.workbooks.inspection import Inspection, inspect
+from flows.workbooks.inspection import Inspection, inspect, looks_small
 from flows.workbooks.layout import OWN_SHEETS
 from flows.workbooks.mark import find_tokens
 
@@ -51,22 +51,29 @@ class Workbook(NamedTuple):
 def open_workbook(path: Path, limits: FileLimits) -> Iterator[Workbook]:
     """Open one workbook. Raises Refusal, also while its sheets are gone through."""
     form, archive = identify(path, limits)
-    inspection = None
-    if archive is not None:
-        with archive.file:
-            if form is Format.XLSX:
-                inspection = inspect(archive, limits)
-            elif form is Format.PACKAGE:
-                raise Refusal("压缩包里又套了压缩包，请直接把填报表和附件压缩成一个 .zip。")
-            else:
-                for member in archive.members:
-                    for _ in archive.chunks(member):
-                        pass
-    sheets = _here(path, limits) if inspection and inspection.cheap else _apart(path, form, limits)
-    try:
-        yield Workbook(form, inspection, sheets)
-    finally:
-        sheets.close()
+    if archive is None:
+        with _Helper(path, form, limits) as helper:
+            yield Workbook(form, None, helper.sheets())
+        return
+    with archive.file:
+        if form is Format.PACKAGE:
+            raise Refusal("压缩包里又套了压缩包，请直接把填报表和附件压缩成一个 .zip。")
+        if form is Format.XLSX and looks_small(archive):
+            inspection = inspect(archive, limits)
+            if inspection.cheap:
+                yield Workbook(form, inspection, _here(path, limits))
+                return
+        with _Helper(path, form, limits) as helper:  # it is at work while we inspect
+            yield Workbook(form, _inspected(form, archive, limits), helper.sheets())
+
+
+def _inspected(form: Format, archive: Archive, limits: FileLimits) -> Inspection | None:
+    if form is Format.XLSX:
+        return inspect(archive, limits)
+    for member in archive.members:
+        for _ in archive.chunks(member):
+            pass
+    return None
 
 
 def bears_mark(path: Path, limits: FileLimits) -> bool:
@@ -121,66 +128,65 @@ def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
         raise _refusal("broken", limits) from problem
 
 
-def _apart(path: Path, form: Format, limits: FileLimits) -> Iterator[Sheet]:
-    """Read in a process with hard limits, row batches streaming in while they are checked."""
-    size = max(limits.max_unpacked_mib * MIB, 1)
-    numbers = map(str, (_most_rows(limits), limits.max_columns, size))
-    command = [
-        sys.executable,
-        "-I",
-        extraction.__file__,
-        str(path.resolve()),
-        form.value,
-        *numbers,
-        *OWN_SHEETS,
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        watchdog = threading.Timer(WAIT_SECONDS, process.kill)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            assert process.stdout is not None
-            yield from _sheets(_frames(process.stdout, limits), limits)
-        finally:
-            watchdog.cancel()
-            process.kill()
+class _Helper:
+    """A process with hard limits that reads the file; its rows stream in while they are checked."""
+
+    def __init__(self, path: Path, form: Format, limits: FileLimits) -> None:
+        self.limits = limits
+        numbers = map(str, (_most_rows(limits), limits.max_columns, limits.max_unpacked_mib * MIB))
+        self.command = [sys.executable, "-I", extraction.__file__, str(path.resolve()), form.value]
+        self.command += [*numbers, *OWN_SHEETS]
+
+    def __enter__(self) -> "_Helper":
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.watchdog = threading.Timer(WAIT_SECONDS, self.process.kill)
+        self.watchdog.daemon = True
+        self.watchdog.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.watchdog.cancel()
+        self.process.kill()
+        self.process.communicate()
+
+    def sheets(self) -> Iterator[Sheet]:
+        """Frames grouped by sheet; rows that nobody asked for are skipped."""
+        frames = self._frames()
+        current = next(frames, None)
+        while current is not None:
+            _, name, visible, start, merged = current
+            following: list[tuple[Any, ...]] = []
+            rows = _rows(frames, following)
+            yield Sheet(name, visible, start, merged, rows)
+            for _ in rows:
+                pass
+            current = following[0] if following else None
+
+    def _frames(self) -> Iterator[tuple[Any, ...]]:
+        pipe = self.process.stdout
+        assert pipe is not None
+        while True:
+            head = pipe.read(4)
+            length = struct.unpack("<I", head)[0] if len(head) == 4 else _MOST_FRAME
+            body = pipe.read(length) if length < _MOST_FRAME else b""
+            if not body or len(body) < length:
+                raise _refusal("died", self.limits)
+            frame = marshal.loads(body)
+            if frame[0] == "end":
+                return
+            if frame[0] == "unreadable":
+                raise _refusal(frame[1], self.limits)
+            yield frame
 
 
-def _frames(pipe: IO[bytes], limits: FileLimits) -> Iterator[tuple[Any, ...]]:
-    while True:
-        head = pipe.read(4)
-        length = struct.unpack("<I", head)[0] if len(head) == 4 else _MOST_FRAME
-        body = pipe.read(length) if length < _MOST_FRAME else b""
-        if not body or len(body) < length:
-            raise _refusal("died", limits)
-        frame = marshal.loads(body)
-        if frame[0] == "end":
-            return
-        if frame[0] == "unreadable":
-            raise _refusal(frame[1], limits)
-        yield frame
-
-
-def _sheets(frames: Iterator[tuple[Any, ...]], limits: FileLimits) -> Iterator[Sheet]:
-    """Group frames by sheet; rows that nobody asked for are skipped."""
-    del limits
-    current = next(frames, None)
-    while current is not None:
-        _, name, visible, start, merged = current
-        following: list[tuple[Any, ...] | None] = []
-        rows = _rows(frames, following)
-        yield Sheet(name, visible, start, merged, rows)
-        for _ in rows:
-            pass
-        current = following[0] if following else None
-
-
-def _rows(frames: Iterator[tuple[Any, ...]], following: list[tuple[Any, ...] | None]) -> Iterator[list[Cell]]:
+def _rows(frames: Iterator[tuple[Any, ...]], following: list[tuple[Any, ...]]) -> Iterator[list[Cell]]:
     for frame in frames:
         if frame[0] != "rows":
             following.append(frame)
             return
-        for row in frame[1]:
-            if tuple in set(map(type, row)):
-                row = [extraction.decode(value) if type(value) is tuple else value for value in row]
+        _, rows, encoded = frame
+        for row in rows:
+            for column in encoded:
+                if type(row[column]) is tuple:
+                    row[column] = extraction.decode(row[column])
             yield row

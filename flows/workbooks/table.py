@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from flows.workbooks.cells import Cell, Understood, WrongCell, as_text, clean_line
+from flows.workbooks.cells import Cell, Text, Understood, WrongCell, as_text, clean_line
 from flows.workbooks.columns import Column
 from flows.workbooks.findings import Note, Problem
 from flows.workbooks.headings import Headings
@@ -12,6 +12,7 @@ from flows.workbooks.layout import Layout
 
 BATCH = 512
 _MEMO_SIZE = 4096
+_FOOTER_CELLS = 4
 _FOOTERS = (
     "合计",
     "总计",
@@ -43,6 +44,7 @@ class Line(NamedTuple):
     understood: dict[str, str]
     aside: tuple[tuple[str, str], ...]
     untouched: bool
+    filled: int
 
 
 class Place:
@@ -81,6 +83,10 @@ class _Memo(dict[Cell, Any]):
 
     def column(self, values: Sequence[Cell]) -> list[Any]:
         """The parsed column; a bool must not meet the memo of 1, which equals it."""
+        if isinstance(self.parse, Text):
+            cleaned = self.parse.column(values)
+            if cleaned is not None:
+                return cleaned
         if bool in set(map(type, values)):
             self.odd = True
             return [self.parse(value) for value in values]
@@ -129,7 +135,8 @@ class Table:
         extra = self._extra(raw, first_column)
         for place, row in enumerate(zip(*parsed, strict=True)):
             said = odd.get(place, ())
-            untouched = row[: self.entered].count(None) == self.entered and not said
+            filled = self.entered - row[: self.entered].count(None)
+            untouched = not filled and not said
             if untouched and (self.entered == len(row) or row.count(None) == len(row)):
                 continue
             yield Line(
@@ -139,6 +146,7 @@ class Table:
                 {key: found.remark for key, found in said if type(found) is Understood},
                 tuple((name, texts[place]) for name, texts in extra if texts[place]),
                 untouched,
+                filled,
             )
 
     @staticmethod
@@ -167,6 +175,6 @@ class Table:
 
 def is_footer(line: Line) -> bool:
     """True for a closing line under a table: 合计, 填表人 and the like, with little beside."""
-    texts = [value for value in line.values.values() if value is not None]
-    said = [text for text in texts if isinstance(text, str)]
-    return len(texts) + len(line.wrong) <= 4 and any(text.startswith(_FOOTERS) for text in said)
+    if line.filled > _FOOTER_CELLS:
+        return False
+    return any(isinstance(text, str) and text.startswith(_FOOTERS) for text in line.values.values())

@@ -53,9 +53,7 @@ def write_template(
 
 
 def _rubric(mark: Mark, season: Season) -> tuple[Criterion, ...]:
-    return (
-        season.rubric_of(mark.recipient) if mark.kind is WorkbookKind.VERDICTS else season.final_round.rubric
-    )
+    return season.rubric_of(mark.recipient) if mark.kind is WorkbookKind.VERDICTS else season.final_round.rubric
 
 
 def _naive(moment: datetime) -> datetime:

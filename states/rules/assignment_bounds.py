@@ -59,7 +59,7 @@ def pairs_within(instance: Instance, proof: Proof, loss: float) -> tuple[Ints, N
     """The pairs that an assignment within `loss` of the bound can use, and which of them all such ones must use.
 
     A pair left out costs more than `loss` when used, a pair marked costs more when not used
-    (reduced costs). Sorted keys and a bool of the same length.
+    (reduced costs); pairs without any alternative are not marked. Sorted keys and a bool of the same length.
     """
     found, forced = [np.array([], dtype=np.int64)], [np.array([], dtype=bool)]
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
@@ -68,7 +68,8 @@ def pairs_within(instance: Instance, proof: Proof, loss: float) -> tuple[Ints, N
         last_in, first_out = _edges(worth, instance.wanted[rows])
         row, column = np.nonzero((worth >= last_in[:, None] - loss) & (worth > -np.inf))
         found.append((row + start) * instance.shape[1] + column)
-        forced.append(worth[row, column] > first_out[row] + loss)
+        beaten = first_out[row]
+        forced.append((beaten > -np.inf) & (worth[row, column] > beaten + loss))
     return np.concatenate(found), np.concatenate(forced)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from states.rules.assignment_bounds import Proof, pairs_within, total_bound
+from states.rules.assignment_cuts import needed_tops
 from states.rules.assignment_flow import largest_total, pairs_worth_adding
 from states.rules.assignment_instance import Floats, Instance, Ints, best_of_each
 from states.rules.assignment_limits import AssignmentInfeasible
@@ -136,12 +137,17 @@ def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) 
         if asked.any_will_do and found.chosen is not None:
             return Kept(best, priced, priced, proof, finished=True, searched=keys.size)
         excluded = priced - loss if keys.size < everything or forced.any() else -np.inf
-        settled = excluded < max(value + step, least)
+        settled = excluded == -np.inf or excluded < max(value + step, least)
         if settled or not found.finished:
-            bound = min(priced, max(found.bound, excluded, value))
+            bound = max(value, _whole(instance, min(priced, max(found.bound, excluded))))
             return Kept(best, bound, priced, proof, settled and found.finished, keys.size)
         loss = min(WIDER * loss, priced - value + step)
     return _unreachable(instance)
+
+
+def _whole(instance: Instance, bound: float) -> float:
+    """A bound of a whole number is that number's too."""
+    return float(np.floor(bound + instance.tolerance)) if instance.grid else bound
 
 
 def _total(instance: Instance, chosen: Ints | None) -> float:
@@ -153,9 +159,12 @@ def _search_core(
 ) -> Searched:
     """Search these pairs; a choice that passes only by the solver's tolerance is forbidden and searched again."""
     aims = Aims(1.0, 0.0, np.zeros(instance.shape[0]), asked.floors, least_total=asked.least_total, aux_limit=0.0)
+    papers = _floors_at_stake(instance, asked.floors, keys)
     forbidden: list[Ints] = []
     while True:
-        program = Program(instance, aims, keys, _floors_at_stake(instance, asked.floors, keys))
+        program = Program(instance, aims, keys, papers)
+        for tops, many in needed_tops(instance, asked.floors, keys, papers):
+            program.require(tops, many)
         for choice in forbidden:
             program.forbid(choice)
         found = search_whole(

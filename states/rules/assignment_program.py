@@ -124,6 +124,11 @@ class Program:
         columns = np.flatnonzero(np.isin(self.keys, keys)) + 1
         self._solver.addRow(-np.inf, columns.size - 1.0, columns.size, columns.astype(np.int32), np.ones(columns.size))
 
+    def require(self, keys: Ints, many: int) -> None:
+        """A row that asks for at least so many of these pairs."""
+        columns = (np.searchsorted(self.keys, keys) + 1).astype(np.int32)
+        self._solver.addRow(float(many), np.inf, columns.size, columns, np.ones(columns.size))
+
     def solve(self) -> Priced:
         """The optimum of the linear program. Its caller makes sure that there is one."""
         self._solver.run()

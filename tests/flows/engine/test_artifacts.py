@@ -4,7 +4,6 @@ import logging
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,13 +28,13 @@ class Sketchbook:
 
 
 @pytest.fixture
-def book(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sketchbook]:
+def book(monkeypatch: pytest.MonkeyPatch) -> Sketchbook:
     """Code under test believes to be in a flow run; its drawings land here at once."""
     book, painter = Sketchbook(), artifacts._Painter()
     monkeypatch.setattr(painter, "order", lambda drawing: drawing(book))
     monkeypatch.setattr(artifacts, "_painter", painter)
     monkeypatch.setattr(artifacts, "_ids", lambda: (RUN, None))
-    yield book
+    return book
 
 
 RUN = uuid.UUID(int=7)
@@ -59,11 +58,11 @@ def test_progress_is_drawn_at_once_then_at_most_once_a_second_and_at_the_end(
 
     for done in range(1, 31):
         artifacts.progress(done, 30, key="collect 2026")
-        moment[0] += 0.1
+        moment[0] += 0.125
 
     assert [one.data for one in book.created] == [pytest.approx(100 / 30)]
     assert book.created[0].key == "collect-2026"
-    assert [one.description for one in book.updated] == ["11 / 30", "21 / 30", "30 / 30"]
+    assert [one.description for one in book.updated] == ["9 / 30", "17 / 30", "25 / 30", "30 / 30"]
 
 
 def test_progress_of_nothing_is_complete(book: Sketchbook) -> None:
@@ -76,7 +75,8 @@ def test_an_outcome_is_drawn_with_its_run_and_key(book: Sketchbook) -> None:
     artifacts.outcome("| a |\n|---|\n", key="Open_Call/2026")
 
     (drawn,) = book.created
-    assert (drawn.type, drawn.key, drawn.data, drawn.flow_run_id) == ("markdown", "open-call-2026", "| a |\n|---|\n", RUN)
+    assert (drawn.type, drawn.key) == ("markdown", "open-call-2026")
+    assert (drawn.data, drawn.flow_run_id) == ("| a |\n|---|\n", RUN)
 
 
 @pytest.mark.prefect

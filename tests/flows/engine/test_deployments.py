@@ -56,7 +56,8 @@ def test_a_run_leaves_its_progress_and_outcome_as_artifacts(running_engine: Engi
         wait_for("two artifacts", lambda: len(client.read_artifacts(flow_run_filter=only)) == 2, seconds=20)
         drawn = {one.type: one for one in client.read_artifacts(flow_run_filter=only)}
     assert drawn["progress"].data == 100.0
-    assert drawn["progress"].key == drawn["markdown"].key == "tiny-2031"
+    assert drawn["progress"].key == "tiny-2031-progress"
+    assert drawn["markdown"].key == "tiny-2031"
     assert "| 39 | 39 |" in drawn["markdown"].data
 
 

@@ -16,7 +16,11 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_nothing_calls_out_whatever_the_user_has_set(own: Settings) -> None:
-    careless = {"DO_NOT_TRACK": "0", "PREFECT_SERVER_ANALYTICS_ENABLED": "true", "PREFECT_SERVER_EPHEMERAL_ENABLED": "true"}
+    careless = {
+        "DO_NOT_TRACK": "0",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "true",
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
+    }
 
     made = child_environment(own, careless)
 

@@ -35,9 +35,13 @@ def _a_run_left_behind(state: StateType, worker: str) -> str:
         tagged = DeploymentFilter(tags=DeploymentFilterTags(all_=["stage:tiny"]))
         deployment = client.read_deployments(deployment_filter=tagged)[0]
         run = client.create_flow_run_from_deployment(
-            deployment.id, parameters={"season": 2026}, state=State(type=StateType.PAUSED), idempotency_key=uuid.uuid4().hex
+            deployment.id,
+            parameters={"season": 2026},
+            state=State(type=StateType.PAUSED),
+            idempotency_key=uuid.uuid4().hex,
         )
-        client.request("PATCH", "/flow_runs/{id}/labels", path_params={"id": run.id}, json={"prefect.worker.name": worker})
+        label = {"prefect.worker.name": worker}
+        client.request("PATCH", "/flow_runs/{id}/labels", path_params={"id": run.id}, json=label)
         client.set_flow_run_state(run.id, State(type=state), force=True)
     return str(run.id)
 
@@ -181,6 +185,7 @@ def test_a_worker_has_the_same_name_after_every_start(tmp_path: Path) -> None:
 
 
 def _wait_for_heartbeat(run: str) -> None:
-    body = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}}
+    which = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+    body = {"filter": which}
     with prefect_client() as client:
         wait_for("a heartbeat", lambda: client.request("POST", "/events/filter", json=body).json()["total"])

@@ -32,7 +32,8 @@ class Recorder:
 def ask(app: Application, *, method: str = "POST", body: bytes = b"", **headers: str) -> list[dict[str, Any]]:
     """Send one request and return the messages that came back."""
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": method, "path": "/api/x", "headers": [*given, (b"content-length", b"%d" % len(body))]}
+    given.append((b"content-length", b"%d" % len(body)))
+    scope = {"type": "http", "method": method, "path": "/api/x", "headers": given}
     parts = [{"type": "http.request", "body": body, "more_body": False}]
     sent: list[dict[str, Any]] = []
 

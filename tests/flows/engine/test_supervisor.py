@@ -88,12 +88,12 @@ def test_a_second_engine_in_the_same_home_is_refused(running_engine: EngineProce
 
     assert second.process is not None
     assert second.process.wait(30) == 1
-    assert f"EngineRunning: Another `gangchuang serve` or `gangchuang demo` is running in the home folder {second.home}" in (
-        second.said()
-    )
+    assert "EngineRunning: Another `gangchuang serve` or `gangchuang demo` is running" in second.said()
+    assert str(second.home) in second.said()
 
 
-def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -17,7 +17,7 @@ from flows.engine.declare import stage_flow
 def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
     """Does nothing and shows it."""
     for done in range(1, 4):
-        progress(done, 3, key=f"tiny-{season}")
+        progress(done, 3, key=f"tiny-{season}-progress")
     outcome("| units | letters |\n|---|---|\n| 39 | 39 |\n", key=f"tiny-{season}")
     publish_event("tiny.done", subject=f"season.{season}", payload={"dry_run": dry_run})
     return {"run": current_flow_run_id()}

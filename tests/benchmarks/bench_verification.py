@@ -1,0 +1,128 @@
+"""Verifies, exports and checks the history of a large season, beside the floor: hashing its entries and nothing else.
+
+    python -m tests.benchmarks.bench_verification [--sizes 10000 100000] [--databases sqlite postgresql]
+
+Every submission has four entries. The floor reads the same rows with one bare query and hashes
+each once. Memory is the growth of the process's peak while verifying, in MiB.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, insert, text
+
+from models import History, Submission
+from models.database import make_engine, reading, writing
+from models.enums import CallState, Outcome, PublicationKind, SubmissionState
+from models.schema import upgrade
+from states import record, verify_history
+from states.export import export_history
+from states.record import Entry, Link
+from states.roots import record_root
+from states.verification import verify
+from tests.support.builders import SYSTEM, a_season, season_rules
+from tests.support.databases import Postgres
+
+_STEPS = (
+    ("submit", "", "submitted", "district:500103", '{"title":"示例项目","version":1}'),
+    ("amend", "submitted", "submitted", "district:500103", '{"title":"示例项目","version":2}'),
+    ("record_district_review", "submitted", "district_reviewed", "district:500103", '{"total":"81","verdict":"recommended"}'),
+    ("archive", "district_reviewed", "archived", "office:示例", '{"outcome":"not_recommended"}'),
+)
+_BATCH = 10_000
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    options.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
+    asked = options.parse_args()
+    names = ("database", "subjects", "root s", "verify s", "floor s", "ratio", "MiB", "export s", "check s")
+    print("".join(f"{name:>11}" for name in names))
+    for kind in asked.databases:
+        for size in asked.sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                for engine in _database(kind, Path(folder)):
+                    _fill(engine, size)
+                    print("".join(f"{one:>11}" for one in (kind, size, *_measure(engine, Path(folder)))), flush=True)
+
+
+def _database(kind: str, folder: Path) -> Iterator[Engine]:
+    server = Postgres() if kind == "postgresql" else None
+    if server:
+        server.start()
+    engine = make_engine(server.create("bench") if server else f"sqlite:///{folder / 'bench.db'}")
+    try:
+        upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+        if server:
+            server.remove()
+
+
+def _fill(engine: Engine, size: int) -> None:
+    at = season_rules().dates.publish_results
+    with writing(engine) as session:
+        a_season(session, state=CallState.PUBLISHED)
+        for start in range(0, size, _BATCH):
+            made = [_submission(place, at) for place in range(start, min(start + _BATCH, size))]
+            session.execute(insert(Submission), [row for row, _ in made])
+            session.execute(insert(History), [entry for _, entries in made for entry in entries])
+
+
+def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    number, link, entries = f"2026-500103-{place + 1:04d}", Link(0, record.ZERO), []
+    for trigger, source, target, actor, facts in _STEPS:
+        entry = Entry(record.submission_subject(number), 2026, at, actor, trigger, source, target, "", facts, "")
+        row, link = record.chain(entry, link)
+        entries.append(row)
+    row = {
+        "number": number, "season": 2026, "unit": "500103", "place": place + 1, "state": SubmissionState.ARCHIVED,
+        "archived_from": SubmissionState.DISTRICT_REVIEWED, "outcome": Outcome.NOT_RECOMMENDED, "title": "示例",
+        "title_key": "示例", "fingerprint": f"{place:064d}", "category": "invention", "carrier": "team", "field": "示例",
+        "completed_on": at.date(), "consent": True, "version": 2, "submitted_at": at, "sequence": link.sequence,
+        "head": link.head,
+    }
+    return row, entries
+
+
+def _measure(engine: Engine, folder: Path) -> Iterator[str]:
+    at = season_rules().dates.publish_results
+    with writing(engine) as session:
+        seconds, made = _timed(lambda: record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at))
+    yield f"{seconds:.2f}"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with reading(engine) as session:
+        verifying, findings = _timed(lambda: verify(session, 2026, [made.root]))
+    assert findings == []
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    with reading(engine) as session:
+        floor, _ = _timed(lambda: _floor(session))
+    yield from (f"{verifying:.2f}", f"{floor:.2f}", f"{verifying / floor:.2f}", f"{grown:.0f}")
+    target = folder / "history.jsonl"
+    with reading(engine) as session:
+        exporting, _ = _timed(lambda: export_history(session, 2026, target))
+    checking, code = _timed(lambda: verify_history.check_file(str(target), [made.root]))
+    assert code[0].startswith("OK")
+    yield from (f"{exporting:.2f}", f"{checking:.2f}")
+
+
+def _floor(session: Any) -> int:
+    rows = session.execute(text("SELECT * FROM history ORDER BY subject, sequence").execution_options(yield_per=5_000))
+    return sum(record.entry_hash(row) == row["hash"] for row in rows.mappings())
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begun, result
+
+
+if __name__ == "__main__":
+    main()

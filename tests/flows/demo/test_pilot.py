@@ -1,0 +1,104 @@
+"""The demo's season from planned to closed, interrupted on its way, by the real clock and the real stages."""
+
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from config.clock import step_to
+from config.season import load_season
+from config.settings import settings
+from flows import places
+from flows.demo import pilot
+from flows.demo.pilot import DemoStopped, HomeInUse, play
+from flows.workbooks.mark import Mark
+from flows.workbooks.template import write_template
+from models import Delivery, Submission
+from models.database import reading, writing
+from models.enums import DeliveryState, Outcome, Role, SubmissionState, WorkbookKind
+from states.machine import Actor
+from states.planning import plan_season
+from tests.flows.demo.conftest import InProcessEngine
+
+SEASON = load_season(2026)
+
+
+@pytest.fixture
+def stops_after(monkeypatch: pytest.MonkeyPatch) -> "list[int]":
+    """Steps of the clock after which the demo is stopped, the next first."""
+    wanted: list[int] = []
+    taken = 0
+
+    def counted(home: Path, instant: datetime) -> None:
+        nonlocal taken
+        taken += 1
+        step_to(home, instant)
+        if wanted and taken == wanted[0]:
+            wanted.pop(0)
+            STOP.set()
+
+    monkeypatch.setattr(pilot, "step_to", counted)
+    return wanted
+
+
+STOP = threading.Event()
+
+
+@pytest.fixture
+def pool_workbook(engine_in_process: InProcessEngine) -> None:
+    """The office's workbook for the pool of experts."""
+    own = engine_in_process.own
+    target = places.issued(own, SEASON.year, places.OFFICE, WorkbookKind.EXPERTS)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_template(
+        target,
+        mark=Mark(SEASON.year, places.OFFICE, WorkbookKind.EXPERTS, 1),
+        key=own.signing_key(),
+        season=SEASON,
+        recipient_name=SEASON.office.name,
+        deadline=SEASON.dates.draw_panel,
+        created_at=SEASON.dates.open_call,
+    )
+
+
+@pytest.mark.usefixtures("pool_workbook")
+@pytest.mark.timeout(900)
+def test_season_is_played_to_its_end_in_spite_of_interruptions(
+    engine_in_process: InProcessEngine, stops_after: list[int]
+) -> None:
+    own = engine_in_process.own
+    stops_after += [4, 12, 31]
+
+    for _ in range(3):
+        STOP.clear()
+        with engine_in_process.ticking(), pytest.raises(DemoStopped):
+            play(own, stopped=STOP)
+    STOP.clear()
+    with engine_in_process.ticking():
+        summary = play(own, exit_when_done=True, stopped=STOP)
+
+    assert summary.deviations == ()
+    assert set(summary.edges.values()) == {"14 of 14", "7 of 7"}
+    assert set(summary.outcomes) == {outcome.label for outcome in Outcome}
+    assert set(summary.states) == {SubmissionState.ARCHIVED.label}
+    assert sum(summary.states.values()) >= 300
+    assert list(summary.tiers) == ["一等奖", "二等奖", "三等奖"]
+    assert {page.name for page in summary.pages} >= {"notice.html", "results.html", "index.html"}
+    with reading(engine_in_process.engine) as session:
+        doubled = select(Submission.title_key).group_by(Submission.title_key).having(func.count() > 1)
+        refused = session.scalars(select(Delivery.sender).where(Delivery.state == DeliveryState.REFUSED)).all()
+        assert session.scalars(doubled).all() == []
+        assert len(refused) == 2
+
+
+def test_demo_does_not_touch_a_real_season(engine_in_process: InProcessEngine) -> None:
+    with writing(engine_in_process.engine) as session:
+        actor = Actor(Role.OFFICE, SEASON.office.officers[0])
+        plan_season(session, SEASON, actor=actor, at=SEASON.dates.open_call)
+
+    with pytest.raises(HomeInUse):
+        play(settings())
+
+    assert not settings().clock.stepped

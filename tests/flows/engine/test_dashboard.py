@@ -1,0 +1,107 @@
+"""The dashboard in a real browser: it works under our policy, and nothing leaves loopback."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+from flows.engine.deployments import prefect_client, run_state, start
+from tests.flows.engine.engine_process import EngineProcess, wait_for
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+pytestmark = [
+    pytest.mark.prefect,
+    pytest.mark.xdist_group("prefect"),
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine"),
+]
+
+
+class Watched:
+    """A page of the browser that notes every answer it got and everything it wanted from elsewhere."""
+
+    def __init__(self, page: "playwright.Page") -> None:
+        self.page = page
+        self.answered: list[str] = []
+        self.refused: list[str] = []
+        self.errors: list[str] = []
+        page.on("response", lambda response: self.answered.append(response.url))
+        page.on("requestfailed", lambda request: self.refused.append(request.url))
+        page.on("websocket", lambda socket: self.answered.append(socket.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def hosts(self) -> set[str]:
+        """The hosts that answered."""
+        addresses = (urlsplit(url) for url in self.answered)
+        return {address.hostname or "" for address in addresses if address.scheme in {"http", "https", "ws", "wss"}}
+
+
+@pytest.fixture
+def watched(running_engine: EngineProcess, tmp_path: Path) -> Iterator[Watched]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch_persistent_context(
+            str(tmp_path / "profile"),
+            executable_path=CHROMIUM,
+            args=list(QUIET),
+            viewport={"width": 1400, "height": 900},
+        )
+        yield Watched(browser.new_page())
+        browser.close()
+
+
+@pytest.fixture
+def finished_run(running_engine: EngineProcess) -> str:
+    run = start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")
+    wait_for("the run's end", lambda: run_state(run).final)
+    return run
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_the_dashboard_lists_runs_and_nothing_leaves_loopback(
+    running_engine: EngineProcess, watched: Watched, finished_run: str, name: str
+) -> None:
+    with prefect_client() as client:
+        title = client.read_flow_run(uuid.UUID(finished_run)).name
+    here = f"http://{name}:{running_engine.port}"
+
+    watched.page.goto(f"{here}/")
+    watched.page.goto(f"{here}/v2/runs")
+    watched.page.get_by_text(title).first.wait_for()
+    watched.page.goto(f"{here}/v2/runs/flow-run/{finished_run}")
+    watched.page.get_by_text("Completed").first.wait_for()
+
+    assert watched.hosts() == {name}
+    assert watched.errors == []
+
+
+def test_a_deployment_has_a_form_and_an_artifact_is_drawn(
+    running_engine: EngineProcess, watched: Watched, finished_run: str
+) -> None:
+    here = f"http://127.0.0.1:{running_engine.port}/v2"
+    with prefect_client() as client:
+        deployment = next(one for one in client.read_deployments() if one.name == "示例小步 Tiny")
+        only = FlowRunFilter(id=FlowRunFilterId(any_=[uuid.UUID(finished_run)]))
+        wait_for("its artifacts", lambda: len(client.read_artifacts(flow_run_filter=only)) == 2)
+        table = next(one for one in client.read_artifacts(flow_run_filter=only) if one.type == "markdown")
+
+    watched.page.goto(f"{here}/deployments/deployment/{deployment.id}/run")
+    watched.page.get_by_text("season").first.wait_for()
+    watched.page.goto(f"{here}/artifacts/artifact/{table.id}")
+    watched.page.get_by_text("letters").first.wait_for()
+
+    assert watched.hosts() == {"127.0.0.1"}
+    assert watched.errors == []

@@ -1,0 +1,25 @@
+"""Many do the same thing at the same moment."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
+
+
+def at_once(work: Callable[[int], Answer], count: int = 20) -> tuple[list[Answer], list[Exception]]:
+    """Let `count` threads begin together: what those who came through returned, and what the others raised."""
+    barrier = Barrier(count)
+
+    def one(place: int) -> Answer | Exception:
+        barrier.wait(timeout=60)
+        try:
+            return work(place)
+        except Exception as problem:  # the test says which ones it expects
+            return problem
+
+    with ThreadPoolExecutor(count) as pool:
+        ended = list(pool.map(one, range(count)))
+    through = [answer for answer in ended if not isinstance(answer, Exception)]
+    return through, [answer for answer in ended if isinstance(answer, Exception)]
