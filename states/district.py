@@ -179,7 +179,7 @@ def _recommended(session: Session, delivered: Delivered) -> set[str]:
 def _ranks(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> dict[str, int]:
     """Places within the unit: as given, then by points; never the same place twice."""
     recommended = [form for _, form in rows if form.verdict is Verdict.RECOMMENDED]
-    kept = _recommended(session, delivered) - {form.number for form in recommended}
+    kept = _recommended(session, delivered) - {form.number for _, form in rows}
     verdicts = [session.get_one(DistrictVerdict, number) for number in kept]
     entries = [(form.rank or 10_000, -total_of(form.points), form.number) for form in recommended]
     entries += [(verdict.rank or 10_000, -verdict.total, verdict.number) for verdict in verdicts]

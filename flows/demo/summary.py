@@ -153,7 +153,7 @@ def _deviations(session: Session, world: World) -> list[str]:
     """Parts of the plot that ended otherwise than written."""
     numbers = world.numbers()
     rows = session.execute(select(Submission.number, Submission.outcome).where(Submission.season == world.year))
-    outcomes = dict(rows.tuples().all())
+    outcomes = dict(rows.all())
     found = []
     for key, wanted in world.cast.plot.endings().items():
         ended = outcomes.get(numbers[key]) if key in numbers else None

@@ -145,9 +145,7 @@ _painter = _Painter()
 def _create(client: Any, ids: Ids, *, kind: str, key: str, data: Any, text: str = "") -> UUID:
     from prefect.client.schemas.actions import ArtifactCreate
 
-    new = ArtifactCreate(
-        type=kind, key=_slug(key), data=data, description=text, flow_run_id=ids[0], task_run_id=ids[1]
-    )
+    new = ArtifactCreate(type=kind, key=_slug(key), data=data, description=text, flow_run_id=ids[0], task_run_id=ids[1])
     return UUID(str(client.create_artifact(new).id))
 
 

@@ -141,9 +141,7 @@ def _certificates() -> ssl.SSLContext:
 
 def _start(client: SyncPrefectClient, stage_name: str, parameters: Mapping[str, Any], key: str) -> str:
     deployment = _deployment_id(client, stage_name)
-    run = client.create_flow_run_from_deployment(
-        deployment, parameters=dict(parameters), idempotency_key=key, name=key
-    )
+    run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), idempotency_key=key, name=key)
     return str(run.id)
 
 

@@ -27,7 +27,6 @@ from prefect.states import Cancelled, Crashed, State
 
 from flows.engine.deployments import TAG, prefect_client
 from flows.engine.environment import HEARTBEAT_SECONDS
-from flows.engine.run import LAST_WORD
 
 ZOMBIE_AUTOMATION = "gangchuang: a run whose process died is marked crashed"
 _WORKER_LABEL = "prefect.worker.name"
@@ -75,8 +74,8 @@ def ensure_zombie_automation(*, within_seconds: float = 3 * HEARTBEAT_SECONDS) -
         description="Heartbeats stopped and no end was reported: the process, or its whole machine, is gone.",
         tags=[TAG],
         trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.*", LAST_WORD},
+            after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.*"},
             match={"prefect.resource.id": ["prefect.flow-run.*"]},
             match_related={"prefect.resource.id": f"prefect.tag.{TAG}"},
             for_each={"prefect.resource.id"},

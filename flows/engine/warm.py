@@ -152,20 +152,24 @@ class Nursery:
             line.close()
 
 
-def become(request: Request) -> None:
-    """Turn this forked process into the run: its streams, folder and variables."""
+def become(request: Request, usual: Mapping[str, str]) -> None:
+    """Turn this forked process into the run: its streams, folder and variables.
+
+    `usual` are the Prefect settings that every run of this home has; reading others takes time.
+    """
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
         os.close(stream)
     os.chdir(request.folder)
-    other_settings = _prefect_settings(os.environ) != _prefect_settings(request.environment)
     os.environ.clear()
     os.environ.update(request.environment)
-    if other_settings:
+    if _prefect_settings(request.environment) != usual:
         from prefect.context import refresh_global_settings_context
 
         refresh_global_settings_context()
-    run.main()
+        run.main()
+    else:
+        run.execute()
 
 
 def _prefect_settings(variables: Mapping[str, str]) -> dict[str, str]:
@@ -177,6 +181,14 @@ def _prefect_settings(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def usual_settings() -> dict[str, str]:
+    """The settings as the worker hands them on, which it spells in its own way (`False` for `false`)."""
+    from prefect.settings import get_current_settings
+
+    spelt = get_current_settings().to_environment_variables(exclude_unset=True)
+    return _prefect_settings({**os.environ, **spelt})
+
+
 def main(arguments: list[str]) -> None:
     address, modules = Path(arguments[0]), arguments[1:]
     for module in (*ENGINE_MODULES, *modules):
@@ -184,12 +196,14 @@ def main(arguments: list[str]) -> None:
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         sys.exit(f"not safe to fork: importing {' '.join(modules)} started the threads {others}")
+    usual = usual_settings()
     gc.collect()
     gc.freeze()
     tell(f"warm on {address}")
-    request = Nursery(address).tend()
-    if request is not None:
-        become(request)
+    with run.without_prefects_heartbeat():
+        request = Nursery(address).tend()
+        if request is not None:
+            become(request, usual)
 
 
 if __name__ == "__main__":

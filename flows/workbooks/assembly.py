@@ -1,6 +1,6 @@
 """Checked values of one line -> the form of its kind, or every reason why not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,13 @@ from config.season import Season
 from flows.workbooks.findings import Form, Note, Problem, Row
 from flows.workbooks.layout import Layout
 from flows.workbooks.table import Line, Place
-from models.enums import Origin, Verdict, WorkbookKind
-from models.forms import ExpertForm, RecusalForm, ScoreForm, SubmissionForm, VerdictForm
+from models.enums import Verdict, WorkbookKind
+from models.forms import ContactForm, ExpertForm, RecusalForm, ScoreForm, SubmissionForm, VerdictForm
 
 _FULL = Decimal(100)
+_PLAIN = tuple(name for name in SubmissionForm.model_fields if name not in ("contact", "organisations", "contributors"))
+_CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
+_EXPERT = tuple(ExpertForm.model_fields)
 
 
 class Assembler:
@@ -23,8 +26,8 @@ class Assembler:
         self.layout, self.place, self.season = layout, place, season
         self.required = [column.key for column in layout.columns if column.required]
         self.points = [column.key for column in layout.columns if column.key.startswith("points.")]
-        self.people = range(season.call.max_contributors)
-        self.bodies = range(season.call.max_organisations)
+        self.bodies = _keys("organisations", ("name", "credit_code"), season.call.max_organisations)
+        self.people = _keys("contributors", ("name", "organisation", "role", "share"), season.call.max_contributors)
         self.build: Callable[[Line, list[Problem], list[Note]], Form | None] = {
             WorkbookKind.SUBMISSIONS: self._submission,
             WorkbookKind.VERDICTS: self._verdict,
@@ -65,47 +68,19 @@ class Assembler:
         self._require(line, self.required, problems)
         organisations = self._organisations(line, problems)
         contributors = self._contributors(line, organisations, problems, notes)
-        get = values.get
-        payload = {
-            "number": get("number"),
-            "title": get("title"),
-            "category": get("category"),
-            "carrier": get("carrier"),
-            "field": get("field"),
-            "abstract": get("abstract"),
-            "innovation": get("innovation"),
-            "practicality": get("practicality"),
-            "benefit_economic": get("benefit_economic"),
-            "benefit_social": get("benefit_social") or "",
-            "spread": get("spread"),
-            "adoption": get("adoption") or "",
-            "completed_on": get("completed_on"),
-            "organisations": organisations,
-            "contributors": contributors,
-            "earlier_prizes": get("earlier_prizes") or "",
-            "external_partners": get("external_partners") or "",
-            "origin": get("origin") or Origin.NONE,
-            "contact": {
-                "name": get("contact.name") or "",
-                "phone": get("contact.phone") or "",
-                "mail": get("contact.mail") or "",
-            },
-            "consent": get("consent"),
-            "attachments": get("attachments") or (),
-        }
+        payload = _given(values, _PLAIN)
+        payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
+        payload["organisations"], payload["contributors"] = organisations, contributors
         return self._made(SubmissionForm, payload, line, problems)
 
     def _organisations(self, line: Line, problems: list[Problem]) -> list[dict[str, str]]:
         values, found = line.values, []
-        for place in self.bodies:
-            name = values.get(f"organisations.{place}.name")
-            code = values.get(f"organisations.{place}.credit_code")
+        for place, keys in enumerate(self.bodies):
+            name, code = values.get(keys[0]), values.get(keys[1])
             if name is not None:
                 found.append({"name": name, "credit_code": code or ""})
             elif place and code is not None:
-                problems.append(
-                    self.place.problem(f"organisations.{place}.name", line.number, "没有填，但填了它的代码")
-                )
+                problems.append(self.place.problem(keys[0], line.number, "没有填，但填了它的代码"))
         return found
 
     def _contributors(
@@ -113,18 +88,18 @@ class Assembler:
     ) -> list[dict[str, Any]]:
         values, found, shared = line.values, [], []
         only = organisations[0]["name"] if len(organisations) == 1 else None
-        for place in self.people:
-            stem = f"contributors.{place}."
-            name, body = values.get(stem + "name"), values.get(stem + "organisation")
-            role, share = values.get(stem + "role"), values.get(stem + "share")
+        for place, (name_key, body_key, role_key, share_key) in enumerate(self.people):
+            name, body = values.get(name_key), values.get(body_key)
+            role, share = values.get(role_key), values.get(share_key)
             if name is None:
-                if place and not (body is None and role is None and share is None) and stem + "name" not in line.wrong:
-                    problems.append(self.place.problem(stem + "name", line.number, "没有填，但填了此人的其他内容"))
+                alone = body is None and role is None and share is None
+                if place and not alone and name_key not in line.wrong:
+                    problems.append(self.place.problem(name_key, line.number, "没有填，但填了此人的其他内容"))
                 continue
-            if body is None and stem + "organisation" not in line.wrong:
-                body = self._body_of(stem + "organisation", only, line, problems, notes)
+            if body is None and body_key not in line.wrong:
+                body = self._body_of(body_key, only, line, problems, notes)
             if share is not None:
-                shared.append((stem + "share", share))
+                shared.append((share_key, share))
             found.append({"name": name, "organisation": body, "role": role or "", "share": share})
         if shared:
             self._check_shares(line, shared, found, problems, notes)
@@ -205,22 +180,18 @@ class Assembler:
     def _expert(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         del notes
         self._require(line, self.required, problems)
-        keys = (
-            "name",
-            "organisation",
-            "credit_code",
-            "fields",
-            "title",
-            "phone",
-            "mail",
-            "valid_until",
-            "statement_on",
-            "declared",
-        )
-        payload = {key: line.values[key] for key in keys if line.values.get(key) is not None}
-        return self._made(ExpertForm, payload, line, problems)
+        return self._made(ExpertForm, _given(line.values, _EXPERT), line, problems)
 
 
 def _order(cell: str | None) -> tuple[int, str]:
     name = (cell or "").rstrip("0123456789")
     return len(name), name
+
+
+def _given(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """What was filled in; the form knows its own defaults."""
+    return {key: values[key] for key in keys if values.get(key) is not None}
+
+
+def _keys(group: str, parts: tuple[str, ...], count: int) -> list[tuple[str, ...]]:
+    return [tuple(f"{group}.{place}.{part}" for part in parts) for place in range(count)]

@@ -110,6 +110,8 @@ class Text:
             return None
         if self.odd.search("".join(values)):
             return None
+        if self.clean is clean_line and all(values):
+            return list(values)
         return [value.strip() or None for value in values]
 
 

@@ -57,35 +57,41 @@ def match_attachments(
     rows: Sequence[Row], attachments: Sequence[Attachment], places: Mapping[str, Place], *, packed: bool
 ) -> tuple[list[Row], list[Note]]:
     """Files that a row names must be in its package; files that no row names are mentioned."""
+    if not packed:
+        return list(rows), _promised(rows)
     here = {compact(PurePosixPath(one.name).name): one.name for one in attachments}
     here |= {compact(one.name): one.name for one in attachments}
     named: set[str] = set()
     checked = []
     for row in rows:
         if isinstance(row.form, SubmissionForm) and row.form.attachments:
-            if here:
-                named.update(here.get(compact(name), "") for name in row.form.attachments)
-            row = _with_attachments(row, row.form, here, places[row.sheet], packed=packed)
+            named.update(here.get(compact(name), "") for name in row.form.attachments)
+            row = _with_attachments(row, row.form, here, places[row.sheet])
         checked.append(row)
     unnamed = [one.name for one in attachments if one.name not in named]
     if not unnamed:
         return checked, []
-    shown = "、".join(unnamed[:10]) + ("等" if len(unnamed) > 10 else "")
-    return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{shown}。")]
+    return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{_listed(unnamed)}。")]
 
 
-def _with_attachments(row: Row, form: SubmissionForm, here: Mapping[str, str], place: Place, *, packed: bool) -> Row:
-    missing = [name for name in form.attachments if compact(name) not in here] if here else form.attachments
-    if not missing:
-        found = tuple(here[compact(name)] for name in form.attachments)
-        return row if found == form.attachments else replace(row, form=_renamed(form, found))
-    names = "、".join(quote(name) for name in missing)
-    if packed:
+def _promised(rows: Sequence[Row]) -> list[Note]:
+    """Rows that name files while the workbook came alone."""
+    lines = [row.line for row in rows if isinstance(row.form, SubmissionForm) and row.form.attachments]
+    if not lines:
+        return []
+    shown = _listed([str(line) for line in lines])
+    return [Note("", None, f"第{shown}行写了附件，但附件没有随表送来，请与本表一起压缩补报。")]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "、".join(names[:10]) + ("等" if len(names) > 10 else "")
+
+
+def _with_attachments(row: Row, form: SubmissionForm, here: Mapping[str, str], place: Place) -> Row:
+    missing = [name for name in form.attachments if compact(name) not in here]
+    if missing:
+        names = "、".join(quote(name) for name in missing)
         message = f"写了{names}，但压缩包（文件夹）里没有，请核对文件名"
         return replace(row, form=None, problems=(place.problem("attachments", row.line, message),))
-    note = place.note("attachments", row.line, f"写了{names}，但没有随表送来，请与本表一起压缩补报")
-    return replace(row, notes=(*row.notes, note))
-
-
-def _renamed(form: SubmissionForm, names: tuple[str, ...]) -> SubmissionForm:
-    return form.model_copy(update={"attachments": names})
+    found = tuple(here[compact(name)] for name in form.attachments)
+    return replace(row, form=form.model_copy(update={"attachments": found}))

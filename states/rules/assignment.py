@@ -24,12 +24,12 @@ from numpy.typing import ArrayLike
 from states.rules.assignment_bounds import Proof, priced_bound
 from states.rules.assignment_certificate import Certificate, level_unit, slopes_of, values_of
 from states.rules.assignment_flow import largest_total
-from states.rules.assignment_instance import Instance, Ints, read_instance
+from states.rules.assignment_instance import AssignmentMalformed, Instance, Ints, read_instance
 from states.rules.assignment_levels import Goal, Level, highest_level
 from states.rules.assignment_limits import refuse_the_obvious
 
 TOTAL_KEPT = 0.995
-PATIENCE = 20.0
+PATIENCE = 60.0
 SHARE_PRECISION = 1e-4
 
 
@@ -80,9 +80,9 @@ def assign_with_certificate(
     `patience` seconds end a search that does not end by itself; then the certificate is not
     `proven`, its bounds still hold, and another machine may find another assignment.
     """
+    wanted = _aim(aim)
     instance = read_instance(similarity, per_paper, max_load, conflicts, min_load)
     refuse_the_obvious(instance)
-    wanted = Aim(aim)
     if not instance.needy().any():
         return _nobody(instance, wanted)
     chosen, _, prices = largest_total(instance)
@@ -99,6 +99,12 @@ def assign_with_certificate(
         goal = Goal(slopes=slopes, least_total=least, patience=patience, precision=SHARE_PRECISION)
     level = highest_level(instance, goal)
     return _leveled(instance, wanted, goal, level, largest, proof)
+
+
+def _aim(name: str) -> Aim:
+    if name not in list(Aim):
+        raise AssignmentMalformed(f"There is no aim {name!r}; the aims are {', '.join(Aim)}.")
+    return Aim(name)
 
 
 def _leveled(

@@ -141,7 +141,8 @@ def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) 
         if settled or not found.finished:
             bound = max(value, _whole(instance, min(priced, max(found.bound, excluded))))
             return Kept(best, bound, priced, proof, settled and found.finished, keys.size)
-        loss = min(WIDER * loss, priced - value + step)
+        needed = priced - value + step
+        loss = needed if needed < WIDER * WIDER * loss else WIDER * loss
     return _unreachable(instance)
 
 

@@ -83,22 +83,21 @@ class _Bracket:
 
 
 def _close_in(instance: Instance, goal: Goal, chosen: Ints, bound: float) -> _Bracket:
-    """Halve the levels between found and impossible; give up the proof at the second unfinished search."""
+    """Halve the levels between found and impossible, up to the first search that does not finish."""
     bracket = _Bracket(low=level_of(instance, goal.slopes, chosen), high=bound, chosen=chosen)
     if instance.all_pairs().size <= SEARCHED_WHOLE:
         _search_level(instance, goal, bracket)
-    unfinished, proven_high = 0, bracket.high
-    while unfinished < 2 and (tried := _next_level(instance, goal, bracket)) is not None:
+    while bracket.certain and (tried := _next_level(instance, goal, bracket)) is not None:
         kept = _try(instance, goal, tried, any_will_do=True, known=None)
         if kept.chosen is not None:
             bracket.chosen = kept.chosen
             bracket.low = max(tried, level_of(instance, goal.slopes, kept.chosen))
-            continue
-        bracket.high = tried - BREATH if instance.grid else tried
-        unfinished += not kept.finished
-        proven_high = bracket.high if not unfinished else proven_high
-    bracket.certain = not unfinished
-    bracket.high = max(bracket.low, bracket.low if bracket.certain else proven_high)
+        elif kept.finished:
+            bracket.high = tried - BREATH if instance.grid else tried
+        else:
+            bracket.certain = False
+    if bracket.certain:
+        bracket.high = bracket.low
     return bracket
 
 
@@ -109,7 +108,7 @@ def _search_level(instance: Instance, goal: Goal, bracket: _Bracket) -> None:
     keys = instance.all_pairs()
     program = Program(instance, aims, keys, papers, gap=0.5 if _whole_levels(instance, goal) else 1e-9)
     fixed = np.zeros(keys.size, dtype=bool)
-    found = search_whole(program, fixed=fixed, known=None, first_will_do=False, patience=goal.patience)
+    found = search_whole(program, fixed=fixed, known=None, first_will_do=False, patience=goal.patience / 2)
     if found.chosen is not None:
         low = level_of(instance, goal.slopes, found.chosen)
         if low > bracket.low:
@@ -137,7 +136,8 @@ def _next_level(instance: Instance, goal: Goal, bracket: _Bracket) -> float | No
 
 
 def _try(instance: Instance, goal: Goal, level: float, *, any_will_do: bool, known: Ints | None) -> Kept:
-    asked = Asked(floors_of(instance, goal.slopes, level), goal.least_total, any_will_do, goal.patience)
+    patience = goal.patience / 2 if any_will_do else goal.patience
+    asked = Asked(floors_of(instance, goal.slopes, level), goal.least_total, any_will_do, patience)
     return largest_total_with_floors(instance, asked, known=known)
 
 

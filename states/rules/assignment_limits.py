@@ -221,5 +221,3 @@ def _named(noun: str, numbers: Ints) -> str:
     shown = ", ".join(str(number) for number in numbers[:NAMED_AT_MOST])
     more = f" and {numbers.size - NAMED_AT_MOST} more" if numbers.size > NAMED_AT_MOST else ""
     return f"{noun}{'s' if numbers.size > 1 else ''} {{{shown}}}{more}"
-
-

@@ -132,8 +132,9 @@ class Program:
     def solve(self) -> Priced:
         """The optimum of the linear program. Its caller makes sure that there is one."""
         self._solver.run()
-        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise ArithmeticError(f"The linear program of the assignment was not solved: {self._solver.getModelStatus()}")
+        status = self._solver.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise ArithmeticError(f"The linear program of the assignment was not solved: {status}.")
         P, R = self.instance.shape
         answer = self._solver.getSolution()
         values, dual = np.array(answer.col_value), np.array(answer.row_dual)
@@ -157,7 +158,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Searched:
-    """What a mixed-integer search ended with: the chosen pairs if any, a proven upper bound, and whether it finished."""
+    """What a mixed-integer search ended with: the chosen pairs if any, a proven bound, and whether it finished."""
 
     chosen: Ints | None
     bound: float

@@ -31,7 +31,7 @@ from tests.support.databases import Postgres
 _STEPS = (
     ("submit", "", "submitted", "district:500103", '{"title":"示例项目","version":1}'),
     ("amend", "submitted", "submitted", "district:500103", '{"title":"示例项目","version":2}'),
-    ("record_district_review", "submitted", "district_reviewed", "district:500103", '{"total":"81","verdict":"recommended"}'),
+    ("record_district_review", "submitted", "district_reviewed", "district:500103", '{"total":"81"}'),
     ("archive", "district_reviewed", "archived", "office:示例", '{"outcome":"not_recommended"}'),
 )
 _BATCH = 10_000
@@ -85,7 +85,7 @@ def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any
     row = {
         "number": number, "season": 2026, "unit": "500103", "place": place + 1, "state": SubmissionState.ARCHIVED,
         "archived_from": SubmissionState.DISTRICT_REVIEWED, "outcome": Outcome.NOT_RECOMMENDED, "title": "示例",
-        "title_key": "示例", "fingerprint": f"{place:064d}", "category": "invention", "carrier": "team", "field": "示例",
+        "title_key": "示例", "fingerprint": f"{place:064d}", "category": "design", "carrier": "team", "field": "示例",
         "completed_on": at.date(), "consent": True, "version": 2, "submitted_at": at, "sequence": link.sequence,
         "head": link.head,
     }

@@ -63,7 +63,7 @@ asks = st.builds(
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize=True,
+    max_examples=25, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(ask=asks)

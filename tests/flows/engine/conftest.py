@@ -8,10 +8,6 @@ import pytest
 from tests.flows.engine.engine_process import EngineProcess, free_port
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "prefect: needs a running Prefect server; slow to start, shared by a session")
-
-
 @pytest.fixture(scope="session")
 def running_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     """A running engine, and this process set to speak to it."""

@@ -81,9 +81,7 @@ def test_a_run_that_prefect_does_not_know_has_no_state(running_engine: EnginePro
     assert run_state(str(uuid.uuid4())) is None
 
 
-def test_a_server_that_is_away_is_a_clear_error(
-    running_engine: EngineProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_is_away_is_a_clear_error(running_engine: EngineProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     nowhere = f"http://127.0.0.1:{free_port()}/api"

@@ -68,3 +68,30 @@ def test_a_child_knows_its_own_server_from_one_that_the_user_named(own: Settings
 
 def test_a_server_of_the_user_on_our_port_is_still_the_users(own: Settings) -> None:
     assert external_api_url({"PREFECT_API_URL": "http://127.0.0.1:4321/api"}) == "http://127.0.0.1:4321/api"
+
+
+def test_a_forked_run_has_the_settings_that_its_parent_knows_already(own: Settings, tmp_path: Path) -> None:
+    """If the worker spelt the settings in another way, every fork would read them again."""
+    import json
+    import subprocess
+    import sys
+
+    ask = (
+        "import asyncio, json, os, sys\n"
+        "from flows.engine.warm import _prefect_settings, usual_settings\n"
+        "usual = usual_settings()\n"
+        "from prefect.runner import _starter_engine\n"
+        "given = {}\n"
+        "async def noted(**options): given.update(options['env'])\n"
+        "_starter_engine.run_process = noted\n"
+        "class Run: id = 'x'\n"
+        "starter = _starter_engine.EngineCommandStarter(command='true', env=dict(os.environ))\n"
+        "asyncio.run(starter.start(Run()))\n"
+        "print(json.dumps([usual, _prefect_settings({k: v for k, v in given.items() if v is not None})]))\n"
+    )
+    environment = child_environment(own)
+    answer = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
+
+    usual, handed_on = json.loads(answer.stdout.splitlines()[-1])
+
+    assert handed_on == usual

@@ -10,10 +10,9 @@ from typing import Any
 from prefect import Flow, flow
 
 from flows.engine.artifacts import current_flow_run_id, outcome, progress, publish_event
-from flows.engine.declare import stage_flow
 
 
-@stage_flow(name="tiny")
+@flow(name="tiny", persist_result=False)
 def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
     """Does nothing and shows it."""
     for done in range(1, 4):
@@ -23,7 +22,7 @@ def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
     return {"run": current_flow_run_id()}
 
 
-@stage_flow(name="slow")
+@flow(name="slow", persist_result=False)
 def slow(season: int, where: str, seconds: float = 120.0) -> int:
     """Leaves its process id in a file and takes its time."""
     Path(where).write_text(str(os.getpid()), "utf-8")
@@ -31,7 +30,7 @@ def slow(season: int, where: str, seconds: float = 120.0) -> int:
     return season
 
 
-@stage_flow(name="dying")
+@flow(name="dying", persist_result=False)
 def dying(season: int, where: str) -> int:
     """Is killed the first time it runs; the second time it ends well."""
     if not Path(where).exists():

@@ -168,7 +168,7 @@ def _without_utf8_flag(path: Path) -> Path:
 class _RawName(zipfile.ZipInfo):
     """An entry whose name is stored in cp437 without the UTF-8 flag."""
 
-    def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 - zipfile's own hook
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
         return self.filename.encode("cp437"), self.flag_bits & ~0x800
 
 

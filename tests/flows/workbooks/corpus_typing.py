@@ -146,7 +146,7 @@ _row("consent as a tick", "同意公开姓名和单位", "√", takes={5: {"cons
 _row("consent refused", "同意公开姓名和单位", "否", takes={5: {"consent": False}})
 _row("consent left empty", "同意公开姓名和单位", None, backs=(("AT5", "“同意公开姓名和单位”没有填。"),))
 _row("an attachment named but not sent", "附件文件名", "证明.pdf", takes={5: {"attachments": ("证明.pdf",)}},
-     notes=(("AU5", "“附件文件名”写了“证明.pdf”，但没有随表送来，请与本表一起压缩补报。"),))
+     notes=((None, "第5行写了附件，但附件没有随表送来，请与本表一起压缩补报。"),))
 
 _TWO = {"完成人2姓名": "示例乙", "完成人2单位": "示例公司"}
 _rows("shares with percent signs", {**_TWO, "完成人1贡献占比（%）": "60%", "完成人2贡献占比（%）": "40％"},

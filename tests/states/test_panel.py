@@ -1,0 +1,209 @@
+"""The panel: drawn by the committed seed from the eligible, assigned without conflicts, refilled when one is lost."""
+
+import json
+from datetime import date, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from config.season import ZONE, Season
+from models import Assignment, Call, DeclaredConflict, History, Seat, Submission
+from models.database import writing
+from models.enums import AssignmentState, CallState, SeatState
+from models.forms import ContributorForm, OrganisationForm
+from states.office import DecisionRefused
+from states.panel import assign_panel, draw, eligible_pool, give_up_seat, replace_missing, reserves, season_conflicts, seated
+from states.planning import move_date
+from states.rules.draw import Candidate, PanelShortage, draw_panel
+from states.verification import verify
+from tests.support.builders import OFFICE, SYSTEM, a_form, a_season, an_expert, season_rules
+from tests.support.panel import a_score, an_eligible_submission
+
+AT = datetime(2026, 6, 22, 9, tzinfo=ZONE)
+SIGNED = date(2026, 6, 15)
+SEED = "5e" * 32
+
+
+def a_panel_season(session: Session, *, experts: int = 8, submissions: int = 3, **rules: int) -> tuple[Season, list[str]]:
+    """A season ready for the draw: small rules, eligible submissions of one field, a pool that signed."""
+    season = a_season(session, state=CallState.FINAL_REVIEW)
+    small = {"scores_per_submission": 3, "submissions_per_expert": 10, "panel_per_field": 2, "panel_size": 5, "reserves": 2}
+    season = season.model_copy(update={"final_round": season.final_round.model_copy(update={**small, **rules})})
+    call = session.get_one(Call, 2026)
+    call.rules, call.draw_seed = season.model_dump_json(), SEED
+    for ordinal in range(1, experts + 1):
+        an_expert(session, ordinal, statement_on=SIGNED)
+    return season, [an_eligible_submission(session) for _ in range(submissions)]
+
+
+def pairs(session: Session) -> set[tuple[str, str, str]]:
+    rows = session.scalars(select(Assignment).execution_options(populate_existing=True))
+    return {(one.number, one.expert, one.state.value) for one in rows}
+
+
+@pytest.mark.parametrize(
+    ("changes", "eligible"),
+    [
+        ({}, True),
+        ({"statement_on": None}, False),
+        ({"statement_on": date(2026, 3, 2)}, True),
+        ({"statement_on": date(2026, 3, 1)}, False),
+        ({"statement_on": date(2026, 6, 23)}, False),
+        ({"valid_until": date(2026, 6, 22)}, True),
+        ({"valid_until": date(2026, 6, 21)}, False),
+    ],
+)
+def test_who_may_be_drawn(engine: Engine, changes: dict[str, object], eligible: bool) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        expert = an_expert(session, 1, **{"statement_on": SIGNED, **changes})
+
+        assert [one.id for one in eligible_pool(session, season_rules(), AT)] == ([expert] if eligible else [])
+
+
+def test_the_draw_can_be_repeated_from_the_record(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, _ = a_panel_season(session)
+
+        panel = draw(session, season, actor=SYSTEM, at=AT)
+
+        facts = json.loads(session.scalars(select(History.facts).where(History.trigger == "draw_panel")).one())
+        again = draw_panel(
+            seed=bytes.fromhex(facts["seed"]), pool=[Candidate(one, tuple(fields)) for one, fields in facts["pool"]],
+            seats=facts["seats"], size=facts["size"], reserves=facts["reserves"],
+        )
+        assert again == panel
+        assert facts["seed"] == SEED
+        assert (len(seated(session, 2026)), len(reserves(session, 2026))) == (5, 2)
+        assert {one.signed_on for one in session.scalars(select(Seat))} == {SIGNED}
+
+
+def test_too_small_a_pool_is_an_error_that_says_how_many_lack(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, _ = a_panel_season(session, experts=4)
+
+        with pytest.raises(PanelShortage, match="4 eligible experts .* for .* seats"):
+            draw(session, season, actor=SYSTEM, at=AT)
+
+
+def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine) -> None:
+    parties = {"organisations": (OrganisationForm(name="示例研究院1"),),
+               "contributors": (ContributorForm(name="示例·专家2", organisation="示例研究院2"),)}
+    with writing(engine) as session:
+        season, numbers = a_panel_season(session, experts=9, reserves=0, panel_size=8)
+        close = an_eligible_submission(session, form=a_form("利益相关", **parties))
+        session.add(DeclaredConflict(season=2026, expert="E0003", key="示例单位示例项目2026第1号", declared_at=AT))
+        draw(session, season, actor=SYSTEM, at=AT)
+
+        assigned = assign_panel(session, season, actor=SYSTEM, at=AT)
+
+        barred = season_conflicts(session, season, seated(session, 2026))
+        assert "E0002" not in {one.id for one in seated(session, 2026)}, "who submits does not review at all"
+        assert set(assigned.experts) == {*numbers, close}
+        assert all(len(set(experts)) == 3 for experts in assigned.experts.values())
+        assert "E0001" not in assigned.experts[close]
+        assert not any(barred.forbids(number, one) for number, experts in assigned.experts.items() for one in experts)
+        assert pairs(session) == {(n, e, "active") for n, experts in assigned.experts.items() for e in experts}
+        entry = session.scalars(select(History).where(History.trigger == "assign", History.subject == f"submission/{close}")).one()
+        assert json.loads(entry.facts)["experts"] == list(assigned.experts[close])
+        assert verify(session) == []
+
+
+def test_the_assignment_is_the_same_again(engine: Engine) -> None:
+    found = []
+    for _ in range(2):
+        with Session(engine) as session:
+            season, _ = a_panel_season(session)
+            draw(session, season, actor=SYSTEM, at=AT)
+            found.append(assign_panel(session, season, actor=SYSTEM, at=AT))
+            session.rollback()
+
+    assert found[0] == found[1]
+
+
+def test_who_gives_up_the_seat_is_replaced_by_somebody_unconflicted(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, numbers = a_panel_season(session, submissions=2)
+        draw(session, season, actor=SYSTEM, at=AT)
+        before = assign_panel(session, season, actor=SYSTEM, at=AT).experts
+        leaver = before[numbers[0]][0]
+
+        lost = give_up_seat(session, 2026, leaver, actor=OFFICE, at=AT, reason="示例")
+        added = replace_missing(session, season, actor=SYSTEM, at=AT)
+
+        assert lost == sum(leaver in experts for experts in before.values())
+        assert leaver not in added
+        assert sorted(number for theirs in added.values() for number in theirs) == sorted(n for n in numbers if leaver in before[n])
+        active = [(number, state) for number, expert, state in pairs(session) if expert == leaver]
+        assert {state for _, state in active} == {"lost"}
+        assert all(sum(n == number and state == "active" for n, _, state in pairs(session)) == 3 for number in numbers)
+        assert session.get_one(Seat, (2026, leaver)).absent
+        assert replace_missing(session, season, actor=SYSTEM, at=AT) == {}
+
+
+def test_a_reserve_takes_a_seat_when_nobody_seated_is_left(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, (number,) = a_panel_season(session, submissions=1, panel_size=3, experts=5)
+        draw(session, season, actor=SYSTEM, at=AT)
+        leaver = assign_panel(session, season, actor=SYSTEM, at=AT).experts[number][0]
+        waiting = {one.id for one in reserves(session, 2026)}
+        give_up_seat(session, 2026, leaver, actor=OFFICE, at=AT, reason="示例")
+
+        (successor,) = replace_missing(session, season, actor=SYSTEM, at=AT)
+
+        assert successor in waiting
+        assert session.get_one(Seat, (2026, successor)).state is SeatState.SEATED
+
+
+def test_a_submission_that_nobody_may_take_is_left_short(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, _ = a_panel_season(session, submissions=1, panel_size=3, experts=3, reserves=0)
+        draw(session, season, actor=SYSTEM, at=AT)
+        assign_panel(session, season, actor=SYSTEM, at=AT)
+        give_up_seat(session, 2026, "E0001", actor=OFFICE, at=AT, reason="示例")
+
+        assert replace_missing(session, season, actor=SYSTEM, at=AT) == {}
+
+
+def test_scores_already_given_stay_when_the_expert_leaves(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        number = an_eligible_submission(session)
+        expert = a_score(session, number, 1, 80)
+
+        assert give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例") == 0
+
+        assert session.get_one(Assignment, (number, expert, 1)).state is AssignmentState.SCORED
+
+
+@pytest.mark.parametrize("expert", ["E9999", "E0001"])
+def test_nobody_leaves_a_seat_that_they_do_not_have(engine: Engine, expert: str) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        number = an_eligible_submission(session)
+        a_score(session, number, 1, 80)
+        if expert == "E0001":
+            give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例")
+
+        with pytest.raises(DecisionRefused, match=f"{expert}: nobody of this id has a seat"):
+            give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例")
+
+
+def test_only_the_eligible_are_assigned(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, numbers = a_panel_season(session, submissions=2)
+        session.get_one(Submission, numbers[0]).eligible_at = None
+        draw(session, season, actor=SYSTEM, at=AT)
+
+        assert set(assign_panel(session, season, actor=SYSTEM, at=AT).experts) == {numbers[1]}
+
+
+def test_a_moved_date_does_not_touch_the_seed(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, _ = a_panel_season(session)
+        to = season.dates.close_final_round + timedelta(days=1)
+
+        move_date(session, 2026, "close_final_round", to=to, reason="示例", actor=OFFICE, at=AT)
+
+        assert session.get_one(Call, 2026).draw_seed == SEED
