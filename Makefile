@@ -13,7 +13,7 @@ serve: $(VENV)/runtime
 	$(BIN)/gangchuang serve
 
 test: $(VENV)/develop
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: lint types contract test
 

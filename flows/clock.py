@@ -65,12 +65,13 @@ class Timekeeper:
             if not self._may_look():
                 return
             with reading(self.engine) as session:
-                seasons = [year for year in planned_seasons(session) if call_state(session, year) is not CallState.CLOSED]
-            for year in seasons:
+                states = {year: call_state(session, year) for year in planned_seasons(session)}
+            for year, state in states.items():
                 with _survived(f"season {year}"):
-                    self._set_triggers(year)
-                    self.look(year)
-                    self._housekeeping(year)
+                    if state is not CallState.CLOSED:
+                        self._set_triggers(year)
+                        self.look(year)
+                    self._housekeeping(year, closed=state is CallState.CLOSED)
 
     def look(self, year: int) -> list[str]:
         """Start what is due in one season at this moment. Returns the keys of what was started or skipped."""
@@ -119,13 +120,13 @@ class Timekeeper:
             attempt = row.attempts
         return self._hand_over(year, stage, parameters, f"{year}/{one.key}/{attempt}", f"start/{year}/{one.key}")
 
-    def _housekeeping(self, year: int) -> None:
-        """Deliveries to take, messages to send: started when there are any."""
+    def _housekeeping(self, year: int, *, closed: bool) -> None:
+        """Deliveries to take, messages to send: started when there are any; a closed season still sends."""
         with reading(self.engine) as session:
             messages = messages_due(session, year)
         if messages:
             self._keep_house(year, "deliver_messages", self.settings.mail_seconds)
-        if next(waiting_files(self.settings), None) is not None:
+        if not closed and next(waiting_files(self.settings), None) is not None:
             self._keep_house(year, "collect", self.settings.lease_seconds)
 
     def _keep_house(self, year: int, stage: str, seconds: float) -> None:

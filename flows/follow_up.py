@@ -61,7 +61,7 @@ def closing(run: Run) -> Ending:
                 Submission.season == run.year, Submission.state != SubmissionState.ARCHIVED
             )
         ) or 0
-        counts = dict(
+        counts: dict[Outcome, int] = dict(
             session.execute(
                 select(Submission.outcome, func.count())
                 .where(Submission.season == run.year, Submission.outcome.is_not(None))

@@ -59,7 +59,7 @@ def _page(session: Session, run: Run, ranking: Ranking) -> ProposalPage:
 
 
 def _lines(session: Session, run: Run) -> tuple[ProposedLine, ...]:
-    names = dict(
+    names: dict[str, str] = dict(
         session.execute(
             select(Organisation.number, Organisation.name)
             .join(Submission, Submission.number == Organisation.number)
@@ -93,7 +93,7 @@ def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
     totals: dict[str, list[Decimal]] = {}
     for score in counted_scores(session, run.year):
         totals.setdefault(score.submission, []).append(Decimal(score.total))
-    titles = dict(session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).tuples().all())
+    titles: dict[str, str] = dict(session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).tuples().all())
     cases = [
         Disagreement(number, titles[number], tuple(sorted(values)), max(values) - min(values))
         for number, values in totals.items()

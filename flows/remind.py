@@ -186,6 +186,6 @@ def _correcting(session: Session, year: int) -> dict[str, list[str]]:
 
 def _grouped(rows: object) -> dict[str, list[str]]:
     grouped: dict[str, list[str]] = {}
-    for code, number in rows:  # type: ignore[attr-defined]
+    for code, number in rows:
         grouped.setdefault(code, []).append(number)
     return grouped

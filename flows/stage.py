@@ -226,7 +226,7 @@ def _settle(run: Run, milestone: Milestone | None, ending: Ending) -> None:
             move_call(session, run.year, ending.trigger, actor=run.actor, case=case, facts=facts, flow_run=run.flow_run)
         else:
             note_call(
-                session, run.year, milestone.value, actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run
+                session, run.year, "settle_milestone", actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run
             )
         row.state, row.settled_at = MilestoneState.DONE, run.at
 

@@ -44,7 +44,7 @@ def enum_field(members: type[StrEnum], *, nullable: bool = False, primary_key: b
     column = {"nullable": nullable, "primary_key": primary_key}
     if nullable:
         options.setdefault("default", None)
-    return Field(sa_type=EnumText(members), sa_column_kwargs=column, **options)  # type: ignore[call-overload]
+    return Field(sa_type=EnumText(members), sa_column_kwargs=column, **options)
 
 
 def one_of(column: str, members: type[StrEnum], *, nullable: bool = False) -> CheckConstraint:
@@ -58,7 +58,7 @@ def decimal_field(*, nullable: bool = False, **options: Any) -> Any:
     """A SQLModel field that keeps a decimal exactly."""
     if nullable:
         options.setdefault("default", None)
-    return Field(sa_type=DecimalText, nullable=nullable, **options)  # type: ignore[call-overload]
+    return Field(sa_type=DecimalText, nullable=nullable, **options)
 
 
 def text_field(**options: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.milestones import Milestone
 from config.season import Season
@@ -137,7 +138,7 @@ def _with_verdict(query: Select[Any]) -> Select[Any]:
 
 def _with_placing(query: Select[Any]) -> Select[Any]:
     joined = query.outerjoin(Placing, (Placing.number == Submission.number) & Placing.approved)
-    return joined.add_columns(Placing.tier.label("approved_tier"))
+    return joined.add_columns(col(Placing.tier).label("approved_tier"))
 
 
 _EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
@@ -145,6 +146,10 @@ _EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
     "record_final_review": lambda query: _with_verdict(query.add_columns(_correction(), _scores())),
     "award": lambda query: _with_placing(query.add_columns(_objections())),
 }
+
+
+def _as_it_is(query: Select[Any]) -> Select[Any]:
+    return query
 
 
 def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[bool]) -> list[Loaded]:
@@ -160,7 +165,7 @@ def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[b
         Submission.sequence,
         Submission.head,
     ).where(Submission.season == frame.season.year, *where)
-    query = _EXTRAS.get(ask.trigger, lambda same: same)(query).order_by(Submission.number)
+    query = _EXTRAS.get(ask.trigger, _as_it_is)(query).order_by(Submission.number)
     if session.get_bind().dialect.name == "postgresql":
         query = query.with_for_update(of=Submission)
     return [_loaded(row, frame, ask) for row in session.execute(query)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.errors import GangchuangError
 from models import Claim
@@ -91,4 +92,4 @@ def is_live(session: Session, name: str) -> bool:
 
 def forget(session: Session, prefix: str) -> None:
     """Drop all claims whose name begins so (tickets of a milestone whose date was moved)."""
-    session.execute(delete(Claim).where(Claim.name.startswith(prefix, autoescape=True)))
+    session.execute(delete(Claim).where(col(Claim.name).startswith(prefix, autoescape=True)))

@@ -113,7 +113,7 @@ class Table(Generic[CaseT]):
         walker = _Walker()
         self._machine.add_model(walker, initial=verdict.source.value)
         try:
-            walker.trigger(trigger, case=case)  # type: ignore[attr-defined]
+            walker.trigger(trigger, case=case)
         except (MachineError, AttributeError) as problem:
             raise TransitionRefused(subject, trigger, case.state or "", self._illegal(trigger, case.state)) from problem
         finally:
@@ -144,7 +144,7 @@ class Table(Generic[CaseT]):
             auto_transitions=False,
             graph_engine="mermaid",
         )
-        return str(walker.get_graph().source)  # type: ignore[attr-defined]
+        return str(walker.get_graph().source)
 
 
 def not_theirs(role: Role, allowed: Sequence[Role]) -> Refusal:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.calendar import working_days_after
 from config.errors import GangchuangError
@@ -53,7 +54,7 @@ def revoke(session: Session, number: str, *, actor: Actor, at: datetime, reason:
 
 def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: datetime, reason: str) -> Delivery:
     """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
-    beginning = Delivery.digest.startswith(digest, autoescape=True)
+    beginning = col(Delivery.digest).startswith(digest, autoescape=True)
     found = session.query(Delivery).filter(Delivery.season == year, beginning).all()
     if len(digest) < 8:
         raise DecisionRefused(f"delivery {digest!r}", "give at least 8 characters of its digest")

@@ -247,7 +247,7 @@ def _parties(session: Session, year: int) -> list[Parties]:
     ]
 
 
-def _similarity(session: Session, season: Season, numbers: Sequence[str], experts: Sequence[Expert]) -> np.ndarray:  # type: ignore[type-arg]
+def _similarity(session: Session, season: Season, numbers: Sequence[str], experts: Sequence[Expert]) -> np.ndarray:
     rows = session.execute(
         select(Submission.number, Submission.field, Submission.category, SubmissionVersion.content)
         .join(
@@ -293,7 +293,7 @@ def _barred_pairs(barred: Conflicts, numbers: Sequence[str]) -> list[tuple[str, 
 
 def _short(session: Session, season: Season) -> dict[str, int]:
     """How many experts each submission lacks."""
-    counts = dict(
+    counts: dict[str, int] = dict(
         session.execute(
             select(Assignment.number, func.count())
             .where(

@@ -68,6 +68,6 @@ class Witnesses:
 
 def _belonging() -> list[Table]:
     """The tables whose rows belong to a submission by its number."""
-    own = Submission.__table__.c.number  # type: ignore[attr-defined]
+    own = Submission.__table__.c.number
     tables = [table for table in SQLModel.metadata.sorted_tables if "number" in table.c]
     return [table for table in tables if any(key.references(own.table) for key in table.c.number.foreign_keys)]

@@ -115,6 +115,7 @@ class Pilot:
             if self._act():
                 continue
             if self.world.is_closed():
+                self._await("The last mail", self.world.mails_waiting)
                 return
             self._step()
         raise DemoStopped
@@ -124,7 +125,7 @@ class Pilot:
         dates = self.world.season.dates
         start = day_of(dates.open_call, -14)
         if not self.own.clock.stepped:
-            if (self.own.home / "gangchuang.db").exists() and self.world.is_planned():
+            if self.world.is_planned():
                 raise HomeInUse(self.own.home)
             step_to(self.own.home.absolute(), start)
         self.progress.update(self.bar, total=(dates.close_season - start) / timedelta(days=1))
@@ -182,7 +183,7 @@ class Pilot:
         try:
             if self.officers.has_done(act):
                 return False
-            self._tell(f"{act.deed.value} {act.subject}: {act.reason}")
+            self._tell(" ".join(filter(None, (act.deed.value, act.subject, act.reason))))
             for attempt in range(1, _ATTEMPTS + 1):
                 run = self.officers.decide(act, attempt=attempt)
                 if self._carried_out(act, run):
@@ -227,4 +228,5 @@ class Pilot:
         when: datetime = self.world.now.astimezone(ZONE)
         counts = "  ".join(f"{state.value} {count}" for state, count in self.world.counts().items())
         self.progress.update(self.bar, description=counts or "season")
-        self.progress.console.print(f"{when:%Y-%m-%d %H:%M}  {line}", style=style, markup=False, highlight=False)
+        text = f"{when:%Y-%m-%d %H:%M}  {line}"
+        self.progress.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -40,7 +40,7 @@ from models.enums import (
     SeatState,
     SubmissionState,
 )
-from models.queries import call_state, counts_by_state, milestone_rows, planned_seasons
+from models.queries import call_state, counts_by_state, messages_due, milestone_rows, planned_seasons
 from states.approval import list_digest, waits_for_approval
 from states.cases import dated
 from states.record import submission_subject
@@ -85,6 +85,12 @@ class World:
             found = [one.key for one in self._due(session)]
             found += [f"running: {name}" for name in self._claims(session)]
         return found + self._inbox()
+
+    def mails_waiting(self) -> list[str]:
+        """What the post still has to carry, in words; empty when all is out."""
+        with reading(self.engine) as session:
+            waiting = messages_due(session, self.year)
+        return [f"{waiting} mail(s) to go out"] if waiting else []
 
     def due_at(self, instant: datetime) -> list[str]:
         """Labels of what falls at an instant, for people."""

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
+from flows.engine.artifacts import flush
 from flows.engine.environment import HEARTBEAT_SECONDS
 
 ENGINE = "prefect.engine"
@@ -57,7 +58,10 @@ def execute() -> None:
     # Importing Prefect may have imported it as a library already.
     sys.modules.pop(ENGINE, None)
     with Heartbeat(os.environ["PREFECT__FLOW_RUN_ID"]):
-        runpy.run_module(ENGINE, run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module(ENGINE, run_name="__main__", alter_sys=True)
+        finally:
+            flush()
 
 
 def main() -> None:

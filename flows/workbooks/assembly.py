@@ -55,7 +55,7 @@ class Assembler:
         if problems:
             return None
         try:
-            return model.model_validate(payload)  # type: ignore[no-any-return]
+            return model.model_validate(payload)
         except ValidationError as error:
             for one in error.errors():
                 where = ".".join(str(part) for part in one["loc"])

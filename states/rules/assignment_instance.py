@@ -59,7 +59,7 @@ class Instance:
     def served(self, keys: Ints) -> Floats:
         """float64[P]: what each submission gets from the chosen pairs, in working units."""
         papers, _ = self.split(keys)
-        return np.bincount(papers, self.scores_of(keys), minlength=self.shape[0])
+        return np.bincount(papers, self.scores_of(keys), minlength=self.shape[0]).astype(np.float64)
 
     def own_best(self) -> Floats:
         """float64[P]: what each submission's own best experts would give it if nobody else were served."""

@@ -47,8 +47,14 @@ def main() -> None:
 
 def _write(path: Path, rows: int) -> None:
     write_template(
-        path, mark=Mark(2026, UNIT, WorkbookKind.SUBMISSIONS, 1), key=KEY, season=season(), recipient_name="示例区科协",
-        deadline=season().dates.close_call, rows=[_row(number, season()) for number in range(rows)], created_at=ISSUED_AT,
+        path,
+        mark=Mark(2026, UNIT, WorkbookKind.SUBMISSIONS, 1),
+        key=KEY,
+        season=season(),
+        recipient_name="示例区科协",
+        deadline=season().dates.close_call,
+        rows=[_row(number, season()) for number in range(rows)],
+        created_at=ISSUED_AT,
     )
 
 

@@ -111,7 +111,8 @@ def _open_document(filled: Path) -> bytes:
     for sheet in openpyxl.load_workbook(filled).worksheets:
         rows = "".join(f"<table:table-row>{''.join(map(_open_cell, row))}</table:table-row>" for row in sheet.values)
         tables.append(f'<table:table table:name="{sheet.title}">{rows}</table:table>')
-    spaces = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
+    space = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(f'xmlns:{name}="{space}:{name}:1.0"' for name in ("office", "table", "text"))
     content = (f"<office:document-content {spaces}><office:body><office:spreadsheet>{''.join(tables)}"
                "</office:spreadsheet></office:body></office:document-content>")
     out = io.BytesIO()

@@ -10,14 +10,11 @@ from sqlalchemy import func, select
 from config.clock import step_to
 from config.season import load_season
 from config.settings import settings
-from flows import places
 from flows.demo import pilot
 from flows.demo.pilot import DemoStopped, HomeInUse, play
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
 from models import Delivery, Submission
 from models.database import reading, writing
-from models.enums import DeliveryState, Outcome, Role, SubmissionState, WorkbookKind
+from models.enums import DeliveryState, Outcome, Role, SubmissionState
 from states.machine import Actor
 from states.planning import plan_season
 from tests.flows.demo.conftest import InProcessEngine
@@ -46,24 +43,6 @@ def stops_after(monkeypatch: pytest.MonkeyPatch) -> "list[int]":
 STOP = threading.Event()
 
 
-@pytest.fixture
-def pool_workbook(engine_in_process: InProcessEngine) -> None:
-    """The office's workbook for the pool of experts."""
-    own = engine_in_process.own
-    target = places.issued(own, SEASON.year, places.OFFICE, WorkbookKind.EXPERTS)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_template(
-        target,
-        mark=Mark(SEASON.year, places.OFFICE, WorkbookKind.EXPERTS, 1),
-        key=own.signing_key(),
-        season=SEASON,
-        recipient_name=SEASON.office.name,
-        deadline=SEASON.dates.draw_panel,
-        created_at=SEASON.dates.open_call,
-    )
-
-
-@pytest.mark.usefixtures("pool_workbook")
 @pytest.mark.timeout(900)
 def test_season_is_played_to_its_end_in_spite_of_interruptions(
     engine_in_process: InProcessEngine, stops_after: list[int]

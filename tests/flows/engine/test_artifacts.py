@@ -6,6 +6,7 @@ import sys
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 
 from flows.engine import artifacts
@@ -13,18 +14,17 @@ from tests.flows.engine.engine_process import ROOT, free_port
 
 
 class Sketchbook:
-    """Takes the painter's orders and keeps the drawings."""
+    """Stands for Prefect's client, takes the painter's requests and keeps the drawings."""
 
     def __init__(self) -> None:
-        self.created: list[Any] = []
-        self.updated: list[Any] = []
+        self.created: list[dict[str, Any]] = []
+        self.updated: list[dict[str, Any]] = []
 
-    def create_artifact(self, artifact: Any) -> Any:
-        self.created.append(artifact)
-        return type("Created", (), {"id": uuid.uuid4()})()
-
-    def update_artifact(self, _: uuid.UUID, change: Any) -> None:
-        self.updated.append(change)
+    def request(
+        self, method: str, path: str, *, json: dict[str, Any], path_params: dict[str, Any] | None = None
+    ) -> Any:
+        (self.created if (method, path) == ("POST", "/artifacts/") else self.updated).append(json)
+        return httpx.Response(201, json={"id": str(uuid.uuid4())})
 
 
 @pytest.fixture
@@ -60,23 +60,23 @@ def test_progress_is_drawn_at_once_then_at_most_once_a_second_and_at_the_end(
         artifacts.progress(done, 30, key="collect 2026")
         moment[0] += 0.125
 
-    assert [one.data for one in book.created] == [pytest.approx(100 / 30)]
-    assert book.created[0].key == "collect-2026"
-    assert [one.description for one in book.updated] == ["9 / 30", "17 / 30", "25 / 30", "30 / 30"]
+    assert [one["data"] for one in book.created] == [pytest.approx(100 / 30)]
+    assert book.created[0]["key"] == "collect-2026"
+    assert [one["description"] for one in book.updated] == ["9 / 30", "17 / 30", "25 / 30", "30 / 30"]
 
 
 def test_progress_of_nothing_is_complete(book: Sketchbook) -> None:
     artifacts.progress(0, 0, key="empty")
 
-    assert [one.data for one in book.created] == [100.0]
+    assert [one["data"] for one in book.created] == [100.0]
 
 
 def test_an_outcome_is_drawn_with_its_run_and_key(book: Sketchbook) -> None:
     artifacts.outcome("| a |\n|---|\n", key="Open_Call/2026")
 
     (drawn,) = book.created
-    assert (drawn.type, drawn.key) == ("markdown", "open-call-2026")
-    assert (drawn.data, drawn.flow_run_id) == ("| a |\n|---|\n", RUN)
+    assert (drawn["type"], drawn["key"]) == ("markdown", "open-call-2026")
+    assert (drawn["data"], drawn["flow_run_id"]) == ("| a |\n|---|\n", str(RUN))
 
 
 @pytest.mark.prefect

@@ -74,19 +74,23 @@ add("a web page named .xls", lambda shop: shop.file("a.xls", b"<html><table><tr>
 add("an XML spreadsheet of 2003", lambda shop: shop.file(
     "a.xls", b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>'),
     **_refused(f"这是 XML 电子表格（2003），不能直接读取。{_SAVE_AS}"))
-add("a PDF named .xlsx", lambda shop: shop.file("a.xlsx", b"%PDF-1.7 ..."), **_refused(f"这是PDF 文件，不是填报表。{_SAVE_AS}"))
+add("a PDF named .xlsx", lambda shop: shop.file("a.xlsx", b"%PDF-1.7 ..."),
+    **_refused(f"这是PDF 文件，不是填报表。{_SAVE_AS}"))
 add("a photograph named .xlsx", lambda shop: shop.file("a.xlsx", b"\xff\xd8\xff\xe0 JFIF"),
     **_refused(f"这是图片，不是填报表。{_SAVE_AS}"))
 add("a program named .xlsx", lambda shop: shop.file("a.xlsx", b"MZ\x90\x00" + bytes(200)),
     **_refused(f"这是可执行程序，不是填报表。{_SAVE_AS}"))
-add("an empty file", lambda shop: shop.file("a.xlsx", b""), **_refused("文件是空的（0字节），可能没有复制完整，请重新报送。"))
+add("an empty file", lambda shop: shop.file("a.xlsx", b""),
+    **_refused("文件是空的（0字节），可能没有复制完整，请重新报送。"))
 add("a file of zeros", lambda shop: shop.file("a.xlsx", bytes(5000)), **_refused(f"无法识别这个文件。{_SAVE_AS}"))
-add("a file of noise", lambda shop: shop.file("a.xlsx", bytes(range(256)) * 20), **_refused(f"无法识别这个文件。{_SAVE_AS}"))
+add("a file of noise", lambda shop: shop.file("a.xlsx", bytes(range(256)) * 20),
+    **_refused(f"无法识别这个文件。{_SAVE_AS}"))
 add("a workbook copied by half", lambda shop: shop.file(
     "a.xlsx", (whole := shop.filled(typed()).read_bytes())[: len(whole) // 2]), **_refused(_DAMAGED))
 add("an Excel 97 workbook copied by half", lambda shop: shop.file(
     "a.xls", old_workbook(shop.filled(typed()), shop.folder / "b.xls").read_bytes()[:6000]), **_refused(_BROKEN))
-add("a Word document", lambda shop: shop.packed("a.docx", {"[Content_Types].xml": b"<Types/>", "word/document.xml": b""}),
+add("a Word document", lambda shop: shop.packed(
+    "a.docx", {"[Content_Types].xml": b"<Types/>", "word/document.xml": b""}),
     **_refused(f"这是 Word 文档，不是填报表。{_SAVE_AS}"))
 add("a presentation named .xlsx", lambda shop: shop.packed(
     "a.xlsx", {"[Content_Types].xml": b"<Types/>", "ppt/presentation.xml": b""}),

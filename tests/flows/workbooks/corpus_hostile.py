@@ -39,7 +39,8 @@ def _before_end(addition: str) -> Callable[[bytes], bytes]:
 
 @case("a zip bomb", **_refused("文件解压后超过300MB，请减小后再报送。"))
 def _bomb(shop: Workshop) -> Path:
-    with zipfile.ZipFile(path := shop.filled(typed()), "a", zipfile.ZIP_DEFLATED) as book, book.open("xl/media/a.bin", "w", force_zip64=False) as part:
+    path = shop.filled(typed())
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as book, book.open("xl/media/a.bin", "w") as part:
         for _ in range(310):
             part.write(bytes(1 << 20))
     return path
@@ -94,10 +95,11 @@ def _zip64(shop: Workshop) -> Path:
 
 @case("a zip with an unusual compression", **_refused("压缩方式不常见，无法打开，请用常规的 zip 方式重新压缩。"))
 def _lzma(shop: Workshop) -> Path:
-    with zipfile.ZipFile(shop.filled(typed())) as book, zipfile.ZipFile(shop.folder / "a.xlsx", "w", zipfile.ZIP_LZMA) as out:
+    target = shop.folder / "a.xlsx"
+    with zipfile.ZipFile(shop.filled(typed())) as book, zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as out:
         for name in book.namelist():
             out.writestr(name, book.read(name))
-    return shop.folder / "a.xlsx"
+    return target
 
 
 add("junk before the zip", lambda shop: shop.file("a.xlsx", b"PK\x03\x04junk" + shop.filled(typed()).read_bytes()),
@@ -122,7 +124,8 @@ add("formatted but empty cells far away", lambda shop: _sheet(shop, _before_end(
 add("a merged range over the whole sheet", lambda shop: _sheet(shop, lambda xml: xml.replace(
     b"</sheetData>", b'</sheetData><mergeCells count="1"><mergeCell ref="A9:XFD1048576"/></mergeCells>')), takes=_OK)
 add("a link over the whole sheet", lambda shop: _sheet(shop, lambda xml: xml.replace(
-    b"</sheetData>", b'</sheetData><hyperlinks><hyperlink ref="A9:XFD1048576" location="A1"/></hyperlinks>')), takes=_OK)
+    b"</sheetData>", b'</sheetData><hyperlinks><hyperlink ref="A9:XFD1048576" location="A1"/></hyperlinks>')),
+    takes=_OK)
 
 
 @case("one long string in a million cells", **_refused(_DIED))
@@ -131,7 +134,8 @@ def _shared_bomb(shop: Workshop) -> Path:
     cells = "".join(f'<row r="{n}">' + "".join(
         f'<c r="{column}{n}" t="s"><v>0</v></c>' for column in ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
     ) + "</row>" for n in range(60, 19_000))
-    shared = ('<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>' + "长" * 40_000 + "</t></si></sst>")
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    shared = f'<sst xmlns="{space}"><si><t>{"长" * 40_000}</t></si></sst>'
     path = shop.filled(typed())
     with zipfile.ZipFile(path) as book:
         has_strings = "xl/sharedStrings.xml" in book.namelist()
@@ -214,11 +218,13 @@ add("a program among the attachments", lambda shop: shop.packed("a.zip", {
 # Links outward and formulas.
 
 
-@case("a link to another workbook", takes=_OK, notes=((None, "工作簿链接了其他文件，没有打开，只读取了格子里现有的内容。"),))
+@case("a link to another workbook", takes=_OK, notes=(
+    (None, "工作簿链接了其他文件，没有打开，只读取了格子里现有的内容。"),))
 def _external(shop: Workshop) -> Path:
+    relation = b'<Relationship Id="rId1" TargetMode="External" Target="\\\\evil\\x.xlsx"/>'
     return shop.rewritten(shop.filled(typed()), {
         "xl/externalLinks/externalLink1.xml": b"<externalLink/>",
-        "xl/externalLinks/_rels/externalLink1.xml.rels": b'<Relationships><Relationship Id="rId1" TargetMode="External" Target="\\\\evil\\x.xlsx"/></Relationships>',
+        "xl/externalLinks/_rels/externalLink1.xml.rels": b"<Relationships>" + relation + b"</Relationships>",
     })
 
 
@@ -243,9 +249,12 @@ def _hyperlink(shop: Workshop) -> Path:
     return path
 
 
-@case("texts that would be formulas", takes={5: {"title": '=HYPERLINK("http://example.invalid","x")', "innovation": "@SUM(1)"}})
+_FORMULA = '=HYPERLINK("http://example.invalid","x")'
+
+
+@case("texts that would be formulas", takes={5: {"title": _FORMULA, "innovation": "@SUM(1)"}})
 def _injected(shop: Workshop) -> Path:
-    return shop.filled(typed(成果名称='=HYPERLINK("http://example.invalid","x")', 创新性="@SUM(1)"))
+    return shop.filled(typed(成果名称=_FORMULA, 创新性="@SUM(1)"))
 
 
 @case("a wrong cell whose text would be a formula", backs=(

@@ -113,7 +113,8 @@ _row("a category with blanks inside", "类别", " 小 发明　", takes={5: {"ca
 _row("a category that does not exist", "类别", "小创造", backs=(
     ("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“小创造”）。"),))
 _row("a field that the season does not have", "领域", "航天", backs=(
-    ("E5", "“领域”只能填：机械制造、电子信息、医药卫生、农业农村、建筑交通、能源环保、食品轻工、教育科普（现在填的是“航天”）。"),))
+    ("E5", "“领域”只能填：机械制造、电子信息、医药卫生、农业农村、建筑交通、能源环保、食品轻工、教育科普"
+           "（现在填的是“航天”）。"),))
 _row("an origin left empty", "来自练兵、培训或竞赛", None, takes={5: {"origin": "none"}})
 
 _ORG = "organisations"

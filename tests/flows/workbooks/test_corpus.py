@@ -8,11 +8,11 @@ import pytest
 
 from flows.workbooks.findings import Reading
 from flows.workbooks.receipt import write_receipt
-from tests.flows.workbooks import corpus_files, corpus_hostile, corpus_sheets, corpus_typing
+from tests.flows.workbooks import corpus_files, corpus_hostile, corpus_kinds, corpus_sheets, corpus_typing
 from tests.flows.workbooks.corpus import CASES, Case
 from tests.support.workbooks import ISSUED_AT, Workshop, read, season
 
-SECTIONS = (corpus_typing, corpus_sheets, corpus_files, corpus_hostile)  # importing them fills CASES
+SECTIONS = (corpus_typing, corpus_sheets, corpus_kinds, corpus_files, corpus_hostile)  # importing them fills CASES
 
 
 def test_corpus_is_as_large_as_promised() -> None:

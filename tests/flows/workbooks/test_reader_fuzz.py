@@ -16,6 +16,7 @@ from tests.support.mutation import mutated, valid_deliveries
 from tests.support.workbooks import ISSUED_AT, read, season
 
 NAMES = ("issued.xlsx", "filled.xlsx", "receipt.xlsx", "old.xls", "open.ods", "package.zip", "table.csv")
+HEADS = (b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x05\x06")
 
 
 @lru_cache
@@ -55,7 +56,7 @@ def test_damaged_delivery_is_answered(name: str, seed: int, tmp_path: Path) -> N
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=400), head=st.sampled_from((b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PK\x05\x06")))
+@given(content=st.binary(max_size=400), head=st.sampled_from(HEADS))
 def test_noise_is_refused(content: bytes, head: bytes, tmp_path: Path) -> None:
     (tmp_path / "noise.xlsx").write_bytes(head + content)
 

@@ -1,0 +1,223 @@
+"""The small season as a program: plays from wherever a home stands to the end. `python -m tests.faults.season HOME`
+
+Real files, a real database, the real clock (`Timekeeper`) and the real flows; only Prefect's
+worker is stood in for: what the clock starts runs at once, in this process. Season time is
+stepped, and chance is fixed, so that two seasons can be compared to the last byte.
+"""
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from enum import Enum
+from inspect import signature
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+
+import config.settings
+import flows.open_call
+import states.intake
+from config.clock import step_to
+from config.errors import GangchuangError
+from config.season import Season, load_season
+from config.settings import Settings, settings
+from config.units import all_units
+from flows.clock import Timekeeper
+from flows.deliveries import waiting_files
+from flows.perform import open_database
+from flows.year import stage_named
+from models import Call, History, Message
+from models import database
+from models.database import reading, writing
+from models.enums import CallState, MessageState
+from models.queries import messages_due, milestone_rows
+from states.approval import waits_for_approval
+from states.cases import dated
+from states.office import officer
+from states.planning import plan_season
+from states.rules.timetable import due, next_dates
+from config.milestones import Milestone
+from tests.faults.people import OFFICER, UNITS, Act, People, acts
+
+YEAR = 2026
+SEASON_FILE = Path(__file__).with_name("season.toml")
+LATER = "GANGCHUANG_FAULTS_LATER_SECONDS"
+_PATIENCE = 12
+_LONGEST_WAIT = 2 * 3600.0
+
+log = logging.getLogger("gangchuang.faults")
+
+
+class SeasonStuck(GangchuangError):
+    """What had to happen does not, however long one waits."""
+
+
+class _Waited:
+    """Real seconds that have passed by the database's clock although nobody waited for them."""
+
+    seconds = 0.0
+
+
+def fix_chance() -> None:
+    """Three units, the same seed, salts and key in every season, and a database clock that can be put forward."""
+    from flows import deliver_messages
+    from models import queries
+    from states import claims
+
+    Season.units = lambda self: [all_units()[code] for code in UNITS]  # type: ignore[method-assign]
+    fixed = SimpleNamespace(token_hex=lambda count: "5a" * count)
+    flows.open_call.secrets = fixed  # type: ignore[assignment]
+    states.intake.secrets = fixed  # type: ignore[assignment]
+    real = config.settings.secrets
+    config.settings.secrets = SimpleNamespace(token_hex=real.token_hex, token_bytes=lambda count: b"k" * count)  # type: ignore[assignment]
+    by_database = database.database_seconds
+    for module in (claims, queries, deliver_messages):
+        module.database_seconds = lambda session: by_database(session) + _Waited.seconds  # type: ignore[attr-defined]
+
+
+def prepare(home: Path) -> None:
+    """An empty home with the season file, its clock before the call."""
+    (home / "seasons").mkdir(parents=True)
+    (home / "inbox").mkdir()
+    shutil.copyfile(SEASON_FILE, home / "seasons" / f"{YEAR}.toml")
+    step_to(home, load_season(YEAR, home).dates.open_call - timedelta(days=14))
+
+
+class Player:
+    """Plays one home move by move. A move is an act of somebody, a sweep of the clock, or a step of season time."""
+
+    def __init__(self, start: Callable[[str, dict[str, Any], str], str] | None = None) -> None:
+        self.own: Settings = settings()
+        self.season = load_season(YEAR, self.own.home)
+        self.engine: Engine = open_database(self.own.database)
+        self.keeper = Timekeeper(self.own, self.engine, start or self.run_flow)
+        self.people = People(self.own, self.engine, self.season)
+        self.failures: list[str] = []
+        self.in_vain = 0
+
+    def next_move(self) -> tuple[str, Callable[[], None]] | None:
+        """The next move's name and how to make it; None when the season is over."""
+        now = self.own.clock.now()
+        if not self._is_planned():
+            return "plan", self._plan
+        act = self.people.next_act(now)
+        if act is not None:
+            return f"act {act.name}", lambda: self._act(act)
+        pending = self._pending()
+        if pending:
+            return f"sweep {now:%m-%d} {pending}", self._sweep
+        instants = [one.at for one in acts(self.season) if one.at > now]
+        with reading(self.engine) as session:
+            instants += [one.due_at for one in next_dates(dated(milestone_rows(session, YEAR)), now)]
+        if instants:
+            return f"step {min(instants):%Y-%m-%d}", lambda: step_to(self.own.home.absolute(), min(instants))
+        if self._unsent():
+            return "wait for mail", lambda: self._wait(4 * 3600.0)
+        return None
+
+    def play(self) -> None:
+        """To the end. Raises SeasonStuck."""
+        while (move := self.next_move()) is not None:
+            move[1]()
+
+    def run_flow(self, stage: str, parameters: dict[str, Any], key: str) -> str:
+        """What Prefect's worker does with a run: its failure is its own, not the clock's."""
+        flow = stage_named(stage).flow  # type: ignore[union-attr]
+        kinds = {name: one.annotation for name, one in signature(flow.fn).parameters.items()}
+        given = {
+            name: kinds[name](value) if isinstance(kinds[name], type) and issubclass(kinds[name], Enum) else value
+            for name, value in parameters.items()
+        }
+        try:
+            flow.fn(**given)
+        except GangchuangError as problem:
+            self.failures.append(f"{key}: {problem}")
+            log.warning("%s failed: %s", key, problem)
+        return key
+
+    def _plan(self) -> None:
+        with writing(self.engine) as session:
+            plan_season(session, self.season, actor=officer(self.season, OFFICER), at=self.own.clock.now())
+
+    def _act(self, act: Act) -> None:
+        if act.send is not None:
+            act.send(self.people)
+        elif act.decide is not None:
+            again = self.people.has(f"{act.name}.begun")
+            self.people.note(f"{act.name}.begun")
+            stage, parameters = act.decide(self.people)
+            failed = len(self.failures)
+            self.run_flow(stage, {"season": YEAR, **parameters}, f"{'again/' if again else ''}{act.name}")
+            if len(self.failures) > failed and not again:
+                raise SeasonStuck(self.failures[-1])
+        self.people.note(f"{act.name}.done")
+
+    def _sweep(self) -> None:
+        before = self._standing()
+        self.keeper.sweep()
+        if self._standing() != before:
+            self.in_vain = 0
+            return
+        self.in_vain += 1
+        if self.in_vain > _PATIENCE:
+            raise SeasonStuck(f"{self._pending()} does not come to an end: {self.failures[-3:]}")
+        self._wait(_LONGEST_WAIT)
+
+    def _wait(self, seconds: float) -> None:
+        _Waited.seconds += seconds
+
+    def _is_planned(self) -> bool:
+        with reading(self.engine) as session:
+            return session.get(Call, YEAR) is not None
+
+    def _pending(self) -> str:
+        with reading(self.engine) as session:
+            if session.get_one(Call, YEAR).state is CallState.CLOSED and not messages_due(session, YEAR):
+                return ""
+            waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, YEAR) else set()
+            found = [one.key for one in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)]
+            found += ["messages"] if messages_due(session, YEAR) else []
+        found += ["files"] if next(waiting_files(self.own), None) is not None else []
+        return " ".join(found)
+
+    def _unsent(self) -> int:
+        with reading(self.engine) as session:
+            states = (MessageState.WAITING, MessageState.SENDING)
+            return session.scalar(select(func.count()).select_from(Message).where(Message.state.in_(states))) or 0
+
+    def _standing(self) -> tuple[Any, ...]:
+        with reading(self.engine) as session:
+            entries = session.scalar(select(func.count()).select_from(History))
+            return entries, self._unsent(), self._pending()
+
+
+def enter(home: Path, **variables: str) -> None:
+    """Make this process one of that home."""
+    os.environ |= {"GANGCHUANG_HOME": str(home), **variables}
+    settings.cache_clear()
+    open_database.cache_clear()
+    _Waited.seconds = float(os.environ.get(LATER, "0"))
+
+
+def main(arguments: list[str]) -> int:
+    home = Path(arguments[0]).absolute()
+    logging.basicConfig(level=logging.WARNING)
+    fix_chance()
+    if not home.exists():
+        prepare(home)
+    enter(home)
+    player = Player()
+    while (move := player.next_move()) is not None:
+        print(move[0], flush=True)
+        move[1]()
+    print(f"{len(player.failures)} run(s) failed", *player.failures, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
