@@ -77,7 +77,7 @@ def to_judge(session: Session, year: int, code: str) -> list[dict[str, object]]:
         .order_by(Submission.number)
     )
     return [
-        {"number": number, "title": title, "category": category, "carrier": carrier, "organisation": organisation}
+        {"number": number, "title": title, "category": category.label, "carrier": carrier.label, "organisation": organisation}
         for number, title, category, carrier, organisation in rows
     ]
 

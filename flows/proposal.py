@@ -8,13 +8,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
+from config.season import ZONE
 from config.units import all_units
 from flows import places
 from flows.letters import LetterKind
 from flows.pages import Cut, Disagreement, ProposalPage, ProposedLine, put_page
 from flows.post import post_to_office
 from flows.stage import Run
-from models import Organisation, Recusal, Seat, Submission
+from models import Approval, Organisation, Recusal, Seat, Submission
 from models.enums import Tier
 from states.approval import list_digest, placings
 from states.cases import load_frame
@@ -23,6 +24,11 @@ from states.panel import season_conflicts, seated
 from states.rules.placings import Ranking
 
 WORKBOOK = "拟获奖名单.xlsx"
+_METHODS = {
+    "mean": "平均分",
+    "trimmed_mean": "去掉最高分和最低分后平均",
+    "shrinkage": "校正评委宽严的收缩模型",
+}
 
 
 def put_proposal(run: Run, ranking: Ranking) -> str:
@@ -34,9 +40,12 @@ def put_proposal(run: Run, ranking: Ranking) -> str:
         put_page(run.settings.home.absolute(), page)
         write_workbook(workbook, page)
     with run.step() as session:
+        # A list sent back may come again unchanged and asks anew; a stage run again must not.
+        decided = session.scalar(select(func.count()).select_from(Approval).where(Approval.season == run.year))
         post_to_office(
-            session, run, LetterKind.APPROVAL_WANTED, key=f"{page.digest[:16]}/{run.at:%Y%m%d%H%M}", officers=list(run.season.office.officers),
-            due_at=page.due_at, digest=page.digest, page="", level=1, attachments=(workbook,),
+            session, run, LetterKind.APPROVAL_WANTED, key=f"{page.digest[:16]}/{decided}",
+            officers=list(run.season.office.officers), due_at=page.due_at, digest=page.digest, page="", level=1,
+            attachments=(workbook,),
         )
     run.tell("list digest", page.digest)
     return page.digest
@@ -52,7 +61,7 @@ def _page(session: Session, run: Run, ranking: Ranking) -> ProposalPage:
     lines = _lines(session, run)
     return ProposalPage(
         season=run.year, programme=run.season.title, office=run.season.office.name, made_at=run.at, due_at=due_at,
-        digest=list_digest(session, run.year), method=run.season.final_round.method, lines=lines,
+        digest=list_digest(session, run.year), method=_METHODS[run.season.final_round.method], lines=lines,
         cuts=_cuts(ranking, lines), disagreements=_disagreements(session, run), experts=len(experts),
         conflicts=len(season_conflicts(session, run.season, experts).pairs), recusals=recusals, absences=absences,
     )
@@ -106,6 +115,7 @@ def write_workbook(target: Path, page: ProposalPage) -> None:
     """The list as a workbook, one row a submission, best first."""
     draft = target.with_name(f".{target.name}.part")
     book = xlsxwriter.Workbook(str(draft), {"strings_to_formulas": False, "strings_to_urls": False})
+    book.set_properties({"created": page.made_at.astimezone(ZONE).replace(tzinfo=None)})
     sheet = book.add_worksheet("拟获奖名单")
     bold, wrap = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1}), book.add_format({"text_wrap": True})
     headings = ("名次", "申报编号", "成果名称", "区县", "类别", "申报单位", "拟授等次", "终评分", "原始均分", "区间下限",

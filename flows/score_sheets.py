@@ -90,7 +90,7 @@ def _row(number: str, title: str, category: Category, field: str, content: dict[
         part for part in (f"经济效益{economic}万元" if economic else "", str(content.get("benefit_social") or "")) if part
     )
     return {
-        "number": number, "title": title, "category": category, "field": field, "benefit": benefit,
+        "number": number, "title": title, "category": category.label, "field": field, "benefit": benefit,
         **{key: content.get(key) or "" for key in ("abstract", "innovation", "practicality", "spread")},
     }
 

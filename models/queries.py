@@ -90,4 +90,5 @@ def post_message(session: Session, **values: object) -> bool:
     """Keep a message unless one with its key exists already. Returns whether it is new."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(Message).values(**values).on_conflict_do_nothing(index_elements=["key"])
-    return session.execute(statement).rowcount == 1
+    # Counted by what comes back: the drivers do not agree how to count an insert's rows.
+    return session.scalar(statement.returning(Message.key)) is not None

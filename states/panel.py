@@ -62,7 +62,7 @@ def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert
 def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]) -> Conflicts:
     """Every barred pair of the season's eligible submissions and these experts."""
     every = _parties(session, season.year)
-    reviewed = set(_to_review(session, season.year))
+    reviewed = set(_eligible(session, season.year, (SubmissionState.DISTRICT_REVIEWED, SubmissionState.FINAL_REVIEWED)))
     names = {unit.code: (unit.name,) for unit in all_units().values()} if season.final_round.unit_staff_conflict else None
     return find_conflicts(
         [one for one in every if one.submission in reviewed],
@@ -206,12 +206,16 @@ def _in_seats(session: Session, year: int, state: SeatState) -> list[Expert]:
 
 
 def _to_review(session: Session, year: int) -> list[str]:
+    return _eligible(session, year, (SubmissionState.DISTRICT_REVIEWED,))
+
+
+def _eligible(session: Session, year: int, states: Sequence[SubmissionState]) -> list[str]:
     return list(
         session.scalars(
             select(Submission.number)
             .where(
                 Submission.season == year,
-                Submission.state == SubmissionState.DISTRICT_REVIEWED,
+                Submission.state.in_(states),
                 Submission.eligible_at.is_not(None),
             )
             .order_by(Submission.number)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, literal, select, union
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
@@ -46,13 +46,16 @@ class Witnesses:
         return [Finding("removed", subject, 1, found[subject]) for subject in sorted(found)]
 
     def _orphans(self) -> Iterator[tuple[str, str]]:
+        orphans = []
         for table in _belonging():
-            known = select(Submission.number)
-            query = select(table.c.number).distinct().where(table.c.number.not_in(known))
+            query = select(table.c.number, literal(table.name).label("name")).where(
+                table.c.number.not_in(select(Submission.number))
+            )
             if self._season is not None:
                 query = query.where(table.c.number.like(f"{self._season}-%"))
-            for number in self._session.scalars(query):
-                yield number, table.name
+            orphans.append(query)
+        for number, name in self._session.execute(union(*orphans)):
+            yield number, name
 
     def _missing_places(self) -> Iterator[str]:
         of_unit = (Submission.season, Submission.unit)

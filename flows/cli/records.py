@@ -16,7 +16,9 @@ from models import Call, History
 from models.database import reading
 from models.queries import call_state
 from states.door import UnknownSubmission
-from states.export import export_history, proof
+from states.entries import read_entries
+from states.export import export_history, proof, read_export
+from states.recompute import recompute as recompute_record
 from states.record import call_subject, submission_subject
 from states.verification import verify as find_tampering
 
@@ -68,6 +70,29 @@ def verify(
     typer.echo("The record is whole." if entries else "The record is empty: no season is planned yet.")
 
 
+def recompute(
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    file: Annotated[Path | None, typer.Option(help="an exported history; without it the database is exported first")] = None,
+) -> None:
+    """Recompute draw, assignment, merits, ranking, tiers and awards from the exported record alone.
+
+    When: after the ranking, before the notice, and whenever somebody doubts it; exit status 1 and the first differences.
+    """
+    if file is not None:
+        entries = list(read_export(file))
+    else:
+        here = opened()
+        with reading(here.engine) as session:
+            entries = list(read_entries(session, season))
+    differences = recompute_record(entries)
+    for difference in differences[:10]:
+        typer.echo(str(difference), err=True)
+    if differences:
+        typer.echo(f"{len(differences)} difference(s).", err=True)
+        sys.exit(1)
+    typer.echo(f"{len(entries)} entries: everything that was decided follows from the record.")
+
+
 def export(
     season: Annotated[int, typer.Argument(help="the season's year")],
     target: Annotated[Path, typer.Argument(help="the JSON Lines file to write")],
@@ -95,6 +120,7 @@ def show_proof(number: Annotated[str, typer.Argument(help="a submission's number
 def register(root: typer.Typer) -> None:
     root.command()(history)
     root.command()(verify)
+    root.command()(recompute)
     root.command("export")(export)
     root.command("proof")(show_proof)
 

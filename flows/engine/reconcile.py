@@ -74,7 +74,8 @@ def ensure_zombie_automation(*, within_seconds: float = 3 * HEARTBEAT_SECONDS) -
         description="Heartbeats stopped and no end was reported: the process, or its whole machine, is gone.",
         tags=[TAG],
         trigger=EventTrigger(
-            after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
+            # Not the start of a run: each trigger that waits is a row to write, and most runs take a second.
+            after={"prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.*"},
             match={"prefect.resource.id": ["prefect.flow-run.*"]},
             match_related={"prefect.resource.id": f"prefect.tag.{TAG}"},

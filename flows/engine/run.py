@@ -12,10 +12,11 @@ from flows.engine.artifacts import flush
 from flows.engine.environment import HEARTBEAT_SECONDS
 
 ENGINE = "prefect.engine"
+FIRST_BEAT_SECONDS = 10.0
 
 
 class Heartbeat:
-    """Tells Prefect at intervals that this process lives, beginning one interval after its start.
+    """Tells Prefect at intervals that this process lives, beginning a while after its start.
 
     Prefect's own heartbeat beats at once, on a connection that takes longer to open than a
     short run lasts: it arrives after the run's end and looks like the start of a silence. It
@@ -35,9 +36,11 @@ class Heartbeat:
     def _beat(self) -> None:
         from flows.engine.deployments import TAG
 
-        while not self._over.wait(self.seconds):
+        pause = min(FIRST_BEAT_SECONDS, self.seconds)
+        while not self._over.wait(pause):
             from prefect.events import emit_event
 
+            pause = self.seconds
             emit_event(
                 event="prefect.flow-run.heartbeat",
                 resource={"prefect.resource.id": f"prefect.flow-run.{self.flow_run_id}"},

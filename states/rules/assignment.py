@@ -96,7 +96,7 @@ def assign_with_certificate(
     if wanted is Aim.SHARE:
         total = float(instance.scores_of(chosen).sum())
         least = total - (1 - TOTAL_KEPT) * abs(total)
-        goal = Goal(slopes=slopes, least_total=least, patience=patience, precision=SHARE_PRECISION)
+        goal = Goal(slopes, least, patience / 3, precision=SHARE_PRECISION, proof_by_prices=False)
     level = highest_level(instance, goal)
     return _leveled(instance, wanted, goal, level, largest, proof)
 

@@ -84,8 +84,8 @@ def without_hopeless_pairs(instance: Instance, floors: Floats) -> Instance:
 
 def promising_pairs(instance: Instance, proof: Proof, chosen: Ints) -> Ints:
     """The chosen pairs and each submission's best few at the prices, and at no price at all."""
-    deeper = np.where(instance.wanted > 0, instance.wanted + PROMISING, 0)
-    deeper = replace(instance, wanted=np.minimum(deeper, instance.shape[1]))
+    depth = np.where(instance.wanted > 0, instance.wanted + PROMISING, 0)
+    deeper = replace(instance, wanted=np.minimum(depth, instance.shape[1]))
     free = Proof(proof.weights, np.zeros(instance.shape[1]))
     return np.unique(np.concatenate([chosen, pairs_within(deeper, proof, 0.0)[0], pairs_within(deeper, free, 0.0)[0]]))
 
@@ -129,8 +129,13 @@ def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) 
     least = asked.least_total - instance.tolerance
     loss = 1e-3 if instance.grid else 1e-4
     best, value, everything = known, _total(instance, known), instance.all_pairs().size
+    tried = (-1, -1)
     while priced >= least:
         keys, forced = pairs_within(instance, proof, loss)
+        if best is None and tried == (keys.size, forced.sum()):
+            loss *= WIDER
+            continue
+        tried = (keys.size, forced.sum())
         found = _search_core(instance, asked, keys, forced, best)
         if found.chosen is not None and _total(instance, found.chosen) > value:
             best, value = found.chosen, _total(instance, found.chosen)

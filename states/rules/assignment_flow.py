@@ -83,7 +83,8 @@ def _cheapest_flow(instance: Instance, keys: Ints) -> Ints | None:
         flow.set_nodes_supplies(np.arange(P + R + 1, dtype=np.int32), supply)
         status = flow.solve()
         if status == flow.OPTIMAL:
-            return keys[flow.flows(arcs[: keys.size]) > 0]
+            taken = np.asarray(flow.flows(arcs[: keys.size])) > 0
+            return keys[np.flatnonzero(taken)]
         if status != flow.BAD_COST_RANGE:
             return None
     raise ArithmeticError("The scores do not fit the 64-bit costs of the flow solver.")
@@ -121,7 +122,7 @@ def _expert_prices(instance: Instance, keys: Ints, chosen: Ints) -> Floats:
         if (price - nearer <= 1e-13).all():
             break
         price = nearer
-    return price[:R] - price[R]
+    return np.asarray(price[:R] - price[R])
 
 
 def _cheapest_hand_overs(instance: Instance, keys: Ints, chosen: Ints) -> Floats:
@@ -138,4 +139,4 @@ def _cheapest_hand_overs(instance: Instance, keys: Ints, chosen: Ints) -> Floats
         held = np.flatnonzero(taken)[starts[free_paper[holds]] + seat]
         edge = experts[held] * (R + 1) + free_expert[holds]
         np.minimum.at(cost, edge, scores[held] - free_score[holds])
-    return cost.reshape(R + 1, R + 1)
+    return np.asarray(cost.reshape(R + 1, R + 1))

@@ -23,13 +23,14 @@ BREATH = 2e-10
 
 @dataclass(frozen=True)
 class Goal:
-    """slopes float64[P] (0 where a submission has no level), a least total, seconds for each search, and how
-    finely levels of real scores are told apart."""
+    """slopes float64[P] (0 where a submission has no level), a least total, seconds for each search, how
+    finely levels of real scores are told apart, and whether the effort of a proof by prices is wanted."""
 
     slopes: Floats
     least_total: float = -np.inf
     patience: float = np.inf
     precision: float = 1e-9
+    proof_by_prices: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,14 @@ def highest_level(instance: Instance, goal: Goal) -> Level:
     if kept.chosen is not None:
         return Level(ceiling, ceiling, ceiling, kept, holder, None, proven=True)
     chosen, _, prices = largest_total(instance)
-    proof = _proof_by_fractions(instance, goal, ceiling, chosen, prices)
-    priced = level_bound(instance, proof, goal.slopes, goal.least_total)
-    found = _close_in(instance, goal, chosen, min(ceiling, priced))
+    proof, priced = None, ceiling
+    if goal.proof_by_prices:
+        proof = _proof_by_fractions(instance, goal, ceiling, chosen, prices)
+        priced = level_bound(instance, proof, goal.slopes, goal.least_total)
+        proof, priced = (proof, priced) if priced < ceiling else (None, ceiling)
+    found = _close_in(instance, goal, chosen, priced)
     kept = _try(instance, goal, found.low, any_will_do=False, known=found.chosen)
-    if priced >= ceiling:
-        return Level(found.low, found.high, ceiling, kept, holder, None, found.certain)
-    return Level(found.low, found.high, priced, kept, None, proof, found.certain)
+    return Level(found.low, found.high, priced, kept, None if proof else holder, proof, found.certain)
 
 
 @dataclass
@@ -85,7 +87,7 @@ class _Bracket:
 def _close_in(instance: Instance, goal: Goal, chosen: Ints, bound: float) -> _Bracket:
     """Halve the levels between found and impossible, up to the first search that does not finish."""
     bracket = _Bracket(low=level_of(instance, goal.slopes, chosen), high=bound, chosen=chosen)
-    if instance.all_pairs().size <= SEARCHED_WHOLE:
+    if goal.proof_by_prices and instance.all_pairs().size <= SEARCHED_WHOLE:
         _search_level(instance, goal, bracket)
     while bracket.certain and (tried := _next_level(instance, goal, bracket)) is not None:
         kept = _try(instance, goal, tried, any_will_do=True, known=None)
@@ -151,7 +153,9 @@ def _proof_by_fractions(instance: Instance, goal: Goal, ceiling: float, chosen: 
     """Multipliers that bound the level, from the linear program that may split experts."""
     keys = promising_pairs(instance, Proof(np.ones(instance.shape[0]), prices), chosen)
     aims = _aims(goal, ceiling)
-    priced = grow(Program(instance, aims, keys, np.flatnonzero(goal.slopes > 0)))
+    leveled = np.flatnonzero(goal.slopes > 0)
+    worst_first = leveled[np.argsort(instance.served(chosen)[leveled] / goal.slopes[leveled], kind="stable")]
+    priced = grow(Program(instance, aims, keys, worst_first[: max(1, leveled.size // 20)]))
     return Proof(priced.weights, priced.prices)
 
 

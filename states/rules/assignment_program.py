@@ -11,6 +11,7 @@ be kept. In a program of *level* it is the level that all served submissions rea
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import highspy
 import numpy as np
@@ -196,9 +197,9 @@ def search_whole(
     return Searched(chosen=np.sort(program.keys[taken]), bound=-info.mip_dual_bound, finished=finished)
 
 
-def _solver(instance: Instance, gap: float | None) -> highspy.Highs:
+def _solver(instance: Instance, gap: float | None) -> Any:
     """HiGHS, silent and on one thread; tolerances as fine as it allows unless scores are whole numbers."""
-    solver = highspy.Highs()
+    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     default = 0.5 if instance.grid else 1e-9
     options = {
         "output_flag": False,
@@ -216,7 +217,7 @@ def _solver(instance: Instance, gap: float | None) -> highspy.Highs:
     return solver
 
 
-def _add_rows(solver: highspy.Highs, lower: Floats, upper: Floats) -> None:
+def _add_rows(solver: Any, lower: Floats, upper: Floats) -> None:
     empty = np.array([], dtype=np.int32)
     starts = np.zeros(lower.size, dtype=np.int32)
     solver.addRows(lower.size, lower, upper, 0, starts, empty, np.array([], dtype=float))

@@ -25,9 +25,9 @@ from flows.demo.people import credit_code
 from flows.workbooks.fill_sheet import FIRST_ROW
 from flows.workbooks.filling import fill_template, submission_row
 from flows.workbooks.layout import layout_of
-from models import Assignment, Delivery, Objection, Placing, Seat, Submission
+from models import Assignment, Delivery, Message, Objection, Submission
 from models.database import reading
-from models.enums import AssignmentState, Carrier, Category, SubmissionState, WorkbookKind
+from models.enums import AssignmentState, Carrier, Category, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from states.approval import list_digest
 
@@ -133,17 +133,18 @@ class People:
 
     def scores(self) -> None:
         """Everybody but the silent one fills the sheets that were issued and not yet sent."""
-        recusing, silent = self.seat(1), self.seat(2)
+        recusing, silent = self.invited(0), self.invited(1)
         outbox = self.own.home.absolute() / "outbox" / str(self.season.year)
         for folder in sorted(outbox.glob("E[0-9]*")):
             for sheet in sorted(folder.glob(f"*{WorkbookKind.SCORES.label}*.xlsx")):
                 if folder.name != silent and not (self.folder / folder.name / sheet.name).exists():
                     self._score(folder.name, sheet, recusing)
 
-    def seat(self, position: int) -> str:
+    def invited(self, place: int) -> str:
+        """One of the experts who got a sheet after the draw: 0 steps back from one submission, 1 is silent."""
         with reading(self.engine) as session:
-            query = select(Seat.expert).where(Seat.season == self.season.year).order_by(Seat.position)
-            return session.scalars(query).all()[position - 1]
+            query = select(Message.key).where(Message.key.contains("/expert_invitation/")).order_by(Message.key)
+            return session.scalars(query).all()[place].split("/")[2]
 
     def _score(self, expert: str, sheet: Path, recusing: str) -> None:
         issue = int(re.search(r"-E\d+-(\d+)\.xlsx$", sheet.name)[1]) if sheet.name.count("-") > 1 else 1
@@ -211,7 +212,7 @@ def acts(season: Season) -> list[Act]:
         Act("send correction", d.check_eligibility + 2 * day,
             send=lambda p: p.submissions("补正", ["A2"], numbered=True)),
         Act("send scores", d.draw_panel + 5 * day, send=People.scores),
-        _decision("replace expert", d.draw_panel + 10 * day, "replace_expert", lambda p: p.seat(2), "示例：无法联系"),
+        _decision("replace expert", d.draw_panel + 10 * day, "replace_expert", lambda p: p.invited(1), "示例：无法联系"),
         Act("send other scores", d.draw_panel + 12 * day, send=People.scores),
         Act("send re-review", d.close_final_round + 3 * day, send=People.scores),
         Act("send back", d.close_re_review + hour, decide=lambda p: _approval(p, "sent_back", "示例：请复核")),
@@ -295,6 +296,3 @@ def _settled(content: bytes) -> bytes:
                 part = _SAVED.sub(b"2026-01-01T00:00:00Z", part)
             out.writestr(zipfile.ZipInfo(info.filename, _EPOCH), part, zipfile.ZIP_DEFLATED)
     return target.getvalue()
-
-
-__all__ = ["OFFICER", "UNITS", "WORKS", "Act", "People", "acts", "form_of", "Placing", "SubmissionState"]

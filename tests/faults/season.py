@@ -10,7 +10,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from enum import Enum
 from inspect import signature
 from pathlib import Path
@@ -47,14 +48,26 @@ from tests.faults.people import OFFICER, UNITS, Act, People, acts
 YEAR = 2026
 SEASON_FILE = Path(__file__).with_name("season.toml")
 LATER = "GANGCHUANG_FAULTS_LATER_SECONDS"
+STEP = "step "
 _PATIENCE = 12
 _LONGEST_WAIT = 2 * 3600.0
+
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger("gangchuang.faults")
 
 
 class SeasonStuck(GangchuangError):
     """What had to happen does not, however long one waits."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One move: `ours` is what the system does, all else is people and time."""
+
+    name: str
+    make: Callable[[], None]
+    ours: bool = True
 
 
 class _Waited:
@@ -77,7 +90,12 @@ def fix_chance() -> None:
     config.settings.secrets = SimpleNamespace(token_hex=real.token_hex, token_bytes=lambda count: b"k" * count)  # type: ignore[assignment]
     by_database = database.database_seconds
     for module in (claims, queries, deliver_messages):
-        module.database_seconds = lambda session: by_database(session) + _Waited.seconds  # type: ignore[attr-defined]
+        module.database_seconds = lambda session: by_database(session) + waited()  # type: ignore[attr-defined]
+
+
+def waited() -> float:
+    """Seconds by which the database's clock is ahead: the season's own time, and every wait."""
+    return _Waited.seconds + (settings().clock.now() - BEGINNING).total_seconds()
 
 
 def prepare(home: Path) -> None:
@@ -100,30 +118,29 @@ class Player:
         self.failures: list[str] = []
         self.in_vain = 0
 
-    def next_move(self) -> tuple[str, Callable[[], None]] | None:
-        """The next move's name and how to make it; None when the season is over."""
+    def next_move(self) -> Move | None:
+        """The next move; None when the season is over."""
         now = self.own.clock.now()
         if not self._is_planned():
-            return "plan", self._plan
+            return Move("plan", self._plan)
         act = self.people.next_act(now)
         if act is not None:
-            return f"act {act.name}", lambda: self._act(act)
+            return Move(f"act {act.name}", lambda: self._act(act), ours=act.decide is not None)
         pending = self._pending()
         if pending:
-            return f"sweep {now:%m-%d} {pending}", self._sweep
+            return Move(f"sweep {now:%m-%d} {pending}", self._sweep)
         instants = [one.at for one in acts(self.season) if one.at > now]
         with reading(self.engine) as session:
             instants += [one.due_at for one in next_dates(dated(milestone_rows(session, YEAR)), now)]
         if instants:
-            return f"step {min(instants):%Y-%m-%d}", lambda: step_to(self.own.home.absolute(), min(instants))
-        if self._unsent():
-            return "wait for mail", lambda: self._wait(4 * 3600.0)
-        return None
+            to = min(instants)
+            return Move(f"{STEP}{to:%Y-%m-%d %H:%M}", lambda: step_to(self.own.home.absolute(), to), ours=False)
+        return Move("wait for mail", lambda: self._wait(4 * 3600.0), ours=False) if self._unsent() else None
 
     def play(self) -> None:
         """To the end. Raises SeasonStuck."""
         while (move := self.next_move()) is not None:
-            move[1]()
+            move.make()
 
     def run_flow(self, stage: str, parameters: dict[str, Any], key: str) -> str:
         """What Prefect's worker does with a run: its failure is its own, not the clock's."""
@@ -171,6 +188,10 @@ class Player:
     def _wait(self, seconds: float) -> None:
         _Waited.seconds += seconds
 
+    def leave(self) -> None:
+        """Close every connection, so that the home can be copied."""
+        self.engine.dispose()
+
     def _is_planned(self) -> bool:
         with reading(self.engine) as session:
             return session.get(Call, YEAR) is not None
@@ -213,8 +234,8 @@ def main(arguments: list[str]) -> int:
     enter(home)
     player = Player()
     while (move := player.next_move()) is not None:
-        print(move[0], flush=True)
-        move[1]()
+        print(move.name, flush=True)
+        move.make()
     print(f"{len(player.failures)} run(s) failed", *player.failures, sep="\n")
     return 0
 

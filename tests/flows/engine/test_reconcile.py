@@ -159,7 +159,7 @@ def test_a_run_whose_whole_machine_is_gone_is_crashed_by_the_silence(
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], env=environment, cwd=ROOT)
     wait_for("the run", lambda: (tmp_path / "run").exists() and (tmp_path / "run").read_text())
     run = (tmp_path / "run").read_text()
-    wait_for("the run to be under way", lambda: run_state(run).type == "RUNNING")
+    _wait_for_heartbeat(run)
 
     process.kill()
     process.wait()
@@ -182,3 +182,10 @@ def test_a_worker_has_the_same_name_after_every_start(tmp_path: Path) -> None:
 
     assert worker_name(one) == worker_name(Settings(home=tmp_path / "one"))
     assert worker_name(one) != worker_name(other)
+
+
+def _wait_for_heartbeat(run: str) -> None:
+    which = {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+    body = {"filter": which}
+    with prefect_client() as client:
+        wait_for("a heartbeat", lambda: client.request("POST", "/events/filter", json=body).json()["total"])

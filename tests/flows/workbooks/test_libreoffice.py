@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.workbooks.formats import identify
+from flows.workbooks.inspection import inspect
 from flows.workbooks.receipt import write_receipt
 from models.enums import WorkbookKind
 from tests.support import libreoffice
@@ -47,3 +49,15 @@ def test_receipt_saved_and_sent_again_updates_what_was_taken(tmp_path: Path) -> 
     assert again.problems == ()
     assert [row.form and row.form.number for row in again.rows] == [f"GC2026-{UNIT}-001", None]
     assert [row.problems for row in again.rows] == [row.problems for row in reading.rows]
+
+
+def test_workbook_as_libreoffice_saves_it_is_read_in_this_process(tmp_path: Path) -> None:
+    saved = libreoffice.convert(Workshop(tmp_path).filled(typed()), tmp_path / "saved")
+
+    _, archive = identify(saved, season().files)
+
+    assert archive is not None
+    with archive.file:
+        inspection = inspect(archive, season().files)
+    assert inspection.cheap
+    assert inspection.copyable

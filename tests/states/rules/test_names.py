@@ -29,7 +29,7 @@ def test_meant_differently(one: str, other: str) -> None:
 
 
 @given(st.text())
-def test_a_key_of_a_key_is_itself(text: str) -> None:
+def test_blanks_around_a_name_say_nothing(text: str) -> None:
     key = name_key(text)
 
     assert name_key(f" {text} ") == key

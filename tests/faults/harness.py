@@ -1,0 +1,163 @@
+"""Chooses kill points, carries the trials out in parallel, and prints the table."""
+
+import json
+import os
+import pickle
+import random
+import signal
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from tests.faults.points import KINDS
+from tests.faults.recording import Recording, Setting, record, worker_threads
+from tests.faults.season import fix_chance
+from tests.faults.sink import a_sink
+from tests.faults.stores import Store
+from tests.faults.trials import Kill, Outcome, Trial, in_fork, removed, undertake
+from tests.support.databases import Postgres
+
+_PATIENCE_SECONDS = 600
+
+
+def every_point(recording: Recording) -> list[Kill]:
+    """Each point of the season, in order."""
+    return [
+        Kill(place, number, what=what)
+        for place, move in enumerate(recording.moves)
+        for number, what in enumerate(move.heard, start=1)
+    ]
+
+
+def spread(recording: Recording, wanted: int, *, instants: int = 0) -> list[Trial]:
+    """The same trials every time: an even share of each kind over the whole season, every stage among them."""
+    by_kind: dict[str, list[Kill]] = {}
+    for kill in every_point(recording):
+        by_kind.setdefault(kill.kind, []).append(kill)
+    each = -(-wanted // max(len(by_kind), 1))
+    chosen = [kill for kills in by_kind.values() for kill in _evenly(kills, each)][:wanted]
+    chosen += _instants(recording, random.Random(0), instants)
+    return [
+        Trial(place, kill, later=place % 2 == 1, again=_again(place, kill) if place % 5 == 4 else 0, to_the_end=place % 25 == 0)
+        for place, kill in enumerate(chosen)
+    ]
+
+
+def at_random(recording: Recording, wanted: int, seed: int) -> list[Trial]:
+    """Trials drawn from a seed: points of all kinds, instants, second kills, time passing or not."""
+    rng = random.Random(seed)
+    kills = every_point(recording)
+    chosen = [rng.choice(kills) for _ in range(wanted - wanted // 6)] + _instants(recording, rng, wanted // 6)
+    return [
+        Trial(
+            place, kill, later=rng.random() < 0.5, again=rng.randint(1, 60) if rng.random() < 0.25 else 0,
+            to_the_end=rng.random() < 0.03,
+        )
+        for place, kill in enumerate(chosen)
+    ]
+
+
+def carry_out(setting: Setting, recording: Recording, trials: Sequence[Trial], *, jobs: int) -> Iterator[Outcome]:
+    """Every trial in a process of its own, `jobs` at once."""
+    results = setting.store.folder / "results"
+    results.mkdir(exist_ok=True)
+    waiting, running = list(reversed(trials)), dict[int, Trial]()
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            trial = waiting.pop()
+            running[in_fork(lambda trial=trial: _in_process(setting, recording, trial, results))] = trial
+        pid, status = os.wait()
+        if pid in running:
+            yield _outcome_of(setting, recording, running.pop(pid), results, status)
+
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """What was tried and what came of it, a line for each kind of point."""
+    outcomes = list(outcomes)
+    heads = ("kind", "tried", "well", "lost", "doubled", "bent", "stuck", "missed", "mails twice", "drafts left")
+    lines = [heads]
+    for kind in (*[kind for kind in KINDS if any(one.kind == kind for one in outcomes)], "all"):
+        own = [one for one in outcomes if kind in ("all", one.kind)]
+        ways = Counter(one.way for one in own)
+        numbers = (
+            len(own), sum(one.is_well for one in own), sum(one.lost for one in own), sum(one.doubled for one in own),
+            sum(one.bent + one.findings for one in own), ways["stuck"] + ways["failed"], ways["not_reached"],
+            sum(one.mails_again for one in own), sum(one.drafts for one in own),
+        )
+        lines.append((kind, *map(str, numbers)))
+    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
+    return "\n".join("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)) for line in lines)
+
+
+@contextmanager
+def a_setting(*, database: str, mail: str) -> Iterator[Setting]:
+    """A setting with its servers running and its folder empty. `database`: sqlite or postgresql; `mail`: files or smtp."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gangchuang-faults-")))
+        server = None
+        if database == "postgresql":
+            server = Postgres()
+            stack.callback(server.remove)
+            server.start()
+        url = stack.enter_context(a_sink(folder / "mails")) if mail == "smtp" else ""
+        yield Setting(Store(folder, server), url, folder / "mails" if url else None)
+
+
+def get_ready() -> None:
+    """Import and fix everything once; from here on processes are forked."""
+    fix_chance()
+    import jieba
+    from sqlalchemy.orm import configure_mappers
+
+    jieba.setLogLevel(60)
+    jieba.initialize()
+    configure_mappers()
+    others = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
+    assert worker_threads() == 1, f"this process has other threads and must not be forked: {others}"
+
+
+def recorded(setting: Setting) -> Recording:
+    """The undisturbed season, played in a fork: this process opens no database and starts no thread."""
+    kept = setting.store.folder / "recording.pickle"
+    _, status = os.waitpid(in_fork(lambda: kept.write_bytes(pickle.dumps(record(setting))) and None), 0)
+    assert status == 0, "the undisturbed season did not come to its end"
+    return pickle.loads(kept.read_bytes())  # noqa: S301 - our own fork wrote it
+
+
+def _in_process(setting: Setting, recording: Recording, trial: Trial, results: Path) -> None:
+    signal.alarm(_PATIENCE_SECONDS)
+    begun = perf_counter()
+    outcome = undertake(setting, recording, trial)
+    kept = outcome.as_json() | {"seconds": perf_counter() - begun}
+    (results / f"{trial.ordinal}.json").write_text(json.dumps(kept), "utf-8")
+
+
+def _outcome_of(setting: Setting, recording: Recording, trial: Trial, results: Path, status: int) -> Outcome:
+    removed(setting, trial)
+    kept = results / f"{trial.ordinal}.json"
+    if status or not kept.exists():
+        move = recording.moves[trial.kill.move].name
+        return Outcome(trial.ordinal, trial.kill.kind, trial.kill.what, move, "failed", lines=(f"status {status}",))
+    values = json.loads(kept.read_text("utf-8"))
+    values.pop("seconds")
+    return Outcome(**{**values, "lines": tuple(values["lines"])})
+
+
+def _evenly(kills: Sequence[Kill], wanted: int) -> list[Kill]:
+    if len(kills) <= wanted:
+        return list(kills)
+    return [kills[(2 * place + 1) * len(kills) // (2 * wanted)] for place in range(wanted)]
+
+
+def _instants(recording: Recording, rng: random.Random, wanted: int) -> list[Kill]:
+    """Kills after some share of a move's time, wherever the process then is."""
+    places = [place for place, move in enumerate(recording.moves) if move.heard]
+    return [Kill(rng.choice(places), share=rng.random(), what="instant") for _ in range(wanted)]
+
+
+def _again(place: int, kill: Kill) -> int:
+    return 1 + (7 * place + kill.number) % 40

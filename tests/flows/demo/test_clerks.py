@@ -1,0 +1,85 @@
+"""Those who fill workbooks: what they send can be sent again as the same file, and is read as they meant it."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from config.season import load_season
+from config.settings import Settings
+from flows import places
+from flows.demo.cast import Cast, cast_of
+from flows.demo.clerks import Clerks, NothingIssued
+from flows.demo.script import Act, Deed, script_of
+from flows.demo.world import World
+from flows.files import digest_of
+from flows.workbooks.mark import Mark
+from flows.workbooks.reading import read_delivery
+from flows.workbooks.template import write_template
+from models.enums import WorkbookKind
+
+SEASON = load_season(2026)
+
+
+@pytest.fixture(scope="module")
+def cast() -> Cast:
+    return cast_of(SEASON)
+
+
+@pytest.fixture
+def clerks(home_settings: Settings, cast: Cast) -> Clerks:
+    return Clerks(World(home_settings, cast))
+
+
+def _issue(own: Settings, unit: str) -> None:
+    target = places.issued(own, SEASON.year, unit, WorkbookKind.SUBMISSIONS)
+    target.parent.mkdir(parents=True)
+    write_template(
+        target,
+        mark=Mark(SEASON.year, unit, WorkbookKind.SUBMISSIONS, 1),
+        key=own.signing_key(),
+        season=SEASON,
+        recipient_name=unit,
+        deadline=SEASON.dates.close_call,
+        created_at=SEASON.dates.open_call,
+    )
+
+
+def _sending(cast: Cast, unit: str) -> Act:
+    return next(act for act in script_of(cast) if act.deed is Deed.SEND_SUBMISSIONS and act.subject == unit)
+
+
+def _inbox(clerks: Clerks, unit: str) -> list[Path]:
+    return list((places.inbox(clerks.world.settings) / unit).iterdir())
+
+
+def test_act_repeated_after_a_crash_sends_the_same_file(clerks: Clerks, cast: Cast) -> None:
+    act = _sending(cast, cast.plot.changed.split("/")[0])
+    _issue(clerks.world.settings, act.subject)
+
+    first = clerks.send(clerks.unsent(act))
+    [before] = [(path.name, digest_of(path)) for path in _inbox(clerks, act.subject)]
+    again = clerks.send(clerks.unsent(act))
+
+    assert (first, again) == (1, 1)
+    assert [(path.name, digest_of(path)) for path in _inbox(clerks, act.subject)] == [before]
+
+
+def test_zipped_delivery_is_read_with_its_attachments_as_it_was_meant(clerks: Clerks, cast: Cast) -> None:
+    own, act = clerks.world.settings, _sending(cast, cast.plot.zipped_units[0])
+    _issue(own, act.subject)
+
+    clerks.send(clerks.unsent(act))
+    [path] = _inbox(clerks, act.subject)
+    reading = read_delivery(path, season=SEASON, sender=act.subject, key=own.signing_key(), newest_issue=None)
+
+    rows = act.details["delivery"].rows
+    assert zipfile.is_zipfile(path)
+    assert reading.all_problems == ()
+    assert [row.form for row in reading.rows] == [row.form for row in rows]
+    assert {one.name for one in reading.attachments} == {name for row in rows for name in row.form.attachments}
+
+
+def test_sending_what_was_never_issued_says_so(clerks: Clerks, cast: Cast) -> None:
+    with pytest.raises(NothingIssued, match="申报汇总表"):
+        clerks.unsent(_sending(cast, cast.units[0].code))

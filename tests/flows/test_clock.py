@@ -1,0 +1,343 @@
+"""The clock starts what is due, once, and skips what nobody needs any more. It decides nothing."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from config.milestones import Milestone
+from config.season import ZONE
+from flows.clock import Timekeeper, call_of
+from flows.stage import Ending
+from models import Claim, History, Message, MilestoneDate
+from models.database import database_seconds
+from models.enums import CallState, MessageState, MilestoneState
+from models.queries import milestone_rows
+from states.approval import approve, list_digest
+from states.claims import take
+from states.planning import move_date
+from states.rules.deadlines import Dated
+from states.rules.timetable import Due
+from tests.support.builders import OFFICE, UNIT, a_season
+from tests.support.playing import Player
+from tests.support.ranked import a_ranked_season
+
+M = Milestone
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+
+
+class Prefect:
+    """Stands where Prefect stands: keeps what was started, and plays it when the test says so."""
+
+    def __init__(self, player: Player) -> None:
+        self.player, self.started, self.away = player, [], False
+        self.keeper = Timekeeper(player.settings, player.engine, self.start)
+
+    def start(self, stage: str, parameters: dict[str, Any], key: str) -> str:
+        if self.away:
+            raise ConnectionError("no answer")
+        self.started.append((stage, parameters, key))
+        return f"run {len(self.started)}"
+
+    @property
+    def keys(self) -> list[str]:
+        return [key for _, _, key in self.started]
+
+    def settle_all(self) -> None:
+        """Every stage that was started comes to its end."""
+        for stage, parameters, _ in self.started:
+            known = {"ordinal": parameters.get("ordinal", 1), "unit": parameters.get("unit", "")}
+            milestone = Milestone(parameters.get("milestone", stage))
+            self.player.play(milestone.value, lambda run: Ending(), milestone, **known)
+        self.started.clear()
+
+
+@pytest.fixture
+def season(player: Player) -> Callable[..., Prefect]:
+    """A season in a state, and a clock over it."""
+
+    def make(state: CallState = CallState.OPEN) -> Prefect:
+        with player.writing() as session:
+            a_season(session, state=state)
+        return Prefect(player)
+
+    return make
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE)
+
+
+def run_out(player: Player, name: str) -> None:
+    with player.writing() as session:
+        session.execute(update(Claim).where(Claim.name == name).values(expires=database_seconds(session) - 1))
+
+
+def state_of(player: Player, milestone: Milestone, ordinal: int = 1) -> MilestoneState:
+    with player.reading() as session:
+        return session.get_one(MilestoneDate, (2026, milestone.value, ordinal, "")).state
+
+
+@pytest.mark.parametrize(("offset", "started"), [(-SECOND, 0), (0 * SECOND, 1), (DAY * 20, 1)])
+def test_a_step_is_started_from_its_instant(season: Callable[..., Prefect], offset: timedelta, started: int) -> None:
+    prefect = season(CallState.PLANNED)
+    prefect.player.at(local("2026-03-02T09:00") + offset)
+
+    prefect.keeper.sweep()
+
+    assert [one for one in prefect.started if one[0] == "open_call"] == [
+        ("open_call", {"season": 2026}, "2026/open_call/1/1")
+    ][:started]
+
+
+def test_looking_again_starts_nothing_twice(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.PLANNED)
+    prefect.player.at(local("2026-03-02T09:00"))
+
+    for _ in range(5):
+        prefect.keeper.look(2026)
+
+    assert prefect.keys == ["2026/open_call/1/1"]
+
+
+def test_a_start_that_came_to_nothing_is_made_again_under_another_key(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.PLANNED)
+    prefect.player.at(local("2026-03-02T09:00"))
+    prefect.keeper.look(2026)
+    run_out(prefect.player, "start/2026/open_call/1")
+
+    prefect.keeper.look(2026)
+
+    assert prefect.keys == ["2026/open_call/1/1", "2026/open_call/1/2"]
+    with prefect.player.reading() as session:
+        ticket = session.get_one(Claim, "start/2026/open_call/1")
+        pause = ticket.expires - database_seconds(session)
+        lease = prefect.player.settings.lease_seconds
+        assert lease < pause <= 2 * lease, "the pause doubles with each attempt"
+
+
+def test_while_a_stage_is_at_work_nothing_is_started_beside_it(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.PLANNED)
+    prefect.player.at(local("2026-03-02T09:00"))
+    with prefect.player.writing() as session:
+        take(session, "stage/2026/open_call", owner="a run", seconds=60)
+
+    assert prefect.keeper.look(2026) == []
+    run_out(prefect.player, "stage/2026/open_call")
+    assert prefect.keeper.look(2026) == ["open_call/1"]
+
+
+def test_of_two_clocks_one_looks(season: Callable[..., Prefect]) -> None:
+    first = season(CallState.PLANNED)
+    second = Prefect(first.player)
+    first.player.at(local("2026-03-02T09:00"))
+
+    first.keeper.sweep()
+    second.keeper.sweep()
+    assert (len(first.started), len(second.started)) == (1, 0)
+
+    run_out(first.player, "clock")
+    second.keeper.sweep()
+    assert second.started == [], "what the first has started is not started again"
+    first.keeper.sweep()
+    assert len(first.started) == 1
+
+
+def test_two_clocks_that_look_at_the_same_moment_start_once(season: Callable[..., Prefect]) -> None:
+    first = season(CallState.PLANNED)
+    second = Prefect(first.player)
+    first.player.at(local("2026-03-02T09:00"))
+
+    first.keeper.look(2026)
+    second.keeper.look(2026)
+
+    assert (first.keys, second.keys) == (["2026/open_call/1/1"], [])
+
+
+def test_while_prefect_is_away_nothing_is_lost(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.PLANNED)
+    prefect.player.at(local("2026-03-02T09:00"))
+    prefect.away = True
+    for _ in range(3):
+        assert prefect.keeper.look(2026) == []
+    assert state_of(prefect.player, M.OPEN_CALL) is MilestoneState.PENDING
+
+    prefect.away = False
+    assert prefect.keeper.look(2026) == ["open_call/1"]
+
+
+def test_missed_milestones_run_late_one_after_the_other_and_missed_reminders_are_skipped(
+    season: Callable[..., Prefect],
+) -> None:
+    prefect = season(CallState.OPEN)
+    with prefect.player.writing() as session:
+        for row in milestone_rows(session, 2026):
+            if row.milestone == "remind_call":
+                row.state, row.settled_at = MilestoneState.PENDING, None
+    prefect.player.at(local("2026-06-02T09:00"))  # the system was down for months
+
+    prefect.keeper.look(2026)
+
+    assert prefect.keys == ["2026/close_call/1/1"]
+    assert [state_of(prefect.player, M.REMIND_CALL, n) for n in (1, 2, 3)] == [MilestoneState.SKIPPED] * 3
+    with prefect.player.reading() as session:
+        entries = session.scalars(select(History).where(History.trigger == "skip_milestone").order_by(History.sequence)).all()
+        assert {one.reason for one in entries} == {"missed its day"}
+        assert '"milestone":"remind_call/1"' in entries[0].facts
+    for expected in ("close_district_round", "check_eligibility"):
+        prefect.settle_all()
+        prefect.keeper.look(2026)
+        assert prefect.keys == [f"2026/{expected}/1/1"]
+
+
+def test_skipping_is_recorded_once(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.DISTRICT_REVIEW)
+    prefect.player.at(local("2026-05-20T09:00"))
+
+    for _ in range(3):
+        prefect.keeper.look(2026)
+
+    with prefect.player.reading() as session:
+        facts = session.scalars(select(History.facts).where(History.trigger == "skip_milestone")).all()
+        assert len(facts) == len(set(facts)) == 1
+
+
+def test_a_moved_date_is_followed(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.OPEN)
+    prefect.player.at(local("2026-04-30T18:00"))
+    with prefect.player.writing() as session:
+        move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=local("2026-04-30T17:00"))
+    prefect.keeper.look(2026)
+    assert prefect.started == []
+
+    prefect.player.at(local("2026-05-08T18:00"))
+    assert prefect.keeper.look(2026) == ["close_call/1"]
+
+
+def test_a_date_moved_after_a_start_that_failed_is_started_anew(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.OPEN)
+    prefect.player.at(local("2026-04-30T18:00"))
+    prefect.keeper.look(2026)
+    with prefect.player.writing() as session:
+        move_date(session, 2026, "close_call", to=local("2026-04-30T19:00"), reason="示例", actor=OFFICE, at=local("2026-04-30T18:30"))
+    prefect.player.at(local("2026-04-30T19:00"))
+
+    assert prefect.keeper.look(2026) == ["close_call/1"]
+    assert prefect.keys == ["2026/close_call/1/1", "2026/close_call/1/2"]
+
+
+def test_a_district_with_its_own_date_has_its_own_run(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.OPEN)
+    with prefect.player.writing() as session:
+        move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE,
+                  at=local("2026-04-20T09:00"), unit=UNIT)
+    prefect.player.at(local("2026-04-30T18:00"))
+    prefect.keeper.look(2026)
+    prefect.settle_all()
+    prefect.player.at(local("2026-05-08T18:00"))
+
+    prefect.keeper.look(2026)
+
+    assert prefect.started == [("close_call", {"season": 2026, "unit": UNIT}, f"2026/close_call/1/{UNIT}/1")]
+
+
+def test_the_notice_waits_for_a_person(player: Player) -> None:
+    with player.writing() as session:
+        a_ranked_season(session)
+        for row in milestone_rows(session, 2026):
+            if row.milestone in ("close_final_round", "close_re_review"):
+                row.state = MilestoneState.DONE
+    prefect = Prefect(player)
+    player.at(local("2026-08-03T09:00"))
+    prefect.keeper.look(2026)
+    assert prefect.started == []
+
+    with player.writing() as session:
+        approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=local("2026-08-03T10:00"))
+    assert prefect.keeper.look(2026) == ["open_public_notice/1"]
+
+
+def test_waiting_messages_and_files_are_seen_to(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.OPEN)
+    player = prefect.player
+    player.at(local("2026-04-01T09:00"))
+    prefect.keeper.sweep()
+    assert prefect.started == []
+
+    with player.writing() as session:
+        session.add(Message(key="x", season=2026, recipient="a", subject="s", body="b", written_at=local("2026-04-01T09:00"), state=MessageState.WAITING))
+    (player.inbox(UNIT) / "申报.xlsx").write_bytes(b"x")
+    for _ in range(3):
+        prefect.keeper.sweep()
+
+    assert [(stage, parameters) for stage, parameters, _ in prefect.started] == [
+        ("deliver_messages", {"season": 2026}), ("collect", {"season": 2026}),
+    ]
+
+
+def test_a_closed_season_is_left_alone_but_for_its_last_letters(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.CLOSED)
+    player = prefect.player
+    with player.writing() as session:
+        session.add(Message(key="x", season=2026, recipient="a", subject="s", body="b", written_at=local("2027-10-01T09:00"), state=MessageState.WAITING))
+    (player.inbox(UNIT) / "申报.xlsx").write_bytes(b"x")
+    player.at(local("2027-10-01T09:00"))
+
+    prefect.keeper.sweep()
+
+    assert [stage for stage, *_ in prefect.started] == ["deliver_messages"]
+
+
+def test_a_clock_that_jumps_backwards_does_nothing_again(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.PLANNED)
+    prefect.player.at(local("2026-03-02T09:00"))
+    prefect.keeper.look(2026)
+    prefect.settle_all()
+
+    prefect.player.at(local("2026-03-01T09:00"))
+    assert prefect.keeper.look(2026) == []
+    prefect.player.at(local("2026-03-03T09:00"))
+    assert prefect.keeper.look(2026) == []
+
+
+def test_one_season_that_cannot_be_looked_at_does_not_stop_the_others(
+    season: Callable[..., Prefect], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefect = season(CallState.PLANNED)
+    with prefect.player.writing() as session:
+        a_season(session, 2025, CallState.PUBLISHED)
+    look = prefect.keeper.look
+    monkeypatch.setattr(prefect.keeper, "look", lambda year: look(year) if year == 2026 else 1 / 0)
+    prefect.player.at(local("2026-03-02T09:00"))
+
+    prefect.keeper.sweep()
+
+    assert prefect.keys == ["2026/open_call/1/1"]
+
+
+def test_triggers_are_set_for_what_is_to_come(player: Player) -> None:
+    with player.writing() as session:
+        a_season(session, 2026, CallState.OPEN)
+    prefect = Prefect(player)  # a real home: its clock is the system's
+
+    prefect.keeper.scheduler.start(paused=True)
+    prefect.keeper._set_triggers(2026)
+    now = player.settings.clock.now()
+    with player.reading() as session:
+        to_come = [row for row in milestone_rows(session, 2026) if row.state is MilestoneState.PENDING and row.due_at > now]
+    jobs = prefect.keeper.scheduler.get_jobs()
+
+    assert sorted(job.id for job in jobs) == sorted(f"2026/{row.milestone}/{row.ordinal}/{row.unit}" for row in to_come)
+    assert sorted(job.trigger.run_date for job in jobs) == sorted(row.due_at for row in to_come)
+    prefect.keeper.scheduler.shutdown()
+
+
+def test_which_stage_serves_a_milestone() -> None:
+    def called(milestone: Milestone, ordinal: int = 1, unit: str = "") -> tuple[str, dict[str, Any]]:
+        return call_of(Due(Dated(milestone, ordinal, unit, local("2026-04-01T09:00"))))
+
+    assert called(M.REMIND_EXPERTS, 2) == ("remind", {"milestone": "remind_experts", "ordinal": 2})
+    assert called(M.ARCHIVE) == ("archive", {})
+    assert called(M.CLOSE_CALL, unit=UNIT) == ("close_call", {"unit": UNIT})
