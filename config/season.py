@@ -8,6 +8,7 @@ import tomllib
 from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -84,9 +85,11 @@ class Dates(_Part):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         named = [(name, getattr(self, name)) for name in type(self).model_fields]
-        for (before, earlier), (after, later) in zip(named, named[1:], strict=False):
+        for (before, earlier), (after, later) in pairwise(named):
             if earlier >= later:
-                raise ValueError(f"{after} ({later:%Y-%m-%d %H:%M}) must come after {before} ({earlier:%Y-%m-%d %H:%M})")
+                raise ValueError(
+                    f"{after} ({later:%Y-%m-%d %H:%M}) must come after {before} ({earlier:%Y-%m-%d %H:%M})"
+                )
         return self
 
 
@@ -215,7 +218,7 @@ class FinalRound(_Part):
 
 class PublicNotice(_Part):
     working_days: int = Field(5, ge=1, description="the posting day counts")
-    promised_working_days: int = Field(5, ge=1, description="what the programme promised; a shorter notice is a warning")
+    promised_working_days: int = Field(5, ge=1, description="what was promised; a shorter notice is a warning")
     answer_working_days: int = Field(15, ge=1)
 
 

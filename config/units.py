@@ -66,6 +66,4 @@ def _unit(row: dict[str, str]) -> Unit:
         return date.fromisoformat(text) if text else None
 
     successors = tuple(part for part in row["successor"].split(";") if part)
-    return Unit(
-        row["code"], row["name"], row["kind"], day(row["valid_from"]), day(row["valid_to"]), successors
-    )
+    return Unit(row["code"], row["name"], row["kind"], day(row["valid_from"]), day(row["valid_to"]), successors)

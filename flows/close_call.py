@@ -39,7 +39,9 @@ def closing(run: Run) -> Ending:
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
         show_near_duplicates(session, run)
-    codes = [run.unit] if run.unit else [one.code for one in run.season.units() if not _is_open(run, deadlines, one.code)]
+    codes = (
+        [run.unit] if run.unit else [one.code for one in run.season.units() if not _is_open(run, deadlines, one.code)]
+    )
     run.each(codes, lambda code: issue_verdicts(run, code, deadlines))
     with run.step() as session:
         counts = {code: len(to_judge(session, run.year, code)) for code in codes}
@@ -58,12 +60,23 @@ def issue_verdicts(run: Run, code: str, deadlines: Deadlines) -> None:
         if rows and not run.dry_run:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_template(
-                path, mark=Mark(run.year, code, WorkbookKind.VERDICTS, 1), key=run.settings.signing_key(),
-                season=run.season, recipient_name=all_units()[code].name, deadline=deadline, rows=rows,
-                rubric=run.season.rubric_of(code), created_at=run.at,
+                path,
+                mark=Mark(run.year, code, WorkbookKind.VERDICTS, 1),
+                key=run.settings.signing_key(),
+                season=run.season,
+                recipient_name=all_units()[code].name,
+                deadline=deadline,
+                rows=rows,
+                rubric=run.season.rubric_of(code),
+                created_at=run.at,
             )
         post_to_unit(
-            session, run, LetterKind.CALL_CLOSED, code, count=len(rows), deadline=deadline,
+            session,
+            run,
+            LetterKind.CALL_CLOSED,
+            code,
+            count=len(rows),
+            deadline=deadline,
             attachments=(path,) if rows else (),
         )
 
@@ -77,7 +90,13 @@ def to_judge(session: Session, year: int, code: str) -> list[dict[str, object]]:
         .order_by(Submission.number)
     )
     return [
-        {"number": number, "title": title, "category": category.label, "carrier": carrier.label, "organisation": organisation}
+        {
+            "number": number,
+            "title": title,
+            "category": category.label,
+            "carrier": carrier.label,
+            "organisation": organisation,
+        }
         for number, title, category, carrier, organisation in rows
     ]
 

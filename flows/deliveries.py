@@ -125,7 +125,12 @@ def _sender(run: Run, folder: str) -> _Sender:
 
 
 def _judge(
-    session: Session, run: Run, sender: _Sender, path: Path, digest: str, arrived_at: datetime,
+    session: Session,
+    run: Run,
+    sender: _Sender,
+    path: Path,
+    digest: str,
+    arrived_at: datetime,
     admission: Admission | None,
 ) -> _Answer:
     if sender.problem:
@@ -170,20 +175,36 @@ def _hand_over(
 
 
 def _keep(
-    session: Session, run: Run, sender: _Sender, path: Path, digest: str, arrived_at: datetime, answer: _Answer,
+    session: Session,
+    run: Run,
+    sender: _Sender,
+    path: Path,
+    digest: str,
+    arrived_at: datetime,
+    answer: _Answer,
     known: Delivery | None,
 ) -> None:
     target = places.receipt(run.settings, run.year, sender.code, digest)
     if not run.dry_run:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_receipt(
-            path, target, reading=answer.reading, problems=answer.problems, accepted=answer.accepted,
-            written_at=run.at, season=run.season,
+            path,
+            target,
+            reading=answer.reading,
+            problems=answer.problems,
+            accepted=answer.accepted,
+            written_at=run.at,
+            season=run.season,
         )
     home = run.settings.home.absolute()
     row = known or Delivery(
-        digest=digest, sender=sender.code, season=run.year, file_name=path.name, arrived_at=arrived_at,
-        taken_at=run.at, state=answer.state,
+        digest=digest,
+        sender=sender.code,
+        season=run.year,
+        file_name=path.name,
+        arrived_at=arrived_at,
+        taken_at=run.at,
+        state=answer.state,
     )
     row.kind, row.state, row.taken_at = answer.reading.kind, answer.state, run.at
     row.rows_in, row.rows_back = len(answer.accepted), _rows_back(answer)
@@ -195,15 +216,33 @@ def _keep(
 
 
 def _answer_by_mail(
-    session: Session, run: Run, sender: _Sender, path: Path, digest: str, arrived_at: datetime, answer: _Answer,
-    receipt: Path, *, again: bool,
+    session: Session,
+    run: Run,
+    sender: _Sender,
+    path: Path,
+    digest: str,
+    arrived_at: datetime,
+    answer: _Answer,
+    receipt: Path,
+    *,
+    again: bool,
 ) -> None:
     problems = [(_where(one), one.message) for one in answer.problems[:_SHOWN]]
     post(
-        session, run, LetterKind.RECEIPT, key=f"{sender.code}/{digest[:16]}" + ("/admitted" if again else ""),
-        to=sender.mail, recipient_name=sender.name, file_name=path.name, arrived_at=arrived_at,
-        rows_in=len(answer.accepted), rows_back=_rows_back(answer), problems=problems,
-        more=max(0, len(answer.problems) - _SHOWN), numbers=list(answer.accepted.values()), attachments=(receipt,),
+        session,
+        run,
+        LetterKind.RECEIPT,
+        key=f"{sender.code}/{digest[:16]}" + ("/admitted" if again else ""),
+        to=sender.mail,
+        recipient_name=sender.name,
+        file_name=path.name,
+        arrived_at=arrived_at,
+        rows_in=len(answer.accepted),
+        rows_back=_rows_back(answer),
+        problems=problems,
+        more=max(0, len(answer.problems) - _SHOWN),
+        numbers=list(answer.accepted.values()),
+        attachments=(receipt,),
     )
 
 

@@ -37,27 +37,40 @@ def closing(run: Run) -> Ending:
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
         lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
-    codes = [run.unit] if run.unit else [
-        one.code
-        for one in run.season.units()
-        if (own := deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, one.code)) is not None and own <= run.at
-    ]
+    codes = (
+        [run.unit]
+        if run.unit
+        else [
+            one.code
+            for one in run.season.units()
+            if (own := deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, one.code)) is not None and own <= run.at
+        ]
+    )
     with run.step() as session:
         here = (Submission.unit.in_(codes),)
         unjudged = apply_to_many(
-            session, run.year, _archive(run, Outcome.NOT_REVIEWED, "初评截止时未收到初评结果"),
-            *here, Submission.state == SubmissionState.SUBMITTED,
+            session,
+            run.year,
+            _archive(run, Outcome.NOT_REVIEWED, "初评截止时未收到初评结果"),
+            *here,
+            Submission.state == SubmissionState.SUBMITTED,
         )
         rejected = select(DistrictVerdict.number).where(DistrictVerdict.verdict == Verdict.NOT_RECOMMENDED)
         not_recommended = apply_to_many(
-            session, run.year, _archive(run, Outcome.NOT_RECOMMENDED, "区县初评未推荐"),
-            *here, Submission.state == SubmissionState.DISTRICT_REVIEWED, Submission.number.in_(rejected),
+            session,
+            run.year,
+            _archive(run, Outcome.NOT_RECOMMENDED, "区县初评未推荐"),
+            *here,
+            Submission.state == SubmissionState.DISTRICT_REVIEWED,
+            Submission.number.in_(rejected),
         )
-        recommended = list(session.scalars(
-            select(Submission.number)
-            .where(Submission.season == run.year, *here, Submission.state == SubmissionState.DISTRICT_REVIEWED)
-            .order_by(Submission.number)
-        ))
+        recommended = list(
+            session.scalars(
+                select(Submission.number)
+                .where(Submission.season == run.year, *here, Submission.state == SubmissionState.DISTRICT_REVIEWED)
+                .order_by(Submission.number)
+            )
+        )
         _tell_units(session, run, recommended, not_recommended, unjudged)
     run.tell("recommended", len(recommended))
     run.tell("not recommended", len(not_recommended.moved))
@@ -76,5 +89,11 @@ def _tell_units(session: Session, run: Run, recommended: list[str], rejected: Ap
             by_unit.setdefault(unit_of(number), ([], [], []))[place].append(number)
     for code, (good, poor, unread) in sorted(by_unit.items()):
         post_to_unit(
-            session, run, LetterKind.DISTRICT_ROUND_CLOSED, code, recommended=good, not_recommended=poor, not_reviewed=unread
+            session,
+            run,
+            LetterKind.DISTRICT_ROUND_CLOSED,
+            code,
+            recommended=good,
+            not_recommended=poor,
+            not_reviewed=unread,
         )

@@ -157,7 +157,11 @@ def _pass(session: Session, run: Run, numbers: list[str]) -> int:
 def _drop_duplicates(session: Session, run: Run) -> int:
     same = select(Duplicate.other).where(Duplicate.decision == DuplicateDecision.SAME)
     ask = Ask(
-        "archive", run.actor, run.at, reason="经协调小组办公室判定与其他申报重复", outcome=Outcome.INELIGIBLE,
+        "archive",
+        run.actor,
+        run.at,
+        reason="经协调小组办公室判定与其他申报重复",
+        outcome=Outcome.INELIGIBLE,
         flow_run=run.flow_run,
     )
     dropped = apply_to_many(
@@ -174,26 +178,45 @@ def _tell_correction(session: Session, run: Run, code: str, faulty: list[_Checke
     if not run.dry_run:
         write_atomically(path, entry)
     post_to_unit(
-        session, run, LetterKind.CORRECTION_ASKED, code, key="eligibility",
-        items=[(one.number, one.title, one.missing) for one in faulty], due_at=due_at, attachments=(path,),
+        session,
+        run,
+        LetterKind.CORRECTION_ASKED,
+        code,
+        key="eligibility",
+        items=[(one.number, one.title, one.missing) for one in faulty],
+        due_at=due_at,
+        attachments=(path,),
     )
 
 
 def _tell_result(session: Session, run: Run) -> None:
     rows = session.execute(
-        select(Submission.unit, Submission.number, Submission.title, Submission.state, Submission.outcome, Correction.missing)
+        select(
+            Submission.unit,
+            Submission.number,
+            Submission.title,
+            Submission.state,
+            Submission.outcome,
+            Correction.missing,
+        )
         .outerjoin(Correction, Correction.number == Submission.number)
         .where(
             Submission.season == run.year,
             (Submission.state == SubmissionState.DISTRICT_REVIEWED)
-            | ((Submission.outcome == Outcome.INELIGIBLE) & (Submission.archived_from == SubmissionState.DISTRICT_REVIEWED)),
+            | (
+                (Submission.outcome == Outcome.INELIGIBLE)
+                & (Submission.archived_from == SubmissionState.DISTRICT_REVIEWED)
+            ),
         )
         .order_by(Submission.number)
     ).all()
     for code in sorted({row.unit for row in rows}):
         own = [row for row in rows if row.unit == code]
         post_to_unit(
-            session, run, LetterKind.ELIGIBILITY_RESULT, code,
+            session,
+            run,
+            LetterKind.ELIGIBILITY_RESULT,
+            code,
             passed=[row.number for row in own if row.outcome is None],
             ineligible=[(row.number, row.title, row.missing or "与其他申报重复") for row in own if row.outcome],
         )

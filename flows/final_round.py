@@ -56,12 +56,19 @@ def closing(run: Run) -> Ending:
             return Ending(waiting=waiting)
         reviewed = freeze_scores(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
         ranking = rank_list(session, run.season, re_review_is_over=False)
-        tied = sorted({number for tie in ranking.open_ties if tie.needs is SettledBy.RE_REVIEW for number in tie.submissions})
+        tied = sorted(
+            {number for tie in ranking.open_ties if tie.needs is SettledBy.RE_REVIEW for number in tie.submissions}
+        )
         sheets = assign_re_review(session, run.season, tied, actor=run.actor, at=run.at, flow_run=run.flow_run)
         for identifier, numbers in sorted(sheets.items()):
             issue_sheet(
-                session, run, session.get_one(Expert, identifier), numbers, issue=_RE_REVIEW_ISSUE,
-                letter=LetterKind.EXPERT_REPLACEMENT, round_number=2,
+                session,
+                run,
+                session.get_one(Expert, identifier),
+                numbers,
+                issue=_RE_REVIEW_ISSUE,
+                letter=LetterKind.EXPERT_REPLACEMENT,
+                round_number=2,
             )
         _tell_office(session, run, ranking)
     run.tell("final reviewed", len(reviewed.moved))

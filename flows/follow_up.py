@@ -56,20 +56,27 @@ def asking(run: Run) -> Ending:
 def closing(run: Run) -> Ending:
     """Count, tell the office, close."""
     with run.step() as session:
-        unsettled = session.scalar(
-            select(func.count()).select_from(Submission).where(
-                Submission.season == run.year, Submission.state != SubmissionState.ARCHIVED
+        unsettled = (
+            session.scalar(
+                select(func.count())
+                .select_from(Submission)
+                .where(Submission.season == run.year, Submission.state != SubmissionState.ARCHIVED)
             )
-        ) or 0
+            or 0
+        )
         counts: dict[Outcome, int] = dict(
             session.execute(
                 select(Submission.outcome, func.count())
                 .where(Submission.season == run.year, Submission.outcome.is_not(None))
                 .group_by(Submission.outcome)
-            ).tuples().all()
+            )
+            .tuples()
+            .all()
         )
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
     run.tell("archived", sum(counts.values()))
     return Ending(
-        "close_season", case={"unsettled": unsettled}, facts={"outcomes": {one.value: count for one, count in counts.items()}}
+        "close_season",
+        case={"unsettled": unsettled},
+        facts={"outcomes": {one.value: count for one, count in counts.items()}},
     )

@@ -57,8 +57,13 @@ def _tell_units(
     codes = [unit] if unit else [one.code for one in run.season.units()]
     for code in codes:
         post_to_unit(
-            session, run, LetterKind.DATE_MOVED, code, key=f"{milestone}/{new.isoformat()}",
-            milestone=milestone, old=old, new=new, reason=reason,
+            session,
+            run,
+            LetterKind.DATE_MOVED,
+            code,
+            key=f"{milestone}/{new.isoformat()}",
+            milestone=milestone,
+            old=old,
+            new=new,
+            reason=reason,
         )
-
-

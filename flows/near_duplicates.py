@@ -19,15 +19,15 @@ def show_near_duplicates(session: Session, run: Run) -> None:
         .order_by(Submission.number)
     ).all()
     earlier = session.execute(
-        select(Submission.number, Submission.title_key)
-        .where(Submission.season != run.year)
-        .order_by(Submission.number)
+        select(Submission.number, Submission.title_key).where(Submission.season != run.year).order_by(Submission.number)
     ).all()
     known = {frozenset(pair) for pair in session.execute(select(Duplicate.number, Duplicate.other))}
     least = run.season.call.near_duplicate_percent
     own = {number for number, _ in here}
     # The second of a pair is the later one, which is dropped when the office finds them to be the same.
-    pairs = [(one, two, alike) if two in own else (two, one, alike) for one, two, alike in near_pairs(here, earlier, least)]
+    pairs = [
+        (one, two, alike) if two in own else (two, one, alike) for one, two, alike in near_pairs(here, earlier, least)
+    ]
     found = [pair for pair in pairs if frozenset(pair[:2]) not in known]
     for number, other, percent in found:
         session.add(Duplicate(number=number, other=other, similarity=percent))

@@ -107,8 +107,13 @@ def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: st
         write_atomically(places.inbox(run.settings) / delivery.sender / delivery.file_name, lies.read_bytes())
     if delivery.sender in all_units():
         post_to_unit(
-            session, run, LetterKind.LATE_ADMITTED, delivery.sender, key=delivery.digest[:16],
-            file_name=delivery.file_name, reason=reason,
+            session,
+            run,
+            LetterKind.LATE_ADMITTED,
+            delivery.sender,
+            key=delivery.digest[:16],
+            file_name=delivery.file_name,
+            reason=reason,
         )
 
 
@@ -116,7 +121,13 @@ def _ask_correction(session: Session, run: Run, actor: Actor, number: str, other
     due_at = ask_correction(session, run.season, number, missing=reason, actor=actor, at=run.at, flow_run=run.flow_run)
     row = session.get_one(Submission, number)
     post_to_unit(
-        session, run, LetterKind.CORRECTION_ASKED, row.unit, key=number, items=[(number, row.title, reason)], due_at=due_at
+        session,
+        run,
+        LetterKind.CORRECTION_ASKED,
+        row.unit,
+        key=number,
+        items=[(number, row.title, reason)],
+        due_at=due_at,
     )
 
 
@@ -134,12 +145,23 @@ def _raise_objection(session: Session, run: Run, actor: Actor, number: str, othe
     )
     row = session.get_one(Submission, number)
     post_to_office(
-        session, run, LetterKind.OBJECTION_RECEIVED, key=str(objection.id), number=number, title=row.title,
+        session,
+        run,
+        LetterKind.OBJECTION_RECEIVED,
+        key=str(objection.id),
+        number=number,
+        title=row.title,
         due_at=objection.due_at,
     )
     post_to_unit(
-        session, run, LetterKind.OBJECTION_RECEIVED_UNIT, row.unit, key=str(objection.id), number=number,
-        title=row.title, due_at=objection.due_at,
+        session,
+        run,
+        LetterKind.OBJECTION_RECEIVED_UNIT,
+        row.unit,
+        key=str(objection.id),
+        number=number,
+        title=row.title,
+        due_at=objection.due_at,
     )
     run.tell("objection", objection.id)
 
@@ -149,8 +171,13 @@ def _answer(session: Session, run: Run, actor: Actor, subject: str, reason: str,
         raise office.DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
     objection = office.answer_objection(session, int(subject), upheld=upheld, answer=reason, actor=actor, at=run.at)
     _tell_unit(
-        session, run, LetterKind.OBJECTION_ANSWERED, objection.number, key=subject,
-        decision=ObjectionState(objection.state), answer=reason,
+        session,
+        run,
+        LetterKind.OBJECTION_ANSWERED,
+        objection.number,
+        key=subject,
+        decision=ObjectionState(objection.state),
+        answer=reason,
     )
 
 

@@ -47,8 +47,13 @@ def opening(run: Run) -> Ending:
         for unit in units:
             calendar = _calendar(run, unit, due[unit.code])
             post_to_unit(
-                session, run, LetterKind.CALL_OPENED, unit.code, deadline=due[unit.code],
-                quota=run.season.quota_of(unit.code), commitment=commitment,
+                session,
+                run,
+                LetterKind.CALL_OPENED,
+                unit.code,
+                deadline=due[unit.code],
+                quota=run.season.quota_of(unit.code),
+                commitment=commitment,
                 attachments=(_template_path(run, unit), calendar),
             )
     run.tell("units called", len(units))
@@ -98,8 +103,12 @@ def _issue_pool_template(run: Run) -> None:
     path = places.issued(run.settings, run.year, places.OFFICE, WorkbookKind.EXPERTS)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_template(
-        path, mark=Mark(run.year, places.OFFICE, WorkbookKind.EXPERTS, 1), key=run.settings.signing_key(),
-        season=run.season, recipient_name=run.season.office.name, deadline=run.season.dates.draw_panel,
+        path,
+        mark=Mark(run.year, places.OFFICE, WorkbookKind.EXPERTS, 1),
+        key=run.settings.signing_key(),
+        season=run.season,
+        recipient_name=run.season.office.name,
+        deadline=run.season.dates.draw_panel,
         created_at=run.at,
     )
 
@@ -107,7 +116,10 @@ def _issue_pool_template(run: Run) -> None:
 def _calendar(run: Run, unit: Unit, deadline: datetime) -> Path:
     path = places.calendar_file(run.settings, run.year, f"{unit.code}/申报截止")
     content = calendar_entry(
-        key=f"close_call/{unit.code}", title=f"{run.season.title}申报截止", at=deadline, written_at=run.at,
+        key=f"close_call/{unit.code}",
+        title=f"{run.season.title}申报截止",
+        at=deadline,
+        written_at=run.at,
         season=run.season,
     )
     if not run.dry_run:

@@ -69,7 +69,9 @@ def _open_questions(session: Session, run: Run) -> dict[str, object]:
         )
     )
     corrections = session.scalar(
-        select(func.count()).select_from(Correction).join(Submission, Submission.number == Correction.number)
+        select(func.count())
+        .select_from(Correction)
+        .join(Submission, Submission.number == Correction.number)
         .where(
             Submission.season == run.year,
             Submission.state != SubmissionState.ARCHIVED,
@@ -77,7 +79,9 @@ def _open_questions(session: Session, run: Run) -> dict[str, object]:
         )
     )
     unchecked = session.scalar(
-        select(func.count()).select_from(Submission).where(
+        select(func.count())
+        .select_from(Submission)
+        .where(
             Submission.season == run.year,
             Submission.state == SubmissionState.DISTRICT_REVIEWED,
             Submission.eligible_at.is_(None),

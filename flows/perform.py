@@ -41,8 +41,18 @@ def perform(
     """Play a stage now, with the installation's settings, and show what it did as an artifact."""
     own = settings()
     result = play(
-        stage, season, body, engine=open_database(own.database), settings=own, at=own.clock.now(),
-        milestone=milestone, unit=unit, ordinal=ordinal, dry_run=dry_run, actor=actor, flow_run=current_flow_run_id(),
+        stage,
+        season,
+        body,
+        engine=open_database(own.database),
+        settings=own,
+        at=own.clock.now(),
+        milestone=milestone,
+        unit=unit,
+        ordinal=ordinal,
+        dry_run=dry_run,
+        actor=actor,
+        flow_run=current_flow_run_id(),
     )
     outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))
     return {"outcome": result.outcome, "explanation": result.explanation, **dict(result.lines)}

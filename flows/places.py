@@ -16,7 +16,9 @@ def inbox(settings: Settings) -> Path:
 def issued(settings: Settings, year: int, recipient: str, kind: WorkbookKind, issue: int = 1) -> Path:
     """An issued workbook, ready to be sent or fetched."""
     number = f"-{issue}" if issue > 1 else ""
-    return settings.home.absolute() / "outbox" / str(year) / recipient / f"{year}年{kind.label}-{recipient}{number}.xlsx"
+    return (
+        settings.home.absolute() / "outbox" / str(year) / recipient / f"{year}年{kind.label}-{recipient}{number}.xlsx"
+    )
 
 
 def receipt(settings: Settings, year: int, sender: str, digest: str) -> Path:

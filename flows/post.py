@@ -38,12 +38,25 @@ def post(
 
 
 def post_to_unit(
-    session: Session, run: Run, kind: LetterKind, code: str, *, key: str = "", attachments: Sequence[Path] = (), **context: Any
+    session: Session,
+    run: Run,
+    kind: LetterKind,
+    code: str,
+    *,
+    key: str = "",
+    attachments: Sequence[Path] = (),
+    **context: Any,
 ) -> None:
     """A letter to a reporting unit's office, at the address the season file gives."""
     post(
-        session, run, kind, key=f"{code}/{key}" if key else code, to=run.season.mail_of(code),
-        attachments=attachments, unit_name=all_units()[code].name, **context,
+        session,
+        run,
+        kind,
+        key=f"{code}/{key}" if key else code,
+        to=run.season.mail_of(code),
+        attachments=attachments,
+        unit_name=all_units()[code].name,
+        **context,
     )
 
 

@@ -43,8 +43,15 @@ def put_proposal(run: Run, ranking: Ranking) -> str:
         # A list sent back may come again unchanged and asks anew; a stage run again must not.
         decided = session.scalar(select(func.count()).select_from(Approval).where(Approval.season == run.year))
         post_to_office(
-            session, run, LetterKind.APPROVAL_WANTED, key=f"{page.digest[:16]}/{decided}",
-            officers=list(run.season.office.officers), due_at=page.due_at, digest=page.digest, page="", level=1,
+            session,
+            run,
+            LetterKind.APPROVAL_WANTED,
+            key=f"{page.digest[:16]}/{decided}",
+            officers=list(run.season.office.officers),
+            due_at=page.due_at,
+            digest=page.digest,
+            page="",
+            level=1,
             attachments=(workbook,),
         )
     run.tell("list digest", page.digest)
@@ -52,18 +59,28 @@ def put_proposal(run: Run, ranking: Ranking) -> str:
 
 
 def _page(session: Session, run: Run, ranking: Ranking) -> ProposalPage:
-    due_at = load_frame(session, run.year).deadlines.at(Milestone.OPEN_PUBLIC_NOTICE) or run.season.dates.open_public_notice
+    due_at = (
+        load_frame(session, run.year).deadlines.at(Milestone.OPEN_PUBLIC_NOTICE) or run.season.dates.open_public_notice
+    )
     experts = seated(session, run.year)
     recusals = session.scalar(select(func.count()).select_from(Recusal).where(Recusal.season == run.year)) or 0
-    absences = session.scalar(
-        select(func.count()).select_from(Seat).where(Seat.season == run.year, Seat.absent)
-    ) or 0
+    absences = session.scalar(select(func.count()).select_from(Seat).where(Seat.season == run.year, Seat.absent)) or 0
     lines = _lines(session, run)
     return ProposalPage(
-        season=run.year, programme=run.season.title, office=run.season.office.name, made_at=run.at, due_at=due_at,
-        digest=list_digest(session, run.year), method=_METHODS[run.season.final_round.method], lines=lines,
-        cuts=_cuts(ranking, lines), disagreements=_disagreements(session, run), experts=len(experts),
-        conflicts=len(season_conflicts(session, run.season, experts).pairs), recusals=recusals, absences=absences,
+        season=run.year,
+        programme=run.season.title,
+        office=run.season.office.name,
+        made_at=run.at,
+        due_at=due_at,
+        digest=list_digest(session, run.year),
+        method=_METHODS[run.season.final_round.method],
+        lines=lines,
+        cuts=_cuts(ranking, lines),
+        disagreements=_disagreements(session, run),
+        experts=len(experts),
+        conflicts=len(season_conflicts(session, run.season, experts).pairs),
+        recusals=recusals,
+        absences=absences,
     )
 
 
@@ -73,15 +90,29 @@ def _lines(session: Session, run: Run) -> tuple[ProposedLine, ...]:
             select(Organisation.number, Organisation.name)
             .join(Submission, Submission.number == Organisation.number)
             .where(Submission.season == run.year, Organisation.position == 1)
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
     rows = {one.number: one for one in session.scalars(select(Submission).where(Submission.season == run.year))}
     return tuple(
         ProposedLine(
-            rank=one.rank, number=one.number, title=rows[one.number].title, unit=all_units()[rows[one.number].unit].name,
-            category=rows[one.number].category, organisation=names.get(one.number, ""), tier=one.tier, merit=one.merit,
-            raw_mean=one.raw_mean, low=one.low, high=one.high, scores=one.scores, spread=one.spread,
-            settled=one.settled, passed_over=one.passed_over, struck=one.struck,
+            rank=one.rank,
+            number=one.number,
+            title=rows[one.number].title,
+            unit=all_units()[rows[one.number].unit].name,
+            category=rows[one.number].category,
+            organisation=names.get(one.number, ""),
+            tier=one.tier,
+            merit=one.merit,
+            raw_mean=one.raw_mean,
+            low=one.low,
+            high=one.high,
+            scores=one.scores,
+            spread=one.spread,
+            settled=one.settled,
+            passed_over=one.passed_over,
+            struck=one.struck,
         )
         for one in placings(session, run.year)
     )
@@ -102,7 +133,9 @@ def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
     totals: dict[str, list[Decimal]] = {}
     for score in counted_scores(session, run.year):
         totals.setdefault(score.submission, []).append(Decimal(score.total))
-    titles: dict[str, str] = dict(session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).tuples().all())
+    titles: dict[str, str] = dict(
+        session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).tuples().all()
+    )
     cases = [
         Disagreement(number, titles[number], tuple(sorted(values)), max(values) - min(values))
         for number, values in totals.items()
@@ -117,18 +150,57 @@ def write_workbook(target: Path, page: ProposalPage) -> None:
     book = xlsxwriter.Workbook(str(draft), {"strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties({"created": page.made_at.astimezone(ZONE).replace(tzinfo=None)})
     sheet = book.add_worksheet("拟获奖名单")
-    bold, wrap = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1}), book.add_format({"text_wrap": True})
-    headings = ("名次", "申报编号", "成果名称", "区县", "类别", "申报单位", "拟授等次", "终评分", "原始均分", "区间下限",
-                "区间上限", "评分份数", "分差", "同分处理", "未授奖原因", "移出原因")
+    bold, wrap = (
+        book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1}),
+        book.add_format({"text_wrap": True}),
+    )
+    headings = (
+        "名次",
+        "申报编号",
+        "成果名称",
+        "区县",
+        "类别",
+        "申报单位",
+        "拟授等次",
+        "终评分",
+        "原始均分",
+        "区间下限",
+        "区间上限",
+        "评分份数",
+        "分差",
+        "同分处理",
+        "未授奖原因",
+        "移出原因",
+    )
     sheet.write_row(2, 0, headings, bold)
-    sheet.write(0, 0, f"{page.programme}拟获奖名单（待审定，不得外传）", book.add_format({"bold": True, "font_size": 14}))
+    sheet.write(
+        0, 0, f"{page.programme}拟获奖名单（待审定，不得外传）", book.add_format({"bold": True, "font_size": 14})
+    )
     sheet.write(1, 0, f"名单校验码：{page.digest}")
     for row, line in enumerate(page.lines, start=3):
-        sheet.write_row(row, 0, (
-            line.rank, line.number, line.title, line.unit, line.category.label, line.organisation,
-            line.tier.label if line.tier else "", float(line.merit), float(line.raw_mean), float(line.low),
-            float(line.high), line.scores, float(line.spread), line.settled, line.passed_over, line.struck,
-        ), wrap)
+        sheet.write_row(
+            row,
+            0,
+            (
+                line.rank,
+                line.number,
+                line.title,
+                line.unit,
+                line.category.label,
+                line.organisation,
+                line.tier.label if line.tier else "",
+                float(line.merit),
+                float(line.raw_mean),
+                float(line.low),
+                float(line.high),
+                line.scores,
+                float(line.spread),
+                line.settled,
+                line.passed_over,
+                line.struck,
+            ),
+            wrap,
+        )
     sheet.set_column(1, 1, 18)
     sheet.set_column(2, 2, 40)
     sheet.set_column(3, 5, 16)
@@ -137,6 +209,3 @@ def write_workbook(target: Path, page: ProposalPage) -> None:
     sheet.autofilter(2, 0, 2 + len(page.lines), len(headings) - 1)
     book.close()
     draft.replace(target)
-
-
-

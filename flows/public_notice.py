@@ -60,8 +60,14 @@ def opening(run: Run) -> Ending:
         put_index(session, run)
         for unit in run.season.units():
             post_to_unit(
-                session, run, LetterKind.NOTICE_OPENED, unit.code, opens_on=page.opens_on, closes_on=page.closes_on,
-                page=page_address(run, "notice.html"), root=publication.root,
+                session,
+                run,
+                LetterKind.NOTICE_OPENED,
+                unit.code,
+                opens_on=page.opens_on,
+                closes_on=page.closes_on,
+                page=page_address(run, "notice.html"),
+                root=publication.root,
             )
     run.tell("on the list", len(page.lines))
     run.tell("struck by a person", len(page.deviations))
@@ -94,11 +100,16 @@ def _page(session: Session, run: Run, publication: Publication) -> NoticePage:
     closes_at = session.get_one(MilestoneDate, (run.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
     office = run.season.office
     return NoticePage(
-        season=run.year, programme=run.season.title, office=office.name, contact=office.mail,
-        opens_on=local_day(publication.published_at), closes_on=_last_day(closes_at),
+        season=run.year,
+        programme=run.season.title,
+        office=office.name,
+        contact=office.mail,
+        opens_on=local_day(publication.published_at),
+        closes_on=_last_day(closes_at),
         answer_working_days=run.season.public_notice.answer_working_days,
         lines=award_lines(session, [(number, tier) for number, tier in tiers]),
-        proof=proof_of(publication), deviations=_deviations(session, run),
+        proof=proof_of(publication),
+        deviations=_deviations(session, run),
     )
 
 

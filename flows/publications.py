@@ -61,9 +61,14 @@ def award_lines(session: Session, tiers: Sequence[tuple[str, Tier]]) -> tuple[Aw
     contributors = _names(session, Contributor, numbers)
     return tuple(
         AwardLine(
-            number=number, title=rows[number].title, tier=tier, category=rows[number].category,
-            carrier=rows[number].carrier, unit=all_units()[rows[number].unit].name,
-            organisations=organisations.get(number, ()), contributors=contributors.get(number, ()),
+            number=number,
+            title=rows[number].title,
+            tier=tier,
+            category=rows[number].category,
+            carrier=rows[number].carrier,
+            unit=all_units()[rows[number].unit].name,
+            organisations=organisations.get(number, ()),
+            contributors=contributors.get(number, ()),
             consent=rows[number].consent,
         )
         for number, tier in tiers
@@ -84,12 +89,17 @@ def results_page(session: Session, run: Run, publication: Publication) -> Result
     ).all()
     office = run.season.office
     return ResultsPage(
-        season=run.year, programme=run.season.title, office=office.name, contact=office.mail,
+        season=run.year,
+        programme=run.season.title,
+        office=office.name,
+        contact=office.mail,
         published_at=publication.published_at,
         lines=award_lines(session, [(number, tier) for number, tier in awards]),
-        proof=proof_of(publication), notice_link="notice.html",
+        proof=proof_of(publication),
+        notice_link="notice.html",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in run.season.final_round.tiers.amounts_yuan.items()),
-        suspended=_suspended(session, run), revoked=_revoked(session, run),
+        suspended=_suspended(session, run),
+        revoked=_revoked(session, run),
     )
 
 
@@ -133,14 +143,9 @@ def put_index(session: Session, run: Run) -> None:
     if run.dry_run:
         return
     published = session.scalars(
-        select(Publication)
-        .where(Publication.season == run.year)
-        .order_by(Publication.published_at.desc())
+        select(Publication).where(Publication.season == run.year).order_by(Publication.published_at.desc())
     )
-    entries = tuple(
-        IndexEntry(*PAGES[one.kind], one.published_at, f"操作留痕根值：{one.root}")
-        for one in published
-    )
+    entries = tuple(IndexEntry(*PAGES[one.kind], one.published_at, f"操作留痕根值：{one.root}") for one in published)
     office = run.season.office
     put_page(run.settings.home.absolute(), IndexPage(run.year, run.season.title, office.name, office.mail, entries))
 
@@ -151,7 +156,9 @@ def page_address(run: Run, name: str) -> str:
     return f"{base}/{run.year}/{name}" if base else ""
 
 
-def _names(session: Session, table: type[Organisation] | type[Contributor], numbers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _names(
+    session: Session, table: type[Organisation] | type[Contributor], numbers: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     query = select(table.number, table.name).where(table.number.in_(numbers)).order_by(table.number, table.position)
     for number, name in session.execute(query):

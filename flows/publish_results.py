@@ -32,8 +32,11 @@ def publishing(run: Run) -> Ending:
     with run.step() as session:
         approved = select(Placing.number).where(Placing.season == run.year, Placing.approved)
         awarded = apply_to_many(
-            session, run.year, Ask("award", run.actor, run.at, flow_run=run.flow_run),
-            Submission.state == SubmissionState.FINAL_REVIEWED, Submission.number.in_(approved),
+            session,
+            run.year,
+            Ask("award", run.actor, run.at, flow_run=run.flow_run),
+            Submission.state == SubmissionState.FINAL_REVIEWED,
+            Submission.number.in_(approved),
         )
         publication = publish_root(session, run, PublicationKind.RESULTS)
         page = results_page(session, run, publication)
@@ -48,7 +51,9 @@ def publishing(run: Run) -> Ending:
     run.tell("awarded", len(awarded.moved))
     run.tell("suspended by an objection", len(awarded.refused))
     return Ending(
-        "publish_results", case={"notice_over": True}, facts={"awarded": len(page.lines), "suspended": sorted(awarded.refused)}
+        "publish_results",
+        case={"notice_over": True},
+        facts={"awarded": len(page.lines), "suspended": sorted(awarded.refused)},
     )
 
 
@@ -62,5 +67,3 @@ def _tell_unit(session: Session, run: Run, code: str, root: str) -> None:
     post_to_unit(
         session, run, LetterKind.RESULTS_PUBLISHED, code, page=page_address(run, "results.html"), root=root, **lists
     )
-
-

@@ -53,8 +53,15 @@ def reminding_of_call(run: Run) -> Ending:
                 continue
             owing.append(unit.code)
             post_to_unit(
-                session, run, LetterKind.CALL_REMINDER, unit.code, key=str(run.ordinal), deadline=deadline,
-                delivered=delivered.get(unit.code, 0), returned=returned.get(unit.code, 0), level=_level(run),
+                session,
+                run,
+                LetterKind.CALL_REMINDER,
+                unit.code,
+                key=str(run.ordinal),
+                deadline=deadline,
+                delivered=delivered.get(unit.code, 0),
+                returned=returned.get(unit.code, 0),
+                level=_level(run),
             )
     return _told(run, owing)
 
@@ -67,9 +74,15 @@ def reminding_of_district_round(run: Run) -> Ending:
         owing = sorted(set(unjudged) | set(correcting))
         for code in owing:
             post_to_unit(
-                session, run, LetterKind.DISTRICT_ROUND_REMINDER, code, key=str(run.ordinal),
-                deadline=_deadline(deadlines, Milestone.CLOSE_DISTRICT_ROUND, code), level=_level(run),
-                without_verdict=unjudged.get(code, []), in_correction=correcting.get(code, []),
+                session,
+                run,
+                LetterKind.DISTRICT_ROUND_REMINDER,
+                code,
+                key=str(run.ordinal),
+                deadline=_deadline(deadlines, Milestone.CLOSE_DISTRICT_ROUND, code),
+                level=_level(run),
+                without_verdict=unjudged.get(code, []),
+                in_correction=correcting.get(code, []),
             )
     return _told(run, owing)
 
@@ -93,8 +106,14 @@ def reminding_of_scores(run: Run) -> Ending:
         for identifier, numbers in owed.items():
             expert = session.get_one(Expert, identifier)
             post(
-                session, run, LetterKind.EXPERT_REMINDER, key=f"{identifier}/{run.ordinal}", to=expert.mail,
-                expert_name=expert.name, deadline=_deadline(deadlines, Milestone.CLOSE_FINAL_ROUND), owed=numbers,
+                session,
+                run,
+                LetterKind.EXPERT_REMINDER,
+                key=f"{identifier}/{run.ordinal}",
+                to=expert.mail,
+                expert_name=expert.name,
+                deadline=_deadline(deadlines, Milestone.CLOSE_FINAL_ROUND),
+                owed=numbers,
                 level=_level(run),
             )
     return _told(run, sorted(owed))
@@ -108,13 +127,27 @@ def reminding_of_approval(run: Run) -> Ending:
         due_at = _deadline(load_frame(session, run.year).deadlines, Milestone.OPEN_PUBLIC_NOTICE)
         digest, officers = list_digest(session, run.year), list(run.season.office.officers)
         post_to_office(
-            session, run, LetterKind.APPROVAL_WANTED, key=f"reminder/{run.ordinal}", officers=officers,
-            due_at=due_at, digest=digest, page="", level=_level(run),
+            session,
+            run,
+            LetterKind.APPROVAL_WANTED,
+            key=f"reminder/{run.ordinal}",
+            officers=officers,
+            due_at=due_at,
+            digest=digest,
+            page="",
+            level=_level(run),
         )
         if _level(run) > 1:
             post(
-                session, run, LetterKind.APPROVAL_ESCALATED, key=str(run.ordinal),
-                to=run.season.office.coordination_mail, officers=officers, due_at=due_at, digest=digest, page="",
+                session,
+                run,
+                LetterKind.APPROVAL_ESCALATED,
+                key=str(run.ordinal),
+                to=run.season.office.coordination_mail,
+                officers=officers,
+                due_at=due_at,
+                digest=digest,
+                page="",
             )
     return _told(run, ["office"])
 

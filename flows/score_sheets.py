@@ -20,7 +20,14 @@ from states.scores import round_deadline
 
 
 def issue_sheet(
-    session: Session, run: Run, expert: Expert, numbers: Sequence[str], *, issue: int, letter: LetterKind, round_number: int = 1
+    session: Session,
+    run: Run,
+    expert: Expert,
+    numbers: Sequence[str],
+    *,
+    issue: int,
+    letter: LetterKind,
+    round_number: int = 1,
 ) -> None:
     """Write one expert's workbook over some submissions, and the letter that brings it."""
     deadline = round_deadline(load_frame(session, run.year), round_number) or run.season.dates.close_final_round
@@ -28,14 +35,27 @@ def issue_sheet(
     if not run.dry_run:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_template(
-            path, mark=Mark(run.year, expert.id, WorkbookKind.SCORES, issue), key=run.settings.signing_key(),
-            season=run.season, recipient_name=expert.name, deadline=deadline, rows=_rows(session, run, numbers),
-            rubric=run.season.final_round.rubric, created_at=run.at,
+            path,
+            mark=Mark(run.year, expert.id, WorkbookKind.SCORES, issue),
+            key=run.settings.signing_key(),
+            season=run.season,
+            recipient_name=expert.name,
+            deadline=deadline,
+            rows=_rows(session, run, numbers),
+            rubric=run.season.final_round.rubric,
+            created_at=run.at,
         )
     count = {"count": len(numbers)} if letter is LetterKind.EXPERT_INVITATION else {"added": len(numbers)}
     post(
-        session, run, letter, key=f"{expert.id}/{issue}", to=expert.mail, expert_name=expert.name, deadline=deadline,
-        attachments=(path,), **count,
+        session,
+        run,
+        letter,
+        key=f"{expert.id}/{issue}",
+        to=expert.mail,
+        expert_name=expert.name,
+        deadline=deadline,
+        attachments=(path,),
+        **count,
     )
 
 
@@ -81,16 +101,23 @@ def _rows(session: Session, run: Run, numbers: Sequence[str]) -> list[dict[str, 
         .where(Submission.number.in_(numbers))
         .order_by(Submission.number)
     )
-    return [_row(number, title, category, field, json.loads(content)) for number, title, category, field, content in rows]
+    return [
+        _row(number, title, category, field, json.loads(content)) for number, title, category, field, content in rows
+    ]
 
 
 def _row(number: str, title: str, category: Category, field: str, content: dict[str, object]) -> dict[str, object]:
     economic = content.get("benefit_economic")
     benefit = "；".join(
-        part for part in (f"经济效益{economic}万元" if economic else "", str(content.get("benefit_social") or "")) if part
+        part
+        for part in (f"经济效益{economic}万元" if economic else "", str(content.get("benefit_social") or ""))
+        if part
     )
     return {
-        "number": number, "title": title, "category": category.label, "field": field, "benefit": benefit,
+        "number": number,
+        "title": title,
+        "category": category.label,
+        "field": field,
+        "benefit": benefit,
         **{key: content.get(key) or "" for key in ("abstract", "innovation", "practicality", "spread")},
     }
-

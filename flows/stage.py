@@ -147,9 +147,7 @@ def play(
         too_soon = _not_now(session, stage, season, milestone, unit, ordinal, at)
     if too_soon is not None:
         return too_soon
-    run = Run(
-        stage, season, at, actor or Actor(Role.SYSTEM, stage), engine, settings, flow_run, unit, ordinal, dry_run
-    )
+    run = Run(stage, season, at, actor or Actor(Role.SYSTEM, stage), engine, settings, flow_run, unit, ordinal, dry_run)
     with ExitStack() as stack:
         stack.enter_context(_undone(run) if dry_run else _claimed(run))
         ending = body(run)
@@ -229,4 +227,3 @@ def _settle(run: Run, milestone: Milestone | None, ending: Ending) -> None:
                 session, run.year, "settle_milestone", actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run
             )
         row.state, row.settled_at = MilestoneState.DONE, run.at
-

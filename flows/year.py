@@ -74,7 +74,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(open_call, "01 发布征集通知 Open the call", (M.OPEN_CALL,)),
     Stage(collect, "02 收件 Collect deliveries"),
     Stage(
-        remind, "03 催办 Remind",
+        remind,
+        "03 催办 Remind",
         (M.REMIND_CALL, M.REMIND_DISTRICT_ROUND, M.REMIND_EXPERTS, M.REMIND_APPROVAL),
     ),
     Stage(close_call, "04 申报截止 Close the call", (M.CLOSE_CALL,)),

@@ -91,4 +91,3 @@ class Claim(SQLModel, table=True):
     owner: str = Field(max_length=64)
     fence: int
     expires: float
-

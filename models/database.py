@@ -16,9 +16,7 @@ _READ_ONLY = "gangchuang_read_only"
 class DatabaseUnreachable(GangchuangError):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
-        super().__init__(
-            f"The database {url} does not answer: {reason}. Start it, or correct GANGCHUANG_DATABASE_URL."
-        )
+        super().__init__(f"The database {url} does not answer: {reason}. Start it, or correct GANGCHUANG_DATABASE_URL.")
 
 
 def make_engine(url: str) -> Engine:

@@ -53,31 +53,28 @@ def milestone_rows(session: Session, year: int) -> Sequence[MilestoneDate]:
 def counts_by_state(session: Session, year: int) -> dict[SubmissionState, int]:
     """Submissions of a season by state; states without any are left out."""
     rows = session.execute(
-        select(Submission.state, func.count())
-        .where(Submission.season == year)
-        .group_by(Submission.state)
+        select(Submission.state, func.count()).where(Submission.season == year).group_by(Submission.state)
     )
-    return {state: count for state, count in rows}
+    return dict(rows.tuples().all())
 
 
 def counts_by_unit(session: Session, year: int) -> dict[str, int]:
     """Submissions of a season by reporting unit."""
     rows = session.execute(
-        select(Submission.unit, func.count())
-        .where(Submission.season == year)
-        .group_by(Submission.unit)
+        select(Submission.unit, func.count()).where(Submission.season == year).group_by(Submission.unit)
     )
-    return {unit: count for unit, count in rows}
+    return dict(rows.tuples().all())
 
 
 def messages_due(session: Session, year: int) -> int:
     """Messages of a season that may go out now."""
     waiting = Message.state.in_((MessageState.WAITING, MessageState.SENDING))
-    return session.scalar(
-        select(func.count()).where(
-            waiting, Message.season == year, Message.not_before <= database_seconds(session)
+    return (
+        session.scalar(
+            select(func.count()).where(waiting, Message.season == year, Message.not_before <= database_seconds(session))
         )
-    ) or 0
+        or 0
+    )
 
 
 def is_done(rows: Sequence[MilestoneDate], milestone: str) -> bool:

@@ -23,9 +23,7 @@ from states.record import call_subject, canonical
 
 def placings(session: Session, year: int) -> list[Placing]:
     """The frozen ranking, best first."""
-    return list(
-        session.scalars(select(Placing).where(Placing.season == year).order_by(Placing.position))
-    )
+    return list(session.scalars(select(Placing).where(Placing.season == year).order_by(Placing.position)))
 
 
 def proposed(session: Session, year: int) -> list[Placing]:
@@ -47,7 +45,10 @@ def proposed(session: Session, year: int) -> list[Placing]:
 
 def list_digest(session: Session, year: int) -> str:
     """SHA-256 over the proposed list as it stands: what a person approves is exactly this."""
-    lines = [[one.number, one.position, str(one.merit), one.tier.value if one.tier else ""] for one in proposed(session, year)]
+    lines = [
+        [one.number, one.position, str(one.merit), one.tier.value if one.tier else ""]
+        for one in proposed(session, year)
+    ]
     return hashlib.sha256(canonical({"season": year, "list": lines}).encode()).hexdigest()
 
 
@@ -85,7 +86,14 @@ def _strike(session: Session, year: int, number: str, *, actor: Actor, at: datet
 
 
 def approve(
-    session: Session, year: int, *, digest: str, actor: Actor, at: datetime, reason: str = "", strike: Sequence[str] = ()
+    session: Session,
+    year: int,
+    *,
+    digest: str,
+    actor: Actor,
+    at: datetime,
+    reason: str = "",
+    strike: Sequence[str] = (),
 ) -> int:
     """Approve the list with this digest (a unique beginning will do), some numbers struck from it with the reason.
 
@@ -96,11 +104,17 @@ def approve(
     for number in strike:
         _strike(session, year, number, actor=actor, at=at, reason=reason)
     lines = proposed(session, year)
-    session.execute(
-        update(Placing).where(Placing.number.in_([one.number for one in lines])).values(approved=True)
+    session.execute(update(Placing).where(Placing.number.in_([one.number for one in lines])).values(approved=True))
+    _decide(
+        session,
+        year,
+        ApprovalDecision.APPROVED,
+        current,
+        actor,
+        at,
+        reason,
+        {"list": [[one.number, one.tier.value] for one in lines if one.tier]},
     )
-    _decide(session, year, ApprovalDecision.APPROVED, current, actor, at, reason,
-            {"list": [[one.number, one.tier.value] for one in lines if one.tier]})
     return len(lines)
 
 
@@ -130,13 +144,24 @@ def _refuse_unless_undecided(session: Session, year: int) -> None:
 
 
 def _decide(
-    session: Session, year: int, decision: ApprovalDecision, digest: str, actor: Actor, at: datetime, reason: str,
+    session: Session,
+    year: int,
+    decision: ApprovalDecision,
+    digest: str,
+    actor: Actor,
+    at: datetime,
+    reason: str,
     facts: dict[str, object],
 ) -> None:
     last = session.scalar(select(func.max(Approval.ordinal)).where(Approval.season == year)) or 0
     session.add(
         Approval(
-            season=year, ordinal=last + 1, decision=decision, officer=actor.name, decided_at=at, reason=reason,
+            season=year,
+            ordinal=last + 1,
+            decision=decision,
+            officer=actor.name,
+            decided_at=at,
+            reason=reason,
             list_digest=digest,
         )
     )

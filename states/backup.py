@@ -80,9 +80,7 @@ def _roots(session: Session) -> dict[str, str]:
     return {str(year): season_root(session, year).root for year in planned_seasons(session)}
 
 
-def _keep_files(
-    archive: zipfile.ZipFile, home: Path, known: Iterable[str], draft: Path
-) -> Iterator[tuple[str, str]]:
+def _keep_files(archive: zipfile.ZipFile, home: Path, known: Iterable[str], draft: Path) -> Iterator[tuple[str, str]]:
     for own in home_files(home):
         name = own.as_posix()
         if name in known or home / own == draft:

@@ -77,7 +77,10 @@ CALL = Table(
         Edge("open_call", C.PLANNED, C.OPEN, _OFFICE, (milestone_is_due,)),
         Edge("close_call", C.OPEN, C.DISTRICT_REVIEW, _OFFICE, (milestone_is_due,)),
         Edge(
-            "begin_final_review", C.DISTRICT_REVIEW, C.FINAL_REVIEW, _OFFICE,
+            "begin_final_review",
+            C.DISTRICT_REVIEW,
+            C.FINAL_REVIEW,
+            _OFFICE,
             (milestone_is_due, all_district_rounds_are_closed, nothing_waits_for_eligibility),
         ),
         Edge("open_public_notice", C.FINAL_REVIEW, C.PUBLIC_NOTICE, _OFFICE, (milestone_is_due, list_is_approved)),

@@ -99,8 +99,13 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
         session.flush()
         facts = {"correction": "lapsed", "due_at": instant_text(correction.due_at)}
         ask = Ask(
-            "archive", actor, at, reason=f"逾期未补正：{correction.missing}", outcome=Outcome.INELIGIBLE,
-            flow_run=flow_run, facts=lambda _, facts=facts: facts,  # type: ignore[misc]
+            "archive",
+            actor,
+            at,
+            reason=f"逾期未补正：{correction.missing}",
+            outcome=Outcome.INELIGIBLE,
+            flow_run=flow_run,
+            facts=lambda _, facts=facts: facts,  # type: ignore[misc]
         )
         if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
             apply_transition(session, correction.number, ask)
@@ -128,7 +133,10 @@ def _misplaced(form: VerdictForm, own: Mapping[str, tuple[SubmissionState, str]]
 
 
 def _over_quota(
-    session: Session, frame: Frame, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]],
+    session: Session,
+    frame: Frame,
+    delivered: Delivered,
+    rows: Sequence[tuple[int, VerdictForm]],
     own: Mapping[str, tuple[SubmissionState, str]],
 ) -> dict[int, Refusal]:
     before = _recommended(session, delivered)
@@ -202,8 +210,13 @@ def _record(
     facts = {form.number: _keep(session, frame, delivered, form, before.get(form.number), ranks) for form in forms}
     session.flush()
     ask = Ask(
-        "record_district_review", delivered.actor, delivered.at, arrived_at=delivered.arrived_at,
-        admitted=delivered.admitted, flow_run=delivered.flow_run, facts=facts.__getitem__,
+        "record_district_review",
+        delivered.actor,
+        delivered.at,
+        arrived_at=delivered.arrived_at,
+        admitted=delivered.admitted,
+        flow_run=delivered.flow_run,
+        facts=facts.__getitem__,
     )
     mine = Submission.number.in_(facts)
     again = list(session.scalars(select(Submission.number).where(mine, Submission.state == _REVIEWED)))
@@ -229,32 +242,50 @@ def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) ->
 
 def _too_late(frame: Frame, delivered: Delivered) -> Refusal | None:
     case = Case(
-        delivered.unit, delivered.at, delivered.actor.role, call_state=frame.call_state,
-        arrived_at=delivered.arrived_at, admitted=delivered.admitted,
+        delivered.unit,
+        delivered.at,
+        delivered.actor.role,
+        call_state=frame.call_state,
+        arrived_at=delivered.arrived_at,
+        admitted=delivered.admitted,
         district_deadline=frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit),
     )
     return district_round_is_open(case)
 
 
 def _keep(
-    session: Session, frame: Frame, delivered: Delivered, form: VerdictForm, row: DistrictVerdict | None,
+    session: Session,
+    frame: Frame,
+    delivered: Delivered,
+    form: VerdictForm,
+    row: DistrictVerdict | None,
     ranks: Mapping[str, int],
 ) -> dict[str, Any]:
     points = {key: str(value) for key, value in sorted(form.points.items())}
     if row is None:
         row = DistrictVerdict(
-            number=form.number, verdict=form.verdict, points="", total=total_of(form.points),
-            received_at=delivered.at, delivery=delivered.digest,
+            number=form.number,
+            verdict=form.verdict,
+            points="",
+            total=total_of(form.points),
+            received_at=delivered.at,
+            delivery=delivered.digest,
         )
         session.add(row)
     row.verdict, row.points, row.total = form.verdict, json.dumps(points), total_of(form.points)
     row.rank = ranks.get(form.number) if form.verdict is Verdict.RECOMMENDED else None
     row.comment, row.received_at, row.delivery = form.comment, delivered.at, delivered.digest
     return {
-        "verdict": form.verdict.value, "total": str(row.total), "rank": row.rank, "points": points,
-        "quota": frame.season.quota_of(delivered.unit), "delivery": delivered.digest,
+        "verdict": form.verdict.value,
+        "total": str(row.total),
+        "rank": row.rank,
+        "points": points,
+        "quota": frame.season.quota_of(delivered.unit),
+        "delivery": delivered.digest,
     }
 
 
 _REVIEWED = SubmissionState.DISTRICT_REVIEWED
-_IN_CORRECTION = Refusal("correction_outstanding", "a correction is outstanding", "该申报处于退回补正中，补正后方可初评")
+_IN_CORRECTION = Refusal(
+    "correction_outstanding", "a correction is outstanding", "该申报处于退回补正中，补正后方可初评"
+)

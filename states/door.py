@@ -103,8 +103,15 @@ def note_submission(session: Session, number: str, ask: Ask) -> None:
 
 
 def move_call(
-    session: Session, year: int, trigger: str, *, actor: Actor, case: CallCase, reason: str = "",
-    facts: Mapping[str, Any] | None = None, flow_run: str = "",
+    session: Session,
+    year: int,
+    trigger: str,
+    *,
+    actor: Actor,
+    case: CallCase,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+    flow_run: str = "",
 ) -> CallState:
     """Move a season's call along one edge. Raises TransitionRefused or ChangedMeanwhile."""
     target = CallState(CALL.move(record.call_subject(year), trigger, case))
@@ -113,17 +120,22 @@ def move_call(
 
 
 def note_call(
-    session: Session, year: int, trigger: str, *, actor: Actor, at: datetime, reason: str = "",
-    facts: Mapping[str, Any] | None = None, flow_run: str = "",
+    session: Session,
+    year: int,
+    trigger: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+    flow_run: str = "",
 ) -> None:
     """Record something that decided about a season but moves no state (a moved date, the draw, an approval)."""
     state = session.get_one(Call, year).state
     _write_call(session, year, trigger, state, state, actor, at, reason, facts or {}, flow_run)
 
 
-def plan_call(
-    session: Session, year: int, *, rules: str, actor: Actor, at: datetime, facts: Mapping[str, Any]
-) -> None:
+def plan_call(session: Session, year: int, *, rules: str, actor: Actor, at: datetime, facts: Mapping[str, Any]) -> None:
     """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
     target = CALL.move(record.call_subject(year), "plan", CallCase(year, at, actor.role))
     entry = Entry(
@@ -139,15 +151,32 @@ def plan_call(
 
 
 def _write_call(
-    session: Session, year: int, trigger: str, source: CallState | None, target: CallState, actor: Actor,
-    at: datetime, reason: str, facts: Mapping[str, Any], flow_run: str,
+    session: Session,
+    year: int,
+    trigger: str,
+    source: CallState | None,
+    target: CallState,
+    actor: Actor,
+    at: datetime,
+    reason: str,
+    facts: Mapping[str, Any],
+    flow_run: str,
 ) -> None:
     call = session.get_one(Call, year, with_for_update=True, populate_existing=True)
     subject = record.call_subject(year)
     if source is not None and call.state is not source:
         raise ChangedMeanwhile(subject)
     entry = Entry(
-        subject, year, at, str(actor), trigger, call.state.value, target.value, reason, record.canonical(facts), flow_run
+        subject,
+        year,
+        at,
+        str(actor),
+        trigger,
+        call.state.value,
+        target.value,
+        reason,
+        record.canonical(facts),
+        flow_run,
     )
     row, link = record.chain(entry, Link(call.sequence, call.head))
     record.append(session, [row])
@@ -194,8 +223,16 @@ def _entries(frame: Frame, ask: Ask) -> Callable[[Loaded, SubmissionState], Entr
     def entry(loaded: Loaded, target: SubmissionState) -> Entry:
         source = loaded.case.state
         return Entry(
-            record.submission_subject(loaded.number), season, ask.at, actor, ask.trigger,
-            source.value if source else "", target.value, ask.reason, _facts(ask, loaded, target), ask.flow_run,
+            record.submission_subject(loaded.number),
+            season,
+            ask.at,
+            actor,
+            ask.trigger,
+            source.value if source else "",
+            target.value,
+            ask.reason,
+            _facts(ask, loaded, target),
+            ask.flow_run,
         )
 
     return entry
@@ -211,6 +248,18 @@ def _facts(ask: Ask, loaded: Loaded, target: SubmissionState) -> str:
 
 
 __all__ = [
-    "Applied", "Ask", "ChangedMeanwhile", "TransitionRefused", "UnknownSubmission", "apply_to_many",
-    "apply_transition", "move_call", "note_call", "note_submission", "note_submissions", "plan_call", "season_of", "unit_of",
+    "Applied",
+    "Ask",
+    "ChangedMeanwhile",
+    "TransitionRefused",
+    "UnknownSubmission",
+    "apply_to_many",
+    "apply_transition",
+    "move_call",
+    "note_call",
+    "note_submission",
+    "note_submissions",
+    "plan_call",
+    "season_of",
+    "unit_of",
 ]

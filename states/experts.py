@@ -45,14 +45,26 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
             accepted[place] = _keep(session, delivered, form, changes)
     facts = {"delivery": delivered.digest, "rows": len(accepted), "changes": len(changes)}
     note_call(
-        session, delivered.season, "import_experts", actor=delivered.actor, at=delivered.at, facts=facts,
+        session,
+        delivered.season,
+        "import_experts",
+        actor=delivered.actor,
+        at=delivered.at,
+        facts=facts,
         flow_run=delivered.flow_run,
     )
     return Imported(accepted, {}, tuple(changes))
 
 
 def recuse(
-    session: Session, year: int, expert: str, number: str, *, reason: str, actor: Actor, at: datetime,
+    session: Session,
+    year: int,
+    expert: str,
+    number: str,
+    *,
+    reason: str,
+    actor: Actor,
+    at: datetime,
     flow_run: str = "",
 ) -> None:
     """An expert steps back from one submission before scoring it; never undone. Raises RecusalRefused."""
@@ -85,8 +97,12 @@ def _keep(session: Session, delivered: Delivered, form: ExpertForm, changes: lis
     if expert is None:
         count = session.scalar(select(func.count()).select_from(Expert)) or 0
         expert = Expert(
-            id=f"E{count + 1:04d}", name=form.name, name_key=keys[0], organisation=form.organisation,
-            organisation_key=keys[1], fields="",
+            id=f"E{count + 1:04d}",
+            name=form.name,
+            name_key=keys[0],
+            organisation=form.organisation,
+            organisation_key=keys[1],
+            fields="",
         )
         session.add(expert)
         changes.append(f"新增 {expert.id}")
@@ -106,7 +122,5 @@ def _declare(session: Session, delivered: Delivered, expert: str, names: Sequenc
     for name in names:
         key = (delivered.season, expert, name_key(name))
         if session.get(DeclaredConflict, key) is None:
-            session.add(
-                DeclaredConflict(season=key[0], expert=expert, key=key[2], declared_at=delivered.at)
-            )
+            session.add(DeclaredConflict(season=key[0], expert=expert, key=key[2], declared_at=delivered.at))
     session.flush()

@@ -92,7 +92,10 @@ def freeze_scores(session: Session, season: Season, *, actor: Actor, at: datetim
     frozen = frozen_scores(session, season)
     merits = frozen.scoring.merits
     ask = Ask(
-        "record_final_review", PANEL, at, flow_run=flow_run,
+        "record_final_review",
+        PANEL,
+        at,
+        flow_run=flow_run,
         facts=lambda number: {**merits[number].facts(), "method": frozen.scoring.method.value},
     )
     applied = apply_to_many(session, season.year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED)
@@ -148,21 +151,31 @@ def assign_re_review(
     for number in sorted(tied):
         for expert in session.scalars(
             select(Assignment.expert)
-            .where(
-                Assignment.number == number, Assignment.round == 1, Assignment.state == AssignmentState.SCORED
-            )
+            .where(Assignment.number == number, Assignment.round == 1, Assignment.state == AssignmentState.SCORED)
             .order_by(Assignment.expert)
         ):
             if session.get(Assignment, (number, expert, 2)) is None:
                 rows.append(
-                    {"season": season.year, "number": number, "expert": expert, "round": 2,
-                     "state": AssignmentState.ACTIVE, "assigned_at": at}
+                    {
+                        "season": season.year,
+                        "number": number,
+                        "expert": expert,
+                        "round": 2,
+                        "state": AssignmentState.ACTIVE,
+                        "assigned_at": at,
+                    }
                 )
             sheets.setdefault(expert, []).append(number)
     if rows:
         session.execute(insert(Assignment), rows)
         note_call(
-            session, season.year, "assign_re_review", actor=actor, at=at, facts={"submissions": sorted(tied)}, flow_run=flow_run
+            session,
+            season.year,
+            "assign_re_review",
+            actor=actor,
+            at=at,
+            facts={"submissions": sorted(tied)},
+            flow_run=flow_run,
         )
     return sheets
 
@@ -177,11 +190,21 @@ def freeze_ranking(
     spreads = _ranges(session, season.year)
     rows = [
         {
-            "number": one.submission, "season": season.year, "position": one.position, "rank": one.rank,
-            "merit": one.merit.merit, "raw_mean": one.merit.raw_mean, "low": one.merit.low, "high": one.merit.high,
-            "scores": one.merit.scores, "spread": spreads.get(one.submission, Decimal(0)), "tier": one.tier,
+            "number": one.submission,
+            "season": season.year,
+            "position": one.position,
+            "rank": one.rank,
+            "merit": one.merit.merit,
+            "raw_mean": one.merit.raw_mean,
+            "low": one.merit.low,
+            "high": one.merit.high,
+            "scores": one.merit.scores,
+            "spread": spreads.get(one.submission, Decimal(0)),
+            "tier": one.tier,
             "settled": one.settled.sentence if one.settled else "",
-            "passed_over": one.passed_over.sentence if one.passed_over else "", "struck": "", "approved": False,
+            "passed_over": one.passed_over.sentence if one.passed_over else "",
+            "struck": "",
+            "approved": False,
         }
         for one in ranking.placed
     ]
@@ -219,7 +242,9 @@ def _contenders(session: Session, season: Season, scoring: Scoring) -> list[Cont
 def _keys(session: Session, year: int, table, key) -> dict[str, tuple[str, ...]]:  # type: ignore[no-untyped-def]
     found: dict[str, tuple[str, ...]] = {}
     rows = session.execute(
-        select(table.number, table.name).join(Submission, Submission.number == table.number).where(Submission.season == year)
+        select(table.number, table.name)
+        .join(Submission, Submission.number == table.number)
+        .where(Submission.season == year)
         .order_by(table.number, table.position)
     )
     for number, name in rows:
@@ -244,7 +269,12 @@ def _criteria(session: Session, season: Season) -> tuple[Criterion, ...]:
     points: dict[str, dict[str, list[Fraction]]] = {key: {} for key in season.final_round.tie_break.criteria}
     rows = session.execute(
         select(Score.number, Score.points)
-        .join(Assignment, (Assignment.number == Score.number) & (Assignment.expert == Score.expert) & (Assignment.round == Score.round))
+        .join(
+            Assignment,
+            (Assignment.number == Score.number)
+            & (Assignment.expert == Score.expert)
+            & (Assignment.round == Score.round),
+        )
         .where(Assignment.season == season.year, Score.round == 1, Assignment.state == AssignmentState.SCORED)
     )
     for number, text in rows:

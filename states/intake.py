@@ -126,7 +126,11 @@ def content_of(form: SubmissionForm) -> str:
 
 
 def _same(
-    form: SubmissionForm, mark: str, alike: Iterable[_Known], by_number: Mapping[str, _Known], delivered: Delivered,
+    form: SubmissionForm,
+    mark: str,
+    alike: Iterable[_Known],
+    by_number: Mapping[str, _Known],
+    delivered: Delivered,
     meant: Collection[str],
 ) -> tuple[_Known | None, str]:
     """The unit's own submission that this row is about, and the number of another one it repeats.
@@ -149,7 +153,10 @@ def _same(
 
 
 def _meant_exactly(
-    rows: Iterable[Incoming], known: Mapping[str, Sequence[_Known]], by_number: Mapping[str, _Known], delivered: Delivered
+    rows: Iterable[Incoming],
+    known: Mapping[str, Sequence[_Known]],
+    by_number: Mapping[str, _Known],
+    delivered: Delivered,
 ) -> set[str]:
     """The submissions that rows of this delivery name by their number or repeat exactly."""
     meant = set()
@@ -222,10 +229,20 @@ def _known_by_number(session: Session, numbers: Sequence[str]) -> dict[str, _Kno
 
 
 def _load_known(session: Session, condition: Any) -> Iterator[tuple[str, _Known]]:
-    query = select(
-        Submission.title_key, Submission.number, Submission.unit, Submission.season, Submission.state,
-        Submission.outcome, Submission.version, Submission.fingerprint,
-    ).where(condition).order_by(Submission.number)
+    query = (
+        select(
+            Submission.title_key,
+            Submission.number,
+            Submission.unit,
+            Submission.season,
+            Submission.state,
+            Submission.outcome,
+            Submission.version,
+            Submission.fingerprint,
+        )
+        .where(condition)
+        .order_by(Submission.number)
+    )
     for row in session.execute(query):
         yield row[0], _Known(*row[1:])
 
@@ -263,9 +280,16 @@ def _rows_of_new(
     tables.setdefault(SubmissionVersion, []).append(version)
     tables.setdefault(Submission, []).append(
         {
-            "number": number, "season": delivered.season, "unit": delivered.unit, "place": place,
-            "state": SubmissionState.SUBMITTED, "submitted_at": delivered.at, "version": 1,
-            "sequence": link.sequence, "head": link.head, **_columns(form),
+            "number": number,
+            "season": delivered.season,
+            "unit": delivered.unit,
+            "place": place,
+            "state": SubmissionState.SUBMITTED,
+            "submitted_at": delivered.at,
+            "version": 1,
+            "sequence": link.sequence,
+            "head": link.head,
+            **_columns(form),
         }
     )
     _content_rows(tables, number, form)
@@ -273,21 +297,38 @@ def _rows_of_new(
 
 def _columns(form: SubmissionForm) -> dict[str, Any]:
     return {
-        "title": form.title, "title_key": name_key(form.title), "fingerprint": fingerprint(form),
-        "category": form.category, "carrier": form.carrier, "field": form.field,
-        "completed_on": form.completed_on, "consent": form.consent,
+        "title": form.title,
+        "title_key": name_key(form.title),
+        "fingerprint": fingerprint(form),
+        "category": form.category,
+        "carrier": form.carrier,
+        "field": form.field,
+        "completed_on": form.completed_on,
+        "consent": form.consent,
     }
 
 
 def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: SubmissionForm) -> None:
     tables.setdefault(Organisation, []).extend(
-        {"number": number, "position": position, "name": one.name, "name_key": name_key(one.name),
-         "credit_code": one.credit_code}
+        {
+            "number": number,
+            "position": position,
+            "name": one.name,
+            "name_key": name_key(one.name),
+            "credit_code": one.credit_code,
+        }
         for position, one in enumerate(form.organisations, start=1)
     )
     tables.setdefault(Contributor, []).extend(
-        {"number": number, "position": position, "name": one.name, "name_key": name_key(one.name),
-         "organisation": one.organisation, "role": one.role, "share": one.share}
+        {
+            "number": number,
+            "position": position,
+            "name": one.name,
+            "name_key": name_key(one.name),
+            "organisation": one.organisation,
+            "role": one.role,
+            "share": one.share,
+        }
         for position, one in enumerate(form.contributors, start=1)
     )
     tables.setdefault(Contact, []).append(
@@ -298,29 +339,57 @@ def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: Su
 def _version(delivered: Delivered, number: str, version: int, form: SubmissionForm) -> dict[str, Any]:
     salt, content = secrets.token_hex(16), content_of(form)
     digest = hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest()
-    return {"number": number, "version": version, "content": content, "salt": salt, "digest": digest,
-            "delivery": delivered.digest, "kept_at": delivered.at}
+    return {
+        "number": number,
+        "version": version,
+        "content": content,
+        "salt": salt,
+        "digest": digest,
+        "delivery": delivered.digest,
+        "kept_at": delivered.at,
+    }
 
 
 def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any]) -> dict[str, Any]:
     """What of a submission decides: no names of people, and the salted digest of the whole content."""
     return {
-        "unit": delivered.unit, "title": form.title, "category": form.category.value,
-        "carrier": form.carrier.value, "field": form.field, "completed_on": form.completed_on.isoformat(),
+        "unit": delivered.unit,
+        "title": form.title,
+        "category": form.category.value,
+        "carrier": form.carrier.value,
+        "field": form.field,
+        "completed_on": form.completed_on.isoformat(),
         "organisations": [one.credit_code or name_key(one.name) for one in form.organisations],
-        "contributors": len(form.contributors), "consent": form.consent, "version": version["version"],
-        "content_digest": version["digest"], "delivery": delivered.digest,
-        "arrived_at": record.instant_text(delivered.arrived_at), "admitted": delivered.admitted,
+        "contributors": len(form.contributors),
+        "consent": form.consent,
+        "version": version["version"],
+        "content_digest": version["digest"],
+        "delivery": delivered.digest,
+        "arrived_at": record.instant_text(delivered.arrived_at),
+        "admitted": delivered.admitted,
     }
 
 
 def _entry(
-    delivered: Delivered, number: str, trigger: str, source: str, target: str, form: SubmissionForm,
+    delivered: Delivered,
+    number: str,
+    trigger: str,
+    source: str,
+    target: str,
+    form: SubmissionForm,
     version: Mapping[str, Any],
 ) -> Entry:
     return Entry(
-        record.submission_subject(number), delivered.season, delivered.at, str(delivered.actor), trigger,
-        source, target, "", record.canonical(_facts(delivered, form, version)), delivered.flow_run,
+        record.submission_subject(number),
+        delivered.season,
+        delivered.at,
+        str(delivered.actor),
+        trigger,
+        source,
+        target,
+        "",
+        record.canonical(_facts(delivered, form, version)),
+        delivered.flow_run,
     )
 
 
@@ -367,9 +436,7 @@ def _amend(session: Session, delivered: Delivered, known: _Known, form: Submissi
     for table, rows in tables.items():
         session.execute(insert(table), rows)
     session.execute(
-        update(Submission)
-        .where(Submission.number == known.number)
-        .values(version=version["version"], **_columns(form))
+        update(Submission).where(Submission.number == known.number).values(version=version["version"], **_columns(form))
     )
     facts = _facts(delivered, form, version)
     correction = session.get(Correction, known.number)

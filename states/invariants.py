@@ -218,62 +218,82 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("head_is_last_entry", "Every call and submission knows its last entry's number and hash.", _wrong_heads),
     Invariant("state_equals_replay", "State, outcome and tier are what the history makes them.", _not_replayed),
     Invariant(
-        "archived_has_outcome", "What is archived has an outcome, and nothing else has one.",
+        "archived_has_outcome",
+        "What is archived has an outcome, and nothing else has one.",
         _rows(select(Submission.number).where((Submission.state == S.ARCHIVED) != Submission.outcome.is_not(None))),
     ),
     Invariant(
-        "tier_only_if_awarded", "Only what is or was awarded has a tier, and all of that has one.",
+        "tier_only_if_awarded",
+        "Only what is or was awarded has a tier, and all of that has one.",
         _rows(select(Submission.number).where(Submission.tier.is_not(None) != _HAS_WON)),
     ),
     Invariant(
-        "awarded_as_approved", "Every award stands in the list that a person approved, with its tier.",
+        "awarded_as_approved",
+        "Every award stands in the list that a person approved, with its tier.",
         _rows(_awarded_otherwise()),
     ),
     Invariant(
-        "no_award_with_open_objection", "Nothing is awarded while an objection to it is open.",
-        _rows(select(Submission.number, Objection.id).join(Objection, Objection.number == Submission.number).where(
-            Submission.state == S.AWARDED, Objection.state == ObjectionState.OPEN
-        )),
+        "no_award_with_open_objection",
+        "Nothing is awarded while an objection to it is open.",
+        _rows(
+            select(Submission.number, Objection.id)
+            .join(Objection, Objection.number == Submission.number)
+            .where(Submission.state == S.AWARDED, Objection.state == ObjectionState.OPEN)
+        ),
     ),
     Invariant("within_quota", "No unit has more in the final round than its quota.", _over_quota),
     Invariant(
-        "recommended_ranks_unique", "Within a unit no two recommended submissions share a place.",
+        "recommended_ranks_unique",
+        "Within a unit no two recommended submissions share a place.",
         _rows(_shared_ranks()),
     ),
     Invariant(
-        "eligible_before_final_review", "What was final reviewed had passed the eligibility check.",
+        "eligible_before_final_review",
+        "What was final reviewed had passed the eligibility check.",
         _rows(select(Submission.number).where(_BEYOND, Submission.eligible_at.is_(None))),
     ),
     Invariant(
-        "no_correction_in_final_review", "What was final reviewed has no correction outstanding.",
-        _rows(select(Submission.number).join(Correction, Correction.number == Submission.number).where(
-            _BEYOND, Correction.state == CorrectionState.OUTSTANDING
-        )),
+        "no_correction_in_final_review",
+        "What was final reviewed has no correction outstanding.",
+        _rows(
+            select(Submission.number)
+            .join(Correction, Correction.number == Submission.number)
+            .where(_BEYOND, Correction.state == CorrectionState.OUTSTANDING)
+        ),
     ),
     Invariant(
-        "scored_only_by_assigned", "Every score is by an expert who was assigned and did not step back.",
+        "scored_only_by_assigned",
+        "Every score is by an expert who was assigned and did not step back.",
         _rows(_forbidden_scores()),
     ),
     Invariant("content_has_its_digest", "Every kept content is the one whose digest was recorded.", _bent_versions),
     Invariant("milestones_in_order", "No step of a season is settled before the steps before it.", _out_of_order),
     Invariant(
-        "settled_has_instant", "A milestone has an instant of settling exactly when it is settled.",
-        _rows(select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit).where(
-            (MilestoneDate.state == MilestoneState.PENDING) != MilestoneDate.settled_at.is_(None)
-        )),
+        "settled_has_instant",
+        "A milestone has an instant of settling exactly when it is settled.",
+        _rows(
+            select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit).where(
+                (MilestoneDate.state == MilestoneState.PENDING) != MilestoneDate.settled_at.is_(None)
+            )
+        ),
     ),
     Invariant(
-        "closed_season_is_settled", "In a closed season everything is archived.",
-        _rows(select(Submission.number).join(Call, Call.season == Submission.season).where(
-            Call.state == CallState.CLOSED, Submission.state != S.ARCHIVED
-        )),
+        "closed_season_is_settled",
+        "In a closed season everything is archived.",
+        _rows(
+            select(Submission.number)
+            .join(Call, Call.season == Submission.season)
+            .where(Call.state == CallState.CLOSED, Submission.state != S.ARCHIVED)
+        ),
     ),
     Invariant(
-        "one_message_per_key", "No two messages bear one key.",
+        "one_message_per_key",
+        "No two messages bear one key.",
         _rows(select(Message.key).group_by(Message.key).having(func.count() > 1)),
     ),
     Invariant(
-        "sent_has_instant", "A message has an instant of sending exactly when it was sent.",
+        "sent_has_instant",
+        "A message has an instant of sending exactly when it was sent.",
         _rows(select(Message.key).where((Message.state == MessageState.SENT) != Message.sent_at.is_not(None))),
     ),
     Invariant("every_delivery_has_its_receipt", "Every delivered file was answered with a receipt.", _unreceipted),

@@ -21,7 +21,9 @@ from states.record import instant_text
 class NotAnOfficer(GangchuangError):
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         self.name = name
-        super().__init__(f"{name!r} is no officer of this season. Officers: {', '.join(known)} (season file, [office]).")
+        super().__init__(
+            f"{name!r} is no officer of this season. Officers: {', '.join(known)} (season file, [office])."
+        )
 
 
 class DecisionRefused(GangchuangError):
@@ -66,9 +68,7 @@ def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: da
     if not reason.strip():
         raise DecisionRefused(f"delivery {digest}", "a reason is needed")
     if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
-        session.add(
-            Admission(season=year, digest=delivery.digest, officer=actor.name, admitted_at=at, reason=reason)
-        )
+        session.add(Admission(season=year, digest=delivery.digest, officer=actor.name, admitted_at=at, reason=reason))
         facts = {"delivery": delivery.digest, "sender": delivery.sender}
         note_call(session, year, "admit_late", actor=actor, at=at, reason=reason, facts=facts)
     return delivery

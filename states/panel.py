@@ -63,15 +63,21 @@ def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]
     """Every barred pair of the season's eligible submissions and these experts."""
     every = _parties(session, season.year)
     reviewed = set(_eligible(session, season.year, (SubmissionState.DISTRICT_REVIEWED, SubmissionState.FINAL_REVIEWED)))
-    names = {unit.code: (unit.name,) for unit in all_units().values()} if season.final_round.unit_staff_conflict else None
+    names = (
+        {unit.code: (unit.name,) for unit in all_units().values()} if season.final_round.unit_staff_conflict else None
+    )
     return find_conflicts(
         [one for one in every if one.submission in reviewed],
         [Reviewer(one.id, one.name, one.organisation, one.credit_code) for one in experts],
         also_submitted=[one for one in every if one.submission not in reviewed],
         declared=session.execute(
             select(DeclaredConflict.expert, DeclaredConflict.key).where(DeclaredConflict.season == season.year)
-        ).tuples().all(),
-        recused=session.execute(select(Recusal.expert, Recusal.number).where(Recusal.season == season.year)).tuples().all(),
+        )
+        .tuples()
+        .all(),
+        recused=session.execute(select(Recusal.expert, Recusal.number).where(Recusal.season == season.year))
+        .tuples()
+        .all(),
         unit_names=names,
     )
 
@@ -89,14 +95,25 @@ def draw(session: Session, season: Season, *, actor: Actor, at: datetime, flow_r
     signed = {one.id: one.statement_on for one in pool}
     for state, drawn in ((SeatState.SEATED, panel.seated), (SeatState.RESERVE, panel.reserves)):
         session.add_all(
-            Seat(season=season.year, expert=one.expert, position=one.position, field=one.field, state=state,
-                 signed_on=signed[one.expert])
+            Seat(
+                season=season.year,
+                expert=one.expert,
+                position=one.position,
+                field=one.field,
+                state=state,
+                signed_on=signed[one.expert],
+            )
             for one in drawn
         )
     session.flush()
     facts = {
-        "seed": seed.hex(), "commitment": commitment(seed), "seats": seats, "size": size, "reserves": rules_of.reserves,
-        "pool": [[one.id, list(one.fields)] for one in candidates], "panel": panel.facts(),
+        "seed": seed.hex(),
+        "commitment": commitment(seed),
+        "seats": seats,
+        "size": size,
+        "reserves": rules_of.reserves,
+        "pool": [[one.id, list(one.fields)] for one in candidates],
+        "panel": panel.facts(),
     }
     note_call(session, season.year, "draw_panel", actor=actor, at=at, facts=facts, flow_run=flow_run)
     return panel
@@ -110,17 +127,26 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
     per_paper = np.full(len(numbers), season.final_round.scores_per_submission)
     most = np.full(len(experts), season.final_round.submissions_per_expert)
     chosen = assign(similarity, per_paper, most, barred.matrix(numbers, [one.id for one in experts]))
-    pairs = {number: tuple(sorted(experts[place].id for place in row if place >= 0)) for number, row in zip(numbers, chosen, strict=True)}
+    pairs = {
+        number: tuple(sorted(experts[place].id for place in row if place >= 0))
+        for number, row in zip(numbers, chosen, strict=True)
+    }
     _keep_assignments(session, season.year, pairs, 1, at)
     sums = [similarity[row, [place for place in chosen[row] if place >= 0]].sum() for row in range(len(numbers))]
     assigned = Assigned(pairs, f"{min(sums, default=0):.6f}", f"{sum(sums):.6f}")
     ask = Ask("assign", actor, at, flow_run=flow_run, facts=lambda number: {"experts": list(pairs[number]), "round": 1})
     note_submissions(session, season.year, ask, Submission.number.in_(numbers))
     facts = {
-        "assignment": hashlib.sha256(canonical({key: list(value) for key, value in pairs.items()}).encode()).hexdigest(),
-        "submissions": len(numbers), "experts": [one.id for one in experts], "worst": assigned.worst,
-        "total": assigned.total, "conflicts": [[one, two, [found.kind.value for found in why]]
-                                                for one, two, why in _barred_pairs(barred, numbers)],
+        "assignment": hashlib.sha256(
+            canonical({key: list(value) for key, value in pairs.items()}).encode()
+        ).hexdigest(),
+        "submissions": len(numbers),
+        "experts": [one.id for one in experts],
+        "worst": assigned.worst,
+        "total": assigned.total,
+        "conflicts": [
+            [one, two, [found.kind.value for found in why]] for one, two, why in _barred_pairs(barred, numbers)
+        ],
     }
     note_call(session, season.year, "assign", actor=actor, at=at, facts=facts, flow_run=flow_run)
     return assigned
@@ -147,8 +173,12 @@ def replace_missing(
     for row, number in enumerate(numbers):
         order = sorted(
             range(len(experts)),
-            key=lambda place: (experts[place].id in on_reserve, loads.get(experts[place].id, 0), -similarity[row, place],
-                               experts[place].id),
+            key=lambda place: (
+                experts[place].id in on_reserve,
+                loads.get(experts[place].id, 0),
+                -similarity[row, place],
+                experts[place].id,
+            ),
         )
         free = [
             experts[place].id
@@ -199,8 +229,10 @@ def reserves(session: Session, year: int) -> list[Expert]:
 def _in_seats(session: Session, year: int, state: SeatState) -> list[Expert]:
     return list(
         session.scalars(
-            select(Expert).join(Seat, Seat.expert == Expert.id)
-            .where(Seat.season == year, Seat.state == state).order_by(Expert.id)
+            select(Expert)
+            .join(Seat, Seat.expert == Expert.id)
+            .where(Seat.season == year, Seat.state == state)
+            .order_by(Expert.id)
         )
     )
 
@@ -226,7 +258,10 @@ def _eligible(session: Session, year: int, states: Sequence[SubmissionState]) ->
 def _fields(session: Session, year: int) -> list[str]:
     return list(
         session.scalars(
-            select(Submission.field).where(Submission.number.in_(_to_review(session, year))).distinct().order_by(Submission.field)
+            select(Submission.field)
+            .where(Submission.number.in_(_to_review(session, year)))
+            .distinct()
+            .order_by(Submission.field)
         )
     )
 
@@ -263,10 +298,13 @@ def _similarity(session: Session, season: Season, numbers: Sequence[str], expert
     )
     wanted = set(numbers)
     submissions = [
-        SubmissionProfile(number, field, category, _text(content)) for number, field, category, content in rows if number in wanted
+        SubmissionProfile(number, field, category, _text(content))
+        for number, field, category, content in rows
+        if number in wanted
     ]
     profiles = [
-        ExpertProfile(one.id, tuple(one.fields.split("、")), f"{one.title} {one.organisation} {one.fields}") for one in experts
+        ExpertProfile(one.id, tuple(one.fields.split("、")), f"{one.title} {one.organisation} {one.fields}")
+        for one in experts
     ]
     return affinity(submissions, profiles)
 
@@ -280,8 +318,14 @@ def _keep_assignments(
     session: Session, year: int, pairs: Mapping[str, Sequence[str]], round_number: int, at: datetime
 ) -> None:
     rows = [
-        {"season": year, "number": number, "expert": expert, "round": round_number, "state": AssignmentState.ACTIVE,
-         "assigned_at": at}
+        {
+            "season": year,
+            "number": number,
+            "expert": expert,
+            "round": round_number,
+            "state": AssignmentState.ACTIVE,
+            "assigned_at": at,
+        }
         for number, experts in pairs.items()
         for expert in experts
     ]
@@ -306,7 +350,9 @@ def _short(session: Session, season: Season) -> dict[str, int]:
                 Assignment.state.in_((AssignmentState.ACTIVE, AssignmentState.SCORED)),
             )
             .group_by(Assignment.number)
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
     needed = season.final_round.scores_per_submission
     return {
@@ -322,7 +368,9 @@ def _loads(session: Session, year: int) -> dict[str, int]:
             select(Assignment.expert, func.count())
             .where(Assignment.season == year, Assignment.state.in_((AssignmentState.ACTIVE, AssignmentState.SCORED)))
             .group_by(Assignment.expert)
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
 
 
@@ -330,7 +378,9 @@ def _assigned_pairs(session: Session, year: int) -> set[tuple[str, str]]:
     return set(
         session.execute(
             select(Assignment.number, Assignment.expert).where(Assignment.season == year, Assignment.round == 1)
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
 
 

@@ -65,8 +65,16 @@ def plan_season(session: Session, season: Season, *, actor: Actor, at: datetime)
 
 
 def move_date(
-    session: Session, year: int, milestone: str, *, to: datetime, reason: str, actor: Actor, at: datetime,
-    unit: str = "", ordinal: int = 1,
+    session: Session,
+    year: int,
+    milestone: str,
+    *,
+    to: datetime,
+    reason: str,
+    actor: Actor,
+    at: datetime,
+    unit: str = "",
+    ordinal: int = 1,
 ) -> tuple[datetime, datetime]:
     """Move one date, for all or for one district. Returns (old, new). Raises MoveRefused."""
     if milestone not in set(Milestone):
@@ -111,8 +119,12 @@ def close_notice_after(
 def reopen_ranking(session: Session, year: int, *, actor: Actor, at: datetime, reason: str) -> None:
     """A list sent back is ranked again: the ranking's milestone is pending once more, from now."""
     row = session.get_one(MilestoneDate, (year, Milestone.CLOSE_RE_REVIEW.value, 1, ""))
-    facts = {"milestone": _key(Milestone.CLOSE_RE_REVIEW, 1, ""), "old": instant_text(row.due_at),
-             "new": instant_text(at), "reopened": True}
+    facts = {
+        "milestone": _key(Milestone.CLOSE_RE_REVIEW, 1, ""),
+        "old": instant_text(row.due_at),
+        "new": instant_text(at),
+        "reopened": True,
+    }
     row.state, row.settled_at, row.due_at, row.attempts = MilestoneState.PENDING, None, at, 0
     forget(session, f"start/{year}/{_key(Milestone.CLOSE_RE_REVIEW, 1, '')}")
     note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
@@ -158,9 +170,14 @@ def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneD
         if other.unit and other.unit != row.unit:
             continue
         if order.index(other_step) < order.index(step) and other.due_at >= to:
-            raise MoveRefused(step, f"it would come before {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M})")
+            raise MoveRefused(
+                step, f"it would come before {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M})"
+            )
         if order.index(other_step) > order.index(step) and other.due_at <= to:
-            raise MoveRefused(step, f"it would come after {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}); move that first")
+            raise MoveRefused(
+                step,
+                f"it would come after {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}); move that first",
+            )
 
 
 def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:

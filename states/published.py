@@ -42,8 +42,9 @@ class Publications:
 
     def __init__(self, session: Session, season: int | None) -> None:
         self._known: dict[Key, _Published] = {}
-        query = select(Publication.season, Publication.kind, Publication.published_at, Publication.root,
-                       Publication.subjects)
+        query = select(
+            Publication.season, Publication.kind, Publication.published_at, Publication.root, Publication.subjects
+        )
         if season is not None:
             query = query.where(Publication.season == season)
         for year, kind, published_at, root, leaves in session.execute(query):

@@ -101,7 +101,9 @@ def _draw(record: _Record) -> Iterator[Difference]:
     if commitment(seed) != promised:
         yield Difference("commitment", "the draw's seed", promised, commitment(seed))
     pool = [Candidate(expert, tuple(fields)) for expert, fields in drawn["pool"]]
-    panel = draw_panel(seed=seed, pool=pool, seats=drawn["seats"], size=drawn["size"], reserves=drawn["reserves"]).facts()
+    panel = draw_panel(
+        seed=seed, pool=pool, seats=drawn["seats"], size=drawn["size"], reserves=drawn["reserves"]
+    ).facts()
     if panel != drawn["panel"]:
         yield Difference("panel", "the draw", _short(drawn["panel"]), _short(panel))
 
@@ -162,7 +164,7 @@ def _ranking(record: _Record, scoring: Scoring) -> Iterator[Difference]:
         return
     recorded = record.one("freeze_ranking")["ranking"]
     recomputed = _cut(record, scoring).facts()
-    for old, new in zip(recorded["placed"], recomputed["placed"], strict=False):  # type: ignore[call-overload]
+    for old, new in zip(recorded["placed"], recomputed["placed"], strict=False):
         if old != json.loads(canonical(new)):
             yield Difference("place", old["submission"], _short(old), _short(new))
             return
@@ -172,9 +174,12 @@ def _ranking(record: _Record, scoring: Scoring) -> Iterator[Difference]:
 
 def _cut(record: _Record, scoring: Scoring) -> Ranking:
     season = record.season.final_round
-    seed = derive_seed(bytes.fromhex(record.one("freeze_ranking")["tie_seed_from"]), f"ties/{record.one('freeze_scores')['scores']}")
+    seed = derive_seed(
+        bytes.fromhex(record.one("freeze_ranking")["tie_seed_from"]), f"ties/{record.one('freeze_scores')['scores']}"
+    )
     contenders = [
-        Contender(scoring.merits[number], number.split("-", 1)[1].rsplit("-", 1)[0]) for number in _in_the_running(record)
+        Contender(scoring.merits[number], number.split("-", 1)[1].rsplit("-", 1)[0])
+        for number in _in_the_running(record)
     ]
     return cut(
         contenders,
@@ -217,15 +222,19 @@ def _criteria(record: _Record) -> tuple[Criterion, ...]:
         given: dict[str, list[Fraction]] = {}
         for (number, _), facts in _points(record, 1).items():
             given.setdefault(number, []).append(Fraction(facts["points"][key]))
-        criteria.append(Criterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in given.items()}))
+        criteria.append(
+            Criterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in given.items()})
+        )
     return tuple(criteria)
 
 
 def _approval(record: _Record) -> Iterator[Difference]:
     struck = {number for number, _ in record.facts("strike")}
     placed = record.one("freeze_ranking")["ranking"]["placed"]
-    still = {number for number in _standing_at_approval(record)}
-    expected = [[one["submission"], one["tier"]] for one in placed if one["tier"] and one["submission"] in still - struck]
+    still = set(_standing_at_approval(record))
+    expected = [
+        [one["submission"], one["tier"]] for one in placed if one["tier"] and one["submission"] in still - struck
+    ]
     approved = record.one("approve")["list"]
     if expected != approved:
         yield Difference("approved list", "the season", _short(approved), _short(expected))

@@ -82,8 +82,14 @@ def _not_now(session: Session, frame: Frame, delivered: Delivered, assignment: A
 
 def _step_back(session: Session, delivered: Delivered, form: RecusalForm) -> None:
     recuse(
-        session, delivered.season, delivered.actor.name, form.number, reason=form.reason,
-        actor=delivered.actor, at=delivered.at, flow_run=delivered.flow_run,
+        session,
+        delivered.season,
+        delivered.actor.name,
+        form.number,
+        reason=form.reason,
+        actor=delivered.actor,
+        at=delivered.at,
+        flow_run=delivered.flow_run,
     )
 
 
@@ -98,8 +104,13 @@ def _record(
         return {}
     if score is None:
         score = Score(
-            number=form.number, expert=assignment.expert, round=assignment.round, points="", total=total,
-            received_at=delivered.at, delivery=delivered.digest,
+            number=form.number,
+            expert=assignment.expert,
+            round=assignment.round,
+            points="",
+            total=total,
+            received_at=delivered.at,
+            delivery=delivered.digest,
         )
         session.add(score)
     score.points, score.total, score.comment = json.dumps(points), total, form.comment
@@ -107,7 +118,10 @@ def _record(
     assignment.state = AssignmentState.SCORED
     return {
         form.number: {
-            "expert": assignment.expert, "round": assignment.round, "points": points, "total": str(total),
+            "expert": assignment.expert,
+            "round": assignment.round,
+            "points": points,
+            "total": str(total),
             "delivery": delivered.digest,
         }
     }

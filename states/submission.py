@@ -121,7 +121,9 @@ def is_no_duplicate(case: Case) -> Refusal | None:
 
 def district_round_is_open(case: Case) -> Refusal | None:
     if case.call_state not in (CallState.OPEN, CallState.DISTRICT_REVIEW):
-        return Refusal("round_not_open", f"the call is {case.call_state}", f"当前阶段为“{case.call_state.label}”，不在初评期内")
+        return Refusal(
+            "round_not_open", f"the call is {case.call_state}", f"当前阶段为“{case.call_state.label}”，不在初评期内"
+        )
     if case.arrived_at is None or case.district_deadline is None:
         return Refusal("round_not_open", "no arrival or no deadline is known", "无法确定送达时间，不能接收")
     late = (case.arrived_at - case.district_deadline).total_seconds()
@@ -225,7 +227,9 @@ def season_is_running(case: Case) -> Refusal | None:
 def was_completed(case: Case) -> Refusal | None:
     if case.previous_outcome is Outcome.COMPLETED:
         return None
-    return Refusal("not_completed", "only an award archived as completed can be revoked", "只有已归档的获奖项目才能撤销")
+    return Refusal(
+        "not_completed", "only an award archived as completed can be revoked", "只有已归档的获奖项目才能撤销"
+    )
 
 
 def _span(seconds: float) -> str:
@@ -254,23 +258,41 @@ SUBMISSION = Table(
     SubmissionState,
     [
         Edge(
-            "submit", None, S.SUBMITTED, (Role.DISTRICT, Role.APPLICANT),
+            "submit",
+            None,
+            S.SUBMITTED,
+            (Role.DISTRICT, Role.APPLICANT),
             (call_is_open, is_complete, achievement_is_covered, is_no_duplicate),
         ),
         Edge(
-            "record_district_review", S.SUBMITTED, S.DISTRICT_REVIEWED, (Role.DISTRICT,),
+            "record_district_review",
+            S.SUBMITTED,
+            S.DISTRICT_REVIEWED,
+            (Role.DISTRICT,),
             (district_round_is_open, no_correction_is_outstanding, has_verdict_and_score),
         ),
         Edge(
-            "record_final_review", S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, (Role.PANEL,),
+            "record_final_review",
+            S.DISTRICT_REVIEWED,
+            S.FINAL_REVIEWED,
+            (Role.PANEL,),
             (is_recommended_within_quota, is_eligible, has_enough_scores),
         ),
         Edge(
-            "award", S.FINAL_REVIEWED, S.AWARDED, _DECIDERS,
+            "award",
+            S.FINAL_REVIEWED,
+            S.AWARDED,
+            _DECIDERS,
             (notice_is_over, no_objection_is_open, is_on_the_approved_list, has_the_approved_tier),
         ),
         *(
-            Edge("archive", state, S.ARCHIVED, _ANYBODY, (outcome_is_possible, outcome_is_theirs_to_give, season_is_running))
+            Edge(
+                "archive",
+                state,
+                S.ARCHIVED,
+                _ANYBODY,
+                (outcome_is_possible, outcome_is_theirs_to_give, season_is_running),
+            )
             for state in (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
         ),
         *(

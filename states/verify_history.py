@@ -36,8 +36,19 @@ if TYPE_CHECKING:
 HISTORY_FORMAT = "gangchuang-history/1"
 PROOF_FORMAT = "gangchuang-proof/1"
 ZERO = "0" * 64
-HASHED = ("actor", "at", "facts", "flow_run", "from_state", "reason", "season", "sequence", "subject", "to_state",
-          "trigger")
+HASHED = (
+    "actor",
+    "at",
+    "facts",
+    "flow_run",
+    "from_state",
+    "reason",
+    "season",
+    "sequence",
+    "subject",
+    "to_state",
+    "trigger",
+)
 
 
 class Wrong(Exception):
@@ -118,22 +129,32 @@ def check_entry(entry: dict[str, Any], subject: str, sequence: int, previous: st
     """One entry in its place. Raises Wrong."""
     found = entry.get("sequence")
     if found != sequence:
-        raise Wrong(subject, sequence, f"it is missing; the next one is numbered {found}",
-                    f"缺少这一条，下一条的编号是 {found}")
+        raise Wrong(
+            subject, sequence, f"it is missing; the next one is numbered {found}", f"缺少这一条，下一条的编号是 {found}"
+        )
     try:
         right = entry_hash(entry) == entry["hash"] and canonical(json.loads(entry["facts"])) == entry["facts"]
     except (KeyError, TypeError, ValueError):
         right = False
     if not right:
-        raise Wrong(subject, sequence, "it was altered: its hash is not that of what it says",
-                    "内容被改动：哈希值与内容不符")
+        raise Wrong(
+            subject, sequence, "it was altered: its hash is not that of what it says", "内容被改动：哈希值与内容不符"
+        )
     if entry["previous_hash"] != previous:
-        raise Wrong(subject, sequence, "it does not follow the entry before it: one of the two was replaced",
-                    "与上一条不衔接：两条之一被替换")
+        raise Wrong(
+            subject,
+            sequence,
+            "it does not follow the entry before it: one of the two was replaced",
+            "与上一条不衔接：两条之一被替换",
+        )
     source = entry["from_state"]
     if source != state:
-        raise Wrong(subject, sequence, f"it starts in {source!r}, but the entry before it ended in {state!r}",
-                    "起始状态与上一条的结束状态不一致")
+        raise Wrong(
+            subject,
+            sequence,
+            f"it starts in {source!r}, but the entry before it ended in {state!r}",
+            "起始状态与上一条的结束状态不一致",
+        )
 
 
 def check_chain(subject: str, entries: Iterable[dict[str, Any]]) -> list[str]:
@@ -170,8 +191,12 @@ class History:
             self.check_subject(subject, own)
         counts = [{"line": "end", "entries": self.entries, "subjects": self.subjects}]
         if end != counts or next(lines, None) is not None:
-            raise Wrong("the file", None, "it is not complete: its end is cut off or does not fit",
-                        "文件不完整：结尾被截断或不符")
+            raise Wrong(
+                "the file",
+                None,
+                "it is not complete: its end is cut off or does not fit",
+                "文件不完整：结尾被截断或不符",
+            )
 
     def check_subject(self, subject: str, lines: list[dict[str, Any]]) -> None:
         entries = [line for line in lines if line["line"] == "entry"]
@@ -190,11 +215,19 @@ class History:
     def check_leaf(self, subject: str, leaf: dict[str, Any], hashes: Sequence[str]) -> None:
         sequence, kind = leaf["sequence"], leaf["kind"]
         if not 1 <= sequence <= len(hashes):
-            raise Wrong(subject, len(hashes) + 1, f"it was removed: entry {sequence} is under the root of {kind}",
-                        f"被删除：第 {sequence} 条在“{kind}”的根值之下")
+            raise Wrong(
+                subject,
+                len(hashes) + 1,
+                f"it was removed: entry {sequence} is under the root of {kind}",
+                f"被删除：第 {sequence} 条在“{kind}”的根值之下",
+            )
         if hashes[sequence - 1] != leaf["hash"]:
-            raise Wrong(subject, sequence, f"it, or one before it, was replaced after the publication {kind}",
-                        f"本条或之前的某条在“{kind}”公布后被替换")
+            raise Wrong(
+                subject,
+                sequence,
+                f"it, or one before it, was replaced after the publication {kind}",
+                f"本条或之前的某条在“{kind}”公布后被替换",
+            )
         self.trees.setdefault(kind, Tree()).add(bytes.fromhex(hashes[sequence - 1]))
         self.covered[kind] = self.covered.get(kind, 0) + sequence
 
@@ -210,14 +243,22 @@ class History:
             tree = self.trees.get(kind, Tree())
             if (tree.root(), tree.size) != (root, leaves):
                 got = tree.root()
-                raise Wrong(f"call/{self.season}", sequence, f"{kind} was recorded as {root} over {leaves} subjects, "
-                            f"but its entries give {got} over {tree.size}",
-                            f"“{kind}”的根值不符：记录为 {root}（{leaves} 项），由各条算得 {got}（{tree.size} 项）")
+                raise Wrong(
+                    f"call/{self.season}",
+                    sequence,
+                    f"{kind} was recorded as {root} over {leaves} subjects, "
+                    f"but its entries give {got} over {tree.size}",
+                    f"“{kind}”的根值不符：记录为 {root}（{leaves} 项），由各条算得 {got}（{tree.size} 项）",
+                )
         roots = [recorded[0] for recorded in self.recorded.values()]
         for root in printed:
             if root not in roots:
-                raise Wrong("the printed root " + root, None, "this history never had it: it is not the one published",
-                            "本文件中没有这个根值：它不是公布时的留痕")
+                raise Wrong(
+                    "the printed root " + root,
+                    None,
+                    "this history never had it: it is not the one published",
+                    "本文件中没有这个根值：它不是公布时的留痕",
+                )
 
 
 def check_history(season: int, lines: Iterator[dict[str, Any]], printed: Sequence[str]) -> tuple[str, str]:
@@ -248,8 +289,12 @@ def check_proof(proof: dict[str, Any], printed: Sequence[str]) -> tuple[str, str
     data = bytes.fromhex(hashes[leaf["sequence"] - 1])
     root = root_by_path(data, leaf["index"], leaf["leaves"], leaf["path"])
     if root is None or root not in printed:
-        raise Wrong(subject, leaf["sequence"], "it, or one before it, is not under the printed root",
-                    "本条或之前的某条不在公布的根值之下")
+        raise Wrong(
+            subject,
+            leaf["sequence"],
+            "it, or one before it, is not under the printed root",
+            "本条或之前的某条不在公布的根值之下",
+        )
     last, later = leaf["sequence"], len(hashes) - leaf["sequence"]
     return (
         f"OK: entries 1 to {last} of {subject} are under the printed root; {later} are later",

@@ -54,8 +54,7 @@ class Witnesses:
             if self._season is not None:
                 query = query.where(table.c.number.like(f"{self._season}-%"))
             orphans.append(query)
-        for number, name in self._session.execute(union(*orphans)):
-            yield number, name
+        yield from ((number, name) for number, name in self._session.execute(union(*orphans)))
 
     def _missing_places(self) -> Iterator[str]:
         of_unit = (Submission.season, Submission.unit)

@@ -24,8 +24,10 @@ BREACHES = {
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
-    program = "import sys; sys.path.insert(0, sys.argv[1]); from importlinter.cli import lint_imports_command; " \
-              "sys.argv[1:] = ['--no-cache', '--config', sys.argv[1] + '/pyproject.toml']; lint_imports_command()"
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from importlinter.cli import lint_imports_command; "
+        "sys.argv[1:] = ['--no-cache', '--config', sys.argv[1] + '/pyproject.toml']; lint_imports_command()"
+    )
     return subprocess.run(
         [sys.executable, "-c", program, str(folder)], cwd=folder, capture_output=True, text=True, check=False
     )

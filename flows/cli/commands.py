@@ -21,4 +21,3 @@ app.add_typer(seasons.app, name="season")
 seasons.register(app)
 records.register(app)
 decisions.register(app)
-

@@ -32,7 +32,9 @@ def decide(
     subject: Annotated[str, typer.Argument(help="submission number, objection id, or beginning of a digest")],
     reason: Annotated[str, typer.Option(help="kept in the history")],
     officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
-    other: Annotated[str, typer.Option(help="second submission, objector, or expert: see `gangchuang run decide`")] = "",
+    other: Annotated[
+        str, typer.Option(help="second submission, objector, or expert: see `gangchuang run decide`")
+    ] = "",
 ) -> None:
     """Record an officer's decision about one submission, delivery or objection.
 
@@ -51,4 +53,3 @@ def decide(
 def register(root: typer.Typer) -> None:
     root.command()(approve)
     root.command()(decide)
-

@@ -72,7 +72,9 @@ def verify(
 
 def recompute(
     season: Annotated[int, typer.Argument(help="the season's year")],
-    file: Annotated[Path | None, typer.Option(help="an exported history; without it the database is exported first")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="an exported history; without it the database is exported first")
+    ] = None,
 ) -> None:
     """Recompute draw, assignment, merits, ranking, tiers and awards from the exported record alone.
 
@@ -127,11 +129,21 @@ def register(root: typer.Typer) -> None:
 
 def _print_entry(console: Console, entry: dict[str, object]) -> None:
     at = datetime.fromisoformat(str(entry["at"])).astimezone(ZONE)
-    change = entry["to_state"] if entry["from_state"] == entry["to_state"] else f"{entry['from_state'] or '–'} → {entry['to_state']}"
-    console.print(f"{entry['sequence']:>3}  {at:%Y-%m-%d %H:%M:%S}  {entry['trigger']}  [{change}]  {entry['actor']}", markup=False, highlight=False)
+    change = (
+        entry["to_state"]
+        if entry["from_state"] == entry["to_state"]
+        else f"{entry['from_state'] or '–'} → {entry['to_state']}"
+    )
+    console.print(
+        f"{entry['sequence']:>3}  {at:%Y-%m-%d %H:%M:%S}  {entry['trigger']}  [{change}]  {entry['actor']}",
+        markup=False,
+        highlight=False,
+    )
     if entry["reason"]:
         console.print(f"     理由 reason: {entry['reason']}", markup=False, highlight=False)
     facts = str(entry["facts"])
     if facts != "{}":
-        console.print(f"     {facts if len(facts) < 400 else facts[:400] + '…'}", markup=False, highlight=False, style="dim")
+        console.print(
+            f"     {facts if len(facts) < 400 else facts[:400] + '…'}", markup=False, highlight=False, style="dim"
+        )
     console.print(f"     {str(entry['hash'])[:16]}…", markup=False, highlight=False, style="dim")

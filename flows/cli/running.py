@@ -18,7 +18,9 @@ class UnknownStage(GangchuangError):
 
 
 def demo(
-    exit_when_done: Annotated[bool, typer.Option("--exit", help="end at once instead of keeping the dashboard up")] = False,
+    exit_when_done: Annotated[
+        bool, typer.Option("--exit", help="end at once instead of keeping the dashboard up")
+    ] = False,
 ) -> None:
     """Play a whole season with simulated people on a stepped clock, in front of you.
 

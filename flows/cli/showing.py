@@ -53,7 +53,9 @@ def status(
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
         return
     if not facts:
-        typer.echo("No season is planned yet. Next: `gangchuang season check YEAR`, then `gangchuang season plan YEAR`.")
+        typer.echo(
+            "No season is planned yet. Next: `gangchuang season check YEAR`, then `gangchuang season plan YEAR`."
+        )
     for one in facts:
         _print(Console(), one)
 
@@ -136,16 +138,17 @@ def _waits(session: Session, year: int) -> list[str]:
     if corrections:
         found.append(f"{corrections} correction(s) by their units")
     refused = session.scalars(
-        select(Delivery).where(Delivery.season == year, Delivery.state == DeliveryState.REFUSED).order_by(Delivery.taken_at.desc()).limit(5)
+        select(Delivery)
+        .where(Delivery.season == year, Delivery.state == DeliveryState.REFUSED)
+        .order_by(Delivery.taken_at.desc())
+        .limit(5)
     )
     found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in refused]
     return found
 
 
 def _messages(session: Session, year: int) -> dict[str, int]:
-    rows = session.execute(
-        select(Message.state, func.count()).where(Message.season == year).group_by(Message.state)
-    )
+    rows = session.execute(select(Message.state, func.count()).where(Message.season == year).group_by(Message.state))
     return {MessageState(state).value: count for state, count in rows}
 
 
@@ -160,20 +163,27 @@ def _file_note(here: Opened, year: int, in_force: Season) -> str:
 
 def _print(console: Console, facts: dict[str, object]) -> None:
     console.rule(f"{facts['title']}  ·  {facts['state_label']} ({facts['state']})")
-    console.print(f"now {facts['now']} · {facts['settled']} of {facts['milestones']} milestones settled", highlight=False)
+    console.print(
+        f"now {facts['now']} · {facts['settled']} of {facts['milestones']} milestones settled", highlight=False
+    )
     table = Table("", "", show_header=False, box=None, pad_edge=False)
     for name in ("submissions", "outcomes", "messages"):
         counts = facts[name]
         assert isinstance(counts, dict)
         table.add_row(name, "  ".join(f"{key} {count}" for key, count in counts.items()) or "none")
-    for name, label in (("due_now", "due now"), ("waits_for_a_person", "waits for a person"), ("not_delivered", "not delivered")):
+    for name, label in (
+        ("due_now", "due now"),
+        ("waits_for_a_person", "waits for a person"),
+        ("not_delivered", "not delivered"),
+    ):
         lines = facts[name]
         assert isinstance(lines, list)
         table.add_row(label, "\n".join(lines) if name != "not_delivered" else "、".join(lines) or "nobody")
     upcoming = facts["next"]
     assert isinstance(upcoming, list)
-    table.add_row("next", "\n".join(f"{one['at']}  {one['milestone']} {one['label']} {one['unit']}" for one in upcoming))
+    table.add_row(
+        "next", "\n".join(f"{one['at']}  {one['milestone']} {one['label']} {one['unit']}" for one in upcoming)
+    )
     console.print(table, highlight=False)
     if facts["season_file"]:
         console.print(f"note: {facts['season_file']}", style="yellow", highlight=False)
-

@@ -61,14 +61,18 @@ def put_page(home: Path, page: Page) -> Path:
 
 def _render(name: str, page: Page, **values: Any) -> str:
     style, script = _asset("page.css"), _asset("filter.js.j2")
-    return _environment().get_template(f"{name}.html.j2").render(
-        page=page,
-        Tier=Tier,
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
-        **values,
+    return (
+        _environment()
+        .get_template(f"{name}.html.j2")
+        .render(
+            page=page,
+            Tier=Tier,
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_csp_hash(style),
+            script_hash=_csp_hash(script),
+            **values,
+        )
     )
 
 

@@ -58,9 +58,7 @@ def interval(line: ProposedLine, axis: tuple[Decimal, Decimal]) -> tuple[str, st
     return low, merit, high
 
 
-def _rows(
-    lines: Sequence[AwardLine], word: Callable[[AwardLine], str], order: Sequence[str] | None
-) -> tuple[Row, ...]:
+def _rows(lines: Sequence[AwardLine], word: Callable[[AwardLine], str], order: Sequence[str] | None) -> tuple[Row, ...]:
     counts = Counter((word(line), line.tier) for line in lines)
     names = order if order is not None else sorted({name for name, _ in counts})
     found = (Row(name, tuple(counts[name, tier] for tier in Tier), 0) for name in names)

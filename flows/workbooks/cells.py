@@ -35,9 +35,12 @@ class Understood:
 Parser = Callable[[Cell], Any]
 
 _HALF = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
-_INVISIBLE = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\uffff"
+_INVISIBLE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
+)
 _DROPPED = re.compile(f"_x000[dD]_|\r|[{_INVISIBLE}\ud800-\udfff]")
 _ODD_LINE = re.compile(f"_x000|[\\s{_INVISIBLE}\ud800-\udfff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u3000]")
+_CHANGED_IN_LINE = re.compile("[ \uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 _ODD_PROSE = re.compile(f"_x000|[\r\t\xa0{_INVISIBLE}\ud800-\udfff\u3000]")
 _SPACES = re.compile(r"[ \t\xa0\u3000]+")
 _BREAK_IN_CHINESE = re.compile(r"(?<=[^\x00-\xff])\s*\n\s*|\s*\n\s*(?=[^\x00-\xff])")
@@ -91,11 +94,15 @@ def quote(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The parser of a text of at most `limit` characters; `clean` says what is left of odd characters."""
+    """The parser of a text of at most `limit` characters.
+
+    `clean` makes a text tidy; among printable characters it changes only what `odd` finds and, where
+    there is no `odd`, blanks at the ends.
+    """
 
     limit: int
     clean: Callable[[str], str]
-    odd: re.Pattern[str]
+    odd: re.Pattern[str] | None = None
     advice: str = ""
 
     def __call__(self, value: Cell) -> Any:
@@ -108,21 +115,24 @@ class Text:
         """All of a column at once when nothing in it is odd, otherwise None."""
         if set(map(type, values)) != {str} or max(map(len, values)) > self.limit:
             return None
-        if self.odd.search("".join(values)):
+        joined = "".join(values)
+        if not joined.isprintable() or "_x000" in joined:
             return None
-        if self.clean is clean_line and all(values):
-            return list(values)
-        return [value.strip() or None for value in values]
+        if self.odd is None:
+            return [value.strip() or None for value in values]
+        if self.odd.search(joined):
+            return None
+        return list(values) if all(values) else [value or None for value in values]
 
 
 def line(limit: int) -> Text:
     """A name or title of at most `limit` characters."""
-    return Text(limit, clean_line, _ODD_LINE)
+    return Text(limit, clean_line, _CHANGED_IN_LINE)
 
 
 def prose(limit: int) -> Text:
     """A text of at most `limit` characters, line breaks allowed."""
-    return Text(limit, clean_prose, _ODD_PROSE, "，请精简，详细材料放附件")
+    return Text(limit, clean_prose, advice="，请精简，详细材料放附件")
 
 
 def choice(labels: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Parser:
@@ -157,6 +167,8 @@ def credit_code(value: Cell) -> Any:
 
 def phone(value: Cell) -> Any:
     """A telephone number: digits, hyphens, an extension."""
+    if type(value) is str and value.isdigit() and value.isascii() and 6 <= len(value) <= 20:
+        return value
     text = re.sub(r"[\s()]", "", unicodedata.normalize("NFKC", clean_line(as_text(value))))
     text = text.replace("—", "-").replace("–", "-")
     if text.lower() in _NOTHING:
@@ -168,6 +180,8 @@ def phone(value: Cell) -> Any:
 
 def mail(value: Cell) -> Any:
     """One mail address."""
+    if type(value) is str and value.isascii() and len(value) <= 254 and _MAIL.fullmatch(value):
+        return value
     text = re.sub(r"\s", "", unicodedata.normalize("NFKC", clean_line(as_text(value))))
     if text.lower() in _NOTHING:
         return None
@@ -178,9 +192,11 @@ def mail(value: Cell) -> Any:
 
 def words(value: Cell) -> Any:
     """A list in one cell, split at 、 ; , or a line break: a tuple of texts, None when there is none."""
-    parts = (clean_line(part) for part in _LIST.split(as_text(value)))
-    found = tuple(dict.fromkeys(part for part in parts if part.lower() not in _NOTHING))
-    return found or None
+    text = as_text(value)
+    if not text:
+        return None
+    parts = [clean_line(part) for part in _LIST.split(text)]
+    return tuple(dict.fromkeys([part for part in parts if part.lower() not in _NOTHING])) or None
 
 
 def words_of(labels: tuple[str, ...]) -> Parser:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any, BinaryIO
 
 MEMORY_BYTES = 1536 << 20
@@ -86,7 +87,7 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
     """Everything that is to be told about one file."""
     import python_calamine
 
-    path, form, rows, columns, most = arguments[0], arguments[1], *map(int, arguments[2:5])
+    path, form, rows, columns = arguments[0], arguments[1], *map(int, arguments[2:4])
     own = frozenset(arguments[5:])
     if form == "xls":
         check_old_format(path)
@@ -103,7 +104,7 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
         if not small and sheet.height > rows:
             raise Unreadable("rows")
         yield "sheet", name, visible, sheet.start or (0, 0), merged(sheet)
-        yield from row_frames(sheet.iter_rows() if sheet.start else (), HEAD_ROWS if small else rows, most)
+        yield from row_frames(sheet.iter_rows() if sheet.start else (), HEAD_ROWS if small else rows)
 
 
 def merged(sheet: Any) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -111,33 +112,26 @@ def merged(sheet: Any) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     return list(sheet.merged_cell_ranges or ())[:5000]
 
 
-def row_frames(rows: Iterable[list[Any]], most_rows: int, most_bytes: int) -> Iterator[tuple[Any, ...]]:
-    """Rows in handy batches, as long as they stay within `most_bytes`."""
-    batch: list[list[Any]] = []
-    sent = 0
-    for count, row in enumerate(rows):
-        if count >= most_rows:
-            break
-        batch.append([value if type(value) in _PLAIN else encode(value) for value in row])
-        sent += sum(len(value) for value in row if type(value) is str)
-        if sent * 3 > most_bytes:
-            raise Unreadable("bytes")
-        if len(batch) == ROWS_PER_FRAME:
-            yield "rows", batch, encoded(batch)
-            batch = []
-    if batch:
-        yield "rows", batch, encoded(batch)
+def row_frames(rows: Iterable[list[Any]], most_rows: int) -> Iterator[tuple[Any, ...]]:
+    """Rows in handy batches, each with the columns in which some cell is encoded."""
+    source = islice(rows, most_rows)
+    while batch := list(islice(source, ROWS_PER_FRAME)):
+        encoded = [
+            index for index, column in enumerate(zip(*batch, strict=True)) if not _PLAIN.issuperset(map(type, column))
+        ]
+        for row in batch if encoded else ():
+            for index in encoded:
+                if type(row[index]) not in _PLAIN:
+                    row[index] = encode(row[index])
+        yield "rows", batch, encoded
 
 
-def encoded(batch: list[list[Any]]) -> list[int]:
-    """The columns in which some cell is encoded."""
-    return [index for index, column in enumerate(zip(*batch, strict=True)) if tuple in set(map(type, column))]
-
-
-def send(frame: tuple[Any, ...], out: BinaryIO) -> None:
-    """Write one frame."""
+def send(frame: tuple[Any, ...], out: BinaryIO) -> int:
+    """Write one frame; returns its bytes."""
     packed = marshal.dumps(frame)
-    out.write(struct.pack("<I", len(packed)) + packed)
+    out.write(struct.pack("<I", len(packed)))
+    out.write(packed)
+    return len(packed)
 
 
 def main() -> None:
@@ -148,8 +142,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     out = sys.stdout.buffer
     try:
+        left = int(sys.argv[5])
         for frame in frames(sys.argv[1:]):
-            send(frame, out)
+            left -= send(frame, out)
+            if left < 0:
+                raise Unreadable("bytes")
         send(("end",), out)
     except Unreadable as reason:
         send(("unreadable", str(reason)), out)

@@ -120,7 +120,8 @@ def _how(guide: Guide) -> list[tuple[str, str]]:
         ways.append(("个人信息", "联系方式只用于本次工作联系，到期删除；姓名和单位只在本人单独同意后随结果公开。"))
     if guide.layout.kind is WorkbookKind.SCORES:
         ways.insert(1, ("先作承诺", "在表头上方的“公正与保密承诺”右侧选“同意”，评分方可接收。"))
-        ways.insert(2, ("回避", "与申报人、申报单位有利益关系的，在该行“回避”列选“回避”并写明原因，该行不打分。"))
+        ways.insert(1, ("看材料", "各项申报的全文在“申报材料”一页，可以打印；评分表里的文字与它相同。"))
+        ways.insert(3, ("回避", "与申报人、申报单位有利益关系的，在该行“回避”列选“回避”并写明原因，该行不打分。"))
     return ways
 
 

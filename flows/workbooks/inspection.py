@@ -120,7 +120,7 @@ def _check_plain(head: bytes) -> None:
 
 
 def _check_entities(piece: bytes) -> None:
-    if b"<!DOCTYPE" in piece or b"<!ENTITY" in piece:
+    if b"<!" in piece and (b"<!DOCTYPE" in piece or b"<!ENTITY" in piece):
         raise Refusal("工作簿内部含有外部实体定义，出于安全考虑不予接收，请另存为新的 .xlsx 再报送。")
 
 

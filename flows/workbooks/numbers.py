@@ -64,7 +64,7 @@ def _decimal(text: str) -> Decimal:
 def amount_wan(value: Cell) -> Any:
     """An amount of money in 万元; `125000元`, `12.5万` and `0.3亿` are converted. Four places (1 元)."""
     if type(value) is float and 0 <= value < _SUSPECT_WAN:
-        return plain(Decimal(repr(value)), 4)
+        return Decimal(int(value)) if value.is_integer() else plain(Decimal(repr(value)), 4)
     typed = _typed(value)
     if isinstance(typed, WrongCell) or not typed:
         return typed or None

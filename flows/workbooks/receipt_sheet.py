@@ -20,6 +20,7 @@ from models.forms import SubmissionForm
 _FONT = "Microsoft YaHei"
 _WIDTHS = (7, 15, 10, 24, 34, 62)
 _MOST_LISTED = 2000
+_LINK_COLUMN, _HEAD_LINES = 3, 4
 _THIN = Side(style="thin", color="BFBFBF")
 _GRID = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
 _GREEN, _AMBER, _RED = ("E2EFDA", "375623"), ("FFF2CC", "7F6000"), ("FCE4E4", "9C0006")
@@ -71,9 +72,10 @@ def _write_head(sheet: Any, receipt: Receipt) -> int:
     kind = receipt.reading.kind.label if receipt.reading.kind else "报送文件"
     _text(sheet, 1, 1, f"{receipt.season.title}·{kind}回执", size=16, bold=True, colour="1F4E78")
     sheet.row_dimensions[1].height = 32
-    who = f"{unit.name}（{unit.code}）" if unit else mark.recipient if mark else "—"
+    who = f"{unit.name}（{unit.code}）" if unit else mark.recipient if mark else ""
     written = instant(receipt.written_at.astimezone(ZONE))
-    _text(sheet, 2, 1, f"报送方：{who}　文件：{receipt.file_name}　回执时间：{written}", colour="595959")
+    sent = f"报送方：{who}　文件：" if who else "文件："
+    _text(sheet, 2, 1, f"{sent}{receipt.file_name}　回执时间：{written}", colour="595959")
     fill, colour, verdict, what_next = _result(receipt)
     for line, text, size in ((3, verdict, 14), (4, what_next, 11)):
         sheet.merge_cells(start_row=line, start_column=1, end_row=line, end_column=6)
@@ -168,6 +170,9 @@ def _section(sheet: Any, line: int, title: str, heads: tuple[str, ...], colour: 
         cell = _text(sheet, line + 1, column, head, bold=True, colour="FFFFFF")
         cell.fill = PatternFill("solid", fgColor=colour)
         cell.border = _GRID
+    last = max(column for column, head in enumerate(heads, 1) if head)
+    if last < len(heads):
+        sheet.merge_cells(start_row=line + 1, start_column=last, end_row=line + 1, end_column=len(heads))
     return line + 2
 
 
@@ -183,7 +188,7 @@ def _line(sheet: Any, line: int, texts: tuple[Any, ...]) -> None:
 def _link(sheet: Any, line: int, problem: Problem, sheets: set[str]) -> None:
     if not problem.cell or problem.sheet not in sheets:
         return
-    cell = sheet.cell(line, 3)
+    cell = sheet.cell(line, _LINK_COLUMN)
     quoted = problem.sheet.replace("'", "''")
     cell.hyperlink = Hyperlink(ref=cell.coordinate, location=f"'{quoted}'!{problem.cell}", display=problem.cell)
     cell.font = Font(name=_FONT, size=10, color="0563C1", underline="single")
@@ -203,7 +208,8 @@ def _text(
     cell = sheet.cell(line, column)
     put(cell, text)
     cell.font = Font(name=_FONT, size=size, bold=bold, color=colour)
-    cell.alignment = Alignment(vertical="center", wrap_text=wrap)
+    centred = isinstance(text, int) or (column == _LINK_COLUMN and line > _HEAD_LINES)
+    cell.alignment = Alignment(vertical="center", wrap_text=wrap, horizontal="center" if centred else None)
     return cell
 
 

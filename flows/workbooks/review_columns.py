@@ -21,7 +21,7 @@ def _points_columns(rubric: tuple[Criterion, ...], group: str) -> tuple[Column, 
             (criterion.name, f"{criterion.name}得分", f"{criterion.name}评分"),
             required=True,
             format="General",
-            width=15,
+            width=11,
             minimum=0,
             maximum=criterion.maximum,
         )
@@ -75,15 +75,15 @@ def verdict_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Colu
 def score_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...]:
     group, long = "申报", cells.prose(season.files.max_cell_characters)
     texts = (
-        ("abstract", "成果简介", 50),
-        ("innovation", "创新性说明", 36),
-        ("practicality", "实用性说明", 36),
-        ("benefit", "效益说明", 36),
-        ("spread", "推广性说明", 36),
+        ("abstract", "成果简介", 40),
+        ("innovation", "创新性说明", 28),
+        ("practicality", "实用性说明", 28),
+        ("benefit", "效益说明", 28),
+        ("spread", "推广性说明", 28),
     )
     return (
         _given("number", "申报编号", group, 18, "编号"),
-        _given("title", "成果名称", group, 30, "项目名称"),
+        _given("title", "成果名称", group, 24, "项目名称"),
         _given("category", "类别", group, 10),
         _given("field", "领域", group, 12),
         *(

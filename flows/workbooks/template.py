@@ -10,8 +10,9 @@ import xlsxwriter
 from config.season import ZONE, Criterion, Season
 from flows.workbooks import guide
 from flows.workbooks.fill_sheet import FillSheet
-from flows.workbooks.layout import GUIDE_SHEET, MARK_SHEET, layout_of
+from flows.workbooks.layout import GUIDE_SHEET, MARK_SHEET, MATERIAL_SHEET, layout_of
 from flows.workbooks.mark import Mark, sign
+from flows.workbooks.material_sheet import write_materials
 from models.enums import WorkbookKind
 
 _AS_TYPED = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -43,6 +44,8 @@ def write_template(
     book = xlsxwriter.Workbook(str(target), _AS_TYPED)
     book.set_properties({"title": f"{season.year}年度{mark.kind.label}", "created": _naive(created_at)})
     sheet = book.add_worksheet(layout.sheet)
+    if mark.kind is WorkbookKind.SCORES:
+        write_materials(book.add_worksheet(MATERIAL_SHEET), book, layout, rows)
     quota = season.quota_of(mark.recipient) if mark.kind is WorkbookKind.VERDICTS else None
     told = guide.Guide(layout, season, rubric, recipient_name, local, mark.issue, token, quota)
     guide.write_guide(book.add_worksheet(GUIDE_SHEET), book, told)

@@ -44,7 +44,10 @@ class ExpertProfile:
 def affinity(submissions: Sequence[SubmissionProfile], experts: Sequence[ExpertProfile]) -> NDArray[np.float64]:
     """float64[P,R] in [0, 1], rounded to six decimals, so that every machine assigns alike."""
     fields = np.array([[_field(one.field, expert.fields) for expert in experts] for one in submissions])
-    return np.round(FIELD_WEIGHT * fields.reshape(len(submissions), len(experts)) + TEXT_WEIGHT * _text(submissions, experts), _PLACES)
+    return np.round(
+        FIELD_WEIGHT * fields.reshape(len(submissions), len(experts)) + TEXT_WEIGHT * _text(submissions, experts),
+        _PLACES,
+    )
 
 
 def _field(field: str, known: tuple[str, ...]) -> float:

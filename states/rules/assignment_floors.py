@@ -7,13 +7,14 @@ thereby proven not to matter, and the search is repeated on more pairs until tha
 """
 
 from dataclasses import dataclass, replace
+from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_bounds import Proof, pairs_within, total_bound
+from states.rules.assignment_bounds import Proof, pairs_within, priced_bound, total_bound
 from states.rules.assignment_cuts import needed_tops
-from states.rules.assignment_flow import largest_total, pairs_worth_adding
+from states.rules.assignment_flow import best_pairs, largest_total, pairs_worth_adding
 from states.rules.assignment_instance import Floats, Instance, Ints, best_of_each
 from states.rules.assignment_limits import AssignmentInfeasible
 from states.rules.assignment_program import Aims, Priced, Program, Searched, search_whole
@@ -21,6 +22,7 @@ from states.rules.assignment_program import Aims, Priced, Program, Searched, sea
 PENALTY = 1e5
 PROMISING = 10
 WIDER = 4
+MANY_SHORT = 10
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,10 @@ def without_hopeless_pairs(instance: Instance, floors: Floats) -> Instance:
 
 def promising_pairs(instance: Instance, proof: Proof, chosen: Ints) -> Ints:
     """The chosen pairs and each submission's best few at the prices, and at no price at all."""
-    depth = np.where(instance.wanted > 0, instance.wanted + PROMISING, 0)
-    deeper = replace(instance, wanted=np.minimum(depth, instance.shape[1]))
-    free = Proof(proof.weights, np.zeros(instance.shape[1]))
-    return np.unique(np.concatenate([chosen, pairs_within(deeper, proof, 0.0)[0], pairs_within(deeper, free, 0.0)[0]]))
+    depth = int(instance.wanted.max(initial=0)) + PROMISING
+    priced = best_pairs(instance, proof.weights, proof.prices, depth)
+    free = best_pairs(instance, proof.weights, np.zeros(instance.shape[1]), depth)
+    return np.unique(np.concatenate([chosen, priced, free]))
 
 
 def grow(program: Program) -> Priced:
@@ -113,13 +115,22 @@ def _unreachable(instance: Instance) -> Kept:
 
 def _proof_by_fractions(instance: Instance, floors: Floats, keys: Ints, short: Ints) -> Proof | None:
     """Multipliers from the linear program; None when even fractions of experts cannot keep the floors."""
-    slopes = np.ones(instance.shape[0])
-    priced = grow(Program(instance, Aims(1.0, -PENALTY, slopes, floors), keys, short))
-    if priced.aux > 1e-7:
-        least_shortfall = grow(Program(instance, Aims(0.0, -1.0, slopes, floors), keys, short))
-        if least_shortfall.aux > 1e-7:
-            return None
+    many = short.size * MANY_SHORT > instance.shape[0]
+    if many and _out_of_reach(instance, floors, keys, short):
+        return None
+    aims = Aims(1.0, -PENALTY, np.ones(instance.shape[0]), floors)
+    priced = grow(Program(instance, aims, keys, short))
+    if priced.aux > 1e-7 and not many and _out_of_reach(instance, floors, keys, short):
+        return None
     return Proof(weights=priced.weights, prices=priced.prices)
+
+
+def _out_of_reach(instance: Instance, floors: Floats, keys: Ints, short: Ints) -> bool:
+    """Whether multipliers prove that all floors together ask for more than there is, even in fractions."""
+    priced = grow(Program(instance, Aims(0.0, -1.0, np.ones(instance.shape[0]), floors), keys, short))
+    asked = priced.multipliers > 0
+    demand = fsum(priced.multipliers[asked] * floors[asked])
+    return demand > priced_bound(instance, Proof(priced.multipliers, priced.prices)) + 1e-7 * max(1.0, abs(demand))
 
 
 def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) -> Kept:
@@ -129,6 +140,8 @@ def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) 
     least = asked.least_total - instance.tolerance
     loss = 1e-3 if instance.grid else 1e-4
     best, value, everything = known, _total(instance, known), instance.all_pairs().size
+    if priced < value + step:
+        return Kept(best, max(value, _whole(instance, priced)), priced, proof, finished=True, searched=0)
     tried = (-1, -1)
     while priced >= least:
         keys, forced = pairs_within(instance, proof, loss)

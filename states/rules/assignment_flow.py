@@ -36,15 +36,22 @@ def first_pairs(instance: Instance) -> Ints:
     P, R = instance.shape
     if P * R <= FEW_PAIRS:
         return instance.all_pairs()
-    depth = min(R, int(instance.wanted.max(initial=0)) + FIRST_CHOICES)
-    found = []
+    depth = int(instance.wanted.max(initial=0)) + FIRST_CHOICES
+    return best_pairs(instance, np.ones(P), np.zeros(R), depth)
+
+
+def best_pairs(instance: Instance, weights: Floats, prices: Floats, depth: int) -> Ints:
+    """Sorted keys of each submission's `depth` pairs of largest weight * score - price, ties spread over the experts."""
+    P, R = instance.shape
+    depth = min(depth, R)
+    nudge = 2.0**-12 if instance.grid else 2.0**-40
+    found = [np.array([], dtype=np.int64)]
     for start in range(0, P, ROWS_AT_A_TIME):
-        scores = instance.scores[start : start + ROWS_AT_A_TIME]
-        rows = np.arange(start, start + scores.shape[0])[:, None]
-        if instance.grid:
-            scores = scores + ((rows * 7919 + np.arange(R) * 104_729) % 1009) / 4096
-        columns = np.argpartition(scores, R - depth, axis=1)[:, R - depth :]
-        found.append((rows * R + columns)[np.take_along_axis(scores, columns, axis=1) > -np.inf])
+        worth = worth_of(instance, slice(start, start + ROWS_AT_A_TIME), weights, prices)
+        rows = np.arange(start, start + worth.shape[0])[:, None]
+        worth += nudge * (((rows * 7919 + np.arange(R) * 104_729) % 1009) / 1009)
+        columns = np.argpartition(worth, R - depth, axis=1)[:, R - depth :]
+        found.append((rows * R + columns)[np.take_along_axis(worth, columns, axis=1) > -np.inf])
     return np.sort(np.concatenate(found)).astype(np.int64)
 
 

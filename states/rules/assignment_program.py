@@ -67,6 +67,11 @@ class Program:
         limits = np.concatenate([self.instance.wanted, self.instance.most]).astype(float)
         _add_rows(self._solver, counts, limits)
         _add_rows(self._solver, np.array([self.aims.least_total]), np.array([np.inf]))
+        if self.aims.pair_weight == 0:
+            # Levels are so degenerate that the simplex method stalls where the interior point does not,
+            # and a proof needs good prices, not a vertex.
+            self._solver.setOptionValue("solver", "ipm")
+            self._solver.setOptionValue("run_crossover", "off")
         first, rows = self.keys, self.floored
         self.keys, self.floored = np.array([], dtype=np.int64), np.array([], dtype=np.int64)
         self.add_floors(rows)
@@ -179,6 +184,9 @@ def search_whole(
     whole = np.full(columns.size, highspy.HighsVarType.kInteger)
     solver.changeColsIntegrality(columns.size, columns, whole)
     solver.changeColsBounds(columns.size, columns, fixed.astype(float), np.ones(columns.size))
+    # Any named solver would leave the whole numbers out.
+    solver.setOptionValue("solver", "choose")
+    solver.setOptionValue("run_crossover", "on")
     solver.setOptionValue("time_limit", float(patience))
     if known is not None and np.isin(known, program.keys).all():
         start = highspy.HighsSolution()

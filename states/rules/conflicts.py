@@ -195,9 +195,7 @@ def _contributes(expert: Reviewer, authors: Mapping[str, Sequence[frozenset[str]
 def _own_units(expert: Reviewer, unit_names: Mapping[str, Collection[str]]) -> list[str]:
     """The units whose association (区县科协), or a department of it, the expert works for."""
     works_for = organisation_key(expert.organisation)
-    offices = (
-        (unit, organisation_key(f"{name}科协")) for unit, names in unit_names.items() for name in names
-    )
+    offices = ((unit, organisation_key(f"{name}科协")) for unit, names in unit_names.items() for name in names)
     return sorted({unit for unit, office in offices if works_for.startswith(office)})
 
 

@@ -64,9 +64,7 @@ class Look:
 
 def spreads(scores: Iterable[Score], *, places: int = PLACES) -> dict[str, Spread]:
     """The spread of each submission's scores. Raises ScoresMalformed."""
-    return {
-        submission: _spread(submission, given, places) for submission, given in read_scores(scores).items()
-    }
+    return {submission: _spread(submission, given, places) for submission, given in read_scores(scores).items()}
 
 
 def cases_to_look_at(
@@ -78,9 +76,7 @@ def cases_to_look_at(
     """The submissions whose range or deviation reaches a threshold, the widest range first."""
     looks = [Look(one, _reasons(one, range_from, deviation_from)) for one in found.values()]
     needed = [look for look in looks if look.reasons]
-    return tuple(
-        sorted(needed, key=lambda look: (-look.spread.range, -look.spread.deviation, look.spread.submission))
-    )
+    return tuple(sorted(needed, key=lambda look: (-look.spread.range, -look.spread.deviation, look.spread.submission)))
 
 
 def _reasons(

@@ -86,9 +86,7 @@ def draw_order(seed: bytes, ids: Iterable[str]) -> tuple[str, ...]:
     listed = list(ids)
     if len(set(listed)) != len(listed):
         twice = sorted({one for one in listed if listed.count(one) > 1})
-        raise DrawMalformed(
-            f"In one draw each id stands once, but there is more than one {'、'.join(twice)}."
-        )
+        raise DrawMalformed(f"In one draw each id stands once, but there is more than one {'、'.join(twice)}.")
     return tuple(sorted(listed, key=lambda one: hashlib.sha256(seed + one.encode()).digest()))
 
 
@@ -107,9 +105,7 @@ def draw_panel(
     asked = sum(seats.values())
     wanted = asked if size is None else size
     if wanted < asked or reserves < 0 or any(number < 0 for number in seats.values()):
-        raise DrawMalformed(
-            f"A panel of {wanted} cannot hold {asked} seats of fields and {reserves} reserves."
-        )
+        raise DrawMalformed(f"A panel of {wanted} cannot hold {asked} seats of fields and {reserves} reserves.")
     by_id = {one.id: one for one in pool}
     order = [by_id[one] for one in draw_order(seed, (one.id for one in pool))]
     field_of = _take_fields(order, seats)
@@ -120,9 +116,7 @@ def draw_panel(
     field_of |= {one.id: _main_field(one) for one in rest[:more]}
     seated = [one for one in order if one.id in field_of]
     standing_by = [(one.id, _main_field(one)) for one in rest[more : more + reserves]]
-    return Panel(
-        _numbered([(one.id, field_of[one.id]) for one in seated], 1), _numbered(standing_by, len(seated) + 1)
-    )
+    return Panel(_numbered([(one.id, field_of[one.id]) for one in seated], 1), _numbered(standing_by, len(seated) + 1))
 
 
 def _take_fields(order: Sequence[Candidate], seats: Mapping[str, int]) -> dict[str, str]:
@@ -136,9 +130,7 @@ def _take_fields(order: Sequence[Candidate], seats: Mapping[str, int]) -> dict[s
     return {one.id: field for field, held in holders.items() for one in held}
 
 
-def _sit(
-    one: Candidate, holders: dict[str, list[Candidate]], seats: Mapping[str, int], tried: set[str]
-) -> bool:
+def _sit(one: Candidate, holders: dict[str, list[Candidate]], seats: Mapping[str, int], tried: set[str]) -> bool:
     """Seat an expert in a field of theirs, moving others if that frees a seat (an augmenting path)."""
     own = [field for field in sorted(set(one.fields)) if field in holders and field not in tried]
     for field in own:
@@ -183,7 +175,5 @@ def _facts(one: Drawn) -> dict[str, str | int]:
 
 def _checked(seed: bytes) -> bytes:
     if len(seed) < LEAST_SEED_BYTES:
-        raise DrawMalformed(
-            f"A seed of {len(seed)} bytes can be guessed; use at least {LEAST_SEED_BYTES}, best 32."
-        )
+        raise DrawMalformed(f"A seed of {len(seed)} bytes can be guessed; use at least {LEAST_SEED_BYTES}, best 32.")
     return seed

@@ -15,17 +15,13 @@ from functools import lru_cache
 from states.rules.names import name_key
 
 _BRANCH = re.compile(r"^(.+?公司).*(?:分公司|分厂|分院|营业部|项目部)$")
-_PART = re.compile(
-    r"^(.+?(?:大学(?!城)|医院))(?!.*(?:附属|医院)).*(?:学院|研究院|系|所|中心|实验室|科|室|部|处)$"
-)
+_PART = re.compile(r"^(.+?(?:大学(?!城)|医院))(?!.*(?:附属|医院)).*(?:学院|研究院|系|所|中心|实验室|科|室|部|处)$")
 _LEGAL_FORM = re.compile(
     r"(?:有限责任|股份|控股|集团|有限|总公司|公司|coltd|companylimited|limited|company|corporation|ltd|inc|corp|group)+$"
 )
 _PEOPLES = re.compile(r"(?:土家族|苗族)+自治县")
 _CITY = re.compile(r"^重庆市?")
-_NOBODY = frozenset(
-    {"无", "暂无", "没有", "个人", "自由职业", "退休", "已退休", "待业", "na", "none", "null"}
-)
+_NOBODY = frozenset({"无", "暂无", "没有", "个人", "自由职业", "退休", "已退休", "待业", "na", "none", "null"})
 _CREDIT_CODE = re.compile(r"[0-9a-z]{18}")
 _LEAST_REST = 3
 

@@ -57,9 +57,7 @@ def tier_sizes(
 ) -> tuple[TierSize, ...]:
     """The tiers from the first down: of given sizes, or `prizes` shared out by `ratios`."""
     if (sizes is None) == (prizes is None):
-        raise RankingMalformed(
-            "Give either the sizes of the tiers or the number of prizes, not both or neither."
-        )
+        raise RankingMalformed("Give either the sizes of the tiers or the number of prizes, not both or neither.")
     asked, least = (ratios if sizes is None else sizes) or {}, least_merit or {}
     shares = {tier: asked.get(tier.value, 0) for tier in Tier}
     if prizes is not None:
@@ -91,9 +89,7 @@ def cut(
 def _check(contenders: Collection[Contender], tiers: Sequence[TierSize]) -> None:
     twice = [number for number, times in Counter(one.submission for one in contenders).items() if times > 1]
     if twice:
-        raise RankingMalformed(
-            f"These submissions stand in the ranking more than once: {'、'.join(sorted(twice))}."
-        )
+        raise RankingMalformed(f"These submissions stand in the ranking more than once: {'、'.join(sorted(twice))}.")
     if any(one.size < 0 for one in tiers) or len({one.tier for one in tiers}) < len(tiers):
         raise RankingMalformed("Each tier stands once, with a size of zero or more.")
     least = [one.least_merit for one in tiers if one.least_merit is not None]
@@ -187,9 +183,7 @@ class _Table:
             # Those below need to know how much is used up; who used it stays undecided.
             if self._limit(one) is None:
                 self._award(one)
-            placed = Placed(
-                len(self.placed) + 1, place, one.merit, None, known.get(one.submission), open=True
-            )
+            placed = Placed(len(self.placed) + 1, place, one.merit, None, known.get(one.submission), open=True)
             self.placed.append(placed)
 
     def _award(self, one: Contender) -> Tier | None:

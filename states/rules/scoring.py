@@ -89,9 +89,7 @@ class _Kept:
 
 def _means(totals: Totals, *, trim: bool, places: int) -> dict[str, Merit]:
     kept = {submission: _keep(sorted(given.values()), trim) for submission, given in totals.items()}
-    noise = {
-        trimmed: _noise([one for one in kept.values() if one.trimmed is trimmed]) for trimmed in (False, True)
-    }
+    noise = {trimmed: _noise([one for one in kept.values() if one.trimmed is trimmed]) for trimmed in (False, True)}
     merits = {}
     for submission, one in kept.items():
         variance, reach = noise[one.trimmed] or noise[not one.trimmed] or (None, Fraction(0))

@@ -104,10 +104,7 @@ class _System:
     def matrix(self) -> tuple[csr_array, NDArray[np.float64]]:
         """How often each unknown stands in a submission's scores, [P, 1+R], and the matrix [1+R, 1+R]."""
         counts = np.array([len(row) for row in self.panel.rows], dtype=float)
-        columns = [
-            [0, *(1 + expert for expert, _ in row if self.offset_ratio is not None)]
-            for row in self.panel.rows
-        ]
+        columns = [[0, *(1 + expert for expert, _ in row if self.offset_ratio is not None)] for row in self.panel.rows]
         lengths = np.array([len(one) for one in columns])
         places = np.concatenate([np.array(one) for one in columns])
         starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -129,9 +126,7 @@ class _System:
         """The merits that go with a level and offsets."""
         found = []
         for row in self.panel.rows:
-            rest = (
-                sum(score - self._offset(unknowns, expert) for expert, score in row) - len(row) * unknowns[0]
-            )
+            rest = sum(score - self._offset(unknowns, expert) for expert, score in row) - len(row) * unknowns[0]
             found.append(self.divided(rest, len(row)))
         return found
 
@@ -162,13 +157,9 @@ def _predict(totals: Totals, panel: Panel, variances: Variances, places: int) ->
     incidence, matrix = system.matrix()
     inverse = np.linalg.inv(matrix)
     unknowns = _solve(system, inverse)
-    errors = _errors(
-        incidence, inverse, np.array([len(row) for row in panel.rows]), float(noise / merit), float(noise)
-    )
+    errors = _errors(incidence, inverse, np.array([len(row) for row in panel.rows]), float(noise / merit), float(noise))
     merits = {}
-    for (submission, given), found, error in zip(
-        totals.items(), system.merits(unknowns), errors, strict=True
-    ):
+    for (submission, given), found, error in zip(totals.items(), system.merits(unknowns), errors, strict=True):
         value = exact(settle(Fraction(unknowns[0] + found, ONE), _CERTAIN))
         merits[submission] = make_merit(
             submission, given, merit=value, error=_fixed(error), reach=_REACH, places=places
@@ -185,9 +176,7 @@ def _solve(system: _System, inverse: NDArray[np.float64]) -> list[int]:
         if worst <= _SMALL:
             return unknowns
         step = inverse @ np.array([lack / worst for lack in lacks])
-        unknowns = [
-            value + int(Fraction(part) * worst) for value, part in zip(unknowns, step.tolist(), strict=True)
-        ]
+        unknowns = [value + int(Fraction(part) * worst) for value, part in zip(unknowns, step.tolist(), strict=True)]
     raise ModelUnsettled
 
 

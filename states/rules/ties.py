@@ -101,9 +101,7 @@ def split(submissions: Sequence[str], settlers: Settlers, step: int) -> list[Par
         given = settlers.re_review or {}
         if not all(one in given for one in submissions):
             return [[(one, _by_re_review("")) for one in sorted(submissions)]]
-        return [
-            [(one, _by_re_review(figure)) for one in equals] for figure, equals in _groups(submissions, given)
-        ]
+        return [[(one, _by_re_review(figure)) for one in equals] for figure, equals in _groups(submissions, given)]
     if step <= len(settlers.criteria):
         criterion = settlers.criteria[step - 1]
         missing = sorted(one for one in submissions if one not in criterion.means)

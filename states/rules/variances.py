@@ -67,9 +67,7 @@ class Panel:
 def read_panel(totals: Totals) -> Panel:
     experts = tuple(sorted({expert for given in totals.values() for expert in given}))
     place = {expert: column for column, expert in enumerate(experts)}
-    rows = [
-        [(place[expert], round(total * ONE)) for expert, total in given.items()] for given in totals.values()
-    ]
+    rows = [[(place[expert], round(total * ONE)) for expert, total in given.items()] for given in totals.values()]
     return Panel(experts, rows)
 
 
@@ -82,9 +80,7 @@ def estimate_variances(totals: Totals) -> Variances | None:
     offset, noise = _offset_and_noise(panel, within, by_expert)
     noise = max(noise, (offset + noise) / _LEAST_NOISE_SHARE)
     if noise < _LEAST_NOISE:
-        return Variances(
-            settle(_merit(panel, Fraction(0), Fraction(0)), VARIANCE_PLACES), Decimal(0), Decimal(0)
-        )
+        return Variances(settle(_merit(panel, Fraction(0), Fraction(0)), VARIANCE_PLACES), Decimal(0), Decimal(0))
     merit = max(_merit(panel, offset, noise), noise / _LEAST_MERIT_SHARE)
     return Variances(*(settle(value, VARIANCE_PLACES) for value in (merit, offset, noise)))
 

@@ -84,9 +84,7 @@ def decide(
     if not 0 <= votes_for <= present <= members or members == 0:
         raise VoteMalformed(f"{votes_for} votes of {present} present of {members} members cannot be right.")
     if not 0 < majority <= 1 or not (quorum is None or 0 < quorum <= 1):
-        raise VoteMalformed(
-            f"Shares lie above 0 and at most at 1, not quorum {quorum} and majority {majority}."
-        )
+        raise VoteMalformed(f"Shares lie above 0 and at most at 1, not quorum {quorum} and majority {majority}.")
     needed_present = 0 if quorum is None else _at_least(quorum, members)
     return Decision(members, present, votes_for, needed_present, max(1, _at_least(majority, present)))
 

@@ -40,8 +40,19 @@ from tests.support.databases import Postgres
 SEASON = 2026
 _CHANGED = ("state", "archived_from", "outcome", "tier", "sequence", "head", "number")
 _HISTORY = tuple(History.__table__.columns.keys())
-_MESSAGE = ("key", "season", "recipient", "subject", "body", "attachments", "state", "written_at", "not_before",
-            "attempts", "problem")
+_MESSAGE = (
+    "key",
+    "season",
+    "recipient",
+    "subject",
+    "body",
+    "attachments",
+    "state",
+    "written_at",
+    "not_before",
+    "attempts",
+    "problem",
+)
 
 
 def main() -> None:
@@ -110,21 +121,45 @@ def _fill(engine: Engine, size: int) -> None:
         number = f"{SEASON}-{unit}-{place // len(units) + 1:05d}"
         judged = place < quota or place % 4 != 3
         state = SubmissionState.DISTRICT_REVIEWED if judged else SubmissionState.SUBMITTED
-        entry = Entry(record.submission_subject(number), SEASON, at, f"district:{unit}", "submit", "", state.value, "",
-                      "{}", "")
+        entry = Entry(
+            record.submission_subject(number), SEASON, at, f"district:{unit}", "submit", "", state.value, "", "{}", ""
+        )
         row, link = record.chain(entry, Link(0, record.ZERO))
         histories.append(row)
         submissions.append(
-            {"number": number, "season": SEASON, "unit": unit, "place": place // len(units) + 1, "state": state,
-             "title": f"示例{place}", "title_key": f"示例{place}", "fingerprint": f"{place:064d}",
-             "category": "invention", "carrier": "team", "field": season.fields[0],
-             "completed_on": season.dates.close_call.date(), "consent": True, "version": 1, "submitted_at": at,
-             "sequence": link.sequence, "head": link.head}
+            {
+                "number": number,
+                "season": SEASON,
+                "unit": unit,
+                "place": place // len(units) + 1,
+                "state": state,
+                "title": f"示例{place}",
+                "title_key": f"示例{place}",
+                "fingerprint": f"{place:064d}",
+                "category": "invention",
+                "carrier": "team",
+                "field": season.fields[0],
+                "completed_on": season.dates.close_call.date(),
+                "consent": True,
+                "version": 1,
+                "submitted_at": at,
+                "sequence": link.sequence,
+                "head": link.head,
+            }
         )
         if judged:
             verdict = Verdict.RECOMMENDED if place < quota else Verdict.NOT_RECOMMENDED
-            verdicts.append({"number": number, "verdict": verdict, "points": "{}", "total": 80, "received_at": at,
-                             "delivery": "", "comment": ""})
+            verdicts.append(
+                {
+                    "number": number,
+                    "verdict": verdict,
+                    "points": "{}",
+                    "total": 80,
+                    "received_at": at,
+                    "delivery": "",
+                    "comment": "",
+                }
+            )
     with writing(engine) as session:
         for table, rows in ((Submission, submissions), (History, histories), (DistrictVerdict, verdicts)):
             session.execute(insert(table), rows)
@@ -141,7 +176,7 @@ def _copy(kind: str, fresh: str, home: Path, server: Postgres, name: str) -> str
 
 def _drop(kind: str, url: str, server: Postgres) -> None:
     if kind == "postgresql":
-        server.drop(url.rsplit("/", 1)[1].split("?")[0])
+        server.drop(url.rsplit("/", 1)[1].split("?", maxsplit=1)[0])
 
 
 def _play_stage(url: str, home: Path) -> float:
@@ -151,7 +186,12 @@ def _play_stage(url: str, home: Path) -> float:
     gc.collect()
     begun = time.perf_counter()
     play(
-        "close_district_round", SEASON, closing, engine=engine, settings=own, at=season.dates.close_district_round,
+        "close_district_round",
+        SEASON,
+        closing,
+        engine=engine,
+        settings=own,
+        at=season.dates.close_district_round,
         milestone=Milestone.CLOSE_DISTRICT_ROUND,
     )
     taken = time.perf_counter() - begun
@@ -172,8 +212,10 @@ def _rows_written(url: str) -> dict[str, list[tuple[Any, ...]]]:
         ).fetchall()
         messages = connection.exec_driver_sql(f"SELECT {', '.join(_MESSAGE)} FROM message").fetchall()
     engine.dispose()
-    return {name: [tuple(row) for row in rows] for name, rows in
-            (("history", history), ("submission", moved), ("message", messages))}
+    return {
+        name: [tuple(row) for row in rows]
+        for name, rows in (("history", history), ("submission", moved), ("message", messages))
+    }
 
 
 def _statements(mark: str) -> dict[str, str]:

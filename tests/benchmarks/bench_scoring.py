@@ -50,9 +50,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     rounds = parser.parse_args().rounds
     methods = [method.value for method in Method]
-    print(
-        f"Kendall's tau with the known merit, mean of {rounds} rounds; coverage of the 95 % intervals in brackets\n"
-    )
+    print(f"Kendall's tau with the known merit, mean of {rounds} rounds; coverage of the 95 % intervals in brackets\n")
     print("| panel | submissions × scores, experts | offsets | " + " | ".join(methods) + " | z-scored |")
     print("|---|---|---|" + "---|" * (len(methods) + 1))
     for panel in PANELS:

@@ -3,11 +3,10 @@
     python -m tests.benchmarks.bench_verification [--sizes 10000 100000] [--databases sqlite postgresql]
 
 Every submission has four entries. The floor reads the same rows with one bare query and hashes
-each once. Memory is the growth of the process's peak while verifying, in MiB.
+each once.
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ def main() -> None:
     options.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     options.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     asked = options.parse_args()
-    names = ("database", "subjects", "root s", "verify s", "floor s", "ratio", "MiB", "export s", "check s")
+    names = ("database", "subjects", "root s", "verify s", "floor s", "ratio", "export s", "check s")
     print("".join(f"{name:>11}" for name in names))
     for kind in asked.databases:
         for size in asked.sizes:
@@ -83,10 +82,24 @@ def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any
         row, link = record.chain(entry, link)
         entries.append(row)
     row = {
-        "number": number, "season": 2026, "unit": "500103", "place": place + 1, "state": SubmissionState.ARCHIVED,
-        "archived_from": SubmissionState.DISTRICT_REVIEWED, "outcome": Outcome.NOT_RECOMMENDED, "title": "示例",
-        "title_key": "示例", "fingerprint": f"{place:064d}", "category": "design", "carrier": "team", "field": "示例",
-        "completed_on": at.date(), "consent": True, "version": 2, "submitted_at": at, "sequence": link.sequence,
+        "number": number,
+        "season": 2026,
+        "unit": "500103",
+        "place": place + 1,
+        "state": SubmissionState.ARCHIVED,
+        "archived_from": SubmissionState.DISTRICT_REVIEWED,
+        "outcome": Outcome.NOT_RECOMMENDED,
+        "title": "示例",
+        "title_key": "示例",
+        "fingerprint": f"{place:064d}",
+        "category": "design",
+        "carrier": "team",
+        "field": "示例",
+        "completed_on": at.date(),
+        "consent": True,
+        "version": 2,
+        "submitted_at": at,
+        "sequence": link.sequence,
         "head": link.head,
     }
     return row, entries
@@ -97,14 +110,12 @@ def _measure(engine: Engine, folder: Path) -> Iterator[str]:
     with writing(engine) as session:
         seconds, made = _timed(lambda: record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at))
     yield f"{seconds:.2f}"
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with reading(engine) as session:
         verifying, findings = _timed(lambda: verify(session, 2026, [made.root]))
     assert findings == []
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     with reading(engine) as session:
         floor, _ = _timed(lambda: _floor(session))
-    yield from (f"{verifying:.2f}", f"{floor:.2f}", f"{verifying / floor:.2f}", f"{grown:.0f}")
+    yield from (f"{verifying:.2f}", f"{floor:.2f}", f"{verifying / floor:.2f}")
     target = folder / "history.jsonl"
     with reading(engine) as session:
         exporting, _ = _timed(lambda: export_history(session, 2026, target))

@@ -106,8 +106,15 @@ def _receipt(path: Path) -> int:
     reading = read(path)
     rows = [f"A{row.line}" for row in reading.rows]
     problems = [type(reading.all_notes[0])("申报汇总表", cell, "示例问题") for cell in rows]
-    write_receipt(path, path.with_suffix(".receipt"), reading=reading, problems=problems, accepted={},  # type: ignore[arg-type]
-                  written_at=ISSUED_AT, season=season())
+    write_receipt(
+        path,
+        path.with_suffix(".receipt"),
+        reading=reading,
+        problems=problems,
+        accepted={},  # type: ignore[arg-type]
+        written_at=ISSUED_AT,
+        season=season(),
+    )
     return len(problems)
 
 

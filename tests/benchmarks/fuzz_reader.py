@@ -96,8 +96,15 @@ def _outcome(path: Path) -> str:
     if not isinstance(reading, Reading) or (reading.problems and reading.rows):
         return "BAD answer"
     receipt = path.with_suffix(".receipt")
-    write_receipt(path, receipt, reading=reading, problems=reading.all_problems, accepted={}, written_at=ISSUED_AT,
-                  season=season())
+    write_receipt(
+        path,
+        receipt,
+        reading=reading,
+        problems=reading.all_problems,
+        accepted={},
+        written_at=ISSUED_AT,
+        season=season(),
+    )
     if not zipfile.is_zipfile(receipt):
         return "BAD receipt"
     if reading.refused:

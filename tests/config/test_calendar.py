@@ -58,7 +58,9 @@ def test_both_ends_are_counted() -> None:
 
 
 def test_a_year_without_a_calendar_is_an_error_with_a_way_out() -> None:
-    with pytest.raises(CalendarUnknown, match=r"holiday calendar of 2031 is not known .* holidays/2031\.toml") as caught:
+    with pytest.raises(
+        CalendarUnknown, match=r"holiday calendar of 2031 is not known .* holidays/2031\.toml"
+    ) as caught:
         is_working_day(date(2031, 1, 4))
 
     assert caught.value.year == 2031

@@ -13,7 +13,10 @@ def test_steps_run_late_and_reminders_are_skipped() -> None:
     skipped = {one for one in Milestone if one.missed is Missed.SKIP}
 
     assert skipped == {
-        Milestone.REMIND_CALL, Milestone.REMIND_DISTRICT_ROUND, Milestone.REMIND_EXPERTS, Milestone.REMIND_APPROVAL,
+        Milestone.REMIND_CALL,
+        Milestone.REMIND_DISTRICT_ROUND,
+        Milestone.REMIND_EXPERTS,
+        Milestone.REMIND_APPROVAL,
     }
 
 

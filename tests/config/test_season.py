@@ -54,18 +54,43 @@ def test_the_shipped_season_is_in_order() -> None:
         ("year = 2026", "year = 2019", "year", "greater than or equal to 2020"),
         ("year = 2026", "yaer = 2026", "year", "Field required"),
         ("year = 2026", "year = 2026\nlunch = 12", "lunch", "Extra inputs are not permitted"),
-        ("open_call = 2026-03-02T09:00:00", "open_call = 2026-05-02T09:00:00", "dates", "close_call (2026-04-30 18:00) must come after open_call"),
-        ("open_call = 2026-03-02T09:00:00", "open_call = 2026-03-02T09:00:00Z", "dates.open_call", "but the season's zone is Asia/Shanghai (+08:00)"),
+        (
+            "open_call = 2026-03-02T09:00:00",
+            "open_call = 2026-05-02T09:00:00",
+            "dates",
+            "close_call (2026-04-30 18:00) must come after open_call",
+        ),
+        (
+            "open_call = 2026-03-02T09:00:00",
+            "open_call = 2026-03-02T09:00:00Z",
+            "dates.open_call",
+            "but the season's zone is Asia/Shanghai (+08:00)",
+        ),
         ("open_call = 2026-03-02T09:00:00", "open_call = 'soon'", "dates.open_call", "valid datetime"),
         ("archive = 2026-09-30T09:00:00\n", "", "dates.archive", "Field required"),
         ("covered_years = [2025]", "covered_years = []", "covered_years", "at least 1 item"),
         ("covered_years = [2025]", "covered_years = [2027]", "the file", "covered_years (2027,) must lie before"),
         ("maximum = 30", "maximum = 31", "final_round.rubric", "the maxima add up to 101, not 100"),
-        ('criteria = ["innovation"', 'criteria = ["beauty"', "the file", "names ['beauty'], which the rubric does not have"),
-        ("prizes = 120", "prizes = 120\nsizes = { first = 1, second = 2, third = 3 }", "final_round.tiers", "either sizes or prizes"),
+        (
+            'criteria = ["innovation"',
+            'criteria = ["beauty"',
+            "the file",
+            "names ['beauty'], which the rubric does not have",
+        ),
+        (
+            "prizes = 120",
+            "prizes = 120\nsizes = { first = 1, second = 2, third = 3 }",
+            "final_round.tiers",
+            "either sizes or prizes",
+        ),
         ("prizes = 120\n", "", "final_round.tiers", "not both and not neither"),
         ("quota = 10", "quota = -1", "district_round.quota", "greater than or equal to 0"),
-        ("quota = 10", "quota = 10\n[district_round.units.999999]\nquota = 3", "district_round", "codes that no reporting unit bears: 999999"),
+        (
+            "quota = 10",
+            "quota = 10\n[district_round.units.999999]\nquota = 3",
+            "district_round",
+            "codes that no reporting unit bears: 999999",
+        ),
         ('method = "trimmed_mean"', 'method = "best"', "final_round.method", "'mean', 'trimmed_mean' or 'shrinkage'"),
         ('quorum = "2/3"', 'quorum = "most"', "final_round.quorum", "valid fraction"),
         ('officers = ["示例·王主任", "示例·李干事"]', "officers = []", "office.officers", "at least 1 item"),
@@ -137,10 +162,15 @@ def test_a_season_written_down_reads_the_same_again() -> None:
 def test_a_units_own_rules_come_before_the_seasons() -> None:
     season = season_rules()
     own = UnitRules(quota=3, mail="own@example.invalid", dates=UnitDates(close_call=datetime(2026, 5, 8, 18)))
-    season = season.model_copy(update={"district_round": season.district_round.model_copy(update={"units": {"500103": own}})})
+    season = season.model_copy(
+        update={"district_round": season.district_round.model_copy(update={"units": {"500103": own}})}
+    )
 
     assert (season.quota_of("500103"), season.quota_of("500101")) == (3, 10)
-    assert (season.mail_of("500103"), season.mail_of("500101")) == ("own@example.invalid", "kexie-500101@example.invalid")
+    assert (season.mail_of("500103"), season.mail_of("500101")) == (
+        "own@example.invalid",
+        "kexie-500101@example.invalid",
+    )
     assert season.unit_date(Milestone.CLOSE_CALL, "500103") == datetime(2026, 5, 8, 18, tzinfo=ZONE)
     assert season.unit_date(Milestone.CLOSE_CALL, "500101") is None
     assert season.unit_date(Milestone.CLOSE_DISTRICT_ROUND, "500103") is None
@@ -164,5 +194,7 @@ def test_the_categories_of_a_quota_are_those_of_the_forms(written: Callable[...,
 
 
 def test_days_are_local_days() -> None:
-    assert end_of_day(local_day(datetime(2026, 4, 30, 18, tzinfo=ZONE))) == datetime(2026, 4, 30, 23, 59, 59, tzinfo=ZONE)
+    assert end_of_day(local_day(datetime(2026, 4, 30, 18, tzinfo=ZONE))) == datetime(
+        2026, 4, 30, 23, 59, 59, tzinfo=ZONE
+    )
     assert str(local_day(datetime.fromisoformat("2026-04-30T16:00:00+00:00"))) == "2026-05-01"

@@ -30,7 +30,9 @@ def test_the_environment_decides(fresh_home: Path, monkeypatch: pytest.MonkeyPat
     assert "secret" not in repr(own)
 
 
-@pytest.mark.parametrize(("name", "value"), [("DASHBOARD_PORT", "0"), ("SWEEP_SECONDS", "0"), ("LEASE_SECONDS", "soon")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("DASHBOARD_PORT", "0"), ("SWEEP_SECONDS", "0"), ("LEASE_SECONDS", "soon")]
+)
 def test_a_value_that_cannot_be_is_an_error(
     fresh_home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:

@@ -28,11 +28,16 @@ _PASSING = re.compile(
     r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?|[0-9a-f]{64}|sha256-[A-Za-z0-9+/=]{44}|(?<=\"late_seconds\":)\d+|(?<=\"flow_run\":\")[^\"]*"
 )
 _PASSING_COLUMNS = {
-    "history": {"flow_run", "hash", "previous_hash"}, "submission": {"head"}, "call": {"head"},
-    "publication": {"root"}, "publication_leaf": {"hash"},
+    "history": {"flow_run", "hash", "previous_hash"},
+    "submission": {"head"},
+    "call": {"head"},
+    "publication": {"root"},
+    "publication_leaf": {"hash"},
 }
 _SAVED = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 Row = tuple[tuple[str, Any], ...]
+# Digests of files by (path, time, size, roughly), also those that the recording's process has made.
+seen: dict[tuple[str, int, int, bool], str] = {}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def take_picture(engine: Engine, home: Path, *, roughly: bool = False) -> Pictur
     paths = [path.relative_to(home).as_posix() for path in sorted(home.rglob("*")) if path.is_file()]
     paths = [path for path in paths if not _FILES_LEFT_OUT.fullmatch(path)]
     drafts = tuple(path for path in paths if _DRAFT.search(path))
-    return Picture(rows, {path: _digest(home / path, roughly) for path in paths if path not in drafts}, drafts)
+    return Picture(rows, {path: _digest(home, path, roughly) for path in paths if path not in drafts}, drafts)
 
 
 def mail_of(content: bytes, roughly: bool) -> tuple[str, str]:
@@ -112,7 +117,16 @@ def _bare(text: str, roughly: bool) -> str:
     return _PASSING.sub("…", text) if roughly else text
 
 
-def _digest(path: Path, roughly: bool) -> str:
+def _digest(home: Path, name: str, roughly: bool) -> str:
+    """A file's digest, remembered: copies of a home keep the times of its files, and none is written twice alike."""
+    path, now = home / name, (home / name).stat()
+    key = (name, now.st_mtime_ns, now.st_size, roughly)
+    if key not in seen:
+        seen[key] = _digest_of(path, roughly)
+    return seen[key]
+
+
+def _digest_of(path: Path, roughly: bool) -> str:
     content = path.read_bytes()
     if path.suffix == ".eml":
         return "/".join(mail_of(content, roughly))

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
 
+from tests.faults import compare
 from tests.faults.points import KINDS
 from tests.faults.recording import Recording, Setting, record, worker_threads
 from tests.faults.season import fix_chance
@@ -42,7 +43,13 @@ def spread(recording: Recording, wanted: int, *, instants: int = 0) -> list[Tria
     chosen = [kill for kills in by_kind.values() for kill in _evenly(kills, each)][:wanted]
     chosen += _instants(recording, random.Random(0), instants)
     return [
-        Trial(place, kill, later=place % 2 == 1, again=_again(place, kill) if place % 5 == 4 else 0, to_the_end=place % 25 == 0)
+        Trial(
+            place,
+            kill,
+            later=place % 2 == 1,
+            again=_again(place, kill) if place % 5 == 4 else 0,
+            to_the_end=place % 25 == 0,
+        )
         for place, kill in enumerate(chosen)
     ]
 
@@ -54,7 +61,10 @@ def at_random(recording: Recording, wanted: int, seed: int) -> list[Trial]:
     chosen = [rng.choice(kills) for _ in range(wanted - wanted // 6)] + _instants(recording, rng, wanted // 6)
     return [
         Trial(
-            place, kill, later=rng.random() < 0.5, again=rng.randint(1, 60) if rng.random() < 0.25 else 0,
+            place,
+            kill,
+            later=rng.random() < 0.5,
+            again=rng.randint(1, 60) if rng.random() < 0.25 else 0,
             to_the_end=rng.random() < 0.03,
         )
         for place, kill in enumerate(chosen)
@@ -84,9 +94,15 @@ def table(outcomes: Iterable[Outcome]) -> str:
         own = [one for one in outcomes if kind in ("all", one.kind)]
         ways = Counter(one.way for one in own)
         numbers = (
-            len(own), sum(one.is_well for one in own), sum(one.lost for one in own), sum(one.doubled for one in own),
-            sum(one.bent + one.findings for one in own), ways["stuck"] + ways["failed"], ways["not_reached"],
-            sum(one.mails_again for one in own), sum(one.drafts for one in own),
+            len(own),
+            sum(one.is_well for one in own),
+            sum(one.lost for one in own),
+            sum(one.doubled for one in own),
+            sum(one.bent + one.findings for one in own),
+            ways["stuck"] + ways["failed"],
+            ways["not_reached"],
+            sum(one.mails_again for one in own),
+            sum(one.drafts for one in own),
         )
         lines.append((kind, *map(str, numbers)))
     widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
@@ -123,9 +139,17 @@ def get_ready() -> None:
 def recorded(setting: Setting) -> Recording:
     """The undisturbed season, played in a fork: this process opens no database and starts no thread."""
     kept = setting.store.folder / "recording.pickle"
-    _, status = os.waitpid(in_fork(lambda: kept.write_bytes(pickle.dumps(record(setting))) and None), 0)
+
+    def play() -> None:
+        recording = record(setting)
+        kept.write_bytes(pickle.dumps((recording, compare.seen)))
+
+    _, status = os.waitpid(in_fork(play), 0)
     assert status == 0, "the undisturbed season did not come to its end"
-    return pickle.loads(kept.read_bytes())  # noqa: S301 - our own fork wrote it
+    recording, seen = pickle.loads(kept.read_bytes())
+    compare.seen.update(seen)
+    assert isinstance(recording, Recording)
+    return recording
 
 
 def _in_process(setting: Setting, recording: Recording, trial: Trial, results: Path) -> None:

@@ -125,8 +125,13 @@ class People:
 
     def experts(self) -> None:
         rows = [
-            {"姓名": f"示例·专家{place}", "工作单位": f"示例研究院{place}", "专业领域": "、".join(self.season.fields),
-             "联系邮箱": f"expert{place}@example.invalid", "承诺书签署日期": date(2026, 3, 5)}
+            {
+                "姓名": f"示例·专家{place}",
+                "工作单位": f"示例研究院{place}",
+                "专业领域": "、".join(self.season.fields),
+                "联系邮箱": f"expert{place}@example.invalid",
+                "承诺书签署日期": date(2026, 3, 5),
+            }
             for place in range(1, 9)
         ]
         self.put(places.OFFICE, WorkbookKind.EXPERTS, "专家库", rows)
@@ -205,26 +210,55 @@ def acts(season: Season) -> list[Act]:
         _decision("withdraw", d.open_call + 30 * day, "withdraw", lambda p: p.number("B4"), "示例：单位撤回"),
         Act("send late", d.close_call + 3 * hour, send=lambda p: p.submissions("补充申报", ["C5", "C6"], flawed="C6")),
         _decision("admit late", d.close_call + day, "admit_late", People.late_delivery, "示例：停电"),
-        _decision("same achievement", d.close_call + 2 * day, "same_achievement", lambda p: p.number("A3"),
-                  "示例：同一成果", lambda p: p.number("B3")),
+        _decision(
+            "same achievement",
+            d.close_call + 2 * day,
+            "same_achievement",
+            lambda p: p.number("A3"),
+            "示例：同一成果",
+            lambda p: p.number("B3"),
+        ),
         Act("move date", d.close_call + 3 * day, decide=_move),
         Act("send verdicts", d.close_district_round - 5 * day, send=_send_verdicts),
-        Act("send correction", d.check_eligibility + 2 * day,
-            send=lambda p: p.submissions("补正", ["A2"], numbered=True)),
+        Act(
+            "send correction",
+            d.check_eligibility + 2 * day,
+            send=lambda p: p.submissions("补正", ["A2"], numbered=True),
+        ),
         Act("send scores", d.draw_panel + 5 * day, send=People.scores),
-        _decision("replace expert", d.draw_panel + 10 * day, "replace_expert", lambda p: p.invited(1), "示例：无法联系"),
+        _decision(
+            "replace expert", d.draw_panel + 10 * day, "replace_expert", lambda p: p.invited(1), "示例：无法联系"
+        ),
         Act("send other scores", d.draw_panel + 12 * day, send=People.scores),
         Act("send re-review", d.close_final_round + 3 * day, send=People.scores),
         Act("send back", d.close_re_review + hour, decide=lambda p: _approval(p, "sent_back", "示例：请复核")),
-        Act("approve", d.close_re_review + 8 * day,
-            decide=lambda p: _approval(p, "approved", "示例：材料不实", strike=p.number("A2"))),
-        _decision("object", d.open_public_notice + day, "raise_objection", lambda p: p.number("B1"),
-                  "示例：异议一", lambda p: "示例·举报人"),
-        _decision("object too", d.open_public_notice + day + hour, "raise_objection", lambda p: p.number("C1"),
-                  "示例：异议二", lambda p: "示例·举报人"),
-        _decision("uphold", d.open_public_notice + 3 * day, "uphold_objection", lambda p: p.objection_to("C1"),
-                  "示例：属实"),
-        _decision("dismiss", d.publish_results + day, "dismiss_objection", lambda p: p.objection_to("B1"), "示例：不属实"),
+        Act(
+            "approve",
+            d.close_re_review + 8 * day,
+            decide=lambda p: _approval(p, "approved", "示例：材料不实", strike=p.number("A2")),
+        ),
+        _decision(
+            "object",
+            d.open_public_notice + day,
+            "raise_objection",
+            lambda p: p.number("B1"),
+            "示例：异议一",
+            lambda p: "示例·举报人",
+        ),
+        _decision(
+            "object too",
+            d.open_public_notice + day + hour,
+            "raise_objection",
+            lambda p: p.number("C1"),
+            "示例：异议二",
+            lambda p: "示例·举报人",
+        ),
+        _decision(
+            "uphold", d.open_public_notice + 3 * day, "uphold_objection", lambda p: p.objection_to("C1"), "示例：属实"
+        ),
+        _decision(
+            "dismiss", d.publish_results + day, "dismiss_objection", lambda p: p.objection_to("B1"), "示例：不属实"
+        ),
         _decision("revoke", d.archive + 5 * day, "revoke", lambda p: p.number("A1"), "示例：弄虚作假"),
     ]
 
@@ -234,12 +268,20 @@ def form_of(key: str) -> SubmissionForm:
     title, place = WORKS[key][0], sorted(WORKS).index(key)
     home = f"示例·单位{key}"
     return SubmissionForm(
-        title=title, category=list(Category)[place % 3], carrier=Carrier.INDIVIDUAL,
-        field=("机械制造", "电子信息")[place % 2], abstract=f"{title}的摘要", innovation="示例创新点", practicality="示例实用性",
-        benefit_economic=Decimal(place + 1), spread="示例推广性", completed_on=date(2025, 6, 1 + place),
+        title=title,
+        category=list(Category)[place % 3],
+        carrier=Carrier.INDIVIDUAL,
+        field=("机械制造", "电子信息")[place % 2],
+        abstract=f"{title}的摘要",
+        innovation="示例创新点",
+        practicality="示例实用性",
+        benefit_economic=Decimal(place + 1),
+        spread="示例推广性",
+        completed_on=date(2025, 6, 1 + place),
         organisations=(OrganisationForm(name=home, credit_code="" if key in _UNCODED else _code(key)),),
         contributors=(ContributorForm(name=f"示例·{key}", organisation=home),),
-        contact=ContactForm(name="示例·联系人", phone="000-00000000", mail="contact@example.invalid"), consent=True,
+        contact=ContactForm(name="示例·联系人", phone="000-00000000", mail="contact@example.invalid"),
+        consent=True,
     )
 
 
@@ -258,24 +300,43 @@ def _send_verdicts(people: People) -> None:
 
 
 def _decision(
-    name: str, at: datetime, decision: str, subject: Callable[[People], str], reason: str,
+    name: str,
+    at: datetime,
+    decision: str,
+    subject: Callable[[People], str],
+    reason: str,
     other: Callable[[People], str] = lambda people: "",
 ) -> Act:
     def decide(people: People) -> tuple[str, dict[str, Any]]:
-        return "decide", {"officer_name": OFFICER, "decision": decision, "subject": subject(people),
-                          "reason": reason, "other": other(people)}
+        return "decide", {
+            "officer_name": OFFICER,
+            "decision": decision,
+            "subject": subject(people),
+            "reason": reason,
+            "other": other(people),
+        }
 
     return Act(name, at, decide=decide)
 
 
 def _move(people: People) -> tuple[str, dict[str, Any]]:
-    return "move_date", {"officer_name": OFFICER, "milestone": "close_district_round", "to": "2026-05-30T18:00",
-                         "reason": "示例：一区县顺延", "unit": UNITS[1]}
+    return "move_date", {
+        "officer_name": OFFICER,
+        "milestone": "close_district_round",
+        "to": "2026-05-30T18:00",
+        "reason": "示例：一区县顺延",
+        "unit": UNITS[1],
+    }
 
 
 def _approval(people: People, decision: str, reason: str, strike: str = "") -> tuple[str, dict[str, Any]]:
-    return "approve_list", {"officer_name": OFFICER, "decision": decision, "list_digest": people.latest_digest(),
-                            "strike_numbers": strike, "reason": reason}
+    return "approve_list", {
+        "officer_name": OFFICER,
+        "decision": decision,
+        "list_digest": people.latest_digest(),
+        "strike_numbers": strike,
+        "reason": reason,
+    }
 
 
 def _given(sheet: Path) -> Iterator[str]:

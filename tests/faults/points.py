@@ -56,7 +56,7 @@ def passed() -> int:
     return _Points.passed
 
 
-class unheard:  # noqa: N801 - used like a statement
+class unheard:
     """What people do is not the system's, and is not killed."""
 
     def __enter__(self) -> None:

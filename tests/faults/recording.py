@@ -58,8 +58,11 @@ class Setting:
         """Make this process one of the home of that name."""
         sender = f"{name.replace('_', '-')}@example.invalid" if self.smtp_url else ""
         enter(
-            self.store.home(name), GANGCHUANG_DATABASE_URL=self.store.url(name), GANGCHUANG_SMTP_URL=self.smtp_url,
-            **{LATER: str(later)}, **({"GANGCHUANG_MAIL_FROM": sender} if sender else {}),
+            self.store.home(name),
+            GANGCHUANG_DATABASE_URL=self.store.url(name),
+            GANGCHUANG_SMTP_URL=self.smtp_url,
+            **{LATER: str(later)},
+            **({"GANGCHUANG_MAIL_FROM": sender} if sender else {}),
         )
 
     def mails_of(self, name: str, *, roughly: bool = False) -> list[tuple[str, str]]:

@@ -10,8 +10,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from inspect import signature
 from pathlib import Path
@@ -25,6 +25,7 @@ import flows.open_call
 import states.intake
 from config.clock import step_to
 from config.errors import GangchuangError
+from config.milestones import Milestone
 from config.season import Season, load_season
 from config.settings import Settings, settings
 from config.units import all_units
@@ -32,8 +33,7 @@ from flows.clock import Timekeeper
 from flows.deliveries import waiting_files
 from flows.perform import open_database
 from flows.year import stage_named
-from models import Call, History, Message
-from models import database
+from models import Call, History, Message, database
 from models.database import reading, writing
 from models.enums import CallState, MessageState
 from models.queries import messages_due, milestone_rows
@@ -42,7 +42,6 @@ from states.cases import dated
 from states.office import officer
 from states.planning import plan_season
 from states.rules.timetable import due, next_dates
-from config.milestones import Milestone
 from tests.faults.people import OFFICER, UNITS, Act, People, acts
 
 YEAR = 2026
@@ -201,7 +200,9 @@ class Player:
             if session.get_one(Call, YEAR).state is CallState.CLOSED and not messages_due(session, YEAR):
                 return ""
             waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, YEAR) else set()
-            found = [one.key for one in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)]
+            found = [
+                one.key for one in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)
+            ]
             found += ["messages"] if messages_due(session, YEAR) else []
         found += ["files"] if next(waiting_files(self.own), None) is not None else []
         return " ".join(found)

@@ -156,8 +156,15 @@ def _play_until(player: Player, name: str) -> None:
 
 
 def _compared(
-    setting: Setting, recording: Recording, trial: Trial, name: str, told: tuple[int, str, str, str], way: str,
-    player: Player, there: Picture, meeting: int | None,
+    setting: Setting,
+    recording: Recording,
+    trial: Trial,
+    name: str,
+    told: tuple[int, str, str, str],
+    way: str,
+    player: Player,
+    there: Picture,
+    meeting: int | None,
 ) -> Outcome:
     home = setting.store.home(name)
     here = take_picture(player.engine, home, roughly=trial.later)
@@ -169,8 +176,15 @@ def _compared(
         findings += [f"! doctor {one}" for one in broken_invariants(session, home)]
     marks = [line[0] for line in lines]
     return Outcome(
-        *told, way if not lines else "different", marks.count("-"), marks.count("+"), marks.count("~"), again,
-        len(here.drafts), len(findings), tuple((findings + lines)[:_MOST_LINES]),
+        *told,
+        way if not lines else "different",
+        marks.count("-"),
+        marks.count("+"),
+        marks.count("~"),
+        again,
+        len(here.drafts),
+        len(findings),
+        tuple((findings + lines)[:_MOST_LINES]),
     )
 
 

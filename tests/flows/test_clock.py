@@ -183,7 +183,9 @@ def test_missed_milestones_run_late_one_after_the_other_and_missed_reminders_are
     assert prefect.keys == ["2026/close_call/1/1"]
     assert [state_of(prefect.player, M.REMIND_CALL, n) for n in (1, 2, 3)] == [MilestoneState.SKIPPED] * 3
     with prefect.player.reading() as session:
-        entries = session.scalars(select(History).where(History.trigger == "skip_milestone").order_by(History.sequence)).all()
+        entries = session.scalars(
+            select(History).where(History.trigger == "skip_milestone").order_by(History.sequence)
+        ).all()
         assert {one.reason for one in entries} == {"missed its day"}
         assert '"milestone":"remind_call/1"' in entries[0].facts
     for expected in ("close_district_round", "check_eligibility"):
@@ -208,7 +210,15 @@ def test_a_moved_date_is_followed(season: Callable[..., Prefect]) -> None:
     prefect = season(CallState.OPEN)
     prefect.player.at(local("2026-04-30T18:00"))
     with prefect.player.writing() as session:
-        move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=local("2026-04-30T17:00"))
+        move_date(
+            session,
+            2026,
+            "close_call",
+            to=local("2026-05-08T18:00"),
+            reason="示例",
+            actor=OFFICE,
+            at=local("2026-04-30T17:00"),
+        )
     prefect.keeper.look(2026)
     assert prefect.started == []
 
@@ -221,7 +231,15 @@ def test_a_date_moved_after_a_start_that_failed_is_started_anew(season: Callable
     prefect.player.at(local("2026-04-30T18:00"))
     prefect.keeper.look(2026)
     with prefect.player.writing() as session:
-        move_date(session, 2026, "close_call", to=local("2026-04-30T19:00"), reason="示例", actor=OFFICE, at=local("2026-04-30T18:30"))
+        move_date(
+            session,
+            2026,
+            "close_call",
+            to=local("2026-04-30T19:00"),
+            reason="示例",
+            actor=OFFICE,
+            at=local("2026-04-30T18:30"),
+        )
     prefect.player.at(local("2026-04-30T19:00"))
 
     assert prefect.keeper.look(2026) == ["close_call/1"]
@@ -231,8 +249,16 @@ def test_a_date_moved_after_a_start_that_failed_is_started_anew(season: Callable
 def test_a_district_with_its_own_date_has_its_own_run(season: Callable[..., Prefect]) -> None:
     prefect = season(CallState.OPEN)
     with prefect.player.writing() as session:
-        move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE,
-                  at=local("2026-04-20T09:00"), unit=UNIT)
+        move_date(
+            session,
+            2026,
+            "close_call",
+            to=local("2026-05-08T18:00"),
+            reason="示例",
+            actor=OFFICE,
+            at=local("2026-04-20T09:00"),
+            unit=UNIT,
+        )
     prefect.player.at(local("2026-04-30T18:00"))
     prefect.keeper.look(2026)
     prefect.settle_all()
@@ -267,13 +293,24 @@ def test_waiting_messages_and_files_are_seen_to(season: Callable[..., Prefect]) 
     assert prefect.started == []
 
     with player.writing() as session:
-        session.add(Message(key="x", season=2026, recipient="a", subject="s", body="b", written_at=local("2026-04-01T09:00"), state=MessageState.WAITING))
+        session.add(
+            Message(
+                key="x",
+                season=2026,
+                recipient="a",
+                subject="s",
+                body="b",
+                written_at=local("2026-04-01T09:00"),
+                state=MessageState.WAITING,
+            )
+        )
     (player.inbox(UNIT) / "申报.xlsx").write_bytes(b"x")
     for _ in range(3):
         prefect.keeper.sweep()
 
     assert [(stage, parameters) for stage, parameters, _ in prefect.started] == [
-        ("deliver_messages", {"season": 2026}), ("collect", {"season": 2026}),
+        ("deliver_messages", {"season": 2026}),
+        ("collect", {"season": 2026}),
     ]
 
 
@@ -281,7 +318,17 @@ def test_a_closed_season_is_left_alone_but_for_its_last_letters(season: Callable
     prefect = season(CallState.CLOSED)
     player = prefect.player
     with player.writing() as session:
-        session.add(Message(key="x", season=2026, recipient="a", subject="s", body="b", written_at=local("2027-10-01T09:00"), state=MessageState.WAITING))
+        session.add(
+            Message(
+                key="x",
+                season=2026,
+                recipient="a",
+                subject="s",
+                body="b",
+                written_at=local("2027-10-01T09:00"),
+                state=MessageState.WAITING,
+            )
+        )
     (player.inbox(UNIT) / "申报.xlsx").write_bytes(b"x")
     player.at(local("2027-10-01T09:00"))
 
@@ -326,7 +373,9 @@ def test_triggers_are_set_for_what_is_to_come(player: Player) -> None:
     prefect.keeper._set_triggers(2026)
     now = player.settings.clock.now()
     with player.reading() as session:
-        to_come = [row for row in milestone_rows(session, 2026) if row.state is MilestoneState.PENDING and row.due_at > now]
+        to_come = [
+            row for row in milestone_rows(session, 2026) if row.state is MilestoneState.PENDING and row.due_at > now
+        ]
     jobs = prefect.keeper.scheduler.get_jobs()
 
     assert sorted(job.id for job in jobs) == sorted(f"2026/{row.milestone}/{row.ordinal}/{row.unit}" for row in to_come)

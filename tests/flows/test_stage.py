@@ -52,7 +52,9 @@ def state(player: Player) -> CallState:
 
 def triggers(player: Player) -> list[str]:
     with player.reading() as session:
-        return list(session.scalars(select(History.trigger).where(History.subject == "call/2026").order_by(History.sequence)))
+        return list(
+            session.scalars(select(History.trigger).where(History.subject == "call/2026").order_by(History.sequence))
+        )
 
 
 def test_a_stage_moves_the_call_settles_its_milestone_and_tells_what_it_did(planned: Player) -> None:
@@ -127,7 +129,9 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
         run.each(["one", "bad", "two"], work)
         return Ending("open_call")
 
-    with pytest.raises(StageFailed, match=r"1 item\(s\) failed; the others are done.*\n  - bad: it is broken") as caught:
+    with pytest.raises(
+        StageFailed, match=r"1 item\(s\) failed; the others are done.*\n  - bad: it is broken"
+    ) as caught:
         planned.play("open_call", body, M.OPEN_CALL)
 
     assert caught.value.failures == {"bad": "it is broken"}
@@ -202,7 +206,10 @@ def test_a_guard_that_refuses_leaves_the_milestone_pending(planned: Player) -> N
 def test_a_date_that_the_season_does_not_have_is_not_due(planned: Player) -> None:
     result = planned.play("remind_call", noting, M.REMIND_CALL, ordinal=9)
 
-    assert (result.outcome, result.explanation) == ("not_due", "not due: season 2026 has no remind_call number 9 for all")
+    assert (result.outcome, result.explanation) == (
+        "not_due",
+        "not due: season 2026 has no remind_call number 9 for all",
+    )
 
 
 def test_a_season_that_is_not_planned_is_an_error(player: Player) -> None:
@@ -213,7 +220,17 @@ def test_a_season_that_is_not_planned_is_an_error(player: Player) -> None:
 def test_written_messages_are_counted(planned: Player) -> None:
     def body(run: Run) -> Ending:
         with run.step() as session:
-            session.add(Message(key="x", season=2026, recipient="a", subject="s", body="b", written_at=run.at, state=MessageState.WAITING))
+            session.add(
+                Message(
+                    key="x",
+                    season=2026,
+                    recipient="a",
+                    subject="s",
+                    body="b",
+                    written_at=run.at,
+                    state=MessageState.WAITING,
+                )
+            )
         run.messages += 1
         return Ending("open_call")
 
@@ -235,7 +252,14 @@ def racing(postgres: Postgres, fresh_home: object) -> Iterator[tuple[Engine, Set
 def test_of_twenty_runs_of_the_same_stage_one_does_it(racing: tuple[Engine, Settings]) -> None:
     engine, own = racing
     plays: Callable[[int], Result] = lambda _: play(  # noqa: E731
-        "open_call", 2026, noting, engine=engine, settings=own, at=OPENS, milestone=M.OPEN_CALL, actor=OFFICE,
+        "open_call",
+        2026,
+        noting,
+        engine=engine,
+        settings=own,
+        at=OPENS,
+        milestone=M.OPEN_CALL,
+        actor=OFFICE,
     )
 
     through, refused = at_once(plays)

@@ -12,8 +12,20 @@ from sqlalchemy import select
 
 from config.milestones import Milestone
 from config.season import Season, local_day
-from flows import archive, close_call, district_round, eligibility, final_round, follow_up, open_call, panel
-from flows import public_notice, publish_results, remind, year
+from flows import (
+    archive,
+    close_call,
+    district_round,
+    eligibility,
+    final_round,
+    follow_up,
+    open_call,
+    panel,
+    public_notice,
+    publish_results,
+    remind,
+    year,
+)
 from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
@@ -146,7 +158,13 @@ def submissions_come_in(player: Player, this: Year) -> None:
     player.deliver(YUZHONG, WorkbookKind.SUBMISSIONS, [submission_row(good("渝中1号", 11)), submission_row(flawed)])
     player.deliver(JIULONGPO, WorkbookKind.SUBMISSIONS, [submission_row(good("九龙坡1号", 21))])
     (player.inbox("999999") / "申报.xlsx").write_bytes(b"no workbook")
-    assert this.collect() == {"taken": "4", "taken before": "0", "rows in": "6", "rows back": "0", "messages written": "4"}
+    assert this.collect() == {
+        "taken": "4",
+        "taken before": "0",
+        "rows in": "6",
+        "rows back": "0",
+        "messages written": "4",
+    }
 
     for ordinal in (1, 2, 3):
         assert this.pass_milestone(M.REMIND_CALL, ordinal)["reminded"] == "36"
@@ -161,10 +179,15 @@ def districts_review(player: Player, this: Year) -> None:
         return {"申报编号": number, "初评结论": word, **points(player.season, total)}
 
     assert this.pass_milestone(M.REMIND_DISTRICT_ROUND, 1)["reminded"] == "3"
-    player.deliver(WANZHOU, WorkbookKind.VERDICTS, [
-        verdict(f"2026-{WANZHOU}-0001", "推荐", 90), verdict(f"2026-{WANZHOU}-0002", "推荐", 80),
-        verdict(f"2026-{WANZHOU}-0003", "不推荐", 40),
-    ])
+    player.deliver(
+        WANZHOU,
+        WorkbookKind.VERDICTS,
+        [
+            verdict(f"2026-{WANZHOU}-0001", "推荐", 90),
+            verdict(f"2026-{WANZHOU}-0002", "推荐", 80),
+            verdict(f"2026-{WANZHOU}-0003", "不推荐", 40),
+        ],
+    )
     player.deliver(YUZHONG, WorkbookKind.VERDICTS, [verdict(f"2026-{YUZHONG}-000{n}", "推荐", 85) for n in (1, 2)])
     assert this.collect()["rows in"] == "5"
     for ordinal in (2, 3):
@@ -187,11 +210,20 @@ def the_office_checks(player: Player, this: Year) -> None:
 def experts_score(player: Player, this: Year) -> None:
     season = player.season
     signed = local_day(season.dates.close_eligibility)
-    player.deliver("office", WorkbookKind.EXPERTS, [
-        {"姓名": f"示例·专家{n}", "工作单位": f"示例研究院{n}", "专业领域": season.fields[0],
-         "联系邮箱": f"expert-{n}@example.invalid", "承诺书签署日期": signed}
-        for n in range(1, 7)
-    ])
+    player.deliver(
+        "office",
+        WorkbookKind.EXPERTS,
+        [
+            {
+                "姓名": f"示例·专家{n}",
+                "工作单位": f"示例研究院{n}",
+                "专业领域": season.fields[0],
+                "联系邮箱": f"expert-{n}@example.invalid",
+                "承诺书签署日期": signed,
+            }
+            for n in range(1, 7)
+        ],
+    )
     assert this.collect()["rows in"] == "6"
     lines = this.pass_milestone(M.DRAW_PANEL)
     assert (lines["seated"], lines["reserves"], lines["assignments"]) == ("4", "1", "12")
@@ -208,7 +240,12 @@ def experts_score(player: Player, this: Year) -> None:
 
 
 def score_everything(player: Player) -> None:
-    totals = {f"2026-{WANZHOU}-0001": 90, f"2026-{WANZHOU}-0002": 80, f"2026-{YUZHONG}-0001": 70, f"2026-{YUZHONG}-0002": 60}
+    totals = {
+        f"2026-{WANZHOU}-0001": 90,
+        f"2026-{WANZHOU}-0002": 80,
+        f"2026-{YUZHONG}-0001": 70,
+        f"2026-{YUZHONG}-0002": 60,
+    }
     with player.reading() as session:
         sheets = assignments_of(session, 2026)
     for expert, numbers in sheets.items():
@@ -227,11 +264,23 @@ def a_person_approves_and_the_public_reads(player: Player, this: Year) -> None:
 
     assert this.pass_milestone(M.OPEN_PUBLIC_NOTICE)["on the list"] == "3"
     with player.writing() as session:
-        raise_objection(session, player.season, best, grounds="示例", objector="示例·举报人", actor=OFFICE,
-                        at=player.settings.clock.now())
+        raise_objection(
+            session,
+            player.season,
+            best,
+            grounds="示例",
+            objector="示例·举报人",
+            actor=OFFICE,
+            at=player.settings.clock.now(),
+        )
     assert this.pass_milestone(M.CLOSE_PUBLIC_NOTICE)["objections open"] == "1"
     lines = this.pass_milestone(M.PUBLISH_RESULTS)
-    assert (lines["awarded"], lines["suspended by an objection"], lines["first"], lines["second"]) == ("2", "1", "0", "1")
+    assert (lines["awarded"], lines["suspended by an objection"], lines["first"], lines["second"]) == (
+        "2",
+        "1",
+        "0",
+        "1",
+    )
     assert second in (player.home / "site" / "2026" / "results.html").read_text("utf-8")
 
 
@@ -239,7 +288,9 @@ def the_season_ends(player: Player, this: Year) -> None:
     assert this.waits(M.ARCHIVE) == "1 objection(s) are still to be answered by the office"
     with player.writing() as session:
         objection = session.scalars(select(Objection)).one()
-        answer_objection(session, objection.id or 0, upheld=False, answer="示例", actor=OFFICE, at=player.settings.clock.now())
+        answer_objection(
+            session, objection.id or 0, upheld=False, answer="示例", actor=OFFICE, at=player.settings.clock.now()
+        )
     lines = this.pass_milestone(M.ARCHIVE)
     assert lines["awarded after an objection was dismissed"] == "1"
     assert this.pass_milestone(M.FOLLOW_UP)["asked about"] == "3"
@@ -254,14 +305,21 @@ def the_season_ends(player: Player, this: Year) -> None:
 def everything_is_as_it_should_be(player: Player) -> None:
     with player.reading() as session:
         outcomes = Counter(session.scalars(select(Submission.outcome)))
-        assert outcomes == {Outcome.COMPLETED: 3, Outcome.NO_PRIZE: 1, Outcome.NOT_RECOMMENDED: 1, Outcome.NOT_REVIEWED: 1}
+        assert outcomes == {
+            Outcome.COMPLETED: 3,
+            Outcome.NO_PRIZE: 1,
+            Outcome.NOT_RECOMMENDED: 1,
+            Outcome.NOT_REVIEWED: 1,
+        }
         assert session.get_one(Call, 2026).state is CallState.CLOSED
         assert verify(session) == []
     site = player.home / "site" / "2026"
     (root,) = set(re.findall(r"[0-9a-f]{64}", (site / "results.html").read_text("utf-8")))
     checked = subprocess.run(
         [sys.executable, "-I", site / "verify_history.py", site / "history.jsonl", "--root", root],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 

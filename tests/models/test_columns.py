@@ -55,9 +55,13 @@ def test_a_word_outside_the_list_is_refused_before_the_database_sees_it(engine: 
         session.execute(update(Submission).where(Submission.number == number).values(state="lost"))
 
 
-@pytest.mark.parametrize("instant", [
-    datetime(2026, 4, 30, 18, 0, 0, 123456, tzinfo=ZONE), datetime(2026, 4, 30, 18, tzinfo=UTC),
-])
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime(2026, 4, 30, 18, 0, 0, 123456, tzinfo=ZONE),
+        datetime(2026, 4, 30, 18, tzinfo=UTC),
+    ],
+)
 def test_an_instant_comes_back_as_the_same_instant_with_a_zone(engine: Engine, number: str, instant: datetime) -> None:
     with writing(engine) as session:
         session.get_one(Submission, number).eligible_at = instant
@@ -85,7 +89,7 @@ BROKEN = {
     "a score of an unknown expert": "UPDATE score SET expert = 'E9999'",
     "a submission of an unknown season": "UPDATE submission SET season = 2031",
     "a hash that is none": "INSERT INTO history SELECT subject, 99, season, at, actor, trigger, from_state, to_state, "
-                           "reason, facts, flow_run, previous_hash, 'short' FROM history LIMIT 1",
+    "reason, facts, flow_run, previous_hash, 'short' FROM history LIMIT 1",
     "a place taken twice": "UPDATE submission SET place = 1",
 }
 

@@ -100,7 +100,10 @@ def test_every_way_to_write_a_postgresql_address_is_understood(postgres: Postgre
 def test_a_server_that_does_not_answer_is_an_error_without_the_password(tmp_path: Path) -> None:
     engine = make_engine(f"postgresql://gangchuang:secret@/db?host={tmp_path}")
 
-    with pytest.raises(DatabaseUnreachable, match="does not answer.*GANGCHUANG_DATABASE_URL") as caught, reading(engine) as session:
+    with (
+        pytest.raises(DatabaseUnreachable, match="does not answer.*GANGCHUANG_DATABASE_URL") as caught,
+        reading(engine) as session,
+    ):
         session.execute(text("SELECT 1"))
     assert "secret" not in str(caught.value)
 
@@ -109,7 +112,10 @@ def test_a_file_that_is_no_database_is_an_error_that_says_so(tmp_path: Path) -> 
     path = tmp_path / "x.db"
     path.write_bytes(b"this is a shopping list" * 100)
 
-    with pytest.raises(DatabaseUnreachable, match="not a database"), writing(make_engine(f"sqlite:///{path}")) as session:
+    with (
+        pytest.raises(DatabaseUnreachable, match="not a database"),
+        writing(make_engine(f"sqlite:///{path}")) as session,
+    ):
         session.execute(text("SELECT 1"))
 
 
@@ -126,5 +132,7 @@ def test_parameters_do_not_reach_an_error_text(engine: Engine) -> None:
         session.add(a_claim("personal data"))
 
     with pytest.raises(IntegrityError) as caught, writing(engine) as session:
-        session.execute(Claim.__table__.insert().values(name="personal data", owner="someone@example.invalid", fence=1, expires=0))  # type: ignore[attr-defined]
+        session.execute(
+            Claim.__table__.insert().values(name="personal data", owner="someone@example.invalid", fence=1, expires=0)
+        )  # type: ignore[attr-defined]
     assert "someone@example.invalid" not in str(caught.value).split("DETAIL")[0]

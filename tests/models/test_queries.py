@@ -29,8 +29,18 @@ AT = datetime(2026, 4, 1, 9, tzinfo=ZONE)
 
 def letter(key: str, **changes: object) -> dict[str, object]:
     return {
-        "key": key, "season": 2026, "recipient": "a@example.invalid", "subject": "示例", "body": "示例", "attachments": "[]",
-        "state": MessageState.WAITING, "written_at": AT, "not_before": 0.0, "attempts": 0, "problem": "", **changes,
+        "key": key,
+        "season": 2026,
+        "recipient": "a@example.invalid",
+        "subject": "示例",
+        "body": "示例",
+        "attachments": "[]",
+        "state": MessageState.WAITING,
+        "written_at": AT,
+        "not_before": 0.0,
+        "attempts": 0,
+        "problem": "",
+        **changes,
     }
 
 
@@ -84,7 +94,10 @@ def test_a_message_is_kept_once_for_its_key(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
 
-        assert [post_message(session, **letter("a")), post_message(session, **letter("a", body="另一个"))] == [True, False]
+        assert [post_message(session, **letter("a")), post_message(session, **letter("a", body="另一个"))] == [
+            True,
+            False,
+        ]
 
         assert session.get_one(Message, "a").body == "示例"
         assert session.scalar(select(func.count()).select_from(Message)) == 1
@@ -95,8 +108,12 @@ def test_messages_that_may_go_out_now(engine: Engine) -> None:
         a_season(session)
         later = database_seconds(session) + timedelta(hours=1).total_seconds()
         for key, changes in {
-            "due": {}, "begun": {"state": MessageState.SENDING}, "later": {"not_before": later},
-            "sent": {"state": MessageState.SENT}, "stuck": {"state": MessageState.STUCK}, "other year": {"season": 2025},
+            "due": {},
+            "begun": {"state": MessageState.SENDING},
+            "later": {"not_before": later},
+            "sent": {"state": MessageState.SENT},
+            "stuck": {"state": MessageState.STUCK},
+            "other year": {"season": 2025},
         }.items():
             post_message(session, **letter(key, **changes))
 

@@ -39,10 +39,16 @@ def test_what_is_proposed_are_the_prizes_of_the_ranking(engine: Engine) -> None:
         _, (one, two, three, four) = a_ranked_season(session)
 
         assert [(row.number, row.tier) for row in proposed(session, 2026)] == [
-            (one, Tier.FIRST), (two, Tier.SECOND), (three, Tier.THIRD),
+            (one, Tier.FIRST),
+            (two, Tier.SECOND),
+            (three, Tier.THIRD),
         ]
         assert [row.number for row in placings(session, 2026)] == [one, two, three, four]
-        assert (is_ranked(session, 2026), is_approved(session, 2026), waits_for_approval(session, 2026)) == (True, False, True)
+        assert (is_ranked(session, 2026), is_approved(session, 2026), waits_for_approval(session, 2026)) == (
+            True,
+            False,
+            True,
+        )
 
 
 def test_approving_names_the_person_the_list_and_its_digest(engine: Engine) -> None:
@@ -54,11 +60,19 @@ def test_approving_names_the_person_the_list_and_its_digest(engine: Engine) -> N
 
         row = session.get_one(Approval, (2026, 1))
         assert count == 3
-        assert (row.decision, row.officer, row.decided_at, row.list_digest) == (ApprovalDecision.APPROVED, OFFICE.name, AT, digest)
+        assert (row.decision, row.officer, row.decided_at, row.list_digest) == (
+            ApprovalDecision.APPROVED,
+            OFFICE.name,
+            AT,
+            digest,
+        )
         assert approved(session) == {one: True, two: True, three: True, four: False}
         entry = session.scalars(select(History).where(History.trigger == "approve")).one()
         assert entry.actor == str(OFFICE)
-        assert json.loads(entry.facts) == {"digest": digest, "list": [[one, "first"], [two, "second"], [three, "third"]]}
+        assert json.loads(entry.facts) == {
+            "digest": digest,
+            "list": [[one, "first"], [two, "second"], [three, "third"]],
+        }
         assert not waits_for_approval(session, 2026)
         assert verify(session) == []
 
@@ -90,16 +104,25 @@ def test_striking_takes_one_off_and_leaves_the_order_of_the_others(engine: Engin
     with writing(engine) as session:
         _, (one, two, three, four) = a_ranked_season(session)
 
-        count = approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT, reason="材料不实", strike=[two])
+        count = approve(
+            session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT, reason="材料不实", strike=[two]
+        )
 
         assert count == 2
         assert approved(session) == {one: True, two: False, three: True, four: False}
         assert [(row.number, row.tier) for row in placings(session, 2026)] == [
-            (one, Tier.FIRST), (two, Tier.SECOND), (three, Tier.THIRD), (four, None),
+            (one, Tier.FIRST),
+            (two, Tier.SECOND),
+            (three, Tier.THIRD),
+            (four, None),
         ]
         assert session.get_one(Placing, two).struck == "材料不实"
         entry = session.scalars(select(History).where(History.trigger == "strike")).one()
-        assert (entry.subject, entry.reason, entry.facts) == (f"submission/{two}", "材料不实", '{"rank":2,"tier":"second"}')
+        assert (entry.subject, entry.reason, entry.facts) == (
+            f"submission/{two}",
+            "材料不实",
+            '{"rank":2,"tier":"second"}',
+        )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +175,8 @@ def test_a_list_sent_back_waits_for_a_new_ranking_before_anybody_approves(engine
         approve(session, 2026, digest=digest, actor=OFFICE, at=AT)
         assert session.get_one(Placing, one).approved
         assert [row.decision for row in session.scalars(select(Approval).order_by(Approval.ordinal))] == [
-            ApprovalDecision.SENT_BACK, ApprovalDecision.APPROVED,
+            ApprovalDecision.SENT_BACK,
+            ApprovalDecision.APPROVED,
         ]
 
 

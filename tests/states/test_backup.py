@@ -34,8 +34,13 @@ Rows = dict[str, list[dict[str, Any]]]
 def home(tmp_path: Path) -> Path:
     """A home with a delivered file, a key, and what belongs into no backup."""
     for name, content in {
-        "taken/2026/500103/汇总表.xlsx": "workbook", "keys/workbooks.key": "key", "seasons/2027.toml": "year = 2027",
-        "prefect/prefect.db": "no", "logs/worker.log": "no", "outbox/half.part": "no", ".hidden": "no",
+        "taken/2026/500103/汇总表.xlsx": "workbook",
+        "keys/workbooks.key": "key",
+        "seasons/2027.toml": "year = 2027",
+        "prefect/prefect.db": "no",
+        "logs/worker.log": "no",
+        "outbox/half.part": "no",
+        ".hidden": "no",
     }.items():
         path = tmp_path / "home" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +103,9 @@ def test_a_backup_restores_every_row_and_file_on_either_database(
     assert everything(other) == everything(season)
     assert restored.rows == made.rows
     assert files_of(elsewhere) == {
-        "taken/2026/500103/汇总表.xlsx": "workbook", "keys/workbooks.key": "key", "seasons/2027.toml": "year = 2027",
+        "taken/2026/500103/汇总表.xlsx": "workbook",
+        "keys/workbooks.key": "key",
+        "seasons/2027.toml": "year = 2027",
         "before-restore/1/taken/old.xlsx": "old",
     }
     with reading(other) as session:

@@ -33,15 +33,49 @@ def crowd(engine: Engine) -> Engine:
         numbers = [a_submission(session, state) for state in (S.SUBMITTED, S.DISTRICT_REVIEWED) for _ in range(3)]
         numbers += [a_scored_submission(session, (90, 80, 70, 60, 50)), an_eligible_submission(session)]
         numbers += [a_submission(session, S.FINAL_REVIEWED) for _ in range(3)]
-        numbers += [a_submission(session, S.AWARDED), *(a_submission(session, S.ARCHIVED, outcome=one) for one in Outcome)]
-        session.add(Correction(number=numbers[0], asked_by="office:x", asked_at=AT, missing="x", due_at=AT,
-                               state=CorrectionState.OUTSTANDING))
-        session.add(DistrictVerdict(number=numbers[1], verdict=Verdict.RECOMMENDED, points="{}", total=80, rank=1,
-                                    received_at=AT, delivery="0" * 64))
+        numbers += [
+            a_submission(session, S.AWARDED),
+            *(a_submission(session, S.ARCHIVED, outcome=one) for one in Outcome),
+        ]
+        session.add(
+            Correction(
+                number=numbers[0],
+                asked_by="office:x",
+                asked_at=AT,
+                missing="x",
+                due_at=AT,
+                state=CorrectionState.OUTSTANDING,
+            )
+        )
+        session.add(
+            DistrictVerdict(
+                number=numbers[1],
+                verdict=Verdict.RECOMMENDED,
+                points="{}",
+                total=80,
+                rank=1,
+                received_at=AT,
+                delivery="0" * 64,
+            )
+        )
         final = [one for one in numbers if session.get_one(Submission, one).state is S.FINAL_REVIEWED]
         for place, number in enumerate(final[:2], start=1):
-            session.add(Placing(number=number, season=season.year, position=50 + place, rank=50, merit=90, raw_mean=90,
-                                low=90, high=90, scores=5, spread=0, tier=Tier.SECOND, approved=True))
+            session.add(
+                Placing(
+                    number=number,
+                    season=season.year,
+                    position=50 + place,
+                    rank=50,
+                    merit=90,
+                    raw_mean=90,
+                    low=90,
+                    high=90,
+                    scores=5,
+                    spread=0,
+                    tier=Tier.SECOND,
+                    approved=True,
+                )
+            )
         session.add(Objection(number=final[1], grounds="x", received_at=AT, due_at=AT))
         session.execute(update(Submission).where(Submission.number == numbers[3]).values(completed_on=date(2025, 1, 1)))
     return engine
@@ -55,7 +89,9 @@ asks = st.builds(
     reason=st.sampled_from(("", "示例理由")),
     outcome=st.none() | st.sampled_from(Outcome),
     tier=st.none() | st.sampled_from(Tier),
-    arrived_at=st.sampled_from((None, datetime(2026, 5, 29, 18, tzinfo=ZONE), datetime(2026, 5, 29, 18, 0, 1, tzinfo=ZONE))),
+    arrived_at=st.sampled_from(
+        (None, datetime(2026, 5, 29, 18, tzinfo=ZONE), datetime(2026, 5, 29, 18, 0, 1, tzinfo=ZONE))
+    ),
     admitted=st.booleans(),
     flow_run=st.sampled_from(("", "示例运行")),
     facts=st.just(lambda number: {"about": number}),
@@ -63,7 +99,9 @@ asks = st.builds(
 
 
 @settings(
-    max_examples=25, deadline=None, derandomize=True,
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(ask=asks)
@@ -111,4 +149,3 @@ def test_the_comparison_sees_a_difference(crowd: Engine) -> None:
     ask = Ask("archive", Actor(Role.OFFICE, "x"), AT, outcome=Outcome.WITHDRAWN)
 
     assert after(crowd, lambda session: together(session, ask)) != after(crowd, lambda session: None)
-

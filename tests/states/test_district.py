@@ -75,8 +75,12 @@ def test_a_verdict_moves_its_submission_and_is_in_the_record(engine: Engine) -> 
         assert taken.accepted == {1: number}
         assert state_of(session, number) is S.DISTRICT_REVIEWED
         assert json.loads(entry.facts) == {
-            "delivery": "d" * 64, "points": {"benefit": "25", "innovation": "30", "practicality": "25", "spread": "3"},
-            "quota": 10, "rank": 1, "total": "83", "verdict": "recommended",
+            "delivery": "d" * 64,
+            "points": {"benefit": "25", "innovation": "30", "practicality": "25", "spread": "3"},
+            "quota": 10,
+            "rank": 1,
+            "total": "83",
+            "verdict": "recommended",
         }
         assert verify(session) == []
 
@@ -85,8 +89,16 @@ def test_places_follow_the_given_ranks_and_then_the_points(engine: Engine) -> No
     with writing(engine) as session:
         _, numbers = a_district_round(session, 5)
 
-        judge(session, [verdict(numbers[0], 70), verdict(numbers[1], 90), verdict(numbers[2], 60, rank=1),
-                        verdict(numbers[3], 99, yes=False), verdict(numbers[4], 50, rank=2)])
+        judge(
+            session,
+            [
+                verdict(numbers[0], 70),
+                verdict(numbers[1], 90),
+                verdict(numbers[2], 60, rank=1),
+                verdict(numbers[3], 99, yes=False),
+                verdict(numbers[4], 50, rank=2),
+            ],
+        )
 
         assert ranks(session) == dict(zip(numbers, (4, 3, 1, None, 2), strict=True))
 
@@ -101,7 +113,9 @@ def test_a_later_workbook_amends_a_verdict_and_the_places(engine: Engine) -> Non
         assert taken.accepted == {1: one}
         assert ranks(session) == {one: 2, two: 1}
         assert session.get_one(DistrictVerdict, one).total == Decimal(70)
-        triggers = session.scalars(select(History.trigger).where(History.subject == f"submission/{one}").order_by(History.sequence))
+        triggers = session.scalars(
+            select(History.trigger).where(History.subject == f"submission/{one}").order_by(History.sequence)
+        )
         assert triggers.all() == ["submit", "record_district_review", "amend_verdict"]
 
 
@@ -144,7 +158,9 @@ def test_a_quota_of_a_category(engine: Engine) -> None:
         numbers = [a_submission(session, form=a_form(f"设计{n}", category=Category.DESIGN)) for n in range(2)]
         other = a_submission(session)
 
-        assert codes(judge(session, [*(verdict(one) for one in numbers), verdict(other)])) == dict.fromkeys((1, 2, 3), "over_quota")
+        assert codes(judge(session, [*(verdict(one) for one in numbers), verdict(other)])) == dict.fromkeys(
+            (1, 2, 3), "over_quota"
+        )
         assert judge(session, [verdict(numbers[0]), verdict(numbers[1], yes=False), verdict(other)]).refused == {}
 
 
@@ -231,7 +247,9 @@ def test_a_correction_is_due_at_the_end_of_its_last_working_day_and_recorded(eng
         season, (number,) = a_district_round(session, 1)
 
         # Wednesday before the Dragon Boat holiday (19 to 21 June 2026)
-        due_at = ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=datetime(2026, 6, 17, 10, tzinfo=ZONE))
+        due_at = ask_correction(
+            session, season, number, missing="缺附件", actor=OFFICE, at=datetime(2026, 6, 17, 10, tzinfo=ZONE)
+        )
 
         assert due_at == datetime(2026, 6, 25, 23, 59, 59, tzinfo=ZONE)
         entry = session.scalars(select(History).where(History.trigger == "ask_correction")).one()
@@ -240,9 +258,15 @@ def test_a_correction_is_due_at_the_end_of_its_last_working_day_and_recorded(eng
 
 @pytest.mark.parametrize(
     ("state", "missing", "words"),
-    [(S.FINAL_REVIEWED, "缺附件", "it is final_reviewed"), (S.ARCHIVED, "缺附件", "it is archived"), (S.SUBMITTED, " ", "say what is missing")],
+    [
+        (S.FINAL_REVIEWED, "缺附件", "it is final_reviewed"),
+        (S.ARCHIVED, "缺附件", "it is archived"),
+        (S.SUBMITTED, " ", "say what is missing"),
+    ],
 )
-def test_a_correction_that_cannot_be_asked_for(engine: Engine, state: SubmissionState, missing: str, words: str) -> None:
+def test_a_correction_that_cannot_be_asked_for(
+    engine: Engine, state: SubmissionState, missing: str, words: str
+) -> None:
     with writing(engine) as session:
         season = a_season(session, state=CallState.FINAL_REVIEW)
         number = a_submission(session, state)

@@ -32,7 +32,7 @@ from states.door import (
 from states.machine import Actor
 from states.roots import record_root
 from states.verification import verify
-from tests.support.builders import OFFICE, SYSTEM, UNIT, a_season, a_submission
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.threads import at_once
 
@@ -58,7 +58,12 @@ def test_a_transition_writes_state_and_history_together(engine: Engine) -> None:
     with reading(engine) as session:
         row = session.get_one(Submission, number)
         last = entries(session, f"submission/{number}")[-1]
-        assert (reached, row.state, row.archived_from, row.outcome) == (S.ARCHIVED, S.ARCHIVED, S.SUBMITTED, Outcome.WITHDRAWN)
+        assert (reached, row.state, row.archived_from, row.outcome) == (
+            S.ARCHIVED,
+            S.ARCHIVED,
+            S.SUBMITTED,
+            Outcome.WITHDRAWN,
+        )
         assert (row.sequence, row.head) == (last.sequence, last.hash) == (2, last.hash)
         assert (last.trigger, last.from_state, last.to_state) == ("archive", "submitted", "archived")
         assert (last.actor, last.reason, last.flow_run) == (str(OFFICE), "单位撤回", "示例运行")
@@ -74,7 +79,13 @@ def test_a_reinstated_submission_is_as_it_was(engine: Engine) -> None:
         reached = apply_transition(session, number, Ask("reinstate", OFFICE, AT, reason="示例"))
 
         row = session.get_one(Submission, number)
-        assert (reached, row.state, row.archived_from, row.outcome, row.tier) == (S.AWARDED, S.AWARDED, None, None, Tier.SECOND)
+        assert (reached, row.state, row.archived_from, row.outcome, row.tier) == (
+            S.AWARDED,
+            S.AWARDED,
+            None,
+            None,
+            Tier.SECOND,
+        )
 
 
 def test_an_award_archived_as_completed_can_be_revoked_and_keeps_its_tier_on_record(engine: Engine) -> None:
@@ -85,7 +96,12 @@ def test_an_award_archived_as_completed_can_be_revoked_and_keeps_its_tier_on_rec
         apply_transition(session, number, Ask("revoke", OFFICE, AT, reason="材料不实"))
 
         row = session.get_one(Submission, number)
-        assert (row.state, row.archived_from, row.outcome, row.tier) == (S.ARCHIVED, S.AWARDED, Outcome.REVOKED, Tier.FIRST)
+        assert (row.state, row.archived_from, row.outcome, row.tier) == (
+            S.ARCHIVED,
+            S.AWARDED,
+            Outcome.REVOKED,
+            Tier.FIRST,
+        )
         assert entries(session, f"submission/{number}")[-1].facts == '{"outcome":"revoked"}'
 
 
@@ -107,7 +123,9 @@ def test_an_unknown_submission_is_an_error_that_names_it(engine: Engine, number:
         a_season(session)
 
         for ask in (apply_transition, note_submission):
-            with pytest.raises((UnknownSubmission, SeasonNotPlanned), match=r"no submission|Season 2031 is not planned"):
+            with pytest.raises(
+                (UnknownSubmission, SeasonNotPlanned), match=r"no submission|Season 2031 is not planned"
+            ):
                 ask(session, number, withdrawal())
 
 

@@ -120,9 +120,7 @@ def _swapped(lines: list[dict[str, Any]], place: int) -> str:
 
 
 @pytest.mark.parametrize("bend", [_changed, _changed_and_hashed, _removed, _doubled, _swapped])
-def test_a_bent_export_is_found_and_the_first_wrong_entry_named(
-    exported: Path, published: Root, bend: Any
-) -> None:
+def test_a_bent_export_is_found_and_the_first_wrong_entry_named(exported: Path, published: Root, bend: Any) -> None:
     lines = lines_of(exported)
     subject = f"submission/{AWARDED}"
     place = next(n for n, line in enumerate(lines) if line.get("subject") == subject and line["sequence"] == 2)
@@ -146,8 +144,11 @@ def test_a_chain_made_anew_a_removed_subject_and_a_cut_end_are_found(exported: P
     forged["hash"] = entry_hash(forged)
     anew = [forged if line is last else line for line in genuine]
     without = [line for line in genuine if line not in own]
-    count = {**genuine[-1], "subjects": genuine[-1]["subjects"] - 1,
-             "entries": genuine[-1]["entries"] - sum(line["line"] == "entry" for line in own)}
+    count = {
+        **genuine[-1],
+        "subjects": genuine[-1]["subjects"] - 1,
+        "entries": genuine[-1]["entries"] - sum(line["line"] == "entry" for line in own),
+    }
     cases = {
         "anew": anew,
         "anew with its leaf": [
@@ -221,9 +222,7 @@ def test_an_export_that_fails_leaves_the_earlier_one(engine: Engine, exported: P
 
 
 @pytest.mark.parametrize("number", [AWARDED, "2026-500101-0001"])
-def test_a_proof_holds_against_the_printed_root(
-    engine: Engine, published: Root, tmp_path: Path, number: str
-) -> None:
+def test_a_proof_holds_against_the_printed_root(engine: Engine, published: Root, tmp_path: Path, number: str) -> None:
     with reading(engine) as session:
         made = proof(session, number)
     path = tmp_path / "proof.json"

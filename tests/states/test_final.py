@@ -39,7 +39,9 @@ SPREAD = (4, 2, 0, -2, -4)
 def a_final_round(session: Session, totals: Sequence[int], prizes: int = 3, **rules: Any) -> tuple[Season, list[str]]:
     """Submissions whose five scores lie around the given totals, two points apart."""
     season = a_season(session, state=CallState.FINAL_REVIEW)
-    tiers = season.final_round.tiers.model_copy(update={"prizes": prizes, "ratios": {"first": 1, "second": 1, "third": 1}})
+    tiers = season.final_round.tiers.model_copy(
+        update={"prizes": prizes, "ratios": {"first": 1, "second": 1, "third": 1}}
+    )
     final_round = season.final_round.model_copy(update={"tiers": tiers, **rules})
     season = season.model_copy(update={"final_round": final_round})
     call = session.get_one(Call, 2026)
@@ -138,7 +140,10 @@ def test_the_ranking_follows_the_merits_and_gives_the_tiers(engine: Engine) -> N
         close(session, season)
 
         assert rank(session, season) == [
-            (two, 1, Tier.FIRST), (three, 2, Tier.SECOND), (four, 3, Tier.THIRD), (one, 4, None),
+            (two, 1, Tier.FIRST),
+            (three, 2, Tier.SECOND),
+            (four, 3, Tier.THIRD),
+            (one, 4, None),
         ]
 
 
@@ -180,8 +185,17 @@ def give_again(session: Session, number: str, totals: Sequence[int]) -> None:
     for ordinal, total in enumerate(totals, start=1):
         session.get_one(Assignment, (number, f"E000{ordinal}", 2)).state = AssignmentState.SCORED
         points = {key: str(value) for key, value in points_of(a_rules(session), total).items()}
-        session.add(Score(number=number, expert=f"E000{ordinal}", round=2, points=json.dumps(points), total=Decimal(total),
-                          received_at=AT, delivery="0" * 64))
+        session.add(
+            Score(
+                number=number,
+                expert=f"E000{ordinal}",
+                round=2,
+                points=json.dumps(points),
+                total=Decimal(total),
+                received_at=AT,
+                delivery="0" * 64,
+            )
+        )
     session.flush()
 
 
@@ -199,7 +213,10 @@ def test_the_re_review_settles_a_tie(engine: Engine) -> None:
 
         ranking = rank_list(session, season, re_review_is_over=True)
 
-        assert [(one.submission, one.rank, one.tier) for one in ranking.placed][1:] == [(three, 2, Tier.SECOND), (two, 2, None)]
+        assert [(one.submission, one.rank, one.tier) for one in ranking.placed][1:] == [
+            (three, 2, Tier.SECOND),
+            (two, 2, None),
+        ]
         assert {one.settled.by for one in ranking.placed[1:] if one.settled} == {SettledBy.RE_REVIEW}
 
 
@@ -228,7 +245,8 @@ def test_the_frozen_ranking_is_data_and_in_the_record(engine: Engine) -> None:
     with reading(engine) as session:
         rows = session.scalars(select(Placing).order_by(Placing.position)).all()
         assert [(row.number, row.position, row.rank, row.merit, row.tier, row.scores, row.spread) for row in rows] == [
-            (two, 1, 1, Decimal("90.0000"), Tier.FIRST, 5, Decimal(8)), (one, 2, 2, Decimal("70.0000"), None, 5, Decimal(8)),
+            (two, 1, 1, Decimal("90.0000"), Tier.FIRST, 5, Decimal(8)),
+            (one, 2, 2, Decimal("70.0000"), None, 5, Decimal(8)),
         ]
         facts = json.loads(session.scalars(select(History.facts).where(History.trigger == "freeze_ranking")).one())
         assert facts["ranking"]

@@ -54,8 +54,12 @@ def test_accepted_rows_are_numbered_within_their_unit(engine: Engine) -> None:
 
 def test_everything_of_a_form_is_kept_and_its_history_names_nobody(engine: Engine) -> None:
     form = a_form(
-        "一号成果", organisations=(OrganisationForm(name="示例公司"), OrganisationForm(name="示例学院")),
-        contributors=(ContributorForm(name="示例·甲", organisation="示例公司"), ContributorForm(name="示例·乙", organisation="示例学院")),
+        "一号成果",
+        organisations=(OrganisationForm(name="示例公司"), OrganisationForm(name="示例学院")),
+        contributors=(
+            ContributorForm(name="示例·甲", organisation="示例公司"),
+            ContributorForm(name="示例·乙", organisation="示例学院"),
+        ),
         contact=ContactForm(name="示例·联系人", phone="00012345678", mail="someone@example.invalid"),
     )
     with writing(engine) as session:
@@ -64,9 +68,20 @@ def test_everything_of_a_form_is_kept_and_its_history_names_nobody(engine: Engin
         number = deliver(session, form).accepted[1]
 
         row = session.get_one(Submission, number)
-        assert (row.title, row.version, row.state, row.submitted_at) == ("一号成果", 1, SubmissionState.SUBMITTED, EARLY)
-        assert [one.name for one in session.scalars(select(Organisation).order_by(Organisation.position))] == ["示例公司", "示例学院"]
-        assert [one.name for one in session.scalars(select(Contributor).order_by(Contributor.position))] == ["示例·甲", "示例·乙"]
+        assert (row.title, row.version, row.state, row.submitted_at) == (
+            "一号成果",
+            1,
+            SubmissionState.SUBMITTED,
+            EARLY,
+        )
+        assert [one.name for one in session.scalars(select(Organisation).order_by(Organisation.position))] == [
+            "示例公司",
+            "示例学院",
+        ]
+        assert [one.name for one in session.scalars(select(Contributor).order_by(Contributor.position))] == [
+            "示例·甲",
+            "示例·乙",
+        ]
         assert session.get_one(Contact, number).phone == "00012345678"
         entry = session.scalars(select(History).where(History.subject == f"submission/{number}")).one()
         version = session.get_one(SubmissionVersion, (number, 1))
@@ -89,7 +104,10 @@ def test_the_same_workbook_again_changes_nothing(engine: Engine) -> None:
 
 
 def test_two_achievements_of_one_title_stay_two_when_sent_again(engine: Engine) -> None:
-    forms = [a_form("一号成果"), a_form("一号成果", contributors=(ContributorForm(name="示例·另一人", organisation="示例"),))]
+    forms = [
+        a_form("一号成果"),
+        a_form("一号成果", contributors=(ContributorForm(name="示例·另一人", organisation="示例"),)),
+    ]
     with writing(engine) as session:
         a_season(session)
         numbers = deliver(session, *forms).accepted
@@ -102,7 +120,10 @@ def test_two_achievements_of_one_title_stay_two_when_sent_again(engine: Engine) 
 
 
 def test_a_new_row_of_a_known_title_leaves_the_known_row_alone(engine: Engine) -> None:
-    known, other = a_form("一号成果"), a_form("一号成果", contributors=(ContributorForm(name="示例·另一人", organisation="示例"),))
+    known, other = (
+        a_form("一号成果"),
+        a_form("一号成果", contributors=(ContributorForm(name="示例·另一人", organisation="示例"),)),
+    )
     with writing(engine) as session:
         a_season(session)
         number = deliver(session, known).accepted[1]
@@ -126,7 +147,9 @@ def test_a_change_before_the_deadline_is_kept_as_a_version(engine: Engine) -> No
         assert (taken.updated, renamed.updated) == ({1: number}, {1: number})
         assert (row.version, row.title) == (3, "改名的成果")
         assert [json.loads(one.content)["abstract"] for one in versions] == ["示例摘要", "改写的摘要", "示例摘要"]
-        triggers = session.scalars(select(History.trigger).where(History.subject == f"submission/{number}").order_by(History.sequence))
+        triggers = session.scalars(
+            select(History.trigger).where(History.subject == f"submission/{number}").order_by(History.sequence)
+        )
         assert triggers.all() == ["submit", "amend", "amend"]
         assert verify(session) == []
 
@@ -155,8 +178,10 @@ def test_the_same_row_twice_in_one_workbook_goes_in_once(engine: Engine) -> None
 def test_the_same_achievement_from_another_unit_is_refused_with_the_number_of_the_other(
     engine: Engine, typed: str
 ) -> None:
-    parties = {"organisations": (OrganisationForm(name="示例公司"),),
-               "contributors": (ContributorForm(name="示例·甲", organisation="示例公司"),)}
+    parties = {
+        "organisations": (OrganisationForm(name="示例公司"),),
+        "contributors": (ContributorForm(name="示例·甲", organisation="示例公司"),),
+    }
     with writing(engine) as session:
         a_season(session)
         number = deliver(session, a_form("一号成果", **parties)).accepted[1]
@@ -199,7 +224,11 @@ def test_what_was_withdrawn_or_ineligible_may_come_again(engine: Engine, outcome
         ({"completed_on": date(2026, 1, 1)}, "not_covered", "2026-01-01"),
         ({"benefit_economic": None, "benefit_social": ""}, "incomplete", "经济效益或社会效益"),
         ({"field": "航天"}, "incomplete", "航天"),
-        ({"contributors": tuple(ContributorForm(name=f"示例·{n}", organisation="x") for n in range(6))}, "incomplete", "不得超过5人"),
+        (
+            {"contributors": tuple(ContributorForm(name=f"示例·{n}", organisation="x") for n in range(6))},
+            "incomplete",
+            "不得超过5人",
+        ),
         ({"organisations": tuple(OrganisationForm(name=f"示例{n}") for n in range(4))}, "incomplete", "不得超过3个"),
         ({"number": "2026-500103-0777"}, "unknown_number", "2026-500103-0777"),
     ],
@@ -324,8 +353,17 @@ def test_an_archived_number_is_not_changed(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
         number = a_submission(session, form=a_form("一号成果"))
-        advance(session, number, "archive", SubmissionState.ARCHIVED, OFFICE, EARLY, {"outcome": "withdrawn"},
-                archived_from=SubmissionState.SUBMITTED, outcome=Outcome.WITHDRAWN)
+        advance(
+            session,
+            number,
+            "archive",
+            SubmissionState.ARCHIVED,
+            OFFICE,
+            EARLY,
+            {"outcome": "withdrawn"},
+            archived_from=SubmissionState.SUBMITTED,
+            outcome=Outcome.WITHDRAWN,
+        )
 
         taken = deliver(session, a_form("一号成果", number=number, abstract="改写"))
 

@@ -36,10 +36,30 @@ def season(engine: Engine) -> Engine:
         for state in SubmissionState:
             a_submission(session, state)
         receipt = f"receipts/2026/500103/{DIGEST[:16]}-回执.xlsx"
-        session.add(Delivery(digest=DIGEST, sender="500103", season=2026, file_name="表.xlsx", arrived_at=at,
-                             taken_at=at, state=DeliveryState.ACCEPTED, receipt=receipt))
-        session.add(Message(key="2026/one", season=2026, recipient="a@example.invalid", subject="示例", body="示例",
-                            state=MessageState.SENT, written_at=at, sent_at=at))
+        session.add(
+            Delivery(
+                digest=DIGEST,
+                sender="500103",
+                season=2026,
+                file_name="表.xlsx",
+                arrived_at=at,
+                taken_at=at,
+                state=DeliveryState.ACCEPTED,
+                receipt=receipt,
+            )
+        )
+        session.add(
+            Message(
+                key="2026/one",
+                season=2026,
+                recipient="a@example.invalid",
+                subject="示例",
+                body="示例",
+                state=MessageState.SENT,
+                written_at=at,
+                sent_at=at,
+            )
+        )
     lift_protections(engine)
     return engine
 
@@ -84,22 +104,25 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
         {f"submission/{FINAL}"},
     ),
     "head_is_last_entry": (
-        _sql("UPDATE submission SET head = :h WHERE number = :n", h="f" * 64, n=FINAL), {f"submission/{FINAL}"}
+        _sql("UPDATE submission SET head = :h WHERE number = :n", h="f" * 64, n=FINAL),
+        {f"submission/{FINAL}"},
     ),
     "state_equals_replay": (
         _sql("UPDATE submission SET state = 'final_reviewed' WHERE number = :n", n=SUBMITTED),
         {f"submission/{SUBMITTED}"},
     ),
     "archived_has_outcome": (
-        _sql("UPDATE submission SET outcome = 'withdrawn' WHERE number = :n", n=SUBMITTED), {SUBMITTED}
+        _sql("UPDATE submission SET outcome = 'withdrawn' WHERE number = :n", n=SUBMITTED),
+        {SUBMITTED},
     ),
     "tier_only_if_awarded": (_sql("UPDATE submission SET tier = 'first' WHERE number = :n", n=FINAL), {FINAL}),
-    "awarded_as_approved": (_sql("UPDATE \"placing\" SET approved = false WHERE number = :n", n=AWARDED), {AWARDED}),
+    "awarded_as_approved": (_sql('UPDATE "placing" SET approved = false WHERE number = :n', n=AWARDED), {AWARDED}),
     "no_award_with_open_objection": (_open_objection, {f"{AWARDED}/1"}),
     "within_quota": (_quota_exceeded, {"2026/500103/3"}),
     "recommended_ranks_unique": (_sql("UPDATE district_verdict SET rank = 1"), {"2026/500103/1"}),
     "eligible_before_final_review": (
-        _sql("UPDATE submission SET eligible_at = NULL WHERE number = :n", n=FINAL), {FINAL}
+        _sql("UPDATE submission SET eligible_at = NULL WHERE number = :n", n=FINAL),
+        {FINAL},
     ),
     "no_correction_in_final_review": (_open_correction, {FINAL}),
     "scored_only_by_assigned": (
@@ -107,22 +130,23 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
         {f"{FINAL}/E0001/1"},
     ),
     "content_has_its_digest": (
-        _sql("UPDATE submission_version SET content = '{}' WHERE number = :n", n=FINAL), {f"{FINAL}/1"}
+        _sql("UPDATE submission_version SET content = '{}' WHERE number = :n", n=FINAL),
+        {f"{FINAL}/1"},
     ),
     "milestones_in_order": (
         _sql("UPDATE milestone SET state = 'pending', settled_at = NULL WHERE milestone = 'close_public_notice'"),
         {"2026/publish_results/before close_public_notice"},
     ),
     "settled_has_instant": (
-        _sql("UPDATE milestone SET settled_at = NULL WHERE milestone = 'open_call'"), {"2026/open_call/1/"}
+        _sql("UPDATE milestone SET settled_at = NULL WHERE milestone = 'open_call'"),
+        {"2026/open_call/1/"},
     ),
-    "closed_season_is_settled": (
-        _sql("UPDATE call SET state = 'closed'"), {SUBMITTED, REVIEWED, FINAL, AWARDED}
-    ),
+    "closed_season_is_settled": (_sql("UPDATE call SET state = 'closed'"), {SUBMITTED, REVIEWED, FINAL, AWARDED}),
     "sent_has_instant": (_sql("UPDATE message SET sent_at = NULL"), {"2026/one"}),
     "every_delivery_has_its_receipt": (_sql("UPDATE delivery SET receipt = ''"), {f"{DIGEST[:16]}/500103"}),
     "no_orphan_file": (_orphan, {"taken/2026/500103/0000000000000000-表.xlsx"}),
 }
+
 
 @pytest.fixture
 def clean(season: Engine, home: Path) -> Iterator[Engine]:

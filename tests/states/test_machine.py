@@ -32,7 +32,10 @@ TABLE = Table(
     [
         Edge("install", None, Light.RED, (Role.OFFICE,)),
         Edge(
-            "switch", Light.RED, Light.GREEN, (Role.OFFICE, Role.SYSTEM),
+            "switch",
+            Light.RED,
+            Light.GREEN,
+            (Role.OFFICE, Role.SYSTEM),
             (lambda case: None if case.power else NO_POWER, lambda case: BROKEN if case.broken else None),
         ),
         Edge("fail", Light.GREEN, Light.DARK, (Role.SYSTEM,), when=lambda case: case.broken),

@@ -54,7 +54,9 @@ def row(session: Session, number: str) -> Submission:
 
 def test_only_accounts_of_the_season_file_are_officers() -> None:
     assert officer(season_rules(), "示例·李干事") == Actor(Role.OFFICE, "示例·李干事")
-    with pytest.raises(NotAnOfficer, match="'示例·路人' is no officer of this season. Officers: 示例·王主任, 示例·李干事"):
+    with pytest.raises(
+        NotAnOfficer, match="'示例·路人' is no officer of this season. Officers: 示例·王主任, 示例·李干事"
+    ):
         officer(season_rules(), "示例·路人")
 
 
@@ -124,8 +126,16 @@ def test_an_award_is_revoked_with_a_reason_and_may_come_back(engine: Engine, sta
 
 
 def a_delivery(session: Session, digest: str = DIGEST, state: DeliveryState = DeliveryState.REFUSED) -> Delivery:
-    made = Delivery(digest=digest, sender="500103", season=2026, kind=WorkbookKind.SUBMISSIONS, file_name="申报.xlsx",
-                    arrived_at=AT, taken_at=AT, state=state)
+    made = Delivery(
+        digest=digest,
+        sender="500103",
+        season=2026,
+        kind=WorkbookKind.SUBMISSIONS,
+        file_name="申报.xlsx",
+        arrived_at=AT,
+        taken_at=AT,
+        state=state,
+    )
     session.add(made)
     session.flush()
     return made
@@ -141,7 +151,9 @@ def test_a_late_delivery_is_admitted_once_with_a_reason(engine: Engine, state: D
             admitted = admit_late(session, 2026, DIGEST[:8], actor=OFFICE, at=AT, reason="邮路中断")
 
         assert admitted.digest == DIGEST
-        assert [(one.digest, one.officer, one.reason) for one in session.scalars(select(Admission))] == [(DIGEST, OFFICE.name, "邮路中断")]
+        assert [(one.digest, one.officer, one.reason) for one in session.scalars(select(Admission))] == [
+            (DIGEST, OFFICE.name, "邮路中断")
+        ]
         entry = session.scalars(select(History).where(History.trigger == "admit_late")).one()
         assert json.loads(entry.facts) == {"delivery": DIGEST, "sender": "500103"}
 
@@ -215,8 +227,22 @@ def a_notice(session: Session, *, listed: int = 1) -> list[str]:
     close_notice_after(session, season, season.dates.open_public_notice, actor=SYSTEM, at=AT, reason="示例")
     numbers = [a_submission(session, S.FINAL_REVIEWED) for _ in range(listed)]
     for place, number in enumerate(numbers, start=1):
-        session.add(Placing(number=number, season=2026, position=place, rank=place, merit=90, raw_mean=90, low=90,
-                            high=90, scores=5, spread=0, tier=Tier.THIRD, approved=True))
+        session.add(
+            Placing(
+                number=number,
+                season=2026,
+                position=place,
+                rank=place,
+                merit=90,
+                raw_mean=90,
+                low=90,
+                high=90,
+                scores=5,
+                spread=0,
+                tier=Tier.THIRD,
+                approved=True,
+            )
+        )
     session.flush()
     return numbers
 
@@ -227,7 +253,10 @@ def test_an_objection_is_kept_with_its_time_to_answer_and_without_the_name_in_th
 
         objection = object_to(session, number)
 
-        assert (objection.state, objection.due_at) == (ObjectionState.OPEN, datetime(2026, 8, 26, 23, 59, 59, tzinfo=ZONE))
+        assert (objection.state, objection.due_at) == (
+            ObjectionState.OPEN,
+            datetime(2026, 8, 26, 23, 59, 59, tzinfo=ZONE),
+        )
         entry = session.scalars(select(History).where(History.trigger == "raise_objection")).one()
         assert "举报人" not in entry.facts + entry.reason
 
@@ -241,7 +270,9 @@ def test_an_objection_is_written_and_bears_a_name(engine: Engine, words: dict[st
             object_to(session, number, **words)
 
 
-@pytest.mark.parametrize(("at", "taken"), [(NOTICE_ENDS - SECOND, True), (NOTICE_ENDS, False), (NOTICE_ENDS + SECOND, False)])
+@pytest.mark.parametrize(
+    ("at", "taken"), [(NOTICE_ENDS - SECOND, True), (NOTICE_ENDS, False), (NOTICE_ENDS + SECOND, False)]
+)
 def test_objections_are_taken_until_the_notice_ends(engine: Engine, at: datetime, taken: bool) -> None:
     with writing(engine) as session:
         (number,) = a_notice(session)

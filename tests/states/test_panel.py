@@ -13,7 +13,16 @@ from models.database import writing
 from models.enums import AssignmentState, CallState, SeatState
 from models.forms import ContributorForm, OrganisationForm
 from states.office import DecisionRefused
-from states.panel import assign_panel, draw, eligible_pool, give_up_seat, replace_missing, reserves, season_conflicts, seated
+from states.panel import (
+    assign_panel,
+    draw,
+    eligible_pool,
+    give_up_seat,
+    replace_missing,
+    reserves,
+    season_conflicts,
+    seated,
+)
 from states.planning import move_date
 from states.rules.draw import Candidate, PanelShortage, draw_panel
 from states.verification import verify
@@ -25,10 +34,18 @@ SIGNED = date(2026, 6, 15)
 SEED = "5e" * 32
 
 
-def a_panel_season(session: Session, *, experts: int = 8, submissions: int = 3, **rules: int) -> tuple[Season, list[str]]:
+def a_panel_season(
+    session: Session, *, experts: int = 8, submissions: int = 3, **rules: int
+) -> tuple[Season, list[str]]:
     """A season ready for the draw: small rules, eligible submissions of one field, a pool that signed."""
     season = a_season(session, state=CallState.FINAL_REVIEW)
-    small = {"scores_per_submission": 3, "submissions_per_expert": 10, "panel_per_field": 2, "panel_size": 5, "reserves": 2}
+    small = {
+        "scores_per_submission": 3,
+        "submissions_per_expert": 10,
+        "panel_per_field": 2,
+        "panel_size": 5,
+        "reserves": 2,
+    }
     season = season.model_copy(update={"final_round": season.final_round.model_copy(update={**small, **rules})})
     call = session.get_one(Call, 2026)
     call.rules, call.draw_seed = season.model_dump_json(), SEED
@@ -70,8 +87,11 @@ def test_the_draw_can_be_repeated_from_the_record(engine: Engine) -> None:
 
         facts = json.loads(session.scalars(select(History.facts).where(History.trigger == "draw_panel")).one())
         again = draw_panel(
-            seed=bytes.fromhex(facts["seed"]), pool=[Candidate(one, tuple(fields)) for one, fields in facts["pool"]],
-            seats=facts["seats"], size=facts["size"], reserves=facts["reserves"],
+            seed=bytes.fromhex(facts["seed"]),
+            pool=[Candidate(one, tuple(fields)) for one, fields in facts["pool"]],
+            seats=facts["seats"],
+            size=facts["size"],
+            reserves=facts["reserves"],
         )
         assert again == panel
         assert facts["seed"] == SEED
@@ -88,8 +108,10 @@ def test_too_small_a_pool_is_an_error_that_says_how_many_lack(engine: Engine) ->
 
 
 def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine) -> None:
-    parties = {"organisations": (OrganisationForm(name="示例研究院1"),),
-               "contributors": (ContributorForm(name="示例·专家2", organisation="示例研究院2"),)}
+    parties = {
+        "organisations": (OrganisationForm(name="示例研究院1"),),
+        "contributors": (ContributorForm(name="示例·专家2", organisation="示例研究院2"),),
+    }
     with writing(engine) as session:
         season, numbers = a_panel_season(session, experts=9, reserves=0, panel_size=8)
         close = an_eligible_submission(session, form=a_form("利益相关", **parties))
@@ -105,7 +127,9 @@ def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine)
         assert "E0001" not in assigned.experts[close]
         assert not any(barred.forbids(number, one) for number, experts in assigned.experts.items() for one in experts)
         assert pairs(session) == {(n, e, "active") for n, experts in assigned.experts.items() for e in experts}
-        entry = session.scalars(select(History).where(History.trigger == "assign", History.subject == f"submission/{close}")).one()
+        entry = session.scalars(
+            select(History).where(History.trigger == "assign", History.subject == f"submission/{close}")
+        ).one()
         assert json.loads(entry.facts)["experts"] == list(assigned.experts[close])
         assert verify(session) == []
 
@@ -134,7 +158,9 @@ def test_who_gives_up_the_seat_is_replaced_by_somebody_unconflicted(engine: Engi
 
         assert lost == sum(leaver in experts for experts in before.values())
         assert leaver not in added
-        assert sorted(number for theirs in added.values() for number in theirs) == sorted(n for n in numbers if leaver in before[n])
+        assert sorted(number for theirs in added.values() for number in theirs) == sorted(
+            n for n in numbers if leaver in before[n]
+        )
         active = [(number, state) for number, expert, state in pairs(session) if expert == leaver]
         assert {state for _, state in active} == {"lost"}
         assert all(sum(n == number and state == "active" for n, _, state in pairs(session)) == 3 for number in numbers)

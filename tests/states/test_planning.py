@@ -51,7 +51,9 @@ def test_every_milestone_of_the_year_has_its_dates_in_order() -> None:
     assert {milestone for milestone, *_ in dates} == set(Milestone)
     assert [instant for *_, instant in dates] == sorted(instant for *_, instant in dates)
     assert [(m.value, ordinal, f"{at:%m-%d %H:%M}") for m, ordinal, _, at in dates if m is M.REMIND_CALL] == [
-        ("remind_call", 1, "04-16 09:00"), ("remind_call", 2, "04-27 09:00"), ("remind_call", 3, "04-29 09:00"),
+        ("remind_call", 1, "04-16 09:00"),
+        ("remind_call", 2, "04-27 09:00"),
+        ("remind_call", 3, "04-29 09:00"),
     ]
 
 
@@ -102,14 +104,18 @@ def test_moving_a_date_for_all_is_recorded_with_its_reason(engine: Engine) -> No
     with writing(engine) as session:
         a_season(session)
 
-        old, new = move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例理由", actor=OFFICE, at=AT)
+        old, new = move_date(
+            session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例理由", actor=OFFICE, at=AT
+        )
 
         entry = last_entry(session)
         assert (old, new) == (local("2026-04-30T18:00"), local("2026-05-08T18:00"))
         assert date_of(session, M.CLOSE_CALL).due_at == new
         assert (entry.trigger, entry.reason, entry.actor) == ("move_date", "示例理由", str(OFFICE))
         assert json.loads(entry.facts) == {
-            "milestone": "close_call/1", "new": "2026-05-08T10:00:00.000000+00:00", "old": "2026-04-30T10:00:00.000000+00:00",
+            "milestone": "close_call/1",
+            "new": "2026-05-08T10:00:00.000000+00:00",
+            "old": "2026-04-30T10:00:00.000000+00:00",
         }
 
 
@@ -117,7 +123,9 @@ def test_one_district_gets_a_date_of_its_own(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
 
-        move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=AT, unit=UNIT)
+        move_date(
+            session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=AT, unit=UNIT
+        )
 
         assert date_of(session, M.CLOSE_CALL).due_at == local("2026-04-30T18:00")
         assert date_of(session, M.CLOSE_CALL, UNIT).due_at == local("2026-05-08T18:00")
@@ -130,7 +138,9 @@ def test_a_date_that_has_passed_can_still_be_moved_for_one_district(engine: Engi
 
         with pytest.raises(MoveRefused, match="it is done already; give the districts concerned a date of their own"):
             move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=after)
-        move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=after, unit=UNIT)
+        move_date(
+            session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=after, unit=UNIT
+        )
 
         assert date_of(session, M.CLOSE_CALL, UNIT).state is MilestoneState.PENDING
 
@@ -220,7 +230,14 @@ def test_a_move_by_a_second_is_a_move(engine: Engine) -> None:
     with writing(engine) as session:
         season = a_season(session)
 
-        move_date(session, 2026, "close_call", to=season.dates.close_district_round - timedelta(seconds=1),
-                  reason="示例", actor=OFFICE, at=AT)
+        move_date(
+            session,
+            2026,
+            "close_call",
+            to=season.dates.close_district_round - timedelta(seconds=1),
+            reason="示例",
+            actor=OFFICE,
+            at=AT,
+        )
 
         assert date_of(session, M.CLOSE_CALL).due_at == local("2026-05-29T17:59:59")

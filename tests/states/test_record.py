@@ -31,8 +31,16 @@ texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0
 
 def an_entry(**changes: Any) -> Entry:
     fields: dict[str, Any] = {
-        "subject": "submission/2026-500103-0001", "season": 2026, "at": AT, "actor": "district:500103",
-        "trigger": "submit", "from_state": "", "to_state": "submitted", "reason": "", "facts": "{}", "flow_run": "",
+        "subject": "submission/2026-500103-0001",
+        "season": 2026,
+        "at": AT,
+        "actor": "district:500103",
+        "trigger": "submit",
+        "from_state": "",
+        "to_state": "submitted",
+        "reason": "",
+        "facts": "{}",
+        "flow_run": "",
     }
     return Entry(**{**fields, **changes})
 

@@ -48,8 +48,12 @@ def test_a_score_is_kept_and_in_the_record(engine: Engine) -> None:
         taken = send(session, expert, scored(number, 77, "示例评语"))
 
         assert taken.accepted == {1: number}
-        assert (session.get_one(Score, (number, expert, 1)).total, session.get_one(Assignment, (number, expert, 1)).state) == (
-            77, AssignmentState.SCORED,
+        assert (
+            session.get_one(Score, (number, expert, 1)).total,
+            session.get_one(Assignment, (number, expert, 1)).state,
+        ) == (
+            77,
+            AssignmentState.SCORED,
         )
         entry = session.scalars(select(History).where(History.trigger == "record_score")).one()
         assert '"total":"77"' in entry.facts

@@ -18,10 +18,25 @@ SECOND = timedelta(seconds=1)
 
 # Everything is in order: whatever the table allows from a state, this case may do.
 IN_ORDER = Case(
-    "2026-500103-0001", DEADLINE, R.OFFICE, call_state=CallState.DISTRICT_REVIEW, reason="示例理由",
-    arrived_at=DEADLINE, call_deadline=DEADLINE, completed_on=date(2025, 6, 1), covered_years=(2025,),
-    district_deadline=DEADLINE, verdict=Verdict.RECOMMENDED, district_scored=True, within_quota=True,
-    eligible=True, scores=5, scores_needed=5, notice_over=True, approved_tier=Tier.FIRST, tier=Tier.FIRST,
+    "2026-500103-0001",
+    DEADLINE,
+    R.OFFICE,
+    call_state=CallState.DISTRICT_REVIEW,
+    reason="示例理由",
+    arrived_at=DEADLINE,
+    call_deadline=DEADLINE,
+    completed_on=date(2025, 6, 1),
+    covered_years=(2025,),
+    district_deadline=DEADLINE,
+    verdict=Verdict.RECOMMENDED,
+    district_scored=True,
+    within_quota=True,
+    eligible=True,
+    scores=5,
+    scores_needed=5,
+    notice_over=True,
+    approved_tier=Tier.FIRST,
+    tier=Tier.FIRST,
 )
 SOURCES = (None, *S)
 TRIGGERS = ("submit", "record_district_review", "record_final_review", "award", "archive", "reinstate", "revoke")
@@ -103,8 +118,12 @@ def in_order(trigger: str, state: SubmissionState | None, **changes: Any) -> Cas
     archived = state is S.ARCHIVED
     outcome = O.COMPLETED if state is S.AWARDED else O.WITHDRAWN
     base = replace(
-        IN_ORDER, state=state, role=role, outcome=outcome if trigger == "archive" else None,
-        archived_from=S.SUBMITTED if archived else None, previous_outcome=O.COMPLETED if archived else None,
+        IN_ORDER,
+        state=state,
+        role=role,
+        outcome=outcome if trigger == "archive" else None,
+        archived_from=S.SUBMITTED if archived else None,
+        previous_outcome=O.COMPLETED if archived else None,
     )
     return replace(base, **changes)
 
@@ -134,9 +153,7 @@ def test_who_may_take_each_edge(trigger: str, state: SubmissionState | None, rol
 
 
 @pytest.mark.parametrize(("trigger", "state", "changes", "code"), REFUSALS)
-def test_each_guard_refuses(
-    trigger: str, state: SubmissionState | None, changes: dict[str, Any], code: str
-) -> None:
+def test_each_guard_refuses(trigger: str, state: SubmissionState | None, changes: dict[str, Any], code: str) -> None:
     verdict = SUBMISSION.judge(trigger, in_order(trigger, state, **changes))
 
     assert isinstance(verdict, Refusal)

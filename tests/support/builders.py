@@ -110,8 +110,13 @@ def a_form(title: str = "示例小发明", **changes: Any) -> SubmissionForm:
 
 
 def a_submission(
-    session: Session, state: SubmissionState = SubmissionState.SUBMITTED, unit: str = UNIT, *,
-    year: int = 2026, tier: Tier = Tier.THIRD, outcome: Outcome | None = None,
+    session: Session,
+    state: SubmissionState = SubmissionState.SUBMITTED,
+    unit: str = UNIT,
+    *,
+    year: int = 2026,
+    tier: Tier = Tier.THIRD,
+    outcome: Outcome | None = None,
     form: SubmissionForm | None = None,
 ) -> str:
     """A submission brought to a state, with everything that its way leaves behind. Returns its number.
@@ -130,8 +135,17 @@ def a_submission(
         _award(session, season, number, tier)
     if outcome:
         at = season.dates.archive
-        advance(session, number, "archive", SubmissionState.ARCHIVED, OFFICE, at, {"outcome": outcome.value},
-                archived_from=origin, outcome=outcome)
+        advance(
+            session,
+            number,
+            "archive",
+            SubmissionState.ARCHIVED,
+            OFFICE,
+            at,
+            {"outcome": outcome.value},
+            archived_from=origin,
+            outcome=outcome,
+        )
     return number
 
 
@@ -140,9 +154,14 @@ def an_expert(session: Session, ordinal: int = 1, **changes: Any) -> str:
     identity = f"E{ordinal:04d}"
     if session.get(Expert, identity) is None:
         name, organisation = f"示例·专家{ordinal}", f"示例研究院{ordinal}"
-        fields = {"name": name, "name_key": name_key(name), "organisation": organisation,
-                  "organisation_key": name_key(organisation), "fields": "、".join(season_rules().fields),
-                  "mail": f"expert-{ordinal}@example.invalid"}
+        fields = {
+            "name": name,
+            "name_key": name_key(name),
+            "organisation": organisation,
+            "organisation_key": name_key(organisation),
+            "fields": "、".join(season_rules().fields),
+            "mail": f"expert-{ordinal}@example.invalid",
+        }
         session.add(Expert(id=identity, **{**fields, **changes}))
         session.flush()
     return identity
@@ -152,21 +171,45 @@ def a_seat(session: Session, season: Season, ordinal: int = 1) -> str:
     """An expert on a season's panel who has signed, made when missing. Returns the expert's id."""
     expert = an_expert(session, ordinal)
     if session.get(Seat, (season.year, expert)) is None:
-        session.add(Seat(season=season.year, expert=expert, position=ordinal, field=season.fields[0],
-                         state=SeatState.SEATED, signed_on=season.dates.draw_panel.date()))
+        session.add(
+            Seat(
+                season=season.year,
+                expert=expert,
+                position=ordinal,
+                field=season.fields[0],
+                state=SeatState.SEATED,
+                signed_on=season.dates.draw_panel.date(),
+            )
+        )
         session.flush()
     return expert
 
 
 def advance(
-    session: Session, number: str, trigger: str, to: SubmissionState, actor: Actor, at: datetime,
-    facts: Mapping[str, Any] | None = None, *, reason: str = "", **columns: Any,
+    session: Session,
+    number: str,
+    trigger: str,
+    to: SubmissionState,
+    actor: Actor,
+    at: datetime,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    reason: str = "",
+    **columns: Any,
 ) -> None:
     """One step of a submission without its guards: the row's state and a real link of the chain."""
     row = session.get_one(Submission, number, populate_existing=True)
     entry = record.Entry(
-        record.submission_subject(number), row.season, at, str(actor), trigger, row.state.value, to.value,
-        reason, record.canonical(facts or {}), "",
+        record.submission_subject(number),
+        row.season,
+        at,
+        str(actor),
+        trigger,
+        row.state.value,
+        to.value,
+        reason,
+        record.canonical(facts or {}),
+        "",
     )
     written, link = record.chain(entry, record.Link(row.sequence, row.head))
     record.append(session, [written])
@@ -181,8 +224,13 @@ def _taken_in(session: Session, season: Season, unit: str, form: SubmissionForm 
     completed_on = date(season.covered_years[0], 6, 1)
     form = form or a_form(f"示例项目{season.year}第{known + 1}号", completed_on=completed_on)
     delivered = Delivered(
-        season=season.year, unit=unit, digest=hashlib.sha256(form.title.encode()).hexdigest(),
-        arrived_at=at, at=at, actor=Actor(Role.DISTRICT, unit), admitted=True,
+        season=season.year,
+        unit=unit,
+        digest=hashlib.sha256(form.title.encode()).hexdigest(),
+        arrived_at=at,
+        at=at,
+        actor=Actor(Role.DISTRICT, unit),
+        admitted=True,
     )
     taken = take_submissions(session, delivered, [Incoming(1, form)])
     assert not taken.refused, taken.refused
@@ -192,43 +240,110 @@ def _taken_in(session: Session, season: Season, unit: str, form: SubmissionForm 
 def _district_reviewed(session: Session, season: Season, number: str) -> None:
     at = season.dates.close_call + timedelta(days=1)
     row = session.get_one(Submission, number)
-    before = select(func.count()).select_from(DistrictVerdict).join(Submission).where(
-        Submission.season == season.year, Submission.unit == row.unit
+    before = (
+        select(func.count())
+        .select_from(DistrictVerdict)
+        .join(Submission)
+        .where(Submission.season == season.year, Submission.unit == row.unit)
     )
     rank = (session.scalar(before) or 0) + 1
     points = {criterion.key: str(criterion.maximum) for criterion in season.rubric_of(row.unit)}
-    session.add(DistrictVerdict(number=number, verdict=Verdict.RECOMMENDED, points=record.canonical(points),
-                                total=Decimal(100), rank=rank, received_at=at, delivery="0" * 64))
-    facts = {"verdict": "recommended", "total": "100", "rank": rank, "points": points,
-             "quota": season.quota_of(row.unit), "delivery": "0" * 64}
-    advance(session, number, "record_district_review", SubmissionState.DISTRICT_REVIEWED,
-            Actor(Role.DISTRICT, row.unit), at, facts)
+    session.add(
+        DistrictVerdict(
+            number=number,
+            verdict=Verdict.RECOMMENDED,
+            points=record.canonical(points),
+            total=Decimal(100),
+            rank=rank,
+            received_at=at,
+            delivery="0" * 64,
+        )
+    )
+    facts = {
+        "verdict": "recommended",
+        "total": "100",
+        "rank": rank,
+        "points": points,
+        "quota": season.quota_of(row.unit),
+        "delivery": "0" * 64,
+    }
+    advance(
+        session,
+        number,
+        "record_district_review",
+        SubmissionState.DISTRICT_REVIEWED,
+        Actor(Role.DISTRICT, row.unit),
+        at,
+        facts,
+    )
 
 
 def _final_reviewed(session: Session, season: Season, number: str) -> None:
     at = season.dates.close_final_round
     checked_at = season.dates.check_eligibility
-    advance(session, number, "pass_eligibility", SubmissionState.DISTRICT_REVIEWED, OFFICE, checked_at,
-            eligible_at=checked_at)
+    advance(
+        session,
+        number,
+        "pass_eligibility",
+        SubmissionState.DISTRICT_REVIEWED,
+        OFFICE,
+        checked_at,
+        eligible_at=checked_at,
+    )
     points = {criterion.key: str(criterion.maximum) for criterion in season.final_round.rubric}
     for ordinal in range(1, season.final_round.scores_per_submission + 1):
         expert = a_seat(session, season, ordinal)
-        session.add(Assignment(season=season.year, number=number, expert=expert, state=AssignmentState.SCORED,
-                               assigned_at=season.dates.draw_panel))
-        session.add(Score(number=number, expert=expert, points=record.canonical(points), total=Decimal(100),
-                          received_at=at, delivery="0" * 64))
+        session.add(
+            Assignment(
+                season=season.year,
+                number=number,
+                expert=expert,
+                state=AssignmentState.SCORED,
+                assigned_at=season.dates.draw_panel,
+            )
+        )
+        session.add(
+            Score(
+                number=number,
+                expert=expert,
+                points=record.canonical(points),
+                total=Decimal(100),
+                received_at=at,
+                delivery="0" * 64,
+            )
+        )
     advance(session, number, "record_final_review", SubmissionState.FINAL_REVIEWED, PANEL, at)
 
 
 def _award(session: Session, season: Season, number: str, tier: Tier) -> None:
     rank = (session.scalar(select(func.count()).where(Placing.season == season.year)) or 0) + 1
     full = Decimal(100)
-    session.add(Placing(
-        number=number, season=season.year, position=rank, rank=rank, merit=full, raw_mean=full, low=full, high=full,
-        scores=season.final_round.scores_per_submission, spread=Decimal(0), tier=tier, approved=True,
-    ))
-    advance(session, number, "award", SubmissionState.AWARDED, OFFICE, season.dates.publish_results,
-            {"tier": tier.value}, tier=tier)
+    session.add(
+        Placing(
+            number=number,
+            season=season.year,
+            position=rank,
+            rank=rank,
+            merit=full,
+            raw_mean=full,
+            low=full,
+            high=full,
+            scores=season.final_round.scores_per_submission,
+            spread=Decimal(0),
+            tier=tier,
+            approved=True,
+        )
+    )
+    advance(
+        session,
+        number,
+        "award",
+        SubmissionState.AWARDED,
+        OFFICE,
+        season.dates.publish_results,
+        {"tier": tier.value},
+        tier=tier,
+    )
 
 
 _STEPS = {

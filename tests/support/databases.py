@@ -75,8 +75,13 @@ class Postgres:
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=_end_with_parent, **self._account,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+                **self._account,
             )
         self._wait_until_it_answers()
 
@@ -123,8 +128,17 @@ class Postgres:
 
     def _initialise(self) -> None:
         command = [
-            self._programs / "initdb", "-D", self.folder / "data", "-U", _OWNER, "-E", "UTF8", "--locale=C",
-            "--auth=trust", "--no-sync", "--no-instructions",
+            self._programs / "initdb",
+            "-D",
+            self.folder / "data",
+            "-U",
+            _OWNER,
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--auth=trust",
+            "--no-sync",
+            "--no-instructions",
         ]
         made = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, **self._account)
         assert made.returncode == 0, f"initdb failed: {made.stderr}"

@@ -19,8 +19,17 @@ def convert(source: Path, folder: Path, form: str = "xlsx") -> Path:
     assert PROGRAM is not None, MISSING
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="office-") as profile:
-        command = [PROGRAM, f"-env:UserInstallation={Path(profile).as_uri()}", "--headless", "--norestore",
-                   "--convert-to", form, "--outdir", str(folder), str(source)]
+        command = [
+            PROGRAM,
+            f"-env:UserInstallation={Path(profile).as_uri()}",
+            "--headless",
+            "--norestore",
+            "--convert-to",
+            form,
+            "--outdir",
+            str(folder),
+            str(source),
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=WAIT_SECONDS)
     made = folder / f"{source.stem}.{form.partition(':')[0]}"
     if not made.is_file():

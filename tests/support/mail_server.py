@@ -102,9 +102,7 @@ def serving(post: Post, **options: Any) -> Iterator[Post]:
         controller.stop()
 
 
-def knows_the_account(
-    server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
-) -> AuthResult:
+def knows_the_account(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
     """An authenticator that lets USER with PASSWORD in."""
     del server, session, envelope, mechanism
     assert isinstance(data, LoginPassword)
@@ -130,9 +128,7 @@ def certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     )
     pem, public = folder / "loopback.pem", certificate.public_bytes(serialization.Encoding.PEM)
     pem.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + public
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

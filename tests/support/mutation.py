@@ -13,10 +13,40 @@ from flows.workbooks.receipt import write_receipt
 from tests.support.workbooks import ISSUED_AT, Workshop, read, season, typed
 
 _INTERESTING = (
-    b"", b"\x00", b"\xff\xff\xff\xff", b"A", b"<", b">", b"&", b'"', b"&#0;", b"&amp;", b"</c>", b"<c>", b"<row>",
-    b'r="A1"', b'r="XFD1048576"', b'r="99999999999999999999"', b't="s"', b't="e"', b't="d"', b"<v>-1</v>",
-    b"<v>99999999999</v>", b"<v>1e999</v>", b"<v>nan</v>", b"<f>A1</f>", b'ref="A1:XFD1048576"', b"<!DOCTYPE a>",
-    b"<![CDATA[", b"-->", b"<?x?>", "４５".encode(), "示例".encode("gb18030"), b"\xed\xa0\x80", b"1904", b"PK\x05\x06",
+    b"",
+    b"\x00",
+    b"\xff\xff\xff\xff",
+    b"A",
+    b"<",
+    b">",
+    b"&",
+    b'"',
+    b"&#0;",
+    b"&amp;",
+    b"</c>",
+    b"<c>",
+    b"<row>",
+    b'r="A1"',
+    b'r="XFD1048576"',
+    b'r="99999999999999999999"',
+    b't="s"',
+    b't="e"',
+    b't="d"',
+    b"<v>-1</v>",
+    b"<v>99999999999</v>",
+    b"<v>1e999</v>",
+    b"<v>nan</v>",
+    b"<f>A1</f>",
+    b'ref="A1:XFD1048576"',
+    b"<!DOCTYPE a>",
+    b"<![CDATA[",
+    b"-->",
+    b"<?x?>",
+    "４５".encode(),
+    "示例".encode("gb18030"),
+    b"\xed\xa0\x80",
+    b"1904",
+    b"PK\x05\x06",
 )
 
 
@@ -26,8 +56,15 @@ def valid_deliveries(folder: Path) -> dict[str, bytes]:
     row = typed({"经济效益（万元）": "12.5万", "附件文件名": "证明.pdf", "完成日期": "2025.3"})
     filled = shop.filled(row, typed(类别="错"))
     reading = read(filled)
-    write_receipt(filled, folder / "receipt.xlsx", reading=reading, problems=reading.all_problems, accepted={},
-                  written_at=ISSUED_AT, season=season())
+    write_receipt(
+        filled,
+        folder / "receipt.xlsx",
+        reading=reading,
+        problems=reading.all_problems,
+        accepted={},
+        written_at=ISSUED_AT,
+        season=season(),
+    )
     return {
         "issued.xlsx": shop.issued().read_bytes(),
         "filled.xlsx": filled.read_bytes(),
@@ -113,14 +150,18 @@ def _open_document(filled: Path) -> bytes:
         tables.append(f'<table:table table:name="{sheet.title}">{rows}</table:table>')
     space = "urn:oasis:names:tc:opendocument:xmlns"
     spaces = " ".join(f'xmlns:{name}="{space}:{name}:1.0"' for name in ("office", "table", "text"))
-    content = (f"<office:document-content {spaces}><office:body><office:spreadsheet>{''.join(tables)}"
-               "</office:spreadsheet></office:body></office:document-content>")
+    content = (
+        f"<office:document-content {spaces}><office:body><office:spreadsheet>{''.join(tables)}"
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as target:
         target.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         target.writestr("content.xml", content)
-        target.writestr("META-INF/manifest.xml", "<manifest:manifest xmlns:manifest="
-                        '"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>')
+        target.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+        )
     return out.getvalue()
 
 

@@ -39,8 +39,16 @@ def an_assignment(session: Session, number: str, ordinal: int, *, round_number: 
     """An expert is to score a submission. Returns the expert's id."""
     season = season_in_force(session, 2026)
     expert = a_seat(session, season, ordinal)
-    session.add(Assignment(season=season.year, number=number, expert=expert, round=round_number,
-                           state=AssignmentState.ACTIVE, assigned_at=season.dates.draw_panel))
+    session.add(
+        Assignment(
+            season=season.year,
+            number=number,
+            expert=expert,
+            round=round_number,
+            state=AssignmentState.ACTIVE,
+            assigned_at=season.dates.draw_panel,
+        )
+    )
     session.flush()
     return expert
 
@@ -53,8 +61,17 @@ def a_score(
     expert = an_assignment(session, number, ordinal, round_number=round_number)
     session.get_one(Assignment, (number, expert, round_number)).state = AssignmentState.SCORED
     points = {key: str(value) for key, value in points_of(season, total).items()}
-    session.add(Score(number=number, expert=expert, round=round_number, points=record.canonical(points),
-                      total=Decimal(total), received_at=at or season.dates.close_final_round, delivery="0" * 64))
+    session.add(
+        Score(
+            number=number,
+            expert=expert,
+            round=round_number,
+            points=record.canonical(points),
+            total=Decimal(total),
+            received_at=at or season.dates.close_final_round,
+            delivery="0" * 64,
+        )
+    )
     session.flush()
     return expert
 

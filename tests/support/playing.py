@@ -51,11 +51,19 @@ class Player:
         """Move the home's clock."""
         step_to(self.home, instant)
 
-    def play(self, stage: str, body: Callable[[Run], Ending], milestone: Milestone | None = None, **options: Any) -> Result:
+    def play(
+        self, stage: str, body: Callable[[Run], Ending], milestone: Milestone | None = None, **options: Any
+    ) -> Result:
         """Play one stage at the clock's present instant."""
         return play(
-            stage, self.year, body, engine=self.engine, settings=self.settings, at=self.settings.clock.now(),
-            milestone=milestone, **options,
+            stage,
+            self.year,
+            body,
+            engine=self.engine,
+            settings=self.settings,
+            at=self.settings.clock.now(),
+            milestone=milestone,
+            **options,
         )
 
     @contextmanager
@@ -77,8 +85,13 @@ class Player:
         path = places.issued(self.settings, self.year, recipient, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_template(
-            path, mark=Mark(self.year, recipient, kind, 1), key=self.settings.signing_key(), season=self.season,
-            recipient_name="示例", deadline=self.season.dates.close_season, rows=tuple(rows),
+            path,
+            mark=Mark(self.year, recipient, kind, 1),
+            key=self.settings.signing_key(),
+            season=self.season,
+            recipient_name="示例",
+            deadline=self.season.dates.close_season,
+            rows=tuple(rows),
             created_at=self.season.dates.open_call,
         )
         return path

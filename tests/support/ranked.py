@@ -14,10 +14,14 @@ from tests.support.panel import a_scored_submission
 SEED = "5e" * 32
 
 
-def a_ranked_season(session: Session, totals: Sequence[int] = (90, 80, 70, 60), *, prizes: int = 3) -> tuple[Season, list[str]]:
+def a_ranked_season(
+    session: Session, totals: Sequence[int] = (90, 80, 70, 60), *, prizes: int = 3
+) -> tuple[Season, list[str]]:
     """The final round is over: submissions in the order of `totals`, their ranking frozen."""
     season = a_season(session, state=CallState.FINAL_REVIEW)
-    tiers = season.final_round.tiers.model_copy(update={"prizes": prizes, "ratios": {"first": 1, "second": 1, "third": 1}})
+    tiers = season.final_round.tiers.model_copy(
+        update={"prizes": prizes, "ratios": {"first": 1, "second": 1, "third": 1}}
+    )
     season = season.model_copy(update={"final_round": season.final_round.model_copy(update={"tiers": tiers})})
     call = session.get_one(Call, season.year)
     call.rules, call.draw_seed = season.model_dump_json(), SEED

@@ -55,9 +55,7 @@ def set_column(session: Session, row: Row, column: str, value: Any) -> None:
     assert column in COLUMNS
     placed = "CAST(:value AS TEXT)" if isinstance(value, bytes) else ":value"
     statement = f'UPDATE history SET "{column}" = {placed} WHERE subject = :subject AND sequence = :sequence'
-    changed = session.execute(
-        text(statement), {"value": value, "subject": row["subject"], "sequence": row["sequence"]}
-    )
+    changed = session.execute(text(statement), {"value": value, "subject": row["subject"], "sequence": row["sequence"]})
     assert changed.rowcount == 1
 
 
@@ -78,9 +76,7 @@ def swap_entries(session: Session, one: Row, other: Row) -> None:
     insert_entry(session, {**other, "sequence": one["sequence"]})
 
 
-def hash_anew(
-    session: Session, subject: str, start: int = 1, *, head: bool = False, leaves: bool = False
-) -> None:
+def hash_anew(session: Session, subject: str, start: int = 1, *, head: bool = False, leaves: bool = False) -> None:
     """Recompute a chain's hashes from an entry on; if asked, in its row and in the leaves too."""
     previous = ZERO
     for row in chain_of(session, subject):
@@ -107,17 +103,23 @@ def set_head(session: Session, subject: str, *, sequence: int, head: str) -> Non
     assert changed.rowcount == 1
 
 
-def remove_subject(
-    session: Session, subject: str, *, with_row: bool, with_leaves: bool, with_rest: bool
-) -> None:
+def remove_subject(session: Session, subject: str, *, with_row: bool, with_leaves: bool, with_rest: bool) -> None:
     """Remove a submission's history; if asked its row, its leaves, and every row that belongs to it."""
     session.execute(text("DELETE FROM history WHERE subject = :subject"), {"subject": subject})
     number = subject.partition("/")[2]
     if with_leaves:
         session.execute(text("DELETE FROM publication_leaf WHERE subject = :subject"), {"subject": subject})
     if with_rest:
-        for table in ("contact", "contributor", "organisation", "submission_version", "district_verdict",
-                      "score", "assignment", "placing"):
+        for table in (
+            "contact",
+            "contributor",
+            "organisation",
+            "submission_version",
+            "district_verdict",
+            "score",
+            "assignment",
+            "placing",
+        ):
             session.execute(text(f'DELETE FROM "{table}" WHERE number = :number'), {"number": number})
     if with_row:
         session.execute(text("DELETE FROM submission WHERE number = :number"), {"number": number})

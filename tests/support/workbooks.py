@@ -95,8 +95,14 @@ class Workshop:
         self.folder = folder
 
     def issued(
-        self, kind: WorkbookKind = WorkbookKind.SUBMISSIONS, *, year: int = 2026, recipient: str = UNIT,
-        issue: int = 1, key: bytes = KEY, name: str = "issued.xlsx",
+        self,
+        kind: WorkbookKind = WorkbookKind.SUBMISSIONS,
+        *,
+        year: int = 2026,
+        recipient: str = UNIT,
+        issue: int = 1,
+        key: bytes = KEY,
+        name: str = "issued.xlsx",
     ) -> Path:
         """An empty issued workbook."""
         target = self.folder / name
@@ -104,8 +110,12 @@ class Workshop:
         return target
 
     def filled(
-        self, *rows: Mapping[str, Any], kind: WorkbookKind = WorkbookKind.SUBMISSIONS, name: str = "filled.xlsx",
-        agree: bool = True, **mark: Any,
+        self,
+        *rows: Mapping[str, Any],
+        kind: WorkbookKind = WorkbookKind.SUBMISSIONS,
+        name: str = "filled.xlsx",
+        agree: bool = True,
+        **mark: Any,
     ) -> Path:
         """An issued workbook with rows typed in."""
         return fill_template(self.issued(kind, **mark), self.folder / name, rows, agree=agree)

@@ -148,9 +148,7 @@ def test_a_moved_date_goes_to_one_or_to_all(unit: str | None, addressed: str) ->
     assert letter.body.startswith(addressed)
 
 
-@pytest.mark.parametrize(
-    ("level", "said"), [(1, "】催办："), (2, "】再次催办："), (3, "】最后催办：")]
-)
+@pytest.mark.parametrize(("level", "said"), [(1, "】催办："), (2, "】再次催办："), (3, "】最后催办：")])
 @pytest.mark.parametrize(
     "kind", [LetterKind.CALL_REMINDER, LetterKind.DISTRICT_ROUND_REMINDER, LetterKind.EXPERT_REMINDER]
 )
@@ -181,7 +179,11 @@ def test_a_call_reminder_says_what_is_owed(delivered: int, returned: int, said: 
     ],
 )
 def test_a_receipt_says_in_its_subject_how_it_went(
-    rows_in: int, rows_back: int, problems: list[tuple[str, str]], said: str, ) -> None:
+    rows_in: int,
+    rows_back: int,
+    problems: list[tuple[str, str]],
+    said: str,
+) -> None:
     letter = write(LetterKind.RECEIPT, rows_in=rows_in, rows_back=rows_back, problems=problems)
 
     assert letter.subject == f"【2026年岗位创新】{said}：申报汇总表.xlsx"

@@ -301,7 +301,8 @@ def test_an_address_of_a_server_is_read(url: str, server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mail.example.invalid:25", "http://mail.example.invalid", "smtp://", "smtp://secret@h", "smtp://u:secret@h:port"]
+    "url",
+    ["mail.example.invalid:25", "http://mail.example.invalid", "smtp://", "smtp://secret@h", "smtp://u:secret@h:port"],
 )
 def test_a_broken_address_of_a_server_is_refused_without_its_secret(url: str) -> None:
     with pytest.raises(SmtpUrlBroken) as refused:

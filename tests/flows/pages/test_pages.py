@@ -73,8 +73,20 @@ def test_a_notice_states_period_way_to_object_and_proof() -> None:
     text = render_notice(a_notice())
 
     for said in (
-        "2026年8月3日(周一)", "2026年8月7日(周五)", "5个", "书面形式", "真实姓名", "office@example.invalid",
-        "15个工作日内答复", ROOT, HEAD, "413个对象", "没有人工调整", "第3号示例装置", "示例3号公司", "示例·甲3",
+        "2026年8月3日(周一)",
+        "2026年8月7日(周五)",
+        "5个",
+        "书面形式",
+        "真实姓名",
+        "office@example.invalid",
+        "15个工作日内答复",
+        ROOT,
+        HEAD,
+        "413个对象",
+        "没有人工调整",
+        "第3号示例装置",
+        "示例3号公司",
+        "示例·甲3",
     ):
         assert said in text, said
 
@@ -108,7 +120,11 @@ def test_what_a_person_decided_otherwise_is_on_the_page() -> None:
 
 def test_of_a_line_without_consent_only_number_and_title_are_published() -> None:
     line = a_line(
-        7, consent=False, unit="示例区", organisations=("示例秘密公司",), contributors=("示例·某人",),
+        7,
+        consent=False,
+        unit="示例区",
+        organisations=("示例秘密公司",),
+        contributors=("示例·某人",),
         category=Category.DESIGN,
     )
 
@@ -221,7 +237,9 @@ def test_the_axis_spans_whole_tens() -> None:
 
     assert axis == (Decimal(70), Decimal(90))
     assert interval(a_proposed_line(1, low=Decimal(70), merit=Decimal(75), high=Decimal(90)), axis) == (
-        "0.0", "25.0", "100.0",
+        "0.0",
+        "25.0",
+        "100.0",
     )
     assert scale(()) == (0, 100)
 

@@ -40,16 +40,30 @@ def old_workbook(source: Path, target: Path) -> Path:
     return target
 
 
-add("a workbook with macros", lambda shop: shop.rewritten(
-    shop.filled(typed(), name="filled.xlsm"), {"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0 macro"}),
-    takes=_OK, notes=((None, "工作簿里有宏，没有运行，也不会保留。"),))
+add(
+    "a workbook with macros",
+    lambda shop: shop.rewritten(
+        shop.filled(typed(), name="filled.xlsm"), {"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0 macro"}
+    ),
+    takes=_OK,
+    notes=((None, "工作簿里有宏，没有运行，也不会保留。"),),
+)
 add("an Excel 97 workbook", lambda shop: old_workbook(shop.filled(typed()), shop.folder / "filled.xls"), takes=_OK)
-add("an Excel 97 workbook saved by WPS as .et", lambda shop: old_workbook(
-    shop.filled(typed()), shop.folder / "filled.et"), takes=_OK)
-add("an Excel 97 workbook named .xlsx", lambda shop: old_workbook(
-    shop.filled(typed()), shop.folder / "filled2.xlsx"), takes=_OK)
-add("a workbook named .xls", lambda shop: shop.filled(typed(), name="filled.xls.xlsx").rename(
-    shop.folder / "filled.xls"), takes=_OK)
+add(
+    "an Excel 97 workbook saved by WPS as .et",
+    lambda shop: old_workbook(shop.filled(typed()), shop.folder / "filled.et"),
+    takes=_OK,
+)
+add(
+    "an Excel 97 workbook named .xlsx",
+    lambda shop: old_workbook(shop.filled(typed()), shop.folder / "filled2.xlsx"),
+    takes=_OK,
+)
+add(
+    "a workbook named .xls",
+    lambda shop: shop.filled(typed(), name="filled.xls.xlsx").rename(shop.folder / "filled.xls"),
+    takes=_OK,
+)
 add("a workbook without an extension", lambda shop: shop.filled(typed()).rename(shop.folder / "申报"), takes=_OK)
 
 
@@ -69,38 +83,79 @@ add("a csv in UTF-8", lambda shop: shop.file("a.csv", _table(",").encode("utf-8-
 add("a csv in GB18030", lambda shop: shop.file("a.csv", _table(",").encode("gb18030")), **_refused(_CSV))
 add("a csv in UTF-16 named .xlsx", lambda shop: shop.file("a.xlsx", _table("\t").encode("utf-16")), **_refused(_CSV))
 add("a csv named .xls", lambda shop: shop.file("a.xls", _table("\t").encode("gb18030")), **_refused(_CSV))
-add("a web page named .xls", lambda shop: shop.file("a.xls", b"<html><table><tr><td>1</td></tr></table></html>"),
-    **_refused(f"这是网页，只是扩展名像表格。{_SAVE_AS}"))
-add("an XML spreadsheet of 2003", lambda shop: shop.file(
-    "a.xls", b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>'),
-    **_refused(f"这是 XML 电子表格（2003），不能直接读取。{_SAVE_AS}"))
-add("a PDF named .xlsx", lambda shop: shop.file("a.xlsx", b"%PDF-1.7 ..."),
-    **_refused(f"这是PDF 文件，不是填报表。{_SAVE_AS}"))
-add("a photograph named .xlsx", lambda shop: shop.file("a.xlsx", b"\xff\xd8\xff\xe0 JFIF"),
-    **_refused(f"这是图片，不是填报表。{_SAVE_AS}"))
-add("a program named .xlsx", lambda shop: shop.file("a.xlsx", b"MZ\x90\x00" + bytes(200)),
-    **_refused(f"这是可执行程序，不是填报表。{_SAVE_AS}"))
-add("an empty file", lambda shop: shop.file("a.xlsx", b""),
-    **_refused("文件是空的（0字节），可能没有复制完整，请重新报送。"))
+add(
+    "a web page named .xls",
+    lambda shop: shop.file("a.xls", b"<html><table><tr><td>1</td></tr></table></html>"),
+    **_refused(f"这是网页，只是扩展名像表格。{_SAVE_AS}"),
+)
+add(
+    "an XML spreadsheet of 2003",
+    lambda shop: shop.file(
+        "a.xls", b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>'
+    ),
+    **_refused(f"这是 XML 电子表格（2003），不能直接读取。{_SAVE_AS}"),
+)
+add(
+    "a PDF named .xlsx",
+    lambda shop: shop.file("a.xlsx", b"%PDF-1.7 ..."),
+    **_refused(f"这是PDF 文件，不是填报表。{_SAVE_AS}"),
+)
+add(
+    "a photograph named .xlsx",
+    lambda shop: shop.file("a.xlsx", b"\xff\xd8\xff\xe0 JFIF"),
+    **_refused(f"这是图片，不是填报表。{_SAVE_AS}"),
+)
+add(
+    "a program named .xlsx",
+    lambda shop: shop.file("a.xlsx", b"MZ\x90\x00" + bytes(200)),
+    **_refused(f"这是可执行程序，不是填报表。{_SAVE_AS}"),
+)
+add(
+    "an empty file",
+    lambda shop: shop.file("a.xlsx", b""),
+    **_refused("文件是空的（0字节），可能没有复制完整，请重新报送。"),
+)
 add("a file of zeros", lambda shop: shop.file("a.xlsx", bytes(5000)), **_refused(f"无法识别这个文件。{_SAVE_AS}"))
-add("a file of noise", lambda shop: shop.file("a.xlsx", bytes(range(256)) * 20),
-    **_refused(f"无法识别这个文件。{_SAVE_AS}"))
-add("a workbook copied by half", lambda shop: shop.file(
-    "a.xlsx", (whole := shop.filled(typed()).read_bytes())[: len(whole) // 2]), **_refused(_DAMAGED))
-add("an Excel 97 workbook copied by half", lambda shop: shop.file(
-    "a.xls", old_workbook(shop.filled(typed()), shop.folder / "b.xls").read_bytes()[:6000]), **_refused(_BROKEN))
-add("a Word document", lambda shop: shop.packed(
-    "a.docx", {"[Content_Types].xml": b"<Types/>", "word/document.xml": b""}),
-    **_refused(f"这是 Word 文档，不是填报表。{_SAVE_AS}"))
-add("a presentation named .xlsx", lambda shop: shop.packed(
-    "a.xlsx", {"[Content_Types].xml": b"<Types/>", "ppt/presentation.xml": b""}),
-    **_refused(f"这是演示文稿，不是填报表。{_SAVE_AS}"))
-add("an OpenDocument text", lambda shop: shop.packed("a.odt", {"mimetype": b"application/vnd.oasis.opendocument.text"}),
-    **_refused(f"这是 OpenDocument 文档，不是填报表。{_SAVE_AS}"))
-add("a RAR archive", lambda shop: shop.file("a.zip", b"Rar!\x1a\x07\x01\x00"),
-    **_refused("这是 RAR 压缩包，请改用 .zip 格式压缩后再报送。"))
-add("a 7z archive", lambda shop: shop.file("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(30)),
-    **_refused("这是 7z 压缩包，请改用 .zip 格式压缩后再报送。"))
+add(
+    "a file of noise",
+    lambda shop: shop.file("a.xlsx", bytes(range(256)) * 20),
+    **_refused(f"无法识别这个文件。{_SAVE_AS}"),
+)
+add(
+    "a workbook copied by half",
+    lambda shop: shop.file("a.xlsx", (whole := shop.filled(typed()).read_bytes())[: len(whole) // 2]),
+    **_refused(_DAMAGED),
+)
+add(
+    "an Excel 97 workbook copied by half",
+    lambda shop: shop.file("a.xls", old_workbook(shop.filled(typed()), shop.folder / "b.xls").read_bytes()[:6000]),
+    **_refused(_BROKEN),
+)
+add(
+    "a Word document",
+    lambda shop: shop.packed("a.docx", {"[Content_Types].xml": b"<Types/>", "word/document.xml": b""}),
+    **_refused(f"这是 Word 文档，不是填报表。{_SAVE_AS}"),
+)
+add(
+    "a presentation named .xlsx",
+    lambda shop: shop.packed("a.xlsx", {"[Content_Types].xml": b"<Types/>", "ppt/presentation.xml": b""}),
+    **_refused(f"这是演示文稿，不是填报表。{_SAVE_AS}"),
+)
+add(
+    "an OpenDocument text",
+    lambda shop: shop.packed("a.odt", {"mimetype": b"application/vnd.oasis.opendocument.text"}),
+    **_refused(f"这是 OpenDocument 文档，不是填报表。{_SAVE_AS}"),
+)
+add(
+    "a RAR archive",
+    lambda shop: shop.file("a.zip", b"Rar!\x1a\x07\x01\x00"),
+    **_refused("这是 RAR 压缩包，请改用 .zip 格式压缩后再报送。"),
+)
+add(
+    "a 7z archive",
+    lambda shop: shop.file("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(30)),
+    **_refused("这是 7z 压缩包，请改用 .zip 格式压缩后再报送。"),
+)
 
 
 # Packages.
@@ -113,26 +168,52 @@ def _parts(shop: Workshop, *files: str, named: str | None = None) -> dict[str, b
 
 
 _ATTACHED: dict[int, dict[str, Any]] = {5: {"attachments": ("证明.pdf", "照片 1.jpg")}}
-add("a zip with a workbook and its attachments", lambda shop: shop.packed(
-    "a.zip", _parts(shop, "证明.pdf", "照片 1.jpg")), takes=_ATTACHED)
-add("a zip whose files lie in a folder", lambda shop: shop.packed("a.zip", {
-    f"示例区/{name}": content for name, content in _parts(shop, "证明.pdf").items()}),
-    takes={5: {"attachments": ("示例区/证明.pdf",)}})
-add("attachments named in other letters", lambda shop: shop.packed("a.zip", _parts(
-    shop, "证明A.PDF", named="证明Ａ.pdf")), takes={5: {"attachments": ("证明A.PDF",)}})
-add("an attachment missing from the zip", lambda shop: shop.packed("a.zip", _parts(
-    shop, "证明.pdf", named="证明.pdf、合同.pdf")),
+add(
+    "a zip with a workbook and its attachments",
+    lambda shop: shop.packed("a.zip", _parts(shop, "证明.pdf", "照片 1.jpg")),
+    takes=_ATTACHED,
+)
+add(
+    "a zip whose files lie in a folder",
+    lambda shop: shop.packed(
+        "a.zip", {f"示例区/{name}": content for name, content in _parts(shop, "证明.pdf").items()}
+    ),
+    takes={5: {"attachments": ("示例区/证明.pdf",)}},
+)
+add(
+    "attachments named in other letters",
+    lambda shop: shop.packed("a.zip", _parts(shop, "证明A.PDF", named="证明Ａ.pdf")),
+    takes={5: {"attachments": ("证明A.PDF",)}},
+)
+add(
+    "an attachment missing from the zip",
+    lambda shop: shop.packed("a.zip", _parts(shop, "证明.pdf", named="证明.pdf、合同.pdf")),
     backs=(("AU5", "“附件文件名”写了“合同.pdf”，但压缩包（文件夹）里没有，请核对文件名。"),),
-    notes=())
-add("an attachment that no row names", lambda shop: shop.packed("a.zip", _parts(shop, "证明.pdf", named="")),
-    takes=_OK, notes=((None, "随表送来、但没有一行写到的附件：证明.pdf。"),))
-add("a zip without a workbook", lambda shop: shop.packed("a.zip", {"证明.pdf": b"1"}),
-    **_refused("没有找到填报表（.xlsx）。请把填好的模板和附件放在一起报送。"))
-add("an empty zip", lambda shop: shop.packed("a.zip", {}),
-    **_refused("没有找到填报表（.xlsx）。请把填好的模板和附件放在一起报送。"))
-add("a zip with two filled workbooks", lambda shop: shop.packed("a.zip", {
-    "一.xlsx": shop.filled(typed()).read_bytes(), "二.xlsx": shop.filled(typed()).read_bytes()}),
-    **_refused("一次只能报送一份填报表，这里有2份：一.xlsx、二.xlsx。请分开报送。"))
+    notes=(),
+)
+add(
+    "an attachment that no row names",
+    lambda shop: shop.packed("a.zip", _parts(shop, "证明.pdf", named="")),
+    takes=_OK,
+    notes=((None, "随表送来、但没有一行写到的附件：证明.pdf。"),),
+)
+add(
+    "a zip without a workbook",
+    lambda shop: shop.packed("a.zip", {"证明.pdf": b"1"}),
+    **_refused("没有找到填报表（.xlsx）。请把填好的模板和附件放在一起报送。"),
+)
+add(
+    "an empty zip",
+    lambda shop: shop.packed("a.zip", {}),
+    **_refused("没有找到填报表（.xlsx）。请把填好的模板和附件放在一起报送。"),
+)
+add(
+    "a zip with two filled workbooks",
+    lambda shop: shop.packed(
+        "a.zip", {"一.xlsx": shop.filled(typed()).read_bytes(), "二.xlsx": shop.filled(typed()).read_bytes()}
+    ),
+    **_refused("一次只能报送一份填报表，这里有2份：一.xlsx、二.xlsx。请分开报送。"),
+)
 
 
 @case("a zip with a spreadsheet among the attachments", takes={5: {"attachments": ("测算.xlsx",)}})
@@ -142,8 +223,10 @@ def _spreadsheet_attached(shop: Workshop) -> Path:
     return shop.packed("a.zip", {**parts, "测算.xlsx": (shop.folder / "other.xlsx").read_bytes()})
 
 
-@case("two spreadsheets in a zip, none from a template", **_refused(
-    "有2个表格文件，但没有一个带模板标识。请使用下发的模板填写。"))
+@case(
+    "two spreadsheets in a zip, none from a template",
+    **_refused("有2个表格文件，但没有一个带模板标识。请使用下发的模板填写。"),
+)
 def _two_strangers(shop: Workshop) -> Path:
     openpyxl.Workbook().save(shop.folder / "other.xlsx")
     content = (shop.folder / "other.xlsx").read_bytes()
@@ -209,13 +292,21 @@ def _folder(shop: Workshop, parts: dict[str, bytes]) -> Path:
     return folder
 
 
-add("a folder with a workbook and its attachments", lambda shop: _folder(
-    shop, _parts(shop, "证明.pdf", "照片 1.jpg")), takes=_ATTACHED)
-add("a folder with a folder in it", lambda shop: _folder(shop, {
-    f"材料/{name}": content for name, content in _parts(shop, "证明.pdf").items()}),
-    takes={5: {"attachments": ("材料/证明.pdf",)}})
-add("an empty folder", lambda shop: _folder(shop, {"x/.DS_Store": b""}),
-    **_refused("没有找到填报表（.xlsx）。请把填好的模板和附件放在一起报送。"))
+add(
+    "a folder with a workbook and its attachments",
+    lambda shop: _folder(shop, _parts(shop, "证明.pdf", "照片 1.jpg")),
+    takes=_ATTACHED,
+)
+add(
+    "a folder with a folder in it",
+    lambda shop: _folder(shop, {f"材料/{name}": content for name, content in _parts(shop, "证明.pdf").items()}),
+    takes={5: {"attachments": ("材料/证明.pdf",)}},
+)
+add(
+    "an empty folder",
+    lambda shop: _folder(shop, {"x/.DS_Store": b""}),
+    **_refused("没有找到填报表（.xlsx）。请把填好的模板和附件放在一起报送。"),
+)
 
 
 @case("a folder with a link out of it", **_refused("文件夹里的“密码.pdf”是链接，请换成文件本身。"))
@@ -236,4 +327,3 @@ def _link(shop: Workshop) -> Path:
 def _pipe(shop: Workshop) -> Path:
     os.mkfifo(shop.folder / "pipe.xlsx")
     return shop.folder / "pipe.xlsx"
-

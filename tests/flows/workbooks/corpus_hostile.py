@@ -22,7 +22,7 @@ _ENTITY = "工作簿内部含有外部实体定义，出于安全考虑不予接
 _PATHS = "压缩包里的文件路径不正常，出于安全考虑不予接收，请用常规方式重新压缩。"
 _TOO_BIG = "表格太大，最多20000行、200列，请删去多余的行、列和格式后再报送。"
 _DIED = "文件过大或不正常，无法读取。最多20000行、200列，请用 Excel 或 WPS 另存为 .xlsx 再报送。"
-_BOMB = 'xl/worksheets/sheet1.xml'
+_BOMB = "xl/worksheets/sheet1.xml"
 
 
 def _refused(message: str) -> dict[str, Any]:
@@ -70,12 +70,21 @@ def _overlap(shop: Workshop) -> Path:
     return shop.file("a.zip", local + data + directory + end)
 
 
-add("a zip with more files than allowed", lambda shop: shop.packed("a.zip", {f"{n}.txt": b"" for n in range(501)}),
-    **_refused("压缩包里有501个文件，最多500个，请减少后再报送。"))
-add("a zip with a directory of thousands", lambda shop: shop.packed("a.zip", {f"{n:0200}": b"" for n in range(6000)}),
-    **_refused("压缩包里的文件太多，最多500个，请减少后再报送。"))
-add("a file larger than allowed", lambda shop: shop.file("a.xlsx", b"PK\x03\x04" + bytes(51 << 20)),
-    **_refused("文件有51.0MB，超过上限50MB，请减小附件或分开报送。"))
+add(
+    "a zip with more files than allowed",
+    lambda shop: shop.packed("a.zip", {f"{n}.txt": b"" for n in range(501)}),
+    **_refused("压缩包里有501个文件，最多500个，请减少后再报送。"),
+)
+add(
+    "a zip with a directory of thousands",
+    lambda shop: shop.packed("a.zip", {f"{n:0200}": b"" for n in range(6000)}),
+    **_refused("压缩包里的文件太多，最多500个，请减少后再报送。"),
+)
+add(
+    "a file larger than allowed",
+    lambda shop: shop.file("a.xlsx", b"PK\x03\x04" + bytes(51 << 20)),
+    **_refused("文件有51.0MB，超过上限50MB，请减小附件或分开报送。"),
+)
 
 
 @case("two entries of the same name", **_refused("压缩包里有同名文件，请改名后重新压缩。"))
@@ -102,51 +111,97 @@ def _lzma(shop: Workshop) -> Path:
     return target
 
 
-add("junk before the zip", lambda shop: shop.file("a.xlsx", b"PK\x03\x04junk" + shop.filled(typed()).read_bytes()),
-    takes=_OK)
-add("junk after the zip", lambda shop: shop.file("a.xlsx", shop.filled(typed()).read_bytes() + b"junk" * 10),
-    takes=_OK)
+add(
+    "junk before the zip",
+    lambda shop: shop.file("a.xlsx", b"PK\x03\x04junk" + shop.filled(typed()).read_bytes()),
+    takes=_OK,
+)
+add("junk after the zip", lambda shop: shop.file("a.xlsx", shop.filled(typed()).read_bytes() + b"junk" * 10), takes=_OK)
 
 # Huge sheets.
 
-add("a cell far below", lambda shop: _sheet(shop, _before_end(
-    '<row r="1048576"><c r="A1048576"><v>1</v></c></row>')), **_refused(_TOO_BIG))
-add("a cell far to the right", lambda shop: _sheet(shop, _before_end(
-    '<row r="900"><c r="XFD900"><v>1</v></c></row>')), **_refused(_TOO_BIG))
-add("a cell in the last corner", lambda shop: _sheet(shop, _before_end(
-    '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')), **_refused(_DIED))
-add("cells without an address", lambda shop: _sheet(shop, _before_end(
-    '<row r="60">' + "<c><v>1</v></c>" * 300 + "</row>")), **_refused(_TOO_BIG))
-add("a far cell written in another way", lambda shop: _sheet(shop, _before_end(
-    "<row r='1048576'><c  r = 'XFD1048576'><v>1</v></c></row>")), **_refused(_DIED))
-add("formatted but empty cells far away", lambda shop: _sheet(shop, _before_end(
-    '<row r="1048576"><c r="XFD1048576" s="1"/></row>')), takes=_OK)
-add("a merged range over the whole sheet", lambda shop: _sheet(shop, lambda xml: xml.replace(
-    b"</sheetData>", b'</sheetData><mergeCells count="1"><mergeCell ref="A9:XFD1048576"/></mergeCells>')), takes=_OK)
-add("a link over the whole sheet", lambda shop: _sheet(shop, lambda xml: xml.replace(
-    b"</sheetData>", b'</sheetData><hyperlinks><hyperlink ref="A9:XFD1048576" location="A1"/></hyperlinks>')),
-    takes=_OK)
+add(
+    "a cell far below",
+    lambda shop: _sheet(shop, _before_end('<row r="1048576"><c r="A1048576"><v>1</v></c></row>')),
+    **_refused(_TOO_BIG),
+)
+add(
+    "a cell far to the right",
+    lambda shop: _sheet(shop, _before_end('<row r="900"><c r="XFD900"><v>1</v></c></row>')),
+    **_refused(_TOO_BIG),
+)
+add(
+    "a cell in the last corner",
+    lambda shop: _sheet(shop, _before_end('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')),
+    **_refused(_DIED),
+)
+add(
+    "cells without an address",
+    lambda shop: _sheet(shop, _before_end('<row r="60">' + "<c><v>1</v></c>" * 300 + "</row>")),
+    **_refused(_TOO_BIG),
+)
+add(
+    "a far cell written in another way",
+    lambda shop: _sheet(shop, _before_end("<row r='1048576'><c  r = 'XFD1048576'><v>1</v></c></row>")),
+    **_refused(_DIED),
+)
+add(
+    "formatted but empty cells far away",
+    lambda shop: _sheet(shop, _before_end('<row r="1048576"><c r="XFD1048576" s="1"/></row>')),
+    takes=_OK,
+)
+add(
+    "a merged range over the whole sheet",
+    lambda shop: _sheet(
+        shop,
+        lambda xml: xml.replace(
+            b"</sheetData>", b'</sheetData><mergeCells count="1"><mergeCell ref="A9:XFD1048576"/></mergeCells>'
+        ),
+    ),
+    takes=_OK,
+)
+add(
+    "a link over the whole sheet",
+    lambda shop: _sheet(
+        shop,
+        lambda xml: xml.replace(
+            b"</sheetData>", b'</sheetData><hyperlinks><hyperlink ref="A9:XFD1048576" location="A1"/></hyperlinks>'
+        ),
+    ),
+    takes=_OK,
+)
 
 
 @case("one long string in a million cells", **_refused(_DIED))
 def _shared_bomb(shop: Workshop) -> Path:
     """2 KB of zip, 100 KB of text, 20 GB when every cell gets its own copy."""
-    cells = "".join(f'<row r="{n}">' + "".join(
-        f'<c r="{column}{n}" t="s"><v>0</v></c>' for column in ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
-    ) + "</row>" for n in range(60, 19_000))
+    cells = "".join(
+        f'<row r="{n}">'
+        + "".join(
+            f'<c r="{column}{n}" t="s"><v>0</v></c>' for column in ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
+        )
+        + "</row>"
+        for n in range(60, 19_000)
+    )
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     shared = f'<sst xmlns="{space}"><si><t>{"长" * 40_000}</t></si></sst>'
     path = shop.filled(typed())
     with zipfile.ZipFile(path) as book:
         has_strings = "xl/sharedStrings.xml" in book.namelist()
-    relation = (b'<Relationship Id="rIdBomb" Target="sharedStrings.xml" Type="http://schemas.openxmlformats.org/'
-                b'officeDocument/2006/relationships/sharedStrings"/></Relationships>')
-    return shop.rewritten(path, {
-        _BOMB: _before_end(cells),
-        "xl/sharedStrings.xml": shared.encode(),
-        "xl/_rels/workbook.xml.rels": (lambda xml: xml) if has_strings else (
-            lambda xml: xml.replace(b"</Relationships>", relation)),
-    })
+    relation = (
+        b'<Relationship Id="rIdBomb" Target="sharedStrings.xml" Type="http://schemas.openxmlformats.org/'
+        b'officeDocument/2006/relationships/sharedStrings"/></Relationships>'
+    )
+    return shop.rewritten(
+        path,
+        {
+            _BOMB: _before_end(cells),
+            "xl/sharedStrings.xml": shared.encode(),
+            "xl/_rels/workbook.xml.rels": (lambda xml: xml)
+            if has_strings
+            else (lambda xml: xml.replace(b"</Relationships>", relation)),
+        },
+    )
 
 
 @case("seventy sheets", **_refused("工作表太多，请只保留下发模板里的工作表。"))
@@ -180,25 +235,47 @@ def _declared(xml: bytes) -> bytes:
 
 
 for _part in (_BOMB, "xl/workbook.xml", "xl/styles.xml", "[Content_Types].xml", "xl/_rels/workbook.xml.rels"):
-    add(f"entities in {_part}", lambda shop, part=_part: shop.rewritten(
-        shop.filled(typed()), {part: _declared}), **_refused(_ENTITY))
-add("a sheet in UTF-16", lambda shop: _sheet(shop, lambda xml: xml.decode().encode("utf-16")), **_refused(
-    "工作簿内部的编码不正常，请用 Excel 或 WPS 打开后另存为 .xlsx 再报送。"))
-add("a sheet that is no XML", lambda shop: _sheet(shop, lambda xml: b"<worksheet><sheetData><row></x>"),
-    **_refused(_BROKEN))
-add("a workbook without its sheets", lambda shop: shop.packed("a.xlsx", {
-    "[Content_Types].xml": b"<Types/>", "xl/workbook.xml": b"<workbook/>"}), **_refused(_BROKEN))
-add("tags nested a hundred thousand deep", lambda shop: _sheet(shop, _before_end("<a>" * 100_000 + "</a>" * 100_000)),
-    takes=_OK)
+    add(
+        f"entities in {_part}",
+        lambda shop, part=_part: shop.rewritten(shop.filled(typed()), {part: _declared}),
+        **_refused(_ENTITY),
+    )
+add(
+    "a sheet in UTF-16",
+    lambda shop: _sheet(shop, lambda xml: xml.decode().encode("utf-16")),
+    **_refused("工作簿内部的编码不正常，请用 Excel 或 WPS 打开后另存为 .xlsx 再报送。"),
+)
+add(
+    "a sheet that is no XML",
+    lambda shop: _sheet(shop, lambda xml: b"<worksheet><sheetData><row></x>"),
+    **_refused(_BROKEN),
+)
+add(
+    "a workbook without its sheets",
+    lambda shop: shop.packed("a.xlsx", {"[Content_Types].xml": b"<Types/>", "xl/workbook.xml": b"<workbook/>"}),
+    **_refused(_BROKEN),
+)
+add(
+    "tags nested a hundred thousand deep",
+    lambda shop: _sheet(shop, _before_end("<a>" * 100_000 + "</a>" * 100_000)),
+    takes=_OK,
+)
 
 # Paths in packages.
 
 for _title, _name in (
-    ("a path that climbs out", "../../etc/cron.d/x"), ("a path that begins at the root", "/etc/cron.d/x"),
-    ("a path with a drive letter", "C:/x.txt"), ("a path with backslashes", "..\\..\\x.txt"),
+    ("a path that climbs out", "../../etc/cron.d/x"),
+    ("a path that begins at the root", "/etc/cron.d/x"),
+    ("a path with a drive letter", "C:/x.txt"),
+    ("a path with backslashes", "..\\..\\x.txt"),
 ):
-    add(_title, lambda shop, name=_name: shop.packed("a.zip", {
-        "申报汇总表.xlsx": shop.filled(typed()).read_bytes(), name: b"x"}), **_refused(_PATHS))
+    add(
+        _title,
+        lambda shop, name=_name: shop.packed(
+            "a.zip", {"申报汇总表.xlsx": shop.filled(typed()).read_bytes(), name: b"x"}
+        ),
+        **_refused(_PATHS),
+    )
 
 
 @case("a link in a zip", **_refused("压缩包里有链接（快捷方式），请换成文件本身后重新压缩。"))
@@ -211,21 +288,29 @@ def _zip_link(shop: Workshop) -> Path:
     return path
 
 
-add("a program among the attachments", lambda shop: shop.packed("a.zip", {
-    "申报汇总表.xlsx": shop.filled(typed()).read_bytes(), "说明.pdf.exe": b"MZ"}),
-    **_refused("“说明.pdf.exe”是程序文件，不予接收，请移走后重新报送。"))
+add(
+    "a program among the attachments",
+    lambda shop: shop.packed("a.zip", {"申报汇总表.xlsx": shop.filled(typed()).read_bytes(), "说明.pdf.exe": b"MZ"}),
+    **_refused("“说明.pdf.exe”是程序文件，不予接收，请移走后重新报送。"),
+)
 
 # Links outward and formulas.
 
 
-@case("a link to another workbook", takes=_OK, notes=(
-    (None, "工作簿链接了其他文件，没有打开，只读取了格子里现有的内容。"),))
+@case(
+    "a link to another workbook",
+    takes=_OK,
+    notes=((None, "工作簿链接了其他文件，没有打开，只读取了格子里现有的内容。"),),
+)
 def _external(shop: Workshop) -> Path:
     relation = b'<Relationship Id="rId1" TargetMode="External" Target="\\\\evil\\x.xlsx"/>'
-    return shop.rewritten(shop.filled(typed()), {
-        "xl/externalLinks/externalLink1.xml": b"<externalLink/>",
-        "xl/externalLinks/_rels/externalLink1.xml.rels": b"<Relationships>" + relation + b"</Relationships>",
-    })
+    return shop.rewritten(
+        shop.filled(typed()),
+        {
+            "xl/externalLinks/externalLink1.xml": b"<externalLink/>",
+            "xl/externalLinks/_rels/externalLink1.xml.rels": b"<Relationships>" + relation + b"</Relationships>",
+        },
+    )
 
 
 @case("a formula that starts a program", takes={5: {"title": "示例成果", "benefit_social": "已算"}})
@@ -257,14 +342,17 @@ def _injected(shop: Workshop) -> Path:
     return shop.filled(typed(成果名称=_FORMULA, 创新性="@SUM(1)"))
 
 
-@case("a wrong cell whose text would be a formula", backs=(
-    ("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“=cmd|'/c calc'!A1”）。"),))
+@case(
+    "a wrong cell whose text would be a formula",
+    backs=(("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“=cmd|'/c calc'!A1”）。"),),
+)
 def _injected_wrong(shop: Workshop) -> Path:
     return shop.filled(typed(类别="=cmd|'/c calc'!A1"))
 
 
-@case("a sheet name that would be a formula", takes=_OK, notes=(
-    (None, "工作表“=1+1”里没有找到本表的列名，没有读取。"),))
+@case(
+    "a sheet name that would be a formula", takes=_OK, notes=((None, "工作表“=1+1”里没有找到本表的列名，没有读取。"),)
+)
 def _sheet_name(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:

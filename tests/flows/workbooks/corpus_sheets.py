@@ -65,8 +65,13 @@ def _reordered(shop: Workshop) -> Path:
 def _renamed(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
-        for old, new in (("成果名称", "*项目名称（必填）"), ("成果简介", "项目\n简介："), ("领域", "所属领域"),
-                         ("经济效益（万元）", "经济效益【单位：万元】"), ("完成人1姓名", "第1完成人")):
+        for old, new in (
+            ("成果名称", "*项目名称（必填）"),
+            ("成果简介", "项目\n简介："),
+            ("领域", "所属领域"),
+            ("经济效益（万元）", "经济效益【单位：万元】"),
+            ("完成人1姓名", "第1完成人"),
+        ):
             _heading(book[SHEET], old).value = new
     return path
 
@@ -91,8 +96,7 @@ def _running_numbers(shop: Workshop) -> Path:
     return path
 
 
-@case("a required column deleted", refused=(
-    SHEET, "A4", "缺少必填的列：“类别”。请恢复模板的列名，或使用下发的模板。"))
+@case("a required column deleted", refused=(SHEET, "A4", "缺少必填的列：“类别”。请恢复模板的列名，或使用下发的模板。"))
 def _column_deleted(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
@@ -134,8 +138,11 @@ def _moved_right(shop: Workshop) -> Path:
     return path
 
 
-@case("a value merged over two rows", takes={5: {"title": "一"}, 6: {"title": "二", "field": "机械制造"}},
-      notes=(("E6", "“领域”与第5到6行合并，按同一内容计。"),))
+@case(
+    "a value merged over two rows",
+    takes={5: {"title": "一"}, 6: {"title": "二", "field": "机械制造"}},
+    notes=(("E6", "“领域”与第5到6行合并，按同一内容计。"),),
+)
 def _merged_value(shop: Workshop) -> Path:
     path = shop.filled(typed(成果名称="一"), typed(成果名称="二", 领域=None))
     with shop.opened(path) as book:
@@ -162,8 +169,11 @@ def _merged_across(shop: Workshop) -> Path:
     return path
 
 
-@case("closing lines under the table", takes=_OK, notes=(
-    ("A7", "第7行像是表尾说明，没有作为申报读取。"), ("A8", "第8行像是表尾说明，没有作为申报读取。")))
+@case(
+    "closing lines under the table",
+    takes=_OK,
+    notes=(("A7", "第7行像是表尾说明，没有作为申报读取。"), ("A8", "第8行像是表尾说明，没有作为申报读取。")),
+)
 def _footer(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
@@ -184,8 +194,7 @@ def _second_sheet(shop: Workshop) -> Path:
     return path
 
 
-@case("a hidden sheet with rows", takes=_OK, notes=(
-    (None, "工作表“草稿”是隐藏的，没有读取。如需报送请取消隐藏。"),))
+@case("a hidden sheet with rows", takes=_OK, notes=((None, "工作表“草稿”是隐藏的，没有读取。如需报送请取消隐藏。"),))
 def _hidden_sheet(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
@@ -235,8 +244,10 @@ def _mark_deleted(shop: Workshop) -> Path:
     return path
 
 
-@case("pasted into a workbook of one's own", refused=(
-    "", None, "没有找到模板标识：这不是系统下发的模板。请把内容粘贴到下发的模板里再报送。"))
+@case(
+    "pasted into a workbook of one's own",
+    refused=("", None, "没有找到模板标识：这不是系统下发的模板。请把内容粘贴到下发的模板里再报送。"),
+)
 def _no_mark(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
@@ -245,8 +256,10 @@ def _no_mark(shop: Workshop) -> Path:
     return path
 
 
-@case("the headings deleted", refused=(
-    "", None, "没有找到“申报汇总表”的列名所在的行，请使用下发的模板，不要删改列名。"),)
+@case(
+    "the headings deleted",
+    refused=("", None, "没有找到“申报汇总表”的列名所在的行，请使用下发的模板，不要删改列名。"),
+)
 def _no_headings(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
@@ -270,14 +283,26 @@ def _with_formula(shop: Workshop, name: str, formula: str, kind: bytes, value: b
     return shop.rewritten(path, {"xl/worksheets/sheet1.xml": change})
 
 
-add("a formula with its result", lambda shop: _with_formula(
-    shop, "成果名称", "A1&amp;A2", b' t="str"', "<v>算出</v>".encode()), takes={5: {"title": "算出"}})
-add("a formula that was never calculated", lambda shop: _with_formula(shop, "成果名称", "A1&amp;A2", b"", b""),
-    backs=(("B5", f"“成果名称”{_NOT_CALCULATED}"),))
-add("an optional formula that was never calculated", lambda shop: _with_formula(
-    shop, "社会效益", "A1", b"", b"<v></v>"), backs=(("K5", f"“社会效益”{_NOT_CALCULATED}"),))
-add("a formula in error", lambda shop: _with_formula(shop, "成果名称", "1/0", b' t="e"', b"<v>#DIV/0!</v>"),
-    backs=(("B5", "“成果名称”的公式出错（#DIV/0!），请改正公式或直接填写内容。"),))
+add(
+    "a formula with its result",
+    lambda shop: _with_formula(shop, "成果名称", "A1&amp;A2", b' t="str"', "<v>算出</v>".encode()),
+    takes={5: {"title": "算出"}},
+)
+add(
+    "a formula that was never calculated",
+    lambda shop: _with_formula(shop, "成果名称", "A1&amp;A2", b"", b""),
+    backs=(("B5", f"“成果名称”{_NOT_CALCULATED}"),),
+)
+add(
+    "an optional formula that was never calculated",
+    lambda shop: _with_formula(shop, "社会效益", "A1", b"", b"<v></v>"),
+    backs=(("K5", f"“社会效益”{_NOT_CALCULATED}"),),
+)
+add(
+    "a formula in error",
+    lambda shop: _with_formula(shop, "成果名称", "1/0", b' t="e"', b"<v>#DIV/0!</v>"),
+    backs=(("B5", "“成果名称”的公式出错（#DIV/0!），请改正公式或直接填写内容。"),),
+)
 
 
 @case("dates in the 1904 system", takes={5: {"title": "示例成果"}})
@@ -290,9 +315,13 @@ def _date_1904(shop: Workshop) -> Path:
     return path
 
 
-@case("the same submission number twice", backs=(
-    ("A5", "“申报编号”重复：第5、6行都是“GC2026-500101-001”，一个编号只能有一行。"),
-    ("A6", "“申报编号”重复：第5、6行都是“GC2026-500101-001”，一个编号只能有一行。")))
+@case(
+    "the same submission number twice",
+    backs=(
+        ("A5", "“申报编号”重复：第5、6行都是“GC2026-500101-001”，一个编号只能有一行。"),
+        ("A6", "“申报编号”重复：第5、6行都是“GC2026-500101-001”，一个编号只能有一行。"),
+    ),
+)
 def _number_twice(shop: Workshop) -> Path:
     path = shop.filled(typed(), typed())
     with shop.opened(path) as book:

@@ -38,24 +38,53 @@ for _name, _value in (
 ):
     _row(_name, "完成日期", _value, takes=_DAY)
 
-_row("a month in Chinese", "完成日期", "2025年3月", takes=_FIRST,
-     notes=(("F5", "“完成日期”“2025年3月”没有写日，按2025-03-01计。"),))
-_row("a month typed as a decimal number", "完成日期", 2025.3, takes=_FIRST,
-     notes=(("F5", "“完成日期”“2025.3”没有写日，按2025-03-01计。"),))
-_row("a decimal number that may be January or October", "完成日期", 2025.1, backs=(
-    ("F5", f"“完成日期”“2025.1”分不清是1月还是10月（表格会去掉末尾的0），请按年-月-日填，{_ASK}"),))
+_row(
+    "a month in Chinese",
+    "完成日期",
+    "2025年3月",
+    takes=_FIRST,
+    notes=(("F5", "“完成日期”“2025年3月”没有写日，按2025-03-01计。"),),
+)
+_row(
+    "a month typed as a decimal number",
+    "完成日期",
+    2025.3,
+    takes=_FIRST,
+    notes=(("F5", "“完成日期”“2025.3”没有写日，按2025-03-01计。"),),
+)
+_row(
+    "a decimal number that may be January or October",
+    "完成日期",
+    2025.1,
+    backs=(("F5", f"“完成日期”“2025.1”分不清是1月还是10月（表格会去掉末尾的0），请按年-月-日填，{_ASK}"),),
+)
 _row("a year only", "完成日期", "2025年", backs=(("F5", f"“完成日期”只写了年份“2025年”，请写到年月日，{_ASK}"),))
-_row("a year only as a number", "完成日期", 2025, backs=(
-    ("F5", f"“完成日期”只写了年份“2025”，请写到年月日，{_ASK}"),))
+_row("a year only as a number", "完成日期", 2025, backs=(("F5", f"“完成日期”只写了年份“2025”，请写到年月日，{_ASK}"),))
 _row("a year of two digits", "完成日期", "25.3.5", backs=(("F5", f"“完成日期”“25.3.5”的年份请写四位，{_ASK}"),))
-_row("a date with the day first", "完成日期", "3/5/2025", backs=(
-    ("F5", f"“完成日期”“3/5/2025”分不清月和日，请按年-月-日填，{_ASK}"),))
-_row("a day that is not in the calendar", "完成日期", "2025年2月30日", backs=(
-    ("F5", "“完成日期”日历上没有“2025年2月30日”这一天，请核对。"),))
-_row("a span of dates", "完成日期", "2024年1月至2025年3月", backs=(
-    ("F5", f"“完成日期”看不懂日期“2024年1月至2025年3月”，请只填一个日期，{_ASK}"),))
-_row("a date a thousand years ago", "完成日期", "1025-03-05", backs=(
-    ("F5", "“完成日期”日期1025-03-05不合常理，请核对年份。"),))
+_row(
+    "a date with the day first",
+    "完成日期",
+    "3/5/2025",
+    backs=(("F5", f"“完成日期”“3/5/2025”分不清月和日，请按年-月-日填，{_ASK}"),),
+)
+_row(
+    "a day that is not in the calendar",
+    "完成日期",
+    "2025年2月30日",
+    backs=(("F5", "“完成日期”日历上没有“2025年2月30日”这一天，请核对。"),),
+)
+_row(
+    "a span of dates",
+    "完成日期",
+    "2024年1月至2025年3月",
+    backs=(("F5", f"“完成日期”看不懂日期“2024年1月至2025年3月”，请只填一个日期，{_ASK}"),),
+)
+_row(
+    "a date a thousand years ago",
+    "完成日期",
+    "1025-03-05",
+    backs=(("F5", "“完成日期”日期1025-03-05不合常理，请核对年份。"),),
+)
 _row("a number that is no date", "完成日期", 125.5, backs=(("F5", f"“完成日期”应填日期，现在是数字“125.5”，{_ASK}"),))
 _row("a date left empty", "完成日期", None, backs=(("F5", "“完成日期”没有填。"),))
 
@@ -79,21 +108,47 @@ for _name, _value, _amount in (
     ("an amount per year", "12万元/年", "12"),
 ):
     _quoted = _value.strip().translate(str.maketrans("１２５０，", "1250,")).replace(" ", "")
-    _row(_name, "经济效益（万元）", _value, takes={5: {"benefit_economic": D(_amount)}},
-         notes=(("J5", f"“经济效益（万元）”“{_quoted}”按{_amount}万元计。"),))
+    _row(
+        _name,
+        "经济效益（万元）",
+        _value,
+        takes={5: {"benefit_economic": D(_amount)}},
+        notes=(("J5", f"“经济效益（万元）”“{_quoted}”按{_amount}万元计。"),),
+    )
 _row("no amount, in words", "经济效益（万元）", "无", takes={5: {"benefit_economic": None}})
-_row("an amount so large that it may be yuan", "经济效益（万元）", 125000, takes={5: {"benefit_economic": D(125000)}},
-     notes=(("J5", "“经济效益（万元）”按125000万元计；如果本意是元，请除以10000后重报。"),))
+_row(
+    "an amount so large that it may be yuan",
+    "经济效益（万元）",
+    125000,
+    takes={5: {"benefit_economic": D(125000)}},
+    notes=(("J5", "“经济效益（万元）”按125000万元计；如果本意是元，请除以10000后重报。"),),
+)
 _row("an amount below zero", "经济效益（万元）", -3, backs=(("J5", "“经济效益（万元）”不能是负数。"),))
-_row("an amount in Chinese numerals", "经济效益（万元）", "十二万", backs=(
-    ("J5", "“经济效益（万元）”应填数字，单位万元（现在填的是“十二万”），例如：12.5。"),))
-_row("an amount with a decimal comma", "经济效益（万元）", "12,5", backs=(
-    ("J5", "“经济效益（万元）”应填数字，单位万元（现在填的是“12,5”），例如：12.5。"),))
-_row("an amount that became a date", "经济效益（万元）", date(2025, 12, 5), backs=(
-    ("J5", "“经济效益（万元）”应填数字，这里却是日期（2025-12-05），请把单元格格式改为“常规”再填。"),))
+_row(
+    "an amount in Chinese numerals",
+    "经济效益（万元）",
+    "十二万",
+    backs=(("J5", "“经济效益（万元）”应填数字，单位万元（现在填的是“十二万”），例如：12.5。"),),
+)
+_row(
+    "an amount with a decimal comma",
+    "经济效益（万元）",
+    "12,5",
+    backs=(("J5", "“经济效益（万元）”应填数字，单位万元（现在填的是“12,5”），例如：12.5。"),),
+)
+_row(
+    "an amount that became a date",
+    "经济效益（万元）",
+    date(2025, 12, 5),
+    backs=(("J5", "“经济效益（万元）”应填数字，这里却是日期（2025-12-05），请把单元格格式改为“常规”再填。"),),
+)
 _row("an amount that is TRUE", "经济效益（万元）", True, backs=(("J5", "“经济效益（万元）”应填数字。"),))
-_row("an amount beyond all reason", "经济效益（万元）", 1e300, backs=(
-    ("J5", "“经济效益（万元）”应填数字，单位万元（现在填的是“100000000000000000000000…”），例如：12.5。"),))
+_row(
+    "an amount beyond all reason",
+    "经济效益（万元）",
+    1e300,
+    backs=(("J5", "“经济效益（万元）”应填数字，单位万元（现在填的是“100000000000000000000000…”），例如：12.5。"),),
+)
 
 _row("a title with a line break", "成果名称", "示例成果\n二号", takes={5: {"title": "示例成果二号"}})
 _row("a title with a line break between words", "成果名称", "new\nidea", takes={5: {"title": "new idea"}})
@@ -104,80 +159,182 @@ _row("a title that is a number", "成果名称", 2025, takes={5: {"title": "2025
 _row("a title that looks like a formula", "成果名称", "=1+1 示例", takes={5: {"title": "=1+1 示例"}})
 _row("a title of blanks only", "成果名称", " 　\n", backs=(("B5", "“成果名称”没有填。"),))
 _row("a title too long", "成果名称", "长" * 201, backs=(("B5", "“成果名称”太长：有201个字，最多200个字。"),))
-_row("an abstract too long", "成果简介", "长" * 5001, backs=(
-    ("G5", "“成果简介”太长：有5001个字，最多5000个字，请精简，详细材料放附件。"),))
+_row(
+    "an abstract too long",
+    "成果简介",
+    "长" * 5001,
+    backs=(("G5", "“成果简介”太长：有5001个字，最多5000个字，请精简，详细材料放附件。"),),
+)
 _row("an abstract with line breaks", "成果简介", " 一\r\n二\n ", takes={5: {"abstract": "一\n二"}})
 
 _row("a category by its short name", "类别", "发明", takes={5: {"category": "invention"}})
 _row("a category with blanks inside", "类别", " 小 发明　", takes={5: {"category": "invention"}})
-_row("a category that does not exist", "类别", "小创造", backs=(
-    ("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“小创造”）。"),))
-_row("a field that the season does not have", "领域", "航天", backs=(
-    ("E5", "“领域”只能填：机械制造、电子信息、医药卫生、农业农村、建筑交通、能源环保、食品轻工、教育科普"
-           "（现在填的是“航天”）。"),))
+_row(
+    "a category that does not exist",
+    "类别",
+    "小创造",
+    backs=(("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“小创造”）。"),),
+)
+_row(
+    "a field that the season does not have",
+    "领域",
+    "航天",
+    backs=(
+        (
+            "E5",
+            "“领域”只能填：机械制造、电子信息、医药卫生、农业农村、建筑交通、能源环保、食品轻工、教育科普"
+            "（现在填的是“航天”）。",
+        ),
+    ),
+)
 _row("an origin left empty", "来自练兵、培训或竞赛", None, takes={5: {"origin": "none"}})
 
 _ORG = "organisations"
-_row("a credit code in lower case with blanks", "单位1统一社会信用代码", "91500000 ma5u 000010",
-     takes={5: {_ORG: (("示例公司", CODE),)}})
-_row("a credit code in full-width digits", "单位1统一社会信用代码", "９１５０００００MA5U000010",
-     takes={5: {_ORG: (("示例公司", CODE),)}})
-_row("a credit code with a wrong check digit", "单位1统一社会信用代码", "91500000MA5U000011", backs=(
-    ("O5", "“单位1统一社会信用代码”“91500000MA5U000011”不是有效的代码（校验位不符），请核对营业执照或法人证书。"),))
-_row("a credit code with a digit missing", "单位1统一社会信用代码", "91500000MA5U00001", backs=(
-    ("O5", "“单位1统一社会信用代码”应为18位，现在是17位（“91500000MA5U00001”）。"),))
-_row("a credit code that became a number", "单位1统一社会信用代码", 9.15e17, backs=(
-    ("O5", "“单位1统一社会信用代码”被当作数字，后几位已经丢失。请先把单元格设为“文本”格式再填18位代码。"),))
+_row(
+    "a credit code in lower case with blanks",
+    "单位1统一社会信用代码",
+    "91500000 ma5u 000010",
+    takes={5: {_ORG: (("示例公司", CODE),)}},
+)
+_row(
+    "a credit code in full-width digits",
+    "单位1统一社会信用代码",
+    "９１５０００００MA5U000010",
+    takes={5: {_ORG: (("示例公司", CODE),)}},
+)
+_row(
+    "a credit code with a wrong check digit",
+    "单位1统一社会信用代码",
+    "91500000MA5U000011",
+    backs=(
+        ("O5", "“单位1统一社会信用代码”“91500000MA5U000011”不是有效的代码（校验位不符），请核对营业执照或法人证书。"),
+    ),
+)
+_row(
+    "a credit code with a digit missing",
+    "单位1统一社会信用代码",
+    "91500000MA5U00001",
+    backs=(("O5", "“单位1统一社会信用代码”应为18位，现在是17位（“91500000MA5U00001”）。"),),
+)
+_row(
+    "a credit code that became a number",
+    "单位1统一社会信用代码",
+    9.15e17,
+    backs=(("O5", "“单位1统一社会信用代码”被当作数字，后几位已经丢失。请先把单元格设为“文本”格式再填18位代码。"),),
+)
 _row("no credit code, in words", "单位1统一社会信用代码", "无", takes={5: {_ORG: (("示例公司", ""),)}})
-_rows("two organisations", {"单位2名称": "示例学院", "单位2统一社会信用代码": OTHER_CODE},
-      takes={5: {_ORG: (("示例公司", ""), ("示例学院", OTHER_CODE))}})
-_rows("the code of an organisation without a name", {"单位2统一社会信用代码": OTHER_CODE},
-      backs=(("P5", "“单位2名称”没有填，但填了它的代码。"),))
+_rows(
+    "two organisations",
+    {"单位2名称": "示例学院", "单位2统一社会信用代码": OTHER_CODE},
+    takes={5: {_ORG: (("示例公司", ""), ("示例学院", OTHER_CODE))}},
+)
+_rows(
+    "the code of an organisation without a name",
+    {"单位2统一社会信用代码": OTHER_CODE},
+    backs=(("P5", "“单位2名称”没有填，但填了它的代码。"),),
+)
 
 _row("a phone number stored as a number", "联系电话", 13800000000, takes={5: {"contact.phone": "13800000000"}})
-_row("a phone number with a line and an extension", "联系电话", "023－63000000转8", takes={
-    5: {"contact.phone": "023-63000000转8"}})
-_row("two phone numbers in a cell", "联系电话", "13800000000/13900000000", backs=(
-    ("AR5", "“联系电话”“13800000000/13900000000”不像一个电话号码，请只填一个号码。"),))
-_row("a mail address in full-width letters", "联系邮箱", "ａ＠example.invalid", takes={
-    5: {"contact.mail": "a@example.invalid"}})
-_row("a mail address without a domain", "联系邮箱", "someone@", backs=(
-    ("AS5", "“联系邮箱”“someone@”不像一个邮箱地址，请只填一个邮箱。"),))
+_row(
+    "a phone number with a line and an extension",
+    "联系电话",
+    "023－63000000转8",
+    takes={5: {"contact.phone": "023-63000000转8"}},
+)
+_row(
+    "two phone numbers in a cell",
+    "联系电话",
+    "13800000000/13900000000",
+    backs=(("AR5", "“联系电话”“13800000000/13900000000”不像一个电话号码，请只填一个号码。"),),
+)
+_row(
+    "a mail address in full-width letters",
+    "联系邮箱",
+    "ａ＠example.invalid",
+    takes={5: {"contact.mail": "a@example.invalid"}},
+)
+_row(
+    "a mail address without a domain",
+    "联系邮箱",
+    "someone@",
+    backs=(("AS5", "“联系邮箱”“someone@”不像一个邮箱地址，请只填一个邮箱。"),),
+)
 _row("consent as a tick", "同意公开姓名和单位", "√", takes={5: {"consent": True}})
 _row("consent refused", "同意公开姓名和单位", "否", takes={5: {"consent": False}})
 _row("consent left empty", "同意公开姓名和单位", None, backs=(("AT5", "“同意公开姓名和单位”没有填。"),))
-_row("an attachment named but not sent", "附件文件名", "证明.pdf", takes={5: {"attachments": ("证明.pdf",)}},
-     notes=((None, "第5行写了附件，但附件没有随表送来，请与本表一起压缩补报。"),))
+_row(
+    "an attachment named but not sent",
+    "附件文件名",
+    "证明.pdf",
+    takes={5: {"attachments": ("证明.pdf",)}},
+    notes=((None, "第5行写了附件，但附件没有随表送来，请与本表一起压缩补报。"),),
+)
 
 _TWO = {"完成人2姓名": "示例乙", "完成人2单位": "示例公司"}
-_rows("shares with percent signs", {**_TWO, "完成人1贡献占比（%）": "60%", "完成人2贡献占比（%）": "40％"},
-      takes={5: {"shares": (D(60), D(40))}})
-_rows("shares as fractions", {**_TWO, "完成人1贡献占比（%）": 0.6, "完成人2贡献占比（%）": 0.4},
-      takes={5: {"shares": (D(60), D(40))}},
-      notes=(("W5", "“完成人1贡献占比（%）”填的是小数，已按百分数理解（0.3即30%）。"),))
-_rows("shares beyond a hundred", {**_TWO, "完成人1贡献占比（%）": 60, "完成人2贡献占比（%）": 50}, backs=(
-    ("AA5", "“完成人2贡献占比（%）”与其他完成人合计110%，超过100%。"),))
-_rows("a share of zero", {"完成人1贡献占比（%）": 0}, backs=(
-    ("W5", "“完成人1贡献占比（%）”应填0到100之间的百分数（现在填的是“0”），例如：30。"),))
-_rows("a contributor without an organisation where there is one", {"完成人2姓名": "示例乙"},
-      takes={5: {"people": ("示例甲", "示例乙")}}, notes=(("Y5", "“完成人2单位”没有填，按“示例公司”计。"),))
-_rows("a contributor without an organisation where there are two", {"完成人2姓名": "示例乙", "单位2名称": "示例学院"},
-      backs=(("Y5", "“完成人2单位”没有填。"),))
-_rows("a contributor's share without a name", {"完成人2贡献占比（%）": 10}, backs=(
-    ("X5", "“完成人2姓名”没有填，但填了此人的其他内容。"),))
-_rows("contributors with a gap", {"完成人3姓名": "示例丙", "完成人3单位": "示例公司"},
-      takes={5: {"people": ("示例甲", "示例丙")}})
-_rows("every kind of mistake in one row", {
-    "成果名称": None, "类别": "小创造", "完成日期": "昨天", "单位1统一社会信用代码": "123", "联系邮箱": "x",
-    "同意公开姓名和单位": "也许",
-}, backs=(
-    ("B5", "“成果名称”没有填。"),
-    ("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“小创造”）。"),
-    ("F5", f"“完成日期”看不懂日期“昨天”，请只填一个日期，{_ASK}"),
-    ("O5", "“单位1统一社会信用代码”应为18位，现在是3位（“123”）。"),
-    ("AS5", "“联系邮箱”“x”不像一个邮箱地址，请只填一个邮箱。"),
-    ("AT5", "“同意公开姓名和单位”只能填：同意、不同意（现在填的是“也许”）。"),
-))
-add("a good row, a bad row, a good row", lambda shop: shop.filled(typed(), typed(类别="错"), typed(成果名称="示例三")),
+_rows(
+    "shares with percent signs",
+    {**_TWO, "完成人1贡献占比（%）": "60%", "完成人2贡献占比（%）": "40％"},
+    takes={5: {"shares": (D(60), D(40))}},
+)
+_rows(
+    "shares as fractions",
+    {**_TWO, "完成人1贡献占比（%）": 0.6, "完成人2贡献占比（%）": 0.4},
+    takes={5: {"shares": (D(60), D(40))}},
+    notes=(("W5", "“完成人1贡献占比（%）”填的是小数，已按百分数理解（0.3即30%）。"),),
+)
+_rows(
+    "shares beyond a hundred",
+    {**_TWO, "完成人1贡献占比（%）": 60, "完成人2贡献占比（%）": 50},
+    backs=(("AA5", "“完成人2贡献占比（%）”与其他完成人合计110%，超过100%。"),),
+)
+_rows(
+    "a share of zero",
+    {"完成人1贡献占比（%）": 0},
+    backs=(("W5", "“完成人1贡献占比（%）”应填0到100之间的百分数（现在填的是“0”），例如：30。"),),
+)
+_rows(
+    "a contributor without an organisation where there is one",
+    {"完成人2姓名": "示例乙"},
+    takes={5: {"people": ("示例甲", "示例乙")}},
+    notes=(("Y5", "“完成人2单位”没有填，按“示例公司”计。"),),
+)
+_rows(
+    "a contributor without an organisation where there are two",
+    {"完成人2姓名": "示例乙", "单位2名称": "示例学院"},
+    backs=(("Y5", "“完成人2单位”没有填。"),),
+)
+_rows(
+    "a contributor's share without a name",
+    {"完成人2贡献占比（%）": 10},
+    backs=(("X5", "“完成人2姓名”没有填，但填了此人的其他内容。"),),
+)
+_rows(
+    "contributors with a gap",
+    {"完成人3姓名": "示例丙", "完成人3单位": "示例公司"},
+    takes={5: {"people": ("示例甲", "示例丙")}},
+)
+_rows(
+    "every kind of mistake in one row",
+    {
+        "成果名称": None,
+        "类别": "小创造",
+        "完成日期": "昨天",
+        "单位1统一社会信用代码": "123",
+        "联系邮箱": "x",
+        "同意公开姓名和单位": "也许",
+    },
+    backs=(
+        ("B5", "“成果名称”没有填。"),
+        ("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“小创造”）。"),
+        ("F5", f"“完成日期”看不懂日期“昨天”，请只填一个日期，{_ASK}"),
+        ("O5", "“单位1统一社会信用代码”应为18位，现在是3位（“123”）。"),
+        ("AS5", "“联系邮箱”“x”不像一个邮箱地址，请只填一个邮箱。"),
+        ("AT5", "“同意公开姓名和单位”只能填：同意、不同意（现在填的是“也许”）。"),
+    ),
+)
+add(
+    "a good row, a bad row, a good row",
+    lambda shop: shop.filled(typed(), typed(类别="错"), typed(成果名称="示例三")),
     takes={5: {"title": "示例成果"}, 7: {"title": "示例三"}},
-    backs=(("C6", "“类别”只能填：小发明、小技改、小设计（现在填的是“错”）。"),))
+    backs=(("C6", "“类别”只能填：小发明、小技改、小设计（现在填的是“错”）。"),),
+)

@@ -52,8 +52,13 @@ def _shown(form: Any, name: str) -> Any:
 def _check_receipt(path: Path, target: Path, reading: Reading) -> None:
     numbers = {(row.sheet, row.line): f"GC-{row.line}" for row in reading.rows if row.form is not None}
     write_receipt(
-        path, target, reading=reading, problems=reading.all_problems, accepted=numbers,
-        written_at=ISSUED_AT, season=season(),
+        path,
+        target,
+        reading=reading,
+        problems=reading.all_problems,
+        accepted=numbers,
+        written_at=ISSUED_AT,
+        season=season(),
     )
 
     book = openpyxl.load_workbook(target)

@@ -19,10 +19,13 @@ def _inspected(path: Path) -> Inspection:
         return inspect(archive, season().files)
 
 
-@pytest.mark.parametrize("build", [
-    pytest.param(lambda shop: shop.issued(), id="as XlsxWriter saves it"),
-    pytest.param(lambda shop: shop.filled(typed()), id="as openpyxl saves it"),
-])
+@pytest.mark.parametrize(
+    "build",
+    [
+        pytest.param(lambda shop: shop.issued(), id="as XlsxWriter saves it"),
+        pytest.param(lambda shop: shop.filled(typed()), id="as openpyxl saves it"),
+    ],
+)
 def test_ordinary_workbook_is_cheap_and_can_be_copied(build: Callable[[Workshop], Path], tmp_path: Path) -> None:
     inspection = _inspected(build(Workshop(tmp_path)))
 
@@ -31,16 +34,19 @@ def test_ordinary_workbook_is_cheap_and_can_be_copied(build: Callable[[Workshop]
     assert list(inspection.sheets) == ["申报汇总表", "填写说明", "模板标识"]
 
 
-@pytest.mark.parametrize("addition", [
-    pytest.param('<row r="60"><c><v>1</v></c></row>', id="a cell without an address"),
-    pytest.param('<row r="60"><c r=\'A60\'><v>1</v></c></row>', id="an address in single quotes"),
-    pytest.param('<row r="60"><c s="1" r="A60"><v>1</v></c></row>', id="an address that is not first"),
-    pytest.param('<x:row r="60"><x:c r="A60"><x:v>1</x:v></x:c></x:row>', id="a cell with a prefix"),
-    pytest.param('<row r="60"><c r="a60"><v>1</v></c></row>', id="an address in small letters"),
-    pytest.param('<row r="60"><c r="XFD60"><v>1</v></c></row>', id="a cell far to the right"),
-    pytest.param('<row r="9000"><c r="A9000"><v>1</v></c></row>', id="a cell far below"),
-    pytest.param("<![CDATA[<c]]>", id="a passage that is not markup"),
-])
+@pytest.mark.parametrize(
+    "addition",
+    [
+        pytest.param('<row r="60"><c><v>1</v></c></row>', id="a cell without an address"),
+        pytest.param("<row r=\"60\"><c r='A60'><v>1</v></c></row>", id="an address in single quotes"),
+        pytest.param('<row r="60"><c s="1" r="A60"><v>1</v></c></row>', id="an address that is not first"),
+        pytest.param('<x:row r="60"><x:c r="A60"><x:v>1</x:v></x:c></x:row>', id="a cell with a prefix"),
+        pytest.param('<row r="60"><c r="a60"><v>1</v></c></row>', id="an address in small letters"),
+        pytest.param('<row r="60"><c r="XFD60"><v>1</v></c></row>', id="a cell far to the right"),
+        pytest.param('<row r="9000"><c r="A9000"><v>1</v></c></row>', id="a cell far below"),
+        pytest.param("<![CDATA[<c]]>", id="a passage that is not markup"),
+    ],
+)
 def test_cell_in_an_unusual_form_is_read_apart(addition: str, tmp_path: Path) -> None:
     shop = Workshop(tmp_path)
     end = b"</sheetData>"

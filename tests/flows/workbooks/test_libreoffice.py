@@ -16,8 +16,10 @@ NUMBERS = [str(given["number"]) for given in GIVEN]
 ROWS = {
     WorkbookKind.SUBMISSIONS: [typed({"经济效益（万元）": 12.5}), typed(成果名称="二", 完成日期="2025.3")],
     WorkbookKind.VERDICTS: [judged(number, 推荐排序=place) for place, number in enumerate(NUMBERS, 1)],
-    WorkbookKind.SCORES: [{"申报编号": NUMBERS[0], **points(25, 20.5, 20, 15)},
-                          {"申报编号": NUMBERS[1], "回避": "回避", "回避原因": "同一单位"}],
+    WorkbookKind.SCORES: [
+        {"申报编号": NUMBERS[0], **points(25, 20.5, 20, 15)},
+        {"申报编号": NUMBERS[1], "回避": "回避", "回避原因": "同一单位"},
+    ],
     WorkbookKind.EXPERTS: [{"姓名": "示例专家", "工作单位": "示例大学", "专业领域": "机械制造、电子信息"}],
 }
 
@@ -40,8 +42,13 @@ def test_receipt_saved_and_sent_again_updates_what_was_taken(tmp_path: Path) -> 
     filled = Workshop(tmp_path).filled(typed(), typed(成果名称="二", 类别="错"))
     reading = read(filled)
     write_receipt(
-        filled, tmp_path / "receipt.xlsx", reading=reading, problems=reading.all_problems,
-        accepted={("申报汇总表", 5): f"GC2026-{UNIT}-001"}, written_at=ISSUED_AT, season=season(),
+        filled,
+        tmp_path / "receipt.xlsx",
+        reading=reading,
+        problems=reading.all_problems,
+        accepted={("申报汇总表", 5): f"GC2026-{UNIT}-001"},
+        written_at=ISSUED_AT,
+        season=season(),
     )
 
     again = read(libreoffice.convert(tmp_path / "receipt.xlsx", tmp_path / "saved"))

@@ -52,8 +52,15 @@ def test_tokens_are_found_within_texts_and_once() -> None:
 
 @pytest.mark.parametrize(
     ("newest", "refused"),
-    [(None, False), (3, False), (2, False), (4, True), ({}, False), ({WorkbookKind.SUBMISSIONS: 4}, True),
-     ({WorkbookKind.VERDICTS: 9}, False)],
+    [
+        (None, False),
+        (3, False),
+        (2, False),
+        (4, True),
+        ({}, False),
+        ({WorkbookKind.SUBMISSIONS: 4}, True),
+        ({WorkbookKind.VERDICTS: 9}, False),
+    ],
 )
 def test_stale_issue_is_told_from_the_newest(newest: object, refused: bool) -> None:
     wanted = {"season": 2026, "sender": "500101", "newest_issue": newest}

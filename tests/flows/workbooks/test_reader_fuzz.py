@@ -27,8 +27,15 @@ def _seeds() -> dict[str, bytes]:
 
 def _answer(path: Path) -> Reading:
     reading = read(path)
-    write_receipt(path, path.with_suffix(".receipt"), reading=reading, problems=reading.all_problems, accepted={},
-                  written_at=ISSUED_AT, season=season())
+    write_receipt(
+        path,
+        path.with_suffix(".receipt"),
+        reading=reading,
+        problems=reading.all_problems,
+        accepted={},
+        written_at=ISSUED_AT,
+        season=season(),
+    )
     return reading
 
 

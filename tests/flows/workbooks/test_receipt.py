@@ -18,8 +18,15 @@ NUMBER = "GC2026-500101-007"
 def _receipt(path: Path, *more: Problem, accepted: dict[tuple[str, int], str] | None = None) -> tuple[Reading, Any]:
     reading = read(path)
     target = path.parent / "receipt.xlsx"
-    write_receipt(path, target, reading=reading, problems=[*reading.all_problems, *more],
-                  accepted=accepted or {}, written_at=ISSUED_AT, season=season())
+    write_receipt(
+        path,
+        target,
+        reading=reading,
+        problems=[*reading.all_problems, *more],
+        accepted=accepted or {},
+        written_at=ISSUED_AT,
+        season=season(),
+    )
     return reading, openpyxl.load_workbook(target)
 
 
@@ -149,13 +156,22 @@ def test_old_workbook_is_answered_in_the_new_format(tmp_path: Path) -> None:
 def test_copy_of_a_huge_workbook_holds_its_wrong_rows(tmp_path: Path) -> None:
     rows = "".join(f'<row r="{n}"><c r="C{n}" t="inlineStr"><is><t>错</t></is></c></row>' for n in range(55, 5600))
     shop = Workshop(tmp_path)
-    path = shop.rewritten(shop.filled(typed()), {
-        "xl/worksheets/sheet1.xml": lambda xml: xml.replace(b"</sheetData>", rows.encode() + b"</sheetData>")})
+    path = shop.rewritten(
+        shop.filled(typed()),
+        {"xl/worksheets/sheet1.xml": lambda xml: xml.replace(b"</sheetData>", rows.encode() + b"</sheetData>")},
+    )
     reading = read(path)
     wrong = [problem for problem in reading.all_problems if problem.cell == "C5599"]
 
-    write_receipt(path, tmp_path / "receipt.xlsx", reading=reading, problems=wrong, accepted={},
-                  written_at=ISSUED_AT, season=season())
+    write_receipt(
+        path,
+        tmp_path / "receipt.xlsx",
+        reading=reading,
+        problems=wrong,
+        accepted={},
+        written_at=ISSUED_AT,
+        season=season(),
+    )
 
     sheet = openpyxl.load_workbook(tmp_path / "receipt.xlsx")[SHEET]
     assert sheet["C5599"].value == "错"

@@ -8,7 +8,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from flows.workbooks.layout import GUIDE_SHEET, LISTS_SHEET, MARK_SHEET, layout_of
+from flows.workbooks.layout import GUIDE_SHEET, LISTS_SHEET, MARK_SHEET, MATERIAL_SHEET, layout_of
 from flows.workbooks.mark import Mark, sign
 from flows.workbooks.template import write_template
 from models.enums import WorkbookKind
@@ -113,9 +113,15 @@ def test_mark_stands_in_a_very_hidden_sheet_and_on_the_guide(kind: WorkbookKind,
 
 
 def _write(target: Path, **changes: Any) -> bytes:
-    given = {"mark": Mark(2026, "E001", WorkbookKind.SCORES, 1), "key": KEY, "season": season(),
-             "recipient_name": "评审专家", "deadline": season().dates.close_final_round, "rows": GIVEN,
-             "created_at": ISSUED_AT}
+    given = {
+        "mark": Mark(2026, "E001", WorkbookKind.SCORES, 1),
+        "key": KEY,
+        "season": season(),
+        "recipient_name": "评审专家",
+        "deadline": season().dates.close_final_round,
+        "rows": GIVEN,
+        "created_at": ISSUED_AT,
+    }
     write_template(target, **{**given, **changes})
     return target.read_bytes()
 
@@ -149,8 +155,12 @@ def test_given_texts_are_never_formulas(tmp_path: Path) -> None:
 
 def test_long_list_of_choices_stands_in_a_hidden_sheet(tmp_path: Path) -> None:
     fields = tuple(f"示例领域第{number}号" for number in range(60))
-    _write(tmp_path / "a.xlsx", season=season().model_copy(update={"fields": fields}),
-           mark=Mark(2026, UNIT, WorkbookKind.SUBMISSIONS, 1), rows=())
+    _write(
+        tmp_path / "a.xlsx",
+        season=season().model_copy(update={"fields": fields}),
+        mark=Mark(2026, UNIT, WorkbookKind.SUBMISSIONS, 1),
+        rows=(),
+    )
 
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     assert _rules(book[SHEET])["领域"].formula1 == f"{LISTS_SHEET}!$A$1:$A$60"
@@ -161,3 +171,25 @@ def test_long_list_of_choices_stands_in_a_hidden_sheet(tmp_path: Path) -> None:
 def test_mark_of_another_issue_is_another_mark() -> None:
     mark = Mark(2026, UNIT, WorkbookKind.SCORES, 1)
     assert sign(mark, KEY) != sign(replace(mark, issue=2), KEY)
+
+
+def test_long_texts_can_be_read_in_full_beside_the_score_sheet(tmp_path: Path) -> None:
+    abstract = "\n".join(f"第{number}段。" + "试" * 300 for number in range(12))
+    _write(tmp_path / "a.xlsx", rows=[{**GIVEN[0], "abstract": abstract}, GIVEN[1]])
+
+    sheet = openpyxl.load_workbook(tmp_path / "a.xlsx")[MATERIAL_SHEET]
+    told = [(row[0].value, row[1].value) for row in sheet.iter_rows() if row[0].value]
+    pieces = [text for label, text in told if label in ("成果简介", "（续）")]
+    assert [label for label, _ in told if label != "（续）"] == [
+        GIVEN[0]["number"],
+        "类别",
+        "领域",
+        "成果简介",
+        GIVEN[1]["number"],
+        "类别",
+        "领域",
+    ]
+    assert len(pieces) > 3
+    assert "".join(pieces).replace("\n", "") == abstract.replace("\n", "")
+    assert max(dimension.height for dimension in sheet.row_dimensions.values()) <= 409
+    assert sheet.protection.sheet

@@ -29,9 +29,7 @@ def a_submission(
     return Parties(number, unit, organisations, contributors)
 
 
-def an_expert(
-    name: str = "示例·李", organisation: str = "示例研究院", *, id: str = "E1", code: str = ""
-) -> Reviewer:
+def an_expert(name: str = "示例·李", organisation: str = "示例研究院", *, id: str = "E1", code: str = "") -> Reviewer:
     return Reviewer(id, name, organisation, code)
 
 
@@ -162,9 +160,7 @@ def test_declared_person_or_organisation_bars(declared: str) -> None:
 
 
 def test_recusal_bars_that_one_pair() -> None:
-    found = find_conflicts(
-        [a_submission("2026-1"), a_submission("2026-2")], [an_expert()], recused=[("E1", "2026-2")]
-    )
+    found = find_conflicts([a_submission("2026-1"), a_submission("2026-2")], [an_expert()], recused=[("E1", "2026-2")])
 
     assert kinds(found, "2026-1") == []
     assert kinds(found, "2026-2") == [ConflictKind.RECUSED]
@@ -196,9 +192,7 @@ parties = st.builds(
     organisations=st.lists(st.builds(Organisation, firms, codes), max_size=2).map(tuple),
     contributors=st.lists(st.builds(Person, names, firms), max_size=3).map(tuple),
 )
-reviewers = st.builds(
-    Reviewer, id=st.integers(0, 99).map(str), name=names, organisation=firms, credit_code=codes
-)
+reviewers = st.builds(Reviewer, id=st.integers(0, 99).map(str), name=names, organisation=firms, credit_code=codes)
 UNITS = {"500101": ("万州区",), "500102": ("涪陵区",)}
 
 
@@ -206,10 +200,7 @@ def is_barred(one: Parties, expert: Reviewer, season: list[Parties], declared, r
     """The rules of design section 8 read word for word for a single pair."""
 
     def same(*two: Organisation) -> bool:
-        by_code = (
-            credit_code_key(two[0].credit_code) != ""
-            and len({credit_code_key(x.credit_code) for x in two}) == 1
-        )
+        by_code = credit_code_key(two[0].credit_code) != "" and len({credit_code_key(x.credit_code) for x in two}) == 1
         by_name = organisation_key(two[0].name) != "" and len({organisation_key(x.name) for x in two}) == 1
         return by_code or by_name
 
@@ -237,9 +228,7 @@ def is_barred(one: Parties, expert: Reviewer, season: list[Parties], declared, r
             or any(same(Organisation(name, name), other) for other in behind)
         ):
             return True
-    staff = any(
-        organisation_key(expert.organisation) == organisation_key(f"{name}科协") for name in UNITS[one.unit]
-    )
+    staff = any(organisation_key(expert.organisation) == organisation_key(f"{name}科协") for name in UNITS[one.unit])
     return staff or (expert.id, one.submission) in recused
 
 

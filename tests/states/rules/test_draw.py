@@ -135,10 +135,7 @@ def test_draw_succeeds_exactly_when_the_seats_can_be_filled(pool, seats, seed, c
     by_id = {one.id: one for one in pool}
     assert Counter(one.field for one in panel.seated) == Counter(slots)
     assert all(one.field in by_id[one.expert].fields for one in panel.seated)
-    assert (
-        draw_panel(seed=seed, pool=chance.sample(pool, len(pool)), seats=dict(reversed(seats.items())))
-        == panel
-    )
+    assert draw_panel(seed=seed, pool=chance.sample(pool, len(pool)), seats=dict(reversed(seats.items()))) == panel
 
 
 def test_every_eligible_expert_is_drawn_equally_often() -> None:
@@ -178,6 +175,4 @@ def test_apportioned_shares_add_up(total: int, weights: dict[str, int], least: i
 
     assert sum(shares.values()) == total
     assert min(shares.values()) >= least
-    assert all(
-        shares[one] >= shares[other] for one in weights for other in weights if weights[one] > weights[other]
-    )
+    assert all(shares[one] >= shares[other] for one in weights for other in weights if weights[one] > weights[other])

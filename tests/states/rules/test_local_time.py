@@ -10,7 +10,9 @@ from states.rules.local_time import NotALocalTime, local_instant
 EVENING = datetime(2026, 5, 8, 18, tzinfo=ZONE)
 
 
-@pytest.mark.parametrize("text", ["2026-05-08T18:00", "2026-05-08 18:00", " 2026-05-08T18:00:00 ", "2026-05-08T18:00+08:00"])
+@pytest.mark.parametrize(
+    "text", ["2026-05-08T18:00", "2026-05-08 18:00", " 2026-05-08T18:00:00 ", "2026-05-08T18:00+08:00"]
+)
 def test_local_time_with_or_without_its_offset(text: str) -> None:
     assert local_instant(text) == EVENING
     assert local_instant(text).tzinfo is ZONE

@@ -167,9 +167,7 @@ def test_ties_are_settled_in_the_declared_order() -> None:
 
 
 def test_later_steps_are_not_taken_when_an_earlier_one_suffices() -> None:
-    settlers = Settlers(
-        re_review={"a": Decimal(70), "b": Decimal(75), "c": Decimal(75)}, criteria=(), seed=None
-    )
+    settlers = Settlers(re_review={"a": Decimal(70), "b": Decimal(75), "c": Decimal(75)}, criteria=(), seed=None)
 
     ranking = cut(contenders(a=80, b=80, c=80), tiers=tiers(2), settlers=settlers)
 
@@ -318,9 +316,7 @@ def in_this_order(order: Sequence[Contender], tier_list, limits: Limits) -> dict
             if left[size.tier] and (size.least_merit is None or one.merit.merit >= size.least_merit)
         ]
         full = limits.per_unit is not None and used[one.unit] >= limits.per_unit
-        full |= limits.per_person is not None and any(
-            used[person] >= limits.per_person for person in one.persons
-        )
+        full |= limits.per_person is not None and any(used[person] >= limits.per_person for person in one.persons)
         result[one.submission] = None if full or not open_to else open_to[0]
         if result[one.submission]:
             left[open_to[0]] -= 1
@@ -331,9 +327,7 @@ def in_this_order(order: Sequence[Contender], tier_list, limits: Limits) -> dict
 def every_order(entries: Sequence[Contender]) -> list[list[Contender]]:
     ordered = sorted(entries, key=lambda one: -one.merit.merit)
     groups = [list(equals) for _, equals in groupby(ordered, key=lambda one: one.merit.merit)]
-    return [
-        list(chain.from_iterable(chosen)) for chosen in product(*(permutations(group) for group in groups))
-    ]
+    return [list(chain.from_iterable(chosen)) for chosen in product(*(permutations(group) for group in groups))]
 
 
 @given(fields, sizes, limit_sets, least_sets)
@@ -370,14 +364,8 @@ def test_settled_list_keeps_order_sizes_and_limits(entries, counts, limits, leas
     taken = [one for one in order if given_out(ranking)[one.submission]]
     assert given_out(ranking) in [in_this_order(order, tier_list, limits) for order in every_order(entries)]
     assert all(Counter(one.tier for one in ranking.placed)[size.tier] <= size.size for size in tier_list)
-    assert (
-        limits.per_unit is None
-        or max(Counter(one.unit for one in taken).values(), default=0) <= limits.per_unit
-    )
-    assert (
-        cut(chance.sample(entries, len(entries)), tiers=tier_list, limits=limits, settlers=settlers)
-        == ranking
-    )
+    assert limits.per_unit is None or max(Counter(one.unit for one in taken).values(), default=0) <= limits.per_unit
+    assert cut(chance.sample(entries, len(entries)), tiers=tier_list, limits=limits, settlers=settlers) == ranking
 
 
 def placings(ranking: Ranking) -> dict[str, tuple[object, ...]]:

@@ -24,9 +24,7 @@ MEANS = (Method.MEAN, Method.TRIMMED_MEAN)
 
 def given_scores(**totals: Sequence[float]) -> list[Score]:
     return [
-        Score(submission, f"E{place}", total)
-        for submission, row in totals.items()
-        for place, total in enumerate(row)
+        Score(submission, f"E{place}", total) for submission, row in totals.items() for place, total in enumerate(row)
     ]
 
 
@@ -91,9 +89,7 @@ def test_interval_of_the_trimmed_mean_is_winsorised() -> None:
 
 @pytest.mark.parametrize("method", Method)
 def test_one_score_each_leaves_the_interval_at_the_whole_scale(method: Method) -> None:
-    found = score_submissions(
-        [Score("a", "E1", 80), Score("b", "E1", 70), Score("c", "E2", 60)], method=method
-    )
+    found = score_submissions([Score("a", "E1", 80), Score("b", "E1", 70), Score("c", "E2", 60)], method=method)
 
     assert [one.merit for one in found.merits.values()] == [Decimal(80), Decimal(70), Decimal(60)]
     assert {(one.standard_error, one.low, one.high) for one in found.merits.values()} == {(None, 0, 100)}
@@ -208,9 +204,7 @@ def test_merits_do_not_depend_on_the_machines_floating_point(monkeypatch: pytest
     monkeypatch.setattr("numpy.linalg.inv", sloppy)
     there = score_submissions(scores, method=Method.SHRINKAGE)
 
-    assert {n: one.merit for n, one in there.merits.items()} == {
-        n: one.merit for n, one in here.merits.items()
-    }
+    assert {n: one.merit for n, one in there.merits.items()} == {n: one.merit for n, one in here.merits.items()}
     assert [one.offset for one in there.offsets] == [one.offset for one in here.offsets]
     assert there.variances == here.variances
 
@@ -273,9 +267,9 @@ def test_facts_are_recordable(method: Method) -> None:
 
 
 totals = st.integers(0, 1000).map(lambda tenths: Decimal(tenths) / 10)
-boards = st.dictionaries(
-    st.tuples(st.integers(0, 5), st.integers(0, 6)), totals, min_size=1, max_size=30
-).map(lambda board: [Score(f"S{s}", f"E{e}", total) for (s, e), total in board.items()])
+boards = st.dictionaries(st.tuples(st.integers(0, 5), st.integers(0, 6)), totals, min_size=1, max_size=30).map(
+    lambda board: [Score(f"S{s}", f"E{e}", total) for (s, e), total in board.items()]
+)
 
 
 def renamed(scoring: Scoring, names: dict[str, str]) -> dict[str, tuple[object, ...]]:

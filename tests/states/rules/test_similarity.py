@@ -6,7 +6,12 @@ from rapidfuzz import fuzz
 
 from states.rules.similarity import near_pairs
 
-TITLES = [("n1", "输电线路巡检机器人"), ("n2", "输电线路巡检机器人2"), ("n3", "果蔬保鲜盒"), ("n4", "输电线路巡检机器人")]
+TITLES = [
+    ("n1", "输电线路巡检机器人"),
+    ("n2", "输电线路巡检机器人2"),
+    ("n3", "果蔬保鲜盒"),
+    ("n4", "输电线路巡检机器人"),
+]
 
 
 def test_pairs_of_a_season_come_once_with_their_percentage() -> None:
@@ -23,7 +28,10 @@ def test_nothing_is_like_nothing() -> None:
     assert list(near_pairs([], TITLES, 50)) == []
 
 
-@given(st.lists(st.text("甲乙丙丁", min_size=1, max_size=4), max_size=12), st.lists(st.text("甲乙丙丁", min_size=1, max_size=4), max_size=6))
+@given(
+    st.lists(st.text("甲乙丙丁", min_size=1, max_size=4), max_size=12),
+    st.lists(st.text("甲乙丙丁", min_size=1, max_size=4), max_size=6),
+)
 def test_the_same_pairs_as_by_comparing_each_with_each(here: list[str], earlier: list[str]) -> None:
     mine = [(f"n{place}", title) for place, title in enumerate(here)]
     others = [(f"e{place}", title) for place, title in enumerate(earlier)]
@@ -32,7 +40,9 @@ def test_the_same_pairs_as_by_comparing_each_with_each(here: list[str], earlier:
 
     every = [*mine, *others]
     assert found == {
-        (number, other) for place, (number, title) in enumerate(mine) for other, their in every[place + 1 :]
+        (number, other)
+        for place, (number, title) in enumerate(mine)
+        for other, their in every[place + 1 :]
         if fuzz.ratio(title, their) >= 75
     }
 

@@ -26,7 +26,9 @@ def keys(dates: list[Dated], at: datetime, waiting: tuple[Milestone, ...] = ()) 
     return [one.key + ("!" if one.skip else "") for one in due(dates, at, waiting=waiting)]
 
 
-@pytest.mark.parametrize(("offset", "found"), [(-SECOND, []), (0 * SECOND, ["close_call/1"]), (DAY * 9, ["close_call/1"])])
+@pytest.mark.parametrize(
+    ("offset", "found"), [(-SECOND, []), (0 * SECOND, ["close_call/1"]), (DAY * 9, ["close_call/1"])]
+)
 def test_a_step_is_due_from_its_instant_however_late(offset: timedelta, found: list[str]) -> None:
     assert keys([step(M.CLOSE_CALL, NOON)], NOON + offset) == found
 
@@ -50,14 +52,22 @@ def test_a_step_before_its_time_holds_up_the_later_ones() -> None:
 
 
 def test_districts_with_dates_of_their_own_stand_beside_the_general_one() -> None:
-    dates = [step(M.CLOSE_CALL, NOON), step(M.CLOSE_CALL, NOON - DAY, unit="500101"), step(M.CLOSE_CALL, NOON + DAY, unit="500103")]
+    dates = [
+        step(M.CLOSE_CALL, NOON),
+        step(M.CLOSE_CALL, NOON - DAY, unit="500101"),
+        step(M.CLOSE_CALL, NOON + DAY, unit="500103"),
+    ]
 
     assert keys(dates, NOON) == ["close_call/1/500101", "close_call/1"]
     assert keys(dates, NOON + DAY) == ["close_call/1/500101", "close_call/1", "close_call/1/500103"]
 
 
 def test_a_district_whose_own_date_is_still_to_come_holds_up_the_next_step() -> None:
-    dates = [step(M.CLOSE_CALL, NOON, settled=True), step(M.CLOSE_CALL, NOON + DAY, unit="500103"), step(M.CLOSE_DISTRICT_ROUND, NOON)]
+    dates = [
+        step(M.CLOSE_CALL, NOON, settled=True),
+        step(M.CLOSE_CALL, NOON + DAY, unit="500103"),
+        step(M.CLOSE_DISTRICT_ROUND, NOON),
+    ]
 
     assert keys(dates, NOON) == []
 
@@ -102,7 +112,12 @@ def test_every_reminder_is_of_a_step() -> None:
 
 
 def test_what_comes_next_is_the_soonest_unsettled() -> None:
-    dates = [step(M.ARCHIVE, NOON + 2 * DAY), step(M.CLOSE_CALL, NOON + DAY), step(M.OPEN_CALL, NOON + DAY / 2, settled=True), step(M.REMIND_CALL, NOON)]
+    dates = [
+        step(M.ARCHIVE, NOON + 2 * DAY),
+        step(M.CLOSE_CALL, NOON + DAY),
+        step(M.OPEN_CALL, NOON + DAY / 2, settled=True),
+        step(M.REMIND_CALL, NOON),
+    ]
 
     assert [one.milestone for one in next_dates(dates, NOON)] == [M.CLOSE_CALL, M.ARCHIVE]
 

@@ -1,0 +1,249 @@
+"""Every command: its help, and what it does in an ordinary year."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from sqlalchemy import select, text
+
+from config.milestones import Milestone
+from flows.cli.commands import app
+from models import Approval, Call, MilestoneDate, Placing, Submission
+from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
+from states.approval import list_digest
+from states.roots import record_root
+from tests.flows.cli.conftest import Gangchuang
+from tests.support.builders import OFFICE, UNIT, a_submission
+from tests.support.playing import Player
+from tests.support.ranked import a_ranked_season
+
+BY = ("--by", "示例·王主任")
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    found = []
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        found += commands(command, (*path, name)) if inner else [((*path, name), command)]  # type: ignore[arg-type]
+    return found
+
+
+EVERY = commands(typer.main.get_command(app))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("path", "command"), EVERY, ids=[" ".join(path) for path, _ in EVERY])
+def test_every_commands_help_says_when_one_needs_it(path: tuple[str, ...], command: click.Command) -> None:
+    assert command.help, path
+    first, _, rest = command.help.partition("\n")
+    assert first.endswith((".", ":")), first
+    assert "When:" in rest, path
+    for option in command.params:
+        assert getattr(option, "help", None), f"{path}: {option.name} has no help"
+
+
+def test_help_is_printed(gangchuang: Gangchuang) -> None:
+    answer = gangchuang("move", "--help")
+
+    assert answer.status == 0
+    assert "When: whenever a date must change" in " ".join(answer.out.replace("│", " ").split())
+
+
+def test_a_season_is_checked(gangchuang: Gangchuang) -> None:
+    answer = gangchuang("season", "check", 2026)
+
+    assert answer.status == 0
+    assert "2026-04-30 18:00" in answer.out
+    assert "39 reporting units in force; zone Asia/Shanghai" in answer.out
+    assert "The official holiday calendar of 2027 is not known" in " ".join(answer.out.split())
+
+
+def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player: Player) -> None:
+    planned = gangchuang("season", "plan", 2026, *BY)
+    told = gangchuang("status", 2026)
+
+    assert (planned.status, told.status) == (0, 0)
+    assert "Season 2026 is planned: 25 dates in force" in planned.out
+    assert "已计划 (planned)" in told.out
+    with player.reading() as session:
+        assert session.get_one(Call, 2026).state is CallState.PLANNED
+
+
+def test_the_status_tells_who_owes_and_what_comes_next(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        a_submission(session)
+
+    (facts,) = json.loads(gangchuang("status", "--json").out)
+    told = gangchuang("status").out
+
+    assert (facts["state"], facts["submissions"]) == ("open", {"submitted": 1})
+    assert len(facts["not_delivered"]) == 38
+    assert "渝中区" not in facts["not_delivered"]
+    assert [one["milestone"] for one in facts["next"]] == ["remind_call"] * 3 + ["close_call", "remind_district_round"]
+    assert "万州区" in told
+    assert "close_call" in told
+
+
+def test_the_status_tells_what_waits_for_a_person(gangchuang: Gangchuang, player: Player) -> None:
+    with player.writing() as session:
+        season, _ = a_ranked_season(session)
+        digest = list_digest(session, 2026)
+    player.at(season.dates.close_re_review)
+
+    (facts,) = json.loads(gangchuang("status", 2026, "--json").out)
+
+    assert facts["waits_for_a_person"] == [f"approval of the proposed list, digest {digest[:16]}"]
+
+
+def test_a_date_is_moved(gangchuang: Gangchuang, opened: Player) -> None:
+    answer = gangchuang(
+        "move", "close_call", 2026, "--to", "2026-05-08T18:00", "--district", UNIT, *BY, "--reason", "示例理由"
+    )
+
+    assert answer.status == 0
+    with opened.reading() as session:
+        assert (
+            session.get_one(MilestoneDate, (2026, "close_call", 1, UNIT)).due_at.isoformat().startswith("2026-05-08T")
+        )
+    assert opened.letters("date_moved") == [f"date_moved/{UNIT}/close_call/2026-05-08T18:00:00+08:00"]
+
+
+def test_a_stage_is_run_dry_and_for_real(gangchuang: Gangchuang, opened: Player) -> None:
+    opened.at(opened.due_at(Milestone.CLOSE_CALL))
+    before = opened.kept()
+
+    dry = json.loads(gangchuang("run", "close-call", 2026, "--dry-run").out)
+    assert (dry["outcome"], opened.kept()) == ("dry_run", before)
+    real = json.loads(gangchuang("run", "close-call", 2026).out)
+
+    assert (real["outcome"], real["units closed"]) == ("done", "39")
+    with opened.reading() as session:
+        assert session.get_one(Call, 2026).state is CallState.DISTRICT_REVIEW
+
+
+def test_a_stage_takes_parameters(gangchuang: Gangchuang, opened: Player) -> None:
+    answer = json.loads(gangchuang("run", "remind", 2026, "--set", "milestone=remind_call", "--set", "ordinal=2").out)
+
+    assert answer["outcome"] in ("already_done", "not_due")
+
+
+def test_the_history_of_a_submission_and_of_a_call(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+
+    told = gangchuang("history", number)
+    entries = [json.loads(line) for line in gangchuang("history", 2026, "--json").out.splitlines()]
+
+    assert "2026-03-02 10:00:00  submit  [– → submitted]  district:500103" in told.out
+    assert [(one["sequence"], one["trigger"]) for one in entries] == [(1, "plan"), (2, "open_call")]
+    assert entries[0]["facts"]["dates"]["open_call/1"] == "2026-03-02T01:00:00.000000+00:00"
+
+
+def test_a_whole_record_is_said_to_be_whole(gangchuang: Gangchuang, player: Player, opened: Player) -> None:
+    assert opened is player
+    answer = gangchuang("verify")
+
+    assert (answer.status, answer.out, answer.err) == (0, "The record is whole.\n", "")
+
+
+def test_an_empty_record_is_said_to_be_empty(gangchuang: Gangchuang) -> None:
+    answer = gangchuang("verify")
+
+    assert (answer.status, answer.out) == (0, "The record is empty: no season is planned yet.\n")
+
+
+def test_a_changed_entry_is_named(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+        session.execute(text("DROP TRIGGER history_no_update"))
+        session.execute(text(f"UPDATE history SET actor = 'office:x' WHERE subject = 'submission/{number}'"))
+
+    answer = gangchuang("verify", 2026)
+
+    assert answer.status == 1
+    assert f"submission/{number}" in answer.err
+    assert "the record was changed" in answer.err
+
+
+def test_an_export_is_checked_by_the_file_beside_it(gangchuang: Gangchuang, opened: Player, tmp_path: Path) -> None:
+    target = tmp_path / "out" / "history.jsonl"
+    target.parent.mkdir()
+    with opened.writing() as session:
+        root = record_root(
+            session, 2026, PublicationKind.PUBLIC_NOTICE, actor=OFFICE, at=opened.settings.clock.now()
+        ).root
+
+    answer = gangchuang("export", 2026, target)
+    checked = subprocess.run(
+        [sys.executable, "-I", target.parent / "verify_history.py", target, "--root", root],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.status == 0
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_proof_before_any_publication_says_to_wait(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+
+    answer = gangchuang("proof", number)
+
+    assert answer.status == 1
+    assert f"{number} is under no published root yet" in answer.err
+
+
+def test_the_list_is_approved_with_one_struck(gangchuang: Gangchuang, player: Player) -> None:
+    with player.writing() as session:
+        season, (one, two, *_) = a_ranked_season(session)
+        digest = list_digest(session, 2026)
+    player.at(season.dates.close_re_review)
+
+    answer = gangchuang("approve", 2026, "--digest", digest[:8], *BY, "--strike", f"{two}，", "--reason", "材料不实")
+
+    assert answer.status == 0
+    assert "approved: 2" in answer.out
+    with player.reading() as session:
+        assert session.get_one(Placing, one).approved
+        assert session.get_one(Placing, two).struck == "材料不实"
+
+
+def test_the_list_is_sent_back(gangchuang: Gangchuang, player: Player) -> None:
+    with player.writing() as session:
+        season, _ = a_ranked_season(session)
+        digest = list_digest(session, 2026)
+    player.at(season.dates.close_re_review)
+
+    answer = gangchuang("approve", 2026, "--digest", digest, *BY, "--send-back", "--reason", "核对分数")
+
+    assert answer.status == 0
+    with player.reading() as session:
+        assert session.get_one(Approval, (2026, 1)).decision is ApprovalDecision.SENT_BACK
+        assert session.get_one(MilestoneDate, (2026, "close_re_review", 1, "")).due_at == season.dates.close_re_review
+
+
+def test_an_officer_withdraws_for_a_unit(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+
+    answer = gangchuang("decide", "withdraw", 2026, number, *BY, "--reason", "单位申请")
+
+    assert (answer.status, opened.letters("withdrawn")) == (0, [f"withdrawn/{UNIT}/{number}/2"])
+    with opened.reading() as session:
+        assert session.scalars(select(Submission.outcome)).all() == [Outcome.WITHDRAWN]
+
+
+def test_a_delivery_of_another_unit_is_answered_with_what_is_wrong(gangchuang: Gangchuang, opened: Player) -> None:
+    issued = opened.issue(WorkbookKind.SUBMISSIONS, "500101")
+    (opened.inbox(UNIT) / "申报.xlsx").write_bytes(issued.read_bytes())
+
+    answer = json.loads(gangchuang("run", "collect", 2026).out)
+
+    assert (answer["taken"], answer["rows in"]) == ("1", "0")
+    (facts,) = json.loads(gangchuang("status", "--json").out)
+    assert [one for one in facts["waits_for_a_person"] if one.startswith("refused delivery")]

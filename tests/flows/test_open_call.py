@@ -1,0 +1,105 @@
+"""The call opens: the draw's seed is committed, every unit has its workbook, its letter and its deadline."""
+
+import hashlib
+import json
+from datetime import datetime
+
+import pytest
+from sqlalchemy import select
+
+from config.milestones import Milestone
+from config.season import ZONE
+from flows import open_call as module
+from flows import places
+from flows.open_call import opening
+from flows.stage import Result
+from flows.workbooks.reading import read_delivery
+from models import Call, History, Message
+from models.enums import CallState, WorkbookKind
+from states.planning import move_date
+from tests.support.builders import OFFICE, UNIT, a_season
+from tests.support.playing import Player
+
+
+@pytest.fixture
+def planned(player: Player) -> Player:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.PLANNED)
+    player.at(season.dates.open_call)
+    return player
+
+
+def play(player: Player) -> Result:
+    return player.play("open_call", opening, Milestone.OPEN_CALL)
+
+
+def letter(player: Player, unit: str) -> Message:
+    with player.reading() as session:
+        return session.get_one(Message, f"2026/call_opened/{unit}")
+
+
+def test_every_unit_in_force_has_its_workbook_and_its_letter(planned: Player) -> None:
+    play(planned)
+
+    units = [unit.code for unit in planned.season.units()]
+    assert planned.letters("call_opened") == sorted(f"call_opened/{code}" for code in units)
+    for code in units:
+        path = places.issued(planned.settings, 2026, code, WorkbookKind.SUBMISSIONS)
+        found = read_delivery(
+            path, season=planned.season, sender=code, key=planned.settings.signing_key(), newest_issue=1
+        )
+        assert found.kind is WorkbookKind.SUBMISSIONS
+        attached = json.loads(letter(planned, code).attachments)
+        assert attached[0] == str(path.relative_to(planned.home))
+        assert all((planned.home / one).is_file() for one in attached)
+
+
+def test_the_seed_is_committed_by_its_hash_and_kept_secret(planned: Player) -> None:
+    play(planned)
+
+    with planned.reading() as session:
+        seed = session.get_one(Call, 2026).draw_seed
+        history = session.scalars(select(History).where(History.subject == "call/2026")).all()
+        commitment = hashlib.sha256(bytes.fromhex(seed)).hexdigest()
+        assert [one.facts for one in history if one.trigger == "commit_draw"] == [
+            json.dumps({"commitment": commitment}, separators=(",", ":"))
+        ]
+        assert not any(seed in one.facts for one in history)
+    assert commitment in letter(planned, UNIT).body
+
+
+def test_a_crash_after_the_commitment_commits_no_second_seed(planned: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "write_template", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        play(planned)
+    monkeypatch.undo()
+    with planned.reading() as session:
+        seed = session.get_one(Call, 2026).draw_seed
+
+    assert play(planned).outcome == "done"
+
+    with planned.reading() as session:
+        assert session.get_one(Call, 2026).draw_seed == seed != ""
+        triggers = session.scalars(
+            select(History.trigger).where(History.subject == "call/2026").order_by(History.sequence)
+        ).all()
+        assert triggers == ["plan", "commit_draw", "open_call"]
+
+
+def test_a_unit_with_a_date_of_its_own_reads_its_own(planned: Player) -> None:
+    with planned.writing() as session:
+        move_date(
+            session,
+            2026,
+            "close_call",
+            to=datetime(2026, 5, 8, 18, tzinfo=ZONE),
+            reason="示例",
+            actor=OFFICE,
+            at=planned.settings.clock.now(),
+            unit=UNIT,
+        )
+
+    play(planned)
+
+    assert "5月8日" in letter(planned, UNIT).body
+    assert "4月30日" in letter(planned, "500101").body

@@ -1,0 +1,160 @@
+"""Reminders go to who owes something, say what, rise as the deadline nears, and never come twice."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from config.milestones import Milestone
+from flows.remind import (
+    NoReminder,
+    remind,
+    reminding_of_approval,
+    reminding_of_call,
+    reminding_of_district_round,
+    reminding_of_scores,
+)
+from models import Delivery, Message
+from models.enums import CallState, DeliveryState, MilestoneState, SubmissionState, WorkbookKind
+from models.queries import milestone_rows
+from states.approval import approve, list_digest
+from states.district import ask_correction
+from states.office import withdraw
+from states.planning import move_date
+from tests.support.builders import OFFICE, UNIT, a_season, a_submission
+from tests.support.panel import a_score, an_assignment, an_eligible_submission
+from tests.support.playing import Player
+from tests.support.ranked import a_ranked_season
+
+M = Milestone
+OTHER = "500101"
+
+
+def pending(player: Player) -> None:
+    """The builders settle reminders that lie behind; here they are still to come."""
+    with player.writing() as session:
+        for row in milestone_rows(session, 2026):
+            if row.milestone.startswith("remind_"):
+                row.state, row.settled_at = MilestoneState.PENDING, None
+
+
+def play(player: Player, milestone: Milestone, ordinal: int = 1) -> dict[str, str]:
+    bodies: dict[Milestone, Any] = {
+        M.REMIND_CALL: reminding_of_call,
+        M.REMIND_DISTRICT_ROUND: reminding_of_district_round,
+        M.REMIND_EXPERTS: reminding_of_scores,
+        M.REMIND_APPROVAL: reminding_of_approval,
+    }
+    pending(player)
+    player.at(player.due_at(milestone, ordinal))
+    result = player.play(milestone.value, bodies[milestone], milestone, ordinal=ordinal)
+    assert result.outcome == "done"
+    return dict(result.lines)
+
+
+def body(player: Player, key: str) -> str:
+    with player.reading() as session:
+        return session.get_one(Message, f"2026/{key}").body
+
+
+def test_units_that_have_delivered_are_left_alone_unless_rows_came_back(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session)
+        a_submission(session)
+        a_submission(session, unit=OTHER)
+        session.add(
+            Delivery(
+                digest="a" * 64,
+                sender=OTHER,
+                season=2026,
+                kind=WorkbookKind.SUBMISSIONS,
+                file_name="x",
+                arrived_at=season.dates.open_call,
+                taken_at=season.dates.open_call,
+                state=DeliveryState.PARTLY,
+                rows_in=1,
+                rows_back=3,
+            )
+        )
+
+    lines = play(player, M.REMIND_CALL)
+
+    assert lines["reminded"] == "38"
+    assert f"call_reminder/{UNIT}/1" not in player.letters()
+    assert "3" in body(player, f"call_reminder/{OTHER}/1")
+
+
+def test_a_unit_whose_own_date_has_passed_is_not_reminded(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session)
+        early = season.dates.close_call - timedelta(days=20)
+        move_date(
+            session, 2026, "close_call", to=early, reason="示例", actor=OFFICE, at=season.dates.open_call, unit=UNIT
+        )
+
+    play(player, M.REMIND_CALL)
+
+    assert f"call_reminder/{UNIT}/1" not in player.letters()
+
+
+def test_districts_are_told_which_verdicts_and_corrections_are_missing(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.DISTRICT_REVIEW)
+        one, two, three = (a_submission(session) for _ in range(3))
+        a_submission(session, SubmissionState.DISTRICT_REVIEWED, OTHER)
+        at = season.dates.close_call
+        for number in (two, three):
+            ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=at)
+        withdraw(session, three, actor=OFFICE, at=at, reason="示例")
+
+    assert play(player, M.REMIND_DISTRICT_ROUND, 2)["reminded"] == "1"
+
+    said = body(player, f"district_round_reminder/{UNIT}/2")
+    assert one in said
+    assert two in said
+    assert three not in said
+    assert player.letters("district_round_reminder") == [f"district_round_reminder/{UNIT}/2"]
+
+
+def test_experts_are_told_what_they_owe_and_nobody_of_what_was_withdrawn(player: Player) -> None:
+    with player.writing() as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        one, gone = an_eligible_submission(session), an_eligible_submission(session)
+        owing = an_assignment(session, one, 1)
+        a_score(session, one, 2, 80)
+        an_assignment(session, gone, 3)
+        withdraw(session, gone, actor=OFFICE, at=player.settings.clock.now(), reason="示例")
+
+    assert play(player, M.REMIND_EXPERTS, 3)["reminded"] == "1"
+
+    assert player.letters("expert_reminder") == [f"expert_reminder/{owing}/3"]
+    assert one in body(player, f"expert_reminder/{owing}/3")
+
+
+def test_approval_is_asked_for_first_of_the_office_then_of_the_coordination_group(player: Player) -> None:
+    with player.writing() as session:
+        a_ranked_season(session)
+
+    play(player, M.REMIND_APPROVAL, 1)
+    assert player.letters("approval") == ["approval_wanted/office/reminder/1"]
+
+    play(player, M.REMIND_APPROVAL, 2)
+    assert player.letters("approval") == [
+        "approval_escalated/2",
+        "approval_wanted/office/reminder/1",
+        "approval_wanted/office/reminder/2",
+    ]
+
+
+def test_after_the_approval_nobody_is_reminded(player: Player) -> None:
+    with player.writing() as session:
+        season, _ = a_ranked_season(session)
+        approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=season.dates.close_re_review)
+
+    assert play(player, M.REMIND_APPROVAL, 2)["reminded"] == "0"
+    assert player.letters() == []
+
+
+def test_what_is_no_reminder_is_refused() -> None:
+    with pytest.raises(NoReminder, match="open_call reminds of nothing"):
+        remind.fn(2026, Milestone.OPEN_CALL)
