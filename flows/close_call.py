@@ -1,21 +1,11 @@
 """Closes the call: the last deliveries in, then nothing more; the district round begins."""
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from config.milestones import Milestone
-from config.units import all_units
-from flows import places
 from flows.deliveries import take_deliveries
-from flows.letters import LetterKind
 from flows.near_duplicates import show_near_duplicates
 from flows.perform import perform, stage_flow
-from flows.post import post_to_unit
 from flows.stage import Ending, Run
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
-from models import Organisation, Submission
-from models.enums import SubmissionState, WorkbookKind
+from flows.verdict_sheets import issue_verdicts, to_judge
 from states.cases import load_frame
 from states.rules.deadlines import Deadlines
 
@@ -42,7 +32,7 @@ def closing(run: Run) -> Ending:
     codes = (
         [run.unit] if run.unit else [one.code for one in run.season.units() if not _is_open(run, deadlines, one.code)]
     )
-    run.each(codes, lambda code: issue_verdicts(run, code, deadlines))
+    run.each(codes, lambda code: _issue(run, code))
     with run.step() as session:
         counts = {code: len(to_judge(session, run.year, code)) for code in codes}
     run.tell("units closed", len(codes))
@@ -51,54 +41,9 @@ def closing(run: Run) -> Ending:
     return Ending("close_call", facts={"submissions": counts})
 
 
-def issue_verdicts(run: Run, code: str, deadlines: Deadlines) -> None:
-    """A unit's verdict workbook with its submissions filled in, and the letter that brings it."""
-    deadline = deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, code) or run.season.dates.close_district_round
-    path = places.issued(run.settings, run.year, code, WorkbookKind.VERDICTS)
+def _issue(run: Run, code: str) -> None:
     with run.step() as session:
-        rows = to_judge(session, run.year, code)
-        if rows and not run.dry_run:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_template(
-                path,
-                mark=Mark(run.year, code, WorkbookKind.VERDICTS, 1),
-                key=run.settings.signing_key(),
-                season=run.season,
-                recipient_name=all_units()[code].name,
-                deadline=deadline,
-                rows=rows,
-                rubric=run.season.rubric_of(code),
-                created_at=run.at,
-            )
-        post_to_unit(
-            session,
-            run,
-            LetterKind.CALL_CLOSED,
-            code,
-            count=len(rows),
-            deadline=deadline,
-            attachments=(path,) if rows else (),
-        )
-
-
-def to_judge(session: Session, year: int, code: str) -> list[dict[str, object]]:
-    """The submissions that a unit has to judge, as rows of its verdict workbook."""
-    rows = session.execute(
-        select(Submission.number, Submission.title, Submission.category, Submission.carrier, Organisation.name)
-        .join(Organisation, (Organisation.number == Submission.number) & (Organisation.position == 1))
-        .where(Submission.season == year, Submission.unit == code, Submission.state == SubmissionState.SUBMITTED)
-        .order_by(Submission.number)
-    )
-    return [
-        {
-            "number": number,
-            "title": title,
-            "category": category.label,
-            "carrier": carrier.label,
-            "organisation": organisation,
-        }
-        for number, title, category, carrier, organisation in rows
-    ]
+        issue_verdicts(session, run, code)
 
 
 def _is_open(run: Run, deadlines: Deadlines, code: str) -> bool:

@@ -4,8 +4,6 @@ from flows.deliveries import take_deliveries
 from flows.perform import perform, stage_flow
 from flows.score_sheets import replace_lost_experts
 from flows.stage import Ending, Run
-from models.enums import CallState
-from models.queries import call_state
 from states.claims import forget
 
 
@@ -24,11 +22,7 @@ def collect(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def collecting(run: Run) -> Ending:
     """Take every file that lies whole in the inbox, the oldest first; where an expert stepped back, find another."""
-    take_deliveries(run)
-    with run.step() as session:
-        reviewing = call_state(session, run.year) is CallState.FINAL_REVIEW
-    if reviewing:
-        replace_lost_experts(run)
+    take_deliveries(run, after_scores=replace_lost_experts)
     with run.step() as session:
         # Whoever delivers next need not wait until the clock's ticket runs out.
         forget(session, f"start/{run.year}/collect")

@@ -1,7 +1,7 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from flows.files import digest_of, move_atomically
 from flows.letters import LetterKind
 from flows.post import post
 from flows.stage import Run
+from flows.verdict_sheets import issue_after_admission
 from flows.workbooks.findings import Problem, Reading, Row
 from flows.workbooks.reading import read_delivery
 from flows.workbooks.receipt import write_receipt
@@ -61,11 +62,16 @@ class _Answer:
         return DeliveryState.PARTLY if self.problems else DeliveryState.ACCEPTED
 
 
-def take_deliveries(run: Run) -> None:
-    """Take every file that lies whole in the inbox, the oldest first."""
+def take_deliveries(run: Run, *, after_scores: Callable[[Session, Run], None] | None = None) -> None:
+    """Take every file that lies whole in the inbox, the oldest first.
+
+    `after_scores` is done in the transaction of each delivery of scores: what follows from a recusal.
+    """
     files = list(waiting_files(run.settings))
     counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
-    run.each(files, lambda one: _take(run, one[0], one[1], counts), name=lambda one: f"{one[0]}/{one[1].name}")
+    run.each(
+        files, lambda one: _take(run, one[0], one[1], counts, after_scores), name=lambda one: f"{one[0]}/{one[1].name}"
+    )
     for name, count in counts.items():
         run.tell(name, count)
 
@@ -83,7 +89,9 @@ def waiting_files(settings: Settings) -> Iterator[tuple[str, Path]]:
     return ((folder, path) for _, folder, path in sorted(found))
 
 
-def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
+def _take(
+    run: Run, folder: str, path: Path, counts: dict[str, int], after_scores: Callable[[Session, Run], None] | None
+) -> None:
     arrived_at = run.settings.clock.arrived_at(path)
     digest = digest_of(path)
     sender = _sender(run, folder)
@@ -100,6 +108,10 @@ def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
             counts["taken"] += 1
             counts["rows in"] += len(answer.accepted)
             counts["rows back"] += _rows_back(answer)
+            if admission is not None and answer.accepted and answer.reading.kind is WorkbookKind.SUBMISSIONS:
+                issue_after_admission(session, run, folder, digest)
+            if after_scores is not None and answer.reading.kind is WorkbookKind.SCORES:
+                after_scores(session, run)
     if not run.dry_run:
         move_atomically(path, places.taken(run.settings, run.year, folder, digest, path.name))
 

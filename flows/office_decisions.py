@@ -70,12 +70,15 @@ def decide(
     """
 
     def deciding(run: Run) -> Ending:
-        with run.step() as session:
-            actor = office.officer(run.season, officer_name)
-            _DECISIONS[decision](session, run, actor, subject.strip(), other.strip(), reason)
-        if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT):
-            replace_lost_experts(run)
-        refresh_results(run)
+        try:
+            with run.step() as session:
+                actor = office.officer(run.season, officer_name)
+                _DECISIONS[decision](session, run, actor, subject.strip(), other.strip(), reason)
+                if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT):
+                    replace_lost_experts(session, run)
+        finally:
+            # Refused too: a run that died after its decision and before the page comes again as a refusal.
+            refresh_results(run)
         run.tell(decision.value, subject)
         return Ending()
 

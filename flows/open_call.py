@@ -65,11 +65,18 @@ def _commit_draw(run: Run) -> str:
     with run.step() as session:
         call = session.get_one(Call, run.year, with_for_update=True)
         if not call.draw_seed:
-            call.draw_seed = secrets.token_hex(32)
+            call.draw_seed = _seed(run)
             session.flush()
             facts = {"commitment": _commitment(call.draw_seed)}
             note_call(session, run.year, "commit_draw", actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run)
         return _commitment(call.draw_seed)
+
+
+def _seed(run: Run) -> str:
+    """32 random bytes, hex; in a rehearsal the same every time, so that a rehearsal can be repeated."""
+    if run.settings.clock.stepped:
+        return hashlib.sha256(f"rehearsal/{run.year}".encode()).hexdigest()
+    return secrets.token_hex(32)
 
 
 def _commitment(seed: str) -> str:

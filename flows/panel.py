@@ -1,5 +1,7 @@
 """Draws the panel and assigns every eligible submission; each expert gets a workbook of their own."""
 
+from typing import Any
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -33,6 +35,10 @@ def draw_panel(season: int, dry_run: bool = False) -> dict[str, object]:
 def drawing(run: Run) -> Ending:
     """Draw, assign, issue."""
     with run.step() as session:
+        open_questions = _open_questions(session, run)
+        if any(open_questions.values()):
+            # A draw cannot be taken back: nothing is drawn before everything that it depends on is known.
+            return Ending(waiting=_sentence(open_questions))
         if not seats_of(session, run.year):
             panel = draw(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
             assigned = assign_panel(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
@@ -47,10 +53,9 @@ def drawing(run: Run) -> Ending:
             post_to_unit(
                 session, run, LetterKind.PANEL_DRAWN, unit.code, seed=seed, commitment=commitment(bytes.fromhex(seed))
             )
-        case = _open_questions(session, run)
     run.tell("experts with a workbook", len(sheets))
     run.tell("assignments", sum(len(numbers) for numbers in sheets.values()))
-    return Ending("begin_final_review", case=case, facts={"experts": len(sheets)})
+    return Ending("begin_final_review", case=open_questions, facts={"experts": len(sheets)})
 
 
 def _invite(run: Run, identifier: str, numbers: list[str]) -> None:
@@ -59,7 +64,14 @@ def _invite(run: Run, identifier: str, numbers: list[str]) -> None:
         issue_sheet(session, run, expert, numbers, issue=1, letter=LetterKind.EXPERT_INVITATION)
 
 
-def _open_questions(session: Session, run: Run) -> dict[str, object]:
+def _sentence(open_questions: dict[str, Any]) -> str:
+    return (
+        f"before the draw, still open: {len(open_questions['rounds_open'])} district round(s), "
+        f"{open_questions['corrections_outstanding']} correction(s), {open_questions['unreviewed']} unchecked submission(s)"
+    )
+
+
+def _open_questions(session: Session, run: Run) -> dict[str, Any]:
     """What the call's guard asks: rounds still open, corrections outstanding, submissions unchecked."""
     rounds = session.scalars(
         select(MilestoneDate.unit).where(

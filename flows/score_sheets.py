@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from flows import places
 from flows.letters import LetterKind
@@ -12,8 +13,9 @@ from flows.post import post
 from flows.stage import Run
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
-from models import Assignment, Expert, Submission, SubmissionVersion
-from models.enums import Category, WorkbookKind
+from models import Assignment, Expert, Message, Submission, SubmissionVersion
+from models.enums import CallState, Category, WorkbookKind
+from models.queries import call_state
 from states.cases import load_frame
 from states.panel import replace_missing
 from states.scores import round_deadline
@@ -59,15 +61,23 @@ def issue_sheet(
     )
 
 
-def replace_lost_experts(run: Run) -> None:
-    """Find others for submissions that lost an expert; each of them gets a further workbook."""
-    with run.step() as session:
-        added = replace_missing(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
-        for identifier, numbers in added.items():
-            expert = session.get_one(Expert, identifier)
-            issue_sheet(
-                session, run, expert, numbers, issue=_next_issue(run, identifier), letter=LetterKind.EXPERT_REPLACEMENT
-            )
+def replace_lost_experts(session: Session, run: Run) -> None:
+    """Find others for submissions that lost an expert; each of them gets a further workbook.
+
+    In the transaction in which they were lost: nothing else would remember that others are needed.
+    """
+    if call_state(session, run.year) is not CallState.FINAL_REVIEW:
+        return
+    added = replace_missing(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    for identifier, numbers in added.items():
+        issue_sheet(
+            session,
+            run,
+            session.get_one(Expert, identifier),
+            numbers,
+            issue=_next_issue(session, run.year, identifier),
+            letter=LetterKind.EXPERT_REPLACEMENT,
+        )
     if added:
         run.tell("replacements", sum(len(numbers) for numbers in added.values()))
 
@@ -84,11 +94,11 @@ def assignments_of(session: Session, year: int, round_number: int = 1) -> dict[s
     return found
 
 
-def _next_issue(run: Run, expert: str) -> int:
-    issue = 1
-    while places.issued(run.settings, run.year, expert, WorkbookKind.SCORES, issue).exists():
-        issue += 1
-    return issue
+def _next_issue(session: Session, year: int, expert: str) -> int:
+    """By the letters, not by the files: a run that died may have left a file that nobody was sent."""
+    letters = (LetterKind.EXPERT_INVITATION, LetterKind.EXPERT_REPLACEMENT)
+    keys = [col(Message.key).startswith(f"{year}/{letter.value}/{expert}/", autoescape=True) for letter in letters]
+    return 1 + (session.scalar(select(func.count()).select_from(Message).where(or_(*keys))) or 0)
 
 
 def _rows(session: Session, run: Run, numbers: Sequence[str]) -> list[dict[str, object]]:

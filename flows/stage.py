@@ -27,11 +27,13 @@ from flows.files import write_atomically
 from models import MilestoneDate
 from models.database import writing
 from models.enums import MilestoneState, Role
-from models.queries import call_state, season_in_force
+from models.queries import call_state, milestone_rows, season_in_force
 from states.call import CallCase
+from states.cases import dated
 from states.claims import Held, hold, release, take
 from states.door import move_call, note_call
 from states.machine import Actor
+from states.rules.timetable import first_unsettled
 
 log = logging.getLogger("gangchuang.stage")
 Item = TypeVar("Item")
@@ -176,6 +178,10 @@ def _not_now(
     if row.due_at > at:
         when = f"not due before {row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} ({ZONE.key}); nothing was changed"
         return Result(stage, season.year, "not_due", at, explanation=when)
+    before = first_unsettled(dated(milestone_rows(session, season.year)))
+    if not milestone.is_reminder and before is not None and before.milestone is not milestone:
+        turn = f"not its turn: {before.milestone} {before.unit}".rstrip() + " comes first and is not settled"
+        return Result(stage, season.year, "not_due", at, explanation=f"{turn}; nothing was changed")
     return None
 
 

@@ -34,7 +34,8 @@ class Submission(SQLModel, table=True):
         CheckConstraint("(state = 'archived') = (archived_from IS NOT NULL)", name="archived_has_origin"),
         CheckConstraint("state <> 'awarded' OR tier IS NOT NULL", name="awarded_has_tier"),
         CheckConstraint(
-            "tier IS NULL OR state = 'awarded' OR outcome IN ('completed', 'revoked')", name="tier_only_if_awarded"
+            "tier IS NULL OR state = 'awarded' OR COALESCE(outcome, '') IN ('completed', 'revoked')",
+            name="tier_only_if_awarded",
         ),
         CheckConstraint("sequence >= 1", name="sequence_positive"),
         UniqueConstraint("season", "unit", "place"),

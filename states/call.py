@@ -35,7 +35,7 @@ def milestone_is_due(case: CallCase) -> Refusal | None:
 def all_district_rounds_are_closed(case: CallCase) -> Refusal | None:
     if not case.rounds_open:
         return None
-    listed = ", ".join(case.rounds_open)
+    listed = ", ".join(unit or "the season" for unit in case.rounds_open)
     return Refusal("rounds_open", f"the district round is still open for {listed}", "尚有区县初评未截止")
 
 

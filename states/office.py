@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -102,6 +103,10 @@ def raise_objection(
         raise DecisionRefused(number, "an objection is written and bears a real name")
     if submission.state is not SubmissionState.FINAL_REVIEWED:
         raise DecisionRefused(number, f"it is {submission.state}")
+    open_ones = select(Objection.id).where(Objection.number == number, Objection.state == ObjectionState.OPEN)
+    known = session.scalar(open_ones.where(Objection.objector == objector, Objection.grounds == grounds))
+    if known is not None:
+        raise DecisionRefused(number, f"this objection was taken already, as number {known}")
     due_at = end_of_day(working_days_after(local_day(at), season.public_notice.answer_working_days))
     objection = Objection(number=number, grounds=grounds, objector=objector, received_at=at, due_at=due_at)
     session.add(objection)

@@ -57,6 +57,11 @@ def due(dates: Iterable[Dated], at: datetime, *, waiting: Collection[Milestone] 
     return reminders + [Due(one) for one in steps if one.due_at <= at and one.milestone is steps[0].milestone]
 
 
+def first_unsettled(dates: Iterable[Dated]) -> Dated | None:
+    """The step whose turn it is, due or not: no later one may begin before it is settled."""
+    return min((one for one in dates if not one.settled and not one.milestone.is_reminder), key=_place, default=None)
+
+
 def next_dates(dates: Iterable[Dated], at: datetime) -> list[Dated]:
     """What comes after an instant, the soonest first."""
     return sorted((one for one in dates if not one.settled and one.due_at > at), key=lambda one: one.due_at)

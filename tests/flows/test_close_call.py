@@ -139,7 +139,7 @@ def test_the_same_achievement_as_last_years_is_dropped_by_the_eligibility_check(
         again = a_submission(session, SubmissionState.DISTRICT_REVIEWED, form=a_form("巡检机器人一"))
         session.add(Duplicate(number=earlier, other=again, similarity=95))
         decide_duplicate(session, again, earlier, same=True, actor=OFFICE, at=season.dates.close_call, reason="示例")
-    player.at(season.dates.check_eligibility)
+    player.come_to(M.CHECK_ELIGIBILITY)
 
     lines = dict(player.play("check_eligibility", checking, M.CHECK_ELIGIBILITY).lines)
 

@@ -34,11 +34,11 @@ def sound(title: str) -> SubmissionForm:
 def recommended(player: Player) -> tuple[Player, str, str]:
     """One submission in order and one without a credit code; the check is due."""
     with player.writing() as session:
-        season = a_season(session, state=CallState.DISTRICT_REVIEW)
+        a_season(session, state=CallState.DISTRICT_REVIEW)
         good = a_submission(session, S.DISTRICT_REVIEWED, form=sound("良好成果"))
         flawed = a_submission(session, S.DISTRICT_REVIEWED, form=a_form("缺码成果"))
     player.issue(WorkbookKind.SUBMISSIONS, UNIT)
-    player.at(season.dates.check_eligibility)
+    player.come_to(M.CHECK_ELIGIBILITY)
     return player, good, flawed
 
 

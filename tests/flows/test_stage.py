@@ -212,6 +212,16 @@ def test_a_date_that_the_season_does_not_have_is_not_due(planned: Player) -> Non
     )
 
 
+def test_a_step_whose_turn_it_is_not_changes_nothing_however_late(planned: Player) -> None:
+    planned.at(planned.due_at(M.CLOSE_DISTRICT_ROUND))
+    before = planned.kept()
+
+    result = planned.play("close_district_round", noting, M.CLOSE_DISTRICT_ROUND)
+
+    assert (result.outcome, planned.kept()) == ("not_due", before)
+    assert result.explanation == "not its turn: open_call comes first and is not settled; nothing was changed"
+
+
 def test_a_season_that_is_not_planned_is_an_error(player: Player) -> None:
     with pytest.raises(SeasonNotPlanned):
         player.play("open_call", noting, M.OPEN_CALL)

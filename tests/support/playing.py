@@ -23,8 +23,8 @@ from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
 from models import Message, MilestoneDate
 from models.database import reading, writing
-from models.enums import WorkbookKind
-from models.queries import season_in_force
+from models.enums import MilestoneState, WorkbookKind
+from models.queries import milestone_rows, season_in_force
 
 # Who works on what right now is no part of what is kept.
 _PASSING = {"claim"}
@@ -75,6 +75,14 @@ class Player:
     def reading(self) -> Iterator[Session]:
         with reading(self.engine) as session:
             yield session
+
+    def come_to(self, milestone: Milestone) -> None:
+        """Everything that comes before a milestone is settled, and it is due."""
+        with writing(self.engine) as session:
+            for row in milestone_rows(session, self.year):
+                if list(Milestone).index(Milestone(row.milestone)) < list(Milestone).index(milestone):
+                    row.state, row.settled_at = MilestoneState.DONE, row.due_at
+        self.at(self.due_at(milestone))
 
     def due_at(self, milestone: Milestone, ordinal: int = 1, unit: str = "") -> datetime:
         with reading(self.engine) as session:

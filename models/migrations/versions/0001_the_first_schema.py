@@ -268,7 +268,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("tier IN ('first', 'second', 'third') OR tier IS NULL", name="tier_known"),
         sa.CheckConstraint(
-            "tier IS NULL OR state = 'awarded' OR outcome IN ('completed', 'revoked')", name="tier_only_if_awarded"
+            "tier IS NULL OR state = 'awarded' OR COALESCE(outcome, '') IN ('completed', 'revoked')",
+            name="tier_only_if_awarded",
         ),
         sa.CheckConstraint("sequence >= 1", name="sequence_positive"),
         sa.ForeignKeyConstraint(
@@ -544,13 +545,19 @@ def _make_append_only() -> None:
             "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP; END $$"
         )
-    for table in ("history", "publication_leaf"):
+    for table, key in (("history", "sequence"), ("publication_leaf", "kind")):
         if not on_sqlite:
             op.execute(
                 f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
                 "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
             )
             continue
+        # INSERT OR REPLACE deletes without firing a DELETE trigger, so it has a refusal of its own.
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} "
+            f"WHERE rowid = NEW.rowid OR (subject = NEW.subject AND {key} = NEW.{key})) "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only: REPLACE is refused'); END"
+        )
         for verb in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "

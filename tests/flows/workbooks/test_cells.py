@@ -61,7 +61,7 @@ def test_parser_never_raises(parse: cells.Parser, value: Any) -> None:
         (None, ""),
         (date(2025, 3, 5), "2025-03-05"),
         (datetime(2025, 3, 5), "2025-03-05"),
-        (datetime(2025, 3, 5, 9, 30), "2025-03-05 09:30:00"),  # noqa: DTZ001
+        (datetime(2025, 3, 5, 9, 30), "2025-03-05 09:30:00"),
         (time(9, 30), "09:30:00"),
         (timedelta(hours=30), "1 day, 6:00:00"),
         (1e20, "100000000000000000000"),

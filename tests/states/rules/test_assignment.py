@@ -1,6 +1,7 @@
 """The assignment against independent programs, by hand, and at its limits."""
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from config.errors import GangchuangError
-from states.rules import assignment_flow
+from states.rules import assignment_flow, assignment_limits
 from states.rules.assignment import TOTAL_KEPT, assign, assign_with_certificate
 from states.rules.assignment_certificate import faults
+from states.rules.assignment_cuts import needed_tops
 from states.rules.assignment_floors import Asked, largest_total_with_floors
 from states.rules.assignment_instance import AssignmentMalformed, read_instance
 from states.rules.assignment_limits import AssignmentInfeasible, pairs_that_suffice
@@ -77,8 +79,8 @@ instances = st.builds(
 )
 
 
-def solved_otherwise(given_: Given, *, floor: float | None = None, level: bool = False) -> float | None:
-    """The optimum by one plain program over all pairs: the level, or the total at a floor; None if infeasible."""
+def solved_otherwise(given_: Given, *, floor=None, level: bool = False) -> float | None:
+    """The optimum by one plain program over all pairs: the level, or the total at floors; None if infeasible."""
     S, wanted, most, barred, least = given_.arrays()
     P, R = S.shape
     papers, experts = np.nonzero(~barred)
@@ -95,7 +97,7 @@ def solved_otherwise(given_: Given, *, floor: float | None = None, level: bool =
     limits = [LinearConstraint(by_paper, wanted, wanted), LinearConstraint(by_expert, least, most)]
     limits.append(LinearConstraint(by_score, 0 if level else -np.inf, np.inf))
     if floor is not None:
-        limits.append(LinearConstraint(by_score, floor - 1e-9, np.inf))
+        limits.append(LinearConstraint(by_score, np.broadcast_to(floor, wanted.shape)[wanted > 0] - 1e-9, np.inf))
     worth = np.append(np.zeros(n) if level else S[papers, experts], 1.0 if level else 0.0)
     reach = Bounds(np.append(np.zeros(n), -9.0 if level else 0.0), np.append(ones, 9.0 if level else 0.0))
     found = milp(-worth, integrality=np.append(ones, 0), bounds=reach, constraints=limits, options={"mip_rel_gap": 0})
@@ -138,6 +140,27 @@ def test_fair_equals_independent_programs_one_aim_after_the_other(given_):
     assert found.certificate.total == pytest.approx(total, abs=1e-6)
     assert found.certificate.proven
     assert faults(found.experts, found.certificate, **given_.named()) == []
+
+
+@EXAMPLES
+@given(instances, st.integers(0, 2**32 - 1))
+def test_floors_equal_an_independent_program(given_, seed):
+    """Floors somewhere between nothing and each submission's own best, so that searches have work to do."""
+    if solved_otherwise(given_) is None or not given_.per_paper.any():
+        return
+    instance = read_instance(*given_.arrays())
+    own = instance.own_best() * np.random.default_rng(seed).choice([0.7, 0.85, 0.95], instance.shape[0])
+    floors = np.where(instance.needy() & (own > 0), np.ceil(own - 1e-6) if instance.grid else own, -np.inf)
+
+    kept = largest_total_with_floors(instance, Asked(floors=floors))
+
+    expected = solved_otherwise(given_, floor=floors / instance.unit)
+    assert kept.finished
+    assert (kept.chosen is None) == (expected is None)
+    if kept.chosen is not None:
+        assert (instance.served(kept.chosen) >= floors - instance.tolerance).all()
+        assert instance.scores_of(kept.chosen).sum() / instance.unit == pytest.approx(expected, abs=1e-6)
+        assert kept.bound / instance.unit == pytest.approx(expected, abs=1e-6)
 
 
 @EXAMPLES
@@ -264,6 +287,62 @@ def test_pruned_pairs_lose_nothing(monkeypatch):
     assert pruned.certificate.worst == whole.certificate.worst
     assert pruned.certificate.largest_total == whole.certificate.largest_total
     assert faults(pruned.experts, pruned.certificate, **given_.named()) == []
+
+
+def test_largest_total_adds_the_pairs_that_pay(monkeypatch):
+    """The first pairs admit an assignment, but not the best one: only prices bring the rest in."""
+    given_ = an_instance([[0.9, 0.8, 0.1], [0.9, 0.8, 0.7], [0.9, 0.8, 0.1]], max_load=[1, 2, 1])
+    instance = read_instance(*given_.arrays())
+    monkeypatch.setattr(assignment_flow, "FEW_PAIRS", 0)
+    monkeypatch.setattr(assignment_flow, "FIRST_CHOICES", 1)
+    first = assignment_flow.first_pairs(instance)
+
+    chosen, keys, _ = assignment_flow.largest_total(instance)
+
+    assert first.size == 6
+    assert instance.scores_of(chosen).sum() / instance.unit == pytest.approx(2.5)
+    assert keys.size >= first.size
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_largest_total_of_few_pairs_equals_that_of_all(monkeypatch, seed):
+    rng = np.random.default_rng(seed)
+    similarity = 0.5 * rng.random(30)[None, :] + 0.5 * rng.random((60, 30))
+    instance = read_instance(*an_instance(similarity, per_paper=2, max_load=5, min_load=2).arrays())
+    whole, _, _ = assignment_flow.largest_total(instance)
+
+    monkeypatch.setattr(assignment_flow, "FEW_PAIRS", 0)
+    monkeypatch.setattr(assignment_flow, "FIRST_CHOICES", 3)
+    monkeypatch.setattr(assignment_limits, "ARCS_PER_WIDENING", 1)
+    pruned, keys, _ = assignment_flow.largest_total(instance)
+
+    assert keys.size < instance.all_pairs().size
+    assert instance.scores_of(pruned).sum() == pytest.approx(instance.scores_of(whole).sum(), abs=1e-9)
+
+
+@given(st.lists(st.integers(0, 9), min_size=3, max_size=8), st.integers(1, 3), st.integers(0, 27))
+def test_needed_tops_cut_no_choice_off(scores, wanted, floor):
+    instance = read_instance(*an_instance([[float(score) for score in scores]], per_paper=wanted).arrays())
+    floors = np.array([float(floor)])
+    choices = [
+        set(some) for some in combinations(range(len(scores)), wanted) if sum(scores[one] for one in some) >= floor
+    ]
+
+    tops = list(needed_tops(instance, floors, instance.all_pairs(), np.array([0])))
+
+    assert all(len(choice & set(top.tolist())) >= many for choice in choices for top, many in tops)
+    assert len(tops) <= wanted
+
+
+def test_a_floor_is_not_kept_by_the_solvers_tolerance():
+    """The tempting choice misses its floor by 5e-10, less than the solver tells apart."""
+    given_ = an_instance([[0.9, 0.6, 0.3 - 5e-10, 0.1], [1.0, 0.2, 0.2, 0.2]], per_paper=[2, 1], max_load=1)
+    instance = read_instance(*given_.arrays())
+
+    kept = largest_total_with_floors(instance, Asked(floors=np.array([0.9, -np.inf])))
+
+    assert (instance.served(kept.chosen) >= 0.9).tolist() == [True, False]
+    assert instance.scores_of(kept.chosen).sum() == pytest.approx(1.7)
 
 
 def test_pairs_widen_until_they_admit_an_assignment():

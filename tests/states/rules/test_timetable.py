@@ -10,7 +10,7 @@ from config.milestones import Milestone
 from config.season import ZONE
 from states.planning import planned_dates
 from states.rules.deadlines import Dated
-from states.rules.timetable import REMINDS_OF, due, next_dates
+from states.rules.timetable import REMINDS_OF, due, first_unsettled, next_dates
 from tests.support.builders import season_rules
 
 M = Milestone
@@ -120,6 +120,18 @@ def test_what_comes_next_is_the_soonest_unsettled() -> None:
     ]
 
     assert [one.milestone for one in next_dates(dates, NOON)] == [M.CLOSE_CALL, M.ARCHIVE]
+
+
+def test_whose_turn_it_is() -> None:
+    dates = [
+        step(M.REMIND_CALL, NOON),
+        step(M.CLOSE_DISTRICT_ROUND, NOON),
+        step(M.CLOSE_CALL, NOON, unit="500103"),
+        step(M.CLOSE_CALL, NOON, settled=True),
+    ]
+
+    assert first_unsettled(dates) == dates[2]
+    assert first_unsettled(dates[3:]) is None
 
 
 @given(st.lists(st.integers(0, 600), max_size=30))

@@ -1,0 +1,193 @@
+"""What an officer decides through the form: recorded, told to those concerned, and shown on the page."""
+
+import pytest
+from sqlalchemy import select
+
+from config.milestones import Milestone
+from flows.approve import approve_list
+from flows.final_round import concluding
+from flows.move_date import move_date
+from flows.office_decisions import Decision, decide
+from models import Assignment, History, Message, Recusal, Submission
+from models.enums import ApprovalDecision, AssignmentState, CallState, Outcome, SubmissionState
+from states.approval import is_approved, list_digest
+from states.office import DecisionRefused, NotAnOfficer
+from tests.support.builders import OFFICE, UNIT, a_season, a_seat, a_submission
+from tests.support.panel import an_assignment, an_eligible_submission
+from tests.support.playing import Player
+from tests.support.ranked import a_ranked_season
+
+D = Decision
+
+
+@pytest.fixture
+def opened(player: Player) -> Player:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.FINAL_REVIEW)
+    player.at(season.dates.close_final_round)
+    return player
+
+
+def ask(
+    decision: Decision, subject: object, *, other: str = "", dry_run: bool = False, by: str = OFFICE.name
+) -> dict[str, object]:
+    return decide.fn(2026, by, decision, str(subject), "示例理由", other, dry_run)
+
+
+def test_a_withdrawal_is_told_to_the_unit(opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+
+    ask(D.WITHDRAW, f" {number} ")
+
+    with opened.reading() as session:
+        assert session.get_one(Submission, number).outcome is Outcome.WITHDRAWN
+        entry = session.scalars(select(History).where(History.trigger == "archive")).one()
+        assert (entry.actor, entry.reason) == (str(OFFICE), "示例理由")
+        assert "示例理由" in session.scalars(select(Message.body)).one()
+
+
+def test_withdrawn_reinstated_and_withdrawn_again_are_three_letters(opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+
+    for decision in (D.WITHDRAW, D.REINSTATE, D.WITHDRAW):
+        ask(decision, number)
+
+    assert opened.letters() == [
+        f"reinstated/{UNIT}/{number}/3",
+        f"withdrawn/{UNIT}/{number}/2",
+        f"withdrawn/{UNIT}/{number}/4",
+    ]
+
+
+def test_a_dry_run_of_a_decision_changes_nothing(opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+    before = opened.kept()
+
+    assert ask(D.WITHDRAW, number, dry_run=True)["outcome"] == "dry_run"
+
+    assert opened.kept() == before
+
+
+def test_only_officers_decide(opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+    before = opened.kept()
+
+    with pytest.raises(NotAnOfficer):
+        ask(D.WITHDRAW, number, by="示例·路人")
+
+    assert opened.kept() == before
+
+
+def test_a_correction_asked_for_by_hand_is_told_with_its_date(opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+
+    ask(D.ASK_CORRECTION, number)
+
+    assert opened.letters("correction_asked") == [f"correction_asked/{UNIT}/{number}"]
+
+
+def test_who_steps_back_is_replaced_at_once(opened: Player) -> None:
+    with opened.writing() as session:
+        season = opened.season
+        number = an_eligible_submission(session)
+        experts = [an_assignment(session, number, ordinal) for ordinal in range(1, 6)]
+        spare = a_seat(session, season, 6)
+
+    ask(D.RECUSE, number, other=experts[0])
+
+    with opened.reading() as session:
+        assert session.get_one(Recusal, (2026, experts[0], number)).reason == "示例理由"
+        assert session.get_one(Assignment, (number, spare, 1)).state is AssignmentState.ACTIVE
+    assert opened.letters("expert_replacement") == [f"expert_replacement/{spare}/1"]
+
+
+def test_who_gives_up_the_seat_is_replaced_at_once(opened: Player) -> None:
+    with opened.writing() as session:
+        number = an_eligible_submission(session)
+        experts = [an_assignment(session, number, ordinal) for ordinal in range(1, 6)]
+        spare = a_seat(session, opened.season, 6)
+
+    lines = ask(D.REPLACE_EXPERT, experts[1])
+
+    assert lines["assignments to be replaced"] == "1"
+    with opened.reading() as session:
+        assert session.get_one(Assignment, (number, experts[1], 1)).state is AssignmentState.LOST
+        assert session.get_one(Assignment, (number, spare, 1)).state is AssignmentState.ACTIVE
+
+
+def test_an_award_revoked_leaves_the_page(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.PUBLISHED)
+        number = a_submission(session, SubmissionState.AWARDED)
+    player.at(season.dates.publish_results)
+
+    ask(D.REVOKE, number)
+
+    with player.reading() as session:
+        assert session.get_one(Submission, number).outcome is Outcome.REVOKED
+    assert player.letters("revoked") == [f"revoked/{UNIT}/{number}/{_sequence(player, number)}"]
+
+
+def _sequence(player: Player, number: str) -> int:
+    with player.reading() as session:
+        return session.get_one(Submission, number).sequence
+
+
+@pytest.fixture
+def ranked(player: Player) -> tuple[Player, list[str], str]:
+    with player.writing() as session:
+        season, numbers = a_ranked_season(session)
+        digest = list_digest(session, 2026)
+    player.come_to(Milestone.OPEN_PUBLIC_NOTICE)
+    player.at(season.dates.close_re_review)
+    return player, numbers, digest
+
+
+def test_a_person_approves_through_the_form(ranked: tuple[Player, list[str], str]) -> None:
+    player, (one, two, *_), digest = ranked
+
+    lines = approve_list.fn(
+        2026, OFFICE.name, ApprovalDecision.APPROVED, f" {digest[:8]} ", f"{one}，{two}", "材料不实"
+    )
+
+    assert (lines["approved"], lines["struck"]) == ("1", "2")
+    with player.reading() as session:
+        assert is_approved(session, 2026)
+
+
+def test_a_list_sent_back_is_ranked_again_before_it_can_be_approved(ranked: tuple[Player, list[str], str]) -> None:
+    player, _, digest = ranked
+    approve_list.fn(2026, OFFICE.name, ApprovalDecision.SENT_BACK, digest, "", "核对分数")
+    assert player.due_at(Milestone.CLOSE_RE_REVIEW) == player.settings.clock.now()
+    with pytest.raises(DecisionRefused, match="no ranking waits"):
+        approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest)
+
+    assert player.play("close_re_review", concluding, Milestone.CLOSE_RE_REVIEW).outcome == "done"
+    assert approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest)["approved"] == "3"
+
+
+def test_a_dry_approval_changes_nothing(ranked: tuple[Player, list[str], str]) -> None:
+    player, _, digest = ranked
+    before = player.kept()
+
+    assert approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, dry_run=True)["outcome"] == "dry_run"
+
+    assert player.kept() == before
+
+
+def test_a_moved_date_is_told_to_those_concerned(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session)
+    player.at(season.dates.open_call)
+
+    move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, "2026-05-08T18:00", "示例理由", UNIT)
+    move_date.fn(2026, OFFICE.name, Milestone.CLOSE_DISTRICT_ROUND, "2026-05-30T18:00", "示例理由")
+
+    letters = player.letters("date_moved")
+    assert sum("close_call" in one for one in letters) == 1
+    assert sum("close_district_round" in one for one in letters) == 39

@@ -1,0 +1,116 @@
+"""The panel is drawn, the submissions assigned, and every expert invited; once, whatever happens in between."""
+
+import json
+from datetime import date
+
+import openpyxl
+import pytest
+from sqlalchemy import select
+
+from config.milestones import Milestone
+from flows import panel as module
+from flows import places
+from flows.panel import drawing
+from models import Assignment, Call, Expert, History, Message, Seat
+from models.enums import CallState, SubmissionState, WorkbookKind
+from states.rules.draw import PanelShortage
+from tests.support.builders import a_season, a_submission, an_expert
+from tests.support.panel import an_eligible_submission
+from tests.support.playing import Player
+
+M = Milestone
+
+
+@pytest.fixture
+def ready(player: Player) -> Player:
+    """Three eligible submissions, a pool of seven that signed; the draw is due."""
+    with player.writing() as session:
+        season = a_season(session, state=CallState.DISTRICT_REVIEW)
+        small = {"scores_per_submission": 3, "panel_per_field": 1, "panel_size": 5, "reserves": 2}
+        season = season.model_copy(update={"final_round": season.final_round.model_copy(update=small)})
+        call = session.get_one(Call, 2026)
+        call.rules, call.draw_seed = season.model_dump_json(), "5e" * 32
+        for ordinal in range(1, 8):
+            an_expert(session, ordinal, statement_on=date(2026, 6, 15))
+        for _ in range(3):
+            an_eligible_submission(session)
+    player.come_to(M.DRAW_PANEL)
+    return player
+
+
+def play(player: Player) -> dict[str, str]:
+    result = player.play("draw_panel", drawing, M.DRAW_PANEL)
+    assert result.outcome == "done"
+    return dict(result.lines)
+
+
+def test_every_expert_with_work_has_a_workbook_of_only_that(ready: Player) -> None:
+    lines = play(ready)
+
+    with ready.reading() as session:
+        assert session.get_one(Call, 2026).state is CallState.FINAL_REVIEW
+        work: dict[str, set[str]] = {}
+        for one in session.scalars(select(Assignment)):
+            work.setdefault(one.expert, set()).add(one.number)
+    assert (lines["seated"], lines["assignments"], lines["experts with a workbook"]) == ("5", "9", str(len(work)))
+    assert ready.letters("expert_invitation") == sorted(f"expert_invitation/{expert}/1" for expert in work)
+    for expert, numbers in work.items():
+        book = openpyxl.load_workbook(places.issued(ready.settings, 2026, expert, WorkbookKind.SCORES))
+        said = {str(cell) for sheet in book for row in sheet.values for cell in row if cell}
+        assert {one for one in said if one.startswith("2026-")} == numbers
+
+
+def test_a_blind_workbook_names_no_applicant(ready: Player) -> None:
+    play(ready)
+
+    for path in (ready.home / "outbox" / "2026").glob("E0*/*.xlsx"):
+        book = openpyxl.load_workbook(path)
+        said = " ".join(str(cell) for sheet in book for row in sheet.values for cell in row if cell)
+        assert "示例单位" not in said
+        assert "示例·示例项目" not in said
+
+
+def test_the_seed_is_revealed_to_every_unit(ready: Player) -> None:
+    play(ready)
+
+    with ready.reading() as session:
+        assert "5e" * 32 in session.get_one(Message, "2026/panel_drawn/500103").body
+    assert len(ready.letters("panel_drawn")) == 39
+
+
+def test_a_crash_after_the_draw_draws_no_second_panel(ready: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "issue_sheet", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        play(ready)
+    monkeypatch.undo()
+
+    play(ready)
+
+    with ready.reading() as session:
+        drawn = session.scalars(select(History.facts).where(History.trigger == "draw_panel")).all()
+        assert len(drawn) == 1
+        assert len(session.scalars(select(Seat)).all()) == len(json.loads(drawn[0])["panel"]["seated"]) + 2
+
+
+def test_too_small_a_pool_changes_nothing(ready: Player) -> None:
+    with ready.writing() as session:
+        for ordinal in range(1, 5):
+            session.get_one(Expert, f"E000{ordinal}").statement_on = None
+    before = ready.kept()
+
+    with pytest.raises(PanelShortage):
+        play(ready)
+
+    assert ready.kept() == before
+
+
+def test_nothing_is_drawn_before_everything_is_checked(ready: Player) -> None:
+    with ready.writing() as session:
+        a_submission(session, SubmissionState.DISTRICT_REVIEWED)
+    before = ready.kept()
+
+    result = ready.play("draw_panel", drawing, M.DRAW_PANEL)
+
+    assert result.outcome == "waiting"
+    assert result.explanation.endswith("0 district round(s), 0 correction(s), 1 unchecked submission(s)")
+    assert ready.kept() == before
