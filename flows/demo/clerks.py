@@ -158,13 +158,14 @@ class Clerks:
         owed, keys = self.world.open_assignments(), {number: key for key, number in self.world.numbers().items()}
         recusing = self._recusing()
         for expert in share:
-            for sheet in self.world.issued_to(expert, WorkbookKind.SCORES.label) if expert != silent else []:
+            issued = self.world.issued_to(expert, WorkbookKind.SCORES.label) if expert != silent else []
+            for place, sheet in enumerate(issued):
                 copy, rounds = self._copy(expert, sheet.name), owed.get(expert, {})
                 listed = [] if copy.exists() else [one for one in _given_numbers(sheet) if one in rounds]
                 forms: list[ScoreForm | RecusalForm] = [
                     expert_score(self.cast, names[expert], keys[one], one, round=rounds[one]) for one in listed
                 ]
-                if forms and expert in recusing and rounds[listed[0]] == 1:
+                if forms and expert in recusing and place == 0:
                     forms[0] = recusal(listed[0])
                 if forms or copy.exists():
                     yield Paper(expert, copy, self._scoring(sheet, forms))
