@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 # Denominators that written scores use: halves to sixty-fourths, thirds, twelfths, decimals up to six places.
 DENOMINATORS = (1, 2, 4, 8, 16, 64, 3, 6, 12, 60, 10, 20, 100, 1000, 10_000, 100_000, 1_000_000)
-ROWS_AT_A_TIME = 512
+ROWS_AT_A_TIME = 128
 
 
 class AssignmentMalformed(GangchuangError):
@@ -136,13 +136,13 @@ def _counts(given: ArrayLike, length: int, name: str) -> Ints:
 
 def _working_unit(given: Floats, usable: NDArray[np.bool_]) -> tuple[float, bool]:
     """The smallest denominator that makes every usable score whole, or else a scale to [-1, 1]."""
-    values = given[usable]
-    peak = float(np.abs(values).max(initial=0.0))
-    sample = values[:: max(1, values.size // 4096)]
+    peak = float(max(given.max(where=usable, initial=0.0), -given.min(where=usable, initial=0.0)))
+    step = max(1, given.size // 2**18)
+    sample = given[::step][usable[::step]]
     for denominator in DENOMINATORS:
         if peak * denominator > 2e6:
             break
-        if _whole(sample * denominator) and _whole(values * denominator):
+        if _whole(sample * denominator) and _whole(given[usable] * denominator):
             return float(denominator), True
     return (1.0 / peak if peak > 0 else 1.0), False
 
