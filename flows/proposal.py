@@ -90,9 +90,7 @@ def _lines(session: Session, run: Run) -> tuple[ProposedLine, ...]:
             select(Organisation.number, Organisation.name)
             .join(Submission, Submission.number == Organisation.number)
             .where(Submission.season == run.year, Organisation.position == 1)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     rows = {one.number: one for one in session.scalars(select(Submission).where(Submission.season == run.year))}
     return tuple(
@@ -134,7 +132,7 @@ def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
     for score in counted_scores(session, run.year):
         totals.setdefault(score.submission, []).append(Decimal(score.total))
     titles: dict[str, str] = dict(
-        session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).tuples().all()
+        session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).all()
     )
     cases = [
         Disagreement(number, titles[number], tuple(sorted(values)), max(values) - min(values))

@@ -55,7 +55,7 @@ def counts_by_state(session: Session, year: int) -> dict[SubmissionState, int]:
     rows = session.execute(
         select(Submission.state, func.count()).where(Submission.season == year).group_by(Submission.state)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def counts_by_unit(session: Session, year: int) -> dict[str, int]:
@@ -63,7 +63,7 @@ def counts_by_unit(session: Session, year: int) -> dict[str, int]:
     rows = session.execute(
         select(Submission.unit, func.count()).where(Submission.season == year).group_by(Submission.unit)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def messages_due(session: Session, year: int) -> int:

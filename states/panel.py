@@ -72,12 +72,8 @@ def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]
         also_submitted=[one for one in every if one.submission not in reviewed],
         declared=session.execute(
             select(DeclaredConflict.expert, DeclaredConflict.key).where(DeclaredConflict.season == season.year)
-        )
-        .tuples()
-        .all(),
-        recused=session.execute(select(Recusal.expert, Recusal.number).where(Recusal.season == season.year))
-        .tuples()
-        .all(),
+        ).all(),
+        recused=session.execute(select(Recusal.expert, Recusal.number).where(Recusal.season == season.year)).all(),
         unit_names=names,
     )
 
@@ -350,9 +346,7 @@ def _short(session: Session, season: Season) -> dict[str, int]:
                 Assignment.state.in_((AssignmentState.ACTIVE, AssignmentState.SCORED)),
             )
             .group_by(Assignment.number)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     needed = season.final_round.scores_per_submission
     return {
@@ -368,9 +362,7 @@ def _loads(session: Session, year: int) -> dict[str, int]:
             select(Assignment.expert, func.count())
             .where(Assignment.season == year, Assignment.state.in_((AssignmentState.ACTIVE, AssignmentState.SCORED)))
             .group_by(Assignment.expert)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
 
 
@@ -378,9 +370,7 @@ def _assigned_pairs(session: Session, year: int) -> set[tuple[str, str]]:
     return set(
         session.execute(
             select(Assignment.number, Assignment.expert).where(Assignment.season == year, Assignment.round == 1)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
 
 

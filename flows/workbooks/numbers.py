@@ -100,8 +100,9 @@ def percent(value: Cell) -> Any:
     if isinstance(typed, WrongCell) or not typed:
         return typed or None
     match = _PERCENT.fullmatch(typed) if len(typed) <= 40 else None
-    number = plain(_decimal(match["number"]), 4) if match else None
-    if number is None or not 0 < number <= 100:
+    exact = _decimal(match["number"]) if match else None
+    number = plain(exact, 4) if exact is not None and abs(exact) <= 100 else None
+    if number is None or number <= 0:
         return WrongCell(f"应填0到100之间的百分数（现在填的是{quote(typed)}），例如：30")
     return number if not (match and match["sign"]) or number > 1 else Understood(number, f"按{number}%计")
 
