@@ -7,7 +7,7 @@ from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.publications import export_beside, publish_root, put_index, refresh_results
+from flows.publications import export_beside, publish_root, put_index, put_results
 from flows.stage import Ending, Run
 from models import Objection, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState
@@ -43,7 +43,7 @@ def archiving(run: Run) -> Ending:
         _archive(session, run, Outcome.COMPLETED, SubmissionState.AWARDED)
         _archive(session, run, Outcome.NO_PRIZE, SubmissionState.FINAL_REVIEWED)
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
-    refresh_results(run)
+    put_results(run)
     with run.step() as session:
         export_beside(session, run)
         put_index(session, run)

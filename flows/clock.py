@@ -23,6 +23,7 @@ from config.milestones import Milestone
 from config.season import ZONE
 from config.settings import Settings, settings
 from flows.deliveries import waiting_files
+from flows.hung_runs import end_hung_runs
 from models import Call, MilestoneDate
 from models.database import reading, writing
 from models.enums import CallState, MilestoneState, Role
@@ -61,6 +62,8 @@ class Timekeeper:
 
     def sweep(self) -> None:
         """Rebuild the triggers from the database and catch what moved or was missed."""
+        with _survived("hung runs"):
+            end_hung_runs(self.engine, self.settings.lease_seconds)
         with _survived("sweep"):
             if not self._may_look():
                 return

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from config.errors import GangchuangError
 from config.season import local_day
 from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
@@ -30,6 +32,16 @@ from states.machine import Actor, Refusal
 from states.scores import take_scores
 
 _SHOWN = 20
+
+
+class DeliveryChanged(GangchuangError):
+    """A file was replaced while it was read; nothing of it was kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} was replaced while it was being read. Nothing was kept; it is taken with the next look."
+        )
 
 
 @dataclass
@@ -112,8 +124,23 @@ def _take(
                 issue_after_admission(session, run, folder, digest)
             if after_scores is not None and answer.reading.kind is WorkbookKind.SCORES:
                 after_scores(session, run)
+            if digest_of(path) != digest:
+                raise DeliveryChanged(path)
     if not run.dry_run:
-        move_atomically(path, places.taken(run.settings, run.year, folder, digest, path.name))
+        _put_away(path, places.taken(run.settings, run.year, folder, digest, path.name), digest)
+
+
+def _put_away(path: Path, target: Path, digest: str) -> None:
+    """Move a taken file out of the inbox; another one that came in its place meanwhile is not touched."""
+    with suppress(FileNotFoundError):
+        if target.exists() and digest_of(path) != digest:
+            return
+    move_atomically(path, target)
+    if digest_of(target) != digest:
+        # It came in the very last moment: back, unless there is yet another.
+        with suppress(FileExistsError):
+            path.hardlink_to(target)
+            target.unlink()
 
 
 def _sender(run: Run, folder: str) -> _Sender:

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from config.units import all_units
 from flows import places
-from flows.files import write_atomically
+from flows.files import digest_of, write_atomically
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
-from flows.publications import refresh_results
+from flows.publications import put_results
 from flows.score_sheets import replace_lost_experts
 from flows.stage import Ending, Run
 from models import Submission
@@ -78,7 +78,7 @@ def decide(
                     replace_lost_experts(session, run)
         finally:
             # Refused too: a run that died after its decision and before the page comes again as a refusal.
-            refresh_results(run)
+            put_results(run)
         run.tell(decision.value, subject)
         return Ending()
 
@@ -106,8 +106,10 @@ def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: st
     if not lies.is_file():
         raise DeliveredFileMissing(lies)
     if not run.dry_run:
-        # The collector takes it once more from the inbox, now as admitted.
-        write_atomically(places.inbox(run.settings) / delivery.sender / delivery.file_name, lies.read_bytes())
+        # The collector takes it once more from the inbox, now as admitted; a newer file of its name stays.
+        box, name = places.inbox(run.settings) / delivery.sender, delivery.file_name
+        taken_name = (box / name).exists() and digest_of(box / name) != delivery.digest
+        write_atomically(box / (f"{delivery.digest[:8]}-{name}" if taken_name else name), lies.read_bytes())
     if delivery.sender in all_units():
         post_to_unit(
             session,

@@ -92,15 +92,16 @@ def _issue_template(run: Run, unit: Unit, deadline: datetime) -> None:
         return
     path = _template_path(run, unit)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_template(
-        path,
-        mark=Mark(run.year, unit.code, WorkbookKind.SUBMISSIONS, 1),
-        key=run.settings.signing_key(),
-        season=run.season,
-        recipient_name=unit.name,
-        deadline=deadline,
-        created_at=run.at,
-    )
+    with run.step():
+        write_template(
+            path,
+            mark=Mark(run.year, unit.code, WorkbookKind.SUBMISSIONS, 1),
+            key=run.settings.signing_key(),
+            season=run.season,
+            recipient_name=unit.name,
+            deadline=deadline,
+            created_at=run.at,
+        )
 
 
 def _issue_pool_template(run: Run) -> None:
@@ -109,15 +110,16 @@ def _issue_pool_template(run: Run) -> None:
         return
     path = places.issued(run.settings, run.year, places.OFFICE, WorkbookKind.EXPERTS)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_template(
-        path,
-        mark=Mark(run.year, places.OFFICE, WorkbookKind.EXPERTS, 1),
-        key=run.settings.signing_key(),
-        season=run.season,
-        recipient_name=run.season.office.name,
-        deadline=run.season.dates.draw_panel,
-        created_at=run.at,
-    )
+    with run.step():
+        write_template(
+            path,
+            mark=Mark(run.year, places.OFFICE, WorkbookKind.EXPERTS, 1),
+            key=run.settings.signing_key(),
+            season=run.season,
+            recipient_name=run.season.office.name,
+            deadline=run.season.dates.draw_panel,
+            created_at=run.at,
+        )
 
 
 def _calendar(run: Run, unit: Unit, deadline: datetime) -> Path:

@@ -36,10 +36,10 @@ def put_proposal(run: Run, ranking: Ranking) -> str:
     with run.step() as session:
         page = _page(session, run, ranking)
     workbook = places.office_folder(run.settings, run.year) / WORKBOOK
-    if not run.dry_run:
-        put_page(run.settings.home.absolute(), page)
-        write_workbook(workbook, page)
     with run.step() as session:
+        if not run.dry_run:
+            put_page(run.settings.home.absolute(), page)
+            write_workbook(workbook, page)
         # A list sent back may come again unchanged and asks anew; a stage run again must not.
         decided = session.scalar(select(func.count()).select_from(Approval).where(Approval.season == run.year))
         post_to_office(

@@ -54,9 +54,9 @@ def opening(run: Run) -> Ending:
         )
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
         page = _page(session, run, publication)
-    if not run.dry_run:
-        put_page(run.settings.home.absolute(), page)
     with run.step() as session:
+        if not run.dry_run:
+            put_page(run.settings.home.absolute(), page)
         put_index(session, run)
         for unit in run.season.units():
             post_to_unit(

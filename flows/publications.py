@@ -10,7 +10,7 @@ from config.units import all_units
 from flows import places
 from flows.pages import AwardLine, IndexEntry, IndexPage, Proof, Remark, ResultsPage, put_page
 from flows.stage import Run
-from models import Contributor, Objection, Organisation, Placing, Publication, Submission
+from models import Call, Contributor, Objection, Organisation, Placing, Publication, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, Tier
 from states.export import export_history
 from states.roots import record_root
@@ -123,19 +123,16 @@ def _revoked(session: Session, run: Run) -> tuple[Remark, ...]:
     return tuple(Remark(number, title, "获奖已撤销") for number, title in rows)
 
 
-def put_results(run: Run, page: ResultsPage) -> None:
-    """Put the results page in its place; put again, it shows what changed since."""
-    if not run.dry_run:
-        put_page(run.settings.home.absolute(), page)
+def put_results(run: Run) -> None:
+    """Put the results page in its place as the awards now stand: first published, an objection answered, a revocation.
 
-
-def refresh_results(run: Run) -> None:
-    """Bring a published results page up to date: an objection was answered, an award was revoked."""
+    Within a fenced transaction, and one after the other: whoever slept cannot put an old page over a newer one.
+    """
     with run.step() as session:
+        session.get_one(Call, run.year, with_for_update=True)
         publication = session.get(Publication, (run.year, PublicationKind.RESULTS))
-        page = results_page(session, run, publication) if publication else None
-    if page is not None:
-        put_results(run, page)
+        if publication is not None and not run.dry_run:
+            put_page(run.settings.home.absolute(), results_page(session, run, publication))
 
 
 def put_index(session: Session, run: Run) -> None:

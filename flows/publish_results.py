@@ -40,7 +40,7 @@ def publishing(run: Run) -> Ending:
         )
         publication = publish_root(session, run, PublicationKind.RESULTS)
         page = results_page(session, run, publication)
-    put_results(run, page)
+    put_results(run)
     with run.step() as session:
         export_beside(session, run)
         put_index(session, run)

@@ -8,7 +8,6 @@ history and the milestone change in one transaction, or not at all.
 """
 
 import logging
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from config.milestones import Milestone
 from config.season import ZONE, Season
 from config.settings import Settings
 from flows.files import write_atomically
+from flows.hung_runs import own_name
 from models import MilestoneDate
 from models.database import writing
 from models.enums import MilestoneState, Role
@@ -187,7 +187,7 @@ def _not_now(
 
 @contextmanager
 def _claimed(run: Run) -> Iterator[None]:
-    name, owner = f"stage/{run.year}/{run.stage}", uuid.uuid4().hex
+    name, owner = f"stage/{run.year}/{run.stage}", own_name()
     with writing(run.engine) as session:
         run.held = take(session, name, owner=owner, seconds=run.settings.lease_seconds)
     try:

@@ -54,8 +54,7 @@ class Picture:
         found = []
         for table in sorted(self.rows):
             here, there = self.rows[table], other.rows[table]
-            found += [f"- {table}: {_shown(row)}" for row in sorted(here - there, key=repr)]
-            found += [f"+ {table}: {_shown(row)}" for row in sorted(there - here, key=repr)]
+            found += _differing_rows(table, here - there, there - here)
         for path in sorted({*self.files, *other.files}):
             if self.files.get(path) != other.files.get(path):
                 found.append(f"{'-' if path not in other.files else '+' if path not in self.files else '~'} {path}")
@@ -111,7 +110,34 @@ def _roughly(value: Any) -> Any:
 
 
 def _is_digest(value: str) -> bool:
-    return len(value) == 64 and " " not in value
+    """A digest in a column of its own is a fact; only those named above are made from instants."""
+    return re.fullmatch("[0-9a-f]{64}", value) is not None
+
+
+def _differing_rows(table: str, lost: Iterable[Row], more: Iterable[Row]) -> list[str]:
+    """Rows with one key are one row that stands otherwise: its differing columns are told."""
+    keys = {column.name for column in SQLModel.metadata.tables[table].primary_key}
+    gone, new = ({tuple(one for one in row if one[0] in keys): row for row in rows} for rows in (lost, more))
+    found = []
+    for key in sorted({*gone, *new}, key=repr):
+        if key in gone and key in new:
+            pairs = zip(gone[key], new[key], strict=True)
+            changes = [
+                f"{name}: {_around(old, value)} -> {_around(value, old)}"
+                for (name, old), (_, value) in pairs
+                if old != value
+            ]
+            found.append(f"~ {table} {_shown(key)}: {'; '.join(changes)}")
+        else:
+            found.append(f"{'-' if key in gone else '+'} {table}: {_shown(gone.get(key) or new[key])}")
+    return found
+
+
+def _around(value: Any, other: Any) -> str:
+    """A value near the place where it begins to differ from another."""
+    text, pairs = str(value), zip(str(value), str(other), strict=False)
+    place = next((at for at, (one, two) in enumerate(pairs) if one != two), 0)
+    return repr(text[max(0, place - 20) : place + 60])
 
 
 def _bare(text: str, roughly: bool) -> str:

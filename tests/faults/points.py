@@ -33,16 +33,17 @@ class _Points:
     quiet = 0
     passed = 0
     kill_at = 0
+    halt_at = ""
     heard: list[str] | None = None
     home = ""
 
 
-def arm(*, kill_at: int = 0, heard: list[str] | None = None, home: Path | None = None) -> None:
-    """Begin to count in this process. `heard` gets a line a point: `kind what`."""
+def arm(*, kill_at: int = 0, halt_at: str = "", heard: list[str] | None = None, home: Path | None = None) -> None:
+    """Begin to count in this process. `heard` gets a line a point, `kind what`; `halt_at` is how such a line begins."""
     if not _Points.wrapped:
         _wrap_everything()
     _Points.wrapped = _Points.armed = True
-    _Points.passed, _Points.kill_at, _Points.heard = 0, kill_at, heard
+    _Points.passed, _Points.kill_at, _Points.heard, _Points.halt_at = 0, kill_at, heard, halt_at
     _Points.home = f"{home}/" if home else ""
 
 
@@ -73,6 +74,9 @@ def point(kind: str, what: str) -> None:
     _Points.passed += 1
     if _Points.heard is not None:
         _Points.heard.append(f"{kind} {what}")
+    if _Points.halt_at and f"{kind} {what}".startswith(_Points.halt_at):
+        _Points.halt_at = ""
+        os.kill(os.getpid(), signal.SIGSTOP)
     if _Points.passed == _Points.kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -29,24 +29,29 @@ from config.milestones import Milestone
 from config.season import Season, load_season
 from config.settings import Settings, settings
 from config.units import all_units
+from flows import deliver_messages, hung_runs
 from flows.clock import Timekeeper
 from flows.deliveries import waiting_files
 from flows.perform import open_database
 from flows.year import stage_named
-from models import Call, History, Message, database
+from models import Call, History, Message, database, queries
 from models.database import reading, writing
 from models.enums import CallState, MessageState
 from models.queries import messages_due, milestone_rows
+from states import claims
 from states.approval import waits_for_approval
 from states.cases import dated
 from states.office import officer
 from states.planning import plan_season
 from states.rules.timetable import due, next_dates
+from tests.faults import points
 from tests.faults.people import OFFICER, UNITS, Act, People, acts
 
 YEAR = 2026
 SEASON_FILE = Path(__file__).with_name("season.toml")
 LATER = "GANGCHUANG_FAULTS_LATER_SECONDS"
+# The process stops itself (SIGSTOP) at the first kill point whose description begins so.
+HALT = "GANGCHUANG_FAULTS_HALT"
 STEP = "step "
 _PATIENCE = 12
 _LONGEST_WAIT = 2 * 3600.0
@@ -75,21 +80,17 @@ class _Waited:
     seconds = 0.0
 
 
-def fix_chance() -> None:
+def fix_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Three units, the same seed, salts and key in every season, and a database clock that can be put forward."""
-    from flows import deliver_messages
-    from models import queries
-    from states import claims
-
-    Season.units = lambda self: [all_units()[code] for code in UNITS]  # type: ignore[method-assign]
+    put(Season, "units", lambda self: [all_units()[code] for code in UNITS])
     fixed = SimpleNamespace(token_hex=lambda count: "5a" * count)
-    flows.open_call.secrets = fixed  # type: ignore[assignment]
-    states.intake.secrets = fixed  # type: ignore[assignment]
-    real = config.settings.secrets
-    config.settings.secrets = SimpleNamespace(token_hex=real.token_hex, token_bytes=lambda count: b"k" * count)  # type: ignore[assignment]
+    put(flows.open_call, "secrets", fixed)
+    put(states.intake, "secrets", fixed)
+    kept = SimpleNamespace(token_hex=config.settings.secrets.token_hex, token_bytes=lambda count: b"k" * count)
+    put(config.settings, "secrets", kept)
     by_database = database.database_seconds
-    for module in (claims, queries, deliver_messages):
-        module.database_seconds = lambda session: by_database(session) + waited()  # type: ignore[attr-defined]
+    for module in (claims, queries, deliver_messages, hung_runs):
+        put(module, "database_seconds", lambda session: by_database(session) + waited())
 
 
 def waited() -> float:
@@ -233,6 +234,8 @@ def main(arguments: list[str]) -> int:
     if not home.exists():
         prepare(home)
     enter(home)
+    if os.environ.get(HALT):
+        points.arm(halt_at=os.environ[HALT], home=home)
     player = Player()
     while (move := player.next_move()) is not None:
         print(move.name, flush=True)
