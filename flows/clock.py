@@ -138,7 +138,8 @@ class Timekeeper:
             free = not is_live(session, f"stage/{year}/{stage}")
             if not (free and self._ticket(session, ticket, seconds)):
                 return
-        self._hand_over(year, stage, {}, f"{year}/{stage}/{uuid.uuid4().hex}", ticket)
+        when = self.settings.clock.now().astimezone(ZONE)
+        self._hand_over(year, stage, {}, f"{year}/{stage}/{when:%m-%dT%H:%M}/{uuid.uuid4().hex[:12]}", ticket)
 
     def _ticket(self, session: Session, name: str, seconds: float) -> bool:
         """One start at a time: a ticket that nobody redeemed runs out, and the next attempt begins."""

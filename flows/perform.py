@@ -1,5 +1,6 @@
 """Between Prefect and a stage: the flow around a stage's body, its instant, its artifact."""
 
+import logging
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -14,6 +15,8 @@ from flows.stage import Ending, Result, Run, play
 from models.database import make_engine
 from models.schema import upgrade
 from states.machine import Actor
+
+log = logging.getLogger("gangchuang.stage")
 
 # Stages are idempotent and the clock starts them again; Prefect's own retries would hide failures.
 stage_flow = partial(flow, retries=0, persist_result=False, validate_parameters=True)
@@ -54,6 +57,8 @@ def perform(
         actor=actor,
         flow_run=current_flow_run_id(),
     )
+    for sentence in (f"{stage} {season}: {result.outcome}", *result.sentences()):
+        log.info("%s", sentence)
     outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))
     return {"outcome": result.outcome, "explanation": result.explanation, **dict(result.lines)}
 

@@ -117,6 +117,8 @@ def show(console: Console, summary: Summary) -> None:
         "time": f"{summary.seconds:.0f} s, of which Prefect's {summary.engine_seconds:.0f} s ({share:.0f} %), "
         f"in {summary.runs} flow runs",
     }
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in lines.items():
         table.add_row(name, value)
     console.print(table, highlight=False, markup=False)

@@ -17,10 +17,10 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
-from prefect.utilities.callables import parameter_schema
 
 from flows.engine.environment import WORK_POOL
 from flows.engine.errors import DeploymentMissing, EngineAway
+from flows.engine.forms import form_of
 
 TAG = "gangchuang"
 # Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
@@ -83,7 +83,7 @@ def register(stages: Iterable[Stage]) -> list[str]:
                 work_pool_name=WORK_POOL,
                 tags=[TAG, _tag(stage.name)],
                 job_variables={"command": LAUNCH_COMMAND},
-                parameter_openapi_schema=parameter_schema(stage.flow).model_dump_for_openapi(),
+                parameter_openapi_schema=form_of(stage.flow),
                 enforce_parameter_schema=True,
                 schedules=[],
                 paused=False,
