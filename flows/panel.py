@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
-from flows.post import post_to_unit
+from flows.post import post_to_office, post_to_unit
+from flows.review_material import material_of
 from flows.score_sheets import assignments_of, issue_sheet
 from flows.stage import Ending, Run
 from models import Call, Correction, Expert, MilestoneDate, Submission
@@ -16,6 +17,8 @@ from models.enums import CorrectionState, MilestoneState, SubmissionState
 from states.experts import seats_of
 from states.panel import assign_panel, draw
 from states.rules.draw import commitment
+
+_SHOWN = 100
 
 
 @stage_flow(name="draw-panel")
@@ -46,6 +49,7 @@ def drawing(run: Run) -> Ending:
             run.tell("reserves", len(panel.reserves))
             run.tell("worst-served submission", assigned.worst)
         sheets = assignments_of(session, run.year)
+        _tell_of_names(session, run, {number for numbers in sheets.values() for number in numbers})
         seed = session.get_one(Call, run.year).draw_seed
     run.each(sorted(sheets), lambda expert: _invite(run, expert, sheets[expert]))
     with run.step() as session:
@@ -56,6 +60,16 @@ def drawing(run: Run) -> Ending:
     run.tell("experts with a workbook", len(sheets))
     run.tell("assignments", sum(len(numbers) for numbers in sheets.values()))
     return Ending("begin_final_review", case=open_questions, facts={"experts": len(sheets)})
+
+
+def _tell_of_names(session: Session, run: Run, numbers: set[str]) -> None:
+    """The office learns what is masked in blind texts: it may be too much, or ask for a better text."""
+    names = material_of(session, run.season, sorted(numbers)).names
+    run.tell("names masked in blind texts", len(names))
+    if names:
+        items = [(one.number, one.heading, one.written) for one in names[:_SHOWN]]
+        more = max(0, len(names) - _SHOWN)
+        post_to_office(session, run, LetterKind.NAMES_IN_TEXTS, key="final", items=items, count=len(names), more=more)
 
 
 def _invite(run: Run, identifier: str, numbers: list[str]) -> None:

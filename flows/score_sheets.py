@@ -1,6 +1,5 @@
 """The experts' score workbooks: each with only their own submissions, blind where the season says so."""
 
-import json
 from collections.abc import Sequence
 
 from sqlalchemy import func, or_, select
@@ -10,11 +9,12 @@ from sqlmodel import col
 from flows import places
 from flows.letters import LetterKind
 from flows.post import post
+from flows.review_material import material_of
 from flows.stage import Run
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
-from models import Assignment, Expert, Message, Submission, SubmissionVersion
-from models.enums import CallState, Category, WorkbookKind
+from models import Assignment, Expert, Message
+from models.enums import CallState, WorkbookKind
 from models.queries import call_state
 from states.cases import load_frame
 from states.panel import replace_missing
@@ -43,7 +43,7 @@ def issue_sheet(
             season=run.season,
             recipient_name=expert.name,
             deadline=deadline,
-            rows=_rows(session, run, numbers),
+            rows=material_of(session, run.season, numbers).rows,
             rubric=run.season.final_round.rubric,
             created_at=run.at,
         )
@@ -99,35 +99,3 @@ def _next_issue(session: Session, year: int, expert: str) -> int:
     letters = (LetterKind.EXPERT_INVITATION, LetterKind.EXPERT_REPLACEMENT)
     keys = [col(Message.key).startswith(f"{year}/{letter.value}/{expert}/", autoescape=True) for letter in letters]
     return 1 + (session.scalar(select(func.count()).select_from(Message).where(or_(*keys))) or 0)
-
-
-def _rows(session: Session, run: Run, numbers: Sequence[str]) -> list[dict[str, object]]:
-    rows = session.execute(
-        select(Submission.number, Submission.title, Submission.category, Submission.field, SubmissionVersion.content)
-        .join(
-            SubmissionVersion,
-            (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
-        )
-        .where(Submission.number.in_(numbers))
-        .order_by(Submission.number)
-    )
-    return [
-        _row(number, title, category, field, json.loads(content)) for number, title, category, field, content in rows
-    ]
-
-
-def _row(number: str, title: str, category: Category, field: str, content: dict[str, object]) -> dict[str, object]:
-    economic = content.get("benefit_economic")
-    benefit = "；".join(
-        part
-        for part in (f"经济效益{economic}万元" if economic else "", str(content.get("benefit_social") or ""))
-        if part
-    )
-    return {
-        "number": number,
-        "title": title,
-        "category": category.label,
-        "field": field,
-        "benefit": benefit,
-        **{key: content.get(key) or "" for key in ("abstract", "innovation", "practicality", "spread")},
-    }

@@ -60,6 +60,7 @@ class LetterKind(StrEnum):
 
     # Final round
     PANEL_DRAWN = "panel_drawn", "unit_name seed commitment", "until"
+    NAMES_IN_TEXTS = "names_in_texts", "items count more"  # (number, heading, written); to the office
     EXPERT_INVITATION = "expert_invitation", "expert_name count deadline"
     EXPERT_REMINDER = "expert_reminder", "expert_name deadline owed", "level"
     EXPERT_REPLACEMENT = "expert_replacement", "expert_name added deadline"

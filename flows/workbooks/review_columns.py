@@ -5,6 +5,16 @@ from flows.workbooks import cells, dates, numbers
 from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column, choice, labels
 from models.enums import Verdict
 
+# What experts read, in a blind season without `_NAMES`: key, heading, width.
+MATERIAL_TEXTS = (
+    ("abstract", "成果简介", 40),
+    ("innovation", "创新性说明", 28),
+    ("practicality", "实用性说明", 28),
+    ("benefit", "效益说明", 28),
+    ("spread", "推广性说明", 28),
+)
+_NAMES = (("organisations", "申报单位", 26), ("contributors", "完成人", 20), ("attachments", "附件", 24))
+
 
 def _given(key: str, heading: str, group: str = "申报", width: int = 14, *also: str) -> Column:
     return Column(key, heading, cells.line(LINE_LIMIT), group, "已由系统填好，请勿改动", also, given=True, width=width)
@@ -74,13 +84,6 @@ def verdict_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Colu
 
 def score_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...]:
     group, long = "申报", cells.prose(season.files.max_cell_characters)
-    texts = (
-        ("abstract", "成果简介", 40),
-        ("innovation", "创新性说明", 28),
-        ("practicality", "实用性说明", 28),
-        ("benefit", "效益说明", 28),
-        ("spread", "推广性说明", 28),
-    )
     return (
         _given("number", "申报编号", group, 18, "编号"),
         _given("title", "成果名称", group, 24, "项目名称"),
@@ -88,7 +91,7 @@ def score_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column
         _given("field", "领域", group, 12),
         *(
             Column(key, heading, long, group, "已由系统填好，请勿改动", given=True, width=width)
-            for key, heading, width in texts
+            for key, heading, width in (*MATERIAL_TEXTS, *(() if season.final_round.blind else _NAMES))
         ),
         *_points_columns(rubric, "评分"),
         Column(

@@ -1,6 +1,7 @@
 """The panel is drawn, the submissions assigned, and every expert invited; once, whatever happens in between."""
 
 import json
+import zipfile
 from datetime import date
 
 import openpyxl
@@ -11,10 +12,11 @@ from config.milestones import Milestone
 from flows import panel as module
 from flows import places
 from flows.panel import drawing
-from models import Assignment, Call, Expert, History, Message, Seat
+from models import Assignment, Call, Expert, History, Message, Seat, SubmissionVersion
 from models.enums import CallState, SubmissionState, WorkbookKind
+from models.forms import ContributorForm, OrganisationForm
 from states.rules.draw import PanelShortage
-from tests.support.builders import a_season, a_submission, an_expert
+from tests.support.builders import a_form, a_season, a_submission, an_expert
 from tests.support.panel import an_eligible_submission
 from tests.support.playing import Player
 
@@ -68,6 +70,50 @@ def test_a_blind_workbook_names_no_applicant(ready: Player) -> None:
         said = " ".join(str(cell) for sheet in book for row in sheet.values for cell in row if cell)
         assert "示例单位" not in said
         assert "示例·示例项目" not in said
+
+
+def test_names_within_blind_texts_are_masked_and_the_office_is_told(ready: Player) -> None:
+    people = {
+        "organisations": (OrganisationForm(name="重庆示例甲机械制造有限公司"),),
+        "contributors": (ContributorForm(name="示例·赵一", organisation="重庆示例甲机械制造有限公司"),),
+    }
+    texts = {"abstract": "由示例 赵一在示例甲机械制造完成", "attachments": ("示例·赵一的证明.pdf",)}
+    with ready.writing() as session:
+        number = an_eligible_submission(session, form=a_form("示例·赵一工作法", **people, **texts))
+
+    assert play(ready)["names masked in blind texts"] == "3"
+
+    said = every_text(ready)
+    assert "由■■在■■完成" in said
+    assert "■■工作法" in said
+    assert not [name for name in ("赵一", "赵 一", "示例甲机械", "证明.pdf") if name in said]
+    with ready.reading() as session:
+        letter = session.get_one(Message, "2026/names_in_texts/office/final")
+        kept = session.scalars(select(SubmissionVersion.content).where(SubmissionVersion.number == number)).one()
+    assert f"1. {number}　成果名称：示例·赵一\n" in letter.body
+    assert f"3. {number}　成果简介：示例甲机械制造\n" in letter.body
+    assert "由示例 赵一在示例甲机械制造完成" in kept, "the submission itself is not touched"
+
+
+def test_a_season_that_is_not_blind_shows_who_stands_behind(ready: Player) -> None:
+    with ready.writing() as session:
+        call = session.get_one(Call, 2026)
+        call.rules = call.rules.replace('"blind":true', '"blind":false')
+
+    assert play(ready)["names masked in blind texts"] == "0"
+
+    assert "示例单位示例项目2026第1号" in every_text(ready)
+    assert ready.letters("names_in_texts") == []
+
+
+def every_text(player: Player) -> str:
+    """Every part of every score workbook issued, as text."""
+    parts = []
+    for path in (player.home / "outbox" / "2026").glob("E0*/*.xlsx"):
+        with zipfile.ZipFile(path) as book:
+            parts += [book.read(name).decode("utf-8", "replace") for name in book.namelist()]
+    assert parts
+    return "\n".join(parts)
 
 
 def test_the_seed_is_revealed_to_every_unit(ready: Player) -> None:

@@ -75,6 +75,8 @@ def a_context(kind: LetterKind, **changed: Any) -> dict[str, Any]:
     context = {name: _VALUES[name] for name in kind.needs}
     if kind is LetterKind.CORRECTION_ASKED:
         context["items"] = [(NUMBER, TITLE, "应用证明")]
+    if kind is LetterKind.NAMES_IN_TEXTS:
+        context["items"] = [(NUMBER, "成果简介", "示例·张三")]
     return context | changed
 
 
