@@ -17,6 +17,15 @@ class UnknownStage(GangchuangError):
         super().__init__(f"There is no stage {name!r}. Stages, in the order of the year: {', '.join(known)}.")
 
 
+class StageNotDue(GangchuangError):
+    def __init__(self, stage: str, season: int, explanation: str) -> None:
+        self.stage, self.season = stage, season
+        super().__init__(
+            f"{stage} {season}: {explanation}. `gangchuang status {season}` tells what is due, "
+            "`gangchuang move` changes a date."
+        )
+
+
 def demo(
     exit_when_done: Annotated[
         bool, typer.Option("--exit", help="end at once instead of keeping the dashboard up")
@@ -53,7 +62,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def run(
-    stage: Annotated[str, typer.Argument(help="the stage's name, as in `gangchuang run --help` and flows/year.py")],
+    stage: Annotated[str, typer.Argument(help="the stage's name, as in flows/year.py; a wrong one lists them all")],
     season: Annotated[int, typer.Argument(help="the season's year")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would happen, change nothing")] = False,
     parameter: Annotated[list[str] | None, typer.Option("--set", help="a further parameter, name=value")] = None,
@@ -69,3 +78,5 @@ def run(
     extra = found.typed(dict(_pair(one) for one in parameter or []))
     result = found.flow.fn(season=season, dry_run=dry_run, **extra)
     typer.echo(json.dumps(result, ensure_ascii=False, indent=2, default=str))
+    if result["outcome"] == "not_due":
+        raise StageNotDue(found.name, season, result["explanation"])

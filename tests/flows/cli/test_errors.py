@@ -119,9 +119,9 @@ def test_a_stage_that_is_not_due_says_so_and_changes_nothing(
 
     answer = gangchuang("run", stage, 2026)
 
-    assert (answer.status, opened.kept()) == (0, before)
+    assert (answer.status, opened.kept()) == (1, before)
     assert '"outcome": "not_due"' in answer.out
-    assert "nothing was changed" in answer.out
+    assert "nothing was changed. `gangchuang status 2026` tells what is due" in answer.err
 
 
 def test_a_second_call_of_a_stage_at_the_same_moment(gangchuang: Gangchuang, opened: Player) -> None:
