@@ -12,6 +12,7 @@ from flows.stage import Ending, Run
 from models import Message
 from models.database import database_seconds
 from models.enums import MessageState
+from models.queries import messages_due
 
 log = logging.getLogger("gangchuang.mail")
 _BATCH = 50
@@ -37,12 +38,16 @@ def delivering(run: Run) -> Ending:
         with run.step() as session:
             run.tell("waiting", len(_next_batch(session)))
         return Ending()
+    with run.step() as session:
+        due = messages_due(session, run.year)
     with open_transport(run.settings) as transport:
         reachable = True
         while reachable and (batch := _begin(run)):
             for message in batch:
+                run.show_progress(min(sum(counts.values()), due), due)
                 # Once the server is gone, the rest of the batch is put off without trying.
                 reachable = _send(run, transport if reachable else None, message, counts) and reachable
+    run.show_progress(due, due)
     for name, count in counts.items():
         run.tell(name, count)
     return Ending()

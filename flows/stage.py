@@ -22,6 +22,7 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import ZONE, Season
 from config.settings import Settings
+from flows.engine.artifacts import progress
 from flows.files import write_atomically
 from flows.hung_runs import own_name
 from models import MilestoneDate
@@ -119,13 +120,20 @@ class Run:
         self.lines[name] = str(value)
 
     def each(self, items: Iterable[Item], work: Callable[[Item], None], *, name: Callable[[Item], str] = str) -> None:
-        """Do one thing for each item; a failure is kept with its item, and the others go on."""
-        for item in items:
+        """Do one thing for each item, in sight; a failure is kept with its item, and the others go on."""
+        everything = tuple(items)
+        for place, item in enumerate(everything):
+            self.show_progress(place, len(everything))
             try:
                 work(item)
             except GangchuangError as problem:
                 self.failures[name(item)] = str(problem)
                 log.warning("%s: %s failed: %s", self.stage, name(item), problem)
+        self.show_progress(len(everything), len(everything))
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Show how far the stage is, as a bar in the dashboard."""
+        progress(done, total, key=f"{self.stage}-{self.year}-progress")
 
 
 def play(

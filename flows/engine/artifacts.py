@@ -12,7 +12,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
@@ -53,19 +53,6 @@ def outcome(markdown: str, *, key: str) -> None:
     ids = _ids()
     if ids is not None:
         _painter.order(lambda client: _create(client, ids, kind="markdown", key=key, data=markdown))
-
-
-def publish_event(name: str, *, subject: str, payload: Mapping[str, Any]) -> None:
-    """Emit one event, `gangchuang.<name>`, about a subject such as `season.2026`. One a stage, never one a row."""
-    if _ids() is None:
-        return
-    from prefect.events import emit_event
-
-    resource = {"prefect.resource.id": f"gangchuang.{subject}", "prefect.resource.name": subject}
-    try:
-        emit_event(event=f"gangchuang.{name}", resource=resource, payload=dict(payload))
-    except Exception as problem:  # an event is not the record
-        log.warning("event %s was not sent: %s", name, problem)
 
 
 def flush(seconds: float = _PARTING_SECONDS) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import Flow, flow
 
-from flows.engine.artifacts import current_flow_run_id, outcome, progress, publish_event
+from flows.engine.artifacts import current_flow_run_id, outcome, progress
 
 
 @flow(name="tiny", persist_result=False)
@@ -18,7 +18,6 @@ def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
     for done in range(1, 4):
         progress(done, 3, key=f"tiny-{season}-progress")
     outcome("| units | letters |\n|---|---|\n| 39 | 39 |\n", key=f"tiny-{season}")
-    publish_event("tiny.done", subject=f"season.{season}", payload={"dry_run": dry_run})
     return {"run": current_flow_run_id()}
 
 
