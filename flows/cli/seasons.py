@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -25,9 +26,10 @@ def check(season: Annotated[int, typer.Argument(help="the season's year")]) -> N
     When: in winter, after writing config/seasons/YEAR.toml and before planning it; again after each change.
     """
     rules = load_season(season, settings().home)
-    table = Table(title=f"{rules.title} · {rules.year}")
+    # Narrow enough for 80 columns: whoever checks dates must see each of them whole.
+    table = Table(title=f"{rules.title} · {rules.year}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("date", "day", "milestone", "", "note"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=bool(heading), overflow="fold")
     for milestone, ordinal, unit, instant in planned_dates(rules):
         name = milestone.value + (f" {ordinal}" if milestone.is_reminder else "") + (f" ({unit})" if unit else "")
         local_time = instant.astimezone(ZONE)

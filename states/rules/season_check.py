@@ -13,9 +13,9 @@ def calendar_notes(instant: datetime) -> tuple[str, str]:
     """(weekday note, working-day remark) of an instant's local day."""
     day = local_day(instant)
     try:
-        return day_note(day), "" if is_working_day(day) else "not a working day"
+        return day_note(day), "" if is_working_day(day) else "day off"
     except CalendarUnknown:
-        return day_note(day), f"calendar of {day.year} not known yet"
+        return day_note(day), "unknown"
 
 
 def warnings_of(season: Season) -> list[str]:

@@ -62,9 +62,9 @@ def test_a_notice_shorter_than_promised_is_warned_of() -> None:
     [
         ("2026-03-02T09:00", ("周一", "")),
         ("2026-05-09T09:00", ("周六 调休上班", "")),
-        ("2026-05-01T09:00", ("周五 放假", "not a working day")),
-        ("2026-05-10T09:00", ("周日 休息", "not a working day")),
-        ("2031-05-10T09:00", ("周六 日历未知", "calendar of 2031 not known yet")),
+        ("2026-05-01T09:00", ("周五 放假", "day off")),
+        ("2026-05-10T09:00", ("周日 休息", "day off")),
+        ("2031-05-10T09:00", ("周六 日历未知", "unknown")),
     ],
 )
 def test_every_day_has_its_note(day: str, notes: tuple[str, str]) -> None:
