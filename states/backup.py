@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -50,12 +50,13 @@ def backup(engine: Engine, home: Path, target: Path) -> BackedUp:
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with _owners_file(draft) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            files = dict(_keep_files(archive, home, frozenset(), draft))
+            left_out = frozenset({draft.absolute(), target.absolute()})
+            files = dict(_keep_files(archive, home, frozenset(), left_out))
             with reading(engine) as session:
                 rows = {table.name: _keep_rows(archive, session, table) for table in SQLModel.metadata.sorted_tables}
                 schema = MigrationContext.configure(session.connection()).get_current_revision()
                 manifest = {"format": FORMAT, "schema": schema, "roots": _roots(session)}
-            files |= dict(_keep_files(archive, home, frozenset(files), draft))
+            files |= dict(_keep_files(archive, home, frozenset(files), left_out))
             archive.writestr(MANIFEST, json.dumps({**manifest, "tables": rows, "files": files}, ensure_ascii=False))
         with draft.open("rb") as written:
             os.fsync(written.fileno())
@@ -80,10 +81,12 @@ def _roots(session: Session) -> dict[str, str]:
     return {str(year): season_root(session, year).root for year in planned_seasons(session)}
 
 
-def _keep_files(archive: zipfile.ZipFile, home: Path, known: Iterable[str], draft: Path) -> Iterator[tuple[str, str]]:
+def _keep_files(
+    archive: zipfile.ZipFile, home: Path, known: Collection[str], left_out: Collection[Path]
+) -> Iterator[tuple[str, str]]:
     for own in home_files(home):
         name = own.as_posix()
-        if name in known or home / own == draft:
+        if name in known or (home / own).absolute() in left_out:
             continue
         # A file that moves away at this moment is found at its new place after the snapshot.
         with suppress(FileNotFoundError):

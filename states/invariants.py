@@ -46,6 +46,7 @@ from states.verification import merged
 S = SubmissionState
 Offenders = Iterable[Any]
 Query = Select[Any]
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,17 @@ class Broken:
     offenders: tuple[str, ...]
 
     def __str__(self) -> str:
-        shown = ", ".join(self.offenders[:10]) + (" …" if len(self.offenders) > 10 else "")
+        more = len(self.offenders) - _SHOWN
+        shown = ", ".join(self.offenders[:_SHOWN]) + (f" … and {more} more" if more > 0 else "")
         return f"{self.invariant.name}: {self.invariant.sentence} Broken by: {shown}"
 
 
-def broken_invariants(session: Session, home: Path | None = None) -> list[Broken]:
-    """Every invariant that does not hold; those about files only when the home is given."""
-    found = ((one, tuple(_name(item) for item in one.offenders(session, home))) for one in INVARIANTS)
+def broken_invariants(
+    session: Session, home: Path | None = None, invariants: Iterable[Invariant] | None = None
+) -> list[Broken]:
+    """Every invariant (of INVARIANTS, or of those given) that does not hold; files are looked at when a home is given."""
+    chosen = INVARIANTS if invariants is None else invariants
+    found = ((one, tuple(_name(item) for item in one.offenders(session, home))) for one in chosen)
     return [Broken(invariant, offenders) for invariant, offenders in found if offenders]
 
 

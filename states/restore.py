@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sqlalchemy import Column, Date, Engine, String, TypeDecorator, column, func, inspect, select, table, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import CreateSchema, DropSchema
 from sqlalchemy.types import DateTime, TypeEngine
@@ -92,7 +93,7 @@ def restore(source: Path, engine: Engine, home: Path) -> Restored:
                 _load(source, archive, manifest, fresh)
                 _verify(source, manifest, fresh)
                 swap()
-        before = _exchange_files(home, unpacked, manifest["files"])
+        before = _exchange_files(home, unpacked, manifest["files"], source)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
     return Restored(manifest["tables"], len(manifest["files"]), before)
@@ -111,10 +112,19 @@ def _refuse_while_running(engine: Engine) -> None:
 @contextmanager
 def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
     try:
-        with zipfile.ZipFile(source) as archive:
-            yield archive
-    except (zipfile.BadZipFile, EOFError) as problem:
-        raise BackupBroken(source, f"the file is damaged ({problem})") from problem
+        archive = zipfile.ZipFile(source)
+    except OSError as problem:
+        raise BackupBroken(source, f"the file cannot be read ({problem.strerror})") from problem
+    except Exception as problem:  # a bent header makes zipfile raise nearly anything
+        raise BackupBroken(source, "it is no backup, or its end is cut off") from problem
+    with archive:
+        try:
+            damaged = archive.testzip()
+        except Exception as problem:
+            raise BackupBroken(source, f"the file is damaged ({problem})") from problem
+        if damaged is not None:
+            raise BackupBroken(source, f"{damaged} in it is damaged")
+        yield archive
 
 
 def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
@@ -122,6 +132,9 @@ def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
         if manifest["format"] != FORMAT:
             raise BackupBroken(source, f"its format is {manifest['format']}, not {FORMAT}")
+        if not all(isinstance(manifest[name], dict) for name in ("tables", "files", "roots")):
+            raise TypeError(MANIFEST)
+        str(manifest["schema"])
     except (KeyError, ValueError, TypeError) as problem:
         raise BackupBroken(source, "it holds no manifest of a backup") from problem
     if manifest["schema"] not in revisions():
@@ -176,6 +189,8 @@ def _load_table(source: Path, archive: zipfile.ZipFile, session: Session, name: 
                 target = table(name, *(column(key, types.get(key)) for key in batch[0]))
                 session.execute(target.insert(), batch)
                 loaded += len(batch)
+    except DBAPIError as problem:
+        raise BackupBroken(source, f"the database refuses a row of the table {name} ({problem.orig})") from problem
     except (KeyError, ValueError, AttributeError) as problem:
         raise BackupBroken(source, f"the table {name} cannot be read ({problem})") from problem
     return loaded
@@ -287,11 +302,16 @@ def _exchange_statements(connection: Any, current: str, new: str) -> Iterator[st
         yield f'ALTER TABLE "{new}"."{name}" SET SCHEMA "{current}"'
 
 
-def _exchange_files(home: Path, unpacked: Path, files: Mapping[str, str]) -> Path | None:
-    """Move the home's files aside and the unpacked ones in. Returns where the old ones lie, if there were any."""
+def _exchange_files(home: Path, unpacked: Path, files: Mapping[str, str], source: Path) -> Path | None:
+    """Move the home's files aside and the unpacked ones in. Returns where the old ones lie, if there were any.
+
+    The backup itself stays where it is.
+    """
     before = next(place for number in count(1) if not (place := home / "before-restore" / str(number)).exists())
     moved = False
     for own in list(home_files(home)):
+        if (home / own).samefile(source):
+            continue
         (before / own).parent.mkdir(parents=True, exist_ok=True)
         (home / own).replace(before / own)
         moved = True

@@ -1,11 +1,15 @@
 """What every command needs first: the installation's settings, database, clock and the acting officer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from config.errors import GangchuangError
 from config.season import ZONE, Season
 from config.settings import Settings, settings
 from models.database import make_engine
@@ -13,6 +17,12 @@ from models.queries import season_in_force
 from models.schema import upgrade
 from states.machine import Actor
 from states.office import officer
+
+
+class FileNotWritten(GangchuangError):
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be written ({reason}). Name a file in a folder that you may write to.")
 
 
 @dataclass(frozen=True)
@@ -48,3 +58,12 @@ def show(result: dict[str, object]) -> None:
 def local(instant: datetime) -> str:
     """An instant as operators read it, with its zone."""
     return f"{instant.astimezone(ZONE):%Y-%m-%d %H:%M} {ZONE.key}"
+
+
+@contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """What the disk refuses of a file that was asked for is a sentence. Raises FileNotWritten."""
+    try:
+        yield
+    except OSError as problem:
+        raise FileNotWritten(path, problem.strerror or str(problem)) from problem

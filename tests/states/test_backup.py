@@ -228,7 +228,7 @@ def test_a_file_that_is_no_backup_is_refused(other: Engine, tmp_path: Path) -> N
     source = tmp_path / "backup.zip"
     source.write_bytes(b"no zip")
 
-    with pytest.raises(BackupBroken, match="damaged"):
+    with pytest.raises(BackupBroken, match="it is no backup, or its end is cut off"):
         restore(source, other, tmp_path / "elsewhere")
 
 

@@ -176,7 +176,7 @@ def test_an_export_is_checked_by_the_file_beside_it(gangchuang: Gangchuang, open
             session, 2026, PublicationKind.PUBLIC_NOTICE, actor=OFFICE, at=opened.settings.clock.now()
         ).root
 
-    answer = gangchuang("export", 2026, target)
+    answer = gangchuang("history", "export", 2026, target)
     checked = subprocess.run(
         [sys.executable, "-I", target.parent / "verify_history.py", target, "--root", root],
         capture_output=True,
@@ -192,7 +192,7 @@ def test_a_proof_before_any_publication_says_to_wait(gangchuang: Gangchuang, ope
     with opened.writing() as session:
         number = a_submission(session)
 
-    answer = gangchuang("proof", number)
+    answer = gangchuang("history", "proof", number)
 
     assert answer.status == 1
     assert f"{number} is under no published root yet" in answer.err

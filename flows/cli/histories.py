@@ -1,0 +1,112 @@
+"""`gangchuang history`: show one subject's record, hand a season's to an outsider, prove one submission's."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from sqlalchemy import select
+from typer.core import TyperGroup
+
+from config.season import ZONE
+from flows.cli.opening import opened, writing_to
+from models import History
+from models.database import reading
+from states.door import UnknownSubmission
+from states.export import export_history, proof
+from states.record import call_subject, submission_subject
+
+_SHOW = "ID"
+_SHOWN = 400
+
+
+class _ShowsByDefault(TyperGroup):
+    """`gangchuang history 2026-500237-0001` shows it: what names no subcommand is an ID."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        asks_for_help = not args or args[0] in ctx.help_option_names
+        if not asks_for_help and args[0] not in self.commands:
+            args = [_SHOW, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_ShowsByDefault,
+    help="Show the record of a submission or a season's call; export it; prove one submission's.",
+    no_args_is_help=True,
+)
+
+
+@app.command(_SHOW)
+def show(
+    subject: Annotated[
+        str, typer.Argument(metavar="ID", help="a submission's number, or a season's year for its call")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="machine-readable, one object an entry")] = False,
+) -> None:
+    """Show the history of one submission or of a season's call: who did what, when, why.
+
+    When: whenever somebody asks what happened.
+    """
+    here = opened()
+    name = call_subject(int(subject)) if subject.isdigit() else submission_subject(subject)
+    with reading(here.engine) as session:
+        entries = [
+            one.model_dump()
+            for one in session.scalars(select(History).where(History.subject == name).order_by(History.sequence))
+        ]
+    if not entries:
+        raise UnknownSubmission(subject)
+    if as_json:
+        for entry in entries:
+            typer.echo(json.dumps({**entry, "facts": json.loads(entry["facts"])}, ensure_ascii=False))
+        return
+    console = Console()
+    for entry in entries:
+        _print_entry(console, entry)
+
+
+@app.command()
+def export(
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    file: Annotated[Path, typer.Argument(help="the JSON Lines file to write")],
+) -> None:
+    """Write a season's history as JSON Lines, with verify_history.py beside it.
+
+    When: to hand the record to an outsider, who needs nothing of ours to check it; after each publication.
+    """
+    here = opened()
+    with reading(here.engine) as session, writing_to(file):
+        made = export_history(session, season, file)
+    typer.echo(f"{made.entries} entries of {made.subjects} subjects are in {file}.")
+    typer.echo(f"Check them: python {made.checker} {file} --root ROOT, the root as printed on the season's page.")
+
+
+@app.command("proof")
+def show_proof(
+    number: Annotated[str, typer.Argument(metavar="ID", help="a submission's number")],
+) -> None:
+    """Print one submission's history with its proof of inclusion under a published root.
+
+    When: an applicant wants to check that their own submission stands in the record; `verify_history.py` checks it too.
+    """
+    here = opened()
+    with reading(here.engine) as session:
+        typer.echo(json.dumps(proof(session, number), ensure_ascii=False, indent=1))
+
+
+def _print_entry(console: Console, entry: dict[str, object]) -> None:
+    at = datetime.fromisoformat(str(entry["at"])).astimezone(ZONE)
+    source, target = entry["from_state"], entry["to_state"]
+    change = target if source == target else f"{source or '–'} → {target}"
+    lines = [f"{entry['sequence']:>3}  {at:%Y-%m-%d %H:%M:%S}  {entry['trigger']}  [{change}]  {entry['actor']}"]
+    if entry["reason"]:
+        lines.append(f"     理由 reason: {entry['reason']}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
+    facts = str(entry["facts"])
+    details = [facts if len(facts) < _SHOWN else facts[:_SHOWN] + "…"] if facts != "{}" else []
+    for line in (*details, f"{str(entry['hash'])[:16]}…"):
+        console.print(f"     {line}", markup=False, highlight=False, style="dim")

@@ -1,0 +1,85 @@
+"""Commands that keep an installation sound: examine it, back it up, put a backup in its place."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from config.settings import settings
+from flows.cli.opening import opened, writing_to
+from models.database import make_engine, reading
+from states.backup import backup as back_up
+from states.invariants import INVARIANTS, Invariant, Offenders, broken_invariants
+from states.restore import restore as put_back
+from states.verification import verify
+
+
+def _changed_entries(session: Session, _: Path | None) -> Offenders:
+    return verify(session)
+
+
+RECORD_IS_WHOLE = Invariant(
+    "record_is_whole", "Nothing of the record was changed, removed or added (as `gangchuang verify`).", _changed_entries
+)
+
+
+def doctor() -> None:
+    """Check every named invariant of the database and the files, one line each; exit status 1 and what breaks any.
+
+    When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
+    """
+    from flows.kept_files import FILE_INVARIANTS
+
+    here = opened()
+    home = here.settings.home.absolute()
+    found = 0
+    for invariant in (RECORD_IS_WHOLE, *INVARIANTS, *FILE_INVARIANTS):
+        with reading(here.engine) as session:
+            broken = broken_invariants(session, home, (invariant,))
+        typer.echo(f"{'BROKEN' if broken else 'ok':<7} {invariant.name}: {invariant.sentence}")
+        for offender in broken[0].offenders if broken else ():
+            typer.echo(f"        - {offender}")
+        found += len(broken)
+    if found:
+        typer.echo(f"{found} invariant(s) do not hold.", err=True)
+        sys.exit(1)
+    typer.echo("Everything holds.")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="the file to write; the folder backups/ in the home is a good place")],
+) -> None:
+    """Write a backup of database and files, one consistent moment, while everything goes on running.
+
+    When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
+    personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted.
+    """
+    here = opened()
+    with writing_to(file):
+        made = back_up(here.engine, here.settings.home.absolute(), file)
+    typer.echo(f"{made.path}: {sum(made.rows.values())} rows of {len(made.rows)} tables, {made.files} files.")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="a file that `gangchuang backup` wrote, on either kind of database")],
+) -> None:
+    """Put a backup in the place of database and files; its record is verified before the old data goes.
+
+    When: after a disk failure, or to move to another machine or from SQLite to PostgreSQL and back. Stop `serve` first.
+    """
+    from flows.engine.locks import home_lock
+
+    own = settings()
+    with home_lock(own.folder("prefect")):
+        made = put_back(file, make_engine(own.database), own.home.absolute())
+    typer.echo(f"{file} is restored: {sum(made.rows.values())} rows, {made.files} files; its record is whole.")
+    if made.files_before is not None:
+        typer.echo(f"The files that were here before lie in {made.files_before}; delete them when all is well.")
+
+
+def register(root: typer.Typer) -> None:
+    root.command()(doctor)
+    root.command()(backup)
+    root.command()(restore)

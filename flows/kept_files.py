@@ -1,0 +1,76 @@
+"""The files of the home against the database: what lies there that nothing knows, and what is known but gone.
+
+Deliveries and receipts are the named invariants of `states.invariants`; here is what only the
+flows know: where pages, exports and letters lie.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows.mail.files import FileTransport
+from flows.publications import EXPORT, PAGES, VERIFIER
+from models import Message, Publication
+from models.enums import PublicationKind
+from models.queries import planned_seasons
+from states.invariants import Invariant, Offenders
+
+_BY_SEASON = ("site", "office", "outbox", "taken", "receipts")
+
+
+def _pages(session: Session, home: Path | None) -> Offenders:
+    """Publications whose page is gone or prints another root; files beside the pages that belong to none."""
+    if home is None:
+        return
+    expected: dict[Path, str] = {}
+    for published in session.scalars(select(Publication)):
+        folder = home / "site" / str(published.season)
+        expected[folder / PAGES[published.kind][1]] = published.root
+        expected.setdefault(folder / "index.html", published.root)
+        if published.kind is not PublicationKind.PUBLIC_NOTICE:
+            expected.setdefault(folder / EXPORT, published.root)
+            expected.setdefault(folder / VERIFIER, "")
+    for path, root in expected.items():
+        if not path.is_file():
+            yield path.relative_to(home).as_posix(), "is gone"
+        elif root not in path.read_text("utf-8"):
+            yield path.relative_to(home).as_posix(), "does not bear the recorded root"
+    for path in _files_below(home / "site"):
+        if path not in expected:
+            yield path.relative_to(home).as_posix(), "belongs to no publication"
+
+
+def _letters(session: Session, home: Path | None) -> Offenders:
+    if home is None:
+        return
+    folder = home / "mail"
+    place = FileTransport(folder, sender="").path_of
+    known = {place(key).name for key in session.scalars(select(Message.key))}
+    yield from (path.relative_to(home).as_posix() for path in _files_below(folder) if path.name not in known)
+
+
+def _strange_seasons(session: Session, home: Path | None) -> Offenders:
+    if home is None:
+        return
+    years = {str(year) for year in planned_seasons(session)}
+    for folder in _BY_SEASON:
+        for path in sorted((home / folder).glob("*/")):
+            if path.is_dir() and path.name not in years:
+                yield path.relative_to(home).as_posix()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+
+
+FILE_INVARIANTS: tuple[Invariant, ...] = (
+    Invariant(
+        "pages_as_published",
+        "Every publication has its page with its root, and no other file lies beside the pages.",
+        _pages,
+    ),
+    Invariant("no_orphan_letter", "Every letter among the mail files belongs to a message.", _letters),
+    Invariant("no_strange_season", "No folder of a season lies here that was never planned.", _strange_seasons),
+)

@@ -1,0 +1,248 @@
+"""`doctor`, `backup` and `restore` as an administrator uses them."""
+
+import random
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from config.settings import settings
+from flows.engine.locks import home_lock
+from models import Publication
+from models.database import database_seconds, make_engine, reading, writing
+from models.enums import PublicationKind, SubmissionState
+from models.schema import upgrade
+from states.claims import take
+from states.roots import record_root
+from states.verification import verify
+from tests.conftest import BOTH
+from tests.flows.cli.conftest import Gangchuang
+from tests.support.builders import OFFICE, a_submission
+from tests.support.databases import TEMPLATE
+from tests.support.playing import Player
+
+
+def test_the_doctor_names_every_invariant_in_a_line(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        for state in SubmissionState:
+            a_submission(session, state)
+
+    answer = gangchuang("doctor")
+
+    *lines, last = answer.out.splitlines()
+    assert (answer.status, last) == (0, "Everything holds.")
+    assert all(line.startswith("ok      ") for line in lines)
+    assert len(lines) >= 25
+    assert "ok      gapless_sequences: The entries of every subject are numbered 1, 2, 3 without a gap." in lines
+
+
+def test_the_doctor_names_what_breaks_an_invariant(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        number = a_submission(session)
+        session.execute(text("UPDATE submission SET state = 'district_reviewed'"))
+    for name in ("taken/2026/500103/0000000000000000-表.xlsx", "mail/strange.eml", "site/2026/old.html"):
+        (opened.home / name).parent.mkdir(parents=True, exist_ok=True)
+        (opened.home / name).write_text("orphan")
+    (opened.home / "receipts" / "2019").mkdir(parents=True)
+
+    answer = gangchuang("doctor")
+
+    assert answer.status == 1
+    assert broken(answer.out) == {
+        "record_is_whole": [
+            f"submission/{number}, entry 1: its row has state 'district_reviewed', but the history makes it 'submitted'"
+        ],
+        "state_equals_replay": [f"submission/{number}"],
+        "no_orphan_file": ["taken/2026/500103/0000000000000000-表.xlsx"],
+        "pages_as_published": ["site/2026/old.html/belongs to no publication"],
+        "no_orphan_letter": ["mail/strange.eml"],
+        "no_strange_season": ["receipts/2019"],
+    }
+    assert answer.err == "6 invariant(s) do not hold.\n"
+
+
+def test_the_doctor_misses_a_published_page(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, actor=OFFICE, at=opened.settings.clock.now())
+        root = session.get_one(Publication, (2026, PublicationKind.PUBLIC_NOTICE)).root
+    site = opened.home / "site" / "2026"
+    site.mkdir(parents=True)
+    (site / "notice.html").write_text(f"<p>{root}</p>")
+
+    missing = broken(gangchuang("doctor").out)
+    (site / "index.html").write_text("<p>another root</p>")
+    bent = broken(gangchuang("doctor").out)
+
+    assert missing["pages_as_published"] == ["site/2026/index.html/is gone"]
+    assert bent["pages_as_published"] == ["site/2026/index.html/does not bear the recorded root"]
+
+
+def broken(said: str) -> dict[str, list[str]]:
+    """What the doctor found, by invariant."""
+    found: dict[str, list[str]] = {}
+    for line in said.splitlines():
+        if line.startswith("BROKEN "):
+            found[line.split()[1].rstrip(":")] = []
+        elif line.startswith("        - "):
+            found[list(found)[-1]].append(line.removeprefix("        - "))
+    return found
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_backup_is_restored_into_either_database(
+    gangchuang: Gangchuang,
+    opened: Player,
+    kind: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    with opened.writing() as session:
+        number = a_submission(session, SubmissionState.AWARDED)
+    (opened.inbox("500103") / "申报.xlsx").write_bytes(b"waits")
+    file = opened.home / "backups" / "tonight.zip"
+    file.parent.mkdir()
+
+    backed = gangchuang("backup", file)
+
+    assert backed.status == 0
+    assert backed.out.startswith(f"{file}: ")
+    elsewhere = tmp_path / "elsewhere"
+    monkeypatch.setenv("GANGCHUANG_HOME", str(elsewhere))
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgres")
+        monkeypatch.setenv("GANGCHUANG_DATABASE_URL", server.create("gangchuang_restored", TEMPLATE))
+    settings.cache_clear()
+    restored = gangchuang("restore", file)
+    assert (restored.status, restored.err) == (0, "")
+    assert "its record is whole" in restored.out
+    assert gangchuang("verify").out == "The record is whole.\n"
+    assert f"submission/{number}" not in gangchuang("history", number).out
+    assert "award" in gangchuang("history", number).out
+    assert (elsewhere / "inbox" / "500103" / "申报.xlsx").read_bytes() == b"waits"
+
+
+def test_a_restore_waits_until_serve_has_stopped(gangchuang: Gangchuang, opened: Player, tmp_path: Path) -> None:
+    file = tmp_path / "backup.zip"
+    assert gangchuang("backup", file).status == 0
+    before = opened.kept()
+
+    with home_lock(opened.settings.folder("prefect")):
+        running = gangchuang("restore", file)
+    with opened.writing() as session:
+        take(session, "clock", owner="another host", seconds=60)
+        assert database_seconds(session) > 0
+    elsewhere = gangchuang("restore", file)
+
+    assert (running.status, elsewhere.status) == (1, 1)
+    assert "is running in the home folder" in running.err
+    assert "Something works on the database at this moment (clock)" in elsewhere.err
+    (opened.home / "prefect" / "engine.lock").unlink()
+    assert opened.kept() == before
+
+
+REFUSED = {
+    "no such file": (None, "cannot be read (No such file or directory)"),
+    "foreign": (b"no backup at all", "it is no backup, or its end is cut off"),
+    "empty": (b"", "it is no backup, or its end is cut off"),
+    "foreign zip": (b"PK\x05\x06" + b"\0" * 18, "it holds no manifest of a backup"),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_a_file_that_is_no_backup_is_one_sentence(
+    gangchuang: Gangchuang, opened: Player, tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    file = tmp_path / "backup.zip"
+    if content is not None:
+        file.write_bytes(content)
+
+    answer = gangchuang("restore", file)
+
+    assert answer.status == 1
+    assert sentence in answer.err
+    assert "Nothing was changed" in answer.err
+
+
+def test_a_truncated_or_bent_backup_changes_nothing(gangchuang: Gangchuang, opened: Player, tmp_path: Path) -> None:
+    with opened.writing() as session:
+        a_submission(session)
+    file, bent, chance = tmp_path / "backup.zip", tmp_path / "bent.zip", random.Random(3)
+    gangchuang("backup", file)
+    whole = file.read_bytes()
+    before = opened.kept()
+    spoiled = [whole[: len(whole) * part // 5] for part in range(1, 5)]
+    for _ in range(10):
+        place = chance.randrange(len(whole))
+        spoiled.append(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+    refused = 0
+    for content in spoiled:
+        bent.write_bytes(content)
+        answer = gangchuang("restore", bent)
+        if answer.status == 0:
+            # A byte that means nothing to a zip, such as a date: what came back is what was backed up.
+            assert "its record is whole" in answer.out
+        else:
+            refused += 1
+            assert answer.err.startswith("gangchuang: ")
+        assert len(answer.err.splitlines()) < 5, answer.err
+        with opened.reading() as session:
+            assert verify(session) == []
+    assert refused >= 4
+    if refused == len(spoiled):
+        (opened.home / "prefect" / "engine.lock").unlink()
+        assert opened.kept() == before
+
+
+def test_a_backup_that_cannot_be_written_says_where(gangchuang: Gangchuang, opened: Player, tmp_path: Path) -> None:
+    answer = gangchuang("backup", tmp_path / "nowhere" / "backup.zip")
+
+    assert answer.status == 1
+    assert "cannot be written (No such file or directory). Name a file" in answer.err
+
+
+def test_a_backup_of_a_newer_version_asks_for_an_upgrade(
+    gangchuang: Gangchuang, opened: Player, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.zip"
+    with opened.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    from states.backup import backup
+
+    backup(opened.engine, opened.home, file)
+    with opened.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+    answer = gangchuang("restore", file)
+
+    assert answer.status == 1
+    assert "written by a newer version (schema 9999" in answer.err
+
+
+def test_old_data_is_kept_when_the_backups_record_is_bent(
+    gangchuang: Gangchuang, opened: Player, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.zip"
+    with opened.writing() as session:
+        number = a_submission(session)
+    before = opened.kept()
+    bent = make_engine(f"sqlite:///{tmp_path / 'bent.db'}")
+    upgrade(bent)
+    gangchuang("backup", file)
+    from states.backup import backup
+    from states.restore import restore
+
+    restore(file, bent, tmp_path / "bent-home")
+    with writing(bent) as session:
+        session.execute(text("DROP TRIGGER history_no_update"))
+        session.execute(text(f"UPDATE history SET actor = 'office:x' WHERE subject = 'submission/{number}'"))
+    backup(bent, tmp_path / "bent-home", file)
+
+    answer = gangchuang("restore", file)
+
+    assert answer.status == 1
+    assert f"submission/{number}, entry 1: its hash is not that of its columns" in answer.err
+    with reading(opened.engine) as session:
+        assert verify(session) == []
+    (opened.home / "prefect" / "engine.lock").unlink()
+    assert opened.kept() == before
