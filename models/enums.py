@@ -165,6 +165,7 @@ class MessageState(_Labelled):
     SENDING = "sending", "发送中"
     SENT = "sent", "已发送"
     STUCK = "stuck", "无法送达"
+    GIVEN_UP = "given_up", "已放弃"
 
 
 class PublicationKind(_Labelled):

@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.cli import decisions, histories, keeping, records, seasons
+from flows.cli import decisions, histories, keeping, mails, records, seasons
 from flows.cli.running import demo, run, serve
 from flows.cli.showing import status
 
@@ -23,3 +23,4 @@ app.add_typer(histories.app, name="history")
 records.register(app)
 keeping.register(app)
 decisions.register(app)
+mails.register(app)

@@ -84,6 +84,7 @@ def collect_facts(session: Session, here: Opened, year: int) -> dict[str, object
         "not_delivered": _not_delivered(session, here, year),
         "waits_for_a_person": _waits(session, year),
         "messages": _messages(session, year),
+        "stuck": _stuck(session, year),
         "season_file": _file_note(here, year, rules),
     }
 
@@ -152,6 +153,12 @@ def _messages(session: Session, year: int) -> dict[str, int]:
     return {MessageState(state).value: count for state, count in rows}
 
 
+def _stuck(session: Session, year: int) -> str:
+    """A sentence when messages are stuck; empty otherwise."""
+    stuck = _messages(session, year).get(MessageState.STUCK.value, 0)
+    return f"{stuck} message(s) stuck: see `gangchuang mail {year}`" if stuck else ""
+
+
 def _file_note(here: Opened, year: int, in_force: Season) -> str:
     """Whether the season file still says what is in force."""
     try:
@@ -185,5 +192,7 @@ def _print(console: Console, facts: dict[str, object]) -> None:
         "next", "\n".join(f"{one['at']}  {one['milestone']} {one['label']} {one['unit']}" for one in upcoming)
     )
     console.print(table, highlight=False)
+    if facts["stuck"]:
+        console.print(f"note: {facts['stuck']}", style="yellow", highlight=False)
     if facts["season_file"]:
         console.print(f"note: {facts['season_file']}", style="yellow", highlight=False)

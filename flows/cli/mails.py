@@ -1,0 +1,73 @@
+"""`gangchuang mail`: what does not go out, and what a person does about it."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from config.season import Season
+from config.units import all_units
+from flows.cli.opening import local, opened
+from flows.mail.failures import hashed
+from models import Expert, Message
+from models.database import reading, writing
+from models.enums import MessageState
+from models.queries import season_in_force
+from states.messages import give_up_message, retry_message, troubled_messages
+
+
+def mail(
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    retry: Annotated[str, typer.Option(help="key (or a unique part of it) of a message to try again now")] = "",
+    give_up: Annotated[str, typer.Option("--give-up", help="key (or part) of a message never to be sent")] = "",
+    officer_name: Annotated[str, typer.Option("--by", help="the acting officer, for --retry and --give-up")] = "",
+    reason: Annotated[str, typer.Option(help="why, for --retry and --give-up; kept in the history")] = "",
+) -> None:
+    """List the messages that are stuck or put off; have one tried again, or give one up.
+
+    When: whenever `status` says that messages are stuck: correct the address or the server first, then --retry.
+    """
+    if retry and give_up:
+        raise typer.BadParameter("either --retry or --give-up, not both")
+    here = opened()
+    if retry or give_up:
+        with writing(here.engine) as session:
+            _, actor = here.acting(session, season, officer_name)
+            act, key = (retry_message, retry) if retry else (give_up_message, give_up)
+            done = act(session, season, key, actor=actor, at=here.at, reason=reason)
+        typer.echo(f"{done.key}: {'is tried again at once' if retry else 'is given up'}; recorded.")
+        return
+    with reading(here.engine) as session:
+        rules = season_in_force(session, season)
+        found = [(one, addressee(session, rules, one)) for one in troubled_messages(session, season)]
+    for one, whom in found:
+        typer.echo(f"{one.key}\n    {one.state.value}, to {whom}; {one.attempts} attempt(s), {_next(one)}")
+        typer.echo(f"    last error: {one.problem or 'none yet'}")
+    stuck = sum(one.state is MessageState.STUCK for one, _ in found)
+    typer.echo(f"{stuck} message(s) stuck, {len(found) - stuck} put off.")
+
+
+def addressee(session: Session, rules: Season, message: Message) -> str:
+    """Whom a message is for, without the address: the unit, the office or the expert's id, and the address's hash."""
+    _, _, rest = message.key.split("/", 2)
+    code = rest.partition("/")[0]
+    if code in all_units() and message.recipient == rules.mail_of(code):
+        name = f"{all_units()[code].name} ({code})"
+    elif message.recipient == rules.office.mail:
+        name = rules.office.name
+    elif message.recipient == rules.office.coordination_mail:
+        name = "the coordination address"
+    else:
+        name = f"expert {code}" if session.get(Expert, code) else code
+    return f"{name} [{hashed(message.recipient)}]"
+
+
+def _next(message: Message) -> str:
+    if message.state is MessageState.STUCK:
+        return "not tried again by itself"
+    return f"next try from {local(datetime.fromtimestamp(message.not_before, UTC))}"
+
+
+def register(root: typer.Typer) -> None:
+    root.command()(mail)
