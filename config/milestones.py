@@ -24,6 +24,7 @@ class Milestone(StrEnum):
     REMIND_EXPERTS = "remind_experts"
     CLOSE_FINAL_ROUND = "close_final_round"
     CLOSE_RE_REVIEW = "close_re_review"
+    CLOSE_VOTES = "close_votes"
     REMIND_APPROVAL = "remind_approval"
     OPEN_PUBLIC_NOTICE = "open_public_notice"
     CLOSE_PUBLIC_NOTICE = "close_public_notice"
@@ -64,6 +65,7 @@ _LABELS = {
     Milestone.REMIND_EXPERTS: "评分催办",
     Milestone.CLOSE_FINAL_ROUND: "终评截止并排序",
     Milestone.CLOSE_RE_REVIEW: "复评截止",
+    Milestone.CLOSE_VOTES: "表决截止",
     Milestone.REMIND_APPROVAL: "审定催办",
     Milestone.OPEN_PUBLIC_NOTICE: "公示开始",
     Milestone.CLOSE_PUBLIC_NOTICE: "公示结束",

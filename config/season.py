@@ -5,6 +5,7 @@
 """
 
 import tomllib
+from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
@@ -76,6 +77,7 @@ class Dates(_Part):
     draw_panel: Instant
     close_final_round: Instant
     close_re_review: Instant
+    close_votes: Instant | None = Field(None, description="only where the panel votes ([final_round.votes])")
     open_public_notice: Instant
     publish_results: Instant
     archive: Instant
@@ -84,13 +86,20 @@ class Dates(_Part):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        named = [(name, getattr(self, name)) for name in type(self).model_fields]
+        named = list(self.given())
         for (before, earlier), (after, later) in pairwise(named):
             if earlier >= later:
                 raise ValueError(
                     f"{after} ({later:%Y-%m-%d %H:%M}) must come after {before} ({earlier:%Y-%m-%d %H:%M})"
                 )
         return self
+
+    def given(self) -> Iterator[tuple[str, datetime]]:
+        """Every milestone that has a date, in the order of the year."""
+        for name in type(self).model_fields:
+            instant = getattr(self, name)
+            if instant is not None:
+                yield name, instant
 
 
 class Reminders(_Part):
@@ -197,6 +206,19 @@ class Tiers(_Part):
         return self
 
 
+class Votes(_Part):
+    """The panel votes on each prize proposed in these tiers (表决), before the list goes to the office.
+
+    Secret: the office enters what the scrutineers counted. Signed: each expert sends a ballot. Who is in
+    conflict with a submission or stepped back from it has no vote on it. What is not carried falls to the
+    highest tier below on which the panel does not vote; its place stays vacant.
+    """
+
+    tiers: tuple[Literal["first", "second", "third"], ...] = Field(min_length=1)
+    majority: Fraction = Field(Fraction(2, 3), gt=0, le=1, description="share of those present who must be in favour")
+    secret: bool = True
+
+
 class FinalRound(_Part):
     """Final review by the city's expert panel."""
 
@@ -210,6 +232,7 @@ class FinalRound(_Part):
     method: Literal["mean", "trimmed_mean", "shrinkage"] = "trimmed_mean"
     unit_staff_conflict: bool = Field(True, description="staff of the reporting unit may not review its submissions")
     quorum: Fraction | None = Fraction(2, 3)
+    votes: Votes | None = Field(None, description="needs dates.close_votes")
     tie_break: TieBreak = TieBreak()
     limits: Limits = Limits()
     tiers: Tiers
@@ -261,6 +284,8 @@ class Season(_Part):
             raise ValueError(f"covered_years {self.covered_years} must lie before the season's end")
         if self.dates.open_call.year != self.year:
             raise ValueError(f"dates.open_call lies in {self.dates.open_call.year}, but this is season {self.year}")
+        if (self.final_round.votes is None) != (self.dates.close_votes is None):
+            raise ValueError("final_round.votes and dates.close_votes go together: give both or neither")
         keys = {criterion.key for criterion in self.final_round.rubric}
         unknown = [key for key in self.final_round.tie_break.criteria if key not in keys]
         if unknown:

@@ -1,6 +1,7 @@
 """A named person decides on the proposed list, through the dashboard's form or the command."""
 
 from flows.perform import perform, stage_flow
+from flows.proposal import put_decided
 from flows.stage import Ending, Run
 from models.enums import ApprovalDecision
 from states.approval import approve, send_back
@@ -36,10 +37,11 @@ def approve_list(
                 send_back(session, season, digest=digest, actor=actor, at=run.at, reason=reason)
                 reopen_ranking(session, season, actor=actor, at=run.at, reason=reason)
                 run.tell("decision", "sent back; the ranking will be drawn up again")
-                return Ending()
-            count = approve(session, season, digest=digest, strike=numbers, actor=actor, at=run.at, reason=reason)
-            run.tell("approved", count)
-            run.tell("struck", len(numbers))
+            else:
+                count = approve(session, season, digest=digest, strike=numbers, actor=actor, at=run.at, reason=reason)
+                run.tell("approved", count)
+                run.tell("struck", len(numbers))
+        put_decided(run)
         return Ending()
 
     return perform("approve_list", season, deciding, dry_run=dry_run)

@@ -29,6 +29,7 @@ from states.district import take_verdicts
 from states.experts import import_experts
 from states.intake import Delivered, Incoming, take_submissions
 from states.machine import Actor, Refusal
+from states.panel_votes import take_votes
 from states.scores import take_scores
 
 _SHOWN = 20
@@ -209,6 +210,9 @@ def _hand_over(
     if kind is WorkbookKind.SCORES:
         scored = take_scores(session, delivered, list(forms.items()))
         return dict(scored.accepted), dict(scored.refused)
+    if kind is WorkbookKind.VOTES:
+        voted = take_votes(session, run.season, delivered, list(forms.items()))
+        return dict(voted.accepted), dict(voted.refused)
     imported = import_experts(session, delivered, list(forms.items()))
     return dict(imported.accepted), dict(imported.refused)
 

@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
+from flows.ballots import issue_ballots
 from flows.deliveries import take_deliveries
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -14,6 +15,7 @@ from models import Expert
 from models.enums import SubmissionState
 from models.queries import counts_by_state
 from states.final import assign_re_review, freeze_ranking, freeze_scores, presence, rank_list, short_of_scores
+from states.panel_votes import open_votes
 from states.rules.placings import Ranking
 from states.rules.ties import SettledBy
 
@@ -41,7 +43,7 @@ def close_re_review(season: int, dry_run: bool = False) -> dict[str, object]:
     Runs: at `close_re_review`; again when the list was sent back.
     Before: scores are frozen.
     After: the ranking is frozen, ties settled as declared; page, workbook and letter ask a named
-    person for approval.
+    person for approval – or, where the season asks for it, the panel votes first.
     Undo: sending the list back, with a reason.
     """
     return perform("close_re_review", season, concluding, milestone=Milestone.CLOSE_RE_REVIEW, dry_run=dry_run)
@@ -82,11 +84,16 @@ def concluding(run: Run) -> Ending:
     with run.step() as session:
         ranking = rank_list(session, run.season, re_review_is_over=True)
         freeze_ranking(session, run.season, ranking, actor=run.actor, at=run.at, flow_run=run.flow_run)
-    digest = put_proposal(run, ranking)
+        asked = open_votes(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        ballots = issue_ballots(session, run, asked)
+    if asked:
+        run.tell("put to the panel's vote", len(asked))
+        run.tell("ballots issued", ballots)
+    facts = {"votes": len(asked)} if asked else {"digest": put_proposal(run)}
     run.tell("ranked", len(ranking.placed))
     run.tell("with a prize", sum(one.tier is not None for one in ranking.placed))
     run.tell("ties settled", sum(one.settled is not None for one in ranking.placed))
-    return Ending(facts={"digest": digest})
+    return Ending(facts=facts)
 
 
 def _not_ready(session: Session, run: Run) -> str:

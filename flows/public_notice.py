@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import local_day
 from flows.letters import LetterKind
-from flows.pages import Deviation, NoticePage, put_page
+from flows.pages import NoticePage, put_page
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
+from flows.proposal_page import deviations
 from flows.publications import award_lines, page_address, proof_of, publish_root, put_index
 from flows.stage import Ending, Run
-from models import Approval, MilestoneDate, Objection, Placing, Publication, Submission
+from models import MilestoneDate, Objection, Placing, Publication, Submission
 from models.enums import ObjectionState, PublicationKind, SubmissionState
 from states.approval import is_approved
 from states.planning import close_notice_after
@@ -109,27 +110,10 @@ def _page(session: Session, run: Run, publication: Publication) -> NoticePage:
         answer_working_days=run.season.public_notice.answer_working_days,
         lines=award_lines(session, [(number, tier) for number, tier in tiers]),
         proof=proof_of(publication),
-        deviations=_deviations(session, run),
+        deviations=tuple(one for one in deviations(session, run.year) if one.number),
     )
 
 
 def _last_day(closes_at: datetime) -> date:
     """The notice ends with its last day, that is at the next day's first instant."""
     return local_day(closes_at - timedelta(microseconds=1))
-
-
-def _deviations(session: Session, run: Run) -> tuple[Deviation, ...]:
-    approval = session.scalar(
-        select(Approval).where(Approval.season == run.year).order_by(Approval.ordinal.desc()).limit(1)
-    )
-    struck = session.execute(
-        select(Placing.number, Submission.title, Placing.tier, Placing.struck)
-        .join(Submission, Submission.number == Placing.number)
-        .where(Placing.season == run.year, Placing.struck != "")
-        .order_by(Placing.position)
-    )
-    return tuple(
-        Deviation(number, title, f"由拟{tier.label}移出名单", approval.officer, reason, approval.decided_at)
-        for number, title, tier, reason in struck
-        if approval is not None
-    )

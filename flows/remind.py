@@ -14,7 +14,7 @@ from flows.stage import Ending, Run
 from models import Assignment, Correction, Delivery, Expert, Submission
 from models.enums import AssignmentState, CorrectionState, SubmissionState, WorkbookKind
 from models.queries import counts_by_unit
-from states.approval import is_approved, list_digest
+from states.approval import is_approved, is_proposed, list_digest
 from states.cases import load_frame
 from states.rules.deadlines import Deadlines
 
@@ -122,7 +122,7 @@ def reminding_of_scores(run: Run) -> Ending:
 def reminding_of_approval(run: Run) -> Ending:
     """The officers, then the coordination group, while the proposed list waits for a person."""
     with run.step() as session:
-        if is_approved(session, run.year):
+        if is_approved(session, run.year) or not is_proposed(session, run.year):
             return _told(run, [])
         due_at = _deadline(load_frame(session, run.year).deadlines, Milestone.OPEN_PUBLIC_NOTICE)
         digest, officers = list_digest(session, run.year), list(run.season.office.officers)

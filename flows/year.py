@@ -26,6 +26,7 @@ from flows.move_date import move_date
 from flows.office_decisions import decide
 from flows.open_call import open_call
 from flows.panel import draw_panel
+from flows.panel_votes import close_votes
 from flows.public_notice import close_public_notice, open_public_notice
 from flows.publish_results import publish_results
 from flows.remind import remind
@@ -85,16 +86,17 @@ STAGES: tuple[Stage, ...] = (
     Stage(draw_panel, "08 抽取评委并分配 Draw the panel and assign", (M.DRAW_PANEL,)),
     Stage(close_final_round, "09 终评截止并排序 Close the final round and rank", (M.CLOSE_FINAL_ROUND,)),
     Stage(close_re_review, "10 复评截止 Close the re-review", (M.CLOSE_RE_REVIEW,)),
-    Stage(approve_list, "11 审定获奖名单 Approve the award list"),
-    Stage(open_public_notice, "12 公示开始 Open the public notice", (M.OPEN_PUBLIC_NOTICE,)),
-    Stage(close_public_notice, "13 公示结束 Close the public notice", (M.CLOSE_PUBLIC_NOTICE,)),
-    Stage(publish_results, "14 发布结果 Publish the results", (M.PUBLISH_RESULTS,)),
-    Stage(archive, "15 归档 Archive", (M.ARCHIVE,)),
-    Stage(follow_up, "16 成果转化跟踪 Follow up", (M.FOLLOW_UP,)),
-    Stage(close_season, "17 年度结束 Close the season", (M.CLOSE_SEASON,)),
-    Stage(deliver_messages, "18 发送邮件 Deliver messages"),
-    Stage(decide, "19 办公室决定 Office decision"),
-    Stage(move_date, "20 调整时间 Move a date"),
+    Stage(close_votes, "11 表决截止 Close the panel's votes", (M.CLOSE_VOTES,)),
+    Stage(approve_list, "12 审定获奖名单 Approve the award list"),
+    Stage(open_public_notice, "13 公示开始 Open the public notice", (M.OPEN_PUBLIC_NOTICE,)),
+    Stage(close_public_notice, "14 公示结束 Close the public notice", (M.CLOSE_PUBLIC_NOTICE,)),
+    Stage(publish_results, "15 发布结果 Publish the results", (M.PUBLISH_RESULTS,)),
+    Stage(archive, "16 归档 Archive", (M.ARCHIVE,)),
+    Stage(follow_up, "17 成果转化跟踪 Follow up", (M.FOLLOW_UP,)),
+    Stage(close_season, "18 年度结束 Close the season", (M.CLOSE_SEASON,)),
+    Stage(deliver_messages, "19 发送邮件 Deliver messages"),
+    Stage(decide, "20 办公室决定 Office decision"),
+    Stage(move_date, "21 调整时间 Move a date"),
 )
 
 

@@ -4,7 +4,7 @@ from models.call import Admission, Approval, Call, Claim, MilestoneDate, Publica
 from models.history import History
 from models.leaf import PublicationLeaf
 from models.message import Delivery, Message
-from models.review import Assignment, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
+from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (
     Contact,
     Contributor,
@@ -22,6 +22,7 @@ __all__ = [
     "Admission",
     "Approval",
     "Assignment",
+    "Ballot",
     "Call",
     "Claim",
     "Contact",

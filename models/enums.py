@@ -110,6 +110,7 @@ class WorkbookKind(_Labelled):
     VERDICTS = "verdicts", "初评结果表"
     SCORES = "scores", "评分表"
     EXPERTS = "experts", "专家库"
+    VOTES = "votes", "表决票"
 
 
 class DeliveryState(_Labelled):

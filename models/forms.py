@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.enums import Carrier, Category, Origin, Verdict
+from models.enums import Carrier, Category, Origin, Tier, Verdict
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -92,6 +92,20 @@ class RecusalForm(_Form):
 
     number: Text
     reason: Text
+
+
+class VoteForm(_Form):
+    """Votes on one prize: one expert's signed ballot, or the count of a secret one."""
+
+    number: Text
+    tier: Tier
+    votes_for: int = Field(ge=0)
+    votes_against: int = Field(ge=0)
+    abstentions: int = Field(ge=0)
+
+    @property
+    def cast(self) -> int:
+        return self.votes_for + self.votes_against + self.abstentions
 
 
 class ExpertForm(_Form):

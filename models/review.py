@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import CheckConstraint, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import decimal_field, enum_field, one_of, text_field
@@ -90,6 +90,25 @@ class Score(SQLModel, table=True):
     delivery: str = Field(max_length=64)
 
 
+class Ballot(SQLModel, table=True):
+    """What was voted on one prize (表决): an expert's signed ballot, or the office's count of a secret one."""
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    tier: Tier = enum_field(Tier, primary_key=True)
+    caster: str = Field(primary_key=True, max_length=16, description="the expert's id; office for a secret ballot")
+    votes_for: int
+    votes_against: int
+    abstentions: int
+    received_at: datetime
+    delivery: str = Field(max_length=64)
+
+    __table_args__ = (
+        one_of("tier", Tier),
+        CheckConstraint("votes_for >= 0 AND votes_against >= 0 AND abstentions >= 0", name="votes_counted"),
+        CheckConstraint("votes_for + votes_against + abstentions > 0", name="somebody_voted"),
+    )
+
+
 class Placing(SQLModel, table=True):
     """One line of the frozen ranking and of the proposed list."""
 
@@ -108,5 +127,8 @@ class Placing(SQLModel, table=True):
     tier: Tier | None = enum_field(Tier, nullable=True)
     settled: str = Field(default="", description="how an equal merit at a cut was settled")
     passed_over: str = Field(default="", description="the limit or vacancy that keeps it from a prize")
+    voted: str = Field(
+        default="", sa_column_kwargs={"server_default": text("''")}, description="how the panel voted on its prize"
+    )
     struck: str = Field(default="", description="reason for which a person struck it from the list")
     approved: bool = False

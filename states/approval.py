@@ -57,6 +57,16 @@ def is_ranked(session: Session, year: int) -> bool:
     return latest_trigger(session, call_subject(year), ("freeze_ranking", "send_back")) == "freeze_ranking"
 
 
+def votes_are_open(session: Session, year: int) -> bool:
+    """Whether the panel is voting: the list is ranked, and its votes are not counted yet."""
+    return latest_trigger(session, call_subject(year), ("open_votes", "close_votes", "send_back")) == "open_votes"
+
+
+def is_proposed(session: Session, year: int) -> bool:
+    """Whether a list lies before the office: ranked, and the panel's votes on it, if any, are counted."""
+    return is_ranked(session, year) and not votes_are_open(session, year)
+
+
 def is_approved(session: Session, year: int) -> bool:
     """Whether the latest decision on the list is an approval."""
     latest = session.scalar(
@@ -139,6 +149,8 @@ def _open_list(session: Session, year: int, digest: str) -> str:
 def _refuse_unless_undecided(session: Session, year: int) -> None:
     if call_state(session, year) is not CallState.FINAL_REVIEW or not is_ranked(session, year):
         raise DecisionRefused(f"the list of {year}", "no ranking waits for a decision")
+    if votes_are_open(session, year):
+        raise DecisionRefused(f"the list of {year}", "the panel's votes are not counted yet (close_votes)")
     if is_approved(session, year):
         raise DecisionRefused(f"the list of {year}", "it is approved already")
 

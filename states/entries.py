@@ -1,5 +1,6 @@
 """Reads the record as it lies in the database: in order, without trust, row after row."""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,18 @@ def latest_trigger(session: Session, subject: str, triggers: Sequence[str]) -> s
         .limit(1)
     )
     return session.scalar(last) or ""
+
+
+def latest_facts(session: Session, subject: str, trigger: str) -> dict[str, Any]:
+    """The facts of the latest entry of a trigger in a subject's history; empty when there was none."""
+    last = (
+        select(History.facts)
+        .where(History.subject == subject, History.trigger == trigger)
+        .order_by(History.sequence.desc())
+        .limit(1)
+    )
+    facts: dict[str, Any] = json.loads(session.scalar(last) or "{}")
+    return facts
 
 
 def read_standings(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:

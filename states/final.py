@@ -212,6 +212,7 @@ def freeze_ranking(
         session.execute(insert(Placing), rows)
     seed = session.get_one(Call, season.year).draw_seed
     facts = {"ranking": ranking.facts(), "tie_seed_from": seed, "method": season.final_round.method}
+    facts |= _groups(session, season)
     note_call(session, season.year, "freeze_ranking", actor=actor, at=at, facts=facts, flow_run=flow_run)
 
 
@@ -226,7 +227,7 @@ def _in_round(session: Session, year: int, state: SubmissionState) -> list[str]:
 
 
 def _contenders(session: Session, season: Season, scoring: Scoring) -> list[Contender]:
-    organisations = _keys(session, season.year, Organisation, lambda name: organisation_key(name))
+    organisations = _keys(session, season.year, Organisation, organisation_key)
     persons = _keys(session, season.year, Contributor, name_key)
     rows = session.execute(
         select(Submission.number, Submission.unit)
@@ -237,6 +238,26 @@ def _contenders(session: Session, season: Season, scoring: Scoring) -> list[Cont
         Contender(scoring.merits[number], unit, organisations.get(number, ()), persons.get(number, ()))
         for number, unit in rows
     ]
+
+
+def _groups(session: Session, season: Season) -> dict[str, object]:
+    """What the limits count, for whoever recomputes: each organisation and person as a number, since the record
+    holds no names."""
+    limits = season.final_round.limits
+    if not (limits.per_organisation or limits.per_person):
+        return {}
+    organisations = _numbered(_keys(session, season.year, Organisation, organisation_key))
+    persons = _numbered(_keys(session, season.year, Contributor, name_key))
+    numbers = _in_round(session, season.year, SubmissionState.FINAL_REVIEWED)
+    return {"groups": {number: [organisations.get(number, []), persons.get(number, [])] for number in numbers}}
+
+
+def _numbered(keys: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    known: dict[str, str] = {}
+    return {
+        number: [known.setdefault(key, str(len(known) + 1)) if key else "" for key in given]
+        for number, given in sorted(keys.items())
+    }
 
 
 def _keys(session: Session, year: int, table, key) -> dict[str, tuple[str, ...]]:  # type: ignore[no-untyped-def]

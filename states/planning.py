@@ -127,7 +127,16 @@ def reopen_ranking(session: Session, year: int, *, actor: Actor, at: datetime, r
     }
     row.state, row.settled_at, row.due_at, row.attempts = MilestoneState.PENDING, None, at, 0
     forget(session, f"start/{year}/{_key(Milestone.CLOSE_RE_REVIEW, 1, '')}")
+    _reopen_votes(session, year, at)
     note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+
+
+def _reopen_votes(session: Session, year: int, at: datetime) -> None:
+    """The vote follows the ranking again; ballots on what is proposed unchanged still count."""
+    row = session.get(MilestoneDate, (year, Milestone.CLOSE_VOTES.value, 1, ""))
+    if row is not None and row.state is not MilestoneState.PENDING:
+        row.state, row.settled_at, row.due_at, row.attempts = MilestoneState.PENDING, None, at, 0
+        forget(session, f"start/{year}/{_key(Milestone.CLOSE_VOTES, 1, '')}")
 
 
 def _row_to_move(
@@ -182,8 +191,8 @@ def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneD
 
 def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:
     dates, days = season.dates, season.reminders
-    for name in type(dates).model_fields:
-        yield Milestone(name), 1, "", getattr(dates, name)
+    for name, instant in dates.given():
+        yield Milestone(name), 1, "", instant
     yield Milestone.CLOSE_PUBLIC_NOTICE, 1, "", notice_closes_at(season, dates.open_public_notice)
     yield from _reminders(season, Milestone.REMIND_CALL, dates.close_call, days.call)
     yield from _reminders(season, Milestone.REMIND_DISTRICT_ROUND, dates.close_district_round, days.district_round)

@@ -1,19 +1,20 @@
 """Recomputes the final review from the exported record alone: draw, assignment, merits, ranking, tiers, awards.
 
 Needs no database: `recompute` takes the entries of an export (`states.export.read_export`) and
-names the first thing, of each kind, that does not follow from the rest. What the record cannot
-hold is said so: limits per organisation or person count names, and the record has none.
+names the first thing, of each kind, that does not follow from the rest. The record holds no names:
+where limits count organisations or persons, it has a number for each of them instead.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from config.season import Season
+from states.decided import Difference, Entry, Record, in_the_running, read_record, shortened
+from states.door import unit_of
+from states.recompute_votes import tiers_after, vote_differences
 from states.record import canonical
 from states.rules import scores as rules
 from states.rules.draw import Candidate, commitment, derive_seed, draw_panel
@@ -24,49 +25,10 @@ from states.rules.scores import mean_of
 from states.rules.scoring import Scoring, score_submissions
 from states.rules.ties import Criterion, Settlers
 
-Entry = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something published that does not follow from the record."""
-
-    what: str
-    subject: str
-    recorded: str
-    recomputed: str
-
-    def __str__(self) -> str:
-        return f"{self.what} of {self.subject}: recorded {self.recorded}, recomputed {self.recomputed}"
-
-
-@dataclass
-class _Record:
-    """What the entries say, sorted for recomputing."""
-
-    call: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    frozen_at: str = ""
-    submissions: dict[str, list[tuple[Entry, dict[str, Any]]]] = field(default_factory=dict)
-
-    def one(self, trigger: str) -> dict[str, Any]:
-        """The facts of the latest entry of a trigger in the call's chain; empty when there is none."""
-        return (self.call.get(trigger) or [{}])[-1]
-
-    @property
-    def season(self) -> Season:
-        return Season.model_validate_json(self.one("plan")["rules"])
-
-    def facts(self, trigger: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(number, facts) of every entry of a trigger in the submissions' chains, in the order of the chains."""
-        for number, entries in self.submissions.items():
-            for entry, facts in entries:
-                if entry["trigger"] == trigger:
-                    yield number, facts
-
 
 def recompute(entries: Iterable[Entry]) -> list[Difference]:
     """All differences between what was recorded as decided and what follows from the rest of the record."""
-    record = _read(entries)
+    record = read_record(entries)
     found = []
     if record.one("draw_panel"):
         found += [*_draw(record), *_assignment(record)]
@@ -75,26 +37,13 @@ def recompute(entries: Iterable[Entry]) -> list[Difference]:
         found += _merits(record, scoring)
         if record.one("freeze_ranking"):
             found += _ranking(record, scoring)
+            found += vote_differences(record)
     if record.one("approve"):
         found += [*_approval(record), *_awards(record)]
     return found
 
 
-def _read(entries: Iterable[Entry]) -> _Record:
-    record = _Record()
-    for entry in entries:
-        kind, _, name = entry["subject"].partition("/")
-        facts = json.loads(entry["facts"])
-        if kind == "call":
-            record.call.setdefault(entry["trigger"], []).append(facts)
-            if entry["trigger"] == "freeze_ranking":
-                record.frozen_at = entry["at"]
-        else:
-            record.submissions.setdefault(name, []).append((entry, facts))
-    return record
-
-
-def _draw(record: _Record) -> Iterator[Difference]:
+def _draw(record: Record) -> Iterator[Difference]:
     drawn = record.one("draw_panel")
     seed = bytes.fromhex(drawn["seed"])
     promised = record.one("commit_draw").get("commitment", "")
@@ -105,10 +54,10 @@ def _draw(record: _Record) -> Iterator[Difference]:
         seed=seed, pool=pool, seats=drawn["seats"], size=drawn["size"], reserves=drawn["reserves"]
     ).facts()
     if panel != drawn["panel"]:
-        yield Difference("panel", "the draw", _short(drawn["panel"]), _short(panel))
+        yield Difference("panel", "the draw", shortened(drawn["panel"]), shortened(panel))
 
 
-def _assignment(record: _Record) -> Iterator[Difference]:
+def _assignment(record: Record) -> Iterator[Difference]:
     panel = record.one("draw_panel")["panel"]
     known = {one["expert"] for one in (*panel["seated"], *panel["reserves"])}
     barred = {(number, expert) for number, expert, _ in record.one("assign").get("conflicts", ())}
@@ -118,15 +67,15 @@ def _assignment(record: _Record) -> Iterator[Difference]:
         if len(experts) != needed:
             yield Difference("number of experts", number, str(len(experts)), str(needed))
         if experts - known:
-            yield Difference("experts off the panel", number, _short(sorted(experts - known)), "none")
+            yield Difference("experts off the panel", number, shortened(sorted(experts - known)), "none")
         if any((number, expert) in barred for expert in experts):
-            yield Difference("experts in conflict", number, _short(sorted(experts)), "none")
+            yield Difference("experts in conflict", number, shortened(sorted(experts)), "none")
     for number, facts in record.facts("replace"):
         if (number, facts["expert"]) in barred or facts["expert"] not in known:
             yield Difference("replacement", number, facts["expert"], "nobody in conflict or off the panel")
 
 
-def _points(record: _Record, round_number: int) -> dict[tuple[str, str], dict[str, Any]]:
+def _points(record: Record, round_number: int) -> dict[tuple[str, str], dict[str, Any]]:
     """The latest score of each (submission, expert) of a round, without those who stepped back."""
     recused = {(number, facts["expert"]) for number, facts in record.facts("recuse")}
     found = {
@@ -137,16 +86,16 @@ def _points(record: _Record, round_number: int) -> dict[tuple[str, str], dict[st
     return {pair: facts for pair, facts in sorted(found.items()) if pair not in recused}
 
 
-def _scores(record: _Record, round_number: int = 1) -> list[rules.Score]:
+def _scores(record: Record, round_number: int = 1) -> list[rules.Score]:
     points = _points(record, round_number)
     return [rules.Score(number, expert, Decimal(facts["total"])) for (number, expert), facts in points.items()]
 
 
-def _scoring(record: _Record) -> Scoring:
+def _scoring(record: Record) -> Scoring:
     return score_submissions(_scores(record), method=record.season.final_round.method)
 
 
-def _merits(record: _Record, scoring: Scoring) -> Iterator[Difference]:
+def _merits(record: Record, scoring: Scoring) -> Iterator[Difference]:
     lines = [[one.submission, one.expert, str(one.total)] for one in _scores(record)]
     digest = hashlib.sha256(canonical({"scores": lines}).encode()).hexdigest()
     frozen = record.one("freeze_scores")["scores"]
@@ -158,28 +107,29 @@ def _merits(record: _Record, scoring: Scoring) -> Iterator[Difference]:
             yield Difference("merit", number, str(facts.get("merit")), str(recomputed.get("merit")))
 
 
-def _ranking(record: _Record, scoring: Scoring) -> Iterator[Difference]:
-    limits = record.season.final_round.limits
-    if limits.per_organisation or limits.per_person:
-        return
+def _ranking(record: Record, scoring: Scoring) -> Iterator[Difference]:
+    drawn, used = record.one("draw_panel").get("seed", ""), record.one("freeze_ranking")["tie_seed_from"]
+    if drawn and drawn != used:
+        yield Difference("seed", "the draw among equals", used, drawn)
     recorded = record.one("freeze_ranking")["ranking"]
     recomputed = _cut(record, scoring).facts()
     for old, new in zip(recorded["placed"], recomputed["placed"], strict=False):
         if old != json.loads(canonical(new)):
-            yield Difference("place", old["submission"], _short(old), _short(new))
+            yield Difference("place", old["submission"], shortened(old), shortened(new))
             return
     if json.loads(canonical(recomputed)) != recorded:
         yield Difference("ranking", "the list", str(len(recorded["placed"])), "another list")
 
 
-def _cut(record: _Record, scoring: Scoring) -> Ranking:
+def _cut(record: Record, scoring: Scoring) -> Ranking:
     season = record.season.final_round
     seed = derive_seed(
         bytes.fromhex(record.one("freeze_ranking")["tie_seed_from"]), f"ties/{record.one('freeze_scores')['scores']}"
     )
+    groups = record.one("freeze_ranking").get("groups", {})
     contenders = [
-        Contender(scoring.merits[number], number.split("-", 1)[1].rsplit("-", 1)[0])
-        for number in _in_the_running(record)
+        Contender(scoring.merits[number], unit_of(number), *map(tuple, groups.get(number, ((), ()))))
+        for number in in_the_running(record)
     ]
     return cut(
         contenders,
@@ -189,21 +139,12 @@ def _cut(record: _Record, scoring: Scoring) -> Ranking:
             ratios=season.tiers.ratios if season.tiers.sizes is None else None,
             least_merit=season.tiers.least_merit,
         ),
-        limits=Limits(season.limits.per_unit),
+        limits=Limits(season.limits.per_unit, season.limits.per_organisation, season.limits.per_person),
         settlers=Settlers(_re_review(record), _criteria(record), seed),
     )
 
 
-def _in_the_running(record: _Record) -> list[str]:
-    """Submissions that were final reviewed at the moment the ranking was frozen."""
-    standing = {
-        number: [entry["to_state"] for entry, _ in entries if entry["at"] <= record.frozen_at][-1:]
-        for number, entries in record.submissions.items()
-    }
-    return sorted(number for number, state in standing.items() if state == ["final_reviewed"])
-
-
-def _re_review(record: _Record) -> dict[str, Decimal]:
+def _re_review(record: Record) -> dict[str, Decimal]:
     asked = record.one("assign_re_review").get("submissions", [])
     first, second = _points(record, 1), _scores(record, 2)
     found = {}
@@ -214,7 +155,7 @@ def _re_review(record: _Record) -> dict[str, Decimal]:
     return found
 
 
-def _criteria(record: _Record) -> tuple[Criterion, ...]:
+def _criteria(record: Record) -> tuple[Criterion, ...]:
     season = record.season.final_round
     names = {one.key: one.name for one in season.rubric}
     criteria = []
@@ -228,34 +169,20 @@ def _criteria(record: _Record) -> tuple[Criterion, ...]:
     return tuple(criteria)
 
 
-def _approval(record: _Record) -> Iterator[Difference]:
+def _approval(record: Record) -> Iterator[Difference]:
     struck = {number for number, _ in record.facts("strike")}
     placed = record.one("freeze_ranking")["ranking"]["placed"]
-    still = set(_standing_at_approval(record))
-    expected = [
-        [one["submission"], one["tier"]] for one in placed if one["tier"] and one["submission"] in still - struck
-    ]
+    still = set(in_the_running(record, "approve")) - struck
+    tiers = {one["submission"]: one["tier"] for one in placed} | tiers_after(record)
+    expected = [[one["submission"], tiers[one["submission"]]] for one in placed if one["submission"] in still]
+    expected = [line for line in expected if line[1]]
     approved = record.one("approve")["list"]
     if expected != approved:
-        yield Difference("approved list", "the season", _short(approved), _short(expected))
+        yield Difference("approved list", "the season", shortened(approved), shortened(expected))
 
 
-def _standing_at_approval(record: _Record) -> Iterator[str]:
-    """Submissions that nobody withdrew before the list was approved: those that came to be awarded, or later ended."""
-    for number, entries in record.submissions.items():
-        archived = [facts.get("outcome") for entry, facts in entries if entry["trigger"] == "archive"]
-        reinstated = any(entry["trigger"] == "reinstate" for entry, _ in entries)
-        if reinstated or "withdrawn" not in archived:
-            yield number
-
-
-def _awards(record: _Record) -> Iterator[Difference]:
+def _awards(record: Record) -> Iterator[Difference]:
     approved = dict(record.one("approve")["list"])
     for number, facts in record.facts("award"):
         if approved.get(number) != facts["tier"]:
             yield Difference("tier", number, facts["tier"], str(approved.get(number)))
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 120 else text[:120] + "…"

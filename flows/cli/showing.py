@@ -32,7 +32,7 @@ from models.queries import (
     planned_seasons,
     season_in_force,
 )
-from states.approval import is_ranked, list_digest, waits_for_approval
+from states.approval import is_proposed, list_digest, waits_for_approval
 from states.cases import dated
 from states.rules.timetable import due, next_dates
 
@@ -116,7 +116,7 @@ def _not_delivered(session: Session, here: Opened, year: int) -> list[str]:
 
 def _waits(session: Session, year: int) -> list[str]:
     found = []
-    if waits_for_approval(session, year) and is_ranked(session, year):
+    if waits_for_approval(session, year) and is_proposed(session, year):
         found.append(f"approval of the proposed list, digest {list_digest(session, year)[:16]}")
     for objection in session.scalars(
         select(Objection)

@@ -65,6 +65,8 @@ class LetterKind(StrEnum):
     EXPERT_REMINDER = "expert_reminder", "expert_name deadline owed", "level"
     EXPERT_REPLACEMENT = "expert_replacement", "expert_name added deadline"
     ROUND_CLOSED = "round_closed", "counts ties", "until"  # to the office
+    BALLOT = "ballot", "recipient_name count deadline"  # to an expert, or to the office for a secret ballot
+    BALLOT_REMINDER = "ballot_reminder", "recipient_name owed deadline"
 
     # Approval, notice, results
     APPROVAL_WANTED = "approval_wanted", "officers due_at digest page level"

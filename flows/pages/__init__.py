@@ -2,6 +2,7 @@
 
 from flows.pages.content import (
     AwardLine,
+    Barred,
     Cut,
     Deviation,
     Disagreement,
@@ -24,6 +25,7 @@ from flows.pages.rendering import (
 
 __all__ = [
     "AwardLine",
+    "Barred",
     "Cut",
     "Deviation",
     "Disagreement",

@@ -158,11 +158,18 @@ class ProposedLine:
     settled: str = ""
     passed_over: str = ""
     struck: str = ""
+    voted: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Everything that is to be said of the line."""
+        struck = f"划去：{self.struck}" if self.struck else ""
+        return tuple(filter(None, (struck, self.passed_over, self.settled, self.voted)))
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A boundary below `tier`: `after` is the last rank above it, `tied` the numbers equal there, and
+    """A boundary below `tier`: `after` is the last place above it, `tied` the numbers equal there, and
     `close` those across it whose intervals overlap so that the scores cannot tell them apart."""
 
     tier: Tier
@@ -173,12 +180,23 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """A case that needs a look: experts lie `spread` points apart. `totals` in ascending order."""
+    """A case that needs a look: experts lie `spread` points apart. `totals` in ascending order; `furthest`
+    is the one expert furthest from the others, where there is one."""
 
     number: str
     title: str
     totals: tuple[Decimal, ...]
     spread: Decimal
+    furthest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """An expert who may not, or would not, review a submission, and why."""
+
+    number: str
+    expert: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +218,6 @@ class ProposalPage:
     recusals: int
     absences: int = 0
     deviations: tuple[Deviation, ...] = ()
+    barred: tuple[Barred, ...] = ()
+    recused: tuple[Barred, ...] = ()
+    vacant: tuple[tuple[Tier, int], ...] = ()

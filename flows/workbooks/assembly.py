@@ -11,11 +11,12 @@ from flows.workbooks.findings import Form, Note, Problem, Row
 from flows.workbooks.layout import Layout
 from flows.workbooks.table import Line, Place
 from models.enums import Verdict, WorkbookKind
-from models.forms import ContactForm, ExpertForm, RecusalForm, ScoreForm, SubmissionForm, VerdictForm
+from models.forms import ContactForm, ExpertForm, RecusalForm, ScoreForm, SubmissionForm, VerdictForm, VoteForm
 
 _FULL = Decimal(100)
 _PLAIN = tuple(name for name in SubmissionForm.model_fields if name not in ("contact", "organisations", "contributors"))
 _CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
+VOTE_COUNTS = ("votes_for", "votes_against", "abstentions")
 _EXPERT = tuple(ExpertForm.model_fields)
 
 
@@ -33,6 +34,7 @@ class Assembler:
             WorkbookKind.VERDICTS: self._verdict,
             WorkbookKind.SCORES: self._score,
             WorkbookKind.EXPERTS: self._expert,
+            WorkbookKind.VOTES: self._vote,
         }[layout.kind]
 
     def row(self, line: Line) -> Row:
@@ -176,6 +178,14 @@ class Assembler:
         if self._points(line):
             notes.append(self.place.note("recusal", line.number, "已声明回避，所填分数没有采用"))
         return self._made(RecusalForm, {"number": values.get("number"), "reason": reason}, line, problems)
+
+    def _vote(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        del notes
+        counts = [key for key in VOTE_COUNTS if key in self.layout.by_key]
+        self._require(line, ["number", "tier", *(counts or ["choice"])], problems)
+        chosen = {line.values.get("choice"): 1} if not counts else {key: line.values.get(key) for key in counts}
+        payload = {"number": line.values.get("number"), "tier": line.values.get("tier")}
+        return self._made(VoteForm, payload | {key: chosen.get(key) or 0 for key in VOTE_COUNTS}, line, problems)
 
     def _expert(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         del notes

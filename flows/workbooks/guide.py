@@ -142,4 +142,12 @@ def _rules(guide: Guide) -> list[tuple[str, str]]:
             ("推荐排序", "推荐的申报从1起排序，不重复；超过名额时按排序取舍"),
             ("联系", f"{season.office.name}，{season.office.mail}"),
         ]
+    if kind is WorkbookKind.VOTES and season.final_round.votes is not None:
+        votes = season.final_round.votes
+        return [
+            ("表决方式", "无记名，由监票人清点，办公室录入" if votes.secret else "记名，由评委本人填写"),
+            ("通过条件", f"到会人数和同意票数都有规定，同意票须达到到会人数的{votes.majority}"),
+            ("未通过的", "不改变排序，只降到不需表决的等次或不授奖，名额空缺，其他项目不受影响"),
+            ("联系", f"{season.office.name}，{season.office.mail}"),
+        ]
     return [("联系", f"{season.office.name}，{season.office.mail}")]

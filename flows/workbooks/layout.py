@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from config.season import Criterion, Season
 from flows.workbooks.columns import Column
-from flows.workbooks.review_columns import expert_columns, score_columns, verdict_columns
+from flows.workbooks.review_columns import expert_columns, score_columns, verdict_columns, vote_columns
 from flows.workbooks.submission_columns import submission_columns
 from models.enums import WorkbookKind
 
@@ -43,6 +43,7 @@ def layout_of(kind: WorkbookKind, season: Season, rubric: tuple[Criterion, ...] 
         WorkbookKind.VERDICTS: lambda: verdict_columns(season, rubric or season.district_rubric),
         WorkbookKind.SCORES: lambda: score_columns(season, rubric or season.final_round.rubric),
         WorkbookKind.EXPERTS: lambda: expert_columns(season),
+        WorkbookKind.VOTES: lambda: vote_columns(season),
     }[kind]()
     return Layout(kind, columns, statement=_statement(season) if kind is WorkbookKind.SCORES else "")
 

@@ -27,6 +27,7 @@ _AMOUNT = re.compile(
 _PERCENT = re.compile(rf"(?:占)?{_NUMBER}(?P<sign>%|个?百分点)?")
 _POINTS = re.compile(rf"{_NUMBER}分?")
 _RANK = re.compile(r"第?(?P<number>\d{1,6})(?:\.0+)?(?:名|位)?")
+_COUNT = re.compile(r"(?P<number>\d{1,4})(?:\.0+)?(?:票|张)?")
 # 万元 per unit; a bare number stands in the column's own unit.
 _SCALES = {
     "亿": Decimal(10_000),
@@ -127,6 +128,15 @@ def points(maximum: int) -> Parser:
         return plain(number, 2)
 
     return parse
+
+
+def count(value: Cell) -> Any:
+    """How many of something, from 0."""
+    typed = _typed(value)
+    if isinstance(typed, WrongCell) or not typed:
+        return typed or None
+    match = _COUNT.fullmatch(typed)
+    return int(match["number"]) if match else WrongCell(f"应填票数，0或正整数（现在填的是{quote(typed)}）")
 
 
 def rank(value: Cell) -> Any:

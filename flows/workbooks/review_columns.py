@@ -3,7 +3,7 @@
 from config.season import Criterion, Season
 from flows.workbooks import cells, dates, numbers
 from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column, choice, labels
-from models.enums import Verdict
+from models.enums import Tier, Verdict
 
 # What experts read, in a blind season without `_NAMES`: key, heading, width.
 MATERIAL_TEXTS = (
@@ -122,6 +122,54 @@ def score_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column
             ("回避理由", "原因"),
             width=24,
         ),
+    )
+
+
+def vote_columns(season: Season) -> tuple[Column, ...]:
+    """A ballot to sign, or the sheet in which the office enters the count of secret ones."""
+    given = (
+        _given("number", "申报编号", "表决事项", 18, "编号"),
+        _given("title", "成果名称", "表决事项", 40, "项目名称"),
+        Column(
+            "tier",
+            "拟授等次",
+            cells.choice(labels(Tier)),
+            "表决事项",
+            "已由系统填好，请勿改动",
+            ("等次",),
+            given=True,
+            width=11,
+        ),
+        _given("rank", "名次", "表决事项", 8),
+        _given("merit", "终评分", "表决事项", 10),
+    )
+    votes = season.final_round.votes
+    if votes is not None and not votes.secret:
+        return (
+            *given,
+            choice(
+                "choice",
+                "表决意见",
+                {"同意": "votes_for", "不同意": "votes_against", "弃权": "abstentions"},
+                group="表决",
+                hint="从下拉框选择；不填的视为未参加该项表决",
+                width=12,
+                words={"赞成": "votes_for", "反对": "votes_against"},
+                also=("意见", "表决"),
+            ),
+        )
+    return (*given, _given("members", "应到人数", "表决事项", 10), *_count_columns())
+
+
+def _count_columns() -> tuple[Column, ...]:
+    headings = (
+        ("votes_for", "同意票", "赞成票"),
+        ("votes_against", "不同意票", "反对票"),
+        ("abstentions", "弃权票", "弃权"),
+    )
+    return tuple(
+        Column(key, heading, numbers.count, "计票", "监票人清点的票数，0也要填", (also,), format="General", width=11)
+        for key, heading, also in headings
     )
 
 

@@ -60,7 +60,7 @@ def _correction(season: Season) -> Iterator[str]:
 
 
 def _unknown_calendars(season: Season) -> Iterator[str]:
-    years = {local_day(getattr(season.dates, name)).year for name in type(season.dates).model_fields}
+    years = {local_day(instant).year for _, instant in season.dates.given()}
     for year in sorted(years):
         try:
             is_working_day(local_day(season.dates.open_call).replace(year=year, day=1))

@@ -1,31 +1,17 @@
 """Panel decisions: is there a quorum, and has the motion its share of those present? Whole numbers only."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 
 from config.errors import GangchuangError
+from models.enums import Tier
 
 TWO_THIRDS = Fraction(2, 3)
 
 
-class Choice(StrEnum):
-    FOR = "for"
-    AGAINST = "against"
-    ABSTAIN = "abstain"
-
-
 class VoteMalformed(GangchuangError):
-    """The figures or ballots cannot be those of one vote."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """One member's ballot."""
-
-    member: str
-    choice: Choice
+    """The figures cannot be those of one vote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,33 +75,16 @@ def decide(
     return Decision(members, present, votes_for, needed_present, max(1, _at_least(majority, present)))
 
 
-def count_ballots(members: Collection[str], ballots: Iterable[Ballot]) -> tuple[int, int]:
-    """(present, votes_for) of the ballots cast. Raises VoteMalformed for a stranger's or a second ballot."""
-    cast: dict[str, Choice] = {}
-    known = set(members)
-    for ballot in ballots:
-        if ballot.member not in known:
-            raise VoteMalformed(f"{ballot.member} is no member of this panel and cannot vote.")
-        if ballot.member in cast:
-            raise VoteMalformed(f"{ballot.member} has voted twice; one ballot must be struck.")
-        cast[ballot.member] = ballot.choice
-    return len(cast), sum(choice is Choice.FOR for choice in cast.values())
+def tier_after(tier: Tier, *, carried: bool, voted: Collection[Tier]) -> Tier | None:
+    """The tier after the panel's vote on a prize proposed in `tier`.
 
-
-def ballot_facts(ballots: Collection[Ballot], *, secret: bool) -> dict[str, object]:
-    """The ballots as recorded: numbers only when secret, each member's choice when signed."""
-    numbers = {choice.value: sum(ballot.choice is choice for ballot in ballots) for choice in Choice}
-    if secret:
-        return {"secret": True, **numbers}
-    return {
-        "secret": False,
-        **numbers,
-        "ballots": {one.member: one.choice.value for one in sorted(ballots, key=_by)},
-    }
-
-
-def _by(ballot: Ballot) -> str:
-    return ballot.member
+    What is not carried falls to the highest tier below on which the panel does not vote – it was not
+    asked about any other – or gets no prize. Nobody else moves: the place stays vacant.
+    """
+    if carried:
+        return tier
+    below = list(Tier)[list(Tier).index(tier) + 1 :]
+    return next((one for one in below if one not in voted), None)
 
 
 def _at_least(share: Fraction, whole: int) -> int:

@@ -21,6 +21,7 @@ from flows import (
     follow_up,
     open_call,
     panel,
+    panel_votes,
     public_notice,
     publish_results,
     remind,
@@ -40,7 +41,7 @@ from states.approval import approve, list_digest, placings
 from states.office import answer_objection, raise_objection
 from states.planning import plan_season
 from states.verification import verify
-from tests.support.builders import OFFICE, a_form, season_rules
+from tests.support.builders import OFFICE, a_form, season_rules, with_votes
 from tests.support.playing import Player, points
 
 M = Milestone
@@ -59,6 +60,7 @@ BODIES: dict[Milestone, Callable[[Run], Ending]] = {
     M.REMIND_EXPERTS: remind.reminding_of_scores,
     M.CLOSE_FINAL_ROUND: final_round.closing,
     M.CLOSE_RE_REVIEW: final_round.concluding,
+    M.CLOSE_VOTES: panel_votes.counting,
     M.REMIND_APPROVAL: remind.reminding_of_approval,
     M.OPEN_PUBLIC_NOTICE: public_notice.opening,
     M.CLOSE_PUBLIC_NOTICE: public_notice.closing,
@@ -70,11 +72,12 @@ BODIES: dict[Milestone, Callable[[Run], Ending]] = {
 
 
 def small_rules() -> Season:
-    """The shipped season with a panel of four and three prizes."""
+    """The shipped season with a panel of four, three prizes, and a secret vote on the first of them."""
     season = season_rules()
     tiers = season.final_round.tiers.model_copy(update={"prizes": 3, "ratios": {"first": 1, "second": 1, "third": 1}})
     changes = {"scores_per_submission": 3, "panel_size": 4, "panel_per_field": 1, "reserves": 1, "tiers": tiers}
-    return season.model_copy(update={"final_round": season.final_round.model_copy(update=changes)})
+    season = season.model_copy(update={"final_round": season.final_round.model_copy(update=changes)})
+    return with_votes(season, secret=True)
 
 
 def good(title: str, serial: int) -> SubmissionForm:
@@ -236,7 +239,12 @@ def experts_score(player: Player, this: Year) -> None:
     lines = this.pass_milestone(M.CLOSE_FINAL_ROUND)
     assert (lines["final reviewed"], lines["to be re-reviewed"]) == ("4", "0")
     lines = this.pass_milestone(M.CLOSE_RE_REVIEW)
-    assert (lines["ranked"], lines["with a prize"]) == ("4", "3")
+    assert (lines["ranked"], lines["with a prize"], lines["put to the panel's vote"]) == ("4", "3", "1")
+    rows = [{"申报编号": f"2026-{WANZHOU}-0001", "同意票": 3, "不同意票": 1, "弃权票": 0}]
+    player.deliver("office", WorkbookKind.VOTES, rows)
+    assert this.collect()["rows in"] == "1"
+    lines = this.pass_milestone(M.CLOSE_VOTES)
+    assert (lines["put to the vote"], lines["not carried"]) == ("1", "0")
 
 
 def score_everything(player: Player) -> None:

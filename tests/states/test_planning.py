@@ -26,7 +26,7 @@ from states.planning import (
     planned_dates,
     reopen_ranking,
 )
-from tests.support.builders import OFFICE, UNIT, a_season, season_rules
+from tests.support.builders import OFFICE, UNIT, a_season, season_rules, with_votes
 
 AT = datetime(2026, 4, 20, 9, tzinfo=ZONE)
 M = Milestone
@@ -46,9 +46,10 @@ def last_entry(session: Session) -> History:
 
 
 def test_every_milestone_of_the_year_has_its_dates_in_order() -> None:
-    dates = planned_dates(season_rules())
+    dates = planned_dates(with_votes(season_rules()))
 
     assert {milestone for milestone, *_ in dates} == set(Milestone)
+    assert {milestone for milestone, *_ in planned_dates(season_rules())} == set(Milestone) - {M.CLOSE_VOTES}
     assert [instant for *_, instant in dates] == sorted(instant for *_, instant in dates)
     assert [(m.value, ordinal, f"{at:%m-%d %H:%M}") for m, ordinal, _, at in dates if m is M.REMIND_CALL] == [
         ("remind_call", 1, "04-16 09:00"),

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from config.season import Season, load_season
+from config.season import Season, Votes, load_season
 from models import Assignment, Call, DistrictVerdict, Expert, Placing, Score, Seat, Submission
 from models.enums import (
     AssignmentState,
@@ -67,14 +67,24 @@ _WAY = (
 def season_rules(year: int = 2026) -> Season:
     """The season file that is shipped, moved to another year."""
     shipped = load_season(2026)
-    dates = {name: _in_year(instant, year) for name, instant in shipped.dates.model_dump().items()}
+    dates = {name: _in_year(instant, year) for name, instant in shipped.dates.given()}
     changes = {"year": year, "covered_years": (year - 1,), "dates": shipped.dates.model_copy(update=dates)}
     return shipped.model_copy(update=changes)
 
 
-def a_season(session: Session, year: int = 2026, state: CallState = CallState.OPEN) -> Season:
+def with_votes(season: Season, *, tiers: tuple[str, ...] = ("first",), secret: bool = False) -> Season:
+    """The same season with the panel voting on the prizes of some tiers."""
+    final_round = season.final_round.model_copy(update={"votes": Votes(tiers=tiers, secret=secret)})
+    closes_at = season.dates.close_re_review + timedelta(days=4)
+    dates = season.dates.model_copy(update={"close_votes": closes_at})
+    return season.model_copy(update={"final_round": final_round, "dates": dates})
+
+
+def a_season(
+    session: Session, year: int = 2026, state: CallState = CallState.OPEN, *, rules: Season | None = None
+) -> Season:
     """A season planned and brought to a state through the door; the milestones before are settled."""
-    season = season_rules(year)
+    season = rules or season_rules(year)
     plan_season(session, season, actor=OFFICE, at=season.dates.open_call - timedelta(days=30))
     for edge in CALL.edges:
         current = session.get_one(Call, year).state

@@ -11,7 +11,7 @@ from config.season import ZONE
 from states.planning import planned_dates
 from states.rules.deadlines import Dated
 from states.rules.timetable import REMINDS_OF, due, first_unsettled, next_dates
-from tests.support.builders import season_rules
+from tests.support.builders import season_rules, with_votes
 
 M = Milestone
 NOON = datetime(2026, 4, 30, 12, tzinfo=ZONE)
@@ -138,7 +138,8 @@ def test_whose_turn_it_is() -> None:
 def test_a_year_looked_at_at_any_moments_settles_every_step_once_and_in_order(moments: list[int]) -> None:
     """Whenever the clock looks, each milestone is started or skipped once; steps keep the order of the year."""
     start = season_rules().dates.open_call - DAY
-    dates = {(m, ordinal, unit): Dated(m, ordinal, unit, at) for m, ordinal, unit, at in planned_dates(season_rules())}
+    planned = planned_dates(with_votes(season_rules()))
+    dates = {(m, ordinal, unit): Dated(m, ordinal, unit, at) for m, ordinal, unit, at in planned}
     done: list[Milestone] = []
     for moment in [*sorted(moments), 700, 701]:
         at = start + moment * DAY

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.rules.votes import Ballot, Choice, VoteMalformed, ballot_facts, count_ballots, decide
+from models.enums import Tier
+from states.rules.votes import VoteMalformed, decide, tier_after
 
 
 @pytest.mark.parametrize(
@@ -79,18 +80,19 @@ def test_sentence_for_the_minutes(figures, sentence) -> None:
     assert decide(*figures).sentence == sentence
 
 
-def test_ballots_are_counted_once_and_only_of_members() -> None:
-    cast = [Ballot("甲", Choice.FOR), Ballot("乙", Choice.ABSTAIN), Ballot("丙", Choice.FOR)]
-
-    assert count_ballots(["甲", "乙", "丙", "丁"], cast) == (3, 2)
-    with pytest.raises(VoteMalformed, match="no member"):
-        count_ballots(["甲", "乙"], cast)
-    with pytest.raises(VoteMalformed, match="twice"):
-        count_ballots(["甲", "乙", "丙"], [*cast, Ballot("甲", Choice.AGAINST)])
-
-
-def test_secret_ballots_are_recorded_without_names() -> None:
-    cast = [Ballot("乙", Choice.AGAINST), Ballot("甲", Choice.FOR)]
-
-    assert ballot_facts(cast, secret=True) == {"secret": True, "for": 1, "against": 1, "abstain": 0}
-    assert ballot_facts(cast, secret=False)["ballots"] == {"甲": "for", "乙": "against"}
+@pytest.mark.parametrize(
+    ("tier", "carried", "voted", "after"),
+    [
+        (Tier.FIRST, True, [Tier.FIRST], Tier.FIRST),
+        (Tier.FIRST, False, [Tier.FIRST], Tier.SECOND),
+        (Tier.FIRST, False, [Tier.FIRST, Tier.SECOND], Tier.THIRD),
+        (Tier.FIRST, False, [Tier.FIRST, Tier.THIRD], Tier.SECOND),
+        (Tier.SECOND, False, [Tier.FIRST, Tier.SECOND], Tier.THIRD),
+        (Tier.THIRD, False, [Tier.THIRD], None),
+        (Tier.FIRST, False, list(Tier), None),
+    ],
+)
+def test_what_is_not_carried_falls_below_what_the_panel_votes_on(
+    tier: Tier, carried: bool, voted: list[Tier], after: Tier | None
+) -> None:
+    assert tier_after(tier, carried=carried, voted=voted) is after
