@@ -21,7 +21,7 @@ from states.door import note_submission
 from states.machine import Actor, Refusal
 from states.record import Entry, Link
 from states.rules.names import name_key
-from states.submission import SUBMISSION, Case
+from states.submission import SUBMISSION, Case, achievement_is_covered, is_complete
 
 _CHUNK = 500
 
@@ -402,7 +402,7 @@ def _change(
         if current == content_of(row.form):
             unchanged[row.place] = known.number
             continue
-        refusal = _not_changeable(session, frame, delivered, known)
+        refusal = _not_changeable(session, frame, delivered, known) or _unfit(frame, delivered, row.form)
         if refusal is not None:
             refused[row.place] = refusal
             continue
@@ -424,6 +424,12 @@ def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known:
     if (deadline is not None and delivered.arrived_at <= deadline) or delivered.admitted:
         return None
     return Refusal("late", "the call is closed", f"申报已截止，编号 {known.number} 不能再修改")
+
+
+def _unfit(frame: Frame, delivered: Delivered, form: SubmissionForm) -> Refusal | None:
+    """A new version must be as complete and as covered as a new submission."""
+    case = _case(frame, delivered, form, "")
+    return is_complete(case) or achievement_is_covered(case)
 
 
 def _amend(session: Session, delivered: Delivered, known: _Known, form: SubmissionForm) -> None:

@@ -134,6 +134,21 @@ def test_a_new_row_of_a_known_title_leaves_the_known_row_alone(engine: Engine) -
         assert list(taken.accepted) == [1]
 
 
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"completed_on": date(2024, 6, 1)}, "not_covered"), ({"field": "占星"}, "incomplete")],
+)
+def test_a_change_must_be_as_good_as_a_new_row(engine: Engine, changes: dict[str, Any], code: str) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        number = deliver(session, a_form("一号成果")).accepted[1]
+
+        again = deliver(session, a_form("一号成果", **changes))
+
+        assert (codes(again), again.updated) == ({1: code}, {})
+        assert session.get_one(Submission, number).version == 1
+
+
 def test_a_change_before_the_deadline_is_kept_as_a_version(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
