@@ -45,7 +45,7 @@ class Clock:
         return datetime.now(UTC) if instant <= self.now() else None
 
     def arrived_at(self, path: Path) -> datetime:
-        """When a file came to lie where it lies, never later than now.
+        """When a file, or the last file of a folder, came to lie where it lies, never later than now.
 
         The inode's change time cannot be set backwards by whoever copies the file, so a
         workbook put in before a deadline stays in time even if the collector was down.
@@ -53,7 +53,8 @@ class Clock:
         present = self.now()
         if self.stepped:
             return present
-        return min(present, datetime.fromtimestamp(path.stat().st_ctime, UTC))
+        newest = max(one.lstat().st_ctime for one in (path, *path.rglob("*")))
+        return min(present, datetime.fromtimestamp(newest, UTC))
 
     def is_at_rest(self, path: Path, seconds: float = 2.0) -> bool:
         """Whether nobody has written to a file or folder for some real seconds: half-copied files wait."""

@@ -1,6 +1,7 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from config.season import local_day
 from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
-from flows.files import digest_of, move_atomically
+from flows.files import digest_of, move_atomically, name_for_people
 from flows.letters import LetterKind
 from flows.post import post
 from flows.stage import Run
@@ -32,7 +33,19 @@ from states.machine import Actor, Refusal
 from states.panel_votes import take_votes
 from states.scores import take_scores
 
+log = logging.getLogger("gangchuang.deliveries")
 _SHOWN = 20
+
+
+class DeliveryFailed(GangchuangError):
+    """One file cannot be taken for a reason that lies with us or the disk; it stays where it is."""
+
+    def __init__(self, path: Path, problem: Exception) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} could not be taken ({type(problem).__name__}: {problem}). It stays in the inbox and is tried "
+            f"again with the next look; if this goes on, move the file away and tell its sender."
+        )
 
 
 class DeliveryChanged(GangchuangError):
@@ -83,7 +96,9 @@ def take_deliveries(run: Run, *, after_scores: Callable[[Session, Run], None] | 
     files = list(waiting_files(run.settings))
     counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
     run.each(
-        files, lambda one: _take(run, one[0], one[1], counts, after_scores), name=lambda one: f"{one[0]}/{one[1].name}"
+        files,
+        lambda one: _take_alone(run, one[0], one[1], counts, after_scores),
+        name=lambda one: f"{one[0]}/{name_for_people(one[1])}",
     )
     for name, count in counts.items():
         run.tell(name, count)
@@ -100,6 +115,19 @@ def waiting_files(settings: Settings) -> Iterator[tuple[str, Path]]:
             if settings.clock.is_at_rest(path):
                 found.append((path.lstat().st_mtime, folder.name, path))
     return ((folder, path) for _, folder, path in sorted(found))
+
+
+def _take_alone(
+    run: Run, folder: str, path: Path, counts: dict[str, int], after_scores: Callable[[Session, Run], None] | None
+) -> None:
+    """One file; whatever is wrong with it or with us, the next one gets its turn. Raises GangchuangError."""
+    try:
+        _take(run, folder, path, counts, after_scores)
+    except GangchuangError:
+        raise
+    except Exception as problem:
+        log.exception("%s could not be taken", path)
+        raise DeliveryFailed(path, problem) from problem
 
 
 def _take(
@@ -128,7 +156,7 @@ def _take(
             if digest_of(path) != digest:
                 raise DeliveryChanged(path)
     if not run.dry_run:
-        _put_away(path, places.taken(run.settings, run.year, folder, digest, path.name), digest)
+        _put_away(path, places.taken(run.settings, run.year, folder, digest, name_for_people(path)), digest)
 
 
 def _put_away(path: Path, target: Path, digest: str) -> None:
@@ -140,8 +168,12 @@ def _put_away(path: Path, target: Path, digest: str) -> None:
     if digest_of(target) != digest:
         # It came in the very last moment: back, unless there is yet another.
         with suppress(FileExistsError):
-            path.hardlink_to(target)
-            target.unlink()
+            if target.is_dir():
+                path.mkdir()
+                target.replace(path)
+            else:
+                path.hardlink_to(target)
+                target.unlink()
 
 
 def _sender(run: Run, folder: str) -> _Sender:
@@ -238,13 +270,14 @@ def _keep(
             accepted=answer.accepted,
             written_at=run.at,
             season=run.season,
+            file_name=name_for_people(path),
         )
     home = run.settings.home.absolute()
     row = known or Delivery(
         digest=digest,
         sender=sender.code,
         season=run.year,
-        file_name=path.name,
+        file_name=name_for_people(path),
         arrived_at=arrived_at,
         taken_at=run.at,
         state=answer.state,
@@ -278,7 +311,7 @@ def _answer_by_mail(
         key=f"{sender.code}/{digest[:16]}" + ("/admitted" if again else ""),
         to=sender.mail,
         recipient_name=sender.name,
-        file_name=path.name,
+        file_name=name_for_people(path),
         arrived_at=arrived_at,
         rows_in=len(answer.accepted),
         rows_back=_rows_back(answer),

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from config.units import all_units
 from flows import places
-from flows.files import digest_of, write_atomically
+from flows.files import copy_atomically, digest_of
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
@@ -103,13 +103,13 @@ def _revoke(session: Session, run: Run, actor: Actor, number: str, other: str, r
 def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: str, reason: str) -> None:
     delivery = office.admit_late(session, run.year, digest, actor=actor, at=run.at, reason=reason)
     lies = places.taken(run.settings, run.year, delivery.sender, delivery.digest, delivery.file_name)
-    if not lies.is_file():
+    if not lies.exists():
         raise DeliveredFileMissing(lies)
     if not run.dry_run:
         # The collector takes it once more from the inbox, now as admitted; a newer file of its name stays.
         box, name = places.inbox(run.settings) / delivery.sender, delivery.file_name
         taken_name = (box / name).exists() and digest_of(box / name) != delivery.digest
-        write_atomically(box / (f"{delivery.digest[:8]}-{name}" if taken_name else name), lies.read_bytes())
+        copy_atomically(lies, box / (f"{delivery.digest[:8]}-{name}" if taken_name else name))
     if delivery.sender in all_units():
         post_to_unit(
             session,

@@ -6,6 +6,7 @@ from config.settings import Settings
 from models.enums import WorkbookKind
 
 OFFICE = "office"
+_LONGEST_NAME = 230  # bytes; file systems allow 255, and a digest stands before it
 
 
 def inbox(settings: Settings) -> Path:
@@ -26,8 +27,11 @@ def receipt(settings: Settings, year: int, sender: str, digest: str) -> Path:
 
 
 def taken(settings: Settings, year: int, sender: str, digest: str, name: str) -> Path:
-    """Where a delivered file lies once it was taken, as it came."""
-    return settings.home.absolute() / "taken" / str(year) / sender / f"{digest[:16]}-{name}"
+    """Where a delivered file lies once it was taken, as it came; a name too long for the disk is cut."""
+    stem, suffix = Path(name).stem, Path(name).suffix[:20]
+    while len(f"{stem}{suffix}".encode()) > _LONGEST_NAME:
+        stem = stem[:-1]
+    return settings.home.absolute() / "taken" / str(year) / sender / f"{digest[:16]}-{stem}{suffix}"
 
 
 def calendar_file(settings: Settings, year: int, name: str) -> Path:

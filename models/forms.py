@@ -69,6 +69,12 @@ class SubmissionForm(_Form):
     attachments: tuple[str, ...] = ()
 
 
+class WithdrawalForm(_Form):
+    """A unit takes one of its submissions back (撤回)."""
+
+    number: Text
+
+
 class VerdictForm(_Form):
     """One district verdict (初评结果) on one submission."""
 
@@ -77,6 +83,13 @@ class VerdictForm(_Form):
     points: dict[str, Decimal] = Field(description="criterion key -> points, at most the criterion's maximum")
     rank: int | None = Field(None, ge=1, description="place among the unit's recommended, 1 is best")
     comment: str = ""
+
+
+class SendBackForm(_Form):
+    """A unit sends one of its submissions back for correction (退回补正) instead of judging it."""
+
+    number: Text
+    missing: Text
 
 
 class ScoreForm(_Form):

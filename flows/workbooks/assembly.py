@@ -9,9 +9,20 @@ from pydantic import ValidationError
 from config.season import Season
 from flows.workbooks.findings import Form, Note, Problem, Row
 from flows.workbooks.layout import Layout
+from flows.workbooks.review_columns import SEND_BACK
 from flows.workbooks.table import Line, Place
 from models.enums import Verdict, WorkbookKind
-from models.forms import ContactForm, ExpertForm, RecusalForm, ScoreForm, SubmissionForm, VerdictForm, VoteForm
+from models.forms import (
+    ContactForm,
+    ExpertForm,
+    RecusalForm,
+    ScoreForm,
+    SendBackForm,
+    SubmissionForm,
+    VerdictForm,
+    VoteForm,
+    WithdrawalForm,
+)
 
 _FULL = Decimal(100)
 _PLAIN = tuple(name for name in SubmissionForm.model_fields if name not in ("contact", "organisations", "contributors"))
@@ -67,6 +78,8 @@ class Assembler:
 
     def _submission(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
+        if values.get("withdrawal"):
+            return self._withdrawal(line, problems, notes)
         self._require(line, self.required, problems)
         organisations = self._organisations(line, problems)
         contributors = self._contributors(line, organisations, problems, notes)
@@ -74,6 +87,15 @@ class Assembler:
         payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
         payload["organisations"], payload["contributors"] = organisations, contributors
         return self._made(SubmissionForm, payload, line, problems)
+
+    def _withdrawal(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        """Only the number counts; what else stands in the row is neither checked nor taken."""
+        problems.clear()
+        notes.clear()
+        if line.values.get("number") is None:
+            message = "没有填：要撤回哪一项，请填回执上的编号"
+            problems.append(self.place.problem("number", line.number, message))
+        return self._made(WithdrawalForm, {"number": line.values.get("number")}, line, problems)
 
     def _organisations(self, line: Line, problems: list[Problem]) -> list[dict[str, str]]:
         values, found = line.values, []
@@ -145,6 +167,11 @@ class Assembler:
 
     def _verdict(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
+        if values.get("verdict") == SEND_BACK:
+            return self._sending_back(line, problems, notes)
+        if values.get("missing") is not None:
+            message = f"不是“{SEND_BACK}”，但填了补正内容，请选“{SEND_BACK}”或删去补正内容"
+            problems.append(self.place.problem("verdict", line.number, message))
         self._require(line, ["number", *self.required], problems)
         rank = values.get("rank")
         if rank is not None and values.get("verdict") is Verdict.NOT_RECOMMENDED:
@@ -158,6 +185,13 @@ class Assembler:
             "comment": values.get("comment") or "",
         }
         return self._made(VerdictForm, payload, line, problems)
+
+    def _sending_back(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        self._require(line, ["number", "missing"], problems)
+        if self._points(line):
+            notes.append(self.place.note("verdict", line.number, f"选了“{SEND_BACK}”，所填分数没有采用"))
+        payload = {"number": line.values.get("number"), "missing": line.values.get("missing")}
+        return self._made(SendBackForm, payload, line, problems)
 
     def _score(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values

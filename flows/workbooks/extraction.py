@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 MEMORY_BYTES = 1536 << 20
 PROCESSOR_SECONDS = 30
+OPEN_FILES = 64
 ROWS_PER_FRAME = 256
 MOST_SHEETS = 64
 HEAD_ROWS = 300
@@ -136,10 +137,16 @@ def send(frame: tuple[Any, ...], out: BinaryIO) -> int:
 
 def main() -> None:
     """Limit this process, then tell what the file holds."""
-    for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, PROCESSOR_SECONDS)):
+    limits = (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, PROCESSOR_SECONDS),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for what, most in limits:
         with suppress(ValueError, OSError):  # not every system can limit the address space
             resource.setrlimit(what, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     out = sys.stdout.buffer
     try:
         left = int(sys.argv[5])

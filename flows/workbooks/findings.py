@@ -5,9 +5,17 @@ from typing import NamedTuple
 
 from flows.workbooks.mark import Mark
 from models.enums import WorkbookKind
-from models.forms import ExpertForm, RecusalForm, ScoreForm, SubmissionForm, VerdictForm
+from models.forms import (
+    ExpertForm,
+    RecusalForm,
+    ScoreForm,
+    SendBackForm,
+    SubmissionForm,
+    VerdictForm,
+    WithdrawalForm,
+)
 
-Form = SubmissionForm | VerdictForm | ScoreForm | RecusalForm | ExpertForm
+Form = SubmissionForm | WithdrawalForm | VerdictForm | SendBackForm | ScoreForm | RecusalForm | ExpertForm
 
 
 class Problem(NamedTuple):

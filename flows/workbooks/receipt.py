@@ -39,6 +39,7 @@ def write_receipt(
     accepted: Mapping[tuple[str, int], str],
     written_at: datetime,
     season: Season,
+    file_name: str = "",
 ) -> None:
     """Write the receipt of the delivery `source` to `target`, its parent exists.
 
@@ -55,7 +56,7 @@ def write_receipt(
         book.remove(book.active)
         book.properties = DocumentProperties(creator=AUTHOR)
     entered = _mark(book, reading, problems, accepted)
-    receipt = Receipt(source.name, reading, tuple(problems), dict(accepted), written_at, season, entered)
+    receipt = Receipt(file_name or source.name, reading, tuple(problems), dict(accepted), written_at, season, entered)
     write_receipt_sheet(book.create_sheet("回执", 0), receipt, set(book.sheetnames))
     book.active = 0
     for sheet in book.worksheets[1:]:

@@ -13,6 +13,7 @@ MATERIAL_TEXTS = (
     ("benefit", "效益说明", 28),
     ("spread", "推广性说明", 28),
 )
+SEND_BACK = "退回补正"  # a unit's answer instead of a verdict; no verdict that is kept
 _NAMES = (("organisations", "申报单位", 26), ("contributors", "完成人", 20), ("attachments", "附件", 24))
 
 
@@ -50,9 +51,9 @@ def verdict_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Colu
         choice(
             "verdict",
             "初评结论",
-            labels(Verdict),
+            {**labels(Verdict), SEND_BACK: SEND_BACK},
             group="初评",
-            hint="从下拉框选择",
+            hint="从下拉框选择；材料不全的选“退回补正”，不打分，写明补正内容",
             required=True,
             width=11,
             words={"同意推荐": Verdict.RECOMMENDED, "不予推荐": Verdict.NOT_RECOMMENDED},
@@ -78,6 +79,15 @@ def verdict_columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Colu
             "可留空",
             ("初评评语", "意见", "备注", "评审意见"),
             width=40,
+        ),
+        Column(
+            "missing",
+            "补正内容",
+            cells.prose(season.files.max_cell_characters),
+            "退回补正",
+            "选了“退回补正”的必填：缺什么、改什么；每项只能退回一次；请勿写个人姓名",
+            ("需补正内容", "补正要求", "补正意见", "退回原因"),
+            width=36,
         ),
     )
 

@@ -64,7 +64,9 @@ def open_workbook(path: Path, limits: FileLimits) -> Iterator[Workbook]:
                 yield Workbook(form, inspection, _here(path, limits))
                 return
         with _Helper(path, form, limits) as helper:  # it is at work while we inspect
-            yield Workbook(form, _inspected(form, archive, limits), helper.sheets())
+            seen = _inspected(form, archive, limits)
+            helper.reaches = max((sheet.rows for sheet in seen.sheets.values()), default=0) if seen else 0
+            yield Workbook(form, seen, helper.sheets())
 
 
 def _inspected(form: Format, archive: Archive, limits: FileLimits) -> Inspection | None:
@@ -133,12 +135,22 @@ class _Helper:
 
     def __init__(self, path: Path, form: Format, limits: FileLimits) -> None:
         self.limits = limits
+        self.reaches = 0  # the lowest row that an inspection saw
         numbers = map(str, (_most_rows(limits), limits.max_columns, limits.max_unpacked_mib * MIB))
-        self.command = [sys.executable, "-I", extraction.__file__, str(path.resolve()), form.value]
+        program = str(Path(extraction.__file__).resolve())
+        self.command = [sys.executable, "-I", program, str(path.resolve()), form.value]
         self.command += [*numbers, *OWN_SHEETS]
 
     def __enter__(self) -> "_Helper":
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # It reads what strangers sent: it inherits no input, no settings with passwords, no folder of ours.
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={},
+        )
         self.watchdog = threading.Timer(WAIT_SECONDS, self.process.kill)
         self.watchdog.daemon = True
         self.watchdog.start()
@@ -170,7 +182,7 @@ class _Helper:
             length = struct.unpack("<I", head)[0] if len(head) == 4 else _MOST_FRAME
             body = pipe.read(length) if length < _MOST_FRAME else b""
             if not body or len(body) < length:
-                raise _refusal("died", self.limits)
+                raise _refusal("rows" if self.reaches > _most_rows(self.limits) else "died", self.limits)
             frame = marshal.loads(body)
             if frame[0] == "end":
                 return

@@ -255,4 +255,14 @@ def _other_columns(season: Season) -> tuple[Column, ...]:
             ("附件", "附件名称", "附件清单"),
             width=28,
         ),
+        choice(
+            "withdrawal",
+            "撤回",
+            {"撤回": True},
+            group="撤回",
+            hint="只在要撤回已接收的申报时选“撤回”，并填好申报编号，其余各列可不填；授奖前随时可以",
+            words={"是": True, "申请撤回": True, "否": None, "不撤回": None, "无": None},
+            also=("是否撤回", "申请撤回"),
+            width=9,
+        ),
     )

@@ -10,7 +10,8 @@ import openpyxl
 import xlwt
 
 from flows.workbooks.receipt import write_receipt
-from tests.support.workbooks import ISSUED_AT, Workshop, read, season, typed
+from models.enums import WorkbookKind
+from tests.support.workbooks import GIVEN, ISSUED_AT, Workshop, judged, read, season, typed
 
 _INTERESTING = (
     b"",
@@ -67,6 +68,8 @@ def valid_deliveries(folder: Path) -> dict[str, bytes]:
     )
     return {
         "issued.xlsx": shop.issued().read_bytes(),
+        "verdicts.xlsx": _verdicts(shop).read_bytes(),
+        "withdrawal.xlsx": shop.filled({"申报编号": "2026-500101-0001", "撤回": "撤回"}).read_bytes(),
         "filled.xlsx": filled.read_bytes(),
         "receipt.xlsx": (folder / "receipt.xlsx").read_bytes(),
         "old.xls": _old(filled),
@@ -127,6 +130,13 @@ def _damage_once(spoilt: bytearray, random: Random) -> None:
             if numbers:
                 start, end = random.choice(numbers)
                 spoilt[start:end] = random.choice((b"0", b"-1", b"1", b"65536", b"4294967296", b"1e308", b"1048577"))
+
+
+def _verdicts(shop: Workshop) -> Path:
+    one, two, three = (str(given["number"]) for given in GIVEN)
+    back = {"申报编号": two, "初评结论": "退回补正", "补正内容": "缺盖章页"}
+    rows = (judged(one, 推荐排序=1), back, judged(three, 初评结论="不推荐"))
+    return shop.filled(*rows, kind=WorkbookKind.VERDICTS, name="verdicts.xlsx")
 
 
 def _old(filled: Path) -> bytes:

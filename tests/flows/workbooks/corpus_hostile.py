@@ -133,7 +133,7 @@ add(
 add(
     "a cell in the last corner",
     lambda shop: _sheet(shop, _before_end('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')),
-    **_refused(_DIED),
+    **_refused(_TOO_BIG),
 )
 add(
     "cells without an address",

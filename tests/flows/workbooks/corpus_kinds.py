@@ -134,6 +134,41 @@ add(
     sheet=VERDICTS,
     backs=(("F5", "“初评结论”没有填。"),),
 )
+add(
+    "a verdict, one sent back, one sent back without a word",
+    lambda shop: _verdicts(
+        shop,
+        judged(_N[0], 推荐排序=1),
+        {"申报编号": _N[1], "初评结论": "退回补正", "补正内容": "缺单位盖章页", **points(5, None, None, None)},
+        {"申报编号": _N[2], "初评结论": "退回补正"},
+    ),
+    takes={5: {"verdict": "recommended"}, 6: {"number": _N[1], "missing": "缺单位盖章页"}},
+    sheet=VERDICTS,
+    backs=(("M7", "“补正内容”没有填。"),),
+    notes=(("F6", "“初评结论”选了“退回补正”，所填分数没有采用。"),),
+)
+add(
+    "what is missing written beside a verdict",
+    lambda shop: _verdicts(shop, judged(_N[0], 补正内容="缺盖章"), judged(_N[1]), judged(_N[2])),
+    takes={6: {}, 7: {}},
+    sheet=VERDICTS,
+    backs=(("F5", "“初评结论”不是“退回补正”，但填了补正内容，请选“退回补正”或删去补正内容。"),),
+)
+add(
+    "a withdrawal by its number alone, beside a good row",
+    lambda shop: shop.filled(typed(), {"申报编号": "2026-500101-0001", "撤回": "撤回"}),
+    takes={**_OK, 6: {"number": "2026-500101-0001"}},
+)
+add(
+    "a withdrawal in a whole row with a wrong cell",
+    lambda shop: shop.filled(typed(申报编号="2026-500101-0001", 类别="错", 撤回="撤回")),
+    takes={5: {"number": "2026-500101-0001"}},
+)
+add(
+    "a withdrawal of nothing",
+    lambda shop: shop.filled(typed(撤回="撤回")),
+    backs=(("A5", "“申报编号”没有填：要撤回哪一项，请填回执上的编号。"),),
+)
 _SCORED = [{"申报编号": number, **points(25, 20, 20, 15)} for number in _N]
 add(
     "scores and a recusal",

@@ -76,11 +76,11 @@ def _renamed(shop: Workshop) -> Path:
     return path
 
 
-@case("an extra column", takes=_OK, notes=((None, "模板里没有这些列，内容另存、不参加评审：“所属街道”（AV列）。"),))
+@case("an extra column", takes=_OK, notes=((None, "模板里没有这些列，内容另存、不参加评审：“所属街道”（AW列）。"),))
 def _extra_column(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
-        book[SHEET]["AV4"].value, book[SHEET]["AV5"].value = "所属街道", "示例街道"
+        book[SHEET]["AW4"].value, book[SHEET]["AW5"].value = "所属街道", "示例街道"
     return path
 
 

@@ -136,7 +136,7 @@ def test_copy_keeps_drop_downs_and_drops_what_is_alive(tmp_path: Path) -> None:
         names = " ".join(packed.namelist())
     assert "vba" not in names
     assert "external" not in names
-    assert len(book[SHEET].data_validations.dataValidation) == 47
+    assert len(book[SHEET].data_validations.dataValidation) == 48
     assert not book.defined_names
     assert book[SHEET]["B5"].hyperlink is None
     assert book[SHEET]["K5"].value is None
