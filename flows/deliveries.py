@@ -2,11 +2,12 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -15,26 +16,29 @@ from config.season import local_day
 from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
+from flows.corrections import tell_correction
 from flows.files import digest_of, move_atomically, name_for_people
 from flows.letters import LetterKind
 from flows.post import post
 from flows.stage import Run
 from flows.verdict_sheets import issue_after_admission
-from flows.workbooks.findings import Problem, Reading, Row
+from flows.workbooks.findings import Form, Problem, Reading
 from flows.workbooks.reading import read_delivery
 from flows.workbooks.receipt import write_receipt
 from models import Admission, Call, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
-from models.forms import SubmissionForm, VerdictForm
+from models.forms import SendBackForm, SubmissionForm, VerdictForm, WithdrawalForm
 from states.district import take_verdicts
 from states.experts import import_experts
 from states.intake import Delivered, Incoming, take_submissions
 from states.machine import Actor, Refusal
 from states.panel_votes import take_votes
 from states.scores import take_scores
+from states.unit_requests import RequestsTaken, send_back, take_withdrawals
 
 log = logging.getLogger("gangchuang.deliveries")
 _SHOWN = 20
+FormT = TypeVar("FormT")
 
 
 class DeliveryFailed(GangchuangError):
@@ -75,6 +79,7 @@ class _Answer:
 
     reading: Reading
     accepted: dict[tuple[str, int], str] = field(default_factory=dict)
+    remarks: dict[tuple[str, int], str] = field(default_factory=dict)
     refused: list[Problem] = field(default_factory=list)
 
     @property
@@ -217,36 +222,48 @@ def _judge(
         run.year, sender.code, digest, arrived_at, run.at, sender.actor, admission is not None, run.flow_run
     )
     rows = {place: row for place, row in enumerate(reading.rows) if row.form is not None}
-    numbers, refusals = _hand_over(session, run, reading.kind, delivered, rows)
-    for place, number in numbers.items():
+    handed = _hand_over(session, run, reading.kind, delivered, {place: row.form for place, row in rows.items()})
+    for place, number in handed.accepted.items():
         answer.accepted[(rows[place].sheet, rows[place].line)] = number
-    for place, refusal in refusals.items():
+    if handed.sent_back and handed.due_at is not None:
+        tell_correction(session, run, sender.code, handed.sent_back, handed.due_at, key=digest[:16])
+    for place, remark in handed.remarks.items():
+        answer.remarks[(rows[place].sheet, rows[place].line)] = remark
+    for place, refusal in handed.refused.items():
         row = rows[place]
         answer.refused.append(Problem(row.sheet, f"A{row.line}", refusal.chinese))
     return answer
 
 
 def _hand_over(
-    session: Session, run: Run, kind: WorkbookKind | None, delivered: Delivered, rows: dict[int, Row]
-) -> tuple[dict[int, str], dict[int, Refusal]]:
-    """The good rows to whoever takes their kind. Returns numbers and refusals by place."""
-    forms = {place: row.form for place, row in rows.items()}
+    session: Session, run: Run, kind: WorkbookKind | None, delivered: Delivered, forms: Mapping[int, Form | None]
+) -> RequestsTaken:
+    """The good rows to whoever takes their kind; what became of them, by place."""
     if kind is WorkbookKind.SUBMISSIONS:
-        incoming = [Incoming(place, form) for place, form in forms.items() if isinstance(form, SubmissionForm)]
-        taken = take_submissions(session, delivered, incoming)
-        return taken.numbers, dict(taken.refused)
+        taken = take_submissions(session, delivered, [Incoming(*one) for one in _of(forms, SubmissionForm)])
+        asked = take_withdrawals(session, delivered, _of(forms, WithdrawalForm))
+        return _together(taken.numbers, taken.refused, asked)
     if kind is WorkbookKind.VERDICTS:
-        verdicts = [(place, form) for place, form in forms.items() if isinstance(form, VerdictForm)]
-        judged = take_verdicts(session, delivered, verdicts)
-        return dict(judged.accepted), dict(judged.refused)
+        asked = send_back(session, delivered, _of(forms, SendBackForm))
+        judged = take_verdicts(session, delivered, _of(forms, VerdictForm))
+        return _together(judged.accepted, judged.refused, asked)
     if kind is WorkbookKind.SCORES:
         scored = take_scores(session, delivered, list(forms.items()))
-        return dict(scored.accepted), dict(scored.refused)
+        return RequestsTaken(dict(scored.accepted), dict(scored.refused))
     if kind is WorkbookKind.VOTES:
         voted = take_votes(session, run.season, delivered, list(forms.items()))
-        return dict(voted.accepted), dict(voted.refused)
+        return RequestsTaken(dict(voted.accepted), dict(voted.refused))
     imported = import_experts(session, delivered, list(forms.items()))
-    return dict(imported.accepted), dict(imported.refused)
+    return RequestsTaken(dict(imported.accepted), dict(imported.refused))
+
+
+def _of(forms: Mapping[int, Form | None], kind: type[FormT]) -> list[tuple[int, FormT]]:
+    return [(place, form) for place, form in forms.items() if isinstance(form, kind)]
+
+
+def _together(accepted: Mapping[int, str], refused: Mapping[int, Refusal], asked: RequestsTaken) -> RequestsTaken:
+    asked.accepted, asked.refused = {**accepted, **asked.accepted}, {**refused, **asked.refused}
+    return asked
 
 
 def _keep(
@@ -270,6 +287,7 @@ def _keep(
             accepted=answer.accepted,
             written_at=run.at,
             season=run.season,
+            remarks=answer.remarks,
             file_name=name_for_people(path),
         )
     home = run.settings.home.absolute()

@@ -4,6 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
+from flows.corrections import tell_lapsed
 from flows.deliveries import take_deliveries
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -36,7 +37,8 @@ def closing(run: Run) -> Ending:
     take_deliveries(run)
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
-        lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        lapsed = lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        tell_lapsed(session, run, lapsed)
     codes = (
         [run.unit]
         if run.unit
@@ -72,6 +74,7 @@ def closing(run: Run) -> Ending:
             )
         )
         _tell_units(session, run, recommended, not_recommended, unjudged)
+    run.tell("corrections lapsed", len(lapsed))
     run.tell("recommended", len(recommended))
     run.tell("not recommended", len(not_recommended.moved))
     run.tell("not reviewed", len(unjudged.moved))

@@ -2,16 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows import places
+from flows.corrections import tell_correction
 from flows.deliveries import take_deliveries
-from flows.files import write_atomically
-from flows.letters import LetterKind, calendar_entry
+from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
@@ -73,7 +71,8 @@ def checking(run: Run) -> Ending:
             for one in faulty
         ]
         for code in sorted({one.unit for one in faulty}):
-            _tell_correction(session, run, code, [one for one in faulty if one.unit == code], due_at[0])
+            items = [(one.number, one.title, one.missing) for one in faulty if one.unit == code]
+            tell_correction(session, run, code, items, due_at[0], key="eligibility")
     run.tell("passed", passed)
     run.tell("sent back for correction", len(faulty))
     run.tell("dropped as duplicates", duplicates)
@@ -168,25 +167,6 @@ def _drop_duplicates(session: Session, run: Run) -> int:
         session, run.year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED, Submission.number.in_(same)
     )
     return len(dropped.moved)
-
-
-def _tell_correction(session: Session, run: Run, code: str, faulty: list[_Checked], due_at: datetime) -> None:
-    path = places.calendar_file(run.settings, run.year, f"{code}/补正截止")
-    entry = calendar_entry(
-        key=f"correction/{code}", title="退回补正截止", at=due_at, written_at=run.at, season=run.season
-    )
-    if not run.dry_run:
-        write_atomically(path, entry)
-    post_to_unit(
-        session,
-        run,
-        LetterKind.CORRECTION_ASKED,
-        code,
-        key="eligibility",
-        items=[(one.number, one.title, one.missing) for one in faulty],
-        due_at=due_at,
-        attachments=(path,),
-    )
 
 
 def _tell_result(session: Session, run: Run) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from config.units import all_units
 from flows import places
+from flows.corrections import tell_correction
 from flows.files import copy_atomically, digest_of
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -125,15 +126,7 @@ def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: st
 def _ask_correction(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
     due_at = ask_correction(session, run.season, number, missing=reason, actor=actor, at=run.at, flow_run=run.flow_run)
     row = session.get_one(Submission, number)
-    post_to_unit(
-        session,
-        run,
-        LetterKind.CORRECTION_ASKED,
-        row.unit,
-        key=number,
-        items=[(number, row.title, reason)],
-        due_at=due_at,
-    )
+    tell_correction(session, run, row.unit, [(number, row.title, reason)], due_at, key=number)
 
 
 def _same(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:

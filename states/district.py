@@ -16,7 +16,7 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, end_of_day, local_day
 from models import Correction, DistrictVerdict, Submission
-from models.enums import CorrectionState, Outcome, SubmissionState, Verdict
+from models.enums import CorrectionState, Outcome, Role, SubmissionState, Verdict
 from models.forms import VerdictForm
 from states.cases import Ask, Frame, load_frame
 from states.door import apply_to_many, apply_transition, note_submission, note_submissions
@@ -43,7 +43,7 @@ class VerdictsTaken:
 def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> VerdictsTaken:
     """Record a unit's verdicts; more recommended than the quota allows refuses all recommendations at once."""
     frame = load_frame(session, delivered.season)
-    late = _too_late(frame, delivered)
+    late = round_is_over(frame, delivered)
     if late is not None:
         return VerdictsTaken({}, {place: late for place, _ in rows})
     own = _own_submissions(session, delivered)
@@ -75,11 +75,37 @@ def ask_correction(
     if not missing.strip():
         raise CorrectionRefused(number, "say what is missing")
     due_at = end_of_day(working_days_after(local_day(at), season.eligibility.correction_working_days))
-    session.add(Correction(number=number, asked_by=str(actor), asked_at=at, missing=missing, due_at=due_at))
-    session.flush()
-    facts = {"due_at": instant_text(due_at), "missing": missing}
-    note_submission(session, number, Ask("ask_correction", actor, at, flow_run=flow_run, facts=lambda _: facts))
+    keep_correction(
+        session,
+        number,
+        missing=missing,
+        due_at=due_at,
+        actor=actor,
+        at=at,
+        flow_run=flow_run,
+        told={"missing": missing},
+    )
     return due_at
+
+
+def keep_correction(
+    session: Session,
+    number: str,
+    *,
+    missing: str,
+    due_at: datetime,
+    actor: Actor,
+    at: datetime,
+    flow_run: str,
+    told: Mapping[str, str],
+) -> Correction:
+    """Keep a submission's one chance to correct; `told` is what the history says of it besides its date."""
+    correction = Correction(number=number, asked_by=str(actor), asked_at=at, missing=missing, due_at=due_at)
+    session.add(correction)
+    session.flush()
+    facts = {"due_at": instant_text(due_at), **told}
+    note_submission(session, number, Ask("ask_correction", actor, at, flow_run=flow_run, facts=lambda _: facts))
+    return session.get_one(Correction, number)
 
 
 def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime, flow_run: str = "") -> list[str]:
@@ -102,7 +128,7 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
             "archive",
             actor,
             at,
-            reason=f"逾期未补正：{correction.missing}",
+            reason=_lapsed(correction),
             outcome=Outcome.INELIGIBLE,
             flow_run=flow_run,
             facts=lambda _, facts=facts: facts,  # type: ignore[misc]
@@ -110,6 +136,12 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
         if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
             apply_transition(session, correction.number, ask)
     return [correction.number for correction in overdue]
+
+
+def _lapsed(correction: Correction) -> str:
+    """The reason that is kept: a unit's free text stays out of the history."""
+    by_unit = correction.asked_by.startswith(f"{Role.DISTRICT.value}:")
+    return "逾期未补正" if by_unit else f"逾期未补正：{correction.missing}"
 
 
 def _own_submissions(session: Session, delivered: Delivered) -> dict[str, tuple[SubmissionState, str]]:
@@ -240,7 +272,8 @@ def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) ->
     return {place: _IN_CORRECTION for place, form in rows if form.number in correcting}
 
 
-def _too_late(frame: Frame, delivered: Delivered) -> Refusal | None:
+def round_is_over(frame: Frame, delivered: Delivered) -> Refusal | None:
+    """Why a unit's delivery comes too late for the district round, or None."""
     case = Case(
         delivered.unit,
         delivered.at,

@@ -40,10 +40,12 @@ def write_receipt(
     written_at: datetime,
     season: Season,
     file_name: str = "",
+    remarks: Mapping[tuple[str, int], str] | None = None,
 ) -> None:
     """Write the receipt of the delivery `source` to `target`, its parent exists.
 
-    `problems`: the reading's and those of the guards; `accepted`: (sheet, line) -> submission number.
+    `problems`: the reading's and those of the guards; `accepted`: (sheet, line) -> submission number;
+    `remarks`: what became of a row where that is not plain (withdrawn, sent back), by the same key.
     The copy can be corrected and sent again: it keeps the mark, and accepted rows get their number.
     A file that cannot be opened is answered with the receipt sheet alone. Same input, same bytes.
     """
@@ -56,7 +58,9 @@ def write_receipt(
         book.remove(book.active)
         book.properties = DocumentProperties(creator=AUTHOR)
     entered = _mark(book, reading, problems, accepted)
-    receipt = Receipt(file_name or source.name, reading, tuple(problems), dict(accepted), written_at, season, entered)
+    receipt = Receipt(
+        file_name or source.name, reading, tuple(problems), dict(accepted), written_at, season, entered, remarks or {}
+    )
     write_receipt_sheet(book.create_sheet("回执", 0), receipt, set(book.sheetnames))
     book.active = 0
     for sheet in book.worksheets[1:]:

@@ -36,6 +36,7 @@ class Receipt(NamedTuple):
     written_at: datetime
     season: Season
     entered: Mapping[tuple[str, str], str]
+    remarks: Mapping[tuple[str, int], str]
 
     @property
     def rows_back(self) -> int:
@@ -138,14 +139,13 @@ def _place(problem: Problem) -> tuple[str, int, int, str]:
 
 
 def _write_accepted(sheet: Any, receipt: Receipt, sheets: set[str], line: int) -> int:
-    heads = ("序号", "工作表", "行", "申报编号", "成果名称", "")
+    heads = ("序号", "工作表", "行", "申报编号", "成果名称", "结果")
     line = _section(sheet, line, "已接收", heads, "548235")
     titles = {(row.sheet, row.line): row.form for row in receipt.reading.rows}
     for count, ((name, row), number) in enumerate(sorted(receipt.accepted.items()), 1):
         form = titles.get((name, row))
         title = form.title if isinstance(form, SubmissionForm) else ""
-        _line(sheet, line, (count, name, row, number, title, ""))
-        sheet.merge_cells(start_row=line, start_column=5, end_row=line, end_column=6)
+        _line(sheet, line, (count, name, row, number, title, receipt.remarks.get((name, row), "已接收")))
         _link(sheet, line, Problem(name, f"A{row}", ""), sheets)
         line += 1
     return line

@@ -1,0 +1,48 @@
+"""The letters about corrections (退回补正): what is missing, until when, with a calendar entry; what lapsed."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows import places
+from flows.files import write_atomically
+from flows.letters import LetterKind, calendar_entry
+from flows.post import post_to_unit
+from flows.stage import Run
+from models import Submission
+
+
+def tell_correction(
+    session: Session, run: Run, code: str, items: Sequence[tuple[str, str, str]], due_at: datetime, *, key: str
+) -> None:
+    """A unit learns what was sent back: `items` are (number, title, missing), `key` tells its letters apart."""
+    path = places.calendar_file(run.settings, run.year, f"{code}/补正截止-{key}")
+    entry = calendar_entry(
+        key=f"correction/{code}/{key}", title="退回补正截止", at=due_at, written_at=run.at, season=run.season
+    )
+    if not run.dry_run:
+        write_atomically(path, entry)
+    post_to_unit(
+        session,
+        run,
+        LetterKind.CORRECTION_ASKED,
+        code,
+        key=key,
+        items=list(items),
+        due_at=due_at,
+        attachments=(path,),
+    )
+
+
+def tell_lapsed(session: Session, run: Run, numbers: Collection[str]) -> None:
+    """Units learn which of their submissions were archived because nobody corrected them in time."""
+    rows = session.execute(
+        select(Submission.unit, Submission.number, Submission.title)
+        .where(Submission.number.in_(numbers))
+        .order_by(Submission.number)
+    ).all()
+    for code in sorted({row.unit for row in rows}):
+        items = [(number, title) for unit, number, title in rows if unit == code]
+        post_to_unit(session, run, LetterKind.CORRECTION_LAPSED, code, key=items[0][0], items=items)

@@ -1,0 +1,150 @@
+"""What a unit asks for in its workbooks besides submitting and judging: to withdraw, to send back.
+
+What a unit writes about a submission stays in tables that can be emptied; the history binds it by
+the digest of the delivery and holds no free text of a unit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from config.calendar import is_working_day, working_days_after
+from config.milestones import Milestone
+from config.season import ZONE, end_of_day, local_day
+from models import Correction, Submission
+from models.enums import CorrectionState, Outcome, SubmissionState
+from models.forms import SendBackForm, WithdrawalForm
+from states.cases import Ask, Frame, load_frame
+from states.district import keep_correction, round_is_over
+from states.door import apply_transition
+from states.intake import Delivered
+from states.machine import Refusal, TransitionRefused
+
+WITHDRAWN = "已撤回"
+
+
+@dataclass
+class RequestsTaken:
+    """What became of the rows, by their place; `remarks` are the words for the receipt.
+
+    `sent_back`: (number, title, missing) of what was newly sent back, until `due_at`.
+    """
+
+    accepted: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, Refusal] = field(default_factory=dict)
+    remarks: dict[int, str] = field(default_factory=dict)
+    sent_back: list[tuple[str, str, str]] = field(default_factory=list)
+    due_at: datetime | None = None
+
+
+def take_withdrawals(
+    session: Session, delivered: Delivered, rows: Sequence[tuple[int, WithdrawalForm]]
+) -> RequestsTaken:
+    """Take submissions back (撤回) at their unit's wish, at any time before the award."""
+    taken = RequestsTaken()
+    for place, form in rows:
+        submission = _own(session, delivered, form.number)
+        if submission is None:
+            taken.refused[place] = _unknown(form.number)
+            continue
+        if submission.outcome is not Outcome.WITHDRAWN:
+            refusal = _withdraw(session, delivered, form.number)
+            if refusal is not None:
+                taken.refused[place] = refusal
+                continue
+        taken.accepted[place], taken.remarks[place] = form.number, WITHDRAWN
+    return taken
+
+
+def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, SendBackForm]]) -> RequestsTaken:
+    """Send submissions back for correction (退回补正) once, until some working days have passed."""
+    frame = load_frame(session, delivered.season)
+    late = round_is_over(frame, delivered) if rows else None
+    if late is not None:
+        return RequestsTaken(refused={place: late for place, _ in rows})
+    due_at = _due_at(frame, delivered)
+    taken = RequestsTaken(due_at=due_at)
+    for place, form in rows:
+        known = session.get(Correction, form.number)
+        refusal = _not_to_be_sent_back(_own(session, delivered, form.number), form.number, known, due_at)
+        if refusal is not None:
+            taken.refused[place] = refusal
+            continue
+        if known is None and due_at is not None:
+            known = keep_correction(
+                session,
+                form.number,
+                missing=form.missing,
+                due_at=due_at,
+                actor=delivered.actor,
+                at=delivered.at,
+                flow_run=delivered.flow_run,
+                told={"delivery": delivered.digest},
+            )
+            title = session.get_one(Submission, form.number).title
+            taken.sent_back.append((form.number, title, form.missing))
+        taken.accepted[place] = form.number
+        taken.remarks[place] = f"已退回补正，{known.due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}前补正" if known else ""
+    return taken
+
+
+def _withdraw(session: Session, delivered: Delivered, number: str) -> Refusal | None:
+    facts: dict[str, Any] = {"delivery": delivered.digest}
+    ask = Ask(
+        "archive",
+        delivered.actor,
+        delivered.at,
+        reason="报送单位在工作簿中撤回",
+        outcome=Outcome.WITHDRAWN,
+        flow_run=delivered.flow_run,
+        facts=lambda _: facts,
+    )
+    try:
+        apply_transition(session, number, ask)
+    except TransitionRefused as refused:
+        return Refusal(refused.refusal.code, refused.refusal.english, f"编号 {number}：{refused.refusal.chinese}")
+    return None
+
+
+def _due_at(frame: Frame, delivered: Delivered) -> datetime | None:
+    """The season's working days, but so that a working day is left to judge; None when none is left to correct."""
+    today = local_day(delivered.at)
+    due_at = end_of_day(working_days_after(today, frame.season.eligibility.correction_working_days))
+    closes_at = frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit)
+    if closes_at is None or due_at < closes_at:
+        return due_at
+    last = local_day(closes_at) - timedelta(days=1)
+    while not is_working_day(last):
+        last -= timedelta(days=1)
+    return datetime.combine(last, time(23, 59, 59), ZONE) if last > today else None
+
+
+def _not_to_be_sent_back(
+    submission: Submission | None, number: str, known: Correction | None, due_at: datetime | None
+) -> Refusal | None:
+    if submission is None:
+        return _unknown(number)
+    if known is not None and known.state is CorrectionState.OUTSTANDING:
+        return None
+    if submission.state is not SubmissionState.SUBMITTED:
+        label = submission.state.label
+        return Refusal("state", f"it is {submission.state}", f"编号 {number} 当前为“{label}”，不能再退回补正")
+    if known is not None:
+        once = f"编号 {number} 已退回补正过一次（{known.state.label}），不能再次退回，请给出初评结论"
+        return Refusal("had_its_chance", "it had its one chance already", once)
+    if due_at is None:
+        too_late = "初评即将截止，已来不及退回补正；请给出初评结论，或联系协调小组办公室调整本单位的截止时间"
+        return Refusal("too_late_to_correct", "no working day is left before the round closes", too_late)
+    return None
+
+
+def _own(session: Session, delivered: Delivered, number: str) -> Submission | None:
+    found = session.get(Submission, number, populate_existing=True)
+    return found if found and (found.unit, found.season) == (delivered.unit, delivered.season) else None
+
+
+def _unknown(number: str) -> Refusal:
+    return Refusal("unknown_number", f"the unit has no submission {number}", f"本单位没有编号为“{number}”的申报")
