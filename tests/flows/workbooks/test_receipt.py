@@ -57,7 +57,7 @@ def test_first_sheet_lists_each_problem_with_sheet_cell_column_and_what_stood_th
     rows = [[cell.value for cell in row] for row in book["回执"].iter_rows()]
     message = "“类别”只能填：小发明、小技改、小设计（现在填的是“小创造”）。"
     assert [1, SHEET, "C6", "类别", "小创造", message] in rows
-    assert [1, SHEET, 5, NUMBER, "示例成果", None] in rows
+    assert [1, SHEET, 5, NUMBER, "示例成果", "已接收"] in rows
     links = {cell.value: cell.hyperlink.location for row in book["回执"].iter_rows() for cell in row if cell.hyperlink}
     assert links == {"C6": f"'{SHEET}'!C6", 5: f"'{SHEET}'!A5"}
 
