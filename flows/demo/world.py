@@ -25,6 +25,7 @@ from models import (
     Duplicate,
     Expert,
     History,
+    Message,
     MilestoneDate,
     Objection,
     Seat,
@@ -35,12 +36,13 @@ from models.enums import (
     ApprovalDecision,
     CallState,
     DuplicateDecision,
+    MessageState,
     ObjectionState,
     Outcome,
     SeatState,
     SubmissionState,
 )
-from models.queries import call_state, counts_by_state, messages_due, milestone_rows, planned_seasons
+from models.queries import call_state, counts_by_state, milestone_rows, planned_seasons
 from states.approval import list_digest, waits_for_approval
 from states.cases import dated
 from states.record import submission_subject
@@ -88,8 +90,9 @@ class World:
 
     def mails_waiting(self) -> list[str]:
         """What the post still has to carry, in words; empty when all is out."""
+        open_ones = Message.state.in_((MessageState.WAITING, MessageState.SENDING))
         with reading(self.engine) as session:
-            waiting = messages_due(session, self.year)
+            waiting = session.scalar(select(func.count()).where(open_ones, Message.season == self.year))
         return [f"{waiting} mail(s) to go out"] if waiting else []
 
     def due_at(self, instant: datetime) -> list[str]:
