@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+POINTS ?= 160
+SEED ?=
 
-.PHONY: demo serve test check lint types contract bench docs requirements clean
+.PHONY: demo serve test check lint types contract faults bench docs requirements clean
 
 demo: $(VENV)/runtime
 	$(BIN)/gangchuang demo $(ARGS)
@@ -26,6 +28,9 @@ types: $(VENV)/develop
 
 contract: $(VENV)/develop
 	$(BIN)/lint-imports
+
+faults: $(VENV)/develop
+	$(BIN)/python -m tests.faults --points $(POINTS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(VENV)/develop
 	$(BIN)/python -m tests.benchmarks $(ARGS)

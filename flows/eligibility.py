@@ -16,9 +16,12 @@ from flows.stage import Ending, Run
 from models import Correction, Duplicate, Submission, SubmissionVersion
 from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState
 from models.forms import SubmissionForm
-from states.district import ask_correction, lapse_corrections
+from states.district import LAPSED, ask_correction, lapse_corrections
 from states.door import Ask, apply_to_many, note_submissions
+from states.entries import count_entries
 from states.rules.eligibility import shortcomings
+
+_DUPLICATE = "经协调小组办公室判定与其他申报重复"
 
 
 @stage_flow(name="check-eligibility")
@@ -60,9 +63,9 @@ class _Checked:
 def checking(run: Run) -> Ending:
     """Pass the good, send back the others, drop the duplicates."""
     with run.step() as session:
-        duplicates = _drop_duplicates(session, run)
+        _drop_duplicates(session, run)
         checked = _check(session, run)
-        passed = _pass(session, run, [one.number for one in checked if not one.missing])
+        _pass(session, run, [one.number for one in checked if not one.missing])
         faulty = [one for one in checked if one.missing and not one.had_its_chance]
         due_at = [
             ask_correction(
@@ -73,17 +76,22 @@ def checking(run: Run) -> Ending:
         for code in sorted({one.unit for one in faulty}):
             items = [(one.number, one.title, one.missing) for one in faulty if one.unit == code]
             tell_correction(session, run, code, items, due_at[0], key="eligibility")
-    run.tell("passed", passed)
-    run.tell("sent back for correction", len(faulty))
-    run.tell("dropped as duplicates", duplicates)
-    return Ending(facts={"passed": passed, "corrections": len(faulty), "duplicates": duplicates})
+        facts = {
+            "passed": _noted(session, run, "pass_eligibility"),
+            "corrections": _noted(session, run, "ask_correction"),
+            "duplicates": _noted(session, run, "archive", _DUPLICATE),
+        }
+    run.tell("passed", facts["passed"])
+    run.tell("sent back for correction", facts["corrections"])
+    run.tell("dropped as duplicates", facts["duplicates"])
+    return Ending(facts=facts)
 
 
 def concluding(run: Run) -> Ending:
     """Take the last corrections, check them again, let the rest lapse."""
     take_deliveries(run)
     with run.step() as session:
-        lapsed = lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
         outstanding = session.scalar(
             select(func.count())
             .select_from(Correction)
@@ -96,18 +104,31 @@ def concluding(run: Run) -> Ending:
         )
         if outstanding:
             return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
-        duplicates = _drop_duplicates(session, run)
+        _drop_duplicates(session, run)
         checked = _check(session, run)
-        passed = _pass(session, run, [one.number for one in checked if not one.missing])
+        _pass(session, run, [one.number for one in checked if not one.missing])
         failed = {one.number: one.missing for one in checked if one.missing}
         for number, missing in failed.items():
             ask = Ask("archive", run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run)
             apply_to_many(session, run.year, ask, Submission.number == number)
         _tell_result(session, run)
-    run.tell("passed after correction", passed)
-    run.tell("lapsed", len(lapsed))
-    run.tell("ineligible after correction", len(failed))
-    return Ending(facts={"passed": passed, "lapsed": len(lapsed), "failed": len(failed), "duplicates": duplicates})
+        lapsed, duplicates = (_noted(session, run, "archive", reason) for reason in (LAPSED, _DUPLICATE))
+        facts = {
+            "passed": _noted(session, run, "pass_eligibility"),
+            "lapsed": lapsed,
+            "failed": _noted(session, run, "archive") - lapsed - duplicates,
+            "duplicates": duplicates,
+        }
+    run.tell("passed after correction", facts["passed"])
+    run.tell("lapsed", facts["lapsed"])
+    run.tell("ineligible after correction", facts["failed"])
+    return Ending(facts=facts)
+
+
+def _noted(session: Session, run: Run, trigger: str, reason: str = "") -> int:
+    """Counted by the record: a run that follows a killed one finds the work done, and tells the same of it."""
+    session.flush()
+    return count_entries(session, run.year, str(run.actor), trigger, reason=reason)
 
 
 def _check(session: Session, run: Run) -> list[_Checked]:
@@ -135,9 +156,9 @@ def _faults(content: str, run: Run) -> list[str]:
     return shortcomings(SubmissionForm.model_validate(json.loads(content)), run.season)
 
 
-def _pass(session: Session, run: Run, numbers: list[str]) -> int:
+def _pass(session: Session, run: Run, numbers: list[str]) -> None:
     if not numbers:
-        return 0
+        return
     session.execute(
         update(Submission)
         .where(
@@ -150,23 +171,21 @@ def _pass(session: Session, run: Run, numbers: list[str]) -> int:
     )
     ask = Ask("pass_eligibility", run.actor, run.at, flow_run=run.flow_run)
     note_submissions(session, run.year, ask, Submission.number.in_(numbers))
-    return len(numbers)
 
 
-def _drop_duplicates(session: Session, run: Run) -> int:
+def _drop_duplicates(session: Session, run: Run) -> None:
     same = select(Duplicate.other).where(Duplicate.decision == DuplicateDecision.SAME)
     ask = Ask(
         "archive",
         run.actor,
         run.at,
-        reason="经协调小组办公室判定与其他申报重复",
+        reason=_DUPLICATE,
         outcome=Outcome.INELIGIBLE,
         flow_run=run.flow_run,
     )
-    dropped = apply_to_many(
+    apply_to_many(
         session, run.year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED, Submission.number.in_(same)
     )
-    return len(dropped.moved)
 
 
 def _tell_result(session: Session, run: Run) -> None:

@@ -25,6 +25,9 @@ from states.machine import Actor, Refusal, TransitionRefused
 from states.record import instant_text
 from states.submission import Case, district_round_is_open
 
+# How the reason of an archived submission begins whose correction did not come in time.
+LAPSED = "逾期未补正"
+
 
 class CorrectionRefused(GangchuangError):
     def __init__(self, number: str, reason: str) -> None:
@@ -141,7 +144,7 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
 def _lapsed(correction: Correction) -> str:
     """The reason that is kept: a unit's free text stays out of the history."""
     by_unit = correction.asked_by.startswith(f"{Role.DISTRICT.value}:")
-    return "逾期未补正" if by_unit else f"逾期未补正：{correction.missing}"
+    return LAPSED if by_unit else f"{LAPSED}：{correction.missing}"
 
 
 def _own_submissions(session: Session, delivered: Delivered) -> dict[str, tuple[SubmissionState, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, String, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from models import Call, History, Submission
@@ -38,6 +38,22 @@ def latest_trigger(session: Session, subject: str, triggers: Sequence[str]) -> s
         .limit(1)
     )
     return session.scalar(last) or ""
+
+
+def count_entries(session: Session, season: int, actor: str, trigger: str, *, reason: str = "") -> int:
+    """How often somebody did something to submissions of a season, by the record; `reason` is how the reason begins."""
+    return (
+        session.scalar(
+            select(func.count()).where(
+                History.season == season,
+                History.actor == actor,
+                History.trigger == trigger,
+                History.subject.like(record.submission_subject("%")),
+                History.reason.like(f"{reason}%"),
+            )
+        )
+        or 0
+    )
 
 
 def latest_facts(session: Session, subject: str, trigger: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _DRAFT = re.compile(r"(?:^|/)\.[^/]*\.part$|(?:^|/)[0-9a-f]{16}\.part$")
 # Instants and run ids may differ, and so may every hash that is made from them.
 _PASSING = re.compile(
     r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?|T\d{6}Z|[0-9a-f]{64}|sha256-[A-Za-z0-9+/=]{44}"
-    r"|late_seconds\W+\d+|\"flow_run\":\"[^\"]*"
+    r"|late_seconds\W+\d+|迟到(?:\d+(?:天|小时|分钟?|秒))+|\"flow_run\":\"[^\"]*"
 )
 _PASSING_COLUMNS = {
     "history": {"flow_run", "hash", "previous_hash"},

@@ -8,8 +8,9 @@ import signal
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -34,14 +35,27 @@ def every_point(recording: Recording) -> list[Kill]:
     ]
 
 
-def spread(recording: Recording, wanted: int, *, instants: int = 0) -> list[Trial]:
-    """The same trials every time: an even share of each kind over the whole season, every stage among them."""
-    by_kind: dict[str, list[Kill]] = {}
+def _by_kind(recording: Recording) -> dict[str, list[Kill]]:
+    found: dict[str, list[Kill]] = {}
     for kill in every_point(recording):
-        by_kind.setdefault(kill.kind, []).append(kill)
-    each = -(-wanted // max(len(by_kind), 1))
-    chosen = [kill for kills in by_kind.values() for kill in _evenly(kills, each)][:wanted]
+        found.setdefault(kill.kind, []).append(kill)
+    return found
+
+
+def _on_disk(kinds: Mapping[str, list[Kill]]) -> list[Kill]:
+    """Where a disk that is full from here on makes a difference: before each write, in order."""
+    kills = [kill for kind in ("commit", "file", "mail") for kill in kinds.get(kind, ())]
+    return sorted((kill for kill in kills if " before" in kill.what), key=lambda kill: (kill.move, kill.number))
+
+
+def spread(recording: Recording, wanted: int) -> list[Trial]:
+    """The same trials every time: an even share of each kind over the whole season, every stage among them."""
+    kinds = _by_kind(recording)
+    instants = full = wanted // 10
+    each = -(-(wanted - instants - full) // max(len(kinds), 1))
+    chosen = [kill for kills in kinds.values() for kill in _evenly(kills, each)][: wanted - instants - full]
     chosen += _instants(recording, random.Random(0), instants)
+    chosen += [replace(kill, full=True) for kill in _evenly(_on_disk(kinds), full)]
     return [
         Trial(
             place,
@@ -55,10 +69,17 @@ def spread(recording: Recording, wanted: int, *, instants: int = 0) -> list[Tria
 
 
 def at_random(recording: Recording, wanted: int, seed: int) -> list[Trial]:
-    """Trials drawn from a seed: points of all kinds, instants, second kills, time passing or not."""
-    rng = random.Random(seed)
-    kills = every_point(recording)
-    chosen = [rng.choice(kills) for _ in range(wanted - wanted // 6)] + _instants(recording, rng, wanted // 6)
+    """Trials drawn from a seed: all kinds alike, second faults, time passing or not."""
+    rng, kinds = random.Random(seed), _by_kind(recording)
+    chosen = []
+    for _ in range(wanted):
+        kind = rng.choice([*kinds, "instant", "full"])
+        if kind == "instant":
+            chosen += _instants(recording, rng, 1)
+        elif kind == "full":
+            chosen.append(replace(rng.choice(_on_disk(kinds)), full=True))
+        else:
+            chosen.append(rng.choice(kinds[kind]))
     return [
         Trial(
             place,
@@ -110,7 +131,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 
 @contextmanager
-def a_setting(*, database: str, mail: str) -> Iterator[Setting]:
+def setting_of(*, database: str, mail: str) -> Iterator[Setting]:
     """A setting with its servers running and its folder empty. `database`: sqlite or postgresql; `mail`: files or smtp."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gangchuang-faults-")))

@@ -1,14 +1,15 @@
-"""Kill points: before and after every commit, statement, file operation, mail command and Prefect request.
+"""Fault points: before and after every commit, statement, file operation, mail command and Prefect request.
 
 The core knows nothing of this. `arm` wraps what Python, SQLAlchemy, smtplib and httpx offer, in
 this process and for its main thread; from then on every point has a number, the same in every
-run of the same move. At the chosen number the process kills itself with SIGKILL.
+run of the same move. At the chosen number the process kills itself with SIGKILL, or its disk is full from then on.
 """
 
 import builtins
 import io
 import os
 import re
+import resource
 import signal
 import smtplib
 import threading
@@ -23,7 +24,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 
-KINDS = ("commit", "statement", "file", "mail", "smtp", "prefect", "instant")
+KINDS = ("commit", "statement", "file", "mail", "smtp", "prefect", "instant", "full")
 
 
 class _Points:
@@ -32,18 +33,26 @@ class _Points:
     wrapped = armed = False
     quiet = 0
     passed = 0
-    kill_at = 0
+    kill_at = full_at = 0
     halt_at = ""
     heard: list[str] | None = None
     home = ""
 
 
-def arm(*, kill_at: int = 0, halt_at: str = "", heard: list[str] | None = None, home: Path | None = None) -> None:
+def arm(
+    *,
+    kill_at: int = 0,
+    full_at: int = 0,
+    halt_at: str = "",
+    heard: list[str] | None = None,
+    home: Path | None = None,
+) -> None:
     """Begin to count in this process. `heard` gets a line a point, `kind what`; `halt_at` is how such a line begins."""
     if not _Points.wrapped:
         _wrap_everything()
     _Points.wrapped = _Points.armed = True
-    _Points.passed, _Points.kill_at, _Points.heard, _Points.halt_at = 0, kill_at, heard, halt_at
+    _Points.passed, _Points.kill_at, _Points.full_at = 0, kill_at, full_at
+    _Points.heard, _Points.halt_at = heard, halt_at
     _Points.home = f"{home}/" if home else ""
 
 
@@ -77,6 +86,8 @@ def point(kind: str, what: str) -> None:
     if _Points.halt_at and f"{kind} {what}".startswith(_Points.halt_at):
         _Points.halt_at = ""
         os.kill(os.getpid(), signal.SIGSTOP)
+    if _Points.passed == _Points.full_at:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     if _Points.passed == _Points.kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
 

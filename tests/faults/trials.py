@@ -6,6 +6,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,21 +22,25 @@ from tests.faults.season import Player
 
 LATER_IN_SEASON = timedelta(seconds=61)
 _MOST_LINES = 12
-_NOT_KILLED = 77
+_NOT_KILLED, _CAME_TO_ITS_END = 77, 78
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Where to kill: at the n-th point of a move, or (`instant`) after a share of the move's time."""
+    """Where to kill: at the n-th point of a move, or (`instant`) after a share of the move's time.
+
+    `full`: the process is not killed; from that point on its disk takes nothing more.
+    """
 
     move: int
     number: int = 0
     share: float = 0.0
     what: str = ""
+    full: bool = False
 
     @property
     def kind(self) -> str:
-        return self.what.partition(" ")[0]
+        return "full" if self.full else self.what.partition(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ def in_fork(work: Callable[[], None]) -> int:
 
 
 def _killed(setting: Setting, name: str, later: float, recording: Recording, kill: Kill) -> bool:
-    """Start the move in a process that is killed; whether it came to that."""
+    """Start the move in a process that is killed, or whose disk is full; whether it came to that."""
     move = recording.moves[kill.move]
 
     def begin() -> None:
@@ -114,19 +119,22 @@ def _killed(setting: Setting, name: str, later: float, recording: Recording, kil
         setting.enter(name, later=later)
         player = setting.player()
         move = player.next_move()
-        points.arm(kill_at=kill.number, home=setting.store.home(name))
-        if move is not None:
-            move.make()
-        os._exit(_NOT_KILLED)
+        points.arm(**{"full_at" if kill.full else "kill_at": kill.number}, home=setting.store.home(name))
+        with suppress(Exception if kill.full else ()):  # a full disk may be any kind of failure
+            if move is not None:
+                move.make()
+        os._exit(_CAME_TO_ITS_END if kill.full and points.passed() >= kill.number else _NOT_KILLED)
 
     pid = in_fork(begin)
     if not kill.number:
         time.sleep(kill.share * move.seconds)
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    if not os.WIFSIGNALED(status) and os.waitstatus_to_exitcode(status) != _NOT_KILLED:
+    if os.WIFSIGNALED(status):
+        return True
+    if os.waitstatus_to_exitcode(status) not in (_NOT_KILLED, _CAME_TO_ITS_END):
         raise RuntimeError(f"the process ended with {status} before it could be killed")
-    return os.WIFSIGNALED(status) or not kill.number
+    return os.waitstatus_to_exitcode(status) == _CAME_TO_ITS_END or not kill.number
 
 
 def _carry_on(

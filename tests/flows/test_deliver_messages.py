@@ -113,15 +113,49 @@ def test_what_was_under_way_when_the_process_died_is_sent_again_and_counted(wait
     post.failures["b"] = KeyboardInterrupt()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         deliver(waiting)
-    assert states(waiting) == {"a": MessageState.SENT, "b": MessageState.SENDING, "c": MessageState.SENDING}
-    assert deliver(waiting)["sent again after a crash"] == "0", "they wait for their next attempt"
+    assert states(waiting) == {"a": MessageState.SENT, "b": MessageState.SENDING, "c": MessageState.WAITING}
 
     post.failures.clear()
     may_go_now(waiting)
     lines = deliver(waiting)
 
-    assert (lines["sent"], lines["sent again after a crash"]) == ("0", "2")
+    assert (lines["sent"], lines["sent again, may have come twice"]) == ("1", "1")
     assert set(states(waiting).values()) == {MessageState.SENT}
+
+
+def test_what_was_under_way_waits_for_its_next_attempt(waiting: Player, post: Post) -> None:
+    post.failures["a"] = KeyboardInterrupt()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        deliver(waiting)
+
+    lines = deliver(waiting)
+
+    assert (lines["sent"], lines["sent again, may have come twice"], post.sent) == ("2", "0", ["b", "c"])
+
+
+def test_a_text_that_a_broken_connection_may_have_left_there_is_sent_again_and_counted(
+    waiting: Player, post: Post
+) -> None:
+    post.failures["a"] = TemporaryFailure("broke off", uncertain=True, server_gone=True)
+    assert deliver(waiting)["put off"] == "3"
+    assert states(waiting)["a"] is MessageState.SENDING
+    assert deliver(waiting)["sent"] == "0", "they wait for the server"
+
+    post.failures.clear()
+    may_go_now(waiting)
+    lines = deliver(waiting)
+
+    assert (lines["sent"], lines["sent again, may have come twice"]) == ("2", "1")
+
+
+def test_messages_of_another_season_are_left_to_its_own_run(waiting: Player, post: Post) -> None:
+    with waiting.writing() as session:
+        session.get_one(Message, "b").season = 2027
+
+    assert deliver(waiting)["sent"] == "2"
+
+    assert post.sent == ["a", "c"]
+    assert states(waiting)["b"] is MessageState.WAITING
 
 
 def test_a_refused_recipient_is_stuck_and_the_others_go_out(waiting: Player, post: Post) -> None:
@@ -162,3 +196,15 @@ def test_when_the_server_is_gone_the_rest_is_put_off_without_trying(waiting: Pla
 
     assert (lines["put off"], post.sent) == ("3", [])
     assert set(states(waiting).values()) == {MessageState.WAITING}
+
+
+def test_a_server_that_is_gone_for_days_makes_no_message_stuck(waiting: Player, post: Post) -> None:
+    post.failures = dict.fromkeys("abc", TemporaryFailure("connection refused", server_gone=True))
+    for _ in range(40):
+        may_go_now(waiting)
+        deliver(waiting)
+
+    post.failures.clear()
+    may_go_now(waiting)
+
+    assert deliver(waiting)["sent"] == "3"

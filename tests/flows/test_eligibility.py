@@ -15,6 +15,7 @@ from models import Correction, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from states.district import ask_correction
+from states.entries import latest_facts
 from states.office import withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
@@ -133,3 +134,21 @@ def test_nobody_waits_for_a_correction_of_what_was_withdrawn(recommended: tuple[
         withdraw(session, good, actor=OFFICE, at=late, reason="示例")
 
     assert conclude(player).outcome == "done"
+
+
+def test_a_run_after_one_that_died_before_its_end_tells_the_same_of_the_work(
+    recommended: tuple[Player, str, str],
+) -> None:
+    player, _, _ = recommended
+    player.play("check_eligibility", checking)  # all its work, and no milestone settled
+
+    check(player)
+
+    with player.reading() as session:
+        assert latest_facts(session, "call/2026", "settle_milestone") == {
+            "milestone": "check_eligibility/1",
+            "late_seconds": 0,
+            "passed": 1,
+            "corrections": 1,
+            "duplicates": 0,
+        }
