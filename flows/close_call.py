@@ -5,7 +5,7 @@ from flows.deliveries import take_deliveries
 from flows.near_duplicates import show_near_duplicates
 from flows.perform import perform, stage_flow
 from flows.stage import Ending, Run
-from flows.verdict_sheets import issue_verdicts, to_judge
+from flows.verdict_sheets import again_after, issue_verdicts, to_judge
 from states.cases import load_frame
 from states.rules.deadlines import Deadlines
 
@@ -32,7 +32,7 @@ def closing(run: Run) -> Ending:
     codes = (
         [run.unit] if run.unit else [one.code for one in run.season.units() if not _is_open(run, deadlines, one.code)]
     )
-    run.each(codes, lambda code: _issue(run, code))
+    run.each(codes, lambda code: _issue(run, code, deadlines))
     with run.step() as session:
         counts = {code: len(to_judge(session, run.year, code)) for code in codes}
     run.tell("units closed", len(codes))
@@ -41,9 +41,10 @@ def closing(run: Run) -> Ending:
     return Ending("close_call", facts={"submissions": counts})
 
 
-def _issue(run: Run, code: str) -> None:
+def _issue(run: Run, code: str, deadlines: Deadlines) -> None:
     with run.step() as session:
-        issue_verdicts(session, run, code)
+        own = deadlines.at(Milestone.CLOSE_CALL, code)
+        issue_verdicts(session, run, code, key=again_after(session, run, code, own))
 
 
 def _is_open(run: Run, deadlines: Deadlines, code: str) -> bool:

@@ -16,8 +16,10 @@ from config.season import local_day
 from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
+from flows.attachments import files_of, keep_files
 from flows.corrections import tell_correction
 from flows.files import digest_of, move_atomically, name_for_people
+from flows.issuing import newest_issues
 from flows.letters import LetterKind
 from flows.post import post
 from flows.stage import Run
@@ -81,6 +83,7 @@ class _Answer:
     accepted: dict[tuple[str, int], str] = field(default_factory=dict)
     remarks: dict[tuple[str, int], str] = field(default_factory=dict)
     refused: list[Problem] = field(default_factory=list)
+    newest: Path | None = None
 
     @property
     def problems(self) -> list[Problem]:
@@ -212,17 +215,21 @@ def _judge(
 ) -> _Answer:
     if sender.problem:
         return _Answer(Reading(None, None, problems=(Problem("", None, sender.problem),)))
+    # What came before a further issue went out is judged by the issue of its time; what the office admits, by none.
+    newest = {} if admission is not None else newest_issues(session, run.year, sender.code, arrived_at)
     reading = read_delivery(
-        path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=None
+        path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
-    answer = _Answer(reading)
+    answer = _Answer(reading, newest=_replacing(run, reading, newest))
     if reading.refused:
         return answer
     delivered = Delivered(
         run.year, sender.code, digest, arrived_at, run.at, sender.actor, admission is not None, run.flow_run
     )
     rows = {place: row for place, row in enumerate(reading.rows) if row.form is not None}
-    handed = _hand_over(session, run, reading.kind, delivered, {place: row.form for place, row in rows.items()})
+    handed = _hand_over(session, run, reading, delivered, {place: row.form for place, row in rows.items()})
+    accepted = [rows[place].form for place in handed.accepted]
+    keep_files(run, path, [form for form in accepted if isinstance(form, SubmissionForm)])
     for place, number in handed.accepted.items():
         answer.accepted[(rows[place].sheet, rows[place].line)] = number
     if handed.sent_back and handed.due_at is not None:
@@ -235,12 +242,22 @@ def _judge(
     return answer
 
 
+def _replacing(run: Run, reading: Reading, newest: Mapping[WorkbookKind, int]) -> Path | None:
+    """The workbook to be used instead of a stale one: it comes with the receipt."""
+    mark = reading.mark
+    if not reading.refused or mark is None or mark.issue >= newest.get(mark.kind, 0):
+        return None
+    return places.issued(run.settings, run.year, mark.recipient, mark.kind, newest[mark.kind])
+
+
 def _hand_over(
-    session: Session, run: Run, kind: WorkbookKind | None, delivered: Delivered, forms: Mapping[int, Form | None]
+    session: Session, run: Run, reading: Reading, delivered: Delivered, forms: Mapping[int, Form | None]
 ) -> RequestsTaken:
     """The good rows to whoever takes their kind; what became of them, by place."""
+    kind = reading.kind
     if kind is WorkbookKind.SUBMISSIONS:
-        taken = take_submissions(session, delivered, [Incoming(*one) for one in _of(forms, SubmissionForm)])
+        rows = [Incoming(place, form, files_of(reading, form)) for place, form in _of(forms, SubmissionForm)]
+        taken = take_submissions(session, delivered, rows)
         asked = take_withdrawals(session, delivered, _of(forms, WithdrawalForm))
         return _together(taken.numbers, taken.refused, asked)
     if kind is WorkbookKind.VERDICTS:
@@ -336,7 +353,8 @@ def _answer_by_mail(
         problems=problems,
         more=max(0, len(answer.problems) - _SHOWN),
         numbers=list(answer.accepted.values()),
-        attachments=(receipt,),
+        newest=answer.newest is not None,
+        attachments=(receipt, *([answer.newest] if answer.newest else [])),
     )
 
 

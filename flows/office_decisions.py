@@ -15,10 +15,11 @@ from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
 from flows.publications import put_results
+from flows.reissue import REISSUED, reissue
 from flows.score_sheets import replace_lost_experts
 from flows.stage import Ending, Run
 from models import Submission
-from models.enums import ObjectionState
+from models.enums import ObjectionState, WorkbookKind
 from states import office
 from states.district import ask_correction
 from states.experts import recuse
@@ -33,6 +34,7 @@ class Decision(StrEnum):
     REINSTATE = "reinstate"
     REVOKE = "revoke"
     ADMIT_LATE = "admit_late"
+    REISSUE_WORKBOOK = "reissue_workbook"
     ASK_CORRECTION = "ask_correction"
     SAME_ACHIEVEMENT = "same_achievement"
     DISTINCT_ACHIEVEMENTS = "distinct_achievements"
@@ -64,7 +66,7 @@ def decide(
     Before: `subject` exists: a submission's number (withdraw, reinstate, revoke, ask_correction with
     what is missing as reason, same or distinct achievements with the second number as `other`,
     raise_objection with the objector's real name and contact as `other`, recuse with the expert as
-    `other`), an expert's id (replace_expert), an objection's id (uphold, dismiss, with the answer as reason), or the beginning of a
+    `other`), a unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert), an objection's id (uphold, dismiss, with the answer as reason), or the beginning of a
     delivery's digest (admit_late).
     After: the decision, its officer and its reason are history; those concerned have a letter.
     Undo: the opposite decision, where there is one.
@@ -121,6 +123,16 @@ def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: st
             file_name=delivery.file_name,
             reason=reason,
         )
+
+
+def _reissue(session: Session, run: Run, actor: Actor, code: str, other: str, reason: str) -> None:
+    kind = WorkbookKind.from_label(other) or WorkbookKind(other or WorkbookKind.SUBMISSIONS)
+    if code not in {unit.code for unit in run.season.units()} or kind not in REISSUED:
+        raise office.DecisionRefused(
+            f"workbook {other!r} of {code!r}", "give a unit's code, and submissions or verdicts"
+        )
+    issue = reissue(session, run, code, kind, actor=actor, reason=reason)
+    run.tell("issue", issue)
 
 
 def _ask_correction(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
@@ -208,6 +220,7 @@ _DECISIONS: dict[Decision, Callable[[Session, Run, Actor, str, str, str], None]]
     Decision.REINSTATE: _reinstate,
     Decision.REVOKE: _revoke,
     Decision.ADMIT_LATE: _admit_late,
+    Decision.REISSUE_WORKBOOK: _reissue,
     Decision.ASK_CORRECTION: _ask_correction,
     Decision.SAME_ACHIEVEMENT: _same,
     Decision.DISTINCT_ACHIEVEMENTS: _distinct,

@@ -9,6 +9,7 @@ from config.milestones import Milestone
 from config.units import Unit
 from flows import places
 from flows.files import write_atomically
+from flows.issuing import number_of_issue
 from flows.letters import LetterKind, calendar_entry
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
@@ -92,10 +93,11 @@ def _issue_template(run: Run, unit: Unit, deadline: datetime) -> None:
         return
     path = _template_path(run, unit)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with run.step():
+    with run.step() as session:
+        issue = number_of_issue(session, run, unit.code, WorkbookKind.SUBMISSIONS)
         write_template(
             path,
-            mark=Mark(run.year, unit.code, WorkbookKind.SUBMISSIONS, 1),
+            mark=Mark(run.year, unit.code, WorkbookKind.SUBMISSIONS, issue),
             key=run.settings.signing_key(),
             season=run.season,
             recipient_name=unit.name,

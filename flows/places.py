@@ -34,6 +34,11 @@ def taken(settings: Settings, year: int, sender: str, digest: str, name: str) ->
     return settings.home.absolute() / "taken" / str(year) / sender / f"{digest[:16]}-{stem}{suffix}"
 
 
+def attachments(settings: Settings, year: int) -> Path:
+    """The files that came with submissions, each content once, named by its SHA-256."""
+    return settings.folder("attachments", str(year))
+
+
 def calendar_file(settings: Settings, year: int, name: str) -> Path:
     return settings.home.absolute() / "outbox" / str(year) / f"{name}.ics"
 

@@ -3,9 +3,10 @@
 from models.call import Admission, Approval, Call, Claim, MilestoneDate, Publication
 from models.history import History
 from models.leaf import PublicationLeaf
-from models.message import Delivery, Message
+from models.message import Delivery, IssuedWorkbook, Message
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (
+    Attachment,
     Contact,
     Contributor,
     Correction,
@@ -22,6 +23,7 @@ __all__ = [
     "Admission",
     "Approval",
     "Assignment",
+    "Attachment",
     "Ballot",
     "Call",
     "Claim",
@@ -35,6 +37,7 @@ __all__ = [
     "Expert",
     "FollowUp",
     "History",
+    "IssuedWorkbook",
     "Message",
     "MilestoneDate",
     "Objection",

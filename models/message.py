@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from models.columns import enum_field, one_of, text_field
@@ -26,6 +26,23 @@ class Message(SQLModel, table=True):
     attempts: int = 0
     sent_at: datetime | None = None
     problem: str = ""
+
+
+class IssuedWorkbook(SQLModel, table=True):
+    """A workbook that was issued: the newest of its kind supersedes the recipient's earlier ones.
+
+    `occasion` is why it was issued (empty the first time): a repeated run finds the same number again.
+    """
+
+    __tablename__ = "issued_workbook"
+    __table_args__ = (one_of("kind", WorkbookKind), UniqueConstraint("season", "recipient", "kind", "issue"))
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    recipient: str = Field(primary_key=True, max_length=16, description="unit code")
+    kind: WorkbookKind = enum_field(WorkbookKind, primary_key=True)
+    occasion: str = Field(primary_key=True, max_length=64)
+    issue: int
+    issued_at: datetime
 
 
 class Delivery(SQLModel, table=True):

@@ -115,6 +115,17 @@ class Contact(SQLModel, table=True):
     mail: str = ""
 
 
+class Attachment(SQLModel, table=True):
+    """A file that came with a version of a submission; it lies in the home, named by its digest."""
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    version: int = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    name: str
+    digest: str = Field(max_length=64, index=True, description="SHA-256 of the file")
+    size: int = Field(description="bytes")
+
+
 class DistrictVerdict(SQLModel, table=True):
     """A district's verdict in force."""
 

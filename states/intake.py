@@ -12,10 +12,20 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from models import Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
+from models import Attachment, Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
 from models.enums import CorrectionState, Outcome, SubmissionState
 from models.forms import SubmissionForm
 from states import record
+from states.attachments import (
+    AttachedFile,
+    attached_to,
+    attachment_rows,
+    base_name,
+    digests_of,
+    keep_attached,
+    same_files,
+    still_named,
+)
 from states.cases import Ask, Frame, load_frame
 from states.door import note_submission
 from states.machine import Actor, Refusal
@@ -32,6 +42,7 @@ class Incoming:
 
     place: int
     form: SubmissionForm
+    files: tuple[AttachedFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,7 @@ def fingerprint(form: SubmissionForm) -> str:
 def content_of(form: SubmissionForm) -> str:
     """A form's content as kept and digested: canonical JSON without the number and the contact."""
     fields = form.model_dump(mode="json", exclude={"number", "contact"})
+    fields["attachments"] = [base_name(name) for name in form.attachments]
     return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -262,8 +274,8 @@ def _insert(
     for place, (row, _) in enumerate(new, start=(last or 0) + 1):
         number = f"{delivered.season}-{delivered.unit}-{place:04d}"
         accepted[row.place] = number
-        _rows_of_new(tables, delivered, number, place, row.form)
-    for table in (Submission, SubmissionVersion, Organisation, Contributor, Contact):
+        _rows_of_new(tables, delivered, number, place, row)
+    for table in (Submission, SubmissionVersion, Organisation, Contributor, Contact, Attachment):
         if tables.get(table):
             session.execute(insert(table), tables[table])
     record.append(session, tables[History])
@@ -271,10 +283,12 @@ def _insert(
 
 
 def _rows_of_new(
-    tables: dict[Any, list[dict[str, Any]]], delivered: Delivered, number: str, place: int, form: SubmissionForm
+    tables: dict[Any, list[dict[str, Any]]], delivered: Delivered, number: str, place: int, row: Incoming
 ) -> None:
+    form = row.form
     version = _version(delivered, number, 1, form)
-    entry = _entry(delivered, number, "submit", "", "submitted", form, version)
+    facts = {**_facts(delivered, form, version), **digests_of(row.files)}
+    entry = _entry(delivered, number, "submit", "", "submitted", facts)
     history, link = record.chain(entry, Link(0, record.ZERO))
     tables.setdefault(History, []).append(history)
     tables.setdefault(SubmissionVersion, []).append(version)
@@ -293,6 +307,7 @@ def _rows_of_new(
         }
     )
     _content_rows(tables, number, form)
+    tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
 
 
 def _columns(form: SubmissionForm) -> dict[str, Any]:
@@ -376,8 +391,7 @@ def _entry(
     trigger: str,
     source: str,
     target: str,
-    form: SubmissionForm,
-    version: Mapping[str, Any],
+    facts: Mapping[str, Any],
 ) -> Entry:
     return Entry(
         record.submission_subject(number),
@@ -388,7 +402,7 @@ def _entry(
         source,
         target,
         "",
-        record.canonical(_facts(delivered, form, version)),
+        record.canonical(facts),
         delivered.flow_run,
     )
 
@@ -399,16 +413,21 @@ def _change(
     updated, unchanged, refused = {}, {}, {}
     for row, known in changes:
         current = session.get_one(SubmissionVersion, (known.number, known.version)).content
-        if current == content_of(row.form):
+        if current == content_of(row.form) and not _other_files(session, known, row):
             unchanged[row.place] = known.number
             continue
         refusal = _not_changeable(session, frame, delivered, known) or _unfit(frame, delivered, row.form)
         if refusal is not None:
             refused[row.place] = refusal
             continue
-        _amend(session, delivered, known, row.form)
+        _amend(session, delivered, known, row)
         updated[row.place] = known.number
     return updated, unchanged, refused
+
+
+def _other_files(session: Session, known: _Known, row: Incoming) -> bool:
+    """Whether other files came than those that are kept; a workbook that came alone changes none."""
+    return bool(row.files) and not same_files(row.files, attached_to(session, known.number, known.version))
 
 
 def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known: _Known) -> Refusal | None:
@@ -432,7 +451,10 @@ def _unfit(frame: Frame, delivered: Delivered, form: SubmissionForm) -> Refusal 
     return is_complete(case) or achievement_is_covered(case)
 
 
-def _amend(session: Session, delivered: Delivered, known: _Known, form: SubmissionForm) -> None:
+def _amend(session: Session, delivered: Delivered, known: _Known, row: Incoming) -> None:
+    form = row.form
+    before = attached_to(session, known.number, known.version)
+    files = row.files or still_named(before, form.attachments)
     version = _version(delivered, known.number, known.version + 1, form)
     session.execute(insert(SubmissionVersion), [version])
     for table in (Organisation, Contributor, Contact):
@@ -444,7 +466,8 @@ def _amend(session: Session, delivered: Delivered, known: _Known, form: Submissi
     session.execute(
         update(Submission).where(Submission.number == known.number).values(version=version["version"], **_columns(form))
     )
-    facts = _facts(delivered, form, version)
+    keep_attached(session, known.number, version["version"], files)
+    facts = {**_facts(delivered, form, version), **digests_of(files)}
     correction = session.get(Correction, known.number)
     if correction is not None and correction.state is CorrectionState.OUTSTANDING:
         correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.at

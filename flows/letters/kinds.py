@@ -37,9 +37,10 @@ class LetterKind(StrEnum):
     RECEIPT = (
         "receipt",
         "recipient_name file_name arrived_at rows_in rows_back problems more numbers",
-        "deadline",
-    )  # problems: (place, message)
-    CALL_CLOSED = "call_closed", "unit_name count", "deadline"  # deadline: of the district round
+        "deadline newest",
+    )  # newest: the workbook in force comes along; problems: (place, message)
+    CALL_CLOSED = "call_closed", "unit_name count", "deadline issue"  # deadline: of the district round
+    WORKBOOK_REISSUED = "workbook_reissued", "unit_name workbook issue deadline reason"  # workbook: its Chinese name
     LATE_ADMITTED = "late_admitted", "unit_name file_name reason"
     DUPLICATE_FOUND = "duplicate_found", "pairs"  # (number, other, percent); to the office
 

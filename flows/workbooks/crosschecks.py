@@ -10,6 +10,8 @@ from flows.workbooks.layout import Layout
 from flows.workbooks.table import Place
 from models.forms import SubmissionForm, VerdictForm
 
+_MOST_CELLS = 200
+
 
 def places_of(tables: Sequence[Table], layout: Layout) -> dict[str, Place]:
     """How cells are named in each filled sheet."""
@@ -58,7 +60,7 @@ def match_attachments(
 ) -> tuple[list[Row], list[Note]]:
     """Files that a row names must be in its package; files that no row names are mentioned."""
     if not packed:
-        return list(rows), _promised(rows)
+        return list(rows), _promised(rows, places)
     here = {compact(PurePosixPath(one.name).name): one.name for one in attachments}
     here |= {compact(one.name): one.name for one in attachments}
     named: set[str] = set()
@@ -74,13 +76,14 @@ def match_attachments(
     return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{_listed(unnamed)}。")]
 
 
-def _promised(rows: Sequence[Row]) -> list[Note]:
-    """Rows that name files while the workbook came alone."""
-    lines = [row.line for row in rows if isinstance(row.form, SubmissionForm) and row.form.attachments]
-    if not lines:
-        return []
-    shown = _listed([str(line) for line in lines])
-    return [Note("", None, f"第{shown}行写了附件，但附件没有随表送来，请与本表一起压缩补报。")]
+def _promised(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Note]:
+    """Cells that name files while the workbook came alone: files that came before stay valid."""
+    alone = [row for row in rows if isinstance(row.form, SubmissionForm) and row.form.attachments]
+    message = "写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报"
+    notes = [places[row.sheet].note("attachments", row.line, message) for row in alone[:_MOST_CELLS]]
+    if len(alone) > _MOST_CELLS:
+        notes.append(Note("", None, f"另有{len(alone) - _MOST_CELLS}行也写了附件而没有随表送来。"))
+    return notes
 
 
 def _listed(names: Sequence[str]) -> str:

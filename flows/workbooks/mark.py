@@ -32,6 +32,17 @@ class MarkRefused(GangchuangError):
     """A delivered workbook's mark is missing, forged, or meant for something else."""
 
 
+class StaleWorkbook(MarkRefused):
+    """A genuine workbook of the sender that a newer issue has taken the place of."""
+
+    def __init__(self, mark: "Mark", newest: int) -> None:
+        self.mark = mark
+        super().__init__(
+            f"这是第{mark.issue}版{mark.kind.label}，现在使用的是第{newest}版，旧版不再接收。"
+            "请把已填的内容粘贴到最新下发的模板里再报送。"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Season, recipient (unit code or expert id), kind and running number of one issued workbook."""
@@ -106,5 +117,5 @@ def require_mark(
         )
     newest = newest_issue.get(mark.kind) if isinstance(newest_issue, Mapping) else newest_issue
     if newest is not None and mark.issue < newest:
-        raise MarkRefused(f"这是第{mark.issue}版{mark.kind.label}，现在使用的是第{newest}版，请改用最新下发的模板。")
+        raise StaleWorkbook(mark, newest)
     return mark

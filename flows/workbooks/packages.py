@@ -81,6 +81,8 @@ def open_delivery(path: Path, limits: FileLimits) -> Iterator[Delivery]:
 def save_attachments(path: Path, folder: Path, limits: FileLimits, names: Iterable[str]) -> Mapping[str, Path]:
     """Copy the named attachments of a delivery into `folder`: their name -> the file, named by its SHA-256.
 
+    Each appears whole or not at all; one that lies there already is left as it is.
+
     Names are those of `Reading.attachments`. Raises Refusal when the delivery can no longer be read.
     """
     wanted, saved = set(names), {}
@@ -88,7 +90,10 @@ def save_attachments(path: Path, folder: Path, limits: FileLimits, names: Iterab
         for entry in entries or ():
             if entry.name in wanted:
                 target = folder / (_attachment(entry).digest + PurePosixPath(entry.name).suffix.lower()[:12])
-                _copy(entry, target)
+                if not target.exists():
+                    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+                    _copy(entry, draft, sync=True)
+                    draft.replace(target)
                 saved[entry.name] = target
     return saved
 
@@ -202,10 +207,13 @@ def _choose(entries: list[_Entry], scratch: Path, limits: FileLimits) -> tuple[_
     return sheets[marked[0]], copies[marked[0]]
 
 
-def _copy(entry: _Entry, target: Path) -> None:
+def _copy(entry: _Entry, target: Path, *, sync: bool = False) -> None:
     with target.open("wb") as file:
         for piece in entry.chunks():
             file.write(piece)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _attachment(entry: _Entry) -> Attachment:

@@ -12,7 +12,7 @@ from flows.workbooks.extraction import HEAD_ROWS
 from flows.workbooks.filled import FilledSheets
 from flows.workbooks.findings import Attachment, Note, Problem, Reading, Refusal, Row
 from flows.workbooks.layout import OWN_SHEETS, Layout, layout_of
-from flows.workbooks.mark import Mark, MarkRefused, find_tokens, require_mark
+from flows.workbooks.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark
 from flows.workbooks.packages import Delivery, open_delivery
 from flows.workbooks.sheets import Sheet, Workbook, open_workbook
 from models.enums import WorkbookKind
@@ -42,6 +42,8 @@ def read_delivery(
             return reader.read(delivery)
     except Refusal as refusal:
         return Reading(reader.kind, reader.mark, problems=(refusal.problem,))
+    except StaleWorkbook as stale:
+        return Reading(stale.mark.kind, stale.mark, problems=(Problem("", None, str(stale)),))
     except MarkRefused as refused:
         return Reading(reader.kind, reader.mark, problems=(Problem("", None, str(refused)),))
     except RecursionError:

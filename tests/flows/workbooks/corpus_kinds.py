@@ -26,7 +26,11 @@ add(
     "a workbook of an older issue",
     lambda shop: shop.filled(typed()),
     newest_issue=2,
-    refused=("", None, "这是第1版申报汇总表，现在使用的是第2版，请改用最新下发的模板。"),
+    refused=(
+        "",
+        None,
+        "这是第1版申报汇总表，现在使用的是第2版，旧版不再接收。请把已填的内容粘贴到最新下发的模板里再报送。",
+    ),
 )
 add(
     "a workbook signed with another key",
