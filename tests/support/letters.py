@@ -32,11 +32,13 @@ _VALUES: dict[str, Any] = {
     "first": [(NUMBER, TITLE)],
     "in_correction": [OTHER],
     "ineligible": [(NUMBER, TITLE, "完成日期不在征集范围内")],
+    "issue": 2,
     "items": [(NUMBER, TITLE)],
     "level": 1,
     "milestone": "申报截止",
     "more": 0,
     "new": DUE,
+    "newest": True,
     "not_recommended": [],
     "not_reviewed": [OTHER],
     "number": NUMBER,
@@ -67,6 +69,7 @@ _VALUES: dict[str, Any] = {
     "unit_name": "万州区",
     "until": DUE,
     "without_verdict": [NUMBER],
+    "workbook": "初评结果表",
 }
 
 
