@@ -10,6 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
+from config.season import ZONE
 from config.units import all_units
 from flows import places
 from flows.issuing import number_of_issue
@@ -50,7 +51,7 @@ def again_after(session: Session, run: Run, code: str, closed_at: datetime | Non
     first = session.get(IssuedWorkbook, (run.year, code, WorkbookKind.VERDICTS.value, ""))
     if first is None or closed_at is None or first.issued_at >= closed_at:
         return ""
-    return f"reopened/{closed_at:%Y-%m-%dT%H:%M}"
+    return f"reopened/{closed_at.astimezone(ZONE):%Y-%m-%dT%H:%M}"
 
 
 def issue_verdicts_again(session: Session, run: Run, code: str, *, key: str) -> tuple[Path, int, datetime]:
