@@ -12,6 +12,7 @@ from flows.stage import Ending, Run
 from models import Objection, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState
 from states.door import Ask, apply_to_many
+from states.ending import settle_rest
 
 
 @stage_flow(name="archive")
@@ -20,8 +21,8 @@ def archive(season: int, dry_run: bool = False) -> dict[str, object]:
 
     Runs: at `archive`, a month after the results.
     Before: the results are published; every objection is answered.
-    After: awards are archived as completed, the rest as without a prize; the history is exported
-    with its final root.
+    After: awards are archived as completed, the rest as without a prize, what was brought back too
+    late by how far it had come; the history is exported with its final root.
     Undo: `gangchuang reinstate` for one submission, `gangchuang revoke` for one award.
     """
     return perform("archive", season, archiving, milestone=Milestone.ARCHIVE, dry_run=dry_run)
@@ -40,8 +41,7 @@ def archiving(run: Run) -> Ending:
             return Ending(waiting=f"{open_objections} objection(s) are still to be answered by the office")
         here = Submission.state == SubmissionState.FINAL_REVIEWED
         late = apply_to_many(session, run.year, Ask("award", run.actor, run.at, flow_run=run.flow_run), here)
-        _archive(session, run, Outcome.COMPLETED, SubmissionState.AWARDED)
-        _archive(session, run, Outcome.NO_PRIZE, SubmissionState.FINAL_REVIEWED)
+        settle_rest(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
     put_results(run)
     with run.step() as session:
@@ -55,11 +55,6 @@ def archiving(run: Run) -> Ending:
         run.tell(outcome.value, sum(count for (_, one), count in outcomes.items() if one is outcome))
     run.tell("awarded after an objection was dismissed", len(late.moved))
     return Ending(facts={"root": publication.root})
-
-
-def _archive(session: Session, run: Run, outcome: Outcome, state: SubmissionState) -> None:
-    ask = Ask("archive", run.actor, run.at, outcome=outcome, flow_run=run.flow_run)
-    apply_to_many(session, run.year, ask, Submission.state == state)
 
 
 def _outcomes(session: Session, year: int) -> dict[tuple[str, Outcome], int]:

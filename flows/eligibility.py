@@ -3,8 +3,9 @@
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.milestones import Milestone
 from flows.corrections import tell_correction
@@ -13,8 +14,8 @@ from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
-from models import Correction, Duplicate, Submission, SubmissionVersion
-from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState
+from models import Correction, DistrictVerdict, Duplicate, Submission, SubmissionVersion
+from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Verdict
 from models.forms import SubmissionForm
 from states.district import LAPSED, ask_correction, lapse_corrections
 from states.door import Ask, apply_to_many, note_submissions
@@ -138,11 +139,13 @@ def _check(session: Session, run: Run) -> list[_Checked]:
             SubmissionVersion,
             (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
         )
+        .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
         .outerjoin(Correction, Correction.number == Submission.number)
         .where(
             Submission.season == run.year,
             Submission.state == SubmissionState.DISTRICT_REVIEWED,
             Submission.eligible_at.is_(None),
+            DistrictVerdict.verdict == Verdict.RECOMMENDED,
         )
         .order_by(Submission.number)
     )
@@ -174,7 +177,9 @@ def _pass(session: Session, run: Run, numbers: list[str]) -> None:
 
 
 def _drop_duplicates(session: Session, run: Run) -> None:
-    same = select(Duplicate.other).where(Duplicate.decision == DuplicateDecision.SAME)
+    # What an officer has brought back since the decision stays.
+    still = or_(Submission.eligible_at.is_(None), col(Duplicate.decided_at) >= col(Submission.eligible_at))
+    same = exists().where(Duplicate.other == Submission.number, Duplicate.decision == DuplicateDecision.SAME, still)
     ask = Ask(
         "archive",
         run.actor,
@@ -184,7 +189,11 @@ def _drop_duplicates(session: Session, run: Run) -> None:
         flow_run=run.flow_run,
     )
     apply_to_many(
-        session, run.year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED, Submission.number.in_(same)
+        session,
+        run.year,
+        ask,
+        Submission.state == SubmissionState.DISTRICT_REVIEWED,
+        same,
     )
 
 

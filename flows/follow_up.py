@@ -9,6 +9,7 @@ from flows.post import post_to_office, post_to_unit
 from flows.stage import Ending, Run
 from models import FollowUp, Submission
 from models.enums import Outcome, SubmissionState
+from states.ending import settle_rest
 
 
 @stage_flow(name="follow-up")
@@ -28,8 +29,8 @@ def close_season(season: int, dry_run: bool = False) -> dict[str, object]:
     """Close the season (年度结束).
 
     Runs: at `close_season`, after the follow-up.
-    Before: every submission is archived.
-    After: the call is closed; nothing of this season changes any more but by revoking an award.
+    Before: the season is archived.
+    After: what was brought back since is archived again; the call is closed; nothing of this season changes any more but by revoking an award.
     Undo: none.
     """
     return perform("close_season", season, closing, milestone=Milestone.CLOSE_SEASON, dry_run=dry_run)
@@ -56,6 +57,7 @@ def asking(run: Run) -> Ending:
 def closing(run: Run) -> Ending:
     """Count, tell the office, close."""
     with run.step() as session:
+        settle_rest(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
         unsettled = (
             session.scalar(
                 select(func.count())

@@ -25,6 +25,7 @@ from states.district import ask_correction
 from states.experts import recuse
 from states.machine import Actor
 from states.panel import give_up_seat
+from states.reinstatement import reinstate
 
 
 class Decision(StrEnum):
@@ -77,7 +78,7 @@ def decide(
             with run.step() as session:
                 actor = office.officer(run.season, officer_name)
                 _DECISIONS[decision](session, run, actor, subject.strip(), other.strip(), reason)
-                if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT):
+                if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
                     replace_lost_experts(session, run)
         finally:
             # Refused too: a run that died after its decision and before the page comes again as a refusal.
@@ -94,7 +95,7 @@ def _withdraw(session: Session, run: Run, actor: Actor, number: str, other: str,
 
 
 def _reinstate(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    office.reinstate(session, number, actor=actor, at=run.at, reason=reason)
+    reinstate(session, number, actor=actor, at=run.at, reason=reason)
     _tell_unit(session, run, LetterKind.REINSTATED, number, reason=reason)
 
 

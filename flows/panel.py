@@ -12,8 +12,8 @@ from flows.post import post_to_office, post_to_unit
 from flows.review_material import material_of
 from flows.score_sheets import assignments_of, issue_sheet
 from flows.stage import Ending, Run
-from models import Call, Correction, Expert, MilestoneDate, Submission
-from models.enums import CorrectionState, MilestoneState, SubmissionState
+from models import Call, Correction, DistrictVerdict, Expert, MilestoneDate, Submission
+from models.enums import CorrectionState, MilestoneState, SubmissionState, Verdict
 from states.experts import seats_of
 from states.panel import assign_panel, draw
 from states.rules.draw import commitment
@@ -107,10 +107,12 @@ def _open_questions(session: Session, run: Run) -> dict[str, Any]:
     unchecked = session.scalar(
         select(func.count())
         .select_from(Submission)
+        .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
         .where(
             Submission.season == run.year,
             Submission.state == SubmissionState.DISTRICT_REVIEWED,
             Submission.eligible_at.is_(None),
+            DistrictVerdict.verdict == Verdict.RECOMMENDED,
         )
     )
     return {"rounds_open": tuple(rounds), "corrections_outstanding": corrections, "unreviewed": unchecked}

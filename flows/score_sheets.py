@@ -17,6 +17,7 @@ from models import Assignment, Expert, Message
 from models.enums import CallState, WorkbookKind
 from models.queries import call_state
 from states.cases import load_frame
+from states.final import scores_are_frozen
 from states.panel import replace_missing
 from states.scores import round_deadline
 
@@ -66,7 +67,7 @@ def replace_lost_experts(session: Session, run: Run) -> None:
 
     In the transaction in which they were lost: nothing else would remember that others are needed.
     """
-    if call_state(session, run.year) is not CallState.FINAL_REVIEW:
+    if call_state(session, run.year) is not CallState.FINAL_REVIEW or scores_are_frozen(session, run.year):
         return
     added = replace_missing(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
     for identifier, numbers in added.items():

@@ -16,8 +16,9 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, end_of_day, local_day
 from models import Correction, DistrictVerdict, Submission
-from models.enums import CorrectionState, Outcome, Role, SubmissionState, Verdict
+from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState, Verdict
 from models.forms import VerdictForm
+from models.queries import call_state, is_done, milestone_rows
 from states.cases import Ask, Frame, load_frame
 from states.door import apply_to_many, apply_transition, note_submission, note_submissions
 from states.intake import Delivered
@@ -50,8 +51,8 @@ def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[i
     if late is not None:
         return VerdictsTaken({}, {place: late for place, _ in rows})
     own = _own_submissions(session, delivered)
-    refused = {place: refusal for place, form in rows if (refusal := _misplaced(form, own))}
-    refused |= _in_correction(session, rows)
+    refused = _in_correction(session, rows)
+    refused |= {place: refusal for place, form in rows if (refusal := _misplaced(form, own))}
     todo = [(place, form) for place, form in rows if place not in refused]
     refused |= _over_quota(session, frame, delivered, todo, own)
     kept = [(place, form) for place, form in todo if place not in refused]
@@ -77,6 +78,8 @@ def ask_correction(
         raise CorrectionRefused(number, "it had its one chance already")
     if not missing.strip():
         raise CorrectionRefused(number, "say what is missing")
+    if _eligibility_is_closed(session, season.year):
+        raise CorrectionRefused(number, "the eligibility check is closed, and nobody would look at it again")
     due_at = end_of_day(working_days_after(local_day(at), season.eligibility.correction_working_days))
     keep_correction(
         session,
@@ -88,6 +91,8 @@ def ask_correction(
         flow_run=flow_run,
         told={"missing": missing},
     )
+    submission.eligible_at = None  # what passed before it was sent back is checked again
+    session.flush()
     return due_at
 
 
@@ -139,6 +144,12 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
         if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
             apply_transition(session, correction.number, ask)
     return [correction.number for correction in overdue]
+
+
+def _eligibility_is_closed(session: Session, year: int) -> bool:
+    if call_state(session, year) not in (CallState.OPEN, CallState.DISTRICT_REVIEW):
+        return True
+    return is_done(milestone_rows(session, year), Milestone.CLOSE_ELIGIBILITY)
 
 
 def _lapsed(correction: Correction) -> str:

@@ -31,9 +31,10 @@ from states.door import note_submission
 from states.machine import Actor, Refusal
 from states.record import Entry, Link
 from states.rules.names import name_key
-from states.submission import SUBMISSION, Case, achievement_is_covered, is_complete
+from states.submission import SUBMISSION, Case, achievement_is_covered, is_complete, is_no_duplicate
 
 _CHUNK = 500
+_OUT = (Outcome.WITHDRAWN, Outcome.INELIGIBLE)  # the same achievement may come again
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,11 @@ def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Inco
         if own is not None:
             seen[own.number] = row.place
             meant.add(own.number)
-            changes.append((row, own))
+            twin = is_no_duplicate(_case(frame, delivered, row.form, _twin(own, mark, known, row.form)))
+            if twin is None:
+                changes.append((row, own))
+            else:
+                refused[row.place] = twin
             continue
         case = _case(frame, delivered, row.form, other)
         verdict = SUBMISSION.judge("submit", case)
@@ -154,7 +159,7 @@ def _same(
     named = by_number.get(form.number or "")
     if named is not None and (named.unit, named.season) == here:
         return named, ""
-    alike = [one for one in alike if one.outcome not in (Outcome.WITHDRAWN, Outcome.INELIGIBLE)]
+    alike = [one for one in alike if one.outcome not in _OUT]
     own = [one for one in alike if (one.unit, one.season) == here and one.state is SubmissionState.SUBMITTED]
     exact = next((one for one in (*own, *alike) if one.fingerprint == mark), None)
     if exact is not None:
@@ -162,6 +167,12 @@ def _same(
     if form.number:
         return None, ""
     return next((one for one in own if one.number not in meant), None), ""
+
+
+def _twin(own: _Known, mark: str, known: Mapping[str, Sequence[_Known]], form: SubmissionForm) -> str:
+    """Another submission that is the same achievement as what a row makes of its own; empty when there is none."""
+    same = (one for one in known.get(name_key(form.title), ()) if one.fingerprint == mark and one.number != own.number)
+    return next((one.number for one in same if one.outcome not in _OUT), "")
 
 
 def _meant_exactly(
@@ -432,7 +443,8 @@ def _other_files(session: Session, known: _Known, row: Incoming) -> bool:
 
 def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known: _Known) -> Refusal | None:
     correction = session.get(Correction, known.number)
-    if correction is not None and correction.state is CorrectionState.OUTSTANDING:
+    outstanding = correction is not None and correction.state is CorrectionState.OUTSTANDING
+    if correction is not None and outstanding and known.state is not SubmissionState.ARCHIVED:
         if delivered.arrived_at <= correction.due_at:
             return None
         return Refusal("late", "the correction came too late", "补正期限已过，不能再修改")

@@ -45,11 +45,6 @@ def withdraw(session: Session, number: str, *, actor: Actor, at: datetime, reaso
     apply_transition(session, number, Ask("archive", actor, at, reason=reason, outcome=Outcome.WITHDRAWN))
 
 
-def reinstate(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> SubmissionState:
-    """Bring an archived submission back to where it came from."""
-    return apply_transition(session, number, Ask("reinstate", actor, at, reason=reason))
-
-
 def revoke(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
     """Take an award away (撤销获奖)."""
     apply_transition(session, number, Ask("revoke", actor, at, reason=reason))
@@ -119,7 +114,7 @@ def raise_objection(
 def answer_objection(
     session: Session, objection_id: int, *, upheld: bool, answer: str, actor: Actor, at: datetime
 ) -> Objection:
-    """Decide an objection with a reasoned answer; upheld, it ends that one award."""
+    """Decide an objection with a reasoned answer; upheld, it ends that one award, if nothing else has."""
     objection = session.get(Objection, objection_id, with_for_update=True)
     if objection is None:
         raise DecisionRefused(f"objection {objection_id}", "there is no such objection")
@@ -133,7 +128,7 @@ def answer_objection(
     facts = {"objection": objection_id, "decision": objection.state.value}
     ask = Ask("answer_objection", actor, at, reason=answer, facts=lambda _: facts)
     note_submission(session, objection.number, ask)
-    if upheld:
+    if upheld and _submission(session, objection.number).state is not SubmissionState.ARCHIVED:
         ending = Ask("archive", actor, at, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
         apply_transition(session, objection.number, ending)
     return objection

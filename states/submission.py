@@ -75,20 +75,29 @@ OUTCOMES: dict[Outcome, tuple[tuple[SubmissionState, ...], tuple[Role, ...]]] = 
 def call_is_open(case: Case) -> Refusal | None:
     if case.call_state is CallState.PLANNED:
         return Refusal("call_not_open", "the call is not open yet", "本年度征集尚未开始")
-    if case.admitted:
-        return None
+    late = None if case.admitted else _after_the_call(case)
+    if late is None and case.call_state not in (CallState.OPEN, CallState.DISTRICT_REVIEW):
+        return Refusal(
+            "call_over",
+            f"the call is {case.call_state}: no district can judge it any more",
+            f"当前阶段为“{case.call_state.label}”，初评已经结束，不能再接收新申报",
+        )
+    return late
+
+
+def _after_the_call(case: Case) -> Refusal | None:
     if case.arrived_at is None or case.call_deadline is None:
         return Refusal("call_not_open", "no arrival or no deadline is known", "无法确定送达时间，不能接收")
     late = case.arrived_at - case.call_deadline
-    if late.total_seconds() > 0:
-        local = case.call_deadline.astimezone(ZONE)
-        return Refusal(
-            "late",
-            f"it came {_span(late.total_seconds())} after the deadline {case.call_deadline.isoformat()}",
-            f"申报已于{local:%Y年%m月%d日%H:%M}（北京时间）截止，本件迟到{_chinese_span(late.total_seconds())}；"
-            "确有原因的，请联系协调小组办公室说明",
-        )
-    return None
+    if late.total_seconds() <= 0:
+        return None
+    local = case.call_deadline.astimezone(ZONE)
+    return Refusal(
+        "late",
+        f"it came {_span(late.total_seconds())} after the deadline {case.call_deadline.isoformat()}",
+        f"申报已于{local:%Y年%m月%d日%H:%M}（北京时间）截止，本件迟到{_chinese_span(late.total_seconds())}；"
+        "确有原因的，请联系协调小组办公室说明",
+    )
 
 
 def is_complete(case: Case) -> Refusal | None:

@@ -1,5 +1,7 @@
 """What an officer decides through the form: recorded, told to those concerned, and shown on the page."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -82,13 +84,15 @@ def test_only_officers_decide(opened: Player) -> None:
     assert opened.kept() == before
 
 
-def test_a_correction_asked_for_by_hand_is_told_with_its_date(opened: Player) -> None:
-    with opened.writing() as session:
+def test_a_correction_asked_for_by_hand_is_told_with_its_date(player: Player) -> None:
+    with player.writing() as session:
+        a_season(session)
         number = a_submission(session)
+    player.at(player.season.dates.open_call + timedelta(days=1))
 
     ask(D.ASK_CORRECTION, number)
 
-    assert opened.letters("correction_asked") == [f"correction_asked/{UNIT}/{number}"]
+    assert player.letters("correction_asked") == [f"correction_asked/{UNIT}/{number}"]
 
 
 def test_who_steps_back_is_replaced_at_once(opened: Player) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from config.season import ZONE, Season, UnitRules
-from models import Call, Correction, DistrictVerdict, History, Submission
+from models import Call, Correction, DistrictVerdict, History, MilestoneDate, Submission
 from models.database import reading, writing
-from models.enums import CallState, Category, CorrectionState, Outcome, Role, SubmissionState, Verdict
+from models.enums import CallState, Category, CorrectionState, MilestoneState, Outcome, Role, SubmissionState, Verdict
 from models.forms import VerdictForm
 from states.district import CorrectionRefused, VerdictsTaken, ask_correction, lapse_corrections, take_verdicts
 from states.intake import Delivered
@@ -317,3 +317,33 @@ def test_what_was_withdrawn_meanwhile_lapses_without_another_ending(engine: Engi
         outcomes = [session.get_one(Submission, number).outcome for number in numbers]
         assert outcomes == [Outcome.WITHDRAWN, Outcome.INELIGIBLE]
         assert verify(session) == []
+
+
+def test_nothing_is_sent_back_that_nobody_will_check_again(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, (number,) = a_district_round(session, 1)
+        session.get_one(MilestoneDate, (2026, "close_eligibility", 1, "")).state = MilestoneState.DONE
+        session.flush()
+
+        with pytest.raises(CorrectionRefused, match="the eligibility check is closed"):
+            ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
+
+
+def test_what_is_sent_back_after_it_passed_is_checked_again(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, (number,) = a_district_round(session, 1)
+        session.get_one(Submission, number).eligible_at = IN_TIME
+        session.flush()
+
+        ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
+
+        assert session.get_one(Submission, number, populate_existing=True).eligible_at is None
+
+
+def test_a_verdict_on_what_was_withdrawn_while_out_for_correction_names_its_state(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, (number,) = a_district_round(session, 1)
+        ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
+        withdraw(session, number, actor=OFFICE, at=IN_TIME, reason="示例")
+
+        assert codes(judge(session, [verdict(number)])) == {1: "state"}

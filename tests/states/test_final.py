@@ -25,7 +25,8 @@ from states.final import (
     scores_are_frozen,
     short_of_scores,
 )
-from states.office import reinstate, withdraw
+from states.office import withdraw
+from states.reinstatement import reinstate
 from states.rules.ties import SettledBy
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, UNIT, a_season

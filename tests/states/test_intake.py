@@ -16,6 +16,7 @@ from models.forms import ContactForm, ContributorForm, OrganisationForm
 from states.district import ask_correction
 from states.intake import Delivered, Incoming, Taken, fingerprint, take_submissions
 from states.machine import Actor
+from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission, advance
@@ -383,3 +384,28 @@ def test_an_archived_number_is_not_changed(engine: Engine) -> None:
         taken = deliver(session, a_form("一号成果", number=number, abstract="改写"))
 
         assert codes(taken) == {1: "state"}
+
+
+def test_what_was_withdrawn_while_out_for_correction_is_not_changed(engine: Engine) -> None:
+    with writing(engine) as session:
+        season = a_season(session)
+        number = a_submission(session, form=a_form("一号成果"))
+        ask_correction(session, season, number, missing="缺信用代码", actor=OFFICE, at=EARLY)
+        withdraw(session, number, actor=OFFICE, at=EARLY, reason="示例")
+
+        taken = deliver(session, a_form("一号成果", number=number, abstract="补正"))
+
+        assert codes(taken) == {1: "state"}
+        assert session.get_one(Correction, number).state is CorrectionState.OUTSTANDING
+
+
+def test_a_new_version_does_not_become_another_submission(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        one = a_submission(session, unit="500101", form=a_form("一号成果"))
+        two = a_submission(session, form=a_form("二号成果"))
+
+        taken = deliver(session, a_form("一号成果", number=two))
+
+        assert codes(taken) == {1: "duplicate"}
+        assert one in taken.refused[1].chinese

@@ -33,11 +33,11 @@ from states.office import (
     decide_duplicate,
     officer,
     raise_objection,
-    reinstate,
     revoke,
     withdraw,
 )
 from states.planning import close_notice_after
+from states.reinstatement import reinstate
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
 
@@ -351,3 +351,16 @@ def test_an_objection_is_answered_once_and_with_reasons(engine: Engine) -> None:
             answer_objection(session, identity, upheld=True, answer="改判", actor=OFFICE, at=AT)
         with pytest.raises(DecisionRefused, match="no such objection"):
             answer_objection(session, 999, upheld=True, answer="示例", actor=OFFICE, at=AT)
+
+
+def test_an_objection_to_what_was_withdrawn_meanwhile_can_be_upheld(engine: Engine) -> None:
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+        objection = object_to(session, number)
+        withdraw(session, number, actor=OFFICE, at=AT, reason="示例")
+
+        answered = answer_objection(session, objection.id or 0, upheld=True, answer="情况属实", actor=OFFICE, at=AT)
+
+        assert answered.state is ObjectionState.UPHELD
+        assert row(session, number).outcome is Outcome.WITHDRAWN
+        assert verify(session) == []
