@@ -18,6 +18,7 @@ from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
 from flows.attachments import files_of, keep_files
 from flows.corrections import tell_correction
+from flows.expert_pool import tell_pool_changes
 from flows.files import digest_of, move_atomically, name_for_people
 from flows.issuing import newest_issues
 from flows.letters import LetterKind
@@ -99,7 +100,8 @@ class _Answer:
 def take_deliveries(run: Run, *, after_scores: Callable[[Session, Run], None] | None = None) -> None:
     """Take every file that lies whole in the inbox, the oldest first.
 
-    `after_scores` is done in the transaction of each delivery of scores: what follows from a recusal.
+    `after_scores` is done in the transaction of each delivery of scores or experts: what follows from a
+    recusal or a declared conflict.
     """
     files = list(waiting_files(run.settings))
     counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
@@ -108,6 +110,16 @@ def take_deliveries(run: Run, *, after_scores: Callable[[Session, Run], None] | 
         lambda one: _take_alone(run, one[0], one[1], counts, after_scores),
         name=lambda one: f"{one[0]}/{name_for_people(one[1])}",
     )
+    for name, count in counts.items():
+        run.tell(name, count)
+
+
+def take_by_hand(
+    run: Run, folder: str, path: Path, *, after_scores: Callable[[Session, Run], None] | None = None
+) -> None:
+    """Take one file that a person names, as if it had come into a folder's inbox."""
+    counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
+    _take(run, folder, path, counts, after_scores)
     for name, count in counts.items():
         run.tell(name, count)
 
@@ -159,7 +171,7 @@ def _take(
             counts["rows back"] += _rows_back(answer)
             if admission is not None and answer.accepted and answer.reading.kind is WorkbookKind.SUBMISSIONS:
                 issue_after_admission(session, run, folder, digest)
-            if after_scores is not None and answer.reading.kind is WorkbookKind.SCORES:
+            if after_scores is not None and answer.reading.kind in (WorkbookKind.SCORES, WorkbookKind.EXPERTS):
                 after_scores(session, run)
             if digest_of(path) != digest:
                 raise DeliveryChanged(path)
@@ -271,6 +283,7 @@ def _hand_over(
         voted = take_votes(session, run.season, delivered, list(forms.items()))
         return RequestsTaken(dict(voted.accepted), dict(voted.refused))
     imported = import_experts(session, delivered, list(forms.items()))
+    tell_pool_changes(session, run, delivered.digest, imported.changes)
     return RequestsTaken(dict(imported.accepted), dict(imported.refused))
 
 

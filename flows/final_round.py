@@ -9,7 +9,7 @@ from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office
 from flows.proposal import put_proposal
-from flows.score_sheets import issue_sheet
+from flows.score_sheets import issue_sheet, replace_lost_experts
 from flows.stage import Ending, Run
 from models import Expert
 from models.enums import SubmissionState
@@ -51,7 +51,7 @@ def close_re_review(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def closing(run: Run) -> Ending:
     """Take the last scores; freeze; send equals at a cut to a re-review."""
-    take_deliveries(run)
+    take_deliveries(run, after_scores=replace_lost_experts)
     with run.step() as session:
         waiting = _not_ready(session, run)
         if waiting:

@@ -16,15 +16,15 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
 from flows.publications import put_results
 from flows.reissue import REISSUED, reissue
-from flows.score_sheets import replace_lost_experts
+from flows.score_sheets import issue_further_sheet, replace_lost_experts
 from flows.stage import Ending, Run
 from models import Submission
 from models.enums import ObjectionState, WorkbookKind
 from states import office
 from states.district import ask_correction
-from states.experts import recuse
 from states.machine import Actor
-from states.panel import give_up_seat
+from states.panel import assign_by_hand, give_up_seat
+from states.recusals import recuse
 from states.reinstatement import reinstate
 
 
@@ -44,6 +44,10 @@ class Decision(StrEnum):
     DISMISS_OBJECTION = "dismiss_objection"
     RECUSE = "recuse"
     REPLACE_EXPERT = "replace_expert"
+    ASSIGN_EXPERT = "assign_expert"
+
+
+_EXCUSED = ("excused", "请假")
 
 
 class DeliveredFileMissing(GangchuangError):
@@ -67,7 +71,10 @@ def decide(
     Before: `subject` exists: a submission's number (withdraw, reinstate, revoke, ask_correction with
     what is missing as reason, same or distinct achievements with the second number as `other`,
     raise_objection with the objector's real name and contact as `other`, recuse with the expert as
-    `other`), a unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert), an objection's id (uphold, dismiss, with the answer as reason), or the beginning of a
+    `other`, assign_expert with the expert as `other` to one that lacks an expert – never one in conflict), a
+    unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert; `other`
+    is `excused` for who gave a reason in time, else it counts as an absence), an objection's id (uphold, dismiss,
+    with the answer as reason), or the beginning of a
     delivery's digest (admit_late).
     After: the decision, its officer and its reason are history; those concerned have a letter.
     Undo: the opposite decision, where there is one.
@@ -205,8 +212,15 @@ def _recuse(session: Session, run: Run, actor: Actor, number: str, expert: str, 
 
 
 def _replace_expert(session: Session, run: Run, actor: Actor, expert: str, other: str, reason: str) -> None:
-    lost = give_up_seat(session, run.year, expert, actor=actor, at=run.at, reason=reason)
+    excused = other in _EXCUSED
+    lost = give_up_seat(session, run.year, expert, actor=actor, at=run.at, reason=reason, excused=excused)
     run.tell("assignments to be replaced", lost)
+    run.tell("counted as an absence", not excused)
+
+
+def _assign_expert(session: Session, run: Run, actor: Actor, number: str, expert: str, reason: str) -> None:
+    assign_by_hand(session, run.season, number, expert, actor=actor, at=run.at, reason=reason)
+    issue_further_sheet(session, run, expert, [number])
 
 
 def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
@@ -230,4 +244,5 @@ _DECISIONS: dict[Decision, Callable[[Session, Run, Actor, str, str, str], None]]
     Decision.DISMISS_OBJECTION: _dismiss,
     Decision.RECUSE: _recuse,
     Decision.REPLACE_EXPERT: _replace_expert,
+    Decision.ASSIGN_EXPERT: _assign_expert,
 }

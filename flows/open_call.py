@@ -5,6 +5,9 @@ import secrets
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from config.milestones import Milestone
 from config.units import Unit
 from flows import places
@@ -16,7 +19,7 @@ from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
-from models import Call
+from models import Call, Expert
 from models.enums import WorkbookKind
 from states.cases import load_frame
 from states.door import note_call
@@ -112,7 +115,7 @@ def _issue_pool_template(run: Run) -> None:
         return
     path = places.issued(run.settings, run.year, places.OFFICE, WorkbookKind.EXPERTS)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with run.step():
+    with run.step() as session:
         write_template(
             path,
             mark=Mark(run.year, places.OFFICE, WorkbookKind.EXPERTS, 1),
@@ -120,8 +123,17 @@ def _issue_pool_template(run: Run) -> None:
             season=run.season,
             recipient_name=run.season.office.name,
             deadline=run.season.dates.draw_panel,
+            rows=_known_experts(session),
             created_at=run.at,
         )
+
+
+def _known_experts(session: Session) -> list[dict[str, object]]:
+    """The pool as it stands; statements and conflicts are declared anew each year."""
+    return [
+        {**one.model_dump(exclude={"statement_on"}), "valid_until": one.valid_until or ""}
+        for one in session.scalars(select(Expert).order_by(Expert.id))
+    ]
 
 
 def _calendar(run: Run, unit: Unit, deadline: datetime) -> Path:

@@ -17,7 +17,8 @@ from states.approval import list_digest, placings
 from states.cases import load_frame
 from states.entries import latest_facts
 from states.final import counted_scores
-from states.panel import season_conflicts, seated
+from states.pairing import season_conflicts
+from states.panel import seated
 from states.record import call_subject
 from states.rules.disagreement import cases_to_look_at, spreads
 

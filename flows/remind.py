@@ -1,5 +1,6 @@
 """Reminds who still owes something, and only them; the later, the higher it goes."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -16,6 +17,7 @@ from models.enums import AssignmentState, CorrectionState, SubmissionState, Work
 from models.queries import counts_by_unit
 from states.approval import is_approved, is_proposed, list_digest
 from states.cases import load_frame
+from states.panel import reserves
 from states.rules.deadlines import Deadlines
 
 
@@ -116,7 +118,24 @@ def reminding_of_scores(run: Run) -> Ending:
                 owed=numbers,
                 level=_level(run),
             )
+        if owed and _level(run) > 1:
+            _tell_office_who_owes(session, run, owed, _deadline(deadlines, Milestone.CLOSE_FINAL_ROUND))
     return _told(run, sorted(owed))
+
+
+def _tell_office_who_owes(session: Session, run: Run, owed: Mapping[str, list[str]], deadline: datetime) -> None:
+    """From the second reminder on: whom to call, and how many reserves could take over."""
+    items = [(one, session.get_one(Expert, one).name, len(numbers)) for one, numbers in sorted(owed.items())]
+    post_to_office(
+        session,
+        run,
+        LetterKind.SCORES_OWED,
+        key=str(run.ordinal),
+        items=items,
+        deadline=deadline,
+        reserves=len(reserves(session, run.year)),
+        level=_level(run),
+    )
 
 
 def reminding_of_approval(run: Run) -> Ending:

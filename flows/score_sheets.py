@@ -1,6 +1,8 @@
 """The experts' score workbooks: each with only their own submissions, blind where the season says so."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -8,7 +10,7 @@ from sqlmodel import col
 
 from flows import places
 from flows.letters import LetterKind
-from flows.post import post
+from flows.post import post, post_to_office
 from flows.review_material import material_of
 from flows.stage import Run
 from flows.workbooks.mark import Mark
@@ -18,7 +20,8 @@ from models.enums import CallState, WorkbookKind
 from models.queries import call_state
 from states.cases import load_frame
 from states.final import scores_are_frozen
-from states.panel import replace_missing
+from states.panel import lacking_experts, replace_missing
+from states.recusals import step_back_conflicted
 from states.scores import round_deadline
 
 
@@ -69,18 +72,40 @@ def replace_lost_experts(session: Session, run: Run) -> None:
     """
     if call_state(session, run.year) is not CallState.FINAL_REVIEW or scores_are_frozen(session, run.year):
         return
+    conflicted = step_back_conflicted(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    if conflicted:
+        run.tell("taken off for a conflict", len(conflicted))
+    before = lacking_experts(session, run.season)
     added = replace_missing(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
     for identifier, numbers in added.items():
-        issue_sheet(
-            session,
-            run,
-            session.get_one(Expert, identifier),
-            numbers,
-            issue=_next_issue(session, run.year, identifier),
-            letter=LetterKind.EXPERT_REPLACEMENT,
-        )
-    if added:
+        issue_further_sheet(session, run, identifier, numbers)
+    if before:
         run.tell("replacements", sum(len(numbers) for numbers in added.values()))
+        _tell_office(session, run, added)
+
+
+def issue_further_sheet(session: Session, run: Run, expert: str, numbers: Sequence[str]) -> None:
+    """A further workbook to an expert who takes over some submissions."""
+    issue_sheet(
+        session,
+        run,
+        session.get_one(Expert, expert),
+        numbers,
+        issue=_next_issue(session, run.year, expert),
+        letter=LetterKind.EXPERT_REPLACEMENT,
+    )
+
+
+def _tell_office(session: Session, run: Run, added: Mapping[str, Sequence[str]]) -> None:
+    """Who took over what, and what nobody may take over; once for the same news."""
+    items = sorted(
+        (number, f"{session.get_one(Expert, expert).name}（{expert}）")
+        for expert, numbers in added.items()
+        for number in numbers
+    )
+    lacking = sorted(lacking_experts(session, run.season))
+    news = hashlib.sha256(json.dumps([items, lacking], ensure_ascii=False).encode()).hexdigest()[:16]
+    post_to_office(session, run, LetterKind.EXPERTS_REPLACED, key=news, items=items, lacking=lacking)
 
 
 def assignments_of(session: Session, year: int, round_number: int = 1) -> dict[str, list[str]]:

@@ -1,49 +1,42 @@
-"""The experts' pool: imported whole or row by row, changes shown; and stepping back (回避)."""
+"""The experts' pool: imported whole or row by row, with what changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from config.errors import GangchuangError
-from models import Assignment, DeclaredConflict, Expert, Recusal, Score, Seat, Submission
-from models.enums import AssignmentState, Role
+from models import DeclaredConflict, Expert, Seat
+from models.enums import Role
 from models.forms import ExpertForm
-from states.cases import Ask
-from states.door import note_call, note_submission
+from models.queries import season_in_force
+from states.door import note_call
 from states.intake import Delivered
-from states.machine import Actor, Refusal
+from states.machine import Refusal
+from states.pool import PoolChanges, find_expert, pool_changes, values_of
 from states.rules.names import name_key
-
-
-class RecusalRefused(GangchuangError):
-    def __init__(self, expert: str, number: str, reason: str) -> None:
-        self.expert, self.number = expert, number
-        super().__init__(f"{expert} cannot step back from {number}: {reason}")
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of the pool's rows, by their place; `changes` in words for the office."""
+    """What became of the pool's rows, by their place, and what changed by them."""
 
     accepted: Mapping[int, str]
     refused: Mapping[int, Refusal]
-    changes: tuple[str, ...]
+    changes: PoolChanges
 
 
 def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, object]]) -> Imported:
     """Add or update experts by name and organisation; nobody is dropped by not being listed."""
     if delivered.actor.role is not Role.OFFICE:
         only = Refusal("role", "only the office keeps the pool", "专家库只能由协调小组办公室报送")
-        return Imported({}, {place: only for place, _ in rows}, ())
+        return Imported({}, {place: only for place, _ in rows}, PoolChanges())
     accepted: dict[int, str] = {}
-    changes: list[str] = []
-    for place, form in rows:
-        if isinstance(form, ExpertForm):
-            accepted[place] = _keep(session, delivered, form, changes)
-    facts = {"delivery": delivered.digest, "rows": len(accepted), "changes": len(changes)}
+    forms = {place: form for place, form in rows if isinstance(form, ExpertForm)}
+    changes = pool_changes(session, season_in_force(session, delivered.season), list(forms.values()))
+    for place, form in forms.items():
+        accepted[place] = _keep(session, delivered, form)
+    facts = {"delivery": delivered.digest, "rows": len(accepted), **changes.counts()}
     note_call(
         session,
         delivered.season,
@@ -53,37 +46,7 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
         facts=facts,
         flow_run=delivered.flow_run,
     )
-    return Imported(accepted, {}, tuple(changes))
-
-
-def recuse(
-    session: Session,
-    year: int,
-    expert: str,
-    number: str,
-    *,
-    reason: str,
-    actor: Actor,
-    at: datetime,
-    flow_run: str = "",
-) -> None:
-    """An expert steps back from one submission before scoring it; never undone. Raises RecusalRefused."""
-    submission = session.get(Submission, number)
-    if submission is None or submission.season != year or session.get(Expert, expert) is None:
-        raise RecusalRefused(expert, number, "there is no such expert, or no such submission in this season")
-    if session.get(Score, (number, expert, 1)) is not None:
-        raise RecusalRefused(expert, number, "it is scored already; ask the office to strike the score's submission")
-    if session.get(Recusal, (year, expert, number)) is not None:
-        return
-    session.add(Recusal(season=year, expert=expert, number=number, reason=reason, recused_at=at))
-    session.execute(
-        update(Assignment)
-        .where(Assignment.number == number, Assignment.expert == expert)
-        .values(state=AssignmentState.RECUSED)
-    )
-    session.flush()
-    facts = {"expert": expert}  # the reason may name people, and the history holds none
-    note_submission(session, number, Ask("recuse", actor, at, flow_run=flow_run, facts=lambda _: facts))
+    return Imported(accepted, {}, changes)
 
 
 def seats_of(session: Session, year: int) -> list[Seat]:
@@ -91,27 +54,20 @@ def seats_of(session: Session, year: int) -> list[Seat]:
     return list(session.scalars(select(Seat).where(Seat.season == year).order_by(Seat.position)))
 
 
-def _keep(session: Session, delivered: Delivered, form: ExpertForm, changes: list[str]) -> str:
-    keys = name_key(form.name), name_key(form.organisation)
-    expert = session.scalar(select(Expert).where(Expert.name_key == keys[0], Expert.organisation_key == keys[1]))
+def _keep(session: Session, delivered: Delivered, form: ExpertForm) -> str:
+    expert = find_expert(session, form)
     if expert is None:
         count = session.scalar(select(func.count()).select_from(Expert)) or 0
         expert = Expert(
             id=f"E{count + 1:04d}",
             name=form.name,
-            name_key=keys[0],
+            name_key=name_key(form.name),
             organisation=form.organisation,
-            organisation_key=keys[1],
+            organisation_key=name_key(form.organisation),
             fields="",
         )
         session.add(expert)
-        changes.append(f"新增 {expert.id}")
-    values = form.model_dump(include={"credit_code", "title", "phone", "mail", "valid_until", "statement_on"})
-    values["fields"] = "、".join(form.fields)
-    changed = [name for name, value in values.items() if getattr(expert, name) != value]
-    if changed and expert.mail:
-        changes.append(f"更新 {expert.id}：{'、'.join(changed)}")
-    for name, value in values.items():
+    for name, value in values_of(form).items():
         setattr(expert, name, value)
     session.flush()
     _declare(session, delivered, expert.id, form.declared)

@@ -19,6 +19,8 @@ from states.cases import Ask
 from states.door import Applied, apply_to_many, note_call
 from states.entries import latest_trigger
 from states.machine import Actor
+from states.pairing import make_pairs, season_conflicts
+from states.panel import seated
 from states.record import call_subject, canonical
 from states.rules import scores as rules
 from states.rules.draw import derive_seed
@@ -145,36 +147,34 @@ def rank_list(session: Session, season: Season, *, re_review_is_over: bool) -> R
 def assign_re_review(
     session: Session, season: Season, tied: Sequence[str], *, actor: Actor, at: datetime, flow_run: str = ""
 ) -> dict[str, list[str]]:
-    """A second round for submissions tied at a cut, by the experts who know them. Numbers by expert."""
+    """A second round for submissions tied at a cut, by the experts who know them. Numbers by expert.
+
+    Who has left the panel since, or came into conflict, is not asked again.
+    """
+    experts = seated(session, season.year)
+    barred, on_panel = season_conflicts(session, season, experts), {one.id for one in experts}
     sheets: dict[str, list[str]] = {}
-    rows = []
+    pairs: dict[str, list[str]] = {}
     for number in sorted(tied):
         for expert in session.scalars(
             select(Assignment.expert)
             .where(Assignment.number == number, Assignment.round == 1, Assignment.state == AssignmentState.SCORED)
             .order_by(Assignment.expert)
         ):
+            if expert not in on_panel or barred.forbids(number, expert):
+                continue
             if session.get(Assignment, (number, expert, 2)) is None:
-                rows.append(
-                    {
-                        "season": season.year,
-                        "number": number,
-                        "expert": expert,
-                        "round": 2,
-                        "state": AssignmentState.ACTIVE,
-                        "assigned_at": at,
-                    }
-                )
+                pairs.setdefault(number, []).append(expert)
             sheets.setdefault(expert, []).append(number)
-    if rows:
-        session.execute(insert(Assignment), rows)
+    if pairs:
+        make_pairs(session, season, pairs, at=at, round_number=2)
         note_call(
             session,
             season.year,
             "assign_re_review",
             actor=actor,
             at=at,
-            facts={"submissions": sorted(tied)},
+            facts={"submissions": sorted(tied), "experts": pairs},
             flow_run=flow_run,
         )
     return sheets

@@ -17,6 +17,7 @@ from models import (
     Correction,
     Delivery,
     DistrictVerdict,
+    Expert,
     History,
     Message,
     MilestoneDate,
@@ -24,6 +25,7 @@ from models import (
     Placing,
     Recusal,
     Score,
+    Seat,
     Submission,
     SubmissionVersion,
 )
@@ -40,6 +42,7 @@ from models.enums import (
 )
 from models.queries import planned_seasons, season_in_force
 from states.entries import read_entries, read_standings
+from states.pairing import season_conflicts
 from states.replay import Standing, replay_subject
 from states.verification import merged
 
@@ -145,6 +148,30 @@ def _shared_ranks() -> Query:
     standing = query.where(DistrictVerdict.verdict == Verdict.RECOMMENDED, Submission.state != S.ARCHIVED)
     shared: Query = standing.group_by(Submission.season, Submission.unit, DistrictVerdict.rank).having(func.count() > 1)
     return shared
+
+
+def _conflicted_pairs(session: Session, _: Path | None) -> Offenders:
+    """Later the pool may have changed – somebody took a new post – and says nothing of what was right then."""
+    for call in session.scalars(select(Call).where(Call.state.in_((CallState.FINAL_REVIEW, CallState.PUBLIC_NOTICE)))):
+        pairs = session.execute(
+            select(Assignment.number, Assignment.expert)
+            .where(Assignment.season == call.season, Assignment.state.in_(_STANDING))
+            .distinct()
+            .order_by(Assignment.number, Assignment.expert)
+        ).all()
+        experts = session.scalars(select(Expert).where(Expert.id.in_({expert for _, expert in pairs}))).all()
+        barred = season_conflicts(session, season_in_force(session, call.season), experts)
+        yield from (tuple(pair) for pair in pairs if barred.forbids(*pair))
+
+
+_STANDING = (AssignmentState.ACTIVE, AssignmentState.SCORED)
+
+
+def _unsigned() -> Query:
+    seat = (Seat.season == Assignment.season) & (Seat.expert == Assignment.expert)
+    query = select(Assignment.number, Assignment.expert, Assignment.round).outerjoin(Seat, seat)
+    unsigned: Query = query.where(Assignment.state.in_(_STANDING), Seat.signed_on.is_(None))
+    return unsigned
 
 
 def _forbidden_scores() -> Query:
@@ -270,6 +297,16 @@ INVARIANTS: tuple[Invariant, ...] = (
         "scored_only_by_assigned",
         "Every score is by an expert who was assigned and did not step back.",
         _rows(_forbidden_scores()),
+    ),
+    Invariant(
+        "nobody_in_conflict",
+        "Until the results are out, no expert has a submission with which they are in conflict.",
+        _conflicted_pairs,
+    ),
+    Invariant(
+        "experts_have_signed",
+        "Everybody who has a submission to review has a seat and has signed the statement.",
+        _rows(_unsigned()),
     ),
     Invariant("content_has_its_digest", "Every kept content is the one whose digest was recorded.", _bent_versions),
     Invariant("milestones_in_order", "No step of a season is settled before the steps before it.", _out_of_order),

@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from config.season import Season, local_day
-from config.units import all_units
+from config.season import Season
 from models import (
     Assignment,
     Call,
-    Contributor,
-    DeclaredConflict,
     Expert,
-    Organisation,
-    Recusal,
     Seat,
     Submission,
     SubmissionVersion,
@@ -29,11 +24,13 @@ from states.cases import Ask
 from states.door import note_call, note_submission, note_submissions
 from states.machine import Actor
 from states.office import DecisionRefused
+from states.pairing import eligible_numbers, make_pairs, season_conflicts
+from states.pool import keeps_out
 from states.record import canonical
 from states.rules import conflicts as rules
 from states.rules.affinity import ExpertProfile, SubmissionProfile, affinity
 from states.rules.assignment import assign
-from states.rules.conflicts import Conflicts, Parties, Person, Reviewer, find_conflicts
+from states.rules.conflicts import Conflicts
 from states.rules.draw import Candidate, Panel, commitment, draw_panel
 
 
@@ -48,34 +45,8 @@ class Assigned:
 
 def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert]:
     """Experts who may be drawn: still valid, and with this season's statement signed."""
-    today, opened = local_day(at), local_day(season.dates.open_call)
     experts = session.scalars(select(Expert).order_by(Expert.id)).all()
-    return [
-        one
-        for one in experts
-        if (one.valid_until is None or one.valid_until >= today)
-        and one.statement_on is not None
-        and opened <= one.statement_on <= today
-    ]
-
-
-def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]) -> Conflicts:
-    """Every barred pair of the season's eligible submissions and these experts."""
-    every = _parties(session, season.year)
-    reviewed = set(_eligible(session, season.year, (SubmissionState.DISTRICT_REVIEWED, SubmissionState.FINAL_REVIEWED)))
-    names = (
-        {unit.code: (unit.name,) for unit in all_units().values()} if season.final_round.unit_staff_conflict else None
-    )
-    return find_conflicts(
-        [one for one in every if one.submission in reviewed],
-        [Reviewer(one.id, one.name, one.organisation, one.credit_code) for one in experts],
-        also_submitted=[one for one in every if one.submission not in reviewed],
-        declared=session.execute(
-            select(DeclaredConflict.expert, DeclaredConflict.key).where(DeclaredConflict.season == season.year)
-        ).all(),
-        recused=session.execute(select(Recusal.expert, Recusal.number).where(Recusal.season == season.year)).all(),
-        unit_names=names,
-    )
+    return [one for one in experts if not keeps_out(one, season, at)]
 
 
 def draw(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Panel:
@@ -119,7 +90,7 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
     """Assign every eligible submission to its experts. Raises AssignmentInfeasible naming who and what limits."""
     numbers, experts = _to_review(session, season.year), seated(session, season.year)
     similarity = _similarity(session, season, numbers, experts)
-    barred = season_conflicts(session, season, experts)
+    barred = season_conflicts(session, season, [*experts, *reserves(session, season.year)])
     per_paper = np.full(len(numbers), season.final_round.scores_per_submission)
     most = np.full(len(experts), season.final_round.submissions_per_expert)
     chosen = assign(similarity, per_paper, most, barred.matrix(numbers, [one.id for one in experts]))
@@ -127,7 +98,7 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
         number: tuple(sorted(experts[place].id for place in row if place >= 0))
         for number, row in zip(numbers, chosen, strict=True)
     }
-    _keep_assignments(session, season.year, pairs, 1, at)
+    make_pairs(session, season, pairs, at=at)
     sums = [similarity[row, [place for place in chosen[row] if place >= 0]].sum() for row in range(len(numbers))]
     assigned = Assigned(pairs, f"{min(sums, default=0):.6f}", f"{sum(sums):.6f}")
     ask = Ask("assign", actor, at, flow_run=flow_run, facts=lambda number: {"experts": list(pairs[number]), "round": 1})
@@ -156,7 +127,7 @@ def replace_missing(
     Reserves take a seat when nobody seated is left. A submission that nobody may take is left
     short; the closing names it.
     """
-    short = _short(session, season)
+    short = lacking_experts(session, season)
     if not short:
         return {}
     experts = seated(session, season.year) + reserves(session, season.year)
@@ -166,6 +137,7 @@ def replace_missing(
     loads, taken = _loads(session, season.year), _assigned_pairs(session, season.year)
     on_reserve = {one.id for one in reserves(session, season.year)}
     added: dict[str, list[str]] = {}
+    pairs: dict[str, list[str]] = {}
     for row, number in enumerate(numbers):
         order = sorted(
             range(len(experts)),
@@ -185,21 +157,52 @@ def replace_missing(
         ]
         for expert in free[: short[number]]:
             _seat(session, season.year, expert, on_reserve)
-            _keep_assignments(session, season.year, {number: (expert,)}, 1, at)
             loads[expert] = loads.get(expert, 0) + 1
             added.setdefault(expert, []).append(number)
-            facts = {"expert": expert, "round": 1}
-            ask = Ask("replace", actor, at, flow_run=flow_run, facts=lambda _, facts=facts: facts)  # type: ignore[misc]
-            note_submission(session, number, ask)
+            pairs.setdefault(number, []).append(expert)
+    make_pairs(session, season, pairs, at=at)
+    for number, chosen in pairs.items():
+        for expert in chosen:
+            _note_replacement(session, number, expert, actor=actor, at=at, flow_run=flow_run)
     return added
 
 
-def give_up_seat(session: Session, year: int, expert: str, *, actor: Actor, at: datetime, reason: str) -> int:
-    """An expert leaves the panel (or does not answer); what they had not scored is lost to others. Returns how many."""
+def assign_by_hand(
+    session: Session, season: Season, number: str, expert: str, *, actor: Actor, at: datetime, reason: str
+) -> None:
+    """An officer gives a submission that lacks an expert one of their choice; a reserve takes a seat.
+
+    Raises PairRefused where nobody may be paired – a conflict bars by hand as well – and DecisionRefused.
+    """
+    if not reason.strip():
+        raise DecisionRefused(number, "a reason is needed")
+    if number not in lacking_experts(session, season):
+        raise DecisionRefused(number, "it lacks no expert; give one of them up first (replace_expert, recuse)")
+    if (number, expert) in _assigned_pairs(session, season.year):
+        raise DecisionRefused(number, f"{expert} has it, or had it before")
+    _seat(session, season.year, expert, {one.id for one in reserves(session, season.year)})
+    make_pairs(session, season, {number: (expert,)}, at=at)
+    _note_replacement(session, number, expert, actor=actor, at=at, reason=reason)
+
+
+def _note_replacement(
+    session: Session, number: str, expert: str, *, actor: Actor, at: datetime, reason: str = "", flow_run: str = ""
+) -> None:
+    facts = {"expert": expert, "round": 1}
+    note_submission(session, number, Ask("replace", actor, at, reason=reason, flow_run=flow_run, facts=lambda _: facts))
+
+
+def give_up_seat(
+    session: Session, year: int, expert: str, *, actor: Actor, at: datetime, reason: str, excused: bool = False
+) -> int:
+    """An expert leaves the panel; what they had not scored is lost to others. Returns how many.
+
+    It counts as an absence unless they are excused: they said so in time and gave a reason.
+    """
     seat = session.get(Seat, (year, expert), with_for_update=True)
     if seat is None or seat.state is SeatState.LEFT:
         raise DecisionRefused(expert, "nobody of this id has a seat on the panel")
-    seat.state, seat.absent = SeatState.LEFT, True
+    seat.state, seat.absent = SeatState.LEFT, not excused
     open_ones = session.scalars(
         select(Assignment).where(
             Assignment.season == year, Assignment.expert == expert, Assignment.state == AssignmentState.ACTIVE
@@ -208,7 +211,7 @@ def give_up_seat(session: Session, year: int, expert: str, *, actor: Actor, at: 
     for one in open_ones:
         one.state = AssignmentState.LOST
     session.flush()
-    facts = {"expert": expert, "lost": sorted(one.number for one in open_ones)}
+    facts = {"expert": expert, "lost": sorted(one.number for one in open_ones), "excused": excused}
     note_call(session, year, "give_up_seat", actor=actor, at=at, reason=reason, facts=facts)
     return len(open_ones)
 
@@ -234,21 +237,7 @@ def _in_seats(session: Session, year: int, state: SeatState) -> list[Expert]:
 
 
 def _to_review(session: Session, year: int) -> list[str]:
-    return _eligible(session, year, (SubmissionState.DISTRICT_REVIEWED,))
-
-
-def _eligible(session: Session, year: int, states: Sequence[SubmissionState]) -> list[str]:
-    return list(
-        session.scalars(
-            select(Submission.number)
-            .where(
-                Submission.season == year,
-                Submission.state.in_(states),
-                Submission.eligible_at.is_not(None),
-            )
-            .order_by(Submission.number)
-        )
-    )
+    return eligible_numbers(session, year, (SubmissionState.DISTRICT_REVIEWED,))
 
 
 def _fields(session: Session, year: int) -> list[str]:
@@ -260,26 +249,6 @@ def _fields(session: Session, year: int) -> list[str]:
             .order_by(Submission.field)
         )
     )
-
-
-def _parties(session: Session, year: int) -> list[Parties]:
-    organisations: dict[str, list[rules.Organisation]] = {}
-    for one in session.scalars(
-        select(Organisation).join(Submission, Submission.number == Organisation.number).where(Submission.season == year)
-    ):
-        organisations.setdefault(one.number, []).append(rules.Organisation(one.name, one.credit_code))
-    people: dict[str, list[Person]] = {}
-    for person in session.scalars(
-        select(Contributor).join(Submission, Submission.number == Contributor.number).where(Submission.season == year)
-    ):
-        people.setdefault(person.number, []).append(Person(person.name, person.organisation))
-    rows = session.execute(
-        select(Submission.number, Submission.unit).where(Submission.season == year).order_by(Submission.number)
-    )
-    return [
-        Parties(number, unit, tuple(organisations.get(number, ())), tuple(people.get(number, ())))
-        for number, unit in rows
-    ]
 
 
 def _similarity(session: Session, season: Season, numbers: Sequence[str], experts: Sequence[Expert]) -> np.ndarray:
@@ -310,33 +279,14 @@ def _text(content: str) -> str:
     return " ".join((form.title, form.abstract, form.innovation))
 
 
-def _keep_assignments(
-    session: Session, year: int, pairs: Mapping[str, Sequence[str]], round_number: int, at: datetime
-) -> None:
-    rows = [
-        {
-            "season": year,
-            "number": number,
-            "expert": expert,
-            "round": round_number,
-            "state": AssignmentState.ACTIVE,
-            "assigned_at": at,
-        }
-        for number, experts in pairs.items()
-        for expert in experts
-    ]
-    if rows:
-        session.execute(insert(Assignment), rows)
-
-
 def _barred_pairs(barred: Conflicts, numbers: Sequence[str]) -> list[tuple[str, str, tuple[rules.Finding, ...]]]:
     """Barred pairs one by one, without those experts who are barred from everything."""
     known = set(numbers)
     return [(*pair, found) for pair, found in sorted(barred.pairs.items()) if pair[0] in known]
 
 
-def _short(session: Session, season: Season) -> dict[str, int]:
-    """How many experts each submission lacks."""
+def lacking_experts(session: Session, season: Season) -> dict[str, int]:
+    """How many experts each submission that is still to be scored lacks; those that lack none are left out."""
     counts: dict[str, int] = dict(
         session.execute(
             select(Assignment.number, func.count())

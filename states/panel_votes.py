@@ -22,7 +22,8 @@ from states.cases import Ask, load_frame
 from states.door import note_call, note_submissions
 from states.intake import Delivered
 from states.machine import Actor, Refusal
-from states.panel import season_conflicts, seated
+from states.pairing import season_conflicts
+from states.panel import seated
 from states.rules.votes import Decision, decide, tier_after
 
 OFFICE = "office"

@@ -145,12 +145,12 @@ def _cut(record: Record, scoring: Scoring) -> Ranking:
 
 
 def _re_review(record: Record) -> dict[str, Decimal]:
-    asked = record.one("assign_re_review").get("submissions", [])
-    first, second = _points(record, 1), _scores(record, 2)
+    asked = record.one("assign_re_review").get("experts", {})
+    second = _scores(record, 2)
     found = {}
-    for number in asked:
+    for number, experts in asked.items():
         given = [Fraction(one.total) for one in second if one.submission == number]
-        if given and len(given) == sum(pair[0] == number for pair in first):
+        if given and len(given) == len(experts):
             found[number] = settle(mean_of(given), 4)
     return found
 

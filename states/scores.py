@@ -15,10 +15,10 @@ from models.forms import RecusalForm, ScoreForm
 from states.cases import Ask, Frame, load_frame
 from states.district import total_of
 from states.door import note_submissions
-from states.experts import recuse
 from states.final import scores_are_frozen
 from states.intake import Delivered
 from states.machine import Refusal
+from states.recusals import recuse
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _not_now(session: Session, frame: Frame, delivered: Delivered, assignment: A
     if assignment is None or assignment.season != delivered.season or assignment.state is AssignmentState.LOST:
         return Refusal("not_assigned", "it is not assigned to this expert", "该申报未分配给您，不能评分")
     if assignment.state is AssignmentState.RECUSED:
-        return Refusal("recused", "the expert stepped back from it", "您已回避该申报，不能评分")
+        return Refusal("recused", "the expert stepped back from it", "您已回避该申报，或与它有利益冲突，不能评分")
     if frame.call_state is not CallState.FINAL_REVIEW:
         return Refusal("round_not_open", f"the call is {frame.call_state}", "当前不在终评期内")
     deadline = round_deadline(frame, assignment.round)

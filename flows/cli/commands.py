@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.cli import decisions, histories, keeping, mails, records, seasons
+from flows.cli import decisions, experts, histories, keeping, mails, records, seasons
 from flows.cli.running import demo, run, serve
 from flows.cli.showing import status
 
@@ -19,6 +19,7 @@ app.command()(status)
 app.command()(run)
 app.add_typer(seasons.app, name="season")
 seasons.register(app)
+app.add_typer(experts.app, name="experts")
 app.add_typer(histories.app, name="history")
 records.register(app)
 keeping.register(app)

@@ -8,14 +8,16 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from config.season import ZONE
-from models import Assignment, DeclaredConflict, Expert, History, Recusal
+from models import Assignment, DeclaredConflict, Expert, History, Recusal, Seat
 from models.database import writing
-from models.enums import AssignmentState, CallState, Role
+from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ExpertForm
-from states.experts import Imported, RecusalRefused, import_experts, recuse
+from states.experts import Imported, import_experts
 from states.intake import Delivered
 from states.machine import Actor
-from tests.support.builders import OFFICE, a_season
+from states.pool import Changed, pool_standings
+from states.recusals import RecusalRefused, recuse
+from tests.support.builders import OFFICE, a_season, season_rules
 from tests.support.panel import a_score, an_assignment, an_eligible_submission
 
 AT = datetime(2026, 6, 20, 9, tzinfo=ZONE)
@@ -38,7 +40,7 @@ def test_new_experts_are_numbered(engine: Engine) -> None:
         brought = bring(session, form("示例·甲"), form("示例·乙", fields=("能源环保", "建筑交通")))
 
         assert brought.accepted == {1: "E0001", 2: "E0002"}
-        assert brought.changes == ("新增 E0001", "新增 E0002")
+        assert brought.changes.added == (("示例·甲", "示例大学"), ("示例·乙", "示例大学"))
         assert session.get_one(Expert, "E0002").fields == "能源环保、建筑交通"
         entry = session.scalars(select(History).where(History.trigger == "import_experts")).one()
         assert "示例·甲" not in entry.facts
@@ -52,9 +54,46 @@ def test_known_experts_are_updated_and_the_change_is_told(engine: Engine) -> Non
         brought = bring(session, form(" 示例 甲", mail="new@example.invalid", statement_on=date(2026, 6, 15)))
 
         assert brought.accepted == {1: "E0001"}
-        assert brought.changes == ("更新 E0001：mail、statement_on",)
+        assert brought.changes.changed == (
+            Changed("E0001", "示例·甲", "联系邮箱", "", "已更改"),
+            Changed("E0001", "示例·甲", "承诺书签署日期", "（空）", "2026-06-15"),
+        )
+        assert brought.changes.unlisted == (("E0002", "示例·乙"),)
         assert session.get_one(Expert, "E0001").mail == "new@example.invalid"
         assert session.get(Expert, "E0002") is not None, "nobody is dropped by not being listed"
+
+
+@pytest.mark.parametrize(("valid_until", "named"), [(date(2027, 9, 29), True), (date(2027, 9, 30), False)])
+def test_whose_term_ends_before_the_season_is_named(engine: Engine, valid_until: date, named: bool) -> None:
+    with writing(engine) as session:
+        a_season(session)
+
+        expiring = bring(session, form(valid_until=valid_until)).changes.expiring
+
+        assert expiring == ((("示例·甲", valid_until),) if named else ())
+
+
+def test_the_pool_says_who_may_be_drawn_and_who_stayed_away(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session, 2025)
+        a_season(session, state=CallState.FINAL_REVIEW)
+        signed = date(2026, 6, 15)
+        bring(session, form("示例·甲", statement_on=signed), form("示例·乙"))
+        bring(session, form("示例·丙", statement_on=signed, valid_until=date(2026, 6, 19)))
+        for year, absent in ((2025, True), (2026, False)):
+            seat = Seat(
+                season=year, expert="E0001", position=1, field="机械制造", state=SeatState.SEATED, absent=absent
+            )
+            session.add(seat)
+        session.flush()
+
+        standings = pool_standings(session, season_rules(2026), AT)
+
+        assert [(one.expert.id, one.problem, one.seat, dict(one.absences)) for one in standings] == [
+            ("E0001", "", SeatState.SEATED, {2025: True, 2026: False}),
+            ("E0002", "not signed", None, {}),
+            ("E0003", "expired", None, {}),
+        ]
 
 
 def test_the_same_name_elsewhere_is_another_person(engine: Engine) -> None:
@@ -71,7 +110,7 @@ def test_the_same_rows_again_change_nothing(engine: Engine) -> None:
         a_season(session)
         bring(session, form())
 
-        assert bring(session, form()).changes == ()
+        assert not bring(session, form()).changes
 
 
 def test_only_the_office_keeps_the_pool(engine: Engine) -> None:

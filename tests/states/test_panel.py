@@ -8,26 +8,32 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from config.season import ZONE, Season
-from models import Assignment, Call, DeclaredConflict, History, Seat, Submission
+from models import Assignment, Call, DeclaredConflict, Expert, History, Score, Seat, Submission
 from models.database import writing
-from models.enums import AssignmentState, CallState, SeatState
-from models.forms import ContributorForm, OrganisationForm
+from models.enums import AssignmentState, CallState, Role, SeatState
+from models.forms import ContributorForm, OrganisationForm, ScoreForm
+from states.intake import Delivered
+from states.invariants import broken_invariants
+from states.machine import Actor
 from states.office import DecisionRefused
+from states.pairing import PairRefused, make_pairs, season_conflicts
 from states.panel import (
+    assign_by_hand,
     assign_panel,
     draw,
     eligible_pool,
     give_up_seat,
     replace_missing,
     reserves,
-    season_conflicts,
     seated,
 )
 from states.planning import move_date
+from states.recusals import step_back_conflicted
 from states.rules.draw import Candidate, PanelShortage, draw_panel
+from states.scores import take_scores
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_form, a_season, an_expert, season_rules
-from tests.support.panel import a_score, an_eligible_submission
+from tests.support.panel import a_score, an_eligible_submission, points_of
 
 AT = datetime(2026, 6, 22, 9, tzinfo=ZONE)
 SIGNED = date(2026, 6, 15)
@@ -190,6 +196,153 @@ def test_a_submission_that_nobody_may_take_is_left_short(engine: Engine) -> None
         give_up_seat(session, 2026, "E0001", actor=OFFICE, at=AT, reason="示例")
 
         assert replace_missing(session, season, actor=SYSTEM, at=AT) == {}
+
+
+def in_conflict(session: Session, kind: str, expert: str) -> str:
+    """A further submission with which an expert is in conflict. Returns its number."""
+    own = session.get_one(Expert, expert)
+    parties = {
+        "same organisation": {"organisations": (OrganisationForm(name=f"重庆{own.organisation}有限公司"),)},
+        "same credit code": {
+            "organisations": (OrganisationForm(name="示例改名后的单位", credit_code="91500000MA5U000001"),)
+        },
+        "colleague": {"contributors": (ContributorForm(name="示例·同事", organisation=own.organisation),)},
+        "own": {"contributors": (ContributorForm(name=own.name, organisation=own.organisation),)},
+    }
+    number = an_eligible_submission(session, form=a_form(f"利益相关·{kind}", **parties.get(kind, {})))
+    if kind == "same credit code":
+        own.credit_code = "91500000MA5U000001"
+    if kind == "declared person":
+        session.add(
+            DeclaredConflict(season=2026, expert=expert, key=f"示例利益相关{kind.replace(' ', '')}", declared_at=AT)
+        )
+    if kind == "unit staff":
+        own.organisation = "重庆市渝中区科学技术协会普及部"
+    session.flush()
+    return number
+
+
+CONFLICTS = ("same organisation", "same credit code", "colleague", "own", "declared person", "unit staff")
+
+
+@pytest.mark.parametrize("kind", CONFLICTS)
+def test_nobody_in_conflict_is_paired_by_hand_either(engine: Engine, kind: str) -> None:
+    with writing(engine) as session:
+        season, _ = a_panel_season(session, submissions=2)
+        draw(session, season, actor=SYSTEM, at=AT)
+        assign_panel(session, season, actor=SYSTEM, at=AT)
+        expert = seated(session, 2026)[0].id
+        number = in_conflict(session, kind, expert)
+
+        with pytest.raises(PairRefused, match=f"{expert} cannot review {number}: 专家"):
+            assign_by_hand(session, season, number, expert, actor=OFFICE, at=AT, reason="示例")
+        with pytest.raises(PairRefused, match=f"{expert} cannot review {number}: 专家"):
+            make_pairs(session, season, {number: [expert]}, at=AT)
+        step_back_conflicted(session, season, actor=SYSTEM, at=AT)
+        replace_missing(session, season, actor=SYSTEM, at=AT)
+
+        assert (number, expert, "active") not in pairs(session)
+        assert broken(session) == []
+
+
+@pytest.mark.parametrize("kind", CONFLICTS)
+def test_the_doctor_sees_who_was_paired_behind_the_door(engine: Engine, kind: str) -> None:
+    with writing(engine) as session:
+        season, _ = a_panel_season(session, submissions=1)
+        draw(session, season, actor=SYSTEM, at=AT)
+        expert = seated(session, 2026)[0].id
+        number = in_conflict(session, kind, expert)
+        session.add(Assignment(season=2026, number=number, expert=expert, assigned_at=AT))
+        session.flush()
+
+        assert [(one.invariant.name, one.offenders) for one in broken_invariants(session)] == [
+            ("nobody_in_conflict", (f"{number}/{expert}",))
+        ]
+
+
+def broken(session: Session) -> list[str]:
+    return [one.invariant.name for one in broken_invariants(session)]
+
+
+def test_an_officer_gives_a_submission_that_lacks_an_expert_one_of_their_choice(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, (number,) = a_panel_season(session, submissions=1)
+        draw(session, season, actor=SYSTEM, at=AT)
+        had = assign_panel(session, season, actor=SYSTEM, at=AT).experts[number]
+        reserve = reserves(session, 2026)[0].id
+        with pytest.raises(DecisionRefused, match="it lacks no expert"):
+            assign_by_hand(session, season, number, reserve, actor=OFFICE, at=AT, reason="示例")
+        give_up_seat(session, 2026, had[0], actor=OFFICE, at=AT, reason="示例")
+
+        for expert, problem in ((had[0], "has it, or had it before"), (had[1], "has it, or had it before")):
+            with pytest.raises(DecisionRefused, match=problem):
+                assign_by_hand(session, season, number, expert, actor=OFFICE, at=AT, reason="示例")
+        with pytest.raises(DecisionRefused, match="a reason is needed"):
+            assign_by_hand(session, season, number, reserve, actor=OFFICE, at=AT, reason=" ")
+        an_expert(session, 9, statement_on=SIGNED)
+        with pytest.raises(PairRefused, match="they have no seat on the panel"):
+            assign_by_hand(session, season, number, "E0009", actor=OFFICE, at=AT, reason="示例")
+        assign_by_hand(session, season, number, reserve, actor=OFFICE, at=AT, reason="示例")
+
+        assert (number, reserve, "active") in pairs(session)
+        assert session.get_one(Seat, (2026, reserve)).state is SeatState.SEATED
+        assert replace_missing(session, season, actor=SYSTEM, at=AT) == {}
+
+
+def test_who_has_not_signed_gets_nothing_to_read(engine: Engine) -> None:
+    with writing(engine) as session:
+        season, (number,) = a_panel_season(session, submissions=1)
+        draw(session, season, actor=SYSTEM, at=AT)
+        expert = seated(session, 2026)[0].id
+        session.get_one(Seat, (2026, expert)).signed_on = None
+        session.flush()
+
+        with pytest.raises(PairRefused, match="have not signed the fairness and secrecy statement"):
+            make_pairs(session, season, {number: [expert]}, at=AT)
+        session.add(Assignment(season=2026, number=number, expert=expert, assigned_at=AT))
+        session.flush()
+        assert broken(session) == ["experts_have_signed"]
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_a_conflict_that_comes_to_light_before_the_freeze_takes_the_expert_off(engine: Engine, scored: bool) -> None:
+    with writing(engine) as session:
+        season, numbers = a_panel_season(session, submissions=2)
+        draw(session, season, actor=SYSTEM, at=AT)
+        expert, *_ = assign_panel(session, season, actor=SYSTEM, at=AT).experts[numbers[0]]
+        if scored:
+            points = {key: str(value) for key, value in points_of(season, 80).items()}
+            form = ScoreForm(number=numbers[0], points=points)
+            delivered = Delivered(2026, expert, "d" * 64, AT, AT, Actor(Role.EXPERT, expert))
+            assert take_scores(session, delivered, [(1, form)]).accepted
+        session.add(DeclaredConflict(season=2026, expert=expert, key="示例单位示例项目2026第1号", declared_at=AT))
+        session.flush()
+
+        found = step_back_conflicted(session, season, actor=SYSTEM, at=AT)
+        replace_missing(session, season, actor=SYSTEM, at=AT)
+
+        assert found == [(numbers[0], expert)]
+        assert (numbers[0], expert, "recused") in pairs(session)
+        assert sum(state == "active" for number, _, state in pairs(session) if number == numbers[0]) == 3
+        assert session.get(Score, (numbers[0], expert, 1)) is None
+        entry = session.scalars(select(History).where(History.trigger == "recuse")).one()
+        assert json.loads(entry.facts) == {"conflict": ["declared"], "expert": expert, "score_struck": scored}
+        assert step_back_conflicted(session, season, actor=SYSTEM, at=AT) == []
+        assert broken(session) == []
+
+
+@pytest.mark.parametrize("excused", [False, True])
+def test_who_leaves_with_a_reason_in_time_is_not_absent(engine: Engine, excused: bool) -> None:
+    with writing(engine) as session:
+        season, _ = a_panel_season(session, submissions=1)
+        draw(session, season, actor=SYSTEM, at=AT)
+        expert = seated(session, 2026)[0].id
+
+        give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例", excused=excused)
+
+        assert session.get_one(Seat, (2026, expert)).absent is not excused
+        entry = session.scalars(select(History).where(History.trigger == "give_up_seat")).one()
+        assert json.loads(entry.facts)["excused"] is excused
 
 
 def test_scores_already_given_stay_when_the_expert_leaves(engine: Engine) -> None:

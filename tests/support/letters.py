@@ -34,6 +34,7 @@ _VALUES: dict[str, Any] = {
     "ineligible": [(NUMBER, TITLE, "完成日期不在征集范围内")],
     "issue": 2,
     "items": [(NUMBER, TITLE)],
+    "lacking": [OTHER],
     "level": 1,
     "milestone": "申报截止",
     "more": 0,
@@ -56,6 +57,7 @@ _VALUES: dict[str, Any] = {
     "reason": "山区交通中断，\n材料无法按时送达",
     "recipient_name": "万州区科协",
     "recommended": [NUMBER],
+    "reserves": 4,
     "returned": 0,
     "root": ROOT,
     "rows_back": 1,
@@ -78,6 +80,10 @@ def a_context(kind: LetterKind, **changed: Any) -> dict[str, Any]:
     context = {name: _VALUES[name] for name in kind.needs}
     if kind is LetterKind.CORRECTION_ASKED:
         context["items"] = [(NUMBER, TITLE, "应用证明")]
+    if kind is LetterKind.POOL_CHANGED:
+        context |= {"items": ["新增：示例·张三（示例大学）"], "counts": {"added": 1, "changed": 0}}
+    if kind is LetterKind.SCORES_OWED:
+        context["items"] = [("E0001", "示例·张三", 3)]
     if kind is LetterKind.NAMES_IN_TEXTS:
         context["items"] = [(NUMBER, "成果简介", "示例·张三")]
     return context | changed

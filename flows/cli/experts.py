@@ -1,0 +1,115 @@
+"""Commands about the experts' pool."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from config.errors import GangchuangError
+from flows import places
+from flows.cli.opening import opened, show
+from models.database import reading
+from models.forms import ExpertForm
+from models.queries import season_in_force
+from states.pool import Standing, pool_changes, pool_standings
+
+app = typer.Typer(help="The experts' pool: bring it in, look at it.", no_args_is_help=True)
+
+
+class PoolFileRefused(GangchuangError):
+    def __init__(self, file: Path, problems: list[str]) -> None:
+        self.file, self.problems = file, problems
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"{file} brings no expert; nothing was changed.\n{lines}")
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="the filled pool workbook (专家库) that was issued to the office")],
+    season: Annotated[int, typer.Argument(help="the season's year")],
+    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, change nothing")] = False,
+) -> None:
+    """Bring the experts' pool in from a workbook, and say what changed: new, field by field, not listed, expiring.
+
+    When: in spring, and whenever an expert joins, changes post, signs the statement or declares a conflict.
+    The same workbook may be put into inbox/office/ instead.
+    """
+    from flows.deliveries import take_by_hand
+    from flows.expert_pool import change_lines, put_into_inbox
+    from flows.score_sheets import replace_lost_experts
+    from flows.stage import Ending, Run, play
+    from flows.workbooks.reading import read_delivery
+    from states.door import note_call
+    from states.office import officer
+
+    here = opened()
+    lines: list[str] = []
+
+    def importing(run: Run) -> Ending:
+        acting = officer(run.season, officer_name)
+        key = run.settings.signing_key()
+        read = read_delivery(file, season=run.season, sender=places.OFFICE, key=key, newest_issue=None)
+        forms = [row.form for row in read.rows if isinstance(row.form, ExpertForm)]
+        problems = [f"{one.sheet} {one.cell or ''}: {one.message}" for one in read.all_problems]
+        if not forms:
+            raise PoolFileRefused(file, problems or ["it holds no row of an expert"])
+        with run.step() as session:
+            note_call(session, season, "import_by_hand", actor=acting, at=run.at, facts={"rows": len(forms)})
+            lines.extend(change_lines(pool_changes(session, run.season, forms)))
+        lines.extend(f"退回：{problem}" for problem in problems)
+        source = file if run.dry_run else put_into_inbox(run, file)
+        take_by_hand(run, places.OFFICE, source, after_scores=replace_lost_experts)
+        return Ending()
+
+    if not file.is_file():
+        raise PoolFileRefused(file, ["there is no such file"])
+    result = play(
+        "import_experts", season, importing, engine=here.engine, settings=here.settings, at=here.at, dry_run=dry_run
+    )
+    for line in lines:
+        typer.echo(line)
+    show({"outcome": result.outcome, **dict(result.lines)})
+    if any(line.startswith("退回") for line in lines):
+        sys.exit(1)
+
+
+@app.command("list")
+def list_pool(season: Annotated[int, typer.Argument(help="the season's year")]) -> None:
+    """List the pool: who may be drawn this season, who may not and why, and who stayed away before.
+
+    When: before the draw; after an import; when a reserve is to be found.
+    """
+    here = opened()
+    with reading(here.engine) as session:
+        standings = pool_standings(session, season_in_force(session, season), here.at)
+        rows = [_row(one) for one in standings]
+    table = Table(title=f"experts' pool, season {season}")
+    for heading in ("id", "name 姓名", "organisation 单位", "fields 领域", "title 职称", "valid until", "signed"):
+        table.add_column(heading)
+    for heading in ("this season", "unexcused absences"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    drawable = sum(not one.problem for one in standings)
+    typer.echo(f"{len(standings)} expert(s), {drawable} of them may be drawn")
+
+
+def _row(one: Standing) -> tuple[str, ...]:
+    expert = one.expert
+    absent = [str(year) for year, was in one.absences.items() if was]
+    return (
+        expert.id,
+        expert.name,
+        expert.organisation,
+        expert.fields,
+        expert.title,
+        str(expert.valid_until or ""),
+        str(expert.statement_on or ""),
+        one.seat.label if one.seat else one.problem or "may be drawn",
+        f"{len(absent)} ({', '.join(absent)})" if absent else "0",
+    )
