@@ -90,7 +90,7 @@ def _row(session: Session, motion: Motion, material: Mapping[str, Any]) -> dict[
         "title": material["title"],
         "tier": motion.tier.label,
         "rank": str(placing.rank),
-        "merit": str(placing.merit),
+        "merit": f"{placing.merit:.2f}",
         "members": str(len(motion.members)),
     }
 

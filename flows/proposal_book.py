@@ -9,10 +9,12 @@ import xlsxwriter
 from config.season import ZONE
 from flows.letters.filters import printable
 from flows.pages import ProposalPage, ProposedLine
-from flows.workbooks.guide import instant
+from flows.workbooks.guide import instant, screen_width
 from models.enums import Tier
 
 _FONT = "Microsoft YaHei"
+_A3, _A4 = 8, 9
+_LINE, _HIGHEST = 14, 400
 _RANKING = (
     ("名次", 6),
     ("申报编号", 17),
@@ -104,7 +106,7 @@ class _Book:
             self._line(sheet, row, line)
         sheet.freeze_panes(5, 3)
         sheet.autofilter(4, 0, 4 + len(page.lines), len(_RANKING) - 1)
-        _print(sheet, heading=4)
+        _print(sheet, heading=4, paper=_A3)
 
     def _line(self, sheet: Any, row: int, line: ProposedLine) -> None:
         text = self.tiers[line.tier] if line.tier and not line.struck else self.text
@@ -126,6 +128,7 @@ class _Book:
         )
         for place, value in enumerate(values):
             self._write(sheet, row, place, value, text)
+        sheet.set_row(row, _height(values, _RANKING))
 
     def _sheet(self, name: str, headings: Sequence[tuple[str, int]], rows: Sequence[Sequence[object]]) -> None:
         sheet = self.book.add_worksheet(name)
@@ -135,6 +138,7 @@ class _Book:
         for row, values in enumerate(rows, start=1):
             for place, value in enumerate(values):
                 self._write(sheet, row, place, value, self.text)
+            sheet.set_row(row, _height(values, headings))
         if not rows:
             sheet.write_string(1, 0, "无", self.text)
         sheet.freeze_panes(1, 0)
@@ -149,9 +153,15 @@ class _Book:
             sheet.write_string(row, place, printable(str(value)), text)
 
 
-def _print(sheet: Any, *, heading: int) -> None:
+def _height(values: Sequence[object], headings: Sequence[tuple[str, int]]) -> int:
+    """Points for the longest of a row's texts: not every program fits wrapped text by itself."""
+    lines = (-(-screen_width(str(value)) // (width - 1)) for value, (_, width) in zip(values, headings, strict=True))
+    return min(_HIGHEST, 4 + _LINE * max(1, *lines))
+
+
+def _print(sheet: Any, *, heading: int, paper: int = _A4) -> None:
     sheet.set_landscape()
-    sheet.set_paper(9)
+    sheet.set_paper(paper)
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(heading)
     sheet.set_footer("&C第&P页，共&N页")

@@ -1,6 +1,6 @@
 """Gathers what the office must see before it decides: ranking, cuts, ties, disagreement, conflicts, recusals, votes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submi
 from models.enums import ApprovalDecision, Tier
 from states.approval import list_digest, placings
 from states.cases import load_frame
-from states.entries import latest_facts
+from states.entries import latest_entry, latest_facts
 from states.final import counted_scores
 from states.pairing import season_conflicts
 from states.panel import seated
@@ -59,7 +59,7 @@ def proposal_page(session: Session, run: Run) -> ProposalPage:
 
 
 def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
-    """What a person decided against the ranking: lists sent back, submissions struck."""
+    """What deviates from the ranking: lists sent back, prizes that the panel did not carry, submissions struck."""
     decided = session.scalars(select(Approval).where(Approval.season == year).order_by(Approval.ordinal)).all()
     sent_back = [
         Deviation("", "全部名单", "退回重排", one.officer, one.reason, one.decided_at)
@@ -74,12 +74,23 @@ def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
     )
     return (
         *sent_back,
+        *_not_carried(session, year),
         *(
             Deviation(number, title, f"由拟{tier.label}移出名单", decided[-1].officer, reason, decided[-1].decided_at)
             for number, title, tier, reason in struck
             if decided
         ),
     )
+
+
+def _not_carried(session: Session, year: int) -> Iterator[Deviation]:
+    at, facts = latest_entry(session, call_subject(year), "close_votes")
+    for one in facts.get("votes", ()):
+        placing = session.get(Placing, one["number"])
+        if one["after"] != one["tier"] and placing is not None and placing.voted:
+            title = session.get_one(Submission, one["number"]).title
+            change = f"由拟{Tier(one['tier']).label}改为{Tier(one['after']).label if one['after'] else '不授奖'}"
+            yield Deviation(one["number"], title, change, "评审委员会", placing.voted, datetime.fromisoformat(at))
 
 
 def _due_at(session: Session, run: Run) -> datetime:

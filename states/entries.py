@@ -56,16 +56,21 @@ def count_entries(session: Session, season: int, actor: str, trigger: str, *, re
     )
 
 
-def latest_facts(session: Session, subject: str, trigger: str) -> dict[str, Any]:
-    """The facts of the latest entry of a trigger in a subject's history; empty when there was none."""
+def latest_entry(session: Session, subject: str, trigger: str) -> tuple[str, dict[str, Any]]:
+    """Instant (as text) and facts of the latest entry of a trigger in a subject's history; empty when there was none."""
     last = (
-        select(History.facts)
+        select(History.at, History.facts)
         .where(History.subject == subject, History.trigger == trigger)
         .order_by(History.sequence.desc())
         .limit(1)
     )
-    facts: dict[str, Any] = json.loads(session.scalar(last) or "{}")
-    return facts
+    at, facts = session.execute(last).one_or_none() or ("", "{}")
+    return at, json.loads(facts)
+
+
+def latest_facts(session: Session, subject: str, trigger: str) -> dict[str, Any]:
+    """The facts alone of `latest_entry`."""
+    return latest_entry(session, subject, trigger)[1]
 
 
 def read_standings(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from flows.approve import approve_list
 from flows.collect import collecting
 from flows.final_round import concluding
 from flows.panel_votes import counting
+from flows.proposal_page import deviations
 from flows.stage import Result
 from models import Ballot, Delivery, Message, MilestoneDate, Placing
 from models.enums import ApprovalDecision, DeliveryState, MilestoneState, Tier, WorkbookKind
@@ -77,6 +78,9 @@ def test_signed_ballots_decide_before_the_office_sees_the_list(player: Player) -
     )
     page = (player.home / "office" / "2026" / "proposal.html").read_text("utf-8")
     assert "同意3票（须4票），未通过，改为二等奖" in page
+    with player.reading() as session:
+        (deviation,) = deviations(session, 2026)
+    assert (deviation.number, deviation.change, deviation.officer) == (two, "由拟一等奖改为二等奖", "评审委员会")
     sheet = openpyxl.load_workbook(player.home / "office" / "2026" / "拟获奖名单.xlsx")["拟获奖名单"]
     assert any("未通过，改为二等奖" in str(cell) for row in sheet.values for cell in row)
     assert len(player.letters("approval_wanted")) == 1

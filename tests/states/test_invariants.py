@@ -98,6 +98,16 @@ def _open_correction(session: Session, home: Path) -> None:
     )
 
 
+def _declared_after_scoring(session: Session, home: Path) -> None:
+    session.execute(text("UPDATE call SET state = 'public_notice'"))
+    session.execute(
+        text(
+            "INSERT INTO declared_conflict (season, expert, key, declared_at) "
+            "VALUES (2026, 'E0001', '示例单位示例项目2026第3号', '2026-08-04 00:00:00+00')"
+        )
+    )
+
+
 BREAKS: dict[str, tuple[Break, set[str]]] = {
     "gapless_sequences": (
         _sql("DELETE FROM history WHERE subject = :s AND sequence = 2", s=f"submission/{FINAL}"),
@@ -128,6 +138,11 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
     "scored_only_by_assigned": (
         _sql("UPDATE assignment SET state = 'recused' WHERE number = :n AND expert = 'E0001'", n=FINAL),
         {f"{FINAL}/E0001/1"},
+    ),
+    "nobody_in_conflict": (_declared_after_scoring, {f"{FINAL}/E0001"}),
+    "experts_have_signed": (
+        _sql("UPDATE seat SET signed_on = NULL WHERE expert = 'E0001'"),
+        {f"{number}/E0001/1" for number in (FINAL, AWARDED, "2026-500103-0005")},
     ),
     "content_has_its_digest": (
         _sql("UPDATE submission_version SET content = '{}' WHERE number = :n", n=FINAL),
