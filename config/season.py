@@ -229,6 +229,11 @@ class FinalRound(_Part):
     panel_per_field: int = Field(5, ge=1, description="fewest experts drawn of each field")
     panel_size: int = Field(40, ge=1)
     reserves: int = Field(5, ge=0)
+    assignment: Literal["fair", "share"] = Field(
+        "fair",
+        description="fair: the worst-served submission as well as possible, then the total; "
+        "share: the smallest part of their own best experts that any gets, at 99.5 % of the largest total or more",
+    )
     method: Literal["mean", "trimmed_mean", "shrinkage"] = "trimmed_mean"
     unit_staff_conflict: bool = Field(True, description="staff of the reporting unit may not review its submissions")
     quorum: Fraction | None = Fraction(2, 3)

@@ -15,7 +15,7 @@ from flows.stage import Ending, Run
 from models import Call, Correction, DistrictVerdict, Expert, MilestoneDate, Submission
 from models.enums import CorrectionState, MilestoneState, SubmissionState, Verdict
 from states.experts import seats_of
-from states.panel import assign_panel, draw
+from states.panel import AssignmentQuality, assign_panel, draw
 from states.rules.draw import commitment
 
 _SHOWN = 100
@@ -47,7 +47,8 @@ def drawing(run: Run) -> Ending:
             assigned = assign_panel(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
             run.tell("seated", len(panel.seated))
             run.tell("reserves", len(panel.reserves))
-            run.tell("worst-served submission", assigned.worst)
+            for name, figure in _quality(assigned.quality):
+                run.tell(name, figure)
         sheets = assignments_of(session, run.year)
         _tell_of_names(session, run, {number for numbers in sheets.values() for number in numbers})
         seed = session.get_one(Call, run.year).draw_seed
@@ -60,6 +61,17 @@ def drawing(run: Run) -> Ending:
     run.tell("experts with a workbook", len(sheets))
     run.tell("assignments", sum(len(numbers) for numbers in sheets.values()))
     return Ending("begin_final_review", case=open_questions, facts={"experts": len(sheets)})
+
+
+def _quality(found: AssignmentQuality) -> tuple[tuple[str, str], ...]:
+    """The assignment's figures, each beside what no other one could exceed."""
+    proof = "proven best" if found.proven else "not proven best"
+    first = "worst-served submission" if found.aim == "fair" else "worst share of own best experts"
+    return (
+        (first, f"{found.level} of at most {found.level_at_most}"),
+        ("total affinity", f"{found.total} of at most {found.total_at_most}"),
+        ("assignment", f"{proof}; largest total without fairness {found.largest_total}; worst share {found.share}"),
+    )
 
 
 def _tell_of_names(session: Session, run: Run, numbers: set[str]) -> None:

@@ -60,6 +60,7 @@ def as_markdown(page: ProposalPage) -> str:
     head = (
         f"## 拟获奖名单 {page.season}\n\n校验码 `{page.digest}`\n\n{counts}；计分办法：{page.method}；"
         f"评审专家{page.experts}人，利益冲突{page.conflicts}对（均未配对），回避{page.recusals}次，缺席{page.absences}人。\n\n"
+        + (f"专家分配：{page.assignment}。\n\n" if page.assignment else "")
     )
     cuts = "".join(
         f"- {cut.tier.label}以下（第{cut.after}位后）：得分相同{_numbers(cut.tied)}；评分难以区分{_numbers(cut.close)}\n"

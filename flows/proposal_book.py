@@ -97,7 +97,7 @@ class _Book:
             f"{counts}{vacant}；计分办法：{page.method}；评审专家{page.experts}人，"
             f"利益冲突{page.conflicts}对（均未配对），回避{page.recusals}次，缺席未评{page.absences}人"
         )
-        sheet.write_string(2, 0, facts, self.plain)
+        sheet.write_string(2, 0, f"{facts}；专家分配：{page.assignment}" if page.assignment else facts, self.plain)
         sheet.set_row(0, 24)
         for place, (heading, width) in enumerate(_RANKING):
             sheet.write_string(4, place, heading, self.head)

@@ -49,12 +49,25 @@ def proposal_page(session: Session, run: Run) -> ProposalPage:
         disagreements=_disagreements(session, run),
         experts=len(experts),
         conflicts=len(barred),
+        assignment=_assignment(latest_facts(session, call_subject(year), "assign")),
         recusals=session.scalar(select(func.count()).select_from(Recusal).where(Recusal.season == year)) or 0,
         absences=session.scalar(select(func.count()).select_from(Seat).where(Seat.season == year, Seat.absent)) or 0,
         deviations=deviations(session, year),
         barred=barred,
         recused=_recused(session, year),
         vacant=tuple((Tier(tier), left) for tier, left in ranking.get("vacant", {}).items() if left),
+    )
+
+
+def _assignment(facts: Mapping[str, Any]) -> str:
+    """How well the submissions are served, beside what no assignment could exceed."""
+    if "level" not in facts:
+        return ""
+    first = "匹配度最低的项目" if facts["aim"] == "fair" else "最低匹配比例"
+    proof = "已证明最优" if facts["proven"] else "未证明最优"
+    return (
+        f"{first}{facts['level']}（上限{facts['level_at_most']}），"
+        f"匹配度合计{facts['total']}（上限{facts['total_at_most']}），{proof}"
     )
 
 

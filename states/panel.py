@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import numpy as np
@@ -29,9 +29,50 @@ from states.pool import keeps_out
 from states.record import canonical
 from states.rules import conflicts as rules
 from states.rules.affinity import ExpertProfile, SubmissionProfile, affinity
-from states.rules.assignment import assign
+from states.rules.assignment import assign_with_certificate
+from states.rules.assignment_certificate import Certificate
 from states.rules.conflicts import Conflicts
 from states.rules.draw import Candidate, Panel, commitment, draw_panel
+
+
+@dataclass(frozen=True)
+class AssignmentQuality:
+    """How well the submissions are served and what no assignment within the limits exceeds, as decimals.
+
+    `worst` is the affinity of the worst-served submission's experts together, `share` the smallest part of what
+    its own best experts would give; the season's aim says which of the two was raised first (`level`). `total`
+    is bounded among assignments that reach `level`. `proven`: both bounds are reached.
+    """
+
+    aim: str
+    worst: str
+    share: str
+    total: str
+    largest_total: str
+    level: str
+    level_at_most: str
+    total_at_most: str
+    proven: bool
+
+    @classmethod
+    def of(cls, found: Certificate) -> "AssignmentQuality":
+        level = found.worst if found.level is None else found.level
+        at_most = level if found.level_at_most is None else found.level_at_most
+        return cls(
+            aim=found.aim,
+            worst=_decimal(found.worst),
+            share=_decimal(found.worst_share),
+            total=_decimal(found.total),
+            largest_total=_decimal(found.largest_total),
+            level=_decimal(level),
+            level_at_most=_decimal(at_most),
+            total_at_most=_decimal(found.total_at_most),
+            proven=found.proven,
+        )
+
+
+def _decimal(figure: float) -> str:
+    return f"{figure:.6f}"
 
 
 @dataclass(frozen=True)
@@ -39,8 +80,7 @@ class Assigned:
     """The whole assignment of a round: experts by submission, in no order of merit."""
 
     experts: Mapping[str, tuple[str, ...]]
-    worst: str
-    total: str
+    quality: AssignmentQuality
 
 
 def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert]:
@@ -87,20 +127,29 @@ def draw(session: Session, season: Season, *, actor: Actor, at: datetime, flow_r
 
 
 def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Assigned:
-    """Assign every eligible submission to its experts. Raises AssignmentInfeasible naming who and what limits."""
+    """Assign every eligible submission to its experts, by the season's order of aims.
+
+    Raises AssignmentInfeasible naming who and what limits. An assignment that could not be proven best is
+    used all the same: the record says so, and by how much it may fall short.
+    """
     numbers, experts = _to_review(session, season.year), seated(session, season.year)
     similarity = _similarity(session, season, numbers, experts)
     barred = season_conflicts(session, season, [*experts, *reserves(session, season.year)])
     per_paper = np.full(len(numbers), season.final_round.scores_per_submission)
     most = np.full(len(experts), season.final_round.submissions_per_expert)
-    chosen = assign(similarity, per_paper, most, barred.matrix(numbers, [one.id for one in experts]))
+    found = assign_with_certificate(
+        similarity,
+        per_paper,
+        most,
+        barred.matrix(numbers, [one.id for one in experts]),
+        aim=season.final_round.assignment,
+    )
     pairs = {
         number: tuple(sorted(experts[place].id for place in row if place >= 0))
-        for number, row in zip(numbers, chosen, strict=True)
+        for number, row in zip(numbers, found.experts, strict=True)
     }
     make_pairs(session, season, pairs, at=at)
-    sums = [similarity[row, [place for place in chosen[row] if place >= 0]].sum() for row in range(len(numbers))]
-    assigned = Assigned(pairs, f"{min(sums, default=0):.6f}", f"{sum(sums):.6f}")
+    assigned = Assigned(pairs, AssignmentQuality.of(found.certificate))
     ask = Ask("assign", actor, at, flow_run=flow_run, facts=lambda number: {"experts": list(pairs[number]), "round": 1})
     note_submissions(session, season.year, ask, Submission.number.in_(numbers))
     facts = {
@@ -109,8 +158,7 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
         ).hexdigest(),
         "submissions": len(numbers),
         "experts": [one.id for one in experts],
-        "worst": assigned.worst,
-        "total": assigned.total,
+        **asdict(assigned.quality),
         "conflicts": [
             [one, two, [found.kind.value for found in why]] for one, two, why in _barred_pairs(barred, numbers)
         ],

@@ -216,6 +216,7 @@ class ProposalPage:
     experts: int
     conflicts: int
     recusals: int
+    assignment: str = ""
     absences: int = 0
     deviations: tuple[Deviation, ...] = ()
     barred: tuple[Barred, ...] = ()

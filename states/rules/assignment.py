@@ -27,10 +27,10 @@ from states.rules.assignment_flow import largest_total
 from states.rules.assignment_instance import AssignmentMalformed, Instance, Ints, read_instance
 from states.rules.assignment_levels import Goal, Level, highest_level
 from states.rules.assignment_limits import refuse_the_obvious
+from states.rules.assignment_program import Patience
 
 TOTAL_KEPT = 0.995
-PATIENCE = 60.0
-SHARE_PRECISION = 1e-4
+PATIENCE = 40.0
 
 
 class Aim(StrEnum):
@@ -92,12 +92,10 @@ def assign_with_certificate(
     if not (slopes > 0).any():
         certificate = _certificate_of_total(instance, wanted, chosen, largest, proof)
         return Assignment(_table(instance, chosen), certificate)
-    goal = Goal(slopes=slopes, patience=patience)
-    if wanted is Aim.SHARE:
-        total = float(instance.scores_of(chosen).sum())
-        least = total - (1 - TOTAL_KEPT) * abs(total)
-        goal = Goal(slopes, least, patience / 3, precision=SHARE_PRECISION, proof_by_prices=False)
-    level = highest_level(instance, goal)
+    total = float(instance.scores_of(chosen).sum())
+    least = total - (1 - TOTAL_KEPT) * abs(total) if wanted is Aim.SHARE else -np.inf
+    goal = Goal(slopes, least, Patience(patience))
+    level = highest_level(instance, goal, chosen, prices)
     return _leveled(instance, wanted, goal, level, largest, proof)
 
 

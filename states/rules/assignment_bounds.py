@@ -47,12 +47,20 @@ def level_bound(instance: Instance, proof: Proof, slopes: Floats, least_total: f
     With a least total, the least weight of all is the total's own multiplier, and what a
     submission's weight has above it is the submission's.
     """
-    common = 0.0 if least_total == -np.inf else float(proof.weights.min(initial=np.inf))
-    own = fsum((proof.weights - common) * slopes)
+    common, own = _common(proof, least_total), level_worth(proof, slopes, least_total)
     if own <= 0:
         return np.inf
     paid = common * least_total if common > 0 else 0.0
     return (priced_bound(instance, proof) - paid) / own
+
+
+def level_worth(proof: Proof, slopes: Floats, least_total: float = -np.inf) -> float:
+    """By how much the priced bound falls when the level does by one."""
+    return fsum((proof.weights - _common(proof, least_total)) * slopes)
+
+
+def _common(proof: Proof, least_total: float) -> float:
+    return 0.0 if least_total == -np.inf else float(proof.weights.min(initial=np.inf))
 
 
 def pairs_within(instance: Instance, proof: Proof, loss: float) -> tuple[Ints, NDArray[np.bool_]]:

@@ -6,7 +6,7 @@ costs still allow them in a better assignment than the best one found. What was 
 thereby proven not to matter, and the search is repeated on more pairs until that holds.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import fsum
 
 import numpy as np
@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 
 from states.rules.assignment_bounds import Proof, pairs_within, priced_bound, total_bound
 from states.rules.assignment_cuts import needed_tops
+from states.rules.assignment_exchange import missing_of, raised_total, rounded, tradeable
 from states.rules.assignment_flow import best_pairs, largest_total, pairs_worth_adding
 from states.rules.assignment_instance import Floats, Instance, Ints, best_of_each
 from states.rules.assignment_limits import AssignmentInfeasible
-from states.rules.assignment_program import Aims, Priced, Program, Searched, search_whole
+from states.rules.assignment_program import (
+    FLOORS_FOR_SIMPLEX,
+    Aims,
+    Patience,
+    Priced,
+    Program,
+    Searched,
+    search_whole,
+    too_much,
+)
 
 PENALTY = 1e5
 PROMISING = 10
@@ -28,12 +38,12 @@ MANY_SHORT = 10
 @dataclass(frozen=True)
 class Asked:
     """What counts: floors float64[P] (-inf where none) and a least total, in working units; `any_will_do`
-    stops at the first assignment that keeps them; `patience` limits each search in seconds."""
+    stops at the first assignment that keeps them; `patience` is shared by all searches of an assignment."""
 
     floors: Floats
     least_total: float = -np.inf
     any_will_do: bool = False
-    patience: float = np.inf
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True)
@@ -53,27 +63,59 @@ class Kept:
     searched: int
 
 
+@dataclass(frozen=True)
+class Fractions:
+    """What a linear program leaves: its proof, and its sorted pairs with the part x of each that is taken."""
+
+    proof: Proof
+    keys: Ints
+    x: Floats
+
+
+@dataclass(frozen=True)
+class ByFlow:
+    """What a flow says that ignores the floors but not the pairs they exclude: an outcome, or an assignment
+    of largest total whose submissions `short` miss their floors, with its proof."""
+
+    instance: Instance
+    outcome: Kept | None
+    chosen: Ints
+    proof: Proof
+    short: Ints
+
+
 def largest_total_with_floors(instance: Instance, asked: Asked, *, known: Ints | None = None) -> Kept:
     """The largest total with score >= floor for every submission; `known` is an assignment that keeps the floors."""
-    floors = asked.floors
-    if (instance.own_best() < floors - instance.tolerance).any():
+    flow = by_flow(instance, asked)
+    if flow.outcome is not None:
+        return flow.outcome
+    keys = promising_pairs(flow.instance, flow.proof, flow.chosen)
+    if known is not None:
+        keys = np.union1d(keys, known)
+    fractions = _fractions(flow, asked, keys, possible=known is not None)
+    if fractions is None:
         return _unreachable(instance)
-    instance = without_hopeless_pairs(instance, floors)
+    return _search(flow.instance, asked, fractions.proof, _by_trading(flow.instance, asked, fractions, known))
+
+
+def by_flow(instance: Instance, asked: Asked) -> ByFlow:
+    """Whether the largest total alone keeps what is asked, or cannot."""
+    nobody = np.array([], dtype=np.int64)
+    proof = Proof(weights=np.ones(instance.shape[0]), prices=np.zeros(instance.shape[1]))
+    if (instance.own_best() < asked.floors - instance.tolerance).any():
+        return ByFlow(instance, _unreachable(instance), nobody, proof, nobody)
+    instance = without_hopeless_pairs(instance, asked.floors)
     try:
         chosen, _, prices = largest_total(instance)
     except AssignmentInfeasible:
-        return _unreachable(instance)
-    proof = Proof(weights=np.ones(instance.shape[0]), prices=prices)
+        return ByFlow(instance, _unreachable(instance), nobody, proof, nobody)
+    proof = Proof(weights=proof.weights, prices=prices)
     bound = total_bound(instance, proof)
+    short = np.flatnonzero(instance.served(chosen) < asked.floors - instance.tolerance)
+    outcome = Kept(chosen, bound, bound, proof, finished=True, searched=0) if short.size == 0 else None
     if bound < asked.least_total - instance.tolerance:
-        return _unreachable(instance)
-    short = instance.served(chosen) < floors - instance.tolerance
-    if not short.any():
-        return Kept(chosen, bound, bound, proof, finished=True, searched=0)
-    fractions = _proof_by_fractions(instance, floors, promising_pairs(instance, proof, chosen), np.flatnonzero(short))
-    if fractions is None:
-        return _unreachable(instance)
-    return _search(instance, asked, fractions, known)
+        outcome = _unreachable(instance)
+    return ByFlow(instance, outcome, chosen, proof, short)
 
 
 def without_hopeless_pairs(instance: Instance, floors: Floats) -> Instance:
@@ -113,23 +155,43 @@ def _unreachable(instance: Instance) -> Kept:
     return Kept(None, -np.inf, -np.inf, nothing, finished=True, searched=0)
 
 
-def _proof_by_fractions(instance: Instance, floors: Floats, keys: Ints, short: Ints) -> Proof | None:
-    """Multipliers from the linear program; None when even fractions of experts cannot keep the floors."""
-    many = short.size * MANY_SHORT > instance.shape[0]
-    if many and _out_of_reach(instance, floors, keys, short):
+def _fractions(flow: ByFlow, asked: Asked, keys: Ints, *, possible: bool) -> Fractions | None:
+    """The linear program's answer; None when even fractions of experts cannot keep the floors."""
+    instance, floors = flow.instance, asked.floors
+    many = flow.short.size * MANY_SHORT > instance.shape[0]
+    if many and not possible and _out_of_reach(flow, asked, keys):
         return None
     aims = Aims(1.0, -PENALTY, np.ones(instance.shape[0]), floors)
-    priced = grow(Program(instance, aims, keys, short))
-    if priced.aux > 1e-7 and not many and _out_of_reach(instance, floors, keys, short):
+    short = flow.short if flow.short.size <= FLOORS_FOR_SIMPLEX else np.flatnonzero(floors > -np.inf)
+    program = Program(instance, aims, keys, short, patience=asked.patience)
+    priced = grow(program)
+    if priced.aux > 1e-7 and not many and not possible and _out_of_reach(flow, asked, keys):
         return None
-    return Proof(weights=priced.weights, prices=priced.prices)
+    return fractions_of(program, priced)
 
 
-def _out_of_reach(instance: Instance, floors: Floats, keys: Ints, short: Ints) -> bool:
+def fractions_of(program: Program, priced: Priced) -> Fractions:
+    order = np.argsort(program.keys)
+    return Fractions(Proof(priced.weights, priced.prices), program.keys[order], priced.x[order])
+
+
+def _by_trading(instance: Instance, asked: Asked, fractions: Fractions, known: Ints | None) -> Ints | None:
+    """An assignment that trades find from the fractions, or else from what is known; None if none is allowed."""
+    keys = tradeable(instance, fractions.proof, fractions.keys)
+    for start in (rounded(instance, fractions.keys, fractions.x), known):
+        found = None if start is None else raised_total(instance, asked.floors, keys, start)
+        if found is not None and missing_of(instance, asked.floors, found) == 0.0:
+            return found if _total(instance, found) >= asked.least_total else known
+    return known
+
+
+def _out_of_reach(flow: ByFlow, asked: Asked, keys: Ints) -> bool:
     """Whether multipliers prove that all floors together ask for more than there is, even in fractions."""
-    priced = grow(Program(instance, Aims(0.0, -1.0, np.ones(instance.shape[0]), floors), keys, short))
-    asked = priced.multipliers > 0
-    demand = fsum(priced.multipliers[asked] * floors[asked])
+    instance, floors = flow.instance, asked.floors
+    aims = Aims(0.0, -1.0, np.ones(instance.shape[0]), floors)
+    priced = grow(Program(instance, aims, keys, flow.short, patience=asked.patience))
+    weighty = priced.multipliers > 0
+    demand = fsum(priced.multipliers[weighty] * floors[weighty])
     return demand > priced_bound(instance, Proof(priced.multipliers, priced.prices)) + 1e-7 * max(1.0, abs(demand))
 
 
@@ -142,8 +204,10 @@ def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) 
     best, value, everything = known, _total(instance, known), instance.all_pairs().size
     if priced < value + step:
         return Kept(best, max(value, _whole(instance, priced)), priced, proof, finished=True, searched=0)
-    tried = (-1, -1)
-    while priced >= least:
+    if asked.any_will_do and best is not None:
+        return Kept(best, priced, priced, proof, finished=True, searched=0)
+    tried, bound = (-1, -1), priced
+    while bound >= least:
         keys, forced = pairs_within(instance, proof, loss)
         if best is None and tried == (keys.size, forced.sum()):
             loss *= WIDER
@@ -155,9 +219,10 @@ def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) 
         if asked.any_will_do and found.chosen is not None:
             return Kept(best, priced, priced, proof, finished=True, searched=keys.size)
         excluded = priced - loss if keys.size < everything or forced.any() else -np.inf
+        bound = min(bound, max(found.bound, excluded))
         settled = excluded == -np.inf or excluded < max(value + step, least)
         if settled or not found.finished:
-            bound = max(value, _whole(instance, min(priced, max(found.bound, excluded))))
+            bound = max(value, _whole(instance, bound))
             return Kept(best, bound, priced, proof, settled and found.finished, keys.size)
         needed = priced - value + step
         loss = needed if needed < WIDER * WIDER * loss else WIDER * loss
@@ -179,16 +244,16 @@ def _search_core(
     """Search these pairs; a choice that passes only by the solver's tolerance is forbidden and searched again."""
     aims = Aims(1.0, 0.0, np.zeros(instance.shape[0]), asked.floors, least_total=asked.least_total, aux_limit=0.0)
     papers = _floors_at_stake(instance, asked.floors, keys)
+    if too_much(keys, forced, papers) or asked.patience.left <= 0:
+        return Searched(chosen=None, bound=np.inf, finished=False)
     forbidden: list[Ints] = []
     while True:
-        program = Program(instance, aims, keys, papers)
+        program = Program(instance, aims, keys, papers, patience=asked.patience)
         for tops, many in needed_tops(instance, asked.floors, keys, papers):
             program.require(tops, many)
         for choice in forbidden:
             program.forbid(choice)
-        found = search_whole(
-            program, fixed=forced, known=known, first_will_do=asked.any_will_do, patience=asked.patience
-        )
+        found = search_whole(program, fixed=forced, known=known, first_will_do=asked.any_will_do)
         broken = [] if found.chosen is None else _broken(instance, asked.floors, found.chosen)
         if not broken:
             return found

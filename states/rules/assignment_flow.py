@@ -9,6 +9,8 @@ from states.rules.assignment_limits import pairs_that_suffice
 FEW_PAIRS = 400_000
 FIRST_CHOICES = 14
 NEW_PAIRS_A_ROUND = 8
+# The largest cost that the flow solver takes at 25,000 nodes, with room to spare.
+FINEST = 2.0**40
 
 
 def largest_total(instance: Instance) -> tuple[Ints, Ints, Floats]:
@@ -72,28 +74,43 @@ def pairs_worth_adding(instance: Instance, keys: Ints, weights: Floats, prices: 
     return np.concatenate(found)
 
 
-def _cheapest_flow(instance: Instance, keys: Ints) -> Ints | None:
-    """The chosen pairs of a largest-total assignment within `keys`; None when they do not suffice."""
+def flow_within(
+    instance: Instance, keys: Ints, costs: Ints, wanted: Ints, least: Ints, most: Ints | None = None
+) -> Ints | None:
+    """The pairs of least cost that give each submission `wanted` of these pairs and keep the loads; None if none do.
+
+    costs int64 of the length of the keys; the loads are the instance's unless given.
+    """
     P, R = instance.shape
     papers, experts = instance.split(keys)
-    need, floor = int(instance.wanted.sum()), int(instance.least.sum())
     tails = np.concatenate([papers, np.arange(P, P + R)]).astype(np.int32)
     heads = np.concatenate([experts + P, np.full(R, P + R)]).astype(np.int32)
-    room = np.concatenate([np.ones(keys.size, dtype=np.int64), instance.most - instance.least])
-    supply = np.concatenate([instance.wanted, -instance.least, [floor - need]])
+    spare = (instance.most if most is None else most) - least
+    room = np.concatenate([np.ones(keys.size, dtype=np.int64), spare])
+    flow = min_cost_flow.SimpleMinCostFlow()
+    arcs = flow.add_arcs_with_capacity_and_unit_cost(tails, heads, room, np.append(costs, np.zeros(R, dtype=np.int64)))
+    supply = np.concatenate([wanted, -least, [int(least.sum()) - int(wanted.sum())]])
+    flow.set_nodes_supplies(np.arange(P + R + 1, dtype=np.int32), supply)
+    status = flow.solve()
+    if status == flow.BAD_COST_RANGE:
+        raise _CostsTooLarge
+    if status != flow.OPTIMAL:
+        return None
+    return keys[np.flatnonzero(np.asarray(flow.flows(arcs[: keys.size])) > 0)]
+
+
+class _CostsTooLarge(ArithmeticError):
+    """The costs do not fit the flow solver's 64 bits."""
+
+
+def _cheapest_flow(instance: Instance, keys: Ints) -> Ints | None:
+    """The chosen pairs of a largest-total assignment within `keys`; None when they do not suffice."""
     for bits in _bits_to_try(instance):
-        cost = np.rint(np.ldexp(instance.scores_of(keys), bits)).astype(np.int64)
-        flow = min_cost_flow.SimpleMinCostFlow()
-        arcs = flow.add_arcs_with_capacity_and_unit_cost(
-            tails, heads, room, np.concatenate([-cost, np.zeros(R, dtype=np.int64)])
-        )
-        flow.set_nodes_supplies(np.arange(P + R + 1, dtype=np.int32), supply)
-        status = flow.solve()
-        if status == flow.OPTIMAL:
-            taken = np.asarray(flow.flows(arcs[: keys.size])) > 0
-            return keys[np.flatnonzero(taken)]
-        if status != flow.BAD_COST_RANGE:
-            return None
+        costs = -np.rint(np.ldexp(instance.scores_of(keys), bits)).astype(np.int64)
+        try:
+            return flow_within(instance, keys, costs, instance.wanted, instance.least)
+        except _CostsTooLarge:
+            continue
     raise ArithmeticError("The scores do not fit the 64-bit costs of the flow solver.")
 
 

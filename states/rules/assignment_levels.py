@@ -2,35 +2,49 @@
 
 A submission's level is its score over its slope: slope 1 for scores, its own best for shares.
 If every submission can have what the worst-off could have at best, nothing better exists.
-Otherwise a linear program bounds the level, and searches between the best level found and
-the bound close in on it: with whole scores on the finitely many levels there are.
+Otherwise a linear program bounds the level and trades come near the bound; a search of the pairs that the
+bound's prices leave for anything better closes in on it: with whole scores on the finitely many levels there are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from states.rules.assignment_bounds import Proof, level_bound
-from states.rules.assignment_floors import Asked, Kept, grow, largest_total_with_floors, promising_pairs
-from states.rules.assignment_flow import largest_total
+from states.rules.assignment_bounds import Proof, level_bound, level_worth, pairs_within
+from states.rules.assignment_exchange import missing_of, raised_level, raised_total, rounded, tradeable
+from states.rules.assignment_floors import (
+    Asked,
+    Fractions,
+    Kept,
+    by_flow,
+    fractions_of,
+    grow,
+    largest_total_with_floors,
+    promising_pairs,
+    without_hopeless_pairs,
+)
+from states.rules.assignment_flow import FEW_PAIRS
 from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_program import Aims, Program, search_whole
+from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Patience, Program, search_whole, too_much
 
 COUNTED_LEVELS = 5000
-SEARCHED_WHOLE = 20_000
+HALVINGS = 12
+TRIES = 20
+NEAR_ENOUGH = 1e-3
 BREATH = 2e-10
 
 
 @dataclass(frozen=True)
 class Goal:
-    """slopes float64[P] (0 where a submission has no level), a least total, seconds for each search, how
-    finely levels of real scores are told apart, and whether the effort of a proof by prices is wanted."""
+    """slopes float64[P] (0 where a submission has no level), a least total, and the patience of all searches."""
 
     slopes: Floats
     least_total: float = -np.inf
-    patience: float = np.inf
-    precision: float = 1e-9
-    proof_by_prices: bool = True
+    patience: Patience = field(default_factory=Patience)
+
+    def own(self, own_best: Floats) -> Floats:
+        """float64[P]: the level of each submission if it had its own best experts; infinite without a slope."""
+        return np.divide(own_best, self.slopes, out=np.full(self.slopes.size, np.inf), where=self.slopes > 0)
 
 
 @dataclass(frozen=True)
@@ -55,111 +69,157 @@ def floors_of(instance: Instance, slopes: Floats, level: float) -> Floats:
     return np.ceil(floors - 1e-6) if instance.grid else floors
 
 
-def highest_level(instance: Instance, goal: Goal) -> Level:
-    """The highest level with the largest total there. The instance must admit an assignment."""
-    own = np.divide(instance.own_best(), goal.slopes, out=np.full(goal.slopes.size, np.inf), where=goal.slopes > 0)
-    holder = int(np.argmin(own))
-    ceiling = float(own[holder])
-    kept = _try(instance, goal, ceiling, any_will_do=False, known=None)
-    if kept.chosen is not None:
+def highest_level(instance: Instance, goal: Goal, chosen: Ints, prices: Floats) -> Level:
+    """The highest level with the largest total there; `chosen` and `prices` are the largest total's and its proof."""
+    own = goal.own(instance.own_best())
+    holder, ceiling = int(np.argmin(own)), float(own.min())
+    kept = by_flow(instance, _asked(instance, goal, ceiling)).outcome
+    if kept is not None and kept.chosen is not None:
         return Level(ceiling, ceiling, ceiling, kept, holder, None, proven=True)
-    chosen, _, prices = largest_total(instance)
-    proof, priced = None, ceiling
-    if goal.proof_by_prices:
-        proof = _proof_by_fractions(instance, goal, ceiling, chosen, prices)
-        priced = level_bound(instance, proof, goal.slopes, goal.least_total)
-        proof, priced = (proof, priced) if priced < ceiling else (None, ceiling)
-    found = _close_in(instance, goal, chosen, priced)
-    kept = _try(instance, goal, found.low, any_will_do=False, known=found.chosen)
-    return Level(found.low, found.high, priced, kept, None if proof else holder, proof, found.certain)
+    fractions = _fractions(instance, goal, ceiling, chosen, prices)
+    priced = level_bound(instance, fractions.proof, goal.slopes, goal.least_total)
+    proof, priced = (fractions.proof, priced) if priced < ceiling else (None, ceiling)
+    bracket = _Bracket(low=level_of(instance, goal.slopes, chosen), high=priced, chosen=chosen)
+    _trade(instance, goal, bracket, fractions)
+    _close_in(instance, goal, bracket, proof)
+    kept = largest_total_with_floors(instance, _asked(instance, goal, bracket.low), known=bracket.chosen)
+    return Level(bracket.low, bracket.high, priced, kept, None if proof else holder, proof, bracket.certain)
 
 
 @dataclass
 class _Bracket:
-    """An assignment of level `low`; nothing above `high`, for certain or as far as the searches went."""
+    """An assignment of level `low`; nothing above `high`; `certain` when the two are the same."""
 
     low: float
     high: float
     chosen: Ints
-    certain: bool = True
+    certain: bool = False
+
+    def raise_to(self, low: float, chosen: Ints) -> None:
+        if low > self.low:
+            self.low, self.chosen = low, chosen
 
 
-def _close_in(instance: Instance, goal: Goal, chosen: Ints, bound: float) -> _Bracket:
-    """Halve the levels between found and impossible, up to the first search that does not finish."""
-    bracket = _Bracket(low=level_of(instance, goal.slopes, chosen), high=bound, chosen=chosen)
-    if goal.proof_by_prices and instance.all_pairs().size <= SEARCHED_WHOLE:
-        _search_level(instance, goal, bracket)
-    while bracket.certain and (tried := _next_level(instance, goal, bracket)) is not None:
-        kept = _try(instance, goal, tried, any_will_do=True, known=None)
-        if kept.chosen is not None:
-            bracket.chosen = kept.chosen
-            bracket.low = max(tried, level_of(instance, goal.slopes, kept.chosen))
-        elif kept.finished:
-            bracket.high = tried - BREATH if instance.grid else tried
-        else:
-            bracket.certain = False
-    if bracket.certain:
-        bracket.high = bracket.low
-    return bracket
-
-
-def _search_level(instance: Instance, goal: Goal, bracket: _Bracket) -> None:
-    """One search for the level itself over all pairs: the quicker way where there are few."""
-    papers = np.flatnonzero(goal.slopes > 0)
-    aims = _aims(goal, bracket.high)
-    keys = instance.all_pairs()
-    program = Program(instance, aims, keys, papers, gap=0.5 if _whole_levels(instance, goal) else 1e-9)
-    fixed = np.zeros(keys.size, dtype=bool)
-    found = search_whole(program, fixed=fixed, known=None, first_will_do=False, patience=goal.patience / 2)
-    if found.chosen is not None:
-        low = level_of(instance, goal.slopes, found.chosen)
-        if low > bracket.low:
-            bracket.low, bracket.chosen = low, found.chosen
-    bracket.high = max(bracket.low, min(bracket.high, found.bound))
-
-
-def _whole_levels(instance: Instance, goal: Goal) -> bool:
-    return instance.grid and bool((goal.slopes[goal.slopes > 0] == 1.0).all())
-
-
-def _next_level(instance: Instance, goal: Goal, bracket: _Bracket) -> float | None:
-    """The middle one of the levels that whole scores can take, or else the middle; None when none is left."""
-    width = bracket.high - bracket.low
-    if not instance.grid or width * goal.slopes.max() > COUNTED_LEVELS:
-        enough = goal.precision * max(1.0, abs(bracket.high))
-        return bracket.low + width / 2 if width > enough else None
-    found = [np.array([])]
-    for slope in np.unique(goal.slopes[goal.slopes > 0]):
-        first, last = np.floor(bracket.low * slope + 1e-6) + 1, np.floor(bracket.high * slope + 1e-6)
-        found.append(np.arange(first, last + 1) / slope)
-    levels = np.unique(np.concatenate(found))
-    levels = levels[(levels > bracket.low + BREATH / 2) & (levels <= bracket.high + BREATH / 2)]
-    return float(levels[levels.size // 2]) if levels.size else None
-
-
-def _try(instance: Instance, goal: Goal, level: float, *, any_will_do: bool, known: Ints | None) -> Kept:
-    patience = goal.patience / 2 if any_will_do else goal.patience
-    asked = Asked(floors_of(instance, goal.slopes, level), goal.least_total, any_will_do, patience)
-    return largest_total_with_floors(instance, asked, known=known)
-
-
-def level_of(instance: Instance, slopes: Floats, chosen: Ints) -> float:
-    """The level that all submissions with a slope reach; infinite when there is none."""
-    leveled = slopes > 0
-    return float((instance.served(chosen)[leveled] / slopes[leveled]).min(initial=np.inf))
-
-
-def _proof_by_fractions(instance: Instance, goal: Goal, ceiling: float, chosen: Ints, prices: Floats) -> Proof:
-    """Multipliers that bound the level, from the linear program that may split experts."""
+def _fractions(instance: Instance, goal: Goal, ceiling: float, chosen: Ints, prices: Floats) -> Fractions:
+    """The linear program that may split experts: multipliers that bound the level, and where whole ones may start."""
     keys = promising_pairs(instance, Proof(np.ones(instance.shape[0]), prices), chosen)
-    aims = _aims(goal, ceiling)
-    leveled = np.flatnonzero(goal.slopes > 0)
-    worst_first = leveled[np.argsort(instance.served(chosen)[leveled] / goal.slopes[leveled], kind="stable")]
-    priced = grow(Program(instance, aims, keys, worst_first[: max(1, leveled.size // 20)]))
-    return Proof(priced.weights, priced.prices)
+    level = goal.own(instance.served(chosen))
+    short = np.flatnonzero(level < ceiling)
+    if short.size > FLOORS_FOR_SIMPLEX:
+        short = np.flatnonzero(goal.slopes > 0)
+    program = Program(instance, _aims(goal, ceiling), keys, short, patience=goal.patience)
+    return fractions_of(program, grow(program))
 
 
 def _aims(goal: Goal, ceiling: float) -> Aims:
     """The level itself as the one thing to raise, up to what is known to be impossible to exceed."""
     floors = np.where(goal.slopes > 0, 0.0, -np.inf)
     return Aims(0.0, 1.0, -goal.slopes, floors, goal.least_total, aux_limit=ceiling, aux_least=-np.inf)
+
+
+def _trade(instance: Instance, goal: Goal, bracket: _Bracket, fractions: Fractions) -> None:
+    """Raise the low end by trades, from the fractions and from what is known."""
+    keys = np.union1d(tradeable(instance, fractions.proof, fractions.keys), bracket.chosen)
+    start = rounded(instance, fractions.keys, fractions.x)
+    if goal.least_total > -np.inf:
+        _trade_above_total(instance, goal, bracket, keys, start)
+        return
+    if start is None or level_of(instance, goal.slopes, start) < bracket.low:
+        start = bracket.chosen
+    found = raised_level(instance, goal.slopes, keys, start, bracket.high)
+    bracket.raise_to(level_of(instance, goal.slopes, found), found)
+
+
+def _trade_above_total(instance: Instance, goal: Goal, bracket: _Bracket, keys: Ints, start: Ints | None) -> None:
+    """Halve the way to the bound: floors first, then as much total as trades give."""
+    high = bracket.high
+    for _ in range(HALVINGS):
+        asked = high if high == bracket.high else (bracket.low + high) / 2
+        floors = floors_of(instance, goal.slopes, asked)
+        for base in (bracket.chosen, start):
+            found = bracket.chosen if base is None else raised_total(instance, floors, keys, base)
+            kept = missing_of(instance, floors, found) == 0.0
+            if kept and instance.scores_of(found).sum() >= goal.least_total - instance.tolerance:
+                bracket.raise_to(max(asked, level_of(instance, goal.slopes, found)), found)
+                break
+        else:
+            high = asked - BREATH if high == bracket.high else asked
+        if high - bracket.low <= BREATH:
+            return
+
+
+def _close_in(instance: Instance, goal: Goal, bracket: _Bracket, proof: Proof | None) -> None:
+    """Search for anything better; then, where few compete or levels are few, for levels between one by one."""
+    ceiling = bracket.high
+    if _next_level(instance, goal, bracket.low, ceiling) is not None:
+        _search_level(instance, goal, bracket, proof)
+        ceiling = bracket.high
+    few = proof is None or np.count_nonzero(proof.weights > proof.weights.min()) <= FLOORS_FOR_SIMPLEX
+    small = instance.grid and instance.all_pairs().size <= FEW_PAIRS
+    for turn in range(TRIES if few or small else 0):
+        tried = None if bracket.certain else _next_level(instance, goal, bracket.low, ceiling, first=turn == 0)
+        if tried is None or goal.patience.left <= 0:
+            break
+        kept = largest_total_with_floors(instance, _asked(instance, goal, tried, any_will_do=True))
+        if kept.chosen is not None:
+            bracket.raise_to(max(tried, level_of(instance, goal.slopes, kept.chosen)), kept.chosen)
+        else:
+            ceiling = tried - BREATH if instance.grid else tried
+            bracket.high = ceiling if kept.finished else bracket.high
+    if bracket.certain or _next_level(instance, goal, bracket.low, bracket.high) is None:
+        bracket.high, bracket.certain = bracket.low, True
+
+
+def _search_level(instance: Instance, goal: Goal, bracket: _Bracket, proof: Proof | None) -> None:
+    """One search for the level itself over the pairs that anything better than what is known could use."""
+    able = without_hopeless_pairs(instance, floors_of(instance, goal.slopes, bracket.low))
+    if proof is None:
+        keys, forced = able.all_pairs(), np.zeros(able.all_pairs().size, dtype=bool)
+    else:
+        loss = (bracket.high - bracket.low) * level_worth(proof, goal.slopes, goal.least_total)
+        keys, forced = pairs_within(able, proof, loss + instance.tolerance)
+    aims, papers = _aims(goal, bracket.high), np.flatnonzero(goal.slopes > 0)
+    if too_much(keys, forced, papers):
+        return
+    gap = 0.5 if _whole_levels(instance, goal) else 1e-9
+    program = Program(able, aims, keys, papers, gap=gap, patience=goal.patience)
+    found = search_whole(program, fixed=forced, known=bracket.chosen, level=bracket.low, first_will_do=False)
+    if found.chosen is not None:
+        bracket.raise_to(level_of(instance, goal.slopes, found.chosen), found.chosen)
+    bracket.high = max(bracket.low, min(bracket.high, found.bound))
+    bracket.certain = found.finished and not instance.grid
+
+
+def _whole_levels(instance: Instance, goal: Goal) -> bool:
+    return instance.grid and bool((goal.slopes[goal.slopes > 0] == 1.0).all())
+
+
+def _next_level(instance: Instance, goal: Goal, low: float, high: float, *, first: bool = False) -> float | None:
+    """The middle one of the levels that whole scores can take; None when none is left.
+
+    Of real scores the highest first, then the middle, and once that is near enough the next above the lowest.
+    """
+    width = high - low
+    if not instance.grid or width * goal.slopes.max() > COUNTED_LEVELS:
+        least = 1e-9 * max(1.0, abs(high))
+        if width <= least * (1 + 1e-6):
+            return None
+        near = width <= NEAR_ENOUGH * abs(high)
+        return high if first else low + least if near else low + width / 2
+    found = [np.array([])]
+    for slope in np.unique(goal.slopes[goal.slopes > 0]):
+        first, last = np.floor(low * slope + 1e-6) + 1, np.floor(high * slope + 1e-6)
+        found.append(np.arange(first, last + 1) / slope)
+    levels = np.unique(np.concatenate(found))
+    levels = levels[(levels > low + BREATH / 2) & (levels <= high + BREATH / 2)]
+    return float(levels[levels.size // 2]) if levels.size else None
+
+
+def _asked(instance: Instance, goal: Goal, level: float, *, any_will_do: bool = False) -> Asked:
+    return Asked(floors_of(instance, goal.slopes, level), goal.least_total, any_will_do, goal.patience)
+
+
+def level_of(instance: Instance, slopes: Floats, chosen: Ints) -> float:
+    """The level that all submissions with a slope reach; infinite when there is none."""
+    leveled = slopes > 0
+    return float((instance.served(chosen)[leveled] / slopes[leveled]).min(initial=np.inf))

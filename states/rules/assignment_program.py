@@ -19,6 +19,17 @@ from numpy.typing import NDArray
 
 from states.rules.assignment_instance import Floats, Instance, Ints
 
+FLOORS_FOR_SIMPLEX = 200
+SEARCHED_AT_MOST = 100_000
+BRANCHES, BRANCHES_WITHIN = 10_000_000, (200, 20_000)
+
+
+@dataclass
+class Patience:
+    """Solver seconds left for one assignment. The counted limits of a search normally end it first."""
+
+    left: float = np.inf
+
 
 @dataclass(frozen=True)
 class Aims:
@@ -51,13 +62,19 @@ class Priced:
 
 @dataclass
 class Program:
-    """A linear program that grows by pairs (columns) and floors (rows) and starts again from its last basis."""
+    """A linear program that grows by pairs (columns) and floors (rows).
+
+    With few floors it is nearly a flow, and the simplex method goes on from its last basis. Many floors, and a
+    level above all, are so degenerate that it stalls where the interior point does not; and a proof needs good
+    prices, not a vertex.
+    """
 
     instance: Instance
     aims: Aims
     keys: Ints
     floored: Ints = field(default_factory=lambda: np.array([], dtype=np.int64))
     gap: float | None = None
+    patience: Patience = field(default_factory=Patience)
 
     def __post_init__(self) -> None:
         self._solver = _solver(self.instance, self.gap)
@@ -67,11 +84,10 @@ class Program:
         limits = np.concatenate([self.instance.wanted, self.instance.most]).astype(float)
         _add_rows(self._solver, counts, limits)
         _add_rows(self._solver, np.array([self.aims.least_total]), np.array([np.inf]))
-        if self.aims.pair_weight == 0:
-            # Levels are so degenerate that the simplex method stalls where the interior point does not,
-            # and a proof needs good prices, not a vertex.
+        if self.aims.pair_weight == 0 or self.floored.size > FLOORS_FOR_SIMPLEX:
             self._solver.setOptionValue("solver", "ipm")
             self._solver.setOptionValue("run_crossover", "off")
+            self._solver.setOptionValue("ipm_optimality_tolerance", 1e-10)
         first, rows = self.keys, self.floored
         self.keys, self.floored = np.array([], dtype=np.int64), np.array([], dtype=np.int64)
         self.add_floors(rows)
@@ -137,8 +153,15 @@ class Program:
 
     def solve(self) -> Priced:
         """The optimum of the linear program. Its caller makes sure that there is one."""
+        started = self._solver.getRunTime()
         self._solver.run()
         status = self._solver.getModelStatus()
+        if status == highspy.HighsModelStatus.kUnknown:
+            # The interior point came near and no nearer: let it end with a vertex.
+            self._solver.setOptionValue("run_crossover", "on")
+            self._solver.run()
+            status = self._solver.getModelStatus()
+        self.patience.left -= self._solver.getRunTime() - started
         if status != highspy.HighsModelStatus.kOptimal:
             raise ArithmeticError(f"The linear program of the assignment was not solved: {status}.")
         P, R = self.instance.shape
@@ -171,30 +194,33 @@ class Searched:
     finished: bool
 
 
+def too_much(keys: Ints, fixed: NDArray[np.bool_], floored: Ints) -> bool:
+    """Whether a search of these pairs would not end in a useful time; counted, so that all machines agree."""
+    return (keys.size - int(fixed.sum())) * (1 + floored.size / FLOORS_FOR_SIMPLEX) > SEARCHED_AT_MOST
+
+
 def search_whole(
-    program: Program, *, fixed: NDArray[np.bool_], known: Ints | None, first_will_do: bool, patience: float
+    program: Program, *, fixed: NDArray[np.bool_], known: Ints | None, level: float = 0.0, first_will_do: bool
 ) -> Searched:
     """The best whole-number solution of the program with the `fixed` pairs taken.
 
-    Deterministic while the search ends before `patience` seconds. `first_will_do` ends it at the
-    first solution, `known` is one to start from. The program cannot be used afterwards.
+    Ends at a counted number of branches, the same on every machine, or when the program's patience does.
+    `first_will_do` ends it at the first solution, `known` is one to start from (of that level). The program
+    cannot be used afterwards.
     """
+    if program.patience.left <= 0:
+        return Searched(chosen=None, bound=np.inf, finished=False)
     solver = program._solver
-    columns = np.arange(1, program.keys.size + 1, dtype=np.int32)
-    whole = np.full(columns.size, highspy.HighsVarType.kInteger)
-    solver.changeColsIntegrality(columns.size, columns, whole)
-    solver.changeColsBounds(columns.size, columns, fixed.astype(float), np.ones(columns.size))
-    # Any named solver would leave the whole numbers out.
-    solver.setOptionValue("solver", "choose")
-    solver.setOptionValue("run_crossover", "on")
-    solver.setOptionValue("time_limit", float(patience))
+    _make_whole(program, fixed)
+    solver.setOptionValue("time_limit", min(float(program.patience.left), 1e9))
     if known is not None and np.isin(known, program.keys).all():
         start = highspy.HighsSolution()
-        start.col_value = np.concatenate([[0.0], np.isin(program.keys, known)]).astype(float)
+        start.col_value = np.concatenate([[level], np.isin(program.keys, known)]).astype(float)
         solver.setSolution(start)
     if first_will_do:
         solver.setOptionValue("mip_max_improving_sols", 1)
     solver.run()
+    program.patience.left -= solver.getRunTime()
     status, info = solver.getModelStatus(), solver.getInfo()
     if status == highspy.HighsModelStatus.kInfeasible:
         return Searched(chosen=None, bound=-np.inf, finished=True)
@@ -203,6 +229,17 @@ def search_whole(
         return Searched(chosen=None, bound=-info.mip_dual_bound, finished=False)
     taken = np.array(solver.getSolution().col_value)[1:] > 0.5
     return Searched(chosen=np.sort(program.keys[taken]), bound=-info.mip_dual_bound, finished=finished)
+
+
+def _make_whole(program: Program, fixed: NDArray[np.bool_]) -> None:
+    solver, many = program._solver, program.keys.size
+    columns = np.arange(1, many + 1, dtype=np.int32)
+    solver.changeColsIntegrality(many, columns, np.full(many, highspy.HighsVarType.kInteger))
+    solver.changeColsBounds(many, columns, fixed.astype(float), np.ones(many))
+    # Any named solver would leave the whole numbers out.
+    solver.setOptionValue("solver", "choose")
+    solver.setOptionValue("run_crossover", "on")
+    solver.setOptionValue("mip_max_nodes", int(np.clip(BRANCHES // max(many, 1), *BRANCHES_WITHIN)))
 
 
 def _solver(instance: Instance, gap: float | None) -> Any:

@@ -1,6 +1,7 @@
 """The panel: drawn by the committed seed from the eligible, assigned without conflicts, refilled when one is lost."""
 
 import json
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -133,6 +134,14 @@ def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine)
         assert "E0001" not in assigned.experts[close]
         assert not any(barred.forbids(number, one) for number, experts in assigned.experts.items() for one in experts)
         assert pairs(session) == {(n, e, "active") for n, experts in assigned.experts.items() for e in experts}
+        whole = json.loads(
+            session.scalars(select(History).where(History.trigger == "assign", History.subject == "call/2026"))
+            .one()
+            .facts
+        )
+        assert {name: whole[name] for name in asdict(assigned.quality)} == asdict(assigned.quality)
+        assert whole["proven"] is True
+        assert (whole["level"], whole["total"]) == (whole["level_at_most"], whole["total_at_most"])
         entry = session.scalars(
             select(History).where(History.trigger == "assign", History.subject == f"submission/{close}")
         ).one()
