@@ -43,7 +43,7 @@ def raised_level(instance: Instance, slopes: Floats, keys: Ints, chosen: Ints, e
 
     A submission counts by exp(-sharpness * (level - worst) / (mean - worst)): the worst most, none nothing.
     """
-    leveled = slopes > 0
+    keys, leveled = np.union1d(keys, chosen), slopes > 0
     divisor = np.where(leveled, slopes, 1.0)
     best, best_level, fruitless = chosen, -np.inf, 0
     for turn in range(_rounds(keys)):
@@ -66,6 +66,7 @@ def raised_level(instance: Instance, slopes: Floats, keys: Ints, chosen: Ints, e
 
 def raised_total(instance: Instance, floors: Floats, keys: Ints, chosen: Ints) -> Ints:
     """Trades that first shorten what misses the floors, then raise the total. Floors that are kept stay kept."""
+    keys = np.union1d(keys, chosen)
     scale = float(np.abs(instance.scores_of(keys)).max(initial=0.0)) or 1.0
     fruitless, last = 0, _standing(instance, floors, chosen)
     for turn in range(_rounds(keys)):
@@ -102,15 +103,20 @@ def _rounds(keys: Ints) -> int:
 
 
 def _round(instance: Instance, keys: Ints, chosen: Ints, turn: int, cost: Cost) -> Ints:
-    """Every submission gives one expert up and gets the one that makes the sum of the costs smallest."""
+    """Every submission gives one expert up and gets the one that makes the sum of the costs smallest.
+
+    The sorted `keys` hold the chosen pairs.
+    """
     P, R = instance.shape
     papers, _ = instance.split(chosen)
     needy = instance.needy()
     starts = np.searchsorted(papers, np.arange(P))
     place = (starts + (np.arange(P) * 7919 + turn * (turn + 1) // 2) % np.maximum(instance.wanted, 1))[needy]
-    given_up, kept = chosen[place], np.delete(chosen, place)
+    kept = np.delete(chosen, place)
     rest = instance.served(kept)
-    on_offer = np.setdiff1d(np.union1d(keys, given_up), kept, assume_unique=True)
+    free = np.ones(keys.size, dtype=bool)
+    free[np.searchsorted(keys, kept)] = False
+    on_offer = keys[free]
     owners, _ = instance.split(on_offer)
     found = cost(owners, rest[owners] + instance.scores_of(on_offer))
     on_offer, found = on_offer[found < np.inf], found[found < np.inf]
@@ -119,4 +125,4 @@ def _round(instance: Instance, keys: Ints, chosen: Ints, turn: int, cost: Cost) 
     load = np.bincount(instance.split(kept)[1], minlength=R)
     least = np.maximum(instance.least - load, 0)
     back = flow_within(instance, on_offer, whole, needy.astype(np.int64), least, instance.most - load)
-    return chosen if back is None else np.union1d(kept, back)
+    return chosen if back is None else np.sort(np.concatenate([kept, back]))
