@@ -26,7 +26,7 @@ from flows.post import post
 from flows.stage import Run
 from flows.verdict_sheets import issue_after_admission
 from flows.workbooks.findings import Form, Problem, Reading
-from flows.workbooks.reading import read_delivery
+from flows.workbooks.reading import read_delivery, without_collector
 from flows.workbooks.receipt import write_receipt
 from models import Admission, Call, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
@@ -164,7 +164,8 @@ def _take(
         if known is not None and (admission is None or known.state is DeliveryState.ACCEPTED):
             counts["taken before"] += 1
         else:
-            answer = _judge(session, run, sender, path, digest, arrived_at, admission)
+            with without_collector():
+                answer = _judge(session, run, sender, path, digest, arrived_at, admission)
             _keep(session, run, sender, path, digest, arrived_at, answer, known)
             counts["taken"] += 1
             counts["rows in"] += len(answer.accepted)

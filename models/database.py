@@ -1,10 +1,10 @@
 """Engines and sessions: SQLite or PostgreSQL, the same behaviour on both."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -80,6 +80,22 @@ def insert_many(session: Session, table: str, columns: Sequence[str], rows: Sequ
         marks = ", ".join([_mark(session)] * len(columns))
         names = ", ".join(f'"{name}"' for name in columns)
         session.connection().exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', list(rows))
+
+
+def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert a large set of rows given by column name, all with the same columns, by the driver itself.
+
+    Values are what the columns' types take; each type turns a whole column into what the driver takes.
+    """
+    if not rows:
+        return
+    names, dialect = tuple(rows[0]), session.get_bind().dialect
+    columns = []
+    for name in names:
+        process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        values = [row[name] for row in rows]
+        columns.append([process(value) for value in values] if process else values)
+    insert_many(session, table.name, names, list(zip(*columns, strict=True)))
 
 
 def update_many(

@@ -6,13 +6,14 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from models import Attachment, Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
+from models.database import insert_rows
 from models.enums import CorrectionState, Outcome, SubmissionState
 from models.forms import SubmissionForm
 from states import record
@@ -90,13 +91,14 @@ def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Inco
     frame = load_frame(session, delivered.season)
     known = _known_by_title(session, [name_key(row.form.title) for row in rows])
     by_number = _known_by_number(session, [row.form.number for row in rows if row.form.number])
-    new: list[tuple[Incoming, Case]] = []
+    new: list[tuple[Incoming, str]] = []
     changes: list[tuple[Incoming, _Known]] = []
     refused: dict[int, Refusal] = {}
     seen: dict[str, int] = {}
-    meant = _meant_exactly(rows, known, by_number, delivered)
+    marks = {row.place: fingerprint(row.form) for row in rows}
+    meant = _meant_exactly(rows, marks, known, by_number, delivered)
     for row in rows:
-        mark = fingerprint(row.form)
+        mark = marks[row.place]
         own, other = _same(row.form, mark, known.get(name_key(row.form.title), ()), by_number, delivered, meant)
         first = seen.get(mark) or (seen.get(own.number) if own else None)
         if first is not None:
@@ -119,8 +121,8 @@ def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Inco
         elif row.form.number:
             refused[row.place] = _unknown_number(row.form.number)
         else:
-            new.append((row, case))
-    accepted = _insert(session, frame, delivered, new)
+            new.append((row, mark))
+    accepted = _insert(session, delivered, new)
     updated, unchanged, not_now = _change(session, frame, delivered, changes)
     return Taken(accepted, updated, unchanged, {**refused, **not_now})
 
@@ -177,6 +179,7 @@ def _twin(own: _Known, mark: str, known: Mapping[str, Sequence[_Known]], form: S
 
 def _meant_exactly(
     rows: Iterable[Incoming],
+    marks: Mapping[int, str],
     known: Mapping[str, Sequence[_Known]],
     by_number: Mapping[str, _Known],
     delivered: Delivered,
@@ -184,7 +187,7 @@ def _meant_exactly(
     """The submissions that rows of this delivery name by their number or repeat exactly."""
     meant = set()
     for row in rows:
-        alike, mark = known.get(name_key(row.form.title), ()), fingerprint(row.form)
+        alike, mark = known.get(name_key(row.form.title), ()), marks[row.place]
         exactly = [one for one in alike if one.fingerprint == mark]
         own, _ = _same(row.form, mark, exactly, by_number, delivered, ())
         if own is not None:
@@ -270,9 +273,7 @@ def _load_known(session: Session, condition: Any) -> Iterator[tuple[str, _Known]
         yield row[0], _Known(*row[1:])
 
 
-def _insert(
-    session: Session, frame: Frame, delivered: Delivered, new: Sequence[tuple[Incoming, Case]]
-) -> dict[int, str]:
+def _insert(session: Session, delivered: Delivered, new: Sequence[tuple[Incoming, str]]) -> dict[int, str]:
     if not new:
         return {}
     last = session.scalar(
@@ -282,19 +283,27 @@ def _insert(
     )
     tables: dict[Any, list[dict[str, Any]]] = {}
     accepted: dict[int, str] = {}
-    for place, (row, _) in enumerate(new, start=(last or 0) + 1):
+    for place, (row, mark) in enumerate(new, start=(last or 0) + 1):
         number = f"{delivered.season}-{delivered.unit}-{place:04d}"
         accepted[row.place] = number
-        _rows_of_new(tables, delivered, number, place, row)
+        _rows_of_new(tables, delivered, number, place, row, mark)
     for table in (Submission, SubmissionVersion, Organisation, Contributor, Contact, Attachment):
-        if tables.get(table):
-            session.execute(insert(table), tables[table])
+        insert_rows(session, _plain(table), tables.get(table, []))
     record.append(session, tables[History])
     return accepted
 
 
+def _plain(table: Any) -> Table:
+    return cast(Table, table.__table__)
+
+
 def _rows_of_new(
-    tables: dict[Any, list[dict[str, Any]]], delivered: Delivered, number: str, place: int, row: Incoming
+    tables: dict[Any, list[dict[str, Any]]],
+    delivered: Delivered,
+    number: str,
+    place: int,
+    row: Incoming,
+    mark: str,
 ) -> None:
     form = row.form
     version = _version(delivered, number, 1, form)
@@ -314,18 +323,18 @@ def _rows_of_new(
             "version": 1,
             "sequence": link.sequence,
             "head": link.head,
-            **_columns(form),
+            **_columns(form, mark),
         }
     )
     _content_rows(tables, number, form)
     tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
 
 
-def _columns(form: SubmissionForm) -> dict[str, Any]:
+def _columns(form: SubmissionForm, mark: str) -> dict[str, Any]:
     return {
         "title": form.title,
         "title_key": name_key(form.title),
-        "fingerprint": fingerprint(form),
+        "fingerprint": mark,
         "category": form.category,
         "carrier": form.carrier,
         "field": form.field,
@@ -476,7 +485,9 @@ def _amend(session: Session, delivered: Delivered, known: _Known, row: Incoming)
     for table, rows in tables.items():
         session.execute(insert(table), rows)
     session.execute(
-        update(Submission).where(Submission.number == known.number).values(version=version["version"], **_columns(form))
+        update(Submission)
+        .where(Submission.number == known.number)
+        .values(version=version["version"], **_columns(form, fingerprint(form)))
     )
     keep_attached(session, known.number, version["version"], files)
     facts = {**_facts(delivered, form, version), **digests_of(files)}

@@ -145,8 +145,13 @@ def _hash(
     return hashlib.sha256(bytes.fromhex(previous_hash) + body.encode()).hexdigest()
 
 
+_EXACT = frozenset({str, int, bool, type(None)})
+
+
 def _refuse_vague(value: Any) -> None:
-    if isinstance(value, Mapping):
+    if type(value) in _EXACT:
+        return
+    if isinstance(value, dict | Mapping):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise NotRecordable(f"the key {key!r} is not text")

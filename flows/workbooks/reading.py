@@ -17,7 +17,7 @@ from flows.workbooks.packages import Delivery, open_delivery
 from flows.workbooks.sheets import Sheet, Workbook, open_workbook
 from models.enums import WorkbookKind
 
-__all__ = ["Attachment", "Note", "Problem", "Reading", "Row", "read_delivery"]
+__all__ = ["Attachment", "Note", "Problem", "Reading", "Row", "read_delivery", "without_collector"]
 
 
 def read_delivery(
@@ -38,7 +38,7 @@ def read_delivery(
     """
     reader = _Reader(season, sender, key, newest_issue, rubric)
     try:
-        with open_delivery(path, season.files) as delivery, _without_collector():
+        with open_delivery(path, season.files) as delivery, without_collector():
             return reader.read(delivery)
     except Refusal as refusal:
         return Reading(reader.kind, reader.mark, problems=(refusal.problem,))
@@ -51,7 +51,7 @@ def read_delivery(
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Rows hold no cycles; looking for some among a million new objects takes half of the time."""
     was_on = gc.isenabled()
     gc.disable()
