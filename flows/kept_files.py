@@ -15,7 +15,7 @@ from flows.publications import EXPORT, PAGES, VERIFIER
 from models import Message, Publication
 from models.enums import PublicationKind
 from models.queries import planned_seasons
-from states.invariants import Invariant, Offenders
+from states.invariant import Invariant, Offenders
 
 _BY_SEASON = ("site", "office", "outbox", "taken", "receipts")
 

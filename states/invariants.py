@@ -1,13 +1,13 @@
 """What must hold in the database at every moment: the named invariants behind `gangchuang doctor`."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from config.milestones import Milestone
@@ -42,23 +42,14 @@ from models.enums import (
 )
 from models.queries import planned_seasons, season_in_force
 from states.entries import read_entries, read_standings
+from states.invariant import Invariant, Offenders, Query, breaking
+from states.invariants_of_rounds import OF_ROUNDS
 from states.pairing import season_conflicts
 from states.replay import Standing, replay_subject
 from states.verification import merged
 
 S = SubmissionState
-Offenders = Iterable[Any]
-Query = Select[Any]
 _SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """One thing that must hold. `offenders` names whatever breaks it: subjects, keys, paths."""
-
-    name: str
-    sentence: str
-    offenders: Callable[[Session, Path | None], Offenders]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +76,6 @@ def broken_invariants(
 
 def _name(item: Any) -> str:
     return "/".join(map(str, item)) if isinstance(item, tuple) else str(item)
-
-
-def _rows(query: Query) -> Callable[[Session, Path | None], Offenders]:
-    """An invariant told as a query for what breaks it."""
-    return lambda session, _: (tuple(row) for row in session.execute(query))
 
 
 def _unsound(session: Session, _: Path | None) -> Offenders:
@@ -246,28 +232,30 @@ _HAS_WON = or_(Submission.state == S.AWARDED, func.coalesce(Submission.outcome.i
 
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("database_is_sound", "The database file is whole and its references lead somewhere.", _unsound),
-    Invariant("gapless_sequences", "The entries of every subject are numbered 1, 2, 3 without a gap.", _rows(_gaps())),
+    Invariant(
+        "gapless_sequences", "The entries of every subject are numbered 1, 2, 3 without a gap.", breaking(_gaps())
+    ),
     Invariant("head_is_last_entry", "Every call and submission knows its last entry's number and hash.", _wrong_heads),
     Invariant("state_equals_replay", "State, outcome and tier are what the history makes them.", _not_replayed),
     Invariant(
         "archived_has_outcome",
         "What is archived has an outcome, and nothing else has one.",
-        _rows(select(Submission.number).where((Submission.state == S.ARCHIVED) != Submission.outcome.is_not(None))),
+        breaking(select(Submission.number).where((Submission.state == S.ARCHIVED) != Submission.outcome.is_not(None))),
     ),
     Invariant(
         "tier_only_if_awarded",
         "Only what is or was awarded has a tier, and all of that has one.",
-        _rows(select(Submission.number).where(Submission.tier.is_not(None) != _HAS_WON)),
+        breaking(select(Submission.number).where(Submission.tier.is_not(None) != _HAS_WON)),
     ),
     Invariant(
         "awarded_as_approved",
         "Every award stands in the list that a person approved, with its tier.",
-        _rows(_awarded_otherwise()),
+        breaking(_awarded_otherwise()),
     ),
     Invariant(
         "no_award_with_open_objection",
         "Nothing is awarded while an objection to it is open.",
-        _rows(
+        breaking(
             select(Submission.number, Objection.id)
             .join(Objection, Objection.number == Submission.number)
             .where(Submission.state == S.AWARDED, Objection.state == ObjectionState.OPEN)
@@ -277,17 +265,17 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "recommended_ranks_unique",
         "Within a unit no two recommended submissions share a place.",
-        _rows(_shared_ranks()),
+        breaking(_shared_ranks()),
     ),
     Invariant(
         "eligible_before_final_review",
         "What was final reviewed had passed the eligibility check.",
-        _rows(select(Submission.number).where(_BEYOND, Submission.eligible_at.is_(None))),
+        breaking(select(Submission.number).where(_BEYOND, Submission.eligible_at.is_(None))),
     ),
     Invariant(
         "no_correction_in_final_review",
         "What was final reviewed has no correction outstanding.",
-        _rows(
+        breaking(
             select(Submission.number)
             .join(Correction, Correction.number == Submission.number)
             .where(_BEYOND, Correction.state == CorrectionState.OUTSTANDING)
@@ -296,7 +284,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "scored_only_by_assigned",
         "Every score is by an expert who was assigned and did not step back.",
-        _rows(_forbidden_scores()),
+        breaking(_forbidden_scores()),
     ),
     Invariant(
         "nobody_in_conflict",
@@ -306,14 +294,14 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "experts_have_signed",
         "Everybody who has a submission to review has a seat and has signed the statement.",
-        _rows(_unsigned()),
+        breaking(_unsigned()),
     ),
     Invariant("content_has_its_digest", "Every kept content is the one whose digest was recorded.", _bent_versions),
     Invariant("milestones_in_order", "No step of a season is settled before the steps before it.", _out_of_order),
     Invariant(
         "settled_has_instant",
         "A milestone has an instant of settling exactly when it is settled.",
-        _rows(
+        breaking(
             select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit).where(
                 (MilestoneDate.state == MilestoneState.PENDING) != MilestoneDate.settled_at.is_(None)
             )
@@ -322,7 +310,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "closed_season_is_settled",
         "In a closed season everything is archived.",
-        _rows(
+        breaking(
             select(Submission.number)
             .join(Call, Call.season == Submission.season)
             .where(Call.state == CallState.CLOSED, Submission.state != S.ARCHIVED)
@@ -331,13 +319,14 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "one_message_per_key",
         "No two messages bear one key.",
-        _rows(select(Message.key).group_by(Message.key).having(func.count() > 1)),
+        breaking(select(Message.key).group_by(Message.key).having(func.count() > 1)),
     ),
     Invariant(
         "sent_has_instant",
         "A message has an instant of sending exactly when it was sent.",
-        _rows(select(Message.key).where((Message.state == MessageState.SENT) != Message.sent_at.is_not(None))),
+        breaking(select(Message.key).where((Message.state == MessageState.SENT) != Message.sent_at.is_not(None))),
     ),
     Invariant("every_delivery_has_its_receipt", "Every delivered file was answered with a receipt.", _unreceipted),
     Invariant("no_orphan_file", "Every taken file and every receipt belongs to a delivery.", _orphans),
+    *OF_ROUNDS,
 )

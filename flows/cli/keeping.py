@@ -11,7 +11,8 @@ from config.settings import settings
 from flows.cli.opening import opened, writing_to
 from models.database import make_engine, reading
 from states.backup import backup as back_up
-from states.invariants import INVARIANTS, Invariant, Offenders, broken_invariants
+from states.invariant import Invariant, Offenders
+from states.invariants import INVARIANTS, broken_invariants
 from states.restore import restore as put_back
 from states.verification import verify
 

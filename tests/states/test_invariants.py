@@ -1,17 +1,19 @@
 """Each named invariant holds on a built season, and says so when it is broken."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from models import Call, Delivery, Message
+from models import Call, Delivery, Message, Score
 from models.database import reading, writing
 from models.enums import CallState, DeliveryState, MessageState, SubmissionState
+from states.door import note_call
 from states.invariants import INVARIANTS, broken_invariants
-from tests.support.builders import a_season, a_submission, season_rules
+from tests.support.builders import SYSTEM, a_season, a_submission, season_rules
 from tests.support.tampering import lift_protections, undone
 
 DIGEST = "ab" * 32
@@ -68,12 +70,6 @@ def _sql(statement: str, **values: object) -> Break:
     return lambda session, home: session.execute(text(statement), values) and None
 
 
-def _quota_exceeded(session: Session, home: Path) -> None:
-    call = session.get_one(Call, 2026)
-    call.rules = call.rules.replace('"quota":10', '"quota":1')
-    session.flush()
-
-
 def _orphan(session: Session, home: Path) -> None:
     (home / "taken" / "2026" / "500103" / "0000000000000000-表.xlsx").write_text("orphan")
 
@@ -81,8 +77,8 @@ def _orphan(session: Session, home: Path) -> None:
 def _open_objection(session: Session, home: Path) -> None:
     session.execute(
         text(
-            "INSERT INTO objection (number, state, grounds, objector, received_at, due_at, officer, answer) "
-            "VALUES (:number, 'open', '', '', '2026-08-04 00:00:00+00', '2026-08-04 00:00:00+00', '', '')"
+            "INSERT INTO objection (id, number, state, grounds, objector, received_at, due_at, officer, answer) "
+            "VALUES (1, :number, 'open', '', '', '2026-08-04 00:00:00+00', '2026-08-04 00:00:00+00', '', '')"
         ),
         {"number": AWARDED},
     )
@@ -108,6 +104,30 @@ def _declared_after_scoring(session: Session, home: Path) -> None:
     )
 
 
+def _ranked_with_a_gap(session: Session, home: Path) -> None:
+    session.execute(text('UPDATE "placing" SET position = 3'))
+
+
+def _other_rules(before: str, after: str) -> Break:
+    def change(session: Session, home: Path) -> None:
+        call = session.get_one(Call, 2026)
+        assert before in call.rules
+        call.rules = call.rules.replace(before, after)
+        session.flush()
+
+    return change
+
+
+def _answered_by_nobody(session: Session, home: Path) -> None:
+    _open_objection(session, home)
+    session.execute(text("UPDATE objection SET state = 'dismissed'"))
+
+
+def _settled_without_instant(session: Session, home: Path) -> None:
+    _open_correction(session, home)
+    session.execute(text("UPDATE correction SET state = 'lapsed'"))
+
+
 BREAKS: dict[str, tuple[Break, set[str]]] = {
     "gapless_sequences": (
         _sql("DELETE FROM history WHERE subject = :s AND sequence = 2", s=f"submission/{FINAL}"),
@@ -128,7 +148,7 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
     "tier_only_if_awarded": (_sql("UPDATE submission SET tier = 'first' WHERE number = :n", n=FINAL), {FINAL}),
     "awarded_as_approved": (_sql('UPDATE "placing" SET approved = false WHERE number = :n', n=AWARDED), {AWARDED}),
     "no_award_with_open_objection": (_open_objection, {f"{AWARDED}/1"}),
-    "within_quota": (_quota_exceeded, {"2026/500103/3"}),
+    "within_quota": (_other_rules('"quota":10', '"quota":1'), {"2026/500103/3"}),
     "recommended_ranks_unique": (_sql("UPDATE district_verdict SET rank = 1"), {"2026/500103/1"}),
     "eligible_before_final_review": (
         _sql("UPDATE submission SET eligible_at = NULL WHERE number = :n", n=FINAL),
@@ -144,6 +164,60 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
         _sql("UPDATE seat SET signed_on = NULL WHERE expert = 'E0001'"),
         {f"{number}/E0001/1" for number in (FINAL, AWARDED, "2026-500103-0005")},
     ),
+    "call_follows_milestones": (
+        _sql("UPDATE milestone SET state = 'skipped' WHERE milestone = 'publish_results'"),
+        {"2026/published/not public_notice"},
+    ),
+    "none_ahead_of_its_call": (
+        _sql("UPDATE call SET state = 'district_review'"),
+        {
+            f"{FINAL}/final_reviewed/district_review",
+            f"{AWARDED}/awarded/district_review",
+            "2026-500103-0005/awarded/district_review",
+        },
+    ),
+    "no_achievement_twice": (
+        _sql("UPDATE submission SET fingerprint = '' WHERE number IN (:a, :b)", a=SUBMITTED, b=FINAL),
+        {f"{SUBMITTED}/{FINAL}"},
+    ),
+    "contributors_within_limits": (
+        _sql(
+            "INSERT INTO contributor (number, position, name, name_key, organisation, role) "
+            "SELECT :n, position, '示例', '示例', '示例', '' FROM "
+            "(SELECT 2 AS position UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6) AS places",
+            n=FINAL,
+        ),
+        {f"{FINAL}/contributor/6"},
+    ),
+    "verdict_exactly_when_reviewed": (
+        _sql("DELETE FROM district_verdict WHERE number = :n", n=REVIEWED),
+        {REVIEWED},
+    ),
+    "correction_settled_with_instant": (_settled_without_instant, {FINAL}),
+    "corrections_end_with_the_check": (_open_correction, {FINAL}),
+    "assigned_only_when_eligible": (
+        _sql("UPDATE submission SET eligible_at = NULL WHERE number = :n", n=FINAL),
+        {f"{FINAL}/E000{n}/1" for n in range(1, 6)},
+    ),
+    "no_expert_overloaded": (
+        _other_rules('"submissions_per_expert":45', '"submissions_per_expert":2'),
+        {f"2026/E000{n}/3" for n in range(1, 6)},
+    ),
+    "scores_add_up": (
+        _sql("UPDATE score SET total = 99 WHERE number = :n AND expert = 'E0001'", n=FINAL),
+        {f"{FINAL}/E0001/1"},
+    ),
+    "enough_scores": (
+        _sql("UPDATE assignment SET state = 'lost' WHERE number = :n AND expert = 'E0001'", n=FINAL),
+        {f"{FINAL}/4"},
+    ),
+    "scores_frozen_before_ranking": (
+        _sql("UPDATE history SET trigger = 'freeze_ranking' WHERE subject = 'call/2026' AND sequence = 3"),
+        {"2026/ranked before the scores were frozen"},
+    ),
+    "ranking_without_gap": (_ranked_with_a_gap, {"2026"}),
+    "prizes_within_tiers": (_other_rules('"prizes":120', '"prizes":0'), {"2026/third/2"}),
+    "objection_answered_by_a_person": (_answered_by_nobody, {f"{AWARDED}/1"}),
     "content_has_its_digest": (
         _sql("UPDATE submission_version SET content = '{}' WHERE number = :n", n=FINAL),
         {f"{FINAL}/1"},
@@ -201,3 +275,27 @@ def test_a_damaged_reference_is_found_on_sqlite(season: Engine) -> None:
         broken = {one.invariant.name for one in broken_invariants(session)}
 
     assert "database_is_sound" in broken
+
+
+def test_a_score_after_the_freeze_is_named(season: Engine) -> None:
+    with undone(season) as session:
+        at = season_rules().dates.close_final_round
+        note_call(session, 2026, "freeze_scores", actor=SYSTEM, at=at)
+        assert broken_invariants(session) == []
+        score = session.get_one(Score, (FINAL, "E0002", 1))
+        score.received_at = at + timedelta(seconds=1)
+        session.flush()
+
+        broken = {one.invariant.name: one.offenders for one in broken_invariants(session)}
+
+    assert broken == {"scores_frozen_before_ranking": (f"{FINAL}/E0002",)}
+
+
+@pytest.mark.parametrize("points", ['{"innovation":"100"}', '{"innovation":"31"}'])
+def test_a_score_outside_its_rubric_is_named(season: Engine, points: str) -> None:
+    with undone(season) as session:
+        session.execute(text("UPDATE score SET points = :p WHERE number = :n"), {"p": points, "n": FINAL})
+
+        broken = {one.invariant.name: one.offenders for one in broken_invariants(session)}
+
+    assert broken == {"scores_add_up": tuple(f"{FINAL}/E000{n}/1" for n in range(1, 6))}

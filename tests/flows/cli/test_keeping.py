@@ -10,7 +10,7 @@ from config.settings import settings
 from flows.engine.locks import home_lock
 from models import Publication
 from models.database import database_seconds, make_engine, reading, writing
-from models.enums import PublicationKind, SubmissionState
+from models.enums import Outcome, PublicationKind, SubmissionState
 from models.schema import upgrade
 from states.claims import take
 from states.roots import record_root
@@ -24,8 +24,9 @@ from tests.support.playing import Player
 
 def test_the_doctor_names_every_invariant_in_a_line(gangchuang: Gangchuang, opened: Player) -> None:
     with opened.writing() as session:
-        for state in SubmissionState:
+        for state in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):
             a_submission(session, state)
+        a_submission(session, SubmissionState.ARCHIVED, outcome=Outcome.NOT_REVIEWED)
 
     answer = gangchuang("doctor")
 
@@ -53,12 +54,13 @@ def test_the_doctor_names_what_breaks_an_invariant(gangchuang: Gangchuang, opene
             f"submission/{number}, entry 1: its row has state 'district_reviewed', but the history makes it 'submitted'"
         ],
         "state_equals_replay": [f"submission/{number}"],
+        "verdict_exactly_when_reviewed": [number],
         "no_orphan_file": ["taken/2026/500103/0000000000000000-表.xlsx"],
         "pages_as_published": ["site/2026/old.html/belongs to no publication"],
         "no_orphan_letter": ["mail/strange.eml"],
         "no_strange_season": ["receipts/2019"],
     }
-    assert answer.err == "6 invariant(s) do not hold.\n"
+    assert answer.err == "7 invariant(s) do not hold.\n"
 
 
 def test_the_doctor_misses_a_published_page(gangchuang: Gangchuang, opened: Player) -> None:
