@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
-from flows.letters import LetterKind
+from config.units import all_units
+from flows import places
+from flows.letters import LetterKind, calendar_entry
 from flows.perform import perform, stage_flow
 from flows.post import post, post_to_office, post_to_unit
 from flows.stage import Ending, Run
@@ -48,7 +51,7 @@ def reminding_of_call(run: Run) -> Ending:
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
         delivered, returned = counts_by_unit(session, run.year), _returned(session, run.year)
-        owing = []
+        owing, items = [], []
         for unit in run.season.units():
             deadline = deadlines.at(Milestone.CLOSE_CALL, unit.code)
             if deadline is None or deadline <= run.at or (unit.code in delivered and unit.code not in returned):
@@ -64,7 +67,11 @@ def reminding_of_call(run: Run) -> Ending:
                 delivered=delivered.get(unit.code, 0),
                 returned=returned.get(unit.code, 0),
                 level=_level(run),
+                attachments=(_calendar(run, unit.code, Milestone.CLOSE_CALL, deadline),),
             )
+            owed = f"已接收{delivered.get(unit.code, 0)}项，退回未改{returned.get(unit.code, 0)}项"
+            items.append((unit.name, owed if unit.code in delivered or unit.code in returned else "没有收到任何材料"))
+        _escalate(session, run, Milestone.CLOSE_CALL, items)
     return _told(run, owing)
 
 
@@ -74,18 +81,26 @@ def reminding_of_district_round(run: Run) -> Ending:
         deadlines = load_frame(session, run.year).deadlines
         unjudged, correcting = _unjudged(session, run.year), _correcting(session, run.year)
         owing = sorted(set(unjudged) | set(correcting))
+        totals = counts_by_unit(session, run.year)
+        items = []
         for code in owing:
+            deadline = _deadline(deadlines, Milestone.CLOSE_DISTRICT_ROUND, code)
+            without, back = unjudged.get(code, []), correcting.get(code, [])
             post_to_unit(
                 session,
                 run,
                 LetterKind.DISTRICT_ROUND_REMINDER,
                 code,
                 key=str(run.ordinal),
-                deadline=_deadline(deadlines, Milestone.CLOSE_DISTRICT_ROUND, code),
+                deadline=deadline,
                 level=_level(run),
-                without_verdict=unjudged.get(code, []),
-                in_correction=correcting.get(code, []),
+                total=totals.get(code, 0),
+                without_verdict=without,
+                in_correction=back,
+                attachments=(_calendar(run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline),),
             )
+            items.append((all_units()[code].name, f"{len(without)}项没有初评意见，{len(back)}项退回补正中"))
+        _escalate(session, run, Milestone.CLOSE_DISTRICT_ROUND, items)
     return _told(run, owing)
 
 
@@ -105,6 +120,8 @@ def reminding_of_scores(run: Run) -> Ending:
             .order_by(Assignment.expert, Assignment.number)
         ):
             owed.setdefault(expert, []).append(number)
+        deadline = _deadline(deadlines, Milestone.CLOSE_FINAL_ROUND)
+        items = []
         for identifier, numbers in owed.items():
             expert = session.get_one(Expert, identifier)
             post(
@@ -114,10 +131,13 @@ def reminding_of_scores(run: Run) -> Ending:
                 key=f"{identifier}/{run.ordinal}",
                 to=expert.mail,
                 expert_name=expert.name,
-                deadline=_deadline(deadlines, Milestone.CLOSE_FINAL_ROUND),
+                deadline=deadline,
                 owed=numbers,
                 level=_level(run),
+                attachments=(_calendar(run, identifier, Milestone.CLOSE_FINAL_ROUND, deadline),),
             )
+            items.append((f"{expert.name}（{identifier}）", f"{len(numbers)}项没有打分"))
+        _escalate(session, run, Milestone.CLOSE_FINAL_ROUND, items)
         if owed and _level(run) > 1:
             _tell_office_who_owes(session, run, owed, _deadline(deadlines, Milestone.CLOSE_FINAL_ROUND))
     return _told(run, sorted(owed))
@@ -182,6 +202,43 @@ _BODIES = {
 def _level(run: Run) -> int:
     """1 to who owes, 2 with the office told, 3 with the coordination group told: as the deadline nears."""
     return min(run.ordinal, 3)
+
+
+def _calendar(run: Run, who: str, milestone: Milestone, deadline: datetime) -> Path:
+    """The deadline as a calendar entry: it replaces the one that came with an earlier letter."""
+    path = places.calendar_file(run.settings, run.year, f"{who}/{milestone.label}-{run.ordinal}")
+    entry = calendar_entry(
+        key=f"{milestone.value}/{who}",
+        title=f"{run.season.title}{milestone.label}",
+        at=deadline,
+        written_at=run.at,
+        season=run.season,
+        sequence=run.ordinal,
+    )
+    run.write(path, entry)
+    return path
+
+
+def _escalate(session: Session, run: Run, milestone: Milestone, items: list[tuple[str, str]]) -> None:
+    """Who still owes something: the office learns it at the second reminder, the coordination group at the third."""
+    level = _level(run)
+    if level < 2 or not items:
+        return
+    office = run.season.office
+    deadline = _deadline(load_frame(session, run.year).deadlines, milestone)
+    for reached, to in ((2, office.mail), (3, office.coordination_mail)):
+        if level >= reached:
+            post(
+                session,
+                run,
+                LetterKind.OWING,
+                key=f"{milestone.value}/{run.ordinal}/{reached}",
+                to=to,
+                milestone=milestone,
+                deadline=deadline,
+                items=items,
+                level=reached,
+            )
 
 
 def _told(run: Run, owing: list[str]) -> Ending:

@@ -48,8 +48,9 @@ class LetterKind(StrEnum):
     DISTRICT_ROUND_REMINDER = (
         "district_round_reminder",
         "unit_name deadline without_verdict in_correction",
-        "level",
-    )
+        "level total",
+    )  # total: submissions of the unit in the round
+    OWING = "owing", "milestone deadline items level"  # (who, what); to the office, then to the coordination group
     CORRECTION_ASKED = "correction_asked", "unit_name items due_at"  # (number, title, missing)
     CORRECTION_LAPSED = "correction_lapsed", "unit_name items"  # (number, title)
     DISTRICT_ROUND_CLOSED = (

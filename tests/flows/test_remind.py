@@ -1,9 +1,11 @@
 """Reminders go to who owes something, say what, rise as the deadline nears, and never come twice."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from config.milestones import Milestone
 from flows.remind import (
@@ -110,10 +112,46 @@ def test_districts_are_told_which_verdicts_and_corrections_are_missing(player: P
     assert play(player, M.REMIND_DISTRICT_ROUND, 2)["reminded"] == "1"
 
     said = body(player, f"district_round_reminder/{UNIT}/2")
+    assert "3项申报中，退回补正中的1项" in said
     assert one in said
     assert two in said
     assert three not in said
     assert player.letters("district_round_reminder") == [f"district_round_reminder/{UNIT}/2"]
+
+
+def reached(player: Player) -> list[tuple[str, str]]:
+    """(address, what it says of whom) of the letters about those who owe."""
+    with player.reading() as session:
+        rows = session.scalars(select(Message).where(Message.key.like("2026/owing/%")).order_by(Message.key))
+        return [(row.recipient, next(line for line in row.body.splitlines() if line.startswith("1. "))) for row in rows]
+
+
+def test_a_reminder_brings_its_date_and_grows_from_unit_to_office_to_coordination_group(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.DISTRICT_REVIEW)
+        number = a_submission(session)
+    office = season.office
+
+    play(player, M.REMIND_DISTRICT_ROUND, 1)
+    assert reached(player) == []
+    with player.reading() as session:
+        letter = session.get_one(Message, f"2026/district_round_reminder/{UNIT}/1")
+        (entry,) = json.loads(letter.attachments)
+    calendar = (player.home / entry).read_text("utf-8")
+    assert "DTSTART:20260529T100000Z" in calendar
+
+    play(player, M.REMIND_DISTRICT_ROUND, 2)
+    line = "1. 渝中区：1项没有初评意见，0项退回补正中"
+    assert reached(player) == [(office.mail, line)]
+
+    play(player, M.REMIND_DISTRICT_ROUND, 3)
+    assert reached(player) == [(office.mail, line), (office.mail, line), (office.coordination_mail, line)]
+
+    with player.writing() as session:
+        withdraw(session, number, actor=OFFICE, at=player.settings.clock.now(), reason="示例")
+    before = player.letters()
+    play(player, M.REMIND_DISTRICT_ROUND, 3)
+    assert player.letters() == before
 
 
 def test_experts_are_told_what_they_owe_and_nobody_of_what_was_withdrawn(player: Player) -> None:

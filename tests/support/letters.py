@@ -68,6 +68,7 @@ _VALUES: dict[str, Any] = {
     "third": [(OTHER, TITLE)],
     "ties": [[NUMBER, OTHER]],
     "title": TITLE,
+    "total": 8,
     "unit_name": "万州区",
     "until": DUE,
     "without_verdict": [NUMBER],
