@@ -1,10 +1,13 @@
 """A named person decides on the proposed list, through the dashboard's form or the command."""
 
+from sqlalchemy.orm import Session
+
 from flows.perform import perform, stage_flow
 from flows.proposal import put_decided
 from flows.stage import Ending, Run
 from models.enums import ApprovalDecision
 from states.approval import approve, send_back
+from states.machine import Actor
 from states.office import officer
 from states.planning import reopen_ranking
 
@@ -29,19 +32,25 @@ def approve_list(
     """
 
     def deciding(run: Run) -> Ending:
-        numbers = strike_numbers.replace("，", " ").replace(",", " ").replace("、", " ").split()
-        with run.step() as session:
-            actor = officer(run.season, officer_name)
-            digest = list_digest.strip()
-            if decision is ApprovalDecision.SENT_BACK:
-                send_back(session, season, digest=digest, actor=actor, at=run.at, reason=reason)
-                reopen_ranking(session, season, actor=actor, at=run.at, reason=reason)
-                run.tell("decision", "sent back; the ranking will be drawn up again")
-            else:
-                count = approve(session, season, digest=digest, strike=numbers, actor=actor, at=run.at, reason=reason)
-                run.tell("approved", count)
-                run.tell("struck", len(numbers))
-        put_decided(run)
+        try:
+            with run.step() as session:
+                actor = officer(run.season, officer_name)
+                if decision is ApprovalDecision.SENT_BACK:
+                    send_back(session, season, digest=list_digest.strip(), actor=actor, at=run.at, reason=reason)
+                    reopen_ranking(session, season, actor=actor, at=run.at, reason=reason)
+                    run.tell("decision", "sent back; the ranking will be drawn up again")
+                else:
+                    _approve(session, run, actor, list_digest.strip(), strike_numbers, reason)
+        finally:
+            # Refused too: a run that died after its decision and before the page comes again as a refusal.
+            put_decided(run)
         return Ending()
 
     return perform("approve_list", season, deciding, dry_run=dry_run)
+
+
+def _approve(session: Session, run: Run, actor: Actor, digest: str, strike: str, reason: str) -> None:
+    numbers = strike.replace("，", " ").replace(",", " ").replace("、", " ").split()
+    count = approve(session, run.year, digest=digest, strike=numbers, actor=actor, at=run.at, reason=reason)
+    run.tell("approved", count)
+    run.tell("struck", len(numbers))

@@ -41,9 +41,13 @@ def put_proposal(run: Run) -> str:
 
 
 def put_decided(run: Run) -> None:
-    """The same list after a person decided on it: what deviates from the ranking stands on it."""
+    """The same list after a person decided on it: what deviates from the ranking stands on it.
+
+    Nothing before there was a decision: a refused one leaves the list as it lies.
+    """
     with run.step() as session:
-        _put(run, proposal_page(session, run))
+        if session.scalar(select(func.count()).select_from(Approval).where(Approval.season == run.year)):
+            _put(run, proposal_page(session, run))
 
 
 def _put(run: Run, page: ProposalPage) -> None:

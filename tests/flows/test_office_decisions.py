@@ -6,15 +6,19 @@ import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
+from flows import approve as approving
 from flows.approve import approve_list
+from flows.collect import collecting
 from flows.final_round import concluding
 from flows.move_date import move_date
 from flows.office_decisions import Decision, decide
-from models import Assignment, History, Message, Recusal, Submission
-from models.enums import ApprovalDecision, AssignmentState, CallState, Outcome, SubmissionState
+from models import Assignment, History, Message, Recusal, Seat, Submission
+from models.enums import ApprovalDecision, AssignmentState, CallState, Outcome, SubmissionState, WorkbookKind
+from models.forms import OrganisationForm
 from states.approval import is_approved, list_digest
 from states.office import DecisionRefused, NotAnOfficer
-from tests.support.builders import OFFICE, UNIT, a_season, a_seat, a_submission
+from states.pairing import PairRefused
+from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_seat, a_submission
 from tests.support.panel import an_assignment, an_eligible_submission
 from tests.support.playing import Player
 from tests.support.ranked import a_ranked_season
@@ -107,7 +111,74 @@ def test_who_steps_back_is_replaced_at_once(opened: Player) -> None:
     with opened.reading() as session:
         assert session.get_one(Recusal, (2026, experts[0], number)).reason == "示例理由"
         assert session.get_one(Assignment, (number, spare, 1)).state is AssignmentState.ACTIVE
+        (key,) = opened.letters("experts_replaced")
+        assert f"1. {number}：示例·专家6（{spare}）" in session.get_one(Message, f"2026/{key}").body
     assert opened.letters("expert_replacement") == [f"expert_replacement/{spare}/1"]
+
+
+def test_nobody_left_is_told_and_an_officer_may_name_anybody_without_conflict(opened: Player) -> None:
+    with opened.writing() as session:
+        own = "示例研究院7"
+        form = a_form("示例·缺人", organisations=(OrganisationForm(name=own),))
+        number = an_eligible_submission(session, form=form)
+        experts = [an_assignment(session, number, ordinal) for ordinal in range(1, 6)]
+        conflicted = a_seat(session, opened.season, 7)
+
+    ask(D.RECUSE, number, other=experts[0])
+
+    with opened.reading() as session:
+        (key,) = opened.letters("experts_replaced")
+        message = session.get_one(Message, f"2026/{key}")
+        assert "其中1处无人可接替" in message.subject
+        assert number in message.body
+    with pytest.raises(
+        PairRefused, match=f"{conflicted} cannot review {number}: 专家与该项目的完成人或申报单位同属一个单位"
+    ):
+        ask(D.ASSIGN_EXPERT, number, other=conflicted)
+    with opened.writing() as session:
+        spare = a_seat(session, opened.season, 8)
+    ask(D.ASSIGN_EXPERT, number, other=spare)
+    assert opened.letters("expert_replacement") == [f"expert_replacement/{spare}/1"]
+    with opened.reading() as session:
+        assert session.get_one(Assignment, (number, spare, 1)).state is AssignmentState.ACTIVE
+        entry = session.scalars(select(History).where(History.trigger == "replace")).one()
+        assert (entry.actor, entry.reason) == (str(OFFICE), "示例理由")
+
+
+def test_a_conflict_declared_in_the_pools_workbook_takes_the_expert_off(opened: Player) -> None:
+    with opened.writing() as session:
+        number = an_eligible_submission(session)
+        experts = [an_assignment(session, number, ordinal) for ordinal in range(1, 6)]
+        spare = a_seat(session, opened.season, 6)
+    opened.issue(WorkbookKind.EXPERTS, "office")
+    row = {
+        "姓名": "示例·专家1",
+        "工作单位": "示例研究院1",
+        "专业领域": "机械制造",
+        "需回避的人员和单位": "示例·示例项目2026第1号",
+    }
+    opened.deliver("office", WorkbookKind.EXPERTS, [row])
+
+    lines = dict(opened.play("collect", collecting).lines)
+
+    assert (lines["taken off for a conflict"], lines["replacements"]) == ("1", "1")
+    with opened.reading() as session:
+        assert session.get_one(Assignment, (number, experts[0], 1)).state is AssignmentState.RECUSED
+        assert (
+            session.get_one(Recusal, (2026, experts[0], number)).reason == "专家已声明与该项目的人员或单位存在利害关系"
+        )
+        assert session.get_one(Assignment, (number, spare, 1)).state is AssignmentState.ACTIVE
+
+
+@pytest.mark.parametrize(("other", "absent"), [("", True), ("excused", False), ("请假", False)])
+def test_who_leaves_with_a_reason_in_time_is_excused(opened: Player, other: str, absent: bool) -> None:
+    with opened.writing() as session:
+        expert = a_seat(session, opened.season, 1)
+
+    assert ask(D.REPLACE_EXPERT, expert, other=other)["counted as an absence"] == str(absent)
+
+    with opened.reading() as session:
+        assert session.get_one(Seat, (2026, expert)).absent is absent
 
 
 def test_who_gives_up_the_seat_is_replaced_at_once(opened: Player) -> None:
@@ -162,6 +233,27 @@ def test_a_person_approves_through_the_form(ranked: tuple[Player, list[str], str
     assert (lines["approved"], lines["struck"]) == ("1", "2")
     with player.reading() as session:
         assert is_approved(session, 2026)
+    page = (player.home / "office" / "2026" / "proposal.html").read_text("utf-8")
+    assert page.count("移出名单") == 2, "what deviates from the ranking stands on the office's page"
+    assert page.count("材料不实") >= 2
+
+
+def test_a_decision_that_died_before_its_page_has_it_after_the_refusal(
+    ranked: tuple[Player, list[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player, (one, *_), digest = ranked
+
+    def die(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(approving, "put_decided", die)
+    with pytest.raises(KeyboardInterrupt):
+        approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, one, "材料不实")
+    monkeypatch.undo()
+    with pytest.raises(DecisionRefused, match="it is approved already"):
+        approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, one, "材料不实")
+
+    assert "移出名单" in (player.home / "office" / "2026" / "proposal.html").read_text("utf-8")
 
 
 def test_a_list_sent_back_is_ranked_again_before_it_can_be_approved(ranked: tuple[Player, list[str], str]) -> None:

@@ -167,6 +167,17 @@ def test_experts_are_told_what_they_owe_and_nobody_of_what_was_withdrawn(player:
 
     assert player.letters("expert_reminder") == [f"expert_reminder/{owing}/3"]
     assert one in body(player, f"expert_reminder/{owing}/3")
+    assert f"1. 示例·专家1（{owing}）：还有1项" in body(player, "scores_owed/office/3")
+
+
+def test_the_office_hears_of_owing_experts_from_the_second_reminder_on(player: Player) -> None:
+    with player.writing() as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        an_assignment(session, an_eligible_submission(session), 1)
+
+    play(player, M.REMIND_EXPERTS, 1)
+
+    assert player.letters("scores_owed") == []
 
 
 def test_approval_is_asked_for_first_of_the_office_then_of_the_coordination_group(player: Player) -> None:
