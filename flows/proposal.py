@@ -60,7 +60,7 @@ def _put(run: Run, page: ProposalPage) -> None:
 
 def as_markdown(page: ProposalPage) -> str:
     """The list for the dashboard: numbers and titles only, no person's name."""
-    counts = "，".join(f"{tier.label}{sum(line.tier is tier for line in page.lines)}项" for tier in Tier)
+    counts = "，".join(f"{tier.label}{page.prizes(tier)}项" for tier in Tier)
     head = (
         f"## 拟获奖名单 {page.season}\n\n校验码 `{page.digest}`\n\n{counts}；计分办法：{page.method}；"
         f"评审专家{page.experts}人，利益冲突{page.conflicts}对（均未配对），回避{page.recusals}次，缺席{page.absences}人。\n\n"

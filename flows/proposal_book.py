@@ -91,7 +91,7 @@ class _Book:
         sheet = self.book.add_worksheet("拟获奖名单")
         sheet.write_string(0, 0, f"{page.programme}拟获奖名单（待审定，不得外传）", self.title)
         sheet.write_string(1, 0, f"名单校验码：{page.digest}", self.plain)
-        counts = "，".join(f"{tier.label}{sum(line.tier is tier for line in page.lines)}项" for tier in Tier)
+        counts = "，".join(f"{tier.label}{page.prizes(tier)}项" for tier in Tier)
         vacant = "".join(f"；{tier.label}空缺{left}项" for tier, left in page.vacant)
         facts = (
             f"{counts}{vacant}；计分办法：{page.method}；评审专家{page.experts}人，"

@@ -20,6 +20,7 @@ from states.final import counted_scores
 from states.pairing import season_conflicts
 from states.panel import seated
 from states.record import call_subject
+from states.rules.conflicts import ConflictKind
 from states.rules.disagreement import cases_to_look_at, spreads
 
 _METHODS = {
@@ -179,12 +180,13 @@ def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
 
 
 def _barred(session: Session, run: Run) -> tuple[Barred, ...]:
-    """Every pair of a ranked submission and a seated expert that was never made, with why."""
+    """Every pair of a ranked submission and a seated expert that was never made, with why; recusals stand apart."""
     found = season_conflicts(session, run.season, seated(session, run.year))
-    return tuple(
-        Barred(number, _person(session, expert), "；".join(one.kind.sentence for one in why))
-        for (number, expert), why in sorted(found.pairs.items())
-    )
+    conflicts = {
+        pair: "；".join(one.kind.sentence for one in why if one.kind is not ConflictKind.RECUSED)
+        for pair, why in sorted(found.pairs.items())
+    }
+    return tuple(Barred(number, _person(session, expert), why) for (number, expert), why in conflicts.items() if why)
 
 
 def _recused(session: Session, year: int) -> tuple[Barred, ...]:

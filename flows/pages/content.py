@@ -222,3 +222,7 @@ class ProposalPage:
     barred: tuple[Barred, ...] = ()
     recused: tuple[Barred, ...] = ()
     vacant: tuple[tuple[Tier, int], ...] = ()
+
+    def prizes(self, tier: Tier) -> int:
+        """How many are proposed in a tier and not struck."""
+        return sum(line.tier is tier and not line.struck for line in self.lines)
