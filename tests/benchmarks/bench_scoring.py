@@ -1,7 +1,7 @@
 """The scoring methods on simulated panels with known merit: `python -m tests.benchmarks.bench_scoring`.
 
-Merit and noise have a standard deviation of 8 points each; experts' offsets have that many
-times 8. Kendall's tau is taken between merits found and known, the mean over the rounds. The
+Merit and noise have a standard deviation of 8 points each, the noise of sure judges .64 of that;
+experts' offsets have that many times 8. Kendall's tau is taken between merits found and known, the mean over the rounds. The
 z-scored mean stands beside them because panels are often told to use it.
 """
 
@@ -33,9 +33,11 @@ class Panel:
     each: int
     fields: int = 1
     noise: Noise = "normal"
+    unsure: float = 1.0
 
 
 PANELS = (
+    Panel("sure judges", 300, 40, 5, unsure=0.64),
     Panel("one field", 300, 40, 5),
     Panel("eight fields", 400, 40, 5, fields=8),
     Panel("small, 3 scores", 30, 10, 3),
@@ -100,7 +102,7 @@ def simulate(panel: Panel, offset: float, seed: int) -> tuple[list[Score], np.nd
         own = np.arange(number % panel.fields, panel.experts, panel.fields)
         chosen = own[np.lexsort((chance.random(len(own)), loads[own]))[: panel.each]]
         loads[chosen] += 1
-        totals = merit + offsets[chosen] + noise(panel.noise, len(chosen), chance)
+        totals = merit + offsets[chosen] + panel.unsure * noise(panel.noise, len(chosen), chance)
         for expert, total in zip(chosen, np.clip(np.round(totals, 1), 0, 100), strict=True):
             scores.append(Score(f"S{number:05}", f"E{expert:04}", Decimal(f"{total:.1f}")))
     return scores, true
