@@ -2,19 +2,21 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
+from config.milestones import Milestone
 from config.season import local_day
 from config.settings import Settings
-from config.units import UnitNotInForce, UnknownUnit, unit_on
+from config.units import UnitNotInForce, UnknownUnit, all_units, unit_on
 from flows import places
 from flows.attachments import files_of, keep_files
 from flows.corrections import tell_correction
@@ -28,9 +30,10 @@ from flows.verdict_sheets import issue_after_admission
 from flows.workbooks.findings import Form, Problem, Reading
 from flows.workbooks.reading import read_delivery, without_collector
 from flows.workbooks.receipt import write_receipt
-from models import Admission, Call, Delivery, Expert
+from models import Admission, Call, Delivery, Expert, Submission
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.forms import SendBackForm, SubmissionForm, VerdictForm, WithdrawalForm
+from states.cases import load_frame
 from states.district import take_verdicts
 from states.experts import import_experts
 from states.intake import Delivered, Incoming, take_submissions
@@ -41,6 +44,11 @@ from states.unit_requests import RequestsTaken, send_back, take_withdrawals
 
 log = logging.getLogger("gangchuang.deliveries")
 _SHOWN = 20
+_MOST_TITLES = 2000
+_CLOSES = {
+    WorkbookKind.SUBMISSIONS: Milestone.CLOSE_CALL,
+    WorkbookKind.VERDICTS: Milestone.CLOSE_DISTRICT_ROUND,
+}
 FormT = TypeVar("FormT")
 
 
@@ -319,6 +327,7 @@ def _keep(
             written_at=run.at,
             season=run.season,
             remarks=answer.remarks,
+            titles=_titles(session, answer.accepted.values()),
             file_name=name_for_people(path),
         )
     home = run.settings.home.absolute()
@@ -338,6 +347,20 @@ def _keep(
     session.add(row)
     session.flush()
     _answer_by_mail(session, run, sender, path, digest, arrived_at, answer, target, again=known is not None)
+
+
+def _titles(session: Session, numbers: Collection[str]) -> dict[str, str]:
+    if len(numbers) > _MOST_TITLES:
+        return {}
+    rows = session.execute(select(Submission.number, Submission.title).where(Submission.number.in_(list(numbers))))
+    return {row.number: row.title for row in rows}
+
+
+def _deadline(session: Session, run: Run, code: str, kind: WorkbookKind | None) -> datetime | None:
+    """The deadline by which a unit may mend its workbook; None for others and when it is over."""
+    step = _CLOSES.get(kind) if kind else None
+    deadline = load_frame(session, run.year).deadlines.at(step, code) if step and code in all_units() else None
+    return deadline if deadline is not None and deadline > run.at else None
 
 
 def _answer_by_mail(
@@ -368,6 +391,8 @@ def _answer_by_mail(
         more=max(0, len(answer.problems) - _SHOWN),
         numbers=list(answer.accepted.values()),
         newest=answer.newest is not None,
+        deadline=_deadline(session, run, sender.code, answer.reading.kind),
+        unfinished=answer.reading.unfinished,
         attachments=(receipt, *([answer.newest] if answer.newest else [])),
     )
 

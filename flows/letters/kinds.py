@@ -37,7 +37,7 @@ class LetterKind(StrEnum):
     RECEIPT = (
         "receipt",
         "recipient_name file_name arrived_at rows_in rows_back problems more numbers",
-        "deadline newest",
+        "deadline newest unfinished",
     )  # newest: the workbook in force comes along; problems: (place, message)
     CALL_CLOSED = "call_closed", "unit_name count", "deadline issue"  # deadline: of the district round
     WORKBOOK_REISSUED = "workbook_reissued", "unit_name workbook issue deadline reason"  # workbook: its Chinese name

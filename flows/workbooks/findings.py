@@ -18,6 +18,9 @@ from models.forms import (
 Form = SubmissionForm | WithdrawalForm | VerdictForm | SendBackForm | ScoreForm | RecusalForm | ExpertForm
 
 
+UNFINISHED = "还有"
+
+
 class Problem(NamedTuple):
     """Why a cell, a row or the whole file cannot be taken, in plain Chinese. Empty sheet: the file."""
 
@@ -78,6 +81,11 @@ class Reading:
     notes: tuple[Note, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     tables: tuple[Table, ...] = ()
+
+    @property
+    def unfinished(self) -> str:
+        """Which of the given rows nobody filled in yet, as a sentence; empty when all are."""
+        return next((note.message for note in self.notes if note.message.startswith(UNFINISHED)), "")
 
     @property
     def refused(self) -> bool:

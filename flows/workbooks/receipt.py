@@ -41,11 +41,13 @@ def write_receipt(
     season: Season,
     file_name: str = "",
     remarks: Mapping[tuple[str, int], str] | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> None:
     """Write the receipt of the delivery `source` to `target`, its parent exists.
 
     `problems`: the reading's and those of the guards; `accepted`: (sheet, line) -> submission number;
-    `remarks`: what became of a row where that is not plain (withdrawn, sent back), by the same key.
+    `remarks`: what became of a row where that is not plain (withdrawn, sent back), by the same key; `titles`: number -> title,
+    for rows that do not hold it.
     The copy can be corrected and sent again: it keeps the mark, and accepted rows get their number.
     A file that cannot be opened is answered with the receipt sheet alone. Same input, same bytes.
     """
@@ -59,7 +61,15 @@ def write_receipt(
         book.properties = DocumentProperties(creator=AUTHOR)
     entered = _mark(book, reading, problems, accepted)
     receipt = Receipt(
-        file_name or source.name, reading, tuple(problems), dict(accepted), written_at, season, entered, remarks or {}
+        file_name or source.name,
+        reading,
+        tuple(problems),
+        dict(accepted),
+        written_at,
+        season,
+        entered,
+        remarks or {},
+        titles or {},
     )
     write_receipt_sheet(book.create_sheet("回执", 0), receipt, set(book.sheetnames))
     book.active = 0

@@ -37,6 +37,7 @@ class Receipt(NamedTuple):
     season: Season
     entered: Mapping[tuple[str, str], str]
     remarks: Mapping[tuple[str, int], str]
+    titles: Mapping[str, str]
 
     @property
     def rows_back(self) -> int:
@@ -92,7 +93,9 @@ def _result(receipt: Receipt) -> tuple[str, str, str, str]:
     taken, back, wrong = len(receipt.accepted), receipt.rows_back, len(receipt.problems)
     if not receipt.problems:
         noun = "接收" if receipt.reading.kind is not WorkbookKind.SUBMISSIONS else "接收，编号见下表"
-        return *_GREEN, f"✔ 全部接收：{taken}行", f"本次报送的{taken}行已全部{noun}，不需要再做什么。"
+        left = receipt.reading.unfinished
+        what_next = f"{left}请填好后在截止前整表再报一次。" if left else "不需要再做什么。"
+        return *_GREEN, f"✔ 全部接收：{taken}行", f"本次报送的{taken}行已全部{noun}；{what_next}"
     if not taken:
         head = f"✘ 退回：{back}行，共{wrong}处问题" if back else "✘ 退回：整份文件未能接收"
         return *_RED, head, _how_to_mend(receipt)
@@ -144,7 +147,7 @@ def _write_accepted(sheet: Any, receipt: Receipt, sheets: set[str], line: int) -
     titles = {(row.sheet, row.line): row.form for row in receipt.reading.rows}
     for count, ((name, row), number) in enumerate(sorted(receipt.accepted.items()), 1):
         form = titles.get((name, row))
-        title = form.title if isinstance(form, SubmissionForm) else ""
+        title = form.title if isinstance(form, SubmissionForm) else receipt.titles.get(number, "")
         _line(sheet, line, (count, name, row, number, title, receipt.remarks.get((name, row), "已接收")))
         _link(sheet, line, Problem(name, f"A{row}", ""), sheets)
         line += 1

@@ -69,6 +69,7 @@ _VALUES: dict[str, Any] = {
     "ties": [[NUMBER, OTHER]],
     "title": TITLE,
     "total": 8,
+    "unfinished": "还有1项没有填写：2026-500101-0003。",
     "unit_name": "万州区",
     "until": DUE,
     "without_verdict": [NUMBER],
