@@ -41,7 +41,7 @@ def move_date(
             old, new = move(
                 session, season, milestone, to=new, reason=reason, actor=actor, at=run.at, unit=unit, ordinal=ordinal
             )
-            if not milestone.is_reminder:
+            if old != new and not milestone.is_reminder:
                 _tell_units(session, run, milestone, unit, old, new, reason)
         run.tell("moved", f"{milestone} {unit}".strip())
         run.tell("from", old)

@@ -76,7 +76,10 @@ def move_date(
     unit: str = "",
     ordinal: int = 1,
 ) -> tuple[datetime, datetime]:
-    """Move one date, for all or for one district. Returns (old, new). Raises MoveRefused."""
+    """Move one date, for all or for one district; to where it stands already is no move. Returns (old, new).
+
+    Raises MoveRefused.
+    """
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)
     if not reason.strip():
@@ -88,6 +91,8 @@ def move_date(
     season = season_in_force(session, year)
     row = _row_to_move(session, rows, season, step, ordinal, unit)
     old = row.due_at
+    if old == to and row in rows:
+        return old, to
     _refuse_disorder(rows, step, row, to)
     row.due_at = to
     session.flush()

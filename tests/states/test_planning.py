@@ -227,6 +227,18 @@ def test_a_ranking_sent_back_is_due_again_at_once(engine: Engine) -> None:
         assert json.loads(last_entry(session).facts)["reopened"] is True
 
 
+def test_a_move_to_where_the_date_stands_already_is_recorded_once(engine: Engine) -> None:
+    for _ in range(2):
+        with writing(engine) as session:
+            if session.get(Call, 2026) is None:
+                a_season(session, state=CallState.OPEN)
+            move_date(session, 2026, M.CLOSE_CALL, to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=AT)
+
+    with reading(engine) as session:
+        moves = session.scalars(select(History).where(History.trigger == "move_date")).all()
+        assert len(moves) == 1
+
+
 def test_a_move_by_a_second_is_a_move(engine: Engine) -> None:
     with writing(engine) as session:
         season = a_season(session)
