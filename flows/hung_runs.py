@@ -1,9 +1,10 @@
 """Ends runs that hang: alive, silent for many leases, and perhaps in the midst of a transaction.
 
 A silent run's claim runs out and another run takes over; its fence keeps the sleeper from
-writing. But one that hangs inside a transaction still holds the database's lock, on SQLite
-that of the whole file, and nobody could take over. So every run signs its claim with its
-process, and the clock of the same machine kills one that has not been heard of for too long.
+writing. But it would keep its place among the worker's few for ever, and one that hangs inside
+a transaction still holds the database's lock, on SQLite that of the whole file, so that nobody
+could take over. So every run signs its claim with its process: whoever takes over kills it, and
+the clock of the same machine kills one that has not been heard of for too long.
 """
 
 import logging
@@ -39,10 +40,11 @@ def end_hung_runs(engine: Engine, lease_seconds: float) -> list[str]:
             Claim.expires < database_seconds(session) - SILENT_LEASES * lease_seconds,
         )
         rows = session.execute(silent).all()
-    return [name for name, owner in rows if _end(name, owner)]
+    return [name for name, owner in rows if end_silent(name, owner)]
 
 
-def _end(name: str, owner: str) -> bool:
+def end_silent(name: str, owner: str) -> bool:
+    """Kill the process that signed a claim, if it lives on this machine and is another one. Whether it was killed."""
     machine, pid, born, *_ = (*owner.split("/"), "", "", "")
     if machine != _machine() or not pid.isdigit() or born != _born(int(pid)) or int(pid) == os.getpid():
         return False

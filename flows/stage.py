@@ -9,13 +9,14 @@ history and the milestone change in one transaction, or not at all.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
@@ -24,7 +25,7 @@ from config.season import ZONE, Season
 from config.settings import Settings
 from flows.engine.artifacts import progress
 from flows.files import write_atomically
-from flows.hung_runs import own_name
+from flows.hung_runs import end_silent, own_name
 from models import MilestoneDate
 from models.database import writing
 from models.enums import MilestoneState, Role
@@ -198,10 +199,13 @@ def _claimed(run: Run) -> Iterator[None]:
     name, owner = f"stage/{run.year}/{run.stage}", own_name()
     with writing(run.engine) as session:
         run.held = take(session, name, owner=owner, seconds=run.settings.lease_seconds)
+    if run.held.silent:
+        end_silent(name, run.held.silent)
     try:
         yield
     except BaseException:
-        with writing(run.engine) as session:
+        # Where even that fails (the database is away, its disk is full), the claim runs out by itself.
+        with suppress(GangchuangError, SQLAlchemyError), writing(run.engine) as session:
             release(session, run.held)
         raise
     with writing(run.engine) as session:

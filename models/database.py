@@ -11,12 +11,28 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 
 _READ_ONLY = "gangchuang_read_only"
+# PostgreSQL's lock_not_available and deadlock_detected.
+_BUSY = {"55P03", "40P01"}
+_FULL = "53100"
 
 
 class DatabaseUnreachable(GangchuangError):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         super().__init__(f"The database {url} does not answer: {reason}. Start it, or correct GANGCHUANG_DATABASE_URL.")
+
+
+class DatabaseBusy(GangchuangError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The database was held by somebody else for too long ({reason}). Nothing was changed; try again. "
+            f"If it stays so, look for a program that has it open: a backup, a query by hand, a hung run."
+        )
+
+
+class DatabaseFull(GangchuangError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The database cannot grow ({reason}). Nothing was changed; make room on its disk, try again.")
 
 
 def make_engine(url: str) -> Engine:
@@ -27,6 +43,8 @@ def make_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
 
@@ -35,6 +53,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "busy_timeout=60000"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    # As patient as SQLite; and a run that hangs on another machine does not hold its locks for ever.
+    for setting in ("lock_timeout = '60s'", "idle_in_transaction_session_timeout = '15min'"):
+        connection.execute(f"SET {setting}")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -61,12 +86,23 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 
 @contextmanager
+def reading_connection(engine: Engine) -> Iterator[Connection]:
+    """A bare connection that never waits for a writer."""
+    with engine.execution_options(**{_READ_ONLY: True}).connect() as connection:
+        yield connection
+
+
+@contextmanager
 def reachable(engine: Engine) -> Iterator[None]:
     try:
         yield
     except OperationalError as problem:
         if problem.connection_invalidated or "unable to open" in str(problem.orig) or "connect" in str(problem.orig):
             raise DatabaseUnreachable(engine.url.render_as_string(), str(problem.orig).splitlines()[0]) from problem
+        if "database is locked" in str(problem.orig) or getattr(problem.orig, "sqlstate", "") in _BUSY:
+            raise DatabaseBusy(str(problem.orig).splitlines()[0]) from problem
+        if "disk is full" in str(problem.orig) or getattr(problem.orig, "sqlstate", "") == _FULL:
+            raise DatabaseFull(str(problem.orig).splitlines()[0]) from problem
         raise
     except DatabaseError as problem:
         if "not a database" in str(problem.orig):

@@ -10,7 +10,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Engine, text
 
 from config.errors import GangchuangError
-from models.database import reachable
+from models.database import reachable, reading_connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Two processes that start together upgrade one after the other.
@@ -29,12 +29,21 @@ class DatabaseTooNew(GangchuangError):
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to a revision in one transaction. Raises DatabaseTooNew."""
     configuration = _configuration()
+    if _stands_at(engine, configuration, revision):
+        return
     with reachable(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         _refuse_newer(configuration, MigrationContext.configure(connection).get_current_revision())
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
+
+
+def _stands_at(engine: Engine, configuration: Config, revision: str) -> bool:
+    """Found out without a lock: where a run hangs within a transaction, a clock must still come up to end it."""
+    wanted = ScriptDirectory.from_config(configuration).get_revision(revision)
+    with reachable(engine), reading_connection(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision() == (wanted and wanted.revision)
 
 
 def revisions() -> list[str]:

@@ -38,12 +38,13 @@ class ClaimLost(GangchuangError):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A claim in one's hands."""
+    """A claim in one's hands. `silent`: from whom it was taken over, because the lease had run out."""
 
     name: str
     owner: str
     fence: int
     seconds: float
+    silent: str = ""
 
 
 def take(session: Session, name: str, *, owner: str, seconds: float) -> Held:
@@ -59,9 +60,10 @@ def take(session: Session, name: str, *, owner: str, seconds: float) -> Held:
         return Held(name, owner, 1, seconds)
     if row.expires > now and row.owner != owner:
         raise ClaimTaken(name, row.owner, row.expires - now)
+    silent = row.owner if row.expires > 0 and row.owner != owner else ""
     row.owner, row.fence, row.expires = owner, row.fence + 1, now + seconds
     session.flush()
-    return Held(name, owner, row.fence, seconds)
+    return Held(name, owner, row.fence, seconds, silent)
 
 
 def hold(session: Session, held: Held) -> None:

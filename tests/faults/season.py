@@ -52,6 +52,8 @@ SEASON_FILE = Path(__file__).with_name("season.toml")
 LATER = "GANGCHUANG_FAULTS_LATER_SECONDS"
 # The process stops itself (SIGSTOP) at the first kill point whose description begins so.
 HALT = "GANGCHUANG_FAULTS_HALT"
+# It leaves off before the first move whose name begins so; and signs its claims as a process of another machine.
+UNTIL, MACHINE = "GANGCHUANG_FAULTS_UNTIL", "GANGCHUANG_FAULTS_MACHINE"
 STEP = "step "
 _PATIENCE = 12
 _LONGEST_WAIT = 2 * 3600.0
@@ -234,10 +236,12 @@ def main(arguments: list[str]) -> int:
     if not home.exists():
         prepare(home)
     enter(home)
+    if os.environ.get(MACHINE):
+        hung_runs._machine = lambda: os.environ[MACHINE]
     if os.environ.get(HALT):
         points.arm(halt_at=os.environ[HALT], home=home)
-    player = Player()
-    while (move := player.next_move()) is not None:
+    player, until = Player(), os.environ.get(UNTIL, "the end")
+    while (move := player.next_move()) is not None and not move.name.startswith(until):
         print(move.name, flush=True)
         move.make()
     print(f"{len(player.failures)} run(s) failed", *player.failures, sep="\n")
