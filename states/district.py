@@ -16,7 +16,7 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, end_of_day, local_day
 from models import Correction, DistrictVerdict, Submission
-from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState, Verdict
+from models.enums import CallState, Category, CorrectionState, Outcome, Role, SubmissionState, Verdict
 from models.forms import VerdictForm
 from models.queries import call_state, is_done, milestone_rows
 from states.cases import Ask, Frame, load_frame
@@ -211,7 +211,8 @@ def _quota_problem(
             return Refusal(
                 "over_quota",
                 f"{by_category[category]} of {category} recommended, the quota is {most}",
-                f"该类别推荐名额为{most}项，共推荐了{by_category[category]}项；请减少后整表重新报送",
+                f"“{Category(category).label}”推荐名额为{most}项，共推荐了{by_category[category]}项；"
+                f"请从中选定不超过{most}项填“推荐”，其余填“不推荐”，改好后整表重新报送",
             )
     return None
 
