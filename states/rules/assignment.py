@@ -30,7 +30,7 @@ from states.rules.assignment_limits import refuse_the_obvious
 from states.rules.assignment_program import Patience
 
 TOTAL_KEPT = 0.995
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 class Aim(StrEnum):

@@ -149,29 +149,37 @@ def _trade_above_total(instance: Instance, goal: Goal, bracket: _Bracket, keys: 
 
 
 def _close_in(instance: Instance, goal: Goal, bracket: _Bracket, proof: Proof | None) -> None:
-    """Search for anything better; then, where few compete or levels are few, for levels between one by one."""
-    ceiling = bracket.high
-    if _next_level(instance, goal, bracket.low, ceiling) is not None:
-        _search_level(instance, goal, bracket, proof)
-        ceiling = bracket.high
+    """Search for anything better: levels between one by one where they or the rivals are few, else all at once."""
     few = proof is None or np.count_nonzero(proof.weights > proof.weights.min()) <= FLOORS_FOR_SIMPLEX
-    small = instance.grid and instance.all_pairs().size <= FEW_PAIRS
-    for turn in range(TRIES if few or small else 0):
+    if instance.grid and instance.all_pairs().size <= FEW_PAIRS:
+        _try_levels(instance, goal, bracket)
+        _search_level(instance, goal, bracket, proof)
+    else:
+        _search_level(instance, goal, bracket, proof)
+        if few:
+            _try_levels(instance, goal, bracket)
+    if bracket.certain or _next_level(instance, goal, bracket.low, bracket.high) is None:
+        bracket.high, bracket.certain = bracket.low, True
+
+
+def _try_levels(instance: Instance, goal: Goal, bracket: _Bracket) -> None:
+    ceiling = bracket.high
+    for turn in range(TRIES):
         tried = None if bracket.certain else _next_level(instance, goal, bracket.low, ceiling, first=turn == 0)
         if tried is None or goal.patience.left <= 0:
-            break
+            return
         kept = largest_total_with_floors(instance, _asked(instance, goal, tried, any_will_do=True))
         if kept.chosen is not None:
             bracket.raise_to(max(tried, level_of(instance, goal.slopes, kept.chosen)), kept.chosen)
         else:
             ceiling = tried - BREATH if instance.grid else tried
             bracket.high = ceiling if kept.finished else bracket.high
-    if bracket.certain or _next_level(instance, goal, bracket.low, bracket.high) is None:
-        bracket.high, bracket.certain = bracket.low, True
 
 
 def _search_level(instance: Instance, goal: Goal, bracket: _Bracket, proof: Proof | None) -> None:
     """One search for the level itself over the pairs that anything better than what is known could use."""
+    if _next_level(instance, goal, bracket.low, bracket.high) is None:
+        return
     able = without_hopeless_pairs(instance, floors_of(instance, goal.slopes, bracket.low))
     if proof is None:
         keys, forced = able.all_pairs(), np.zeros(able.all_pairs().size, dtype=bool)

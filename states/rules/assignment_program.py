@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from states.rules.assignment_instance import Floats, Instance, Ints
 
 FLOORS_FOR_SIMPLEX = 200
-SEARCHED_AT_MOST = 100_000
+SEARCHED_AT_MOST, MANY_FLOORS = 100_000, 700
 BRANCHES, BRANCHES_WITHIN = 10_000_000, (200, 20_000)
 
 
@@ -196,7 +196,7 @@ class Searched:
 
 def too_much(keys: Ints, fixed: NDArray[np.bool_], floored: Ints) -> bool:
     """Whether a search of these pairs would not end in a useful time; counted, so that all machines agree."""
-    return (keys.size - int(fixed.sum())) * (1 + floored.size / FLOORS_FOR_SIMPLEX) > SEARCHED_AT_MOST
+    return (keys.size - int(fixed.sum())) * max(1.0, floored.size / MANY_FLOORS) ** 2 > SEARCHED_AT_MOST
 
 
 def search_whole(
