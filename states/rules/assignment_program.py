@@ -247,7 +247,6 @@ def _solver(instance: Instance, gap: float | None) -> Any:
     solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
     default = 0.5 if instance.grid else 1e-9
     options = {
-        "log_to_console": False,
         "output_flag": False,
         "threads": 1,
         "parallel": "off",
