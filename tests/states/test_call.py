@@ -87,3 +87,17 @@ def test_what_has_no_date_is_never_due(trigger: str, state: CallState) -> None:
 
     assert isinstance(verdict, Refusal)
     assert verdict.code == "not_due"
+
+
+def test_a_call_without_a_word_of_approval_or_of_the_notices_end_goes_no_further() -> None:
+    bare = CallCase(2026, DUE, Role.SYSTEM, due_at=DUE)
+
+    assert isinstance(CALL.judge("open_public_notice", replace(bare, state=C.FINAL_REVIEW)), Refusal)
+    assert isinstance(CALL.judge("publish_results", replace(bare, state=C.PUBLIC_NOTICE)), Refusal)
+
+
+def test_the_rounds_that_are_still_open_are_named() -> None:
+    verdict = CALL.judge("begin_final_review", replace(IN_ORDER, state=C.DISTRICT_REVIEW, rounds_open=("", "500103")))
+
+    assert isinstance(verdict, Refusal)
+    assert verdict.english == "the district round is still open for the season, 500103"

@@ -192,6 +192,19 @@ def test_the_deadline_a_second_before_at_and_after(engine: Engine, offset: timed
         assert codes(taken) == ({1: "late"} if late else {})
 
 
+@pytest.mark.parametrize(("offset", "late"), [(-SECOND, False), (0 * SECOND, False), (SECOND, True)])
+@pytest.mark.parametrize("moved", [timedelta(days=-3), timedelta(days=2)])
+def test_a_date_of_its_own_before_or_after_the_seasons_is_kept_to_the_second(
+    engine: Engine, moved: timedelta, offset: timedelta, late: bool
+) -> None:
+    own = DEADLINE + moved
+    with writing(engine) as session:
+        _, (number,) = a_district_round(session, 1)
+        move_date(session, 2026, "close_district_round", to=own, reason="示例", actor=OFFICE, at=IN_TIME, unit=UNIT)
+
+        assert codes(judge(session, [verdict(number)], at=own + offset)) == ({1: "late"} if late else {})
+
+
 def test_a_unit_with_a_date_of_its_own(engine: Engine) -> None:
     own = datetime(2026, 5, 31, 18, tzinfo=ZONE)
     with writing(engine) as session:

@@ -285,7 +285,7 @@ def test_the_deadline_a_second_before_at_and_after(engine: Engine, offset: timed
             assert (list(taken.accepted), taken.updated) == ([1], {2: number})
 
 
-@pytest.mark.parametrize(("offset", "late"), [(0 * SECOND, False), (SECOND, True)])
+@pytest.mark.parametrize(("offset", "late"), [(-SECOND, False), (0 * SECOND, False), (SECOND, True)])
 def test_a_unit_with_a_date_of_its_own_has_its_own_deadline(engine: Engine, offset: timedelta, late: bool) -> None:
     own = datetime(2026, 5, 8, 18, tzinfo=ZONE)
     with writing(engine) as session:

@@ -146,6 +146,18 @@ def test_frozen_scores_do_not_thaw_for_a_file_that_lay_there_in_time(engine: Eng
         assert session.get_one(Score, (number, "E0001", 1)).total == 90
 
 
+@pytest.mark.parametrize(("offset", "late"), [(-SECOND, False), (0 * SECOND, False), (SECOND, True)])
+def test_the_re_review_has_a_deadline_of_its_own(engine: Engine, offset: timedelta, late: bool) -> None:
+    closes = datetime(2026, 7, 24, 18, tzinfo=ZONE)
+    with writing(engine) as session:
+        season = a_season(session, state=CallState.FINAL_REVIEW)
+        number = a_scored_submission(session, (90, 80, 70, 60, 50))
+        freeze_scores(session, season, actor=SYSTEM, at=DEADLINE)
+        session.add(Assignment(season=2026, number=number, expert="E0001", round=2, assigned_at=DEADLINE))
+
+        assert codes(send(session, "E0001", scored(number, 85), at=closes + offset)) == ({1: "late"} if late else {})
+
+
 def test_the_re_review_is_scored_after_the_final_round_until_its_own_deadline(engine: Engine) -> None:
     closes = datetime(2026, 7, 24, 18, tzinfo=ZONE)
     with writing(engine) as session:

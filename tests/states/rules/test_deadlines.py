@@ -31,3 +31,7 @@ def test_of_several_reminders_the_first_is_the_date() -> None:
 
 def test_a_settled_date_is_still_the_deadline() -> None:
     assert Deadlines.of([Dated(M.CLOSE_CALL, 1, "", DAY, settled=True)]).at(M.CLOSE_CALL) == DAY
+
+
+def test_a_date_is_to_come_unless_it_is_said_to_be_settled() -> None:
+    assert Dated(M.CLOSE_CALL, 1, "", DAY).settled is False

@@ -96,3 +96,15 @@ def test_what_is_not_carried_falls_below_what_the_panel_votes_on(
     tier: Tier, carried: bool, voted: list[Tier], after: Tier | None
 ) -> None:
     assert tier_after(tier, carried=carried, voted=voted) is after
+
+
+def test_everybody_may_be_asked_for() -> None:
+    everybody = Fraction(1)
+
+    assert decide(3, 3, 3, quorum=everybody, majority=everybody).carried
+    assert not decide(3, 3, 2, majority=everybody).carried
+    assert not decide(3, 2, 2, quorum=everybody).quorate
+
+
+def test_without_a_quorum_nobody_need_be_present() -> None:
+    assert decide(9, 0, 0, quorum=None).quorate
