@@ -20,7 +20,7 @@ from config.units import UnitNotInForce, UnknownUnit, all_units, unit_on
 from flows import places
 from flows.attachments import files_of, keep_files
 from flows.corrections import tell_correction
-from flows.expert_pool import tell_pool_changes
+from flows.expert_pool import take_off_conflicted, tell_pool_changes
 from flows.files import digest_of, move_atomically, name_for_people
 from flows.issuing import newest_issues
 from flows.letters import LetterKind
@@ -293,6 +293,7 @@ def _hand_over(
         return RequestsTaken(dict(voted.accepted), dict(voted.refused))
     imported = import_experts(session, delivered, list(forms.items()))
     tell_pool_changes(session, run, delivered.digest, imported.changes)
+    take_off_conflicted(session, run)
     return RequestsTaken(dict(imported.accepted), dict(imported.refused))
 
 

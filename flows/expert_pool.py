@@ -12,7 +12,11 @@ from flows.files import digest_of
 from flows.letters import LetterKind
 from flows.post import post_to_office
 from flows.stage import Run
+from models.enums import CallState
+from models.queries import call_state
+from states.final import scores_are_frozen
 from states.pool import PoolChanges
+from states.recusals import step_back_conflicted
 
 _SHOWN = 60
 
@@ -32,6 +36,15 @@ def tell_pool_changes(session: Session, run: Run, digest: str, changes: PoolChan
             items=lines[:_SHOWN],
             more=max(0, len(lines) - _SHOWN),
         )
+
+
+def take_off_conflicted(session: Session, run: Run) -> None:
+    """A conflict declared while scores are given takes the expert off what they are in conflict with."""
+    if call_state(session, run.year) is not CallState.FINAL_REVIEW or scores_are_frozen(session, run.year):
+        return
+    conflicted = step_back_conflicted(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    if conflicted:
+        run.tell("taken off for a conflict", len(conflicted))
 
 
 def change_lines(changes: PoolChanges) -> Iterator[str]:

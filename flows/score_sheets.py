@@ -21,7 +21,6 @@ from models.queries import call_state
 from states.cases import load_frame
 from states.final import scores_are_frozen
 from states.panel import lacking_experts, replace_missing
-from states.recusals import step_back_conflicted
 from states.scores import round_deadline
 
 
@@ -72,16 +71,13 @@ def replace_lost_experts(session: Session, run: Run) -> None:
     """
     if call_state(session, run.year) is not CallState.FINAL_REVIEW or scores_are_frozen(session, run.year):
         return
-    conflicted = step_back_conflicted(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
-    if conflicted:
-        run.tell("taken off for a conflict", len(conflicted))
-    before = lacking_experts(session, run.season)
+    if not lacking_experts(session, run.season):
+        return
     added = replace_missing(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
     for identifier, numbers in added.items():
         issue_further_sheet(session, run, identifier, numbers)
-    if before:
-        run.tell("replacements", sum(len(numbers) for numbers in added.values()))
-        _tell_office(session, run, added)
+    run.tell("replacements", sum(len(numbers) for numbers in added.values()))
+    _tell_office(session, run, added)
 
 
 def issue_further_sheet(session: Session, run: Run, expert: str, numbers: Sequence[str]) -> None:

@@ -6,7 +6,14 @@ from datetime import datetime
 from config.calendar import CalendarUnknown, count_working_days, day_note, is_working_day
 from config.season import Season, local_day
 
-_CLOSINGS = ("close_call", "close_district_round", "close_eligibility", "close_final_round", "close_re_review")
+_CLOSINGS = (
+    "close_call",
+    "close_district_round",
+    "close_eligibility",
+    "close_final_round",
+    "close_re_review",
+    "close_votes",
+)
 
 
 def calendar_notes(instant: datetime) -> tuple[str, str]:
@@ -24,8 +31,9 @@ def warnings_of(season: Season) -> list[str]:
 
 
 def _deadlines_on_holidays(season: Season) -> Iterator[str]:
-    for name in _CLOSINGS:
-        day = local_day(getattr(season.dates, name))
+    given = dict(season.dates.given())
+    for name in (one for one in _CLOSINGS if one in given):
+        day = local_day(given[name])
         try:
             if not is_working_day(day):
                 yield f"dates.{name} falls on {day} ({day_note(day)}): offices are closed on the deadline"

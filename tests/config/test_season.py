@@ -84,6 +84,30 @@ def test_the_shipped_season_is_in_order() -> None:
             "either sizes or prizes",
         ),
         ("prizes = 120\n", "", "final_round.tiers", "not both and not neither"),
+        (
+            "close_re_review = 2026-07-24T18:00:00",
+            "close_re_review = 2026-07-24T18:00:00\nclose_votes = 2026-07-28T18:00:00",
+            "the file",
+            "final_round.votes and dates.close_votes go together",
+        ),
+        (
+            "[final_round.tie_break]",
+            "[final_round.votes]\ntiers = ['first']\n[final_round.tie_break]",
+            "the file",
+            "final_round.votes and dates.close_votes go together",
+        ),
+        (
+            "[final_round.tie_break]",
+            "[final_round.votes]\ntiers = []\n[final_round.tie_break]",
+            "final_round.votes.tiers",
+            "at least 1 item",
+        ),
+        (
+            "close_re_review = 2026-07-24T18:00:00",
+            "close_re_review = 2026-07-24T18:00:00\nclose_votes = 2026-08-04T18:00:00",
+            "dates",
+            "open_public_notice (2026-08-03 09:00) must come after close_votes (2026-08-04 18:00)",
+        ),
         ("quota = 10", "quota = -1", "district_round.quota", "greater than or equal to 0"),
         (
             "quota = 10",
