@@ -1,39 +1,32 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
-import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.milestones import Milestone
 from config.season import local_day
 from config.settings import Settings
-from config.units import UnitNotInForce, UnknownUnit, all_units, unit_on
+from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
+from flows.answers import Answer, Sender, keep_answer, rows_back_of
 from flows.attachments import files_of, keep_files
 from flows.corrections import tell_correction
 from flows.expert_pool import take_off_conflicted, tell_pool_changes
 from flows.files import digest_of, move_atomically, name_for_people
 from flows.issuing import newest_issues
-from flows.letters import LetterKind
-from flows.post import post
 from flows.stage import Run
 from flows.verdict_sheets import issue_after_admission
 from flows.workbooks.findings import Form, Problem, Reading
 from flows.workbooks.reading import read_delivery, without_collector
-from flows.workbooks.receipt import write_receipt
-from models import Admission, Call, Delivery, Expert, Submission
+from models import Admission, Call, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.forms import SendBackForm, SubmissionForm, VerdictForm, WithdrawalForm
-from states.cases import load_frame
 from states.district import take_verdicts
 from states.experts import import_experts
 from states.intake import Delivered, Incoming, take_submissions
@@ -43,12 +36,6 @@ from states.scores import take_scores
 from states.unit_requests import RequestsTaken, send_back, take_withdrawals
 
 log = logging.getLogger("gangchuang.deliveries")
-_SHOWN = 20
-_MOST_TITLES = 2000
-_CLOSES = {
-    WorkbookKind.SUBMISSIONS: Milestone.CLOSE_CALL,
-    WorkbookKind.VERDICTS: Milestone.CLOSE_DISTRICT_ROUND,
-}
 FormT = TypeVar("FormT")
 
 
@@ -71,38 +58,6 @@ class DeliveryChanged(GangchuangError):
         super().__init__(
             f"{path} was replaced while it was being read. Nothing was kept; it is taken with the next look."
         )
-
-
-@dataclass
-class _Sender:
-    """Whose folder a file lies in, and how they are answered."""
-
-    code: str
-    name: str
-    mail: str
-    actor: Actor
-    problem: str = ""
-
-
-@dataclass
-class _Answer:
-    """What becomes of one file."""
-
-    reading: Reading
-    accepted: dict[tuple[str, int], str] = field(default_factory=dict)
-    remarks: dict[tuple[str, int], str] = field(default_factory=dict)
-    refused: list[Problem] = field(default_factory=list)
-    newest: Path | None = None
-
-    @property
-    def problems(self) -> list[Problem]:
-        return [*self.reading.all_problems, *self.refused]
-
-    @property
-    def state(self) -> DeliveryState:
-        if self.problems and not self.accepted:
-            return DeliveryState.REFUSED
-        return DeliveryState.PARTLY if self.problems else DeliveryState.ACCEPTED
 
 
 def take_deliveries(run: Run, *, after_scores: Callable[[Session, Run], None] | None = None) -> None:
@@ -174,10 +129,10 @@ def _take(
         else:
             with without_collector():
                 answer = _judge(session, run, sender, path, digest, arrived_at, admission)
-            _keep(session, run, sender, path, digest, arrived_at, answer, known)
+            keep_answer(session, run, sender, path, digest, arrived_at, answer, known)
             counts["taken"] += 1
             counts["rows in"] += len(answer.accepted)
-            counts["rows back"] += _rows_back(answer)
+            counts["rows back"] += rows_back_of(answer)
             if admission is not None and answer.accepted and answer.reading.kind is WorkbookKind.SUBMISSIONS:
                 issue_after_admission(session, run, folder, digest)
             if after_scores is not None and answer.reading.kind in (WorkbookKind.SCORES, WorkbookKind.EXPERTS):
@@ -205,14 +160,14 @@ def _put_away(path: Path, target: Path, digest: str) -> None:
                 target.unlink()
 
 
-def _sender(run: Run, folder: str) -> _Sender:
+def _sender(run: Run, folder: str) -> Sender:
     office = run.season.office
     if folder == places.OFFICE:
-        return _Sender(folder, office.name, office.mail, Actor(Role.OFFICE, folder))
+        return Sender(folder, office.name, office.mail, Actor(Role.OFFICE, folder))
     with run.step() as session:
         expert = session.get(Expert, folder)
     if expert is not None:
-        return _Sender(folder, expert.name, expert.mail, Actor(Role.EXPERT, folder))
+        return Sender(folder, expert.name, expert.mail, Actor(Role.EXPERT, folder))
     try:
         unit = unit_on(folder, local_day(run.season.dates.open_call))
     except UnknownUnit:
@@ -221,27 +176,27 @@ def _sender(run: Run, folder: str) -> _Sender:
         heirs = "、".join(gone.unit.successors)
         problem = f"{gone.unit.name}已撤销，本年度不再单独报送；请由承接单位（代码{heirs}）报送"
     else:
-        return _Sender(folder, unit.name, run.season.mail_of(folder), Actor(Role.DISTRICT, folder))
-    return _Sender(folder, office.name, office.mail, Actor(Role.DISTRICT, folder), problem)
+        return Sender(folder, unit.name, run.season.mail_of(folder), Actor(Role.DISTRICT, folder))
+    return Sender(folder, office.name, office.mail, Actor(Role.DISTRICT, folder), problem)
 
 
 def _judge(
     session: Session,
     run: Run,
-    sender: _Sender,
+    sender: Sender,
     path: Path,
     digest: str,
     arrived_at: datetime,
     admission: Admission | None,
-) -> _Answer:
+) -> Answer:
     if sender.problem:
-        return _Answer(Reading(None, None, problems=(Problem("", None, sender.problem),)))
+        return Answer(Reading(None, None, problems=(Problem("", None, sender.problem),)))
     # What came before a further issue went out is judged by the issue of its time; what the office admits, by none.
     newest = {} if admission is not None else newest_issues(session, run.year, sender.code, arrived_at)
     reading = read_delivery(
         path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
-    answer = _Answer(reading, newest=_replacing(run, reading, newest))
+    answer = Answer(reading, newest=_replacing(run, reading, newest))
     if reading.refused:
         return answer
     delivered = Delivered(
@@ -304,105 +259,3 @@ def _of(forms: Mapping[int, Form | None], kind: type[FormT]) -> list[tuple[int, 
 def _together(accepted: Mapping[int, str], refused: Mapping[int, Refusal], asked: RequestsTaken) -> RequestsTaken:
     asked.accepted, asked.refused = {**accepted, **asked.accepted}, {**refused, **asked.refused}
     return asked
-
-
-def _keep(
-    session: Session,
-    run: Run,
-    sender: _Sender,
-    path: Path,
-    digest: str,
-    arrived_at: datetime,
-    answer: _Answer,
-    known: Delivery | None,
-) -> None:
-    target = places.receipt(run.settings, run.year, sender.code, digest)
-    if not run.dry_run:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_receipt(
-            path,
-            target,
-            reading=answer.reading,
-            problems=answer.problems,
-            accepted=answer.accepted,
-            written_at=run.at,
-            season=run.season,
-            remarks=answer.remarks,
-            titles=_titles(session, answer.accepted.values()),
-            file_name=name_for_people(path),
-        )
-    home = run.settings.home.absolute()
-    row = known or Delivery(
-        digest=digest,
-        sender=sender.code,
-        season=run.year,
-        file_name=name_for_people(path),
-        arrived_at=arrived_at,
-        taken_at=run.at,
-        state=answer.state,
-    )
-    row.kind, row.state, row.taken_at = answer.reading.kind, answer.state, run.at
-    row.rows_in, row.rows_back = len(answer.accepted), _rows_back(answer)
-    row.problems = json.dumps([list(problem) for problem in answer.problems], ensure_ascii=False)
-    row.receipt = str(target.relative_to(home))
-    session.add(row)
-    session.flush()
-    _answer_by_mail(session, run, sender, path, digest, arrived_at, answer, target, again=known is not None)
-
-
-def _titles(session: Session, numbers: Collection[str]) -> dict[str, str]:
-    if len(numbers) > _MOST_TITLES:
-        return {}
-    rows = session.execute(select(Submission.number, Submission.title).where(Submission.number.in_(list(numbers))))
-    return {row.number: row.title for row in rows}
-
-
-def _deadline(session: Session, run: Run, code: str, kind: WorkbookKind | None) -> datetime | None:
-    """The deadline by which a unit may mend its workbook; None for others and when it is over."""
-    step = _CLOSES.get(kind) if kind else None
-    deadline = load_frame(session, run.year).deadlines.at(step, code) if step and code in all_units() else None
-    return deadline if deadline is not None and deadline > run.at else None
-
-
-def _answer_by_mail(
-    session: Session,
-    run: Run,
-    sender: _Sender,
-    path: Path,
-    digest: str,
-    arrived_at: datetime,
-    answer: _Answer,
-    receipt: Path,
-    *,
-    again: bool,
-) -> None:
-    problems = [(_where(one), one.message) for one in answer.problems[:_SHOWN]]
-    post(
-        session,
-        run,
-        LetterKind.RECEIPT,
-        key=f"{sender.code}/{digest[:16]}" + ("/admitted" if again else ""),
-        to=sender.mail,
-        recipient_name=sender.name,
-        file_name=name_for_people(path),
-        arrived_at=arrived_at,
-        rows_in=len(answer.accepted),
-        rows_back=_rows_back(answer),
-        problems=problems,
-        more=max(0, len(answer.problems) - _SHOWN),
-        numbers=list(answer.accepted.values()),
-        newest=answer.newest is not None,
-        deadline=_deadline(session, run, sender.code, answer.reading.kind),
-        unfinished=answer.reading.unfinished,
-        attachments=(receipt, *([answer.newest] if answer.newest else [])),
-    )
-
-
-def _rows_back(answer: _Answer) -> int:
-    return sum(1 for row in answer.reading.rows if (row.sheet, row.line) not in answer.accepted)
-
-
-def _where(problem: Problem) -> str:
-    if not problem.sheet:
-        return "整份文件"
-    return f"“{problem.sheet}”工作表" + (f"{problem.cell}单元格" if problem.cell else "")

@@ -125,7 +125,7 @@ def test_a_crash_after_the_files_were_written_leaves_nothing_over(
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_keep", die)
+    monkeypatch.setattr(module, "keep_answer", die)
     with pytest.raises(KeyboardInterrupt):
         collect(opened)
     monkeypatch.undo()

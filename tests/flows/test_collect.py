@@ -1,6 +1,7 @@
 """Deliveries: each content is taken once a sender, answered with a receipt, and put aside as it came."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -138,6 +139,27 @@ def test_one_bad_file_does_not_stop_the_next(opened: Player) -> None:
         OTHER: DeliveryState.REFUSED,
         UNIT: DeliveryState.ACCEPTED,
     }
+
+
+def test_whatever_lies_in_an_inbox_is_answered_and_put_aside(player: Player) -> None:
+    """A dangling link, a pipe, a name that is no UTF-8, one too long for the disk beside its digest, a folder."""
+    an_open_call(player)
+    inbox = player.inbox(OTHER)
+    (inbox / "link.xlsx").symlink_to("/nowhere")
+    os.mkfifo(inbox / "pipe.xlsx")
+    (inbox / os.fsdecode("申报.xlsx".encode("gb18030"))).write_bytes(b"x")
+    (inbox / f"{'长' * 83}.xlsx").write_bytes(b"y")
+    (inbox / "a\nb.xlsx").write_bytes(b"z")
+    (inbox / "空").mkdir()
+    send(player, "一号成果")
+
+    lines = collect(player)
+
+    assert (lines["taken"], lines["rows in"]) == ("7", "1")
+    assert list(inbox.iterdir()) == []
+    names = {row.file_name for row in deliveries(player) if row.sender == OTHER}
+    assert names == {"link.xlsx", "pipe.xlsx", "申报.xlsx", f"{'长' * 83}.xlsx", "a_b.xlsx", "空"}
+    assert len(list((player.home / "taken" / "2026" / OTHER).iterdir())) == 6
 
 
 @pytest.mark.parametrize(("offset", "rows"), [(-SECOND, "1"), (0 * SECOND, "1"), (SECOND, "0")])

@@ -1,0 +1,167 @@
+"""The answers to deliveries: the row that is kept, the receipt, and the letter that brings it."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from config.units import all_units
+from flows import places
+from flows.files import name_for_people
+from flows.letters import LetterKind
+from flows.post import post
+from flows.stage import Run
+from flows.workbooks.findings import Problem, Reading
+from flows.workbooks.receipt import write_receipt
+from models import Delivery, Submission
+from models.enums import DeliveryState, WorkbookKind
+from states.cases import load_frame
+from states.machine import Actor
+
+_SHOWN = 20
+_MOST_TITLES = 2000
+_CLOSES = {
+    WorkbookKind.SUBMISSIONS: Milestone.CLOSE_CALL,
+    WorkbookKind.VERDICTS: Milestone.CLOSE_DISTRICT_ROUND,
+}
+
+
+@dataclass
+class Sender:
+    """Whose folder a file lies in, and how they are answered."""
+
+    code: str
+    name: str
+    mail: str
+    actor: Actor
+    problem: str = ""
+
+
+@dataclass
+class Answer:
+    """What becomes of one file."""
+
+    reading: Reading
+    accepted: dict[tuple[str, int], str] = field(default_factory=dict)
+    remarks: dict[tuple[str, int], str] = field(default_factory=dict)
+    refused: list[Problem] = field(default_factory=list)
+    newest: Path | None = None
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [*self.reading.all_problems, *self.refused]
+
+    @property
+    def state(self) -> DeliveryState:
+        if self.problems and not self.accepted:
+            return DeliveryState.REFUSED
+        return DeliveryState.PARTLY if self.problems else DeliveryState.ACCEPTED
+
+
+def keep_answer(
+    session: Session,
+    run: Run,
+    sender: Sender,
+    path: Path,
+    digest: str,
+    arrived_at: datetime,
+    answer: Answer,
+    known: Delivery | None,
+) -> None:
+    """Write the receipt, keep what became of the delivery, and answer its sender by mail."""
+    target = places.receipt(run.settings, run.year, sender.code, digest)
+    if not run.dry_run:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_receipt(
+            path,
+            target,
+            reading=answer.reading,
+            problems=answer.problems,
+            accepted=answer.accepted,
+            written_at=run.at,
+            season=run.season,
+            remarks=answer.remarks,
+            titles=_titles(session, answer.accepted.values()),
+            file_name=name_for_people(path),
+        )
+    home = run.settings.home.absolute()
+    row = known or Delivery(
+        digest=digest,
+        sender=sender.code,
+        season=run.year,
+        file_name=name_for_people(path),
+        arrived_at=arrived_at,
+        taken_at=run.at,
+        state=answer.state,
+    )
+    row.kind, row.state, row.taken_at = answer.reading.kind, answer.state, run.at
+    row.rows_in, row.rows_back = len(answer.accepted), rows_back_of(answer)
+    row.problems = json.dumps([list(problem) for problem in answer.problems], ensure_ascii=False)
+    row.receipt = str(target.relative_to(home))
+    session.add(row)
+    session.flush()
+    _answer_by_mail(session, run, sender, path, digest, arrived_at, answer, target, again=known is not None)
+
+
+def _titles(session: Session, numbers: Collection[str]) -> dict[str, str]:
+    if len(numbers) > _MOST_TITLES:
+        return {}
+    rows = session.execute(select(Submission.number, Submission.title).where(Submission.number.in_(list(numbers))))
+    return {row.number: row.title for row in rows}
+
+
+def _deadline(session: Session, run: Run, code: str, kind: WorkbookKind | None) -> datetime | None:
+    """The deadline by which a unit may mend its workbook; None for others and when it is over."""
+    step = _CLOSES.get(kind) if kind else None
+    deadline = load_frame(session, run.year).deadlines.at(step, code) if step and code in all_units() else None
+    return deadline if deadline is not None and deadline > run.at else None
+
+
+def _answer_by_mail(
+    session: Session,
+    run: Run,
+    sender: Sender,
+    path: Path,
+    digest: str,
+    arrived_at: datetime,
+    answer: Answer,
+    receipt: Path,
+    *,
+    again: bool,
+) -> None:
+    problems = [(_where(one), one.message) for one in answer.problems[:_SHOWN]]
+    post(
+        session,
+        run,
+        LetterKind.RECEIPT,
+        key=f"{sender.code}/{digest[:16]}" + ("/admitted" if again else ""),
+        to=sender.mail,
+        recipient_name=sender.name,
+        file_name=name_for_people(path),
+        arrived_at=arrived_at,
+        rows_in=len(answer.accepted),
+        rows_back=rows_back_of(answer),
+        problems=problems,
+        more=max(0, len(answer.problems) - _SHOWN),
+        numbers=list(answer.accepted.values()),
+        newest=answer.newest is not None,
+        deadline=_deadline(session, run, sender.code, answer.reading.kind),
+        unfinished=answer.reading.unfinished,
+        attachments=(receipt, *([answer.newest] if answer.newest else [])),
+    )
+
+
+def rows_back_of(answer: Answer) -> int:
+    """How many of the delivery's rows were not accepted."""
+    return sum(1 for row in answer.reading.rows if (row.sheet, row.line) not in answer.accepted)
+
+
+def _where(problem: Problem) -> str:
+    if not problem.sheet:
+        return "整份文件"
+    return f"“{problem.sheet}”工作表" + (f"{problem.cell}单元格" if problem.cell else "")
