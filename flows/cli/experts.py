@@ -89,9 +89,9 @@ def list_pool(season: Annotated[int, typer.Argument(help="the season's year")]) 
         rows = [_row(one) for one in standings]
     table = Table(title=f"experts' pool, season {season}")
     for heading in ("id", "name 姓名", "organisation 单位", "fields 领域", "title 职称", "valid until", "signed"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("this season", "unexcused absences"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
