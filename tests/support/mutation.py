@@ -56,6 +56,7 @@ def valid_deliveries(folder: Path) -> dict[str, bytes]:
     shop = Workshop(folder)
     row = typed({"经济效益（万元）": "12.5万", "附件文件名": "证明.pdf", "完成日期": "2025.3"})
     filled = shop.filled(row, typed(类别="错"))
+    withdrawal = {"申报编号": "2026-500101-0001", "撤回": "撤回"}
     reading = read(filled)
     write_receipt(
         filled,
@@ -69,7 +70,7 @@ def valid_deliveries(folder: Path) -> dict[str, bytes]:
     return {
         "issued.xlsx": shop.issued().read_bytes(),
         "verdicts.xlsx": _verdicts(shop).read_bytes(),
-        "withdrawal.xlsx": shop.filled({"申报编号": "2026-500101-0001", "撤回": "撤回"}).read_bytes(),
+        "withdrawal.xlsx": shop.filled(withdrawal, name="withdrawal.xlsx").read_bytes(),
         "filled.xlsx": filled.read_bytes(),
         "receipt.xlsx": (folder / "receipt.xlsx").read_bytes(),
         "old.xls": _old(filled),
