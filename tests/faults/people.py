@@ -121,7 +121,13 @@ class People:
         for key in (*recommended.split(), *other.split()):
             row = {"申报编号": self.number(key), "初评结论": "推荐" if key in recommended.split() else "不推荐"}
             rows.append(row | {headings[f"points.{name}"]: value for name, value in self._points(key).items()})
-        self.put(unit, WorkbookKind.VERDICTS, "初评", rows)
+        # A late admission issued the sheet once more, and only the newest is taken.
+        issues = [
+            number
+            for number in range(1, 9)
+            if places.issued(self.own, self.season.year, unit, WorkbookKind.VERDICTS, number).exists()
+        ]
+        self.put(unit, WorkbookKind.VERDICTS, "初评", rows, issues[-1])
 
     def experts(self) -> None:
         rows = [
