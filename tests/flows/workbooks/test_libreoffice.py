@@ -20,6 +20,9 @@ ROWS = {
         {"申报编号": NUMBERS[0], **points(25, 20.5, 20, 15)},
         {"申报编号": NUMBERS[1], "回避": "回避", "回避原因": "同一单位"},
     ],
+    WorkbookKind.VOTES: [
+        {"申报编号": number, "拟授等次": "一等奖", "同意票": 30, "不同意票": 1, "弃权票": 2} for number in NUMBERS
+    ],
     WorkbookKind.EXPERTS: [{"姓名": "示例专家", "工作单位": "示例大学", "专业领域": "机械制造、电子信息"}],
 }
 
