@@ -32,6 +32,7 @@ class Milestone(StrEnum):
     ARCHIVE = "archive"
     FOLLOW_UP = "follow_up"
     CLOSE_SEASON = "close_season"
+    ERASE_PERSONAL_DATA = "erase_personal_data"
 
     @property
     def label(self) -> str:
@@ -73,4 +74,5 @@ _LABELS = {
     Milestone.ARCHIVE: "归档",
     Milestone.FOLLOW_UP: "成果转化跟踪",
     Milestone.CLOSE_SEASON: "年度结束",
+    Milestone.ERASE_PERSONAL_DATA: "删除个人信息",
 }

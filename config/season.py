@@ -6,7 +6,7 @@
 
 import tomllib
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -251,7 +251,7 @@ class PublicNotice(_Part):
 
 
 class Retention(_Part):
-    contact_days: int = Field(730, ge=1, description="days after publication until contact data is deleted")
+    contact_days: int = Field(730, ge=1, description="days after publication until personal data is deleted")
 
 
 class FileLimits(_Part):
@@ -291,11 +291,22 @@ class Season(_Part):
             raise ValueError(f"dates.open_call lies in {self.dates.open_call.year}, but this is season {self.year}")
         if (self.final_round.votes is None) != (self.dates.close_votes is None):
             raise ValueError("final_round.votes and dates.close_votes go together: give both or neither")
+        if self.erase_personal_data_at <= self.dates.close_season:
+            least = (self.dates.close_season - self.dates.publish_results).days + 1
+            raise ValueError(
+                f"retention.contact_days is {self.retention.contact_days}: personal data would be deleted before the "
+                f"season closes, while it is still needed; it must be at least {least}"
+            )
         keys = {criterion.key for criterion in self.final_round.rubric}
         unknown = [key for key in self.final_round.tie_break.criteria if key not in keys]
         if unknown:
             raise ValueError(f"final_round.tie_break.criteria names {unknown}, which the rubric does not have")
         return self
+
+    @property
+    def erase_personal_data_at(self) -> datetime:
+        """When the season's personal data is to be deleted."""
+        return self.dates.publish_results + timedelta(days=self.retention.contact_days)
 
     @property
     def district_rubric(self) -> tuple[Criterion, ...]:

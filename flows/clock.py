@@ -71,9 +71,9 @@ class Timekeeper:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
             for year, state in states.items():
                 with _survived(f"season {year}"):
-                    if state is not CallState.CLOSED:
-                        self._set_triggers(year)
-                        self.look(year)
+                    # A closed season still has personal data to delete, and letters to send.
+                    self._set_triggers(year)
+                    self.look(year)
                     self._housekeeping(year, closed=state is CallState.CLOSED)
 
     def look(self, year: int) -> list[str]:

@@ -1,21 +1,17 @@
 """The public notice (公示) of the approved list: opened, and closed after its working days."""
 
-from datetime import date, datetime, timedelta
-
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from config.season import local_day
 from flows.letters import LetterKind
-from flows.pages import NoticePage, put_page
+from flows.notice_page import notice_page
+from flows.pages import put_page
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.proposal_page import deviations
-from flows.publications import award_lines, page_address, proof_of, publish_root, put_index
+from flows.publications import page_address, publish_root, put_index
 from flows.stage import Ending, Run
-from models import MilestoneDate, Objection, Placing, Publication, Submission
-from models.enums import ObjectionState, PublicationKind, SubmissionState
+from models import Objection, Submission
+from models.enums import ObjectionState, PublicationKind
 from states.approval import is_approved
 from states.planning import close_notice_after
 
@@ -54,7 +50,7 @@ def opening(run: Run) -> Ending:
             session, run.season, run.at, actor=run.actor, at=run.at, reason="公示日按实际发布日起算"
         )
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
-        page = _page(session, run, publication)
+        page = notice_page(session, run, publication)
     with run.step() as session:
         if not run.dry_run:
             put_page(run.settings.home.absolute(), page)
@@ -89,31 +85,3 @@ def closing(run: Run) -> Ending:
     for state in ObjectionState:
         run.tell(f"objections {state.value}", counts.get(state.value, 0))
     return Ending(facts={"objections": counts})
-
-
-def _page(session: Session, run: Run, publication: Publication) -> NoticePage:
-    tiers = session.execute(
-        select(Placing.number, Placing.tier)
-        .join(Submission, Submission.number == Placing.number)
-        .where(Placing.season == run.year, Placing.approved, Submission.state == SubmissionState.FINAL_REVIEWED)
-        .order_by(Placing.position)
-    ).all()
-    closes_at = session.get_one(MilestoneDate, (run.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
-    office = run.season.office
-    return NoticePage(
-        season=run.year,
-        programme=run.season.title,
-        office=office.name,
-        contact=office.mail,
-        opens_on=local_day(publication.published_at),
-        closes_on=_last_day(closes_at),
-        answer_working_days=run.season.public_notice.answer_working_days,
-        lines=award_lines(session, [(number, tier) for number, tier in tiers]),
-        proof=proof_of(publication),
-        deviations=tuple(one for one in deviations(session, run.year) if one.number),
-    )
-
-
-def _last_day(closes_at: datetime) -> date:
-    """The notice ends with its last day, that is at the next day's first instant."""
-    return local_day(closes_at - timedelta(microseconds=1))

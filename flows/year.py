@@ -20,6 +20,7 @@ from flows.collect import collect
 from flows.deliver_messages import deliver_messages
 from flows.district_round import close_district_round
 from flows.eligibility import check_eligibility, close_eligibility
+from flows.erase_personal_data import erase_personal_data
 from flows.final_round import close_final_round, close_re_review
 from flows.follow_up import close_season, follow_up
 from flows.move_date import move_date
@@ -94,9 +95,10 @@ STAGES: tuple[Stage, ...] = (
     Stage(archive, "16 归档 Archive", (M.ARCHIVE,)),
     Stage(follow_up, "17 成果转化跟踪 Follow up", (M.FOLLOW_UP,)),
     Stage(close_season, "18 年度结束 Close the season", (M.CLOSE_SEASON,)),
-    Stage(deliver_messages, "19 发送邮件 Deliver messages"),
-    Stage(decide, "20 办公室决定 Office decision"),
-    Stage(move_date, "21 调整时间 Move a date"),
+    Stage(erase_personal_data, "19 删除个人信息 Erase personal data", (M.ERASE_PERSONAL_DATA,)),
+    Stage(deliver_messages, "20 发送邮件 Deliver messages"),
+    Stage(decide, "21 办公室决定 Office decision"),
+    Stage(move_date, "22 调整时间 Move a date"),
 )
 
 

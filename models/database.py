@@ -51,7 +51,7 @@ def make_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own transaction handling would begin late and commit at odd moments.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "busy_timeout=60000"):
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "busy_timeout=60000", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -199,6 +199,7 @@ def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:
     for name, instant in dates.given():
         yield Milestone(name), 1, "", instant
     yield Milestone.CLOSE_PUBLIC_NOTICE, 1, "", notice_closes_at(season, dates.open_public_notice)
+    yield Milestone.ERASE_PERSONAL_DATA, 1, "", season.erase_personal_data_at
     yield from _reminders(season, Milestone.REMIND_CALL, dates.close_call, days.call)
     yield from _reminders(season, Milestone.REMIND_DISTRICT_ROUND, dates.close_district_round, days.district_round)
     yield from _reminders(season, Milestone.REMIND_EXPERTS, dates.close_final_round, days.experts)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Engine
@@ -11,6 +12,9 @@ from sqlalchemy import Engine
 from config.settings import Settings, settings
 from models.database import make_engine
 from tests.support.databases import TEMPLATE, Postgres, migrated_sqlite
+
+if TYPE_CHECKING:
+    from tests.support.playing import Player
 
 BOTH = ("sqlite", "postgresql")
 
@@ -91,6 +95,34 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     settings.cache_clear()
     yield home
     settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def played_backup(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> Path:
+    """A backup of a small season that was played to its end, on SQLite; tests that use it share a worker."""
+    from states.backup import backup
+    from tests.support.played import play_season
+    from tests.support.playing import Player
+
+    folder = tmp_path_factory.mktemp("played")
+    own = Settings(home=folder / "home", database_url="")
+    own.folder()
+    shutil.copy(_sqlite_template, own.home / "gangchuang.db")
+    made = make_engine(own.database)
+    play_season(Player(own, made))
+    backup(made, own.home, folder / "played.zip")
+    made.dispose()
+    return folder / "played.zip"
+
+
+@pytest.fixture
+def played(home_settings: Settings, engine: Engine, played_backup: Path) -> "Player":
+    """The played season in a home of its own, restored once into SQLite and once into PostgreSQL."""
+    from states.restore import restore
+    from tests.support.playing import Player
+
+    restore(played_backup, engine, home_settings.home)
+    return Player(home_settings, engine)
 
 
 @pytest.fixture

@@ -337,6 +337,19 @@ def test_a_closed_season_is_left_alone_but_for_its_last_letters(season: Callable
     assert [stage for stage, *_ in prefect.started] == ["deliver_messages"]
 
 
+def test_a_closed_seasons_personal_data_is_deleted_by_itself(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.CLOSED)
+    due_at = prefect.player.due_at(Milestone.ERASE_PERSONAL_DATA)
+
+    prefect.player.at(due_at - timedelta(seconds=1))
+    prefect.keeper.sweep()
+    assert prefect.started == []
+    prefect.player.at(due_at)
+    prefect.keeper.sweep()
+
+    assert prefect.started == [("erase_personal_data", {"season": 2026}, "2026/erase_personal_data/1/1")]
+
+
 def test_a_clock_that_jumps_backwards_does_nothing_again(season: Callable[..., Prefect]) -> None:
     prefect = season(CallState.PLANNED)
     prefect.player.at(local("2026-03-02T09:00"))

@@ -17,6 +17,7 @@ from flows import (
     close_call,
     district_round,
     eligibility,
+    erase_personal_data,
     final_round,
     follow_up,
     open_call,
@@ -34,7 +35,7 @@ from flows.score_sheets import assignments_of
 from flows.stage import Ending, Run
 from flows.workbooks.filling import submission_row
 from models import Call, Message, Objection, Submission
-from models.enums import CallState, MessageState, Outcome, WorkbookKind
+from models.enums import CallState, MessageState, MilestoneState, Outcome, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import milestone_rows
 from states.approval import approve, list_digest, placings
@@ -68,6 +69,7 @@ BODIES: dict[Milestone, Callable[[Run], Ending]] = {
     M.ARCHIVE: archive.archiving,
     M.FOLLOW_UP: follow_up.asking,
     M.CLOSE_SEASON: follow_up.closing,
+    M.ERASE_PERSONAL_DATA: erase_personal_data.erasing,
 }
 
 
@@ -125,8 +127,9 @@ class Year:
 
     def repeat_everything(self) -> None:
         with self.player.reading() as session:
-            rows = [(Milestone(row.milestone), row.ordinal) for row in milestone_rows(session, 2026)]
-        for milestone, ordinal in rows:
+            rows = milestone_rows(session, 2026)
+            done = [(Milestone(row.milestone), row.ordinal) for row in rows if row.state is not MilestoneState.PENDING]
+        for milestone, ordinal in done:
             self._changes_nothing(milestone, "already_done", ordinal)
 
     def _changes_nothing(self, milestone: Milestone, outcome: str, ordinal: int, **options: Any) -> None:
@@ -308,6 +311,8 @@ def the_season_ends(player: Player, this: Year) -> None:
     assert dict(player.play("deliver_messages", delivering).lines)["sent"] == str(len(player.letters()))
     with player.reading() as session:
         assert set(session.scalars(select(Message.state))) == {MessageState.SENT}
+    assert this.pass_milestone(M.ERASE_PERSONAL_DATA)["contacts"] == "6"
+    everything_is_as_it_should_be(player)
 
 
 def everything_is_as_it_should_be(player: Player) -> None:

@@ -13,7 +13,7 @@ from models.database import reading, writing
 from models.enums import CallState, DeliveryState, MessageState, SubmissionState
 from states.door import note_call
 from states.invariants import INVARIANTS, broken_invariants
-from tests.support.builders import SYSTEM, a_season, a_submission, season_rules
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
 from tests.support.tampering import lift_protections, undone
 
 DIGEST = "ab" * 32
@@ -128,6 +128,13 @@ def _settled_without_instant(session: Session, home: Path) -> None:
     session.execute(text("UPDATE correction SET state = 'lapsed'"))
 
 
+def _erased_in_word_only(session: Session, home: Path) -> None:
+    at = season_rules().dates.close_season
+    note_call(session, 2026, "erase_personal_data", actor=OFFICE, at=at)
+    session.execute(text("DELETE FROM contact WHERE number <> :number"), {"number": FINAL})
+    session.execute(text("DELETE FROM contributor"))
+
+
 BREAKS: dict[str, tuple[Break, set[str]]] = {
     "gapless_sequences": (
         _sql("DELETE FROM history WHERE subject = :s AND sequence = 2", s=f"submission/{FINAL}"),
@@ -222,6 +229,7 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
         _sql("UPDATE submission_version SET content = '{}' WHERE number = :n", n=FINAL),
         {f"{FINAL}/1"},
     ),
+    "erased_is_gone": (_erased_in_word_only, {FINAL}),
     "milestones_in_order": (
         _sql("UPDATE milestone SET state = 'pending', settled_at = NULL WHERE milestone = 'close_public_notice'"),
         {"2026/publish_results/before close_public_notice"},

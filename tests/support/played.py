@@ -1,0 +1,287 @@
+"""A small season played to its end through the real stages and workbooks, with everything in it that decides.
+
+Withdrawn and reinstated, a late delivery admitted, a correction answered and one lapsed, a near
+duplicate, verdicts amended, an expert who steps back, one who leaves, a tie settled by re-review,
+a line struck, objections dismissed and upheld, a winner without consent.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from config.milestones import Milestone
+from config.season import Season, local_day
+from flows import (
+    archive,
+    close_call,
+    district_round,
+    eligibility,
+    final_round,
+    follow_up,
+    open_call,
+    panel,
+    panel_votes,
+    places,
+    public_notice,
+    publish_results,
+)
+from flows.collect import collecting
+from flows.deliver_messages import delivering
+from flows.demo.people import credit_code
+from flows.score_sheets import replace_lost_experts
+from flows.stage import Ending, Run
+from flows.workbooks.filling import submission_row
+from models import Assignment, Delivery, Objection
+from models.enums import AssignmentState, DeliveryState, WorkbookKind
+from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
+from states import office
+from states.approval import approve, list_digest, placings, send_back
+from states.experts import recuse
+from states.panel import give_up_seat
+from states.planning import move_date, plan_season, reopen_ranking
+from tests.support.builders import OFFICE, a_form, season_rules, with_votes
+from tests.support.playing import Player, points
+
+M = Milestone
+SECOND = timedelta(seconds=1)
+ONE, TWO, THREE, LATE = "500101", "500103", "500107", "500108"
+TWINS = ("示例车间自动送料装置节能改进一号", "示例车间自动送料装置节能改进二号")
+PHONE = "13800000000"
+SCORES = {
+    f"2026-{ONE}-0001": 95,
+    f"2026-{ONE}-0002": 90,
+    f"2026-{ONE}-0003": 85,
+    f"2026-{TWO}-0002": 80,
+    f"2026-{TWO}-0001": 80,
+    f"2026-{LATE}-0001": 60,
+}
+BEST, UPHELD, STRUCK, HIDDEN, TIED, LAST = SCORES
+
+
+def small_rules() -> Season:
+    """The shipped season with a panel of five, four prizes."""
+    season = season_rules()
+    tiers = season.final_round.tiers.model_copy(update={"prizes": None, "sizes": {"first": 1, "second": 1, "third": 2}})
+    changes = {"scores_per_submission": 3, "panel_size": 5, "panel_per_field": 1, "reserves": 2, "tiers": tiers}
+    season = season.model_copy(update={"final_round": season.final_round.model_copy(update=changes)})
+    return with_votes(season, secret=True)
+
+
+def play_season(player: Player) -> None:
+    """From the plan to the closed season, every letter sent."""
+    rules = small_rules()
+    with player.writing() as session:
+        plan_season(session, rules, actor=OFFICE, at=rules.dates.open_call - timedelta(days=10))
+    _pass(player, M.OPEN_CALL, open_call.opening)
+    _submissions(player)
+    _verdicts(player)
+    _corrections(player)
+    _final_round(player)
+    _ranking(player)
+    _notice(player)
+    player.play("deliver_messages", delivering)
+
+
+def _submissions(player: Player) -> None:
+    player.at(player.season.dates.open_call + timedelta(days=5))
+    first = [good("示例·万州甲", 1), good("示例·万州乙", 2), good(TWINS[0], 3), good(TWINS[1], 4)]
+    player.deliver(ONE, WorkbookKind.SUBMISSIONS, map(submission_row, first))
+    second = [good("示例·渝中甲", 11), flawed("示例·渝中乙"), flawed("示例·渝中丙"), good("示例·渝中丁", 14)]
+    player.deliver(TWO, WorkbookKind.SUBMISSIONS, map(submission_row, second))
+    player.deliver(THREE, WorkbookKind.SUBMISSIONS, [submission_row(good("示例·九龙坡甲", 21))])
+    _collect(player)
+    amended = good("示例·万州甲", 1).model_copy(update={"number": BEST, "spread": "示例：已在三家推广"})
+    player.deliver(ONE, WorkbookKind.SUBMISSIONS, [submission_row(amended)], name="修改.xlsx")
+    _collect(player)
+    withdrawn = f"2026-{THREE}-0001"
+    with player.writing() as session:
+        at = player.settings.clock.now()
+        office.withdraw(session, withdrawn, actor=OFFICE, at=at, reason="单位申请")
+        office.reinstate(session, withdrawn, actor=OFFICE, at=at, reason="单位撤回申请")
+        moved = player.season.dates.close_district_round + timedelta(hours=1)
+        how = {"reason": "会议推迟", "actor": OFFICE, "at": at}
+        move_date(session, 2026, M.CLOSE_DISTRICT_ROUND, to=moved, unit=THREE, **how)
+    _pass(player, M.CLOSE_CALL, close_call.closing)
+    player.at(player.season.dates.close_call + SECOND)
+    player.deliver(LATE, WorkbookKind.SUBMISSIONS, [submission_row(good("示例·迟到甲", 31))])
+    _collect(player)
+    with player.writing() as session:
+        refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)).one()
+        office.admit_late(
+            session, 2026, refused.digest, actor=OFFICE, at=player.settings.clock.now(), reason="系统故障"
+        )
+    lies = places.taken(player.settings, 2026, LATE, refused.digest, refused.file_name)
+    (player.inbox(LATE) / "迟到.xlsx").write_bytes(lies.read_bytes())
+    _collect(player)
+    with player.writing() as session:
+        twins = (f"2026-{ONE}-0003", f"2026-{ONE}-0004")
+        how = {"actor": OFFICE, "at": player.settings.clock.now(), "reason": "同一装置"}
+        office.decide_duplicate(session, *twins, same=True, **how)
+
+
+def _verdicts(player: Player) -> None:
+    def sheet(unit: str, totals: Mapping[int, int], name: str = "") -> None:
+        rows = [
+            {
+                "申报编号": f"2026-{unit}-{place:04d}",
+                "初评结论": "推荐" if total >= 60 else "不推荐",
+                **points(player.season, total),
+                "评语": "示例意见",
+            }
+            for place, total in totals.items()
+        ]
+        player.deliver(unit, WorkbookKind.VERDICTS, rows, name=name)
+        _collect(player)
+
+    sheet(ONE, {1: 90, 2: 80, 3: 70, 4: 65})
+    sheet(ONE, {2: 95}, "初评修改.xlsx")
+    sheet(TWO, {1: 90, 2: 85, 3: 80, 4: 40})
+    sheet(LATE, {1: 75})
+    _pass(player, M.CLOSE_DISTRICT_ROUND, district_round.closing)
+    _pass(player, M.CLOSE_DISTRICT_ROUND, district_round.closing, unit=THREE)
+
+
+def _corrections(player: Player) -> None:
+    _pass(player, M.CHECK_ELIGIBILITY, eligibility.checking)
+    number = f"2026-{TWO}-0002"
+    corrected = good("示例·渝中乙", 12).model_copy(update={"number": number, "consent": False})
+    player.deliver(TWO, WorkbookKind.SUBMISSIONS, [submission_row(corrected)], name="补正.xlsx")
+    _collect(player)
+    _pass(player, M.CLOSE_ELIGIBILITY, eligibility.concluding)
+
+
+def _final_round(player: Player) -> None:
+    signed = local_day(player.season.dates.close_eligibility)
+    experts = [
+        {
+            "姓名": f"示例·专家{n}",
+            "工作单位": f"示例研究院{n}",
+            "专业领域": player.season.fields[0],
+            "联系邮箱": f"expert-{n}@example.invalid",
+            "联系电话": PHONE,
+            "承诺书签署日期": signed,
+        }
+        for n in range(1, 10)
+    ]
+    player.deliver("office", WorkbookKind.EXPERTS, experts)
+    _collect(player)
+    _pass(player, M.DRAW_PANEL, panel.drawing)
+    with player.reading() as session:
+        stepping_back = _experts_of(player, BEST)[0]
+        leaving = next(one for one in _experts_of(player, LAST) if one != stepping_back)
+    how = {"actor": OFFICE, "at": player.settings.clock.now()}
+    with player.writing() as session:
+        recuse(session, 2026, stepping_back, BEST, reason="示例：曾共事", **how)
+        give_up_seat(session, 2026, leaving, reason="出差", **how)
+    player.play("collect", _replacing)
+    _score(player, SCORES)
+    _pass(player, M.CLOSE_FINAL_ROUND, final_round.closing)
+    _score(player, {HIDDEN: 82, TIED: 81}, round_number=2)
+
+
+def _replacing(run: Run) -> Ending:
+    with run.step() as session:
+        replace_lost_experts(session, run)
+    return Ending()
+
+
+def _score(player: Player, totals: Mapping[str, int], *, round_number: int = 1) -> None:
+    with player.reading() as session:
+        rows = session.execute(
+            select(Assignment.expert, Assignment.number)
+            .where(Assignment.round == round_number, Assignment.state == AssignmentState.ACTIVE)
+            .order_by(Assignment.expert, Assignment.number)
+        ).all()
+    for expert in sorted({row.expert for row in rows}):
+        marks = [
+            {"申报编号": number, **points(player.season, totals[number]), "评语": f"示例评语{round_number}"}
+            for other, number in rows
+            if other == expert
+        ]
+        issue = _latest_issue(player, expert)
+        player.deliver(expert, WorkbookKind.SCORES, marks, issue=issue, name=f"评分{round_number}.xlsx")
+    _collect(player)
+
+
+def _latest_issue(player: Player, expert: str) -> int:
+    issued = (places.issued(player.settings, 2026, expert, WorkbookKind.SCORES, issue) for issue in range(1, 9))
+    return sum(path.is_file() for path in issued)
+
+
+def _experts_of(player: Player, number: str) -> Sequence[str]:
+    with player.reading() as session:
+        query = select(Assignment.expert).where(Assignment.number == number, Assignment.state == AssignmentState.ACTIVE)
+        return session.scalars(query.order_by(Assignment.expert)).all()
+
+
+def _ranking(player: Player) -> None:
+    _pass(player, M.CLOSE_RE_REVIEW, final_round.concluding)
+    _vote(player, 3)
+    at = player.settings.clock.now()
+    with player.writing() as session:
+        send_back(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=at, reason="核对分数")
+        reopen_ranking(session, 2026, actor=OFFICE, at=at, reason="核对分数")
+    _pass(player, M.CLOSE_RE_REVIEW, final_round.concluding)
+    _vote(player, 2)
+    with player.writing() as session:
+        assert [one.number for one in placings(session, 2026)] == list(SCORES)
+        digest = list_digest(session, 2026)
+        approve(session, 2026, digest=digest, actor=OFFICE, at=at, reason="材料不实", strike=(STRUCK,))
+
+
+def _vote(player: Player, votes_for: int) -> None:
+    rows = [{"申报编号": BEST, "同意票": votes_for, "不同意票": 3 - votes_for, "弃权票": 0}]
+    issue = sum("表决" in path.name for path in (player.home / "outbox" / "2026" / "office").iterdir())
+    player.deliver("office", WorkbookKind.VOTES, rows, issue=issue, name=f"表决{votes_for}.xlsx")
+    _collect(player)
+    _pass(player, M.CLOSE_VOTES, panel_votes.counting)
+
+
+def _notice(player: Player) -> None:
+    _pass(player, M.OPEN_PUBLIC_NOTICE, public_notice.opening)
+    for number in (BEST, UPHELD):
+        with player.writing() as session:
+            at = player.settings.clock.now()
+            who = {"grounds": "示例理由", "objector": f"示例·举报人 {PHONE}", "actor": OFFICE, "at": at}
+            office.raise_objection(session, player.season, number, **who)
+    _pass(player, M.CLOSE_PUBLIC_NOTICE, public_notice.closing)
+    _answer(player, UPHELD, upheld=True)
+    _pass(player, M.PUBLISH_RESULTS, publish_results.publishing)
+    _answer(player, BEST, upheld=False)
+    _pass(player, M.ARCHIVE, archive.archiving)
+    _pass(player, M.FOLLOW_UP, follow_up.asking)
+    _pass(player, M.CLOSE_SEASON, follow_up.closing)
+
+
+def _answer(player: Player, number: str, *, upheld: bool) -> None:
+    with player.writing() as session:
+        objection = session.scalars(select(Objection).where(Objection.number == number)).one()
+        at = player.settings.clock.now()
+        office.answer_objection(session, objection.id or 0, upheld=upheld, answer="示例：经核查", actor=OFFICE, at=at)
+
+
+def good(title: str, serial: int) -> SubmissionForm:
+    """A form that passes the eligibility check."""
+    company = OrganisationForm(name=f"{title}公司", credit_code=credit_code("91", serial))
+    person = ContributorForm(name=f"示例完成人{serial}", organisation=company.name, role="主研")
+    contact = ContactForm(name=f"示例联系人{serial}", phone=PHONE, mail=f"contact-{serial}@example.invalid")
+    return a_form(title, organisations=(company,), contributors=(person,), contact=contact)
+
+
+def flawed(title: str) -> SubmissionForm:
+    """A form that the eligibility check sends back: its organisation has no credit code."""
+    return a_form(title)
+
+
+def _collect(player: Player) -> None:
+    player.play("collect", collecting)
+
+
+def _pass(player: Player, milestone: Milestone, body: Callable[[Run], Ending], **options: Any) -> None:
+    """Play one milestone when it is due; reminders before it are not played."""
+    due_at = player.due_at(milestone, unit=options.get("unit", ""))
+    player.at(max(due_at, player.settings.clock.now()))
+    done = player.play(milestone.value, body, milestone, **options)
+    assert done.outcome == "done", done
