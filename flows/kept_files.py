@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from flows.mail.files import FileTransport
 from flows.publications import EXPORT, PAGES, VERIFIER
-from models import Message, Publication
+from models import Attachment, Message, Publication
 from models.enums import PublicationKind
 from models.queries import planned_seasons
 from states.invariant import Invariant, Offenders
 
-_BY_SEASON = ("site", "office", "outbox", "taken", "receipts")
+_BY_SEASON = ("site", "office", "outbox", "taken", "receipts", "attachments")
 
 
 def _pages(session: Session, home: Path | None) -> Offenders:
@@ -40,6 +40,17 @@ def _pages(session: Session, home: Path | None) -> Offenders:
     for path in _files_below(home / "site"):
         if path not in expected:
             yield path.relative_to(home).as_posix(), "belongs to no publication"
+
+
+def _attachments(session: Session, home: Path | None) -> Offenders:
+    """Files of versions that are gone, and files that no version names; each is named by its content's SHA-256."""
+    if home is None:
+        return
+    rows = session.execute(select(Attachment.number, Attachment.digest).order_by(Attachment.number)).all()
+    known = {(number.partition("-")[0], digest): number for number, digest in rows}
+    lying = {(path.parent.name, path.stem): path for path in _files_below(home / "attachments")}
+    yield from ((known[key], f"{key[1]} is gone") for key in known.keys() - lying.keys())
+    yield from (lying[key].relative_to(home).as_posix() for key in sorted(lying.keys() - known.keys()))
 
 
 def _letters(session: Session, home: Path | None) -> Offenders:
@@ -70,6 +81,11 @@ FILE_INVARIANTS: tuple[Invariant, ...] = (
         "pages_as_published",
         "Every publication has its page with its root, and no other file lies beside the pages.",
         _pages,
+    ),
+    Invariant(
+        "attachments_are_kept",
+        "Every attachment of a submission lies in the home, and no other file among them.",
+        _attachments,
     ),
     Invariant("no_orphan_letter", "Every letter among the mail files belongs to a message.", _letters),
     Invariant("no_strange_season", "No folder of a season lies here that was never planned.", _strange_seasons),

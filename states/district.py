@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -56,7 +56,9 @@ def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[i
     todo = [(place, form) for place, form in rows if place not in refused]
     refused |= _over_quota(session, frame, delivered, todo, own)
     kept = [(place, form) for place, form in todo if place not in refused]
-    _record(session, frame, delivered, [form for _, form in kept], _ranks(session, delivered, kept))
+    ranks = _ranks(session, delivered, kept)
+    _record(session, frame, delivered, [form for _, form in kept], ranks)
+    _shift(session, delivered, {form.number for _, form in kept}, ranks)
     return VerdictsTaken({place: form.number for place, form in kept}, refused)
 
 
@@ -143,6 +145,9 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
         )
         if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
             apply_transition(session, correction.number, ask)
+        else:
+            # Reinstated, it would have no correction outstanding any more: that must be known too.
+            note_submission(session, correction.number, replace(ask, trigger="lapse_correction", outcome=None))
     return [correction.number for correction in overdue]
 
 
@@ -238,10 +243,26 @@ def _ranks(session: Session, delivered: Delivered, rows: Sequence[tuple[int, Ver
     verdicts = [session.get_one(DistrictVerdict, number) for number in kept]
     entries = [(form.rank or 10_000, -total_of(form.points), form.number) for form in recommended]
     entries += [(verdict.rank or 10_000, -verdict.total, verdict.number) for verdict in verdicts]
-    ranks = {number: place for place, (_, _, number) in enumerate(sorted(entries), start=1)}
-    for verdict in verdicts:
-        verdict.rank = ranks[verdict.number]
-    return ranks
+    return {number: place for place, (_, _, number) in enumerate(sorted(entries), start=1)}
+
+
+def _shift(session: Session, delivered: Delivered, judged: Collection[str], ranks: Mapping[str, int]) -> None:
+    """Others of the unit move down or up by what was delivered: a place decides, so the record has it."""
+    shifted: dict[str, int] = {}
+    for number in ranks.keys() - set(judged):
+        verdict = session.get_one(DistrictVerdict, number)
+        if verdict.rank != ranks[number]:
+            verdict.rank = shifted[number] = ranks[number]
+    session.flush()
+    if shifted:
+        ask = Ask(
+            "shift_rank",
+            delivered.actor,
+            delivered.at,
+            flow_run=delivered.flow_run,
+            facts=lambda number: {"rank": shifted[number], "delivery": delivered.digest},
+        )
+        note_submissions(session, delivered.season, ask, Submission.number.in_(shifted))
 
 
 def _record(

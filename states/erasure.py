@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from config.season import Season, local_day
 from models import (
+    Attachment,
     Contact,
     Contributor,
     Correction,
@@ -70,6 +71,7 @@ def erase(session: Session, season: Season, *, actor: Actor, at: datetime, flow_
         "contacts": delete(Contact).where(Contact.number.in_(own)),
         "contributors": delete(Contributor).where(Contributor.number.in_(hidden)),
         "declared conflicts": delete(DeclaredConflict).where(DeclaredConflict.season == year),
+        "attachments": delete(Attachment).where(Attachment.number.in_(own)),
         "contents": _contents(year, hidden),
         "fingerprints": update(Submission).where(Submission.number.in_(hidden)).values(fingerprint=""),
         "objectors": update(Objection).where(Objection.number.in_(own)).values(objector="", grounds=""),

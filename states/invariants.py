@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
+from config.errors import GangchuangError
 from config.milestones import Milestone
 from models import (
     Assignment,
+    Attachment,
     Call,
     Contact,
     Contributor,
@@ -73,8 +75,16 @@ def broken_invariants(
 ) -> list[Broken]:
     """Every invariant (of INVARIANTS, or of those given) that does not hold; files are looked at when a home is given."""
     chosen = INVARIANTS if invariants is None else invariants
-    found = ((one, tuple(_name(item) for item in one.offenders(session, home))) for one in chosen)
+    found = ((one, _offenders(one, session, home)) for one in chosen)
     return [Broken(invariant, offenders) for invariant, offenders in found if offenders]
+
+
+def _offenders(invariant: Invariant, session: Session, home: Path | None) -> tuple[str, ...]:
+    try:
+        return tuple(_name(item) for item in invariant.offenders(session, home))
+    except (GangchuangError, KeyError, TypeError, ValueError) as problem:
+        # A bent row may be one that cannot even be read.
+        return (f"cannot be examined: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}",)
 
 
 def _name(item: Any) -> str:
@@ -219,7 +229,7 @@ def _not_erased(session: Session, _: Path | None) -> Offenders:
         own = select(Submission.number).where(Submission.season == year)
         # An award may be revoked after the deletion; until then its people stood on the page.
         hidden = own.where(~(func.coalesce(Submission.outcome.in_(_WON), False) & Submission.consent))
-        for table, rows in ((Contact, own), (Contributor, hidden)):
+        for table, rows in ((Contact, own), (Attachment, own), (Contributor, hidden)):
             yield from session.scalars(select(table.number).where(table.number.in_(rows)).distinct())
 
 

@@ -94,7 +94,11 @@ def _ahead_of_their_call(session: Session, _: Path | None) -> Offenders:
 def _twins() -> Query:
     other = aliased(Submission)
     live = [col(one.outcome).is_(None) | col(one.outcome).not_in(_OUT) for one in (Submission, other)]
-    query: Query = select(Submission.number, other.number).join(other, other.fingerprint == Submission.fingerprint)
+    query: Query = select(Submission.number, other.number).join(
+        # With the personal data deleted, a submission has no fingerprint any more.
+        other,
+        (other.fingerprint == Submission.fingerprint) & (Submission.fingerprint != ""),
+    )
     return query.where(Submission.number < other.number, *live)
 
 

@@ -5,25 +5,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
 from config.settings import settings
 from flows.cli.opening import opened, writing_to
 from models.database import make_engine, reading
+from states.agreement import EVERY_INVARIANT
 from states.backup import backup as back_up
-from states.invariant import Invariant, Offenders
-from states.invariants import INVARIANTS, broken_invariants
+from states.invariants import broken_invariants
 from states.restore import restore as put_back
-from states.verification import verify
-
-
-def _changed_entries(session: Session, _: Path | None) -> Offenders:
-    return verify(session)
-
-
-RECORD_IS_WHOLE = Invariant(
-    "record_is_whole", "Nothing of the record was changed, removed or added (as `gangchuang verify`).", _changed_entries
-)
 
 
 def doctor() -> None:
@@ -36,7 +25,7 @@ def doctor() -> None:
     here = opened()
     home = here.settings.home.absolute()
     found = 0
-    for invariant in (RECORD_IS_WHOLE, *INVARIANTS, *FILE_INVARIANTS):
+    for invariant in (*EVERY_INVARIANT, *FILE_INVARIANTS):
         with reading(here.engine) as session:
             broken = broken_invariants(session, home, (invariant,))
         typer.echo(f"{'BROKEN' if broken else 'ok':<7} {invariant.name}: {invariant.sentence}")

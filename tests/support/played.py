@@ -5,6 +5,7 @@ duplicate, verdicts amended, an expert who steps back, one who leaves, a tie set
 a line struck, objections dismissed and upheld, a winner without consent.
 """
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -38,9 +39,10 @@ from models.enums import AssignmentState, DeliveryState, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from states import office
 from states.approval import approve, list_digest, placings, send_back
-from states.experts import recuse
 from states.panel import give_up_seat
 from states.planning import move_date, plan_season, reopen_ranking
+from states.recusals import recuse
+from states.reinstatement import reinstate
 from tests.support.builders import OFFICE, a_form, season_rules, with_votes
 from tests.support.playing import Player, points
 
@@ -72,8 +74,9 @@ def small_rules() -> Season:
 def play_season(player: Player) -> None:
     """From the plan to the closed season, every letter sent."""
     rules = small_rules()
+    player.at(rules.dates.open_call - timedelta(days=10))
     with player.writing() as session:
-        plan_season(session, rules, actor=OFFICE, at=rules.dates.open_call - timedelta(days=10))
+        plan_season(session, rules, actor=OFFICE, at=player.settings.clock.now())
     _pass(player, M.OPEN_CALL, open_call.opening)
     _submissions(player)
     _verdicts(player)
@@ -93,13 +96,13 @@ def _submissions(player: Player) -> None:
     player.deliver(THREE, WorkbookKind.SUBMISSIONS, [submission_row(good("示例·九龙坡甲", 21))])
     _collect(player)
     amended = good("示例·万州甲", 1).model_copy(update={"number": BEST, "spread": "示例：已在三家推广"})
-    player.deliver(ONE, WorkbookKind.SUBMISSIONS, [submission_row(amended)], name="修改.xlsx")
+    _deliver_with_proof(player, amended.model_copy(update={"attachments": ("证明.pdf",)}))
     _collect(player)
     withdrawn = f"2026-{THREE}-0001"
     with player.writing() as session:
         at = player.settings.clock.now()
         office.withdraw(session, withdrawn, actor=OFFICE, at=at, reason="单位申请")
-        office.reinstate(session, withdrawn, actor=OFFICE, at=at, reason="单位撤回申请")
+        reinstate(session, withdrawn, actor=OFFICE, at=at, reason="单位撤回申请")
         moved = player.season.dates.close_district_round + timedelta(hours=1)
         how = {"reason": "会议推迟", "actor": OFFICE, "at": at}
         move_date(session, 2026, M.CLOSE_DISTRICT_ROUND, to=moved, unit=THREE, **how)
@@ -119,6 +122,15 @@ def _submissions(player: Player) -> None:
         twins = (f"2026-{ONE}-0003", f"2026-{ONE}-0004")
         how = {"actor": OFFICE, "at": player.settings.clock.now(), "reason": "同一装置"}
         office.decide_duplicate(session, *twins, same=True, **how)
+
+
+def _deliver_with_proof(player: Player, form: SubmissionForm) -> None:
+    """A package: the workbook with one row, and the file that it names."""
+    workbook = player.deliver(ONE, WorkbookKind.SUBMISSIONS, [submission_row(form)], name="修改.xlsx")
+    with zipfile.ZipFile(workbook.with_name("修改.zip"), "w") as package:
+        package.write(workbook, "修改.xlsx")
+        package.writestr("证明.pdf", f"%PDF-1.4 {PHONE}")
+    workbook.unlink()
 
 
 def _verdicts(player: Player) -> None:
