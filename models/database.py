@@ -115,7 +115,7 @@ def insert_many(session: Session, table: str, columns: Sequence[str], rows: Sequ
     if rows:
         marks = ", ".join([_mark(session)] * len(columns))
         names = ", ".join(f'"{name}"' for name in columns)
-        session.connection().exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', list(rows))
+        session.connection().exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', _listed(rows))
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -142,7 +142,11 @@ def update_many(
     sets = ", ".join(f'"{name}" = {mark}' for name in columns)
     where = " AND ".join(f'"{name}" = {mark}' for name in keys)
     statement = f'UPDATE "{table}" SET {sets} WHERE {where}'
-    return session.connection().exec_driver_sql(statement, list(rows)).rowcount if rows else 0
+    return session.connection().exec_driver_sql(statement, _listed(rows)).rowcount if rows else 0
+
+
+def _listed(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return rows if isinstance(rows, list) else list(rows)
 
 
 def _mark(session: Session) -> str:

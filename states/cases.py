@@ -1,9 +1,9 @@
 """Loads the facts that guards look at: the same query for one submission and for a whole round."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
@@ -30,7 +30,7 @@ from states.submission import Case
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of every submission of one step. `tier_of` and the rest may differ a submission."""
+    """What is asked of every submission of one step. `facts` gives what the record adds about one, by its number."""
 
     trigger: str
     actor: Actor
@@ -41,7 +41,7 @@ class Ask:
     arrived_at: datetime | None = None
     admitted: bool = False
     flow_run: str = ""
-    facts: Callable[[str], dict[str, Any]] = field(default=lambda number: {})
+    facts: Callable[[str], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,11 @@ class Frame:
     notice_over: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """One submission with its place in the chain and its case."""
+class Loaded(NamedTuple):
+    """One submission with its place in the chain and its case; submissions of equal facts share one case."""
 
     number: str
-    unit: str
     link: Link
-    tier: Tier | None
     case: Case
 
 
@@ -133,7 +130,12 @@ def _scores() -> ColumnElement[Any]:
 
 def _with_verdict(query: Select[Any]) -> Select[Any]:
     joined = query.outerjoin(DistrictVerdict, DistrictVerdict.number == Submission.number)
-    return joined.add_columns(DistrictVerdict.verdict, DistrictVerdict.rank.label("district_rank"))
+    return joined.add_columns(Submission.unit, DistrictVerdict.verdict)
+
+
+def _with_standing(query: Select[Any]) -> Select[Any]:
+    eligible = col(Submission.eligible_at).is_not(None).label("eligible")
+    return query.add_columns(eligible, col(DistrictVerdict.rank).label("district_rank"))
 
 
 def _with_placing(query: Select[Any]) -> Select[Any]:
@@ -143,7 +145,7 @@ def _with_placing(query: Select[Any]) -> Select[Any]:
 
 _EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
     "record_district_review": lambda query: _with_verdict(query.add_columns(_correction())),
-    "record_final_review": lambda query: _with_verdict(query.add_columns(_correction(), _scores())),
+    "record_final_review": lambda query: _with_standing(_with_verdict(query.add_columns(_correction(), _scores()))),
     "award": lambda query: _with_placing(query.add_columns(_objections())),
 }
 
@@ -156,30 +158,40 @@ def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[b
     """The submissions of a season that meet the conditions, by number, with the case of each."""
     query: Select[Any] = select(
         Submission.number,
-        Submission.unit,
+        Submission.sequence,
+        Submission.head,
         Submission.state,
         Submission.archived_from,
         Submission.outcome,
         Submission.tier,
-        Submission.eligible_at,
-        Submission.sequence,
-        Submission.head,
     ).where(Submission.season == frame.season.year, *where)
     query = _EXTRAS.get(ask.trigger, _as_it_is)(query).order_by(Submission.number)
     if session.get_bind().dialect.name == "postgresql":
         query = query.with_for_update(of=Submission)
-    return [_loaded(row, frame, ask) for row in session.execute(query)]
+    cases: dict[tuple[Any, ...], Case] = {}
+    found = []
+    for row in session.execute(query):
+        decisive = row[_DECISIVE:]
+        case = cases.get(decisive)
+        if case is None:
+            case = cases[decisive] = _case(row, frame, ask)
+        found.append(Loaded(row[0], Link(row[1], row[2]), case))
+    return found
 
 
-def _loaded(row: Any, frame: Frame, ask: Ask) -> Loaded:
-    number, unit, state, archived_from, outcome, tier, _, sequence, head, *_ = row
+# From this column on, a row holds what decides; before it, which submission it is.
+_DECISIVE = 3
+
+
+def _case(row: Any, frame: Frame, ask: Ask) -> Case:
+    told = row._mapping
     own = {
-        "number": number,
         "at": ask.at,
         "role": ask.actor.role,
-        "state": state,
-        "archived_from": archived_from,
-        "previous_outcome": outcome,
+        "state": told["state"],
+        "archived_from": told["archived_from"],
+        "previous_outcome": told["outcome"],
+        "previous_tier": told["tier"],
         "call_state": frame.call_state,
         "reason": ask.reason,
         "outcome": ask.outcome,
@@ -187,8 +199,8 @@ def _loaded(row: Any, frame: Frame, ask: Ask) -> Loaded:
     }
     extra = _FACTS.get(ask.trigger)
     if extra:
-        own |= extra(row._mapping, frame, ask)
-    return Loaded(number, unit, Link(sequence, head), tier, Case(**own))
+        own |= extra(told, frame, ask)
+    return Case(**own)
 
 
 def _district_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
@@ -208,7 +220,7 @@ def _final_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
         "correction_outstanding": row["corrections"] > 0,
         "verdict": row["verdict"],
         "within_quota": rank is not None and rank <= frame.season.quota_of(row["unit"]),
-        "eligible": row["eligible_at"] is not None,
+        "eligible": bool(row["eligible"]),
         "scores": row["scores"],
         "scores_needed": frame.season.final_round.scores_per_submission,
     }

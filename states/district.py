@@ -311,7 +311,6 @@ def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) ->
 def round_is_over(frame: Frame, delivered: Delivered) -> Refusal | None:
     """Why a unit's delivery comes too late for the district round, or None."""
     case = Case(
-        delivered.unit,
         delivered.at,
         delivered.actor.role,
         call_state=frame.call_state,

@@ -9,7 +9,7 @@ set by set. Both write the same rows.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
@@ -18,13 +18,13 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from models import Call, Submission
 from models.database import update_many
-from models.enums import CallState, Outcome, SubmissionState
+from models.enums import CallState, Outcome, SubmissionState, Tier
 from states import record
 from states.call import CALL, CallCase
 from states.cases import Ask, Frame, Loaded, load_cases, load_frame
 from states.machine import Actor, Refusal, TransitionRefused
 from states.record import Entry, Link
-from states.submission import SUBMISSION
+from states.submission import SUBMISSION, Case
 
 
 class UnknownSubmission(GangchuangError):
@@ -76,16 +76,24 @@ def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState
 def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> Applied:
     """Move every submission of a season that meets the conditions and whose guards allow it, set by set."""
     frame = load_frame(session, year)
+    verdicts: dict[int, SubmissionState | Refusal] = {}  # by the identity of a case: many submissions share one
     moves: list[tuple[Loaded, SubmissionState]] = []
     refused: dict[str, Refusal] = {}
     for loaded in load_cases(session, frame, ask, *where):
-        verdict = SUBMISSION.judge(ask.trigger, loaded.case)
+        verdict = verdicts.get(id(loaded.case))
+        if verdict is None:
+            verdict = verdicts[id(loaded.case)] = _verdict(ask, loaded.case)
         if isinstance(verdict, Refusal):
             refused[loaded.number] = verdict
         else:
-            moves.append((loaded, SubmissionState(verdict.target)))
+            moves.append((loaded, verdict))
     _write(session, frame, ask, moves)
     return Applied(tuple(loaded.number for loaded, _ in moves), refused)
+
+
+def _verdict(ask: Ask, case: Case) -> SubmissionState | Refusal:
+    verdict = SUBMISSION.judge(ask.trigger, case)
+    return verdict if isinstance(verdict, Refusal) else SubmissionState(verdict.target)
 
 
 def note_submissions(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> tuple[str, ...]:
@@ -185,66 +193,80 @@ def _write_call(
 
 
 def _write(session: Session, frame: Frame, ask: Ask, moves: Sequence[tuple[Loaded, SubmissionState]]) -> None:
-    """The new standing and the history entry of each move: two statements, however many there are."""
+    """The new standing and the history entry of each move: two statements a batch, however many there are."""
     session.flush()  # the driver's statements below would overtake what the session still holds
-    rows, standings = [], []
-    entry_of = _entries(frame, ask)
-    for loaded, target in moves:
-        row, link = record.chain(entry_of(loaded, target), loaded.link)
-        rows.append(row)
-        standings.append((*_standing(loaded, target, ask), *link, loaded.number, loaded.link.sequence))
-    columns = ("state", "archived_from", "outcome", "tier", "sequence", "head")
-    changed = update_many(session, Submission.__tablename__, columns, ("number", "sequence"), standings)
-    if changed != len(moves):
-        raise ChangedMeanwhile(f"season {frame.season.year}")
-    record.append(session, rows)
+    steps: dict[tuple[int, SubmissionState], _Step] = {}
+    for start in range(0, len(moves), _BATCH):
+        rows, standings = [], []
+        for loaded, target in moves[start : start + _BATCH]:
+            number, link, case = loaded
+            step = steps.get((id(case), target))
+            if step is None:
+                step = steps[id(case), target] = _step(frame, ask, case, target)
+            facts = step.facts if ask.facts is None else record.canonical({**ask.facts(number), **step.added})
+            row = step.row(record.submission_subject(number), facts, link)
+            rows.append(row)
+            standings.append((*step.standing, link.sequence + 1, row[-1], number, link.sequence))
+        if update_many(session, Submission.__tablename__, _STANDING, _KEY, standings) != len(standings):
+            raise ChangedMeanwhile(f"season {frame.season.year}")
+        record.append_rows(session, rows)
     session.expire_all()
 
 
-def _standing(loaded: Loaded, target: SubmissionState, ask: Ask) -> tuple[str | None, ...]:
+_BATCH = 10_000  # rows made ready at a time: bounds the memory of a round of any size
+_STANDING = ("state", "archived_from", "outcome", "tier", "sequence", "head")
+_KEY = ("number", "sequence")
+
+
+class _Step(NamedTuple):
+    """What all submissions of one case share in one step: where they stand after it, and their entry's making."""
+
+    standing: tuple[str | None, ...]
+    added: dict[str, Any]
+    facts: str
+    row: Callable[[str, str, Link], record.Row]
+
+
+def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState) -> _Step:
+    row = record.stamp(
+        season=frame.season.year,
+        at=ask.at,
+        actor=str(ask.actor),
+        trigger=ask.trigger,
+        from_state=case.state.value if case.state else "",
+        to_state=target.value,
+        reason=ask.reason,
+        flow_run=ask.flow_run,
+    )
+    # Plain words: a driver takes them as they are, members of an enum only after asking around.
+    standing = tuple(None if word is None else word.value for word in _standing(case, target, ask))
+    added = _added(ask, case, target)
+    return _Step(standing, added, record.canonical(added), row)
+
+
+def _standing(
+    case: Case, target: SubmissionState, ask: Ask
+) -> tuple[SubmissionState, SubmissionState | None, Outcome | None, Tier | None]:
     """(state, archived_from, outcome, tier) of a submission after a step."""
-    case = loaded.case
     if target is case.state and ask.trigger != "revoke":
-        return target.value, case.archived_from, case.previous_outcome, loaded.tier
+        return target, case.archived_from, case.previous_outcome, case.previous_tier
     if target is SubmissionState.ARCHIVED:
         origin = case.archived_from if case.state is target else case.state
-        return target.value, origin, _outcome(ask), loaded.tier
-    return target.value, None, None, case.tier if ask.trigger == "award" else loaded.tier
+        return target, origin, _outcome(ask), case.previous_tier
+    return target, None, None, case.tier if ask.trigger == "award" else case.previous_tier
 
 
 def _outcome(ask: Ask) -> Outcome | None:
     return Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
 
 
-def _entries(frame: Frame, ask: Ask) -> Callable[[Loaded, SubmissionState], Entry]:
-    """Makes entries of one step; what all of them share is made once."""
-    actor, season = str(ask.actor), frame.season.year
-
-    def entry(loaded: Loaded, target: SubmissionState) -> Entry:
-        source = loaded.case.state
-        return Entry(
-            record.submission_subject(loaded.number),
-            season,
-            ask.at,
-            actor,
-            ask.trigger,
-            source.value if source else "",
-            target.value,
-            ask.reason,
-            _facts(ask, loaded, target),
-            ask.flow_run,
-        )
-
-    return entry
-
-
-def _facts(ask: Ask, loaded: Loaded, target: SubmissionState) -> str:
-    facts = dict(ask.facts(loaded.number))
+def _added(ask: Ask, case: Case, target: SubmissionState) -> dict[str, Any]:
+    """What the door itself adds to an entry's facts."""
     if ask.trigger == "award":
-        facts["tier"] = loaded.case.tier
+        return {"tier": case.tier}
     if ask.trigger in ("archive", "revoke") and target is SubmissionState.ARCHIVED:
-        facts["outcome"] = _outcome(ask)
-    return record.canonical(facts)
+        return {"outcome": _outcome(ask)}
+    return {}
 
 
 __all__ = [

@@ -197,7 +197,6 @@ def _meant_exactly(
 
 def _case(frame: Frame, delivered: Delivered, form: SubmissionForm, duplicate_of: str) -> Case:
     return Case(
-        number=f"{delivered.season}-{delivered.unit}",
         at=delivered.at,
         role=delivered.actor.role,
         call_state=frame.call_state,

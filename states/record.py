@@ -7,12 +7,12 @@ for the two hashes, keys sorted, no spaces, UTF-8, no floating-point numbers (th
 differs between languages; decimals are strings).
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -24,7 +24,11 @@ from models.database import insert_many
 
 ZERO = "0" * 64
 _COLUMNS = tuple(History.__table__.columns.keys())
+# What the hashed text of one entry shares with the other entries of the same step.
+_SHARED = ("actor", "at", "flow_run", "from_state", "reason", "season", "to_state", "trigger")
 _in_order = itemgetter(*_COLUMNS)
+Row = tuple[Any, ...]  # one history row, in the order of its columns
+_Texts = tuple[str, str, str]
 _dumps = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -79,70 +83,77 @@ def call_subject(season: int) -> str:
 
 def entry_hash(row: Mapping[str, Any]) -> str:
     """Hash of one history row given as a mapping of its columns."""
-    return _hash(
-        row["previous_hash"],
-        at=row["at"],
-        actor=row["actor"],
-        facts=row["facts"],
-        flow_run=row["flow_run"],
-        from_state=row["from_state"],
-        reason=row["reason"],
-        season=row["season"],
-        sequence=row["sequence"],
-        subject=row["subject"],
-        to_state=row["to_state"],
-        trigger=row["trigger"],
-    )
+    shared = {name: row[name] for name in _SHARED}
+    return _hash(row["previous_hash"], _texts(**shared), row["facts"], row["sequence"], row["subject"])
 
 
 def chain(entry: Entry, after: Link) -> tuple[dict[str, Any], Link]:
     """The history row that puts an entry after a link, and the new link."""
-    row = {
-        "subject": entry.subject,
-        "sequence": after.sequence + 1,
-        "season": entry.season,
-        "at": instant_text(entry.at),
-        "actor": entry.actor,
-        "trigger": entry.trigger,
-        "from_state": entry.from_state,
-        "to_state": entry.to_state,
-        "reason": entry.reason,
-        "facts": entry.facts,
-        "flow_run": entry.flow_run,
-        "previous_hash": after.head,
-    }
-    row["hash"] = entry_hash(row)
-    return row, Link(row["sequence"], row["hash"])
+    row = stamp(
+        season=entry.season,
+        at=entry.at,
+        actor=entry.actor,
+        trigger=entry.trigger,
+        from_state=entry.from_state,
+        to_state=entry.to_state,
+        reason=entry.reason,
+        flow_run=entry.flow_run,
+    )(entry.subject, entry.facts, after)
+    return dict(zip(_COLUMNS, row, strict=True)), Link(after.sequence + 1, row[-1])
+
+
+def stamp(
+    *,
+    season: int,
+    at: datetime,
+    actor: str,
+    trigger: str,
+    from_state: str,
+    to_state: str,
+    reason: str,
+    flow_run: str,
+) -> Callable[[str, str, Link], Row]:
+    """Makes the rows of one step from (subject, facts as canonical JSON, link); what they share is spelt once."""
+    written_at = instant_text(at)
+    texts = _texts(actor, written_at, flow_run, from_state, reason, season, to_state, trigger)
+    shared = (season, written_at, actor, trigger, from_state, to_state, reason)
+
+    def row(subject: str, facts: str, after: Link) -> Row:
+        previous, sequence = after.head, after.sequence + 1
+        own = _hash(previous, texts, facts, sequence, subject)
+        return (subject, sequence, *shared, facts, flow_run, previous, own)
+
+    return row
 
 
 def append(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write history rows. A sequence already taken fails: somebody else was faster."""
-    insert_many(session, History.__tablename__, _COLUMNS, [_in_order(row) for row in rows])
+    append_rows(session, [_in_order(row) for row in rows])
 
 
-def _hash(
-    previous_hash: str,
-    *,
-    at: str,
-    actor: str,
-    facts: str,
-    flow_run: str,
-    from_state: str,
-    reason: str,
-    season: int,
-    sequence: int,
-    subject: str,
-    to_state: str,
-    trigger: str,
-) -> str:
-    # Keys in sorted order; `facts` is canonical JSON already and is embedded as it stands.
+def append_rows(session: Session, rows: Sequence[Row]) -> None:
+    """`append` for rows as `stamp` makes them."""
+    insert_many(session, History.__tablename__, _COLUMNS, rows)
+
+
+def _texts(
+    actor: str, at: str, flow_run: str, from_state: str, reason: str, season: int, to_state: str, trigger: str
+) -> _Texts:
+    # Keys in sorted order: actor, at, facts, flow_run, from_state, reason, season, sequence, subject, to_state, trigger.
     quoted = encode_basestring
-    body = (
-        f'{{"actor":{quoted(actor)},"at":{quoted(at)},"facts":{facts},"flow_run":{quoted(flow_run)},'
-        f'"from_state":{quoted(from_state)},"reason":{quoted(reason)},"season":{season},"sequence":{sequence},'
-        f'"subject":{quoted(subject)},"to_state":{quoted(to_state)},"trigger":{quoted(trigger)}}}'
+    return (
+        f'{{"actor":{quoted(actor)},"at":{quoted(at)},"facts":',
+        f',"flow_run":{quoted(flow_run)},"from_state":{quoted(from_state)},"reason":{quoted(reason)},'
+        f'"season":{season},"sequence":',
+        f',"to_state":{quoted(to_state)},"trigger":{quoted(trigger)}}}',
     )
-    return hashlib.sha256(bytes.fromhex(previous_hash) + body.encode()).hexdigest()
+
+
+def _hash(previous: str, texts: _Texts, facts: str, sequence: int, subject: str) -> str:
+    # `facts` is canonical JSON already and is embedded as it stands.
+    before, between, after = texts
+    body = f'{before}{facts}{between}{sequence},"subject":{encode_basestring(subject)}{after}'
+    return sha256(bytes.fromhex(previous) + body.encode()).hexdigest()
 
 
 _EXACT = frozenset({str, int, bool, type(None)})

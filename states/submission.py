@@ -18,14 +18,17 @@ S = SubmissionState
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything the guards may look at: facts of one submission and of the request, at one instant."""
+    """Everything the guards may look at: facts of one submission and of the request, at one instant.
 
-    number: str
+    Not the submission's number: of two submissions with equal facts, nobody may be treated otherwise.
+    """
+
     at: datetime
     role: Role
     state: SubmissionState | None = None
     archived_from: SubmissionState | None = None
     previous_outcome: Outcome | None = None
+    previous_tier: Tier | None = None
     call_state: CallState = CallState.PLANNED
     # the request
     reason: str = ""
