@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from models.columns import enum_field, one_of, text_field
+from models.columns import check, enum_field, one_of, sha256_text, text_field
 from models.enums import ApprovalDecision, CallState, MilestoneState, PublicationKind
 
 
@@ -14,7 +14,8 @@ class Call(SQLModel, table=True):
 
     __table_args__ = (
         one_of("state", CallState),
-        CheckConstraint("sequence >= 1", name="sequence_positive"),
+        check("sequence_positive", "sequence >= 1"),
+        *sha256_text("head"),
     )
 
     season: int = Field(primary_key=True)
@@ -29,7 +30,12 @@ class MilestoneDate(SQLModel, table=True):
     """When a milestone falls. Reminders have several ordinals; a unit's own date has its code."""
 
     __tablename__ = "milestone"
-    __table_args__ = (one_of("state", MilestoneState),)
+    __table_args__ = (
+        one_of("state", MilestoneState),
+        check("ordinal_positive", "ordinal >= 1"),
+        check("attempts_counted", "attempts >= 0"),
+        check("settled_or_pending", "(state = 'pending') = (settled_at IS NULL)"),
+    )
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     milestone: str = Field(primary_key=True, max_length=32)
@@ -44,7 +50,13 @@ class MilestoneDate(SQLModel, table=True):
 class Approval(SQLModel, table=True):
     """A named person's decision on the proposed list (PIPL art. 24: a person, not the program)."""
 
-    __table_args__ = (one_of("decision", ApprovalDecision),)
+    __table_args__ = (
+        one_of("decision", ApprovalDecision),
+        check("ordinal_positive", "ordinal >= 1"),
+        check("officer_named", "officer <> ''"),
+        check("sent_back_with_reason", "decision <> 'sent_back' OR reason <> ''"),
+        *sha256_text("list_digest"),
+    )
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     ordinal: int = Field(primary_key=True)
@@ -58,7 +70,11 @@ class Approval(SQLModel, table=True):
 class Publication(SQLModel, table=True):
     """A page that went out, with the Merkle root over the season's history at that moment."""
 
-    __table_args__ = (one_of("kind", PublicationKind),)
+    __table_args__ = (
+        one_of("kind", PublicationKind),
+        check("subjects_counted", "subjects >= 1"),
+        *sha256_text("root"),
+    )
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     kind: PublicationKind = enum_field(PublicationKind, primary_key=True)
@@ -70,7 +86,12 @@ class Publication(SQLModel, table=True):
 class Admission(SQLModel, table=True):
     """The office lets one late delivery in, with a reason."""
 
-    __table_args__ = (UniqueConstraint("digest"),)
+    __table_args__ = (
+        UniqueConstraint("digest"),
+        check("officer_named", "officer <> ''"),
+        check("reason_given", "reason <> ''"),
+        *sha256_text("digest"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     season: int = Field(foreign_key="call.season")
@@ -86,6 +107,8 @@ class Claim(SQLModel, table=True):
     `fence` grows with every change of hands: a holder that slept through its lease finds
     another fence and can write nothing more.
     """
+
+    __table_args__ = (check("fence_positive", "fence >= 1"),)
 
     name: str = Field(primary_key=True, max_length=64)
     owner: str = Field(max_length=64)

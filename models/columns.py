@@ -69,6 +69,21 @@ def one_of(column: str, members: type[StrEnum], *, nullable: bool = False) -> Ch
     return CheckConstraint(rule, name=f"{column}_known")
 
 
+def check(name: str, rule: str) -> CheckConstraint:
+    """A rule that every row keeps, in words of SQL that SQLite and PostgreSQL both know."""
+    return CheckConstraint(rule, name=name)
+
+
+def sha256_text(*columns: str) -> tuple[CheckConstraint, ...]:
+    """The rules that columns hold a SHA-256 in hexadecimal."""
+    return tuple(check(f"{column}_is_sha256", f"length({column}) = 64") for column in columns)
+
+
+def not_negative(*columns: str) -> tuple[CheckConstraint, ...]:
+    """The rules that decimals kept as text are numbers of nought and more, or nothing."""
+    return tuple(check(f"{column}_not_negative", f"CAST({column} AS NUMERIC) >= 0") for column in columns)
+
+
 def decimal_field(*, nullable: bool = False, **options: Any) -> Any:
     """A SQLModel field that keeps a decimal exactly."""
     if nullable:

@@ -5,14 +5,19 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from models.columns import enum_field, one_of, text_field
+from models.columns import check, enum_field, one_of, text_field
 from models.enums import DeliveryState, MessageState, WorkbookKind
 
 
 class Message(SQLModel, table=True):
     """One mail to one address. The key makes it unique for ever: one key, one text, one Message-ID."""
 
-    __table_args__ = (one_of("state", MessageState), Index("message_by_state", "state", "not_before"))
+    __table_args__ = (
+        one_of("state", MessageState),
+        check("attempts_counted", "attempts >= 0"),
+        check("sent_at_some_time", "(state = 'sent') = (sent_at IS NOT NULL)"),
+        Index("message_by_state", "state", "not_before"),
+    )
 
     key: str = Field(primary_key=True, max_length=160)
     season: int
@@ -48,7 +53,12 @@ class IssuedWorkbook(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """One file that came into the inbox, known by its content: each content is taken once a unit."""
 
-    __table_args__ = (one_of("state", DeliveryState), one_of("kind", WorkbookKind, nullable=True))
+    __table_args__ = (
+        one_of("state", DeliveryState),
+        one_of("kind", WorkbookKind, nullable=True),
+        check("rows_counted", "rows_in >= 0 AND rows_back >= 0"),
+        check("refused_took_nothing", "state <> 'refused' OR rows_in = 0"),
+    )
 
     digest: str = Field(primary_key=True, max_length=64, description="SHA-256 of the file")
     sender: str = Field(primary_key=True, max_length=16, description="unit code or expert id: the inbox folder")

@@ -3,10 +3,10 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from models.columns import decimal_field, enum_field, one_of, text_field
+from models.columns import check, decimal_field, enum_field, not_negative, one_of, text_field
 from models.enums import AssignmentState, SeatState, Tier
 
 
@@ -32,7 +32,11 @@ class Expert(SQLModel, table=True):
 class Seat(SQLModel, table=True):
     """An expert drawn for a season."""
 
-    __table_args__ = (one_of("state", SeatState), UniqueConstraint("season", "position"))
+    __table_args__ = (
+        one_of("state", SeatState),
+        UniqueConstraint("season", "position"),
+        check("position_positive", "position >= 1"),
+    )
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     expert: str = Field(primary_key=True, foreign_key="expert.id")
@@ -45,6 +49,8 @@ class Seat(SQLModel, table=True):
 
 class Recusal(SQLModel, table=True):
     """An expert steps back from one submission (回避), or the office finds that they must."""
+
+    __table_args__ = (check("reason_given", "reason <> ''"),)
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     expert: str = Field(primary_key=True, foreign_key="expert.id")
@@ -67,7 +73,7 @@ class DeclaredConflict(SQLModel, table=True):
 class Assignment(SQLModel, table=True):
     """An expert is to score a submission in a round (1 final round, 2 re-review)."""
 
-    __table_args__ = (one_of("state", AssignmentState),)
+    __table_args__ = (one_of("state", AssignmentState), check("round_known", "round IN (1, 2)"))
 
     season: int = Field(foreign_key="call.season", index=True)
     number: str = Field(primary_key=True, foreign_key="submission.number")
@@ -79,6 +85,15 @@ class Assignment(SQLModel, table=True):
 
 class Score(SQLModel, table=True):
     """One expert's score of one submission. Frozen when the round closes."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ("number", "expert", "round"),
+            ("assignment.number", "assignment.expert", "assignment.round"),
+            name="only_what_was_assigned",
+        ),
+        *not_negative("total"),
+    )
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     expert: str = Field(primary_key=True, foreign_key="expert.id")
@@ -112,7 +127,13 @@ class Ballot(SQLModel, table=True):
 class Placing(SQLModel, table=True):
     """One line of the frozen ranking and of the proposed list."""
 
-    __table_args__ = (one_of("tier", Tier, nullable=True),)
+    __table_args__ = (
+        one_of("tier", Tier, nullable=True),
+        UniqueConstraint("season", "position", name="placing_one_a_position"),
+        check("rank_within_position", "1 <= rank AND rank <= position"),
+        check("scores_counted", "scores >= 0"),
+        check("approved_has_tier", "approved = false OR tier IS NOT NULL"),
+    )
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     season: int = Field(foreign_key="call.season", index=True)

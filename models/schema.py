@@ -1,13 +1,16 @@
 """Brings a database to this version's schema, or says why not."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from config.errors import GangchuangError
 from models.database import reachable, reading_connection
@@ -26,17 +29,58 @@ class DatabaseTooNew(GangchuangError):
         )
 
 
+class RowsOfNothing(GangchuangError):
+    """Rows that belong to a row that is not there; the upgrade was undone."""
+
+    def __init__(self, strays: Sequence[tuple[str, str]]) -> None:
+        self.strays = tuple(strays)
+        listed = ", ".join(f"{table} (to {parent})" for table, parent in strays)
+        super().__init__(
+            f"Rows of these tables belong to rows that are not there: {listed}. Nothing was changed. "
+            "Restore a backup, or correct them with the version that wrote them."
+        )
+
+
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to a revision in one transaction. Raises DatabaseTooNew."""
     configuration = _configuration()
     if _stands_at(engine, configuration, revision):
         return
-    with reachable(engine), engine.begin() as connection:
+    with reachable(engine), engine.connect() as connection, _links_aside(connection), connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        _refuse_newer(configuration, MigrationContext.configure(connection).get_current_revision())
+        before = _revision(connection)
+        _refuse_newer(configuration, before)
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, revision)
+        if _revision(connection) != before:
+            _refuse_strays(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@contextmanager
+def _links_aside(connection: Connection) -> Iterator[None]:
+    """On SQLite a table that is made anew would take its dependents along; only outside a transaction can one say no."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF").close()
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys=ON").close()
+
+
+def _refuse_strays(connection: Connection) -> None:
+    """What SQLite did not look at while its foreign keys were aside."""
+    if connection.dialect.name == "sqlite":
+        strays = sorted({(row[0], row[2]) for row in connection.exec_driver_sql("PRAGMA foreign_key_check")})
+        if strays:
+            raise RowsOfNothing(strays)
 
 
 def _stands_at(engine: Engine, configuration: Config, revision: str) -> bool:

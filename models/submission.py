@@ -3,10 +3,10 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from models.columns import decimal_field, enum_field, one_of, text_field
+from models.columns import check, decimal_field, enum_field, not_negative, one_of, sha256_text, text_field
 from models.enums import (
     Carrier,
     Category,
@@ -17,6 +17,15 @@ from models.enums import (
     SubmissionState,
     Tier,
     Verdict,
+)
+
+# Which outcomes are possible from which state; `states.submission.OUTCOMES` says it to people.
+_OUTCOME_FITS_ORIGIN = (
+    "(archived_from IS NULL AND outcome IS NULL)"
+    " OR (archived_from = 'submitted' AND outcome IN ('withdrawn', 'ineligible', 'not_reviewed'))"
+    " OR (archived_from = 'district_reviewed' AND outcome IN ('withdrawn', 'ineligible', 'not_recommended'))"
+    " OR (archived_from = 'final_reviewed' AND outcome IN ('withdrawn', 'no_prize', 'objection_upheld'))"
+    " OR (archived_from = 'awarded' AND outcome IN ('completed', 'revoked'))"
 )
 
 
@@ -30,14 +39,20 @@ class Submission(SQLModel, table=True):
         one_of("tier", Tier, nullable=True),
         one_of("category", Category),
         one_of("carrier", Carrier),
-        CheckConstraint("(state = 'archived') = (outcome IS NOT NULL)", name="archived_has_outcome"),
-        CheckConstraint("(state = 'archived') = (archived_from IS NOT NULL)", name="archived_has_origin"),
-        CheckConstraint("state <> 'awarded' OR tier IS NOT NULL", name="awarded_has_tier"),
-        CheckConstraint(
+        check("archived_has_outcome", "(state = 'archived') = (outcome IS NOT NULL)"),
+        check("archived_has_origin", "(state = 'archived') = (archived_from IS NOT NULL)"),
+        check("outcome_fits_origin", _OUTCOME_FITS_ORIGIN),
+        check("awarded_has_tier", "state <> 'awarded' OR tier IS NOT NULL"),
+        check("award_kept_its_tier", "archived_from IS NULL OR archived_from <> 'awarded' OR tier IS NOT NULL"),
+        check(
+            "tier_only_if_awarded",
             "tier IS NULL OR state = 'awarded' OR COALESCE(outcome, '') IN ('completed', 'revoked')",
-            name="tier_only_if_awarded",
         ),
-        CheckConstraint("sequence >= 1", name="sequence_positive"),
+        check("final_reviewed_is_eligible", "state NOT IN ('final_reviewed', 'awarded') OR eligible_at IS NOT NULL"),
+        check("sequence_positive", "sequence >= 1"),
+        check("place_positive", "place >= 1"),
+        check("version_positive", "version >= 1"),
+        *sha256_text("fingerprint", "head"),
         UniqueConstraint("season", "unit", "place"),
         Index("submission_by_state", "season", "state", "unit"),
         Index("submission_by_title", "title_key"),
@@ -74,6 +89,7 @@ class SubmissionVersion(SQLModel, table=True):
     """
 
     __tablename__ = "submission_version"
+    __table_args__ = (check("version_positive", "version >= 1"), *sha256_text("digest"))
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     version: int = Field(primary_key=True)
@@ -87,6 +103,8 @@ class SubmissionVersion(SQLModel, table=True):
 class Organisation(SQLModel, table=True):
     """An organisation of a submission; position 1 is the applicant organisation."""
 
+    __table_args__ = (check("position_positive", "position >= 1"),)
+
     number: str = Field(primary_key=True, foreign_key="submission.number")
     position: int = Field(primary_key=True)
     name: str
@@ -96,6 +114,8 @@ class Organisation(SQLModel, table=True):
 
 class Contributor(SQLModel, table=True):
     """A contributor in the order of merit."""
+
+    __table_args__ = (check("position_positive", "position >= 1"), *not_negative("share"))
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     position: int = Field(primary_key=True)
@@ -130,7 +150,12 @@ class DistrictVerdict(SQLModel, table=True):
     """A district's verdict in force."""
 
     __tablename__ = "district_verdict"
-    __table_args__ = (one_of("verdict", Verdict),)
+    __table_args__ = (
+        one_of("verdict", Verdict),
+        check("rank_positive", "rank IS NULL OR rank >= 1"),
+        check("ranked_if_recommended", "rank IS NULL OR verdict = 'recommended'"),
+        *not_negative("total"),
+    )
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     verdict: Verdict = enum_field(Verdict)
@@ -145,7 +170,11 @@ class DistrictVerdict(SQLModel, table=True):
 class Correction(SQLModel, table=True):
     """One chance to correct (退回补正); one a submission."""
 
-    __table_args__ = (one_of("state", CorrectionState),)
+    __table_args__ = (
+        one_of("state", CorrectionState),
+        check("settled_or_outstanding", "(state = 'outstanding') = (settled_at IS NULL)"),
+        check("says_what_is_missing", "missing <> ''"),
+    )
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     asked_by: str
@@ -159,7 +188,13 @@ class Correction(SQLModel, table=True):
 class Duplicate(SQLModel, table=True):
     """Two submissions so alike that the office must decide."""
 
-    __table_args__ = (one_of("decision", DuplicateDecision), CheckConstraint("number <> other", name="not_itself"))
+    __table_args__ = (
+        one_of("decision", DuplicateDecision),
+        check("not_itself", "number <> other"),
+        check("similarity_is_percent", "similarity BETWEEN 0 AND 100"),
+        check("decided_or_pending", "(decision = 'pending') = (decided_at IS NULL)"),
+        check("decided_by_somebody", "decision = 'pending' OR officer <> ''"),
+    )
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     other: str = Field(primary_key=True, foreign_key="submission.number")
@@ -173,7 +208,12 @@ class Duplicate(SQLModel, table=True):
 class Objection(SQLModel, table=True):
     """An objection (异议) in a public notice: written, real name, in time. Suspends that one award."""
 
-    __table_args__ = (one_of("state", ObjectionState),)
+    __table_args__ = (
+        one_of("state", ObjectionState),
+        check("answered_or_open", "(state = 'open') = (answered_at IS NULL)"),
+        check("answered_by_somebody", "state = 'open' OR (officer <> '' AND answer <> '')"),
+        check("grounds_given", "grounds <> ''"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     number: str = Field(foreign_key="submission.number", index=True)

@@ -274,7 +274,7 @@ def test_the_notice_waits_for_a_person(player: Player) -> None:
         a_ranked_season(session)
         for row in milestone_rows(session, 2026):
             if row.milestone in ("close_final_round", "close_re_review"):
-                row.state = MilestoneState.DONE
+                row.state, row.settled_at = MilestoneState.DONE, row.due_at
     prefect = Prefect(player)
     player.at(local("2026-08-03T09:00"))
     prefect.keeper.look(2026)

@@ -85,8 +85,8 @@ def test_a_milestone_is_done_when_all_its_dates_are(engine: Engine) -> None:
         assert not is_done(rows, "close_call")
         assert not is_done(rows, "no such")
         for row in reminders[1:]:
-            row.state = MilestoneState.SKIPPED
-        reminders[0].state = MilestoneState.PENDING
+            row.state, row.settled_at = MilestoneState.SKIPPED, row.due_at
+        reminders[0].state, reminders[0].settled_at = MilestoneState.PENDING, None
         assert not is_done(rows, "remind_call")
 
 
@@ -111,7 +111,7 @@ def test_messages_that_may_go_out_now(engine: Engine) -> None:
             "due": {},
             "begun": {"state": MessageState.SENDING},
             "later": {"not_before": later},
-            "sent": {"state": MessageState.SENT},
+            "sent": {"state": MessageState.SENT, "sent_at": AT},
             "stuck": {"state": MessageState.STUCK},
             "other year": {"season": 2025},
         }.items():

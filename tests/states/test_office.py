@@ -321,7 +321,8 @@ def test_an_open_objection_suspends_one_award_only(engine: Engine) -> None:
 
 
 def _settle_notice(session: Session) -> None:
-    session.get_one(MilestoneDate, (2026, "close_public_notice", 1, "")).state = MilestoneState.DONE
+    row = session.get_one(MilestoneDate, (2026, "close_public_notice", 1, ""))
+    row.state, row.settled_at = MilestoneState.DONE, row.due_at
     session.flush()
 
 

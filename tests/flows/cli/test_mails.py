@@ -32,7 +32,16 @@ def post(opened: Player) -> Player:
                 "office@example.invalid",
                 {"state": MessageState.WAITING, "attempts": 2, "problem": "greylisted"},
             ),
-            (SENT, "kexie-500103@example.invalid", {"state": MessageState.SENT, "attempts": 1, "problem": ""}),
+            (
+                SENT,
+                "kexie-500103@example.invalid",
+                {
+                    "state": MessageState.SENT,
+                    "attempts": 1,
+                    "problem": "",
+                    "sent_at": opened.settings.clock.now(),
+                },
+            ),
             (
                 "2026/fresh/office",
                 "office@example.invalid",
@@ -51,7 +60,6 @@ def post(opened: Player) -> Player:
                 not_before=4e9 if values["attempts"] == 2 else 0.0,
                 **values,
             )
-        session.execute(update(Message).where(Message.key == SENT).values(sent_at=opened.settings.clock.now()))
     return opened
 
 
