@@ -51,7 +51,7 @@ def make_engine(url: str) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own transaction handling would begin late and commit at odd moments.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", "busy_timeout=60000", "secure_delete=ON"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
@@ -60,6 +60,16 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
     for setting in ("lock_timeout = '60s'", "idle_in_transaction_session_timeout = '15min'"):
         connection.execute(f"SET {setting}")
     connection.commit()
+
+
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "foreign_keys=ON",
+    "synchronous=FULL",
+    "busy_timeout=60000",
+    "secure_delete=ON",
+    "cache_size=-65536",  # 64 MiB: the pages that a round over 100,000 submissions comes back to
+)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -23,7 +23,6 @@ from models.enums import (
 )
 from models.queries import milestone_rows, season_in_force
 from states.machine import Actor
-from states.record import Link
 from states.rules.deadlines import Dated, Deadlines
 from states.submission import Case
 
@@ -54,12 +53,11 @@ class Frame:
     notice_over: bool
 
 
-class Loaded(NamedTuple):
-    """One submission with its place in the chain and its case; submissions of equal facts share one case."""
+class Group(NamedTuple):
+    """Submissions of equal facts: the one case of all of them, and of each (number, sequence, hash of the latest entry)."""
 
-    number: str
-    link: Link
     case: Case
+    members: list[tuple[str, int, str]]
 
 
 def load_frame(session: Session, year: int) -> Frame:
@@ -154,8 +152,8 @@ def _as_it_is(query: Select[Any]) -> Select[Any]:
     return query
 
 
-def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[bool]) -> list[Loaded]:
-    """The submissions of a season that meet the conditions, by number, with the case of each."""
+def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[bool]) -> list[Group]:
+    """The submissions of a season that meet the conditions, grouped by what decides about them, each group by number."""
     query: Select[Any] = select(
         Submission.number,
         Submission.sequence,
@@ -168,15 +166,15 @@ def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[b
     query = _EXTRAS.get(ask.trigger, _as_it_is)(query).order_by(Submission.number)
     if session.get_bind().dialect.name == "postgresql":
         query = query.with_for_update(of=Submission)
-    cases: dict[tuple[Any, ...], Case] = {}
-    found = []
+    groups: dict[tuple[Any, ...], Group] = {}
     for row in session.execute(query):
         decisive = row[_DECISIVE:]
-        case = cases.get(decisive)
-        if case is None:
-            case = cases[decisive] = _case(row, frame, ask)
-        found.append(Loaded(row[0], Link(row[1], row[2]), case))
-    return found
+        group = groups.get(decisive)
+        if group is None:
+            group = groups[decisive] = Group(_case(row, frame, ask), [])
+        # Plain tuples of plain values: of a hundred thousand, the garbage collector need not look at one.
+        group.members.append((row[0], row[1], row[2]))
+    return list(groups.values())
 
 
 # From this column on, a row holds what decides; before it, which submission it is.

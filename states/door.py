@@ -6,9 +6,10 @@ through the machine; a step for many reads the same table and the same guards an
 set by set. Both write the same rows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement
@@ -21,7 +22,7 @@ from models.database import update_many
 from models.enums import CallState, Outcome, SubmissionState, Tier
 from states import record
 from states.call import CALL, CallCase
-from states.cases import Ask, Frame, Loaded, load_cases, load_frame
+from states.cases import Ask, Frame, Group, load_cases, load_frame
 from states.machine import Actor, Refusal, TransitionRefused
 from states.record import Entry, Link
 from states.submission import SUBMISSION, Case
@@ -68,40 +69,36 @@ def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState
     found = load_cases(session, frame, ask, Submission.number == number)
     if not found:
         raise UnknownSubmission(number)
-    target = SUBMISSION.move(number, ask.trigger, found[0].case)
-    _write(session, frame, ask, [(found[0], SubmissionState(target))])
-    return SubmissionState(target)
+    target = SubmissionState(SUBMISSION.move(number, ask.trigger, found[0].case))
+    _write(session, frame, ask, [(found[0], target)])
+    return target
 
 
 def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> Applied:
     """Move every submission of a season that meets the conditions and whose guards allow it, set by set."""
     frame = load_frame(session, year)
-    verdicts: dict[int, SubmissionState | Refusal] = {}  # by the identity of a case: many submissions share one
-    moves: list[tuple[Loaded, SubmissionState]] = []
+    moves: list[tuple[Group, SubmissionState]] = []
     refused: dict[str, Refusal] = {}
-    for loaded in load_cases(session, frame, ask, *where):
-        verdict = verdicts.get(id(loaded.case))
-        if verdict is None:
-            verdict = verdicts[id(loaded.case)] = _verdict(ask, loaded.case)
+    for group in load_cases(session, frame, ask, *where):
+        verdict = SUBMISSION.judge(ask.trigger, group.case)
         if isinstance(verdict, Refusal):
-            refused[loaded.number] = verdict
+            refused.update((number, verdict) for number, _, _ in group.members)
         else:
-            moves.append((loaded, verdict))
+            moves.append((group, SubmissionState(verdict.target)))
     _write(session, frame, ask, moves)
-    return Applied(tuple(loaded.number for loaded, _ in moves), refused)
-
-
-def _verdict(ask: Ask, case: Case) -> SubmissionState | Refusal:
-    verdict = SUBMISSION.judge(ask.trigger, case)
-    return verdict if isinstance(verdict, Refusal) else SubmissionState(verdict.target)
+    return Applied(_numbers(group for group, _ in moves), dict(sorted(refused.items())))
 
 
 def note_submissions(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> tuple[str, ...]:
     """Record something that decided about submissions but moves none (a correction, a score, an objection)."""
     frame = load_frame(session, year)
     found = load_cases(session, frame, ask, *where)
-    _write(session, frame, ask, [(loaded, loaded.case.state) for loaded in found if loaded.case.state])
-    return tuple(loaded.number for loaded in found)
+    _write(session, frame, ask, [(group, group.case.state) for group in found if group.case.state])
+    return _numbers(found)
+
+
+def _numbers(groups: Iterable[Group]) -> tuple[str, ...]:
+    return tuple(sorted(number for group in groups for number, _, _ in group.members))
 
 
 def note_submission(session: Session, number: str, ask: Ask) -> None:
@@ -192,30 +189,21 @@ def _write_call(
     session.flush()
 
 
-def _write(session: Session, frame: Frame, ask: Ask, moves: Sequence[tuple[Loaded, SubmissionState]]) -> None:
+def _write(session: Session, frame: Frame, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]]) -> None:
     """The new standing and the history entry of each move: two statements a batch, however many there are."""
     session.flush()  # the driver's statements below would overtake what the session still holds
-    steps: dict[tuple[int, SubmissionState], _Step] = {}
-    for start in range(0, len(moves), _BATCH):
+    members = _members(frame, ask, moves)
+    while batch := list(islice(members, _BATCH)):
         rows, standings = [], []
-        for loaded, target in moves[start : start + _BATCH]:
-            number, link, case = loaded
-            step = steps.get((id(case), target))
-            if step is None:
-                step = steps[id(case), target] = _step(frame, ask, case, target)
+        for (number, sequence, head), step in batch:
             facts = step.facts if ask.facts is None else record.canonical({**ask.facts(number), **step.added})
-            row = step.row(record.submission_subject(number), facts, link)
+            row = step.row(record.submission_subject(number), facts, sequence, head)
             rows.append(row)
-            standings.append((*step.standing, link.sequence + 1, row[-1], number, link.sequence))
+            standings.append((*step.standing, sequence + 1, row[-1], number, sequence))
         if update_many(session, Submission.__tablename__, _STANDING, _KEY, standings) != len(standings):
             raise ChangedMeanwhile(f"season {frame.season.year}")
         record.append_rows(session, rows)
     session.expire_all()
-
-
-_BATCH = 10_000  # rows made ready at a time: bounds the memory of a round of any size
-_STANDING = ("state", "archived_from", "outcome", "tier", "sequence", "head")
-_KEY = ("number", "sequence")
 
 
 class _Step(NamedTuple):
@@ -224,7 +212,21 @@ class _Step(NamedTuple):
     standing: tuple[str | None, ...]
     added: dict[str, Any]
     facts: str
-    row: Callable[[str, str, Link], record.Row]
+    row: Callable[[str, str, int, str], record.Row]
+
+
+def _members(
+    frame: Frame, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]]
+) -> Iterator[tuple[tuple[str, int, str], _Step]]:
+    for group, target in moves:
+        step = _step(frame, ask, group.case, target)
+        for member in group.members:
+            yield member, step
+
+
+_BATCH = 10_000  # rows made ready at a time: bounds the memory of a round of any size
+_STANDING = ("state", "archived_from", "outcome", "tier", "sequence", "head")
+_KEY = ("number", "sequence")
 
 
 def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState) -> _Step:

@@ -98,7 +98,7 @@ def chain(entry: Entry, after: Link) -> tuple[dict[str, Any], Link]:
         to_state=entry.to_state,
         reason=entry.reason,
         flow_run=entry.flow_run,
-    )(entry.subject, entry.facts, after)
+    )(entry.subject, entry.facts, *after)
     return dict(zip(_COLUMNS, row, strict=True)), Link(after.sequence + 1, row[-1])
 
 
@@ -112,16 +112,15 @@ def stamp(
     to_state: str,
     reason: str,
     flow_run: str,
-) -> Callable[[str, str, Link], Row]:
-    """Makes the rows of one step from (subject, facts as canonical JSON, link); what they share is spelt once."""
+) -> Callable[[str, str, int, str], Row]:
+    """Makes the rows of one step from (subject, facts as canonical JSON, *link); what they share is spelt once."""
     written_at = instant_text(at)
     texts = _texts(actor, written_at, flow_run, from_state, reason, season, to_state, trigger)
     shared = (season, written_at, actor, trigger, from_state, to_state, reason)
 
-    def row(subject: str, facts: str, after: Link) -> Row:
-        previous, sequence = after.head, after.sequence + 1
-        own = _hash(previous, texts, facts, sequence, subject)
-        return (subject, sequence, *shared, facts, flow_run, previous, own)
+    def row(subject: str, facts: str, after: int, previous: str) -> Row:
+        own = _hash(previous, texts, facts, after + 1, subject)
+        return (subject, after + 1, *shared, facts, flow_run, previous, own)
 
     return row
 
