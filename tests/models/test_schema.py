@@ -1,24 +1,27 @@
 """Migrations: up from nothing and from every earlier revision with data in it, on both databases."""
 
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, MetaData, inspect, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel
 
 from models.database import make_engine, reading, writing
-from models.enums import CallState, MessageState, SubmissionState
+from models.enums import MessageState
+from models.migrations.rules import DataBreaksRule
 from models.queries import post_message
-from models.schema import DatabaseTooNew, revisions, upgrade
+from models.schema import DatabaseTooNew, RowsOfNothing, revisions, upgrade
 from states.verification import verify
 from tests.support.builders import a_season, a_submission
-from tests.support.databases import TEMPLATE, migrated_sqlite
+from tests.support.revision_data import file_of, load
 
 A_MESSAGE = {
     "key": "2026/one",
@@ -65,34 +68,79 @@ def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
         assert verify(session) == []
 
 
-@pytest.fixture
-def filled(bare_engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """A season in the newest schema, in a database of the same kind as the bare one."""
-    if bare_engine.dialect.name == "sqlite":
-        made = make_engine(f"sqlite:///{migrated_sqlite(tmp_path / 'filled.db')}")
-    else:
-        made = make_engine(request.getfixturevalue("postgres").create("gangchuang_filled", TEMPLATE))
-    with writing(made) as session:
-        a_season(session, state=CallState.PUBLISHED)
-        for state in SubmissionState:
-            a_submission(session, state)
-        post_message(session, **A_MESSAGE)
-    yield made
-    made.dispose()
+@pytest.mark.parametrize("revision", revisions())
+def test_rows_are_kept_of_every_revision(revision: str) -> None:
+    assert file_of(revision).exists(), (
+        f"revision {revision} has no rows kept to be brought up by later ones: "
+        "while it is the newest, run `python -m tests.support.revision_data`"
+    )
 
 
 @pytest.mark.parametrize("revision", revisions())
-def test_every_earlier_revision_with_data_comes_up(bare_engine: Engine, filled: Engine, revision: str) -> None:
-    """An older schema holds a season as far as it has its columns; the upgrade carries those rows along."""
+def test_every_revision_with_data_comes_up_whole(bare_engine: Engine, revision: str) -> None:
+    """Given the rows that a season left in a schema, when it is upgraded, then they are all there and guarded."""
     upgrade(bare_engine, revision)
-    kept = copy_rows(filled, bare_engine)
+    load(bare_engine, revision)
+    before = rows_of(bare_engine)
+    assert all(before.values()), "there are rows in every table"
 
     upgrade(bare_engine)
 
     assert version_of(bare_engine) == revisions()[-1]
-    assert {name: count for name, count in rows_of(bare_engine).items() if name in kept} == kept
+    assert rows_of(bare_engine, like=before) == before
     with reading(bare_engine) as session:
         assert verify(session) == []
+    for table in ("history", "publication_leaf"):
+        for statement in (f"UPDATE {table} SET hash = hash", f"DELETE FROM {table}"):
+            with pytest.raises(DBAPIError, match="append-only"), writing(bare_engine) as session:
+                session.execute(text(statement))
+    assert leftovers(bare_engine) == []
+    with bare_engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_migrated_rules_are_those_of_the_models(bare_engine: Engine) -> None:
+    """Checks, keys, references and indexes: after all revisions with data in them, and made straight from the models."""
+    upgrade(bare_engine, revisions()[0])
+    load(bare_engine, revisions()[0])
+    upgrade(bare_engine)
+    migrated = rules_of(bare_engine)
+    everything = MetaData()
+    everything.reflect(bare_engine)
+    everything.drop_all(bare_engine)
+
+    SQLModel.metadata.create_all(bare_engine)
+
+    assert migrated == rules_of(bare_engine)
+
+
+def test_rows_that_break_a_new_rule_stop_the_upgrade_and_are_named(bare_engine: Engine) -> None:
+    upgrade(bare_engine, "0003")
+    load(bare_engine, "0003")
+    with bare_engine.begin() as connection:
+        connection.execute(text("UPDATE submission SET place = 0 WHERE state = 'awarded'"))
+    before = rows_of(bare_engine)
+
+    with pytest.raises(DataBreaksRule, match=r"1 row\(s\) of the table submission break the rule \(place >= 1\)"):
+        upgrade(bare_engine)
+
+    assert (version_of(bare_engine), rows_of(bare_engine)) == ("0003", before)
+
+
+def test_rows_of_nothing_stop_the_upgrade_and_are_named(tmp_path: Path) -> None:
+    """Only SQLite can hold such rows: PostgreSQL looks all the time."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'strays.db'}")
+    upgrade(engine, "0003")
+    load(engine, "0003")
+    with sqlite3.connect(tmp_path / "strays.db") as careless:
+        careless.execute("DELETE FROM expert WHERE id = 'E0001'")
+
+    with pytest.raises(RowsOfNothing, match=r"score \(to expert\)"):
+        upgrade(engine)
+
+    assert version_of(engine) == "0003"
+    engine.dispose()
 
 
 def test_a_migrated_database_still_guards_its_words(bare_engine: Engine) -> None:
@@ -105,26 +153,37 @@ def test_a_migrated_database_still_guards_its_words(bare_engine: Engine) -> None
         session.execute(text("UPDATE message SET state = 'lost'"))
 
 
-def copy_rows(source: Engine, target: Engine) -> dict[str, int]:
-    """Copy what an older schema has room for. Returns how many rows of each table."""
-    inspector, counts = inspect(target), {}
-    tables = [one.name for one in SQLModel.metadata.sorted_tables if inspector.has_table(one.name)]
-    known = {name: [one["name"] for one in inspector.get_columns(name)] for name in tables}
-    with source.connect() as old, target.begin() as new:
-        for name, columns in known.items():
-            listed = ", ".join(f'"{one}"' for one in columns)
-            rows = old.execute(text(f'SELECT {listed} FROM "{name}"')).mappings().all()
-            if rows:
-                marks = ", ".join(f":{one}" for one in columns)
-                new.execute(text(f'INSERT INTO "{name}" ({listed}) VALUES ({marks})'), [dict(row) for row in rows])
-            counts[name] = len(rows)
-    return counts
-
-
-def rows_of(engine: Engine) -> dict[str, int]:
+def rows_of(engine: Engine, like: Mapping[str, list[dict[str, object]]] | None = None) -> dict[str, list[Any]]:
+    """Every row of every table as the driver gives it; with `like`, only the tables and columns that are there."""
+    found = {}
     with engine.connect() as connection:
-        names = SQLModel.metadata.tables
-        return {name: connection.scalar(text(f'SELECT count(*) FROM "{name}"')) or 0 for name in names}
+        inspector = inspect(connection)
+        known = inspector.get_table_names() if like is None else like
+        for name in set(known) - {"alembic_version"}:
+            columns = list(like[name][0]) if like else [one["name"] for one in inspector.get_columns(name)]
+            listed = ", ".join(f'"{one}"' for one in columns)
+            rows = connection.execute(text(f'SELECT {listed} FROM "{name}"')).mappings().all()
+            found[name] = sorted((dict(row) for row in rows), key=repr)
+    return found
+
+
+def rules_of(engine: Engine) -> dict[str, Any]:
+    """Checks, keys, indexes and references of every table, by name and by what they say."""
+    inspector = inspect(engine)
+    return {
+        name: (
+            sorted((one["name"], one["sqltext"]) for one in inspector.get_check_constraints(name)),
+            sorted(sorted(one["column_names"]) for one in inspector.get_unique_constraints(name)),
+            sorted((one["name"], one["column_names"]) for one in inspector.get_indexes(name)),
+            sorted((one["constrained_columns"], one["referred_table"]) for one in inspector.get_foreign_keys(name)),
+            inspector.get_pk_constraint(name)["constrained_columns"],
+        )
+        for name in SQLModel.metadata.tables
+    }
+
+
+def leftovers(engine: Engine) -> list[str]:
+    return sorted({*inspect(engine).get_table_names()} - {*SQLModel.metadata.tables, "alembic_version"})
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(engine: Engine) -> None:

@@ -1,0 +1,242 @@
+"""Writes what a database of the newest revision holds as plain SQL: `python -m tests.support.revision_data`.
+
+Every schema revision keeps such a file beside the tests (`tests/models/revisions/0004.sql`), written when
+it was the newest and never again: later versions must bring exactly those rows up. One INSERT a row, in
+words that SQLite and PostgreSQL both read; instants are UTC.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Boolean, Engine, text, update
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel
+
+from models import (
+    Admission,
+    Approval,
+    Ballot,
+    Claim,
+    Correction,
+    DeclaredConflict,
+    Delivery,
+    Duplicate,
+    FollowUp,
+    MilestoneDate,
+    Objection,
+    Recusal,
+    Submission,
+)
+from models.database import make_engine, writing
+from models.enums import (
+    ApprovalDecision,
+    CallState,
+    CorrectionState,
+    DeliveryState,
+    DuplicateDecision,
+    MessageState,
+    MilestoneState,
+    ObjectionState,
+    Outcome,
+    PublicationKind,
+    SubmissionState,
+    Tier,
+    WorkbookKind,
+)
+from models.queries import post_message
+from models.schema import revisions, upgrade
+from states.roots import record_root
+from tests.support.builders import OFFICE, a_season, a_submission
+
+FOLDER = Path(__file__).parent.parent / "models" / "revisions"
+
+
+def file_of(revision: str) -> Path:
+    return FOLDER / f"{revision}.sql"
+
+
+def write() -> Path:
+    """Keep the newest revision's rows. Raises FileExistsError where they are kept already."""
+    path = file_of(revisions()[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        engine = make_engine(f"sqlite:///{Path(folder) / 'filled.db'}")
+        upgrade(engine)
+        with writing(engine) as session:
+            fill(session)
+        FOLDER.mkdir(exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in statements(engine))
+        engine.dispose()
+    return path
+
+
+def load(engine: Engine, revision: str) -> None:
+    """Put what was kept of a revision into a database of that revision."""
+    script = file_of(revision).read_text(encoding="utf-8")
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if engine.dialect.name == "sqlite":
+            driver.executescript(f"BEGIN;\n{script}\nCOMMIT;")
+        else:
+            driver.execute("SET LOCAL TIME ZONE 'UTC'")
+            driver.execute(script)
+            driver.commit()
+
+
+def fill(session: Session) -> None:
+    """At least one row in every table: a published season with submissions in every state and of every outcome."""
+    season = a_season(session, state=CallState.PUBLISHED)
+    at, one_day = season.dates.open_public_notice, timedelta(days=1)
+    numbers = {state: a_submission(session, state) for state in SubmissionState}
+    ended = [a_submission(session, SubmissionState.ARCHIVED, outcome=one) for one in Outcome]
+    session.add_all(
+        [
+            Correction(
+                number=numbers[SubmissionState.SUBMITTED],
+                asked_by="office:示例",
+                asked_at=at,
+                missing="示例",
+                due_at=at,
+            ),
+            Correction(
+                number=ended[1],
+                asked_by="office:示例",
+                asked_at=at,
+                missing="示例'引号",
+                due_at=at,
+                state=CorrectionState.LAPSED,
+                settled_at=at + one_day,
+            ),
+            Duplicate(number=ended[0], other=ended[1], similarity=95),
+            Duplicate(
+                number=ended[1],
+                other=ended[2],
+                similarity=100,
+                decision=DuplicateDecision.SAME,
+                officer="示例",
+                decided_at=at,
+                reason="示例",
+            ),
+            Objection(number=numbers[SubmissionState.FINAL_REVIEWED], grounds="示例", received_at=at, due_at=at),
+            Objection(
+                number=ended[5],
+                state=ObjectionState.UPHELD,
+                grounds="示例",
+                objector="示例·甲",
+                received_at=at,
+                due_at=at,
+                officer="示例",
+                answered_at=at,
+                answer="示例",
+            ),
+            FollowUp(number=ended[6], asked_at=at, answered_at=at + one_day, adoption="示例"),
+            Recusal(season=season.year, expert="E0001", number=ended[0], reason="示例", recused_at=at),
+            DeclaredConflict(season=season.year, expert="E0001", key="示例", declared_at=at),
+            Approval(
+                season=season.year,
+                ordinal=1,
+                decision=ApprovalDecision.SENT_BACK,
+                officer="示例",
+                decided_at=at,
+                reason="示例",
+                list_digest="ab" * 32,
+            ),
+            Approval(
+                season=season.year,
+                ordinal=2,
+                decision=ApprovalDecision.APPROVED,
+                officer="示例",
+                decided_at=at,
+                list_digest="cd" * 32,
+            ),
+            Admission(season=season.year, digest="ab" * 32, officer="示例", admitted_at=at, reason="示例"),
+            Claim(name=f"stage/{season.year}/archive", owner="示例", fence=3, expires=0.0),
+            Delivery(
+                digest="ab" * 32,
+                sender="500112",
+                season=season.year,
+                kind=WorkbookKind.SUBMISSIONS,
+                file_name="示例.xlsx",
+                arrived_at=at,
+                taken_at=at,
+                state=DeliveryState.PARTLY,
+                rows_in=3,
+                rows_back=1,
+                problems='[["申报", "B7", "示例"]]',
+            ),
+            Delivery(
+                digest="cd" * 32,
+                sender="500112",
+                season=season.year,
+                file_name="示例.txt",
+                arrived_at=at,
+                taken_at=at,
+                state=DeliveryState.REFUSED,
+            ),
+            Ballot(
+                number=numbers[SubmissionState.AWARDED],
+                tier=Tier.FIRST,
+                caster="E0001",
+                votes_for=1,
+                votes_against=0,
+                abstentions=0,
+                received_at=at,
+                delivery="ab" * 32,
+            ),
+        ]
+    )
+    for state in MessageState:
+        post_message(
+            session,
+            key=f"{season.year}/{state.value}",
+            season=season.year,
+            recipient=f"{state.value}@example.invalid",
+            subject="示例",
+            body="示例\n第二行\n",
+            attachments="[]",
+            state=state,
+            written_at=at,
+            not_before=0.0,
+            attempts=1,
+            sent_at=at if state is MessageState.SENT else None,
+            problem="",
+        )
+    for kind in PublicationKind:
+        record_root(session, season.year, kind, actor=OFFICE, at=at)
+    session.execute(
+        update(MilestoneDate)
+        .where(MilestoneDate.milestone == "archive")
+        .values(state=MilestoneState.SKIPPED, settled_at=at, attempts=2)
+    )
+    session.execute(update(Submission).where(Submission.number == ended[0]).values(title="示例：“引号”'和%"))
+
+
+def statements(engine: Engine) -> Iterator[str]:
+    """One INSERT a row, tables before those that refer to them."""
+    with engine.connect() as connection:
+        for table in SQLModel.metadata.sorted_tables:
+            names = ", ".join(f'"{column.name}"' for column in table.c)
+            yes_or_no = [isinstance(column.type, Boolean) for column in table.c]
+            keys = ", ".join(f'"{column.name}"' for column in table.primary_key)
+            rows = connection.execute(text(f'SELECT {names} FROM "{table.name}" ORDER BY {keys}')).all()
+            assert rows, f"fill() puts nothing into {table.name}"
+            for row in rows:
+                values = ", ".join(map(_literal, row, yes_or_no))
+                yield f'INSERT INTO "{table.name}" ({names}) VALUES ({values});'
+
+
+def _literal(value: Any, yes_or_no: bool) -> str:
+    if value is None:
+        return "NULL"
+    if yes_or_no:
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+if __name__ == "__main__":
+    print(f"wrote {write()}")
