@@ -24,10 +24,10 @@ from config.season import ZONE
 from config.settings import Settings, settings
 from flows.deliveries import waiting_files
 from flows.hung_runs import end_hung_runs
-from models import Call, MilestoneDate
+from models import MilestoneDate
 from models.database import reading, writing
 from models.enums import CallState, MilestoneState, Role
-from models.queries import call_state, messages_due, milestone_rows, planned_seasons
+from models.queries import call_state, lock_call, messages_due, milestone_rows, planned_seasons
 from states.approval import waits_for_approval
 from states.cases import dated
 from states.claims import ClaimTaken, forget, is_live, take
@@ -163,7 +163,7 @@ class Timekeeper:
     def _skip(self, year: int, one: Due) -> bool:
         at = self.settings.clock.now()
         with writing(self.engine) as session:
-            session.get_one(Call, year, with_for_update=True)
+            lock_call(session, year)
             row = _row(session, year, one)
             if row.state is not MilestoneState.PENDING:
                 return False

@@ -24,9 +24,10 @@ from flows.stage import Run
 from flows.verdict_sheets import issue_after_admission
 from flows.workbooks.findings import Form, Problem, Reading
 from flows.workbooks.reading import read_delivery, without_collector
-from models import Admission, Call, Delivery, Expert
+from models import Admission, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.forms import SendBackForm, SubmissionForm, VerdictForm, WithdrawalForm
+from models.queries import lock_call
 from states.district import take_verdicts
 from states.experts import import_experts
 from states.intake import Delivered, Incoming, take_submissions
@@ -121,7 +122,7 @@ def _take(
     sender = _sender(run, folder)
     with run.step() as session:
         # One intake at a time: whoever comes second sees what the first has kept.
-        session.get_one(Call, run.year, with_for_update=True)
+        lock_call(session, run.year)
         known = session.get(Delivery, (digest, folder))
         admission = session.query(Admission).filter_by(digest=digest).one_or_none()
         if known is not None and (admission is None or known.state is DeliveryState.ACCEPTED):

@@ -19,8 +19,9 @@ from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
-from models import Call, Expert
+from models import Expert
 from models.enums import WorkbookKind
+from models.queries import lock_call
 from states.cases import load_frame
 from states.door import note_call
 
@@ -67,7 +68,7 @@ def opening(run: Run) -> Ending:
 def _commit_draw(run: Run) -> str:
     """The hash of the draw's seed goes out before anybody knows who may be drawn; the seed follows after the draw."""
     with run.step() as session:
-        call = session.get_one(Call, run.year, with_for_update=True)
+        call = lock_call(session, run.year)
         if not call.draw_seed:
             call.draw_seed = _seed(run)
             session.flush()

@@ -10,8 +10,9 @@ from config.units import all_units
 from flows import places
 from flows.pages import AwardLine, IndexEntry, IndexPage, Proof, Remark, ResultsPage, put_page
 from flows.stage import Run
-from models import Call, Contributor, Objection, Organisation, Placing, Publication, Submission
+from models import Contributor, Objection, Organisation, Placing, Publication, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, Tier
+from models.queries import lock_call
 from states.export import export_history
 from states.roots import record_root
 
@@ -129,7 +130,7 @@ def put_results(run: Run) -> None:
     Within a fenced transaction, and one after the other: whoever slept cannot put an old page over a newer one.
     """
     with run.step() as session:
-        session.get_one(Call, run.year, with_for_update=True)
+        lock_call(session, run.year)
         publication = session.get(Publication, (run.year, PublicationKind.RESULTS))
         if publication is not None and not run.dry_run:
             put_page(run.settings.home.absolute(), results_page(session, run, publication))

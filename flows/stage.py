@@ -29,7 +29,7 @@ from flows.hung_runs import end_silent, own_name
 from models import MilestoneDate
 from models.database import writing
 from models.enums import MilestoneState, Role
-from models.queries import call_state, milestone_rows, season_in_force
+from models.queries import call_state, lock_call, milestone_rows, season_in_force
 from states.call import CallCase
 from states.cases import dated
 from states.claims import Held, hold, release, take
@@ -228,6 +228,7 @@ def _settle(run: Run, milestone: Milestone | None, ending: Ending) -> None:
     if milestone is None:
         return
     with run.step() as session:
+        lock_call(session, run.year)
         row = session.get_one(MilestoneDate, (run.year, milestone.value, run.ordinal, run.unit), with_for_update=True)
         if row.state is not MilestoneState.PENDING:
             return

@@ -37,6 +37,18 @@ def call_state(session: Session, year: int) -> CallState:
     return state
 
 
+def lock_call(session: Session, year: int) -> Call:
+    """One who decides about a season at a time, until the commit: the call's row comes before all other locks.
+
+    Whoever waited sees what the one before has written. Raises SeasonNotPlanned.
+    """
+    # Rows that refer to the call may be written meanwhile: two who had would otherwise wait for each other.
+    row = session.get(Call, year, with_for_update={"key_share": True}, populate_existing=True)
+    if row is None:
+        raise SeasonNotPlanned(year)
+    return row
+
+
 def planned_seasons(session: Session) -> list[int]:
     return list(session.scalars(select(Call.season).order_by(Call.season)))
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import Approval, Placing, Submission
 from models.enums import ApprovalDecision, CallState, SubmissionState
-from models.queries import call_state
+from models.queries import call_state, lock_call
 from states.cases import Ask
 from states.door import note_call, note_submission
 from states.entries import latest_trigger
@@ -147,6 +147,7 @@ def _open_list(session: Session, year: int, digest: str) -> str:
 
 
 def _refuse_unless_undecided(session: Session, year: int) -> None:
+    lock_call(session, year)
     if call_state(session, year) is not CallState.FINAL_REVIEW or not is_ranked(session, year):
         raise DecisionRefused(f"the list of {year}", "no ranking waits for a decision")
     if votes_are_open(session, year):

@@ -18,7 +18,7 @@ from config.season import Season, end_of_day, local_day
 from models import Correction, DistrictVerdict, Submission
 from models.enums import CallState, Category, CorrectionState, Outcome, Role, SubmissionState, Verdict
 from models.forms import VerdictForm
-from models.queries import call_state, is_done, milestone_rows
+from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.cases import Ask, Frame, load_frame
 from states.door import apply_to_many, apply_transition, note_submission, note_submissions
 from states.intake import Delivered
@@ -71,7 +71,8 @@ def ask_correction(
     session: Session, season: Season, number: str, *, missing: str, actor: Actor, at: datetime, flow_run: str = ""
 ) -> datetime:
     """Send a submission back once, with what is missing and until when. Returns the due instant."""
-    submission = session.get(Submission, number)
+    lock_call(session, season.year)
+    submission = session.get(Submission, number, populate_existing=True)
     if submission is None or submission.season != season.year:
         raise CorrectionRefused(number, "there is no such submission in this season")
     if submission.state not in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):

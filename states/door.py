@@ -20,6 +20,7 @@ from config.errors import GangchuangError
 from models import Call, Submission
 from models.database import update_many
 from models.enums import CallState, Outcome, SubmissionState, Tier
+from models.queries import lock_call
 from states import record
 from states.call import CALL, CallCase
 from states.cases import Ask, Frame, Group, load_cases, load_frame
@@ -65,7 +66,7 @@ def unit_of(number: str) -> str:
 
 def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState:
     """Move one submission along one edge. Raises TransitionRefused, UnknownSubmission, ChangedMeanwhile."""
-    frame = load_frame(session, season_of(number))
+    frame = _locked_frame(session, season_of(number))
     found = load_cases(session, frame, ask, Submission.number == number)
     if not found:
         raise UnknownSubmission(number)
@@ -76,7 +77,7 @@ def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState
 
 def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> Applied:
     """Move every submission of a season that meets the conditions and whose guards allow it, set by set."""
-    frame = load_frame(session, year)
+    frame = _locked_frame(session, year)
     moves: list[tuple[Group, SubmissionState]] = []
     refused: dict[str, Refusal] = {}
     for group in load_cases(session, frame, ask, *where):
@@ -91,10 +92,16 @@ def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[b
 
 def note_submissions(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> tuple[str, ...]:
     """Record something that decided about submissions but moves none (a correction, a score, an objection)."""
-    frame = load_frame(session, year)
+    frame = _locked_frame(session, year)
     found = load_cases(session, frame, ask, *where)
     _write(session, frame, ask, [(group, group.case.state) for group in found if group.case.state])
     return _numbers(found)
+
+
+def _locked_frame(session: Session, year: int) -> Frame:
+    """What the guards look at of the season, held as it is until the commit."""
+    lock_call(session, year)
+    return load_frame(session, year)
 
 
 def _numbers(groups: Iterable[Group]) -> tuple[str, ...]:
@@ -136,7 +143,7 @@ def note_call(
     flow_run: str = "",
 ) -> None:
     """Record something that decided about a season but moves no state (a moved date, the draw, an approval)."""
-    state = session.get_one(Call, year).state
+    state = lock_call(session, year).state
     _write_call(session, year, trigger, state, state, actor, at, reason, facts or {}, flow_run)
 
 
@@ -167,7 +174,7 @@ def _write_call(
     facts: Mapping[str, Any],
     flow_run: str,
 ) -> None:
-    call = session.get_one(Call, year, with_for_update=True, populate_existing=True)
+    call = lock_call(session, year)
     subject = record.call_subject(year)
     if source is not None and call.state is not source:
         raise ChangedMeanwhile(subject)

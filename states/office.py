@@ -12,7 +12,7 @@ from config.milestones import Milestone
 from config.season import Season, end_of_day, local_day
 from models import Admission, Delivery, Duplicate, Objection, Submission
 from models.enums import CallState, DeliveryState, DuplicateDecision, ObjectionState, Outcome, Role, SubmissionState
-from models.queries import call_state
+from models.queries import call_state, lock_call
 from states.cases import Ask, load_frame
 from states.door import UnknownSubmission, apply_transition, note_call, note_submission, season_of
 from states.machine import Actor
@@ -52,6 +52,7 @@ def revoke(session: Session, number: str, *, actor: Actor, at: datetime, reason:
 
 def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: datetime, reason: str) -> Delivery:
     """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
+    lock_call(session, year)
     beginning = col(Delivery.digest).startswith(digest, autoescape=True)
     found = session.query(Delivery).filter(Delivery.season == year, beginning).all()
     if len(digest) < 8:
@@ -74,7 +75,9 @@ def decide_duplicate(
     session: Session, number: str, other: str, *, same: bool, actor: Actor, at: datetime, reason: str
 ) -> None:
     """Say whether two submissions that look alike are one achievement; the later one is then ineligible."""
-    pair = session.get(Duplicate, (number, other)) or session.get(Duplicate, (other, number))
+    lock_call(session, season_of(number))
+    pair = session.get(Duplicate, (number, other), populate_existing=True)
+    pair = pair or session.get(Duplicate, (other, number), populate_existing=True)
     if pair is None:
         raise DecisionRefused(f"{number} and {other}", "they were never shown as alike")
     if pair.decision is not DuplicateDecision.PENDING:
@@ -90,6 +93,7 @@ def raise_objection(
     session: Session, season: Season, number: str, *, grounds: str, objector: str, actor: Actor, at: datetime
 ) -> Objection:
     """Keep an objection (异议): written, with a real name, while the public notice runs."""
+    lock_call(session, season.year)
     submission = _submission(session, number)
     closes_at = load_frame(session, season.year).deadlines.at(Milestone.CLOSE_PUBLIC_NOTICE)
     if call_state(session, season.year) is not CallState.PUBLIC_NOTICE or closes_at is None or at >= closes_at:

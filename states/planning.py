@@ -13,7 +13,7 @@ from config.season import ZONE, Season
 from config.units import unit_on
 from models import Call, MilestoneDate
 from models.enums import MilestoneState
-from models.queries import SeasonNotPlanned, milestone_rows, season_in_force
+from models.queries import lock_call, milestone_rows, season_in_force
 from states.claims import forget
 from states.door import note_call, plan_call
 from states.machine import Actor
@@ -85,9 +85,8 @@ def move_date(
     if not reason.strip():
         raise MoveRefused(milestone, "a reason is needed")
     step = Milestone(milestone)
+    lock_call(session, year)
     rows = milestone_rows(session, year)
-    if not rows:
-        raise SeasonNotPlanned(year)
     season = season_in_force(session, year)
     row = _row_to_move(session, rows, season, step, ordinal, unit)
     old = row.due_at

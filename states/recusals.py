@@ -9,6 +9,7 @@ from config.errors import GangchuangError
 from config.season import Season
 from models import Assignment, Expert, Recusal, Score, Submission
 from models.enums import AssignmentState
+from models.queries import lock_call
 from states.cases import Ask
 from states.door import note_submission
 from states.machine import Actor
@@ -33,6 +34,9 @@ def recuse(
     flow_run: str = "",
 ) -> None:
     """An expert steps back from one submission before scoring it; never undone. Raises RecusalRefused."""
+    lock_call(session, year)
+    if not reason.strip():
+        raise RecusalRefused(expert, number, "a reason is needed")
     submission = session.get(Submission, number)
     if submission is None or submission.season != year or session.get(Expert, expert) is None:
         raise RecusalRefused(expert, number, "there is no such expert, or no such submission in this season")

@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Select, func, insert, literal, select, type_coerce
 from sqlalchemy.orm import Session
 
-from models import Call, History, Publication
+from models import History, Publication
 from models.enums import PublicationKind
 from models.leaf import PublicationLeaf
+from models.queries import lock_call
 from states.door import note_call
 from states.entries import in_byte_order
 from states.machine import Actor
@@ -45,7 +46,7 @@ def record_root(
 
     Once a season and kind: asked again, it answers with what was recorded.
     """
-    session.get_one(Call, season, with_for_update=True, populate_existing=True)
+    lock_call(session, season)
     known = session.get(Publication, (season, kind))
     if known is not None:
         return Root(known.root, known.subjects)
