@@ -40,7 +40,11 @@ class IssuedWorkbook(SQLModel, table=True):
     """
 
     __tablename__ = "issued_workbook"
-    __table_args__ = (one_of("kind", WorkbookKind), UniqueConstraint("season", "recipient", "kind", "issue"))
+    __table_args__ = (
+        one_of("kind", WorkbookKind),
+        UniqueConstraint("season", "recipient", "kind", "issue"),
+        check("issue_positive", "issue >= 1"),
+    )
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     recipient: str = Field(primary_key=True, max_length=16, description="unit code")

@@ -138,6 +138,13 @@ class Contact(SQLModel, table=True):
 class Attachment(SQLModel, table=True):
     """A file that came with a version of a submission; it lies in the home, named by its digest."""
 
+    __table_args__ = (
+        check("version_positive", "version >= 1"),
+        check("position_positive", "position >= 1"),
+        check("size_counted", "size >= 0"),
+        *sha256_text("digest"),
+    )
+
     number: str = Field(primary_key=True, foreign_key="submission.number")
     version: int = Field(primary_key=True)
     position: int = Field(primary_key=True)

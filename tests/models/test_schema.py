@@ -116,8 +116,8 @@ def test_the_migrated_rules_are_those_of_the_models(bare_engine: Engine) -> None
 
 
 def test_rows_that_break_a_new_rule_stop_the_upgrade_and_are_named(bare_engine: Engine) -> None:
-    upgrade(bare_engine, "0003")
-    load(bare_engine, "0003")
+    upgrade(bare_engine, "0004")
+    load(bare_engine, "0004")
     with bare_engine.begin() as connection:
         connection.execute(text("UPDATE submission SET place = 0 WHERE state = 'awarded'"))
     before = rows_of(bare_engine)
@@ -125,21 +125,21 @@ def test_rows_that_break_a_new_rule_stop_the_upgrade_and_are_named(bare_engine: 
     with pytest.raises(DataBreaksRule, match=r"1 row\(s\) of the table submission break the rule \(place >= 1\)"):
         upgrade(bare_engine)
 
-    assert (version_of(bare_engine), rows_of(bare_engine)) == ("0003", before)
+    assert (version_of(bare_engine), rows_of(bare_engine)) == ("0004", before)
 
 
 def test_rows_of_nothing_stop_the_upgrade_and_are_named(tmp_path: Path) -> None:
     """Only SQLite can hold such rows: PostgreSQL looks all the time."""
     engine = make_engine(f"sqlite:///{tmp_path / 'strays.db'}")
-    upgrade(engine, "0003")
-    load(engine, "0003")
+    upgrade(engine, "0004")
+    load(engine, "0004")
     with sqlite3.connect(tmp_path / "strays.db") as careless:
         careless.execute("DELETE FROM expert WHERE id = 'E0001'")
 
     with pytest.raises(RowsOfNothing, match=r"score \(to expert\)"):
         upgrade(engine)
 
-    assert version_of(engine) == "0003"
+    assert version_of(engine) == "0004"
     engine.dispose()
 
 

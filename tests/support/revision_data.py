@@ -1,6 +1,6 @@
 """Writes what a database of the newest revision holds as plain SQL: `python -m tests.support.revision_data`.
 
-Every schema revision keeps such a file beside the tests (`tests/models/revisions/0004.sql`), written when
+Every schema revision keeps such a file beside the tests (`tests/models/revisions/0005.sql`), written when
 it was the newest and never again: later versions must bring exactly those rows up. One INSERT a row, in
 words that SQLite and PostgreSQL both read; instants are UTC.
 """
@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 from models import (
     Admission,
     Approval,
+    Attachment,
     Ballot,
     Claim,
     Correction,
@@ -25,6 +26,7 @@ from models import (
     Delivery,
     Duplicate,
     FollowUp,
+    IssuedWorkbook,
     MilestoneDate,
     Objection,
     Recusal,
@@ -153,6 +155,15 @@ def fill(session: Session) -> None:
                 list_digest="cd" * 32,
             ),
             Admission(season=season.year, digest="ab" * 32, officer="示例", admitted_at=at, reason="示例"),
+            Attachment(number=ended[0], version=1, position=1, name="示例.pdf", digest="ef" * 32, size=1024),
+            IssuedWorkbook(
+                season=season.year,
+                recipient="500112",
+                kind=WorkbookKind.SUBMISSIONS,
+                occasion="",
+                issue=1,
+                issued_at=at,
+            ),
             Claim(name=f"stage/{season.year}/archive", owner="示例", fence=3, expires=0.0),
             Delivery(
                 digest="ab" * 32,

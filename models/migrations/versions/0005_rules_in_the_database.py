@@ -2,8 +2,8 @@
 
 from models.migrations.rules import add_rules
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -53,6 +53,13 @@ RULES = {
         **_sha256("fingerprint", "head"),
     },
     "submission_version": {"version_positive": "CHECK (version >= 1)", **_sha256("digest")},
+    "attachment": {
+        "version_positive": "CHECK (version >= 1)",
+        "position_positive": "CHECK (position >= 1)",
+        "size_counted": "CHECK (size >= 0)",
+        **_sha256("digest"),
+    },
+    "issued_workbook": {"issue_positive": "CHECK (issue >= 1)"},
     "organisation": {"position_positive": "CHECK (position >= 1)"},
     "contributor": {"position_positive": "CHECK (position >= 1)", **_not_negative("share")},
     "district_verdict": {
