@@ -34,7 +34,8 @@ def test_each_submission_ends_or_goes_on_and_its_unit_is_told(player: Player) ->
     with player.writing() as session:
         a_season(session, state=CallState.DISTRICT_REVIEW)
         good, bad = a_submission(session, S.DISTRICT_REVIEWED), a_submission(session, S.DISTRICT_REVIEWED)
-        session.get_one(DistrictVerdict, bad).verdict = Verdict.NOT_RECOMMENDED
+        verdict = session.get_one(DistrictVerdict, bad)
+        verdict.verdict, verdict.rank = Verdict.NOT_RECOMMENDED, None
         unjudged = a_submission(session)
         elsewhere = a_submission(session, S.DISTRICT_REVIEWED, OTHER)
 

@@ -5,6 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from models.database import make_engine, writing
+
 Answer = TypeVar("Answer")
 
 
@@ -23,3 +28,22 @@ def at_once(work: Callable[[int], Answer], count: int = 20) -> tuple[list[Answer
         ended = list(pool.map(one, range(count)))
     through = [answer for answer in ended if not isinstance(answer, Exception)]
     return through, [answer for answer in ended if isinstance(answer, Exception)]
+
+
+def sessions_at_once(
+    engine: Engine, work: Callable[[Session, int], Answer], count: int = 20
+) -> tuple[list[Answer], list[Exception]]:
+    """`at_once` in transactions of as many connections as there are threads, all open before the first begins."""
+    engines = [make_engine(engine.url.render_as_string(hide_password=False)) for _ in range(count)]
+    for one in engines:
+        one.connect().close()
+
+    def transaction(place: int) -> Answer:
+        with writing(engines[place]) as session:
+            return work(session, place)
+
+    try:
+        return at_once(transaction, count)
+    finally:
+        for one in engines:
+            one.dispose()

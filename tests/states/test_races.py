@@ -1,0 +1,294 @@
+"""Twenty sessions do the same at one moment: exactly one does it, the others are told so in words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.season import ZONE
+from models import Delivery, Duplicate, History, Objection, Submission
+from models.database import reading, writing
+from models.enums import CallState, DeliveryState, Outcome, PublicationKind, Role, SubmissionState
+from models.queries import season_in_force
+from states.approval import approve, list_digest, send_back
+from states.call import CallCase
+from states.cases import Ask
+from states.district import CorrectionRefused, ask_correction
+from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
+from states.experts import recuse
+from states.machine import Actor, TransitionRefused
+from states.office import (
+    DecisionRefused,
+    admit_late,
+    answer_objection,
+    decide_duplicate,
+    raise_objection,
+    reinstate,
+    revoke,
+)
+from states.planning import close_notice_after
+from states.roots import record_root
+from states.verification import verify
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert
+from tests.support.ranked import a_ranked_season
+from tests.support.threads import sessions_at_once
+
+AT = datetime(2026, 8, 5, 10, tzinfo=ZONE)
+DIGEST = "ab" * 32
+S = SubmissionState
+
+
+def officer(place: int) -> Actor:
+    return Actor(Role.OFFICE, f"示例·{place}号")
+
+
+@dataclass(frozen=True)
+class Race:
+    """What is given, what all do with it, the trigger that may be recorded once, and what the others are told.
+
+    Without `told`, the others find it done and change nothing.
+    """
+
+    given: Callable[[Session], Any]
+    do: Callable[[Session, Any, int], Any]
+    trigger: str
+    told: type[GangchuangError] | None
+    words: str = ""
+
+
+def an_archived(session: Session) -> str:
+    a_season(session, state=CallState.OPEN)
+    return a_submission(session, S.ARCHIVED, outcome=Outcome.WITHDRAWN)
+
+
+def an_award(session: Session) -> str:
+    a_season(session, state=CallState.PUBLISHED)
+    return a_submission(session, S.AWARDED)
+
+
+def a_submitted(session: Session) -> str:
+    a_season(session, state=CallState.DISTRICT_REVIEW)
+    an_expert(session)
+    return a_submission(session)
+
+
+def an_open_call(session: Session) -> None:
+    a_season(session, state=CallState.OPEN)
+
+
+def a_list(session: Session) -> str:
+    a_ranked_season(session)
+    return list_digest(session, 2026)
+
+
+def on_notice(session: Session) -> str:
+    season = a_season(session, state=CallState.PUBLIC_NOTICE)
+    close_notice_after(session, season, season.dates.open_public_notice, actor=SYSTEM, at=AT, reason="示例")
+    return a_submission(session, S.FINAL_REVIEWED)
+
+
+def an_objection(session: Session) -> int:
+    objection = Objection(number=on_notice(session), grounds="示例", objector="示例·甲", received_at=AT, due_at=AT)
+    session.add(objection)
+    session.flush()
+    assert objection.id is not None
+    return objection.id
+
+
+def two_alike(session: Session) -> tuple[str, str]:
+    one = a_submitted(session)
+    two = a_submission(session)
+    session.add(Duplicate(number=one, other=two, similarity=95))
+    return one, two
+
+
+def a_late_delivery(session: Session) -> None:
+    a_submitted(session)
+    session.add(
+        Delivery(
+            digest=DIGEST,
+            sender="500103",
+            season=2026,
+            file_name="示例.xlsx",
+            arrived_at=AT,
+            taken_at=AT,
+            state=DeliveryState.REFUSED,
+        )
+    )
+
+
+def close_call(session: Session, _: object, place: int) -> CallState:
+    case = CallCase(2026, AT, Role.OFFICE, CallState.OPEN, due_at=AT)
+    return move_call(session, 2026, "close_call", actor=officer(place), case=case)
+
+
+def correct(session: Session, number: str, place: int) -> datetime:
+    season = season_in_force(session, 2026)
+    return ask_correction(session, season, number, missing="缺附件", actor=officer(place), at=AT)
+
+
+def object_to(session: Session, number: str, place: int) -> Objection:
+    season = season_in_force(session, 2026)
+    return raise_objection(
+        session,
+        season,
+        number,
+        grounds="示例",
+        objector="示例·甲",
+        actor=officer(place),
+        at=season.dates.open_public_notice,
+    )
+
+
+RACES = {
+    "withdraw": Race(
+        a_submitted,
+        lambda session, number, place: apply_transition(
+            session, number, Ask("archive", officer(place), AT, outcome=Outcome.WITHDRAWN)
+        ),
+        "archive",
+        TransitionRefused,
+        "possible only from",
+    ),
+    "reinstate": Race(
+        an_archived,
+        lambda session, number, place: reinstate(session, number, actor=officer(place), at=AT, reason="示例"),
+        "reinstate",
+        TransitionRefused,
+        "possible only from: archived",
+    ),
+    "revoke": Race(
+        an_award,
+        lambda session, number, place: revoke(session, number, actor=officer(place), at=AT, reason="示例"),
+        "revoke",
+        TransitionRefused,
+        "only an award archived as completed can be revoked",
+    ),
+    "move the call along one edge": Race(an_open_call, close_call, "close_call", ChangedMeanwhile, "Look again"),
+    "approve one list": Race(
+        a_list,
+        lambda session, digest, place: approve(session, 2026, digest=digest, actor=officer(place), at=AT),
+        "approve",
+        DecisionRefused,
+        "it is approved already",
+    ),
+    "send one list back": Race(
+        a_list,
+        lambda session, digest, place: send_back(
+            session, 2026, digest=digest, actor=officer(place), at=AT, reason="示例"
+        ),
+        "send_back",
+        DecisionRefused,
+        "no ranking waits for a decision",
+    ),
+    "ask for one correction": Race(
+        a_submitted, correct, "ask_correction", CorrectionRefused, "it had its one chance already"
+    ),
+    "raise one objection": Race(on_notice, object_to, "raise_objection", DecisionRefused, "was taken already"),
+    "answer one objection": Race(
+        an_objection,
+        lambda session, objection, place: answer_objection(
+            session, objection, upheld=True, answer="属实", actor=officer(place), at=AT
+        ),
+        "answer_objection",
+        DecisionRefused,
+        "answered it already",
+    ),
+    "judge one pair": Race(
+        two_alike,
+        lambda session, pair, place: decide_duplicate(
+            session, *pair, same=bool(place % 2), actor=officer(place), at=AT, reason="示例"
+        ),
+        "decide_duplicate",
+        DecisionRefused,
+        "decided already",
+    ),
+    "admit one late delivery": Race(
+        a_late_delivery,
+        lambda session, _, place: admit_late(session, 2026, DIGEST, actor=officer(place), at=AT, reason="示例"),
+        "admit_late",
+        None,
+    ),
+    "step back from one submission": Race(
+        a_submitted,
+        lambda session, number, place: recuse(
+            session, 2026, "E0001", number, reason="示例", actor=officer(place), at=AT
+        ),
+        "recuse",
+        None,
+    ),
+    "record one root": Race(
+        an_award,
+        lambda session, _, place: record_root(session, 2026, PublicationKind.RESULTS, actor=officer(place), at=AT),
+        "record_root",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("race", RACES.values(), ids=RACES.keys())
+def test_of_twenty_at_once_one_does_it_and_the_others_are_told(engine: Engine, race: Race) -> None:
+    with writing(engine) as session:
+        given = race.given(session)
+
+    through, refused = sessions_at_once(engine, lambda session, place: race.do(session, given, place))
+
+    if race.told is None:
+        assert refused == []
+    else:
+        assert (len(through), {type(one) for one in refused}) == (1, {race.told})
+        assert all(race.words in str(one) for one in refused)
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).where(History.trigger == race.trigger)) == 1
+        assert verify(session) == []
+
+
+def test_a_round_closes_while_its_submissions_are_withdrawn_one_by_one(engine: Engine) -> None:
+    """Given 18 withdrawals and 2 closings at once, each submission ends once, by one of them."""
+    with writing(engine) as session:
+        a_season(session, state=CallState.DISTRICT_REVIEW)
+        numbers = [a_submission(session) for _ in range(18)]
+
+    def end(session: Session, place: int) -> int:
+        if place >= len(numbers):
+            ask = Ask("archive", SYSTEM, AT, outcome=Outcome.NOT_REVIEWED)
+            return len(apply_to_many(session, 2026, ask, Submission.state == S.SUBMITTED).moved)
+        apply_transition(session, numbers[place], Ask("archive", officer(place), AT, outcome=Outcome.WITHDRAWN))
+        return 1
+
+    through, refused = sessions_at_once(engine, end)
+
+    assert {type(one) for one in refused} <= {TransitionRefused}
+    assert sum(through) == len(numbers)
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).where(History.trigger == "archive")) == len(numbers)
+        assert verify(session) == []
+
+
+def test_nobody_waits_for_one_who_waits_for_him(engine: Engine) -> None:
+    """Rounds, roots, dates and decisions mixed: whatever order they come in, none is broken off as a deadlock."""
+    with writing(engine) as session:
+        season = a_season(session, state=CallState.PUBLISHED)
+        numbers = [a_submission(session, S.AWARDED) for _ in range(6)]
+
+    def mixed(session: Session, place: int) -> object:
+        if place % 4 == 0:
+            apply_to_many(session, 2026, Ask("archive", SYSTEM, AT, outcome=Outcome.COMPLETED))
+            return record_root(session, 2026, PublicationKind.ARCHIVE, actor=SYSTEM, at=AT)
+        if place % 4 == 1:
+            record_root(session, 2026, PublicationKind.ARCHIVE, actor=SYSTEM, at=AT)
+            return apply_to_many(session, 2026, Ask("archive", SYSTEM, AT, outcome=Outcome.COMPLETED))
+        if place % 4 == 2:
+            return close_notice_after(session, season, AT, actor=OFFICE, at=AT, reason="示例")
+        return revoke(session, numbers[place % 6], actor=officer(place), at=AT, reason="示例")
+
+    _, refused = sessions_at_once(engine, mixed)
+
+    assert {type(one) for one in refused} <= {TransitionRefused}
+    with reading(engine) as session:
+        assert verify(session) == []
