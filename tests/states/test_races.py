@@ -20,7 +20,6 @@ from states.call import CallCase
 from states.cases import Ask
 from states.district import CorrectionRefused, ask_correction
 from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
-from states.experts import recuse
 from states.machine import Actor, TransitionRefused
 from states.office import (
     DecisionRefused,
@@ -32,6 +31,7 @@ from states.office import (
     revoke,
 )
 from states.planning import close_notice_after
+from states.recusals import recuse
 from states.roots import record_root
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert
