@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import check, decimal_field, enum_field, not_negative, one_of, text_field
@@ -129,7 +129,7 @@ class Placing(SQLModel, table=True):
 
     __table_args__ = (
         one_of("tier", Tier, nullable=True),
-        UniqueConstraint("season", "position", name="placing_one_a_position"),
+        Index("placing_one_a_position", "season", "position", unique=True),
         check("rank_within_position", "1 <= rank AND rank <= position"),
         check("scores_counted", "scores >= 0"),
         check("approved_has_tier", "approved = false OR tier IS NOT NULL"),

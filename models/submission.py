@@ -160,7 +160,6 @@ class DistrictVerdict(SQLModel, table=True):
     __table_args__ = (
         one_of("verdict", Verdict),
         check("rank_positive", "rank IS NULL OR rank >= 1"),
-        check("ranked_if_recommended", "rank IS NULL OR verdict = 'recommended'"),
         *not_negative("total"),
     )
 

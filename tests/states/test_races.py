@@ -27,11 +27,11 @@ from states.office import (
     answer_objection,
     decide_duplicate,
     raise_objection,
-    reinstate,
     revoke,
 )
 from states.planning import close_notice_after
 from states.recusals import recuse
+from states.reinstatement import reinstate
 from states.roots import record_root
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert

@@ -17,6 +17,7 @@ Row = dict[str, Any]
 def lift_protections(engine: Engine) -> None:
     """Take away every trigger and CHECK constraint that guards the record, for good."""
     with engine.begin() as connection:
+        connection.execute(text("DROP INDEX placing_one_a_position"))
         if engine.dialect.name == "sqlite":
             triggers = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
             for (name,) in connection.execute(triggers).all():

@@ -1,5 +1,7 @@
 """rules in the database: what may not be, no program can write."""
 
+from alembic import op
+
 from models.migrations.rules import add_rules
 
 revision = "0005"
@@ -64,7 +66,6 @@ RULES = {
     "contributor": {"position_positive": "CHECK (position >= 1)", **_not_negative("share")},
     "district_verdict": {
         "rank_positive": "CHECK (rank IS NULL OR rank >= 1)",
-        "ranked_if_recommended": "CHECK (rank IS NULL OR verdict = 'recommended')",
         **_not_negative("total"),
     },
     "correction": {
@@ -97,7 +98,6 @@ RULES = {
         **_not_negative("total"),
     },
     "placing": {
-        "placing_one_a_position": "UNIQUE (season, position)",
         "rank_within_position": "CHECK (1 <= rank AND rank <= position)",
         "scores_counted": "CHECK (scores >= 0)",
         "approved_has_tier": "CHECK (approved = false OR tier IS NOT NULL)",
@@ -108,6 +108,7 @@ RULES = {
 def upgrade() -> None:
     for table, rules in RULES.items():
         add_rules(table, rules)
+    op.create_index("placing_one_a_position", "placing", ["season", "position"], unique=True)
 
 
 def downgrade() -> None:
