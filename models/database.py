@@ -67,7 +67,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "synchronous=FULL",
     "busy_timeout=60000",
-    "secure_delete=ON",
+    "secure_delete=ON",  # personal data that was deleted is overwritten, not only let go
     "cache_size=-65536",  # 64 MiB: the pages that a round over 100,000 submissions comes back to
 )
 
