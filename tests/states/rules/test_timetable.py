@@ -154,3 +154,17 @@ def test_a_year_looked_at_at_any_moments_settles_every_step_once_and_in_order(mo
     assert all(one.settled for one in dates.values())
     steps = [one for one in done if not one.is_reminder]
     assert steps == [one for one in M if not one.is_reminder]
+
+
+def test_what_falls_on_one_instant_goes_by_ordinal_and_unit() -> None:
+    closings = [step(M.CLOSE_CALL, NOON, unit=unit) for unit in ("500107", "", "500101")]
+    reminders = [step(M.REMIND_CALL, NOON, ordinal=ordinal) for ordinal in (3, 1, 2)]
+
+    assert keys([*closings, *reminders], NOON) == [
+        "remind_call/1",
+        "remind_call/2",
+        "remind_call/3",
+        "close_call/1",
+        "close_call/1/500101",
+        "close_call/1/500107",
+    ]
