@@ -50,8 +50,6 @@ class Seat(SQLModel, table=True):
 class Recusal(SQLModel, table=True):
     """An expert steps back from one submission (回避), or the office finds that they must."""
 
-    __table_args__ = (check("reason_given", "reason <> ''"),)
-
     season: int = Field(primary_key=True, foreign_key="call.season")
     expert: str = Field(primary_key=True, foreign_key="expert.id")
     number: str = Field(primary_key=True, foreign_key="submission.number")

@@ -52,7 +52,8 @@ class Submission(SQLModel, table=True):
         check("sequence_positive", "sequence >= 1"),
         check("place_positive", "place >= 1"),
         check("version_positive", "version >= 1"),
-        *sha256_text("fingerprint", "head"),
+        check("fingerprint_is_sha256_or_deleted", "length(fingerprint) IN (0, 64)"),
+        *sha256_text("head"),
         UniqueConstraint("season", "unit", "place"),
         Index("submission_by_state", "season", "state", "unit"),
         Index("submission_by_title", "title_key"),
@@ -179,7 +180,6 @@ class Correction(SQLModel, table=True):
     __table_args__ = (
         one_of("state", CorrectionState),
         check("settled_or_outstanding", "(state = 'outstanding') = (settled_at IS NULL)"),
-        check("says_what_is_missing", "missing <> ''"),
     )
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
@@ -218,7 +218,6 @@ class Objection(SQLModel, table=True):
         one_of("state", ObjectionState),
         check("answered_or_open", "(state = 'open') = (answered_at IS NULL)"),
         check("answered_by_somebody", "state = 'open' OR (officer <> '' AND answer <> '')"),
-        check("grounds_given", "grounds <> ''"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

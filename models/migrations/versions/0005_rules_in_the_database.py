@@ -52,7 +52,8 @@ RULES = {
         "final_reviewed_is_eligible": "CHECK (state NOT IN ('final_reviewed', 'awarded') OR eligible_at IS NOT NULL)",
         "place_positive": "CHECK (place >= 1)",
         "version_positive": "CHECK (version >= 1)",
-        **_sha256("fingerprint", "head"),
+        "fingerprint_is_sha256_or_deleted": "CHECK (length(fingerprint) IN (0, 64))",
+        **_sha256("head"),
     },
     "submission_version": {"version_positive": "CHECK (version >= 1)", **_sha256("digest")},
     "attachment": {
@@ -70,7 +71,6 @@ RULES = {
     },
     "correction": {
         "settled_or_outstanding": "CHECK ((state = 'outstanding') = (settled_at IS NULL))",
-        "says_what_is_missing": "CHECK (missing <> '')",
     },
     "duplicate": {
         "similarity_is_percent": "CHECK (similarity BETWEEN 0 AND 100)",
@@ -80,7 +80,6 @@ RULES = {
     "objection": {
         "answered_or_open": "CHECK ((state = 'open') = (answered_at IS NULL))",
         "answered_by_somebody": "CHECK (state = 'open' OR (officer <> '' AND answer <> ''))",
-        "grounds_given": "CHECK (grounds <> '')",
     },
     "message": {
         "attempts_counted": "CHECK (attempts >= 0)",
@@ -91,7 +90,6 @@ RULES = {
         "refused_took_nothing": "CHECK (state <> 'refused' OR rows_in = 0)",
     },
     "seat": {"position_positive": "CHECK (position >= 1)"},
-    "recusal": {"reason_given": "CHECK (reason <> '')"},
     "assignment": {"round_known": "CHECK (round IN (1, 2))"},
     "score": {
         "only_what_was_assigned": "FOREIGN KEY (number, expert, round) REFERENCES assignment (number, expert, round)",
