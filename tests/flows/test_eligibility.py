@@ -103,7 +103,8 @@ def test_what_is_still_wrong_after_its_one_chance_ends(recommended: tuple[Player
     player, _, flawed = recommended
     check(player)
     with player.writing() as session:
-        session.get_one(Correction, flawed).state = CorrectionState.ANSWERED
+        correction = session.get_one(Correction, flawed)
+        correction.state, correction.settled_at = CorrectionState.ANSWERED, correction.asked_at
 
     lines = dict(conclude(player).lines)
 

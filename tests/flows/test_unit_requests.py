@@ -181,7 +181,7 @@ def test_the_same_request_again_changes_nothing_and_a_second_chance_is_refused(
     with player.writing() as session:
         correction = session.get_one(Correction, one)
         assert correction.missing == "缺单位盖章页"
-        correction.state = CorrectionState.ANSWERED
+        correction.state, correction.settled_at = CorrectionState.ANSWERED, correction.asked_at
 
     judging(player, back(one, "第二次"), name="第二次.xlsx")
     collect(player)
