@@ -294,7 +294,8 @@ def test_there_is_one_chance_to_correct(engine: Engine) -> None:
     with writing(engine) as session:
         season, (number,) = a_district_round(session, 1)
         ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
-        session.get_one(Correction, number).state = CorrectionState.ANSWERED
+        correction = session.get_one(Correction, number)
+        correction.state, correction.settled_at = CorrectionState.ANSWERED, correction.asked_at
 
         with pytest.raises(CorrectionRefused, match="it had its one chance already"):
             ask_correction(session, season, number, missing="还缺", actor=OFFICE, at=IN_TIME)
@@ -335,7 +336,8 @@ def test_what_was_withdrawn_meanwhile_lapses_without_another_ending(engine: Engi
 def test_nothing_is_sent_back_that_nobody_will_check_again(engine: Engine) -> None:
     with writing(engine) as session:
         season, (number,) = a_district_round(session, 1)
-        session.get_one(MilestoneDate, (2026, "close_eligibility", 1, "")).state = MilestoneState.DONE
+        closing = session.get_one(MilestoneDate, (2026, "close_eligibility", 1, ""))
+        closing.state, closing.settled_at = MilestoneState.DONE, closing.due_at
         session.flush()
 
         with pytest.raises(CorrectionRefused, match="the eligibility check is closed"):

@@ -360,7 +360,7 @@ def test_a_step_that_no_door_would_write_is_found(
 ) -> None:
     columns: dict[str, Any] = {}
     if to is SubmissionState.AWARDED:
-        columns["tier"] = Tier.FIRST
+        columns |= {"tier": Tier.FIRST, "eligible_at": season_rules().dates.close_call}
     if to is SubmissionState.ARCHIVED:
         columns |= {"outcome": "withdrawn", "archived_from": SubmissionState.SUBMITTED}
     with writing(engine) as session:
