@@ -15,7 +15,7 @@ serve: $(VENV)/runtime
 	$(BIN)/gangchuang serve
 
 test: $(VENV)/develop
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: lint types contract test
 
