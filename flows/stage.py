@@ -161,6 +161,11 @@ def play(
     run = Run(stage, season, at, actor or Actor(Role.SYSTEM, stage), engine, settings, flow_run, unit, ordinal, dry_run)
     with ExitStack() as stack:
         stack.enter_context(_undone(run) if dry_run else _claimed(run))
+        with run.step() as session:
+            # Whoever waited for the claim may find that the one before has done it.
+            done_meanwhile = _not_now(session, stage, season, milestone, unit, ordinal, at)
+        if done_meanwhile is not None:
+            return done_meanwhile
         ending = body(run)
         if run.failures:
             raise StageFailed(stage, run.failures)
