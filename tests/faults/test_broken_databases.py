@@ -30,7 +30,7 @@ from tests.support.builders import season_rules
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("seasons")]
+pytestmark = pytest.mark.faults
 
 HOURS = 7200.0
 

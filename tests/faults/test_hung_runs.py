@@ -11,7 +11,7 @@ from tests.faults.season import HALT, MACHINE
 from tests.faults.season_process import a_season, picture, played, wait_until_stopped
 from tests.support.databases import Postgres
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("seasons")]
+pytestmark = pytest.mark.faults
 
 BETWEEN_TWO_TRANSACTIONS = "file before mkdir outbox/2026/500102"
 WITHIN_A_TRANSACTION = "file before open outbox/2026/500102"

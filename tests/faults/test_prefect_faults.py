@@ -30,12 +30,7 @@ from tests.faults.season import YEAR, prepare
 from tests.flows.engine import engine_process
 from tests.flows.engine.engine_process import ROOT, EngineProcess, free_port, wait_for
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.prefect,
-    pytest.mark.xdist_group("prefect"),
-    pytest.mark.timeout(600),
-]
+pytestmark = [pytest.mark.faults, pytest.mark.prefect, pytest.mark.timeout(600)]
 
 M = Milestone
 SERVE = """

@@ -28,7 +28,6 @@ from tests.support.builders import OFFICE, season_rules
 from tests.support.played import BEST, HIDDEN, LATE, PHONE
 from tests.support.playing import Player
 
-pytestmark = pytest.mark.xdist_group("played")
 ERASE = Milestone.ERASE_PERSONAL_DATA
 DAY = timedelta(days=1)
 

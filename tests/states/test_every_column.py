@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from sqlalchemy import Column, Date, DateTime, Integer, String, Table, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -21,8 +20,6 @@ from states.agreement import EVERY_INVARIANT, ROWS_AGREE
 from states.invariants import broken_invariants
 from tests.support.playing import Player
 from tests.support.tampering import lift_protections, undone
-
-pytestmark = pytest.mark.xdist_group("played")
 
 CHAIN, MADE = "in the chain", "recomputable"
 NAMES = "names people, whom the record does not name"

@@ -14,8 +14,6 @@ from states.recompute import recompute
 from states.replay import Standing, replay
 from tests.support.playing import Player
 
-pytestmark = pytest.mark.xdist_group("played")
-
 
 @pytest.fixture
 def exported(played: Player, tmp_path: Path) -> list[dict[str, Any]]:

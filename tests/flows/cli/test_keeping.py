@@ -29,7 +29,6 @@ def whole(gangchuang: Gangchuang, player: Player, played_backup: Path) -> Player
     return player
 
 
-@pytest.mark.xdist_group("played")
 def test_the_doctor_names_every_invariant_in_a_line(gangchuang: Gangchuang, whole: Player) -> None:
     answer = gangchuang("doctor")
 
@@ -40,7 +39,6 @@ def test_the_doctor_names_every_invariant_in_a_line(gangchuang: Gangchuang, whol
     assert "ok      gapless_sequences: The entries of every subject are numbered 1, 2, 3 without a gap." in lines
 
 
-@pytest.mark.xdist_group("played")
 def test_the_doctor_names_what_breaks_an_invariant(gangchuang: Gangchuang, whole: Player) -> None:
     with whole.writing() as session:
         session.execute(text("UPDATE submission SET field = '示例' WHERE number = '2026-500101-0001'"))

@@ -80,7 +80,6 @@ def test_an_outcome_is_drawn_with_its_run_and_key(book: Sketchbook) -> None:
 
 
 @pytest.mark.prefect
-@pytest.mark.xdist_group("prefect")
 def test_a_dashboard_that_does_not_answer_is_noted_and_the_stage_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -27,7 +27,6 @@ QUIET = (
 pytestmark = [
     pytest.mark.prefect,
     pytest.mark.browser,
-    pytest.mark.xdist_group("prefect"),
     pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine"),
 ]
 

@@ -10,7 +10,7 @@ from flows.engine.errors import DeploymentMissing, EngineAway
 from tests.flows.engine.engine_process import EngineProcess, free_port, wait_for
 from tests.flows.engine.tiny_stages import STAGES
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+pytestmark = pytest.mark.prefect
 
 
 def _ends(run: str) -> str:

@@ -26,7 +26,7 @@ from flows.engine.reconcile import (
 )
 from tests.flows.engine.engine_process import ROOT, EngineProcess, alive, wait_for
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+pytestmark = pytest.mark.prefect
 
 
 def _a_run_left_behind(state: StateType, worker: str) -> str:

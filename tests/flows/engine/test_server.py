@@ -136,7 +136,6 @@ def test_a_port_in_use_is_a_clear_error() -> None:
 
 
 @pytest.mark.prefect
-@pytest.mark.xdist_group("prefect")
 def test_prefect_still_has_the_application_that_we_wrap() -> None:
     from prefect.server.api.server import create_app
 

@@ -13,7 +13,7 @@ from flows.engine.errors import PortInUse
 from flows.engine.supervisor import Child, supervise
 from tests.flows.engine.engine_process import EngineProcess, alive, free_port, wait_for
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
+pytestmark = pytest.mark.prefect
 
 
 @pytest.fixture
