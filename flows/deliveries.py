@@ -28,9 +28,11 @@ from models import Admission, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.forms import SendBackForm, SubmissionForm, VerdictForm, WithdrawalForm
 from models.queries import lock_call
+from states.delivered import Delivered
 from states.district import take_verdicts
 from states.experts import import_experts
-from states.intake import Delivered, Incoming, take_submissions
+from states.identity import Incoming
+from states.intake import take_submissions
 from states.machine import Actor, Refusal
 from states.panel_votes import take_votes
 from states.scores import take_scores

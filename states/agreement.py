@@ -25,7 +25,7 @@ from states import expected_of_call, expected_of_submissions
 from states.entries import read_entries
 from states.erasure import erased_seasons
 from states.expected_of_call import Rows, Step, seed_is_committed, steps
-from states.intake import fingerprint
+from states.identity import fingerprint
 from states.invariant import Invariant, Offenders
 from states.invariants import INVARIANTS
 from states.rules.names import name_key

@@ -20,8 +20,8 @@ from models.enums import CallState, Category, CorrectionState, Outcome, Role, Su
 from models.forms import VerdictForm
 from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.cases import Ask, Frame, load_frame
+from states.delivered import Delivered
 from states.door import apply_to_many, apply_transition, note_submission, note_submissions
-from states.intake import Delivered
 from states.machine import Actor, Refusal, TransitionRefused
 from states.record import instant_text
 from states.submission import Case, district_round_is_open

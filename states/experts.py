@@ -10,8 +10,8 @@ from models import DeclaredConflict, Expert, Seat
 from models.enums import Role
 from models.forms import ExpertForm
 from models.queries import season_in_force
+from states.delivered import Delivered
 from states.door import note_call
-from states.intake import Delivered
 from states.machine import Refusal
 from states.pool import PoolChanges, find_expert, pool_changes, values_of
 from states.rules.names import name_key

@@ -19,8 +19,8 @@ from models.enums import CallState, Role, SubmissionState, Tier
 from models.forms import VoteForm
 from states.approval import votes_are_open
 from states.cases import Ask, load_frame
+from states.delivered import Delivered
 from states.door import note_call, note_submissions
-from states.intake import Delivered
 from states.machine import Actor, Refusal
 from states.pairing import season_conflicts
 from states.panel import seated

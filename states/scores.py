@@ -13,10 +13,10 @@ from models import Assignment, Score, Submission
 from models.enums import AssignmentState, CallState
 from models.forms import RecusalForm, ScoreForm
 from states.cases import Ask, Frame, load_frame
+from states.delivered import Delivered
 from states.district import total_of
 from states.door import note_submissions
 from states.final import scores_are_frozen
-from states.intake import Delivered
 from states.machine import Refusal
 from states.recusals import recuse
 

@@ -34,7 +34,9 @@ from flows.workbooks.template import write_template
 from models.database import make_engine, writing
 from models.enums import Role, WorkbookKind
 from models.forms import SubmissionForm
-from states.intake import Delivered, Incoming, take_submissions
+from states.delivered import Delivered
+from states.identity import Incoming
+from states.intake import take_submissions
 from states.machine import Actor
 from tests.support.builders import a_season
 from tests.support.databases import migrated_sqlite

@@ -22,7 +22,7 @@ from sqlalchemy import Engine, func, select
 
 import config.settings
 import flows.open_call
-import states.intake
+import states.versions
 from config.clock import step_to
 from config.errors import GangchuangError
 from config.milestones import Milestone
@@ -87,7 +87,7 @@ def fix_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     put(Season, "units", lambda self: [all_units()[code] for code in UNITS])
     fixed = SimpleNamespace(token_hex=lambda count: "5a" * count)
     put(flows.open_call, "secrets", fixed)
-    put(states.intake, "secrets", fixed)
+    put(states.versions, "secrets", fixed)
     kept = SimpleNamespace(token_hex=config.settings.secrets.token_hex, token_bytes=lambda count: b"k" * count)
     put(config.settings, "secrets", kept)
     by_database = database.database_seconds

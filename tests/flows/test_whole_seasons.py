@@ -40,8 +40,10 @@ from models.enums import AssignmentState, MilestoneState, ObjectionState, Role, 
 from models.forms import ContributorForm, OrganisationForm, ScoreForm, SubmissionForm, VerdictForm
 from states import office
 from states.approval import approve, list_digest, send_back
+from states.delivered import Delivered
 from states.district import CorrectionRefused, ask_correction, take_verdicts
-from states.intake import Delivered, Incoming, take_submissions
+from states.identity import Incoming
+from states.intake import take_submissions
 from states.invariants import broken_invariants
 from states.machine import Actor, TransitionRefused
 from states.panel import replace_missing

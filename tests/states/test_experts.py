@@ -12,8 +12,8 @@ from models import Assignment, DeclaredConflict, Expert, History, Recusal, Seat
 from models.database import writing
 from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ExpertForm
+from states.delivered import Delivered
 from states.experts import Imported, import_experts
-from states.intake import Delivered
 from states.machine import Actor
 from states.pool import Changed, pool_standings
 from states.recusals import RecusalRefused, recuse

@@ -13,8 +13,10 @@ from models import Contact, Contributor, Correction, History, Organisation, Subm
 from models.database import reading, writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState
 from models.forms import ContactForm, ContributorForm, OrganisationForm
+from states.delivered import Delivered
 from states.district import ask_correction
-from states.intake import Delivered, Incoming, Taken, fingerprint, take_submissions
+from states.identity import Incoming, fingerprint
+from states.intake import Taken, take_submissions
 from states.machine import Actor
 from states.office import withdraw
 from states.planning import move_date

@@ -13,7 +13,7 @@ from models import Assignment, Call, DeclaredConflict, Expert, History, Score, S
 from models.database import writing
 from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ContributorForm, OrganisationForm, ScoreForm
-from states.intake import Delivered
+from states.delivered import Delivered
 from states.invariants import broken_invariants
 from states.machine import Actor
 from states.office import DecisionRefused

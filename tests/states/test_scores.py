@@ -11,8 +11,8 @@ from models import Assignment, History, Recusal, Score
 from models.database import writing
 from models.enums import AssignmentState, CallState, Role
 from models.forms import RecusalForm, ScoreForm
+from states.delivered import Delivered
 from states.final import freeze_scores, presence
-from states.intake import Delivered
 from states.machine import Actor
 from states.office import withdraw
 from states.panel import give_up_seat

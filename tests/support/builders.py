@@ -34,8 +34,10 @@ from models.forms import ContactForm, ContributorForm, OrganisationForm, Submiss
 from models.queries import milestone_rows, season_in_force
 from states import record
 from states.call import CALL, CallCase
+from states.delivered import Delivered
 from states.door import move_call
-from states.intake import Delivered, Incoming, take_submissions
+from states.identity import Incoming
+from states.intake import take_submissions
 from states.machine import Actor
 from states.planning import plan_season
 from states.rules.names import name_key

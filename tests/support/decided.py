@@ -10,9 +10,9 @@ from models import Assignment, Call, Placing
 from models.enums import CallState, Role, SubmissionState, Tier
 from models.forms import RecusalForm, ScoreForm, VoteForm
 from states.approval import approve, list_digest, proposed
+from states.delivered import Delivered
 from states.door import note_call
 from states.final import assign_re_review, freeze_ranking, freeze_scores, rank_list
-from states.intake import Delivered
 from states.machine import Actor
 from states.panel import assign_panel, draw, replace_missing
 from states.panel_votes import close_votes, motions, open_votes, take_votes

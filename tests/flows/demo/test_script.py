@@ -10,7 +10,7 @@ from flows.demo.deliveries import Waves, deliveries_of
 from flows.demo.script import Act, Deed, script_of
 from models.enums import Outcome
 from models.enums import SubmissionState as S
-from states.intake import fingerprint
+from states.identity import fingerprint
 from states.submission import SUBMISSION
 
 SEASON = load_season(2026)

@@ -1,0 +1,141 @@
+"""Which achievement is it? Its fingerprint, and the submission that a delivered row is about."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Submission
+from models.enums import Outcome, SubmissionState
+from models.forms import SubmissionForm
+from states.attachments import AttachedFile
+from states.delivered import Delivered
+from states.rules.names import name_key
+
+_CHUNK = 500
+_OUT = (Outcome.WITHDRAWN, Outcome.INELIGIBLE)  # the same achievement may come again
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One row of a delivered workbook, read and complete as a form."""
+
+    place: int
+    form: SubmissionForm
+    files: tuple[AttachedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    number: str
+    unit: str
+    season: int
+    state: SubmissionState
+    outcome: Outcome | None
+    version: int
+    fingerprint: str
+
+
+def fingerprint(form: SubmissionForm) -> str:
+    """The exact identity of an achievement: normalised title, organisations and contributors."""
+    parts = [
+        [name_key(form.title)],
+        sorted({name_key(one.name) for one in form.organisations}),
+        sorted({name_key(one.name) for one in form.contributors}),
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def the_same(
+    form: SubmissionForm,
+    mark: str,
+    alike: Iterable[Known],
+    by_number: Mapping[str, Known],
+    delivered: Delivered,
+    meant: Collection[str],
+) -> tuple[Known | None, str]:
+    """The unit's own submission that this row is about, and the number of another one it repeats.
+
+    By number, then by the whole fingerprint, then by the title alone: there a submission that
+    another row means (`meant`) is left to that row.
+    """
+    here = (delivered.unit, delivered.season)
+    named = by_number.get(form.number or "")
+    if named is not None and (named.unit, named.season) == here:
+        return named, ""
+    alike = [one for one in alike if one.outcome not in _OUT]
+    own = [one for one in alike if (one.unit, one.season) == here and one.state is SubmissionState.SUBMITTED]
+    exact = next((one for one in (*own, *alike) if one.fingerprint == mark), None)
+    if exact is not None:
+        return (exact, "") if exact in own else (None, exact.number)
+    if form.number:
+        return None, ""
+    return next((one for one in own if one.number not in meant), None), ""
+
+
+def twin_of(own: Known, mark: str, known: Mapping[str, Sequence[Known]], form: SubmissionForm) -> str:
+    """Another submission that is the same achievement as what a row makes of its own; empty when there is none."""
+    same = (one for one in known.get(name_key(form.title), ()) if one.fingerprint == mark and one.number != own.number)
+    return next((one.number for one in same if one.outcome not in _OUT), "")
+
+
+def meant_exactly(
+    rows: Iterable[Incoming],
+    marks: Mapping[int, str],
+    known: Mapping[str, Sequence[Known]],
+    by_number: Mapping[str, Known],
+    delivered: Delivered,
+) -> set[str]:
+    """The submissions that rows of this delivery name by their number or repeat exactly."""
+    meant = set()
+    for row in rows:
+        alike, mark = known.get(name_key(row.form.title), ()), marks[row.place]
+        exactly = [one for one in alike if one.fingerprint == mark]
+        own, _ = the_same(row.form, mark, exactly, by_number, delivered, ())
+        if own is not None:
+            meant.add(own.number)
+    return meant
+
+
+def known_by_title(session: Session, keys: Sequence[str]) -> dict[str, list[Known]]:
+    found: dict[str, list[Known]] = {}
+    for part in _chunks(sorted(set(keys))):
+        for one in _load_known(session, Submission.title_key.in_(part)):
+            found.setdefault(one[0], []).append(one[1])
+    return found
+
+
+def known_by_number(session: Session, numbers: Sequence[str]) -> dict[str, Known]:
+    return {
+        one.number: one
+        for part in _chunks(sorted(set(numbers)))
+        for _, one in _load_known(session, Submission.number.in_(part))
+    }
+
+
+def _load_known(session: Session, condition: Any) -> Iterator[tuple[str, Known]]:
+    query = (
+        select(
+            Submission.title_key,
+            Submission.number,
+            Submission.unit,
+            Submission.season,
+            Submission.state,
+            Submission.outcome,
+            Submission.version,
+            Submission.fingerprint,
+        )
+        .where(condition)
+        .order_by(Submission.number)
+    )
+    for row in session.execute(query):
+        yield row[0], Known(*row[1:])
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]

@@ -1,0 +1,212 @@
+"""Writes what a delivery brings: new submissions, and new versions of those that are open. Set by set."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from models import Attachment, Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
+from models.database import insert_rows
+from models.enums import CorrectionState, SubmissionState
+from models.forms import SubmissionForm
+from states import record
+from states.attachments import attached_to, attachment_rows, base_name, digests_of, keep_attached, still_named
+from states.cases import Ask
+from states.delivered import Delivered
+from states.door import note_submission
+from states.identity import Incoming, Known, fingerprint
+from states.record import Entry, Link
+from states.rules.names import name_key
+
+
+def content_of(form: SubmissionForm) -> str:
+    """A form's content as kept and digested: canonical JSON without the number and the contact."""
+    fields = form.model_dump(mode="json", exclude={"number", "contact"})
+    fields["attachments"] = [base_name(name) for name in form.attachments]
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incoming, str]]) -> dict[int, str]:
+    if not new:
+        return {}
+    last = session.scalar(
+        select(func.max(Submission.place)).where(
+            Submission.season == delivered.season, Submission.unit == delivered.unit
+        )
+    )
+    tables: dict[Any, list[dict[str, Any]]] = {}
+    accepted: dict[int, str] = {}
+    for place, (row, mark) in enumerate(new, start=(last or 0) + 1):
+        number = f"{delivered.season}-{delivered.unit}-{place:04d}"
+        accepted[row.place] = number
+        _rows_of_new(tables, delivered, number, place, row, mark)
+    for table in (Submission, SubmissionVersion, Organisation, Contributor, Contact, Attachment):
+        insert_rows(session, _plain(table), tables.get(table, []))
+    record.append(session, tables[History])
+    return accepted
+
+
+def _rows_of_new(
+    tables: dict[Any, list[dict[str, Any]]],
+    delivered: Delivered,
+    number: str,
+    place: int,
+    row: Incoming,
+    mark: str,
+) -> None:
+    form = row.form
+    version = _version(delivered, number, 1, form)
+    facts = {**_facts(delivered, form, version), **digests_of(row.files)}
+    entry = _entry(delivered, number, "submit", "", "submitted", facts)
+    history, link = record.chain(entry, Link(0, record.ZERO))
+    tables.setdefault(History, []).append(history)
+    tables.setdefault(SubmissionVersion, []).append(version)
+    tables.setdefault(Submission, []).append(
+        {
+            "number": number,
+            "season": delivered.season,
+            "unit": delivered.unit,
+            "place": place,
+            "state": SubmissionState.SUBMITTED,
+            "submitted_at": delivered.at,
+            "version": 1,
+            "sequence": link.sequence,
+            "head": link.head,
+            **_columns(form, mark),
+        }
+    )
+    _content_rows(tables, number, form)
+    tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
+
+
+def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -> None:
+    form = row.form
+    before = attached_to(session, known.number, known.version)
+    files = row.files or still_named(before, form.attachments)
+    version = _version(delivered, known.number, known.version + 1, form)
+    session.execute(insert(SubmissionVersion), [version])
+    for table in (Organisation, Contributor, Contact):
+        session.execute(delete(table).where(table.number == known.number))
+    tables: dict[Any, list[dict[str, Any]]] = {}
+    _content_rows(tables, known.number, form)
+    for table, rows in tables.items():
+        session.execute(insert(table), rows)
+    session.execute(
+        update(Submission)
+        .where(Submission.number == known.number)
+        .values(version=version["version"], **_columns(form, fingerprint(form)))
+    )
+    keep_attached(session, known.number, version["version"], files)
+    facts = {**_facts(delivered, form, version), **digests_of(files)}
+    correction = session.get(Correction, known.number)
+    if correction is not None and correction.state is CorrectionState.OUTSTANDING:
+        correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.at
+        facts["correction"] = "answered"
+    session.flush()
+    ask = Ask("amend", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=lambda number: facts)
+    note_submission(session, known.number, ask)
+
+
+def _plain(table: Any) -> Table:
+    return cast(Table, table.__table__)
+
+
+def _columns(form: SubmissionForm, mark: str) -> dict[str, Any]:
+    return {
+        "title": form.title,
+        "title_key": name_key(form.title),
+        "fingerprint": mark,
+        "category": form.category,
+        "carrier": form.carrier,
+        "field": form.field,
+        "completed_on": form.completed_on,
+        "consent": form.consent,
+    }
+
+
+def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: SubmissionForm) -> None:
+    tables.setdefault(Organisation, []).extend(
+        {
+            "number": number,
+            "position": position,
+            "name": one.name,
+            "name_key": name_key(one.name),
+            "credit_code": one.credit_code,
+        }
+        for position, one in enumerate(form.organisations, start=1)
+    )
+    tables.setdefault(Contributor, []).extend(
+        {
+            "number": number,
+            "position": position,
+            "name": one.name,
+            "name_key": name_key(one.name),
+            "organisation": one.organisation,
+            "role": one.role,
+            "share": one.share,
+        }
+        for position, one in enumerate(form.contributors, start=1)
+    )
+    tables.setdefault(Contact, []).append(
+        {"number": number, "name": form.contact.name, "phone": form.contact.phone, "mail": form.contact.mail}
+    )
+
+
+def _version(delivered: Delivered, number: str, version: int, form: SubmissionForm) -> dict[str, Any]:
+    salt, content = secrets.token_hex(16), content_of(form)
+    digest = hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest()
+    return {
+        "number": number,
+        "version": version,
+        "content": content,
+        "salt": salt,
+        "digest": digest,
+        "delivery": delivered.digest,
+        "kept_at": delivered.at,
+    }
+
+
+def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a submission decides: no names of people, and the salted digest of the whole content."""
+    return {
+        "unit": delivered.unit,
+        "title": form.title,
+        "category": form.category.value,
+        "carrier": form.carrier.value,
+        "field": form.field,
+        "completed_on": form.completed_on.isoformat(),
+        "organisations": [one.credit_code or name_key(one.name) for one in form.organisations],
+        "contributors": len(form.contributors),
+        "consent": form.consent,
+        "version": version["version"],
+        "content_digest": version["digest"],
+        "delivery": delivered.digest,
+        "arrived_at": record.instant_text(delivered.arrived_at),
+        "admitted": delivered.admitted,
+    }
+
+
+def _entry(
+    delivered: Delivered,
+    number: str,
+    trigger: str,
+    source: str,
+    target: str,
+    facts: Mapping[str, Any],
+) -> Entry:
+    return Entry(
+        record.submission_subject(number),
+        delivered.season,
+        delivered.at,
+        str(delivered.actor),
+        trigger,
+        source,
+        target,
+        "",
+        record.canonical(facts),
+        delivered.flow_run,
+    )
