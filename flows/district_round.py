@@ -13,7 +13,7 @@ from flows.stage import Ending, Run
 from models import DistrictVerdict, Submission
 from models.enums import Outcome, SubmissionState, Verdict
 from states.cases import load_frame
-from states.district import lapse_corrections
+from states.corrections import lapse_corrections
 from states.door import Applied, Ask, apply_to_many, unit_of
 
 

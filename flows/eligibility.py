@@ -17,7 +17,7 @@ from flows.stage import Ending, Run
 from models import Correction, DistrictVerdict, Duplicate, Submission, SubmissionVersion
 from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Verdict
 from models.forms import SubmissionForm
-from states.district import LAPSED, ask_correction, lapse_corrections
+from states.corrections import LAPSED, ask_correction, lapse_corrections
 from states.door import Ask, apply_to_many, note_submissions
 from states.entries import count_entries
 from states.rules.eligibility import shortcomings

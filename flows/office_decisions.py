@@ -21,11 +21,11 @@ from flows.stage import Ending, Run
 from models import Submission
 from models.enums import ObjectionState, WorkbookKind
 from states import office
-from states.district import ask_correction
+from states.corrections import ask_correction
 from states.machine import Actor
-from states.panel import assign_by_hand, give_up_seat
 from states.recusals import recuse
 from states.reinstatement import reinstate
+from states.replacements import assign_by_hand, give_up_seat
 
 
 class Decision(StrEnum):

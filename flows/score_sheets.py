@@ -20,7 +20,7 @@ from models.enums import CallState, WorkbookKind
 from models.queries import call_state
 from states.cases import load_frame
 from states.final import scores_are_frozen
-from states.panel import lacking_experts, replace_missing
+from states.replacements import lacking_experts, replace_missing
 from states.scores import round_deadline
 
 

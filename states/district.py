@@ -1,39 +1,25 @@
-"""The district round: verdicts, corrections (退回补正), withdrawals."""
+"""The district round: a unit's verdicts, their places, and its quota."""
 
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from config.calendar import working_days_after
-from config.errors import GangchuangError
 from config.milestones import Milestone
-from config.season import Season, end_of_day, local_day
+from config.season import Season
 from models import Correction, DistrictVerdict, Submission
-from models.enums import CallState, Category, CorrectionState, Outcome, Role, SubmissionState, Verdict
+from models.enums import Category, CorrectionState, SubmissionState, Verdict
 from models.forms import VerdictForm
-from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.cases import Ask, Frame, load_frame
 from states.delivered import Delivered
-from states.door import apply_to_many, apply_transition, note_submission, note_submissions
-from states.machine import Actor, Refusal, TransitionRefused
-from states.record import instant_text
+from states.door import apply_to_many, note_submissions
+from states.machine import Refusal, TransitionRefused
 from states.submission import Case, district_round_is_open
-
-# How the reason of an archived submission begins whose correction did not come in time.
-LAPSED = "逾期未补正"
-
-
-class CorrectionRefused(GangchuangError):
-    def __init__(self, number: str, reason: str) -> None:
-        self.number = number
-        super().__init__(f"{number} cannot be sent back for correction: {reason}")
 
 
 @dataclass(frozen=True)
@@ -65,103 +51,6 @@ def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[i
 def total_of(points: Mapping[str, Decimal]) -> Decimal:
     """The sum of a rubric's points."""
     return sum(points.values(), Decimal(0))
-
-
-def ask_correction(
-    session: Session, season: Season, number: str, *, missing: str, actor: Actor, at: datetime, flow_run: str = ""
-) -> datetime:
-    """Send a submission back once, with what is missing and until when. Returns the due instant."""
-    lock_call(session, season.year)
-    submission = session.get(Submission, number, populate_existing=True)
-    if submission is None or submission.season != season.year:
-        raise CorrectionRefused(number, "there is no such submission in this season")
-    if submission.state not in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):
-        raise CorrectionRefused(number, f"it is {submission.state}")
-    if session.get(Correction, number) is not None:
-        raise CorrectionRefused(number, "it had its one chance already")
-    if not missing.strip():
-        raise CorrectionRefused(number, "say what is missing")
-    if _eligibility_is_closed(session, season.year):
-        raise CorrectionRefused(number, "the eligibility check is closed, and nobody would look at it again")
-    due_at = end_of_day(working_days_after(local_day(at), season.eligibility.correction_working_days))
-    keep_correction(
-        session,
-        number,
-        missing=missing,
-        due_at=due_at,
-        actor=actor,
-        at=at,
-        flow_run=flow_run,
-        told={"missing": missing},
-    )
-    submission.eligible_at = None  # what passed before it was sent back is checked again
-    session.flush()
-    return due_at
-
-
-def keep_correction(
-    session: Session,
-    number: str,
-    *,
-    missing: str,
-    due_at: datetime,
-    actor: Actor,
-    at: datetime,
-    flow_run: str,
-    told: Mapping[str, str],
-) -> Correction:
-    """Keep a submission's one chance to correct; `told` is what the history says of it besides its date."""
-    correction = Correction(number=number, asked_by=str(actor), asked_at=at, missing=missing, due_at=due_at)
-    session.add(correction)
-    session.flush()
-    facts = {"due_at": instant_text(due_at), **told}
-    note_submission(session, number, Ask("ask_correction", actor, at, flow_run=flow_run, facts=lambda _: facts))
-    return session.get_one(Correction, number)
-
-
-def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime, flow_run: str = "") -> list[str]:
-    """Corrections whose time is over lapse and their submissions are archived as ineligible. Returns the numbers."""
-    overdue = session.scalars(
-        select(Correction)
-        .join(Submission, Submission.number == Correction.number)
-        .where(
-            Submission.season == year,
-            Correction.state == CorrectionState.OUTSTANDING,
-            Correction.due_at < at,
-        )
-        .order_by(Correction.number)
-    ).all()
-    for correction in overdue:
-        correction.state, correction.settled_at = CorrectionState.LAPSED, at
-        session.flush()
-        facts = {"correction": "lapsed", "due_at": instant_text(correction.due_at)}
-        ask = Ask(
-            "archive",
-            actor,
-            at,
-            reason=_lapsed(correction),
-            outcome=Outcome.INELIGIBLE,
-            flow_run=flow_run,
-            facts=lambda _, facts=facts: facts,  # type: ignore[misc]
-        )
-        if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
-            apply_transition(session, correction.number, ask)
-        else:
-            # Reinstated, it would have no correction outstanding any more: that must be known too.
-            note_submission(session, correction.number, replace(ask, trigger="lapse_correction", outcome=None))
-    return [correction.number for correction in overdue]
-
-
-def _eligibility_is_closed(session: Session, year: int) -> bool:
-    if call_state(session, year) not in (CallState.OPEN, CallState.DISTRICT_REVIEW):
-        return True
-    return is_done(milestone_rows(session, year), Milestone.CLOSE_ELIGIBILITY)
-
-
-def _lapsed(correction: Correction) -> str:
-    """The reason that is kept: a unit's free text stays out of the history."""
-    by_unit = correction.asked_by.startswith(f"{Role.DISTRICT.value}:")
-    return LAPSED if by_unit else f"{LAPSED}：{correction.missing}"
 
 
 def _own_submissions(session: Session, delivered: Delivered) -> dict[str, tuple[SubmissionState, str]]:

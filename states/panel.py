@@ -1,4 +1,4 @@
-"""The panel: drawn from the eligible by the committed seed, assigned by affinity, replaced when one is lost."""
+"""The panel: drawn from the eligible by the committed seed, and assigned by affinity."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -6,24 +6,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.season import Season
 from models import (
-    Assignment,
     Call,
     Expert,
     Seat,
     Submission,
     SubmissionVersion,
 )
-from models.enums import AssignmentState, SeatState, SubmissionState
+from models.enums import SeatState, SubmissionState
 from models.forms import SubmissionForm
 from states.cases import Ask
-from states.door import note_call, note_submission, note_submissions
+from states.door import note_call, note_submissions
 from states.machine import Actor
-from states.office import DecisionRefused
 from states.pairing import eligible_numbers, make_pairs, season_conflicts
 from states.pool import keeps_out
 from states.record import canonical
@@ -132,8 +130,8 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
     Raises AssignmentInfeasible naming who and what limits. An assignment that could not be proven best is
     used all the same: the record says so, and by how much it may fall short.
     """
-    numbers, experts = _to_review(session, season.year), seated(session, season.year)
-    similarity = _similarity(session, season, numbers, experts)
+    numbers, experts = to_review(session, season.year), seated(session, season.year)
+    similarity = similarity_of(session, season, numbers, experts)
     barred = season_conflicts(session, season, [*experts, *reserves(session, season.year)])
     per_paper = np.full(len(numbers), season.final_round.scores_per_submission)
     most = np.full(len(experts), season.final_round.submissions_per_expert)
@@ -167,103 +165,6 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
     return assigned
 
 
-def replace_missing(
-    session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = ""
-) -> dict[str, list[str]]:
-    """Give each submission that lost an expert another one: unconflicted, least loaded, nearest. Numbers by expert.
-
-    Reserves take a seat when nobody seated is left. A submission that nobody may take is left
-    short; the closing names it.
-    """
-    short = lacking_experts(session, season)
-    if not short:
-        return {}
-    experts = seated(session, season.year) + reserves(session, season.year)
-    numbers = sorted(short)
-    similarity = _similarity(session, season, numbers, experts)
-    barred = season_conflicts(session, season, experts)
-    loads, taken = _loads(session, season.year), _assigned_pairs(session, season.year)
-    on_reserve = {one.id for one in reserves(session, season.year)}
-    added: dict[str, list[str]] = {}
-    pairs: dict[str, list[str]] = {}
-    for row, number in enumerate(numbers):
-        order = sorted(
-            range(len(experts)),
-            key=lambda place: (
-                experts[place].id in on_reserve,
-                loads.get(experts[place].id, 0),
-                -similarity[row, place],
-                experts[place].id,
-            ),
-        )
-        free = [
-            experts[place].id
-            for place in order
-            if (number, experts[place].id) not in taken
-            and not barred.forbids(number, experts[place].id)
-            and loads.get(experts[place].id, 0) < season.final_round.submissions_per_expert
-        ]
-        for expert in free[: short[number]]:
-            _seat(session, season.year, expert, on_reserve)
-            loads[expert] = loads.get(expert, 0) + 1
-            added.setdefault(expert, []).append(number)
-            pairs.setdefault(number, []).append(expert)
-    make_pairs(session, season, pairs, at=at)
-    for number, chosen in pairs.items():
-        for expert in chosen:
-            _note_replacement(session, number, expert, actor=actor, at=at, flow_run=flow_run)
-    return added
-
-
-def assign_by_hand(
-    session: Session, season: Season, number: str, expert: str, *, actor: Actor, at: datetime, reason: str
-) -> None:
-    """An officer gives a submission that lacks an expert one of their choice; a reserve takes a seat.
-
-    Raises PairRefused where nobody may be paired – a conflict bars by hand as well – and DecisionRefused.
-    """
-    if not reason.strip():
-        raise DecisionRefused(number, "a reason is needed")
-    if number not in lacking_experts(session, season):
-        raise DecisionRefused(number, "it lacks no expert; give one of them up first (replace_expert, recuse)")
-    if (number, expert) in _assigned_pairs(session, season.year):
-        raise DecisionRefused(number, f"{expert} has it, or had it before")
-    _seat(session, season.year, expert, {one.id for one in reserves(session, season.year)})
-    make_pairs(session, season, {number: (expert,)}, at=at)
-    _note_replacement(session, number, expert, actor=actor, at=at, reason=reason)
-
-
-def _note_replacement(
-    session: Session, number: str, expert: str, *, actor: Actor, at: datetime, reason: str = "", flow_run: str = ""
-) -> None:
-    facts = {"expert": expert, "round": 1}
-    note_submission(session, number, Ask("replace", actor, at, reason=reason, flow_run=flow_run, facts=lambda _: facts))
-
-
-def give_up_seat(
-    session: Session, year: int, expert: str, *, actor: Actor, at: datetime, reason: str, excused: bool = False
-) -> int:
-    """An expert leaves the panel; what they had not scored is lost to others. Returns how many.
-
-    It counts as an absence unless they are excused: they said so in time and gave a reason.
-    """
-    seat = session.get(Seat, (year, expert), with_for_update=True)
-    if seat is None or seat.state is SeatState.LEFT:
-        raise DecisionRefused(expert, "nobody of this id has a seat on the panel")
-    seat.state, seat.absent = SeatState.LEFT, not excused
-    open_ones = session.scalars(
-        select(Assignment).where(
-            Assignment.season == year, Assignment.expert == expert, Assignment.state == AssignmentState.ACTIVE
-        )
-    ).all()
-    for one in open_ones:
-        one.state = AssignmentState.LOST
-    session.flush()
-    facts = {"expert": expert, "lost": sorted(one.number for one in open_ones), "excused": excused}
-    note_call(session, year, "give_up_seat", actor=actor, at=at, reason=reason, facts=facts)
-    return len(open_ones)
-
-
 def seated(session: Session, year: int) -> list[Expert]:
     """The experts on the panel, by id."""
     return _in_seats(session, year, SeatState.SEATED)
@@ -284,7 +185,7 @@ def _in_seats(session: Session, year: int, state: SeatState) -> list[Expert]:
     )
 
 
-def _to_review(session: Session, year: int) -> list[str]:
+def to_review(session: Session, year: int) -> list[str]:
     return eligible_numbers(session, year, (SubmissionState.DISTRICT_REVIEWED,))
 
 
@@ -292,14 +193,14 @@ def _fields(session: Session, year: int) -> list[str]:
     return list(
         session.scalars(
             select(Submission.field)
-            .where(Submission.number.in_(_to_review(session, year)))
+            .where(Submission.number.in_(to_review(session, year)))
             .distinct()
             .order_by(Submission.field)
         )
     )
 
 
-def _similarity(session: Session, season: Season, numbers: Sequence[str], experts: Sequence[Expert]) -> np.ndarray:
+def similarity_of(session: Session, season: Season, numbers: Sequence[str], experts: Sequence[Expert]) -> np.ndarray:
     rows = session.execute(
         select(Submission.number, Submission.field, Submission.category, SubmissionVersion.content)
         .join(
@@ -331,49 +232,3 @@ def _barred_pairs(barred: Conflicts, numbers: Sequence[str]) -> list[tuple[str, 
     """Barred pairs one by one, without those experts who are barred from everything."""
     known = set(numbers)
     return [(*pair, found) for pair, found in sorted(barred.pairs.items()) if pair[0] in known]
-
-
-def lacking_experts(session: Session, season: Season) -> dict[str, int]:
-    """How many experts each submission that is still to be scored lacks; those that lack none are left out."""
-    counts: dict[str, int] = dict(
-        session.execute(
-            select(Assignment.number, func.count())
-            .where(
-                Assignment.season == season.year,
-                Assignment.round == 1,
-                Assignment.state.in_((AssignmentState.ACTIVE, AssignmentState.SCORED)),
-            )
-            .group_by(Assignment.number)
-        ).all()
-    )
-    needed = season.final_round.scores_per_submission
-    return {
-        number: needed - counts.get(number, 0)
-        for number in _to_review(session, season.year)
-        if counts.get(number, 0) < needed
-    }
-
-
-def _loads(session: Session, year: int) -> dict[str, int]:
-    return dict(
-        session.execute(
-            select(Assignment.expert, func.count())
-            .where(Assignment.season == year, Assignment.state.in_((AssignmentState.ACTIVE, AssignmentState.SCORED)))
-            .group_by(Assignment.expert)
-        ).all()
-    )
-
-
-def _assigned_pairs(session: Session, year: int) -> set[tuple[str, str]]:
-    return set(
-        session.execute(
-            select(Assignment.number, Assignment.expert).where(Assignment.season == year, Assignment.round == 1)
-        ).all()
-    )
-
-
-def _seat(session: Session, year: int, expert: str, on_reserve: set[str]) -> None:
-    if expert in on_reserve:
-        session.get_one(Seat, (year, expert)).state = SeatState.SEATED
-        on_reserve.discard(expert)
-        session.flush()

@@ -18,8 +18,9 @@ from models import Correction, Submission
 from models.enums import CorrectionState, Outcome, SubmissionState
 from models.forms import SendBackForm, WithdrawalForm
 from states.cases import Ask, Frame, load_frame
+from states.corrections import keep_correction
 from states.delivered import Delivered
-from states.district import keep_correction, round_is_over
+from states.district import round_is_over
 from states.door import apply_transition
 from states.machine import Refusal, TransitionRefused
 

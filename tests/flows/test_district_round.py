@@ -11,7 +11,7 @@ from flows.district_round import closing
 from flows.stage import Result
 from models import DistrictVerdict, Message, MilestoneDate, Submission
 from models.enums import CallState, MilestoneState, Outcome, SubmissionState, Verdict
-from states.district import ask_correction
+from states.corrections import ask_correction
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
 from tests.support.playing import Player

@@ -14,7 +14,7 @@ from flows.workbooks.filling import submission_row
 from models import Correction, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
-from states.district import ask_correction
+from states.corrections import ask_correction
 from states.entries import latest_facts
 from states.office import withdraw
 from states.verification import verify

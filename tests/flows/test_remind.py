@@ -20,7 +20,7 @@ from models import Delivery, Message
 from models.enums import CallState, DeliveryState, MilestoneState, SubmissionState, WorkbookKind
 from models.queries import milestone_rows
 from states.approval import approve, list_digest
-from states.district import ask_correction
+from states.corrections import ask_correction
 from states.office import withdraw
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission

@@ -40,16 +40,17 @@ from models.enums import AssignmentState, MilestoneState, ObjectionState, Role, 
 from models.forms import ContributorForm, OrganisationForm, ScoreForm, SubmissionForm, VerdictForm
 from states import office
 from states.approval import approve, list_digest, send_back
+from states.corrections import CorrectionRefused, ask_correction
 from states.delivered import Delivered
-from states.district import CorrectionRefused, ask_correction, take_verdicts
+from states.district import take_verdicts
 from states.identity import Incoming
 from states.intake import take_submissions
 from states.invariants import broken_invariants
 from states.machine import Actor, TransitionRefused
-from states.panel import replace_missing
 from states.planning import MoveRefused, move_date, plan_season, reopen_ranking
 from states.recusals import recuse
 from states.reinstatement import ReinstatementRefused, reinstate
+from states.replacements import replace_missing
 from states.scores import take_scores
 from states.verification import verify
 from tests.flows.test_year import BODIES

@@ -15,8 +15,9 @@ from models import Call, Correction, DistrictVerdict, History, MilestoneDate, Su
 from models.database import reading, writing
 from models.enums import CallState, Category, CorrectionState, MilestoneState, Outcome, Role, SubmissionState, Verdict
 from models.forms import VerdictForm
+from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.delivered import Delivered
-from states.district import CorrectionRefused, VerdictsTaken, ask_correction, lapse_corrections, take_verdicts
+from states.district import VerdictsTaken, take_verdicts
 from states.machine import Actor
 from states.office import withdraw
 from states.planning import move_date

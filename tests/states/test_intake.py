@@ -13,8 +13,8 @@ from models import Contact, Contributor, Correction, History, Organisation, Subm
 from models.database import reading, writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState
 from models.forms import ContactForm, ContributorForm, OrganisationForm
+from states.corrections import ask_correction
 from states.delivered import Delivered
-from states.district import ask_correction
 from states.identity import Incoming, fingerprint
 from states.intake import Taken, take_submissions
 from states.machine import Actor

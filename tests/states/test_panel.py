@@ -18,18 +18,10 @@ from states.invariants import broken_invariants
 from states.machine import Actor
 from states.office import DecisionRefused
 from states.pairing import PairRefused, make_pairs, season_conflicts
-from states.panel import (
-    assign_by_hand,
-    assign_panel,
-    draw,
-    eligible_pool,
-    give_up_seat,
-    replace_missing,
-    reserves,
-    seated,
-)
+from states.panel import assign_panel, draw, eligible_pool, reserves, seated
 from states.planning import move_date
 from states.recusals import step_back_conflicted
+from states.replacements import assign_by_hand, give_up_seat, replace_missing
 from states.rules.draw import Candidate, PanelShortage, draw_panel
 from states.scores import take_scores
 from states.verification import verify

@@ -16,8 +16,9 @@ from states.delivered import Delivered
 from states.final import assign_re_review, freeze_ranking, rank_list
 from states.machine import Actor
 from states.office import DecisionRefused
-from states.panel import give_up_seat, seated
+from states.panel import seated
 from states.panel_votes import close_votes, counted_votes, motions, open_votes, owing_votes, take_votes
+from states.replacements import give_up_seat
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, with_votes
 from tests.support.decided import a_scored_season, score, small_rules, vote

@@ -18,7 +18,7 @@ from models.queries import season_in_force
 from states.approval import approve, list_digest, send_back
 from states.call import CallCase
 from states.cases import Ask
-from states.district import CorrectionRefused, ask_correction
+from states.corrections import CorrectionRefused, ask_correction
 from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
 from states.machine import Actor, TransitionRefused
 from states.office import (

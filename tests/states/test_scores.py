@@ -15,7 +15,7 @@ from states.delivered import Delivered
 from states.final import freeze_scores, presence
 from states.machine import Actor
 from states.office import withdraw
-from states.panel import give_up_seat
+from states.replacements import give_up_seat
 from states.scores import ScoresTaken, take_scores
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_seat, season_rules

@@ -14,8 +14,9 @@ from states.delivered import Delivered
 from states.door import note_call
 from states.final import assign_re_review, freeze_ranking, freeze_scores, rank_list
 from states.machine import Actor
-from states.panel import assign_panel, draw, replace_missing
+from states.panel import assign_panel, draw
 from states.panel_votes import close_votes, motions, open_votes, take_votes
+from states.replacements import replace_missing
 from states.rules.draw import commitment
 from states.scores import take_scores
 from tests.support.builders import OFFICE, SYSTEM, a_season, advance, an_expert, season_rules

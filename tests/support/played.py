@@ -39,10 +39,10 @@ from models.enums import AssignmentState, DeliveryState, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from states import office
 from states.approval import approve, list_digest, placings, send_back
-from states.panel import give_up_seat
 from states.planning import move_date, plan_season, reopen_ranking
 from states.recusals import recuse
 from states.reinstatement import reinstate
+from states.replacements import give_up_seat
 from tests.support.builders import OFFICE, a_form, season_rules, with_votes
 from tests.support.playing import Player, points
 
