@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from config.local_time import local_day
 from config.milestones import Milestone
-from config.season import local_day
 from flows import places
 from flows.letters import LetterKind
 from flows.post import post, post_to_office

@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from config.settings import Settings, settings
 from flows.deliveries import waiting_files
 from flows.hung_runs import end_hung_runs

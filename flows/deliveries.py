@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.season import local_day
+from config.local_time import local_day
 from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places

@@ -14,7 +14,8 @@ from flows.stage import Ending, Run
 from models import Expert
 from models.enums import SubmissionState
 from models.queries import counts_by_state
-from states.final import assign_re_review, freeze_ranking, freeze_scores, presence, rank_list, short_of_scores
+from states.final import freeze_scores, presence, short_of_scores
+from states.final_ranking import assign_re_review, freeze_ranking, rank_list
 from states.panel_votes import open_votes
 from states.rules.placings import Ranking
 from states.rules.ties import SettledBy

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from config.local_time import local_instant
 from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -11,7 +12,6 @@ from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from states.office import officer
 from states.planning import move_date as move
-from states.rules.local_time import local_instant
 
 
 @stage_flow(name="move-date")

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
+from config.local_time import local_day
 from config.milestones import Milestone
-from config.season import local_day
 from flows.pages import NoticePage, put_page
 from flows.proposal_page import deviations
 from flows.publications import award_lines, proof_of

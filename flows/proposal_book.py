@@ -6,7 +6,7 @@ from typing import Any
 
 import xlsxwriter
 
-from config.season import ZONE
+from config.local_time import ZONE
 from flows.letters.filters import printable
 from flows.pages import ProposalPage, ProposedLine
 from flows.workbooks.guide import instant, screen_width

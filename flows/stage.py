@@ -20,8 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE, Season
+from config.season import Season
 from config.settings import Settings
 from flows.engine.artifacts import progress
 from flows.files import write_atomically

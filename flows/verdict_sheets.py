@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from config.units import all_units
 from flows import places
 from flows.issuing import number_of_issue

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from config.calendar import working_days_after
 from config.errors import GangchuangError
+from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
-from config.season import Season, end_of_day, local_day
+from config.season import Season
 from models import Correction, Submission
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState
 from models.queries import call_state, is_done, lock_call, milestone_rows

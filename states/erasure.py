@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from config.season import Season, local_day
+from config.local_time import local_day
+from config.season import Season
 from models import (
     Attachment,
     Contact,

@@ -8,8 +8,9 @@ from sqlmodel import col
 
 from config.calendar import working_days_after
 from config.errors import GangchuangError
+from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
-from config.season import Season, end_of_day, local_day
+from config.season import Season
 from models import Admission, Delivery, Duplicate, Objection, Submission
 from models.enums import CallState, DeliveryState, DuplicateDecision, ObjectionState, Outcome, Role, SubmissionState
 from models.queries import call_state, lock_call

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from config.calendar import last_of_working_days
 from config.errors import GangchuangError
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE, Season
+from config.season import Season
 from config.units import unit_on
 from models import Call, MilestoneDate
 from models.enums import MilestoneState

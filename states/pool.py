@@ -7,7 +7,8 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from config.season import Season, local_day
+from config.local_time import local_day
+from config.season import Season
 from models import Expert, Seat
 from models.enums import SeatState
 from models.forms import ExpertForm

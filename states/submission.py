@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models.enums import CallState, Outcome, Role, SubmissionState, Tier, Verdict
 from states.machine import Edge, Refusal, Table, not_theirs
 

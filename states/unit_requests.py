@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from config.calendar import is_working_day, working_days_after
+from config.local_time import ZONE, end_of_day, local_day
 from config.milestones import Milestone
-from config.season import ZONE, end_of_day, local_day
 from models import Correction, Submission
 from models.enums import CorrectionState, Outcome, SubmissionState
 from models.forms import SendBackForm, WithdrawalForm

@@ -10,7 +10,7 @@ from rich.console import Console
 from sqlalchemy import select
 from typer.core import TyperGroup
 
-from config.season import ZONE
+from config.local_time import ZONE
 from flows.cli.opening import opened, writing_to
 from models import History
 from models.database import reading

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.season import ZONE, Season
+from config.local_time import ZONE
+from config.season import Season
 from config.settings import Settings, settings
 from models.database import make_engine
 from models.queries import season_in_force

@@ -7,8 +7,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE, load_season
+from config.season import load_season
 from config.settings import settings
 from flows.cli.opening import opened, show
 from models.database import writing

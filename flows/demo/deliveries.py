@@ -7,7 +7,8 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
-from config.season import ZONE, Season, local_day
+from config.local_time import ZONE, local_day
+from config.season import Season
 from flows.demo.cast import Cast, Entry
 from models.forms import OrganisationForm, SubmissionForm
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from config.errors import GangchuangError
-from config.season import ZONE
+from config.local_time import ZONE
 from config.settings import Settings
 from flows.demo.clerks import Clerks
 from flows.demo.script import Act, Deed

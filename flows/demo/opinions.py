@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 
-from config.season import Criterion
+from config.season_parts import Criterion
 from flows.demo.cast import Cast, Entry
 from flows.demo.vocabulary import sentences
 from models.enums import Verdict

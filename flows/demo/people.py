@@ -7,7 +7,8 @@ from random import Random
 
 from stdnum.cn import uscc
 
-from config.season import Season, local_day
+from config.local_time import local_day
+from config.season import Season
 from config.units import Unit
 from flows.demo.vocabulary import trade_of
 from models.forms import ContactForm, ExpertForm, OrganisationForm

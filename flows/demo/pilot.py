@@ -17,7 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from config.clock import step_to
 from config.errors import GangchuangError
-from config.season import ZONE, load_season
+from config.local_time import ZONE
+from config.season import load_season
 from config.settings import Settings
 from flows.demo.accounting import Account
 from flows.demo.cast import cast_of

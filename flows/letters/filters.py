@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Undefined
 
-from config.season import ZONE
+from config.local_time import ZONE
 
 _WEEKDAYS = "一二三四五六日"
 

@@ -11,7 +11,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from pathlib import Path
 
-from config.season import ZONE
+from config.local_time import ZONE
 from flows.mail.failures import PermanentFailure, hashed
 
 _TYPES = {

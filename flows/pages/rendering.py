@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from config.season import ZONE
+from config.local_time import ZONE
 from flows.files import write_atomically
 from flows.letters.filters import day, instant, printable
 from flows.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage

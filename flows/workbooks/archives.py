@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
-from config.season import FileLimits
+from config.season_parts import FileLimits
 from flows.workbooks.findings import Refusal
 
 MIB = 1 << 20

@@ -16,7 +16,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidationList
 from openpyxl.worksheet.worksheet import Worksheet
 
-from config.season import FileLimits
+from config.season_parts import FileLimits
 from flows.workbooks.archives import Archive
 from flows.workbooks.cells import as_text
 from flows.workbooks.findings import Reading

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from pathlib import Path
 
-from config.season import FileLimits
+from config.season_parts import FileLimits
 from flows.workbooks.archives import MIB, Archive
 from flows.workbooks.findings import Refusal
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from config.season import Criterion, Season
+from config.season import Season
+from config.season_parts import Criterion
 from flows.workbooks.layout import Layout
 from models.enums import WorkbookKind
 

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
-from config.season import FileLimits
+from config.season_parts import FileLimits
 from flows.workbooks.archives import DAMAGED, MIB, Archive, Member
 from flows.workbooks.findings import Refusal
 

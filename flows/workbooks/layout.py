@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from config.season import Criterion, Season
+from config.season import Season
+from config.season_parts import Criterion
 from flows.workbooks.columns import Column
 from flows.workbooks.review_columns import expert_columns, score_columns, verdict_columns, vote_columns
 from flows.workbooks.submission_columns import submission_columns

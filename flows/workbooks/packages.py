@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from config.season import FileLimits
+from config.season_parts import FileLimits
 from flows.workbooks.archives import MIB, Archive, Member
 from flows.workbooks.findings import Attachment, Refusal
 from flows.workbooks.formats import SPREADSHEETS, Format, identify

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 
-from config.season import Criterion, Season
+from config.season import Season
+from config.season_parts import Criterion
 from flows.workbooks.crosschecks import check_numbers, check_ranks, match_attachments, places_of
 from flows.workbooks.extraction import HEAD_ROWS
 from flows.workbooks.filled import FilledSheets

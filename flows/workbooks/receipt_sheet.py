@@ -8,7 +8,8 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import coordinate_to_tuple
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from config.season import ZONE, Season
+from config.local_time import ZONE
+from config.season import Season
 from config.units import all_units
 from flows.workbooks.copying import put
 from flows.workbooks.findings import Note, Problem, Reading

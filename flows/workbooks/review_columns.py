@@ -1,6 +1,7 @@
 """The columns of the verdict, score and expert workbooks (初评结果表、评分表、专家库)."""
 
-from config.season import Criterion, Season
+from config.season import Season
+from config.season_parts import Criterion
 from flows.workbooks import cells, dates, numbers
 from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column, choice, labels
 from models.enums import Tier, Verdict

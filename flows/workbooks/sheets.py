@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import python_calamine
 
-from config.season import FileLimits
+from config.season_parts import FileLimits
 from flows.workbooks import extraction
 from flows.workbooks.archives import MIB, Archive
 from flows.workbooks.cells import Cell

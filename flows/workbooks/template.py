@@ -7,7 +7,9 @@ from typing import Any
 
 import xlsxwriter
 
-from config.season import ZONE, Criterion, Season
+from config.local_time import ZONE
+from config.season import Season
+from config.season_parts import Criterion
 from flows.workbooks import guide
 from flows.workbooks.fill_sheet import FillSheet
 from flows.workbooks.layout import GUIDE_SHEET, MARK_SHEET, MATERIAL_SHEET, layout_of

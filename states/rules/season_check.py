@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from config.calendar import CalendarUnknown, count_working_days, day_note, is_working_day
-from config.season import Season, local_day
+from config.local_time import local_day
+from config.season import Season
 
 _CLOSINGS = (
     "close_call",

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from config.local_time import ZONE
 from config.milestones import Milestone, Missed
-from config.season import ZONE
 from states.rules.deadlines import Dated
 
 _ORDER = {milestone: place for place, milestone in enumerate(Milestone)}

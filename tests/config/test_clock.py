@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.clock import REHEARSAL_FILE, Clock, ClockFileBroken, step_to
-from config.season import ZONE
+from config.local_time import ZONE
 
 SPRING = datetime(2026, 3, 2, 9, tzinfo=ZONE)
 

@@ -6,20 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from config.local_time import ZONE, end_of_day, local_day
 from config.milestones import Milestone
-from config.season import (
-    SEASONS,
-    ZONE,
-    SeasonFileBroken,
-    UnitDates,
-    UnitRules,
-    UnknownSeason,
-    end_of_day,
-    load_season,
-    local_day,
-    parse_season,
-    season_path,
-)
+from config.season import SEASONS, SeasonFileBroken, UnknownSeason, load_season, parse_season, season_path
+from config.season_parts import UnitDates, UnitRules
 from models.enums import Category
 from tests.support.builders import season_rules
 

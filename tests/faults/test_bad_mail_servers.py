@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from config.season import ZONE
+from config.local_time import ZONE
 from flows import deliver_messages as module
 from flows.deliver_messages import delivering
 from flows.mail.transport import open_transport

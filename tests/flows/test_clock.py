@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from flows.clock import Timekeeper, call_of
 from flows.stage import Ending
 from models import Claim, History, Message, MilestoneDate

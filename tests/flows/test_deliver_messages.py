@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from config.season import ZONE
+from config.local_time import ZONE
 from flows import deliver_messages as module
 from flows.deliver_messages import delivering
 from flows.mail.transport import Envelope, PermanentFailure, TemporaryFailure

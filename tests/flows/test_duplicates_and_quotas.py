@@ -116,7 +116,7 @@ def test_more_than_a_categorys_quota_is_refused_with_the_choice_and_then_taken(p
 
 
 def test_a_unit_with_a_rubric_of_its_own_gets_it_in_its_workbook_and_is_judged_by_it(player: Player) -> None:
-    from config.season import Criterion, UnitRules
+    from config.season_parts import Criterion, UnitRules
 
     own = (Criterion(key="innovation", name="创新", maximum=60), Criterion(key="benefit", name="效益", maximum=40))
     with player.writing() as session:

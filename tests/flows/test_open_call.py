@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from flows import open_call as module
 from flows import places
 from flows.open_call import opening

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from flows.archive import archiving
 from flows.follow_up import asking
 from flows.follow_up import closing as closing_season

@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 from sqlalchemy import select
 
-from config.season import ZONE
+from config.local_time import ZONE
 from flows.collect import collecting
 from flows.district_round import closing
 from flows.workbooks.filling import submission_row

@@ -28,8 +28,9 @@ from sqlalchemy import select
 
 from config.calendar import working_days_after
 from config.clock import step_to
+from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
-from config.season import Season, end_of_day, local_day
+from config.season import Season
 from config.settings import Settings
 from config.units import all_units
 from flows import open_call, score_sheets, verdict_sheets

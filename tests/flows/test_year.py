@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from config.local_time import local_day
 from config.milestones import Milestone
-from config.season import Season, local_day
+from config.season import Season
 from flows import (
     archive,
     close_call,

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Assignment, Claim, Contributor, DistrictVerdict, Objection, Score, Submission
 from models.database import reading, writing
 from models.enums import CallState, Outcome, SubmissionState, Tier

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Engine, func, select
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from models import Message
 from models.database import database_seconds, reading, writing
 from models.enums import CallState, MessageState, MilestoneState, SubmissionState

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Approval, History, Placing, Submission
 from models.database import writing
 from models.enums import ApprovalDecision, CallState, SubmissionState, Tier
@@ -21,7 +21,7 @@ from states.approval import (
     send_back,
     waits_for_approval,
 )
-from states.final import rank_list
+from states.final_ranking import rank_list
 from states.office import DecisionRefused, withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, a_season, a_submission

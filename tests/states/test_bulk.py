@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Correction, DistrictVerdict, History, Objection, Placing, Submission
 from models.database import writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState, Tier, Verdict

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models.enums import CallState, Role
 from states.call import CALL, CallCase
 from states.machine import Refusal

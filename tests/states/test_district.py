@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from config.season import ZONE, Season, UnitRules
+from config.local_time import ZONE
+from config.season import Season
+from config.season_parts import UnitRules
 from models import Call, Correction, DistrictVerdict, History, MilestoneDate, Submission
 from models.database import reading, writing
 from models.enums import CallState, Category, CorrectionState, MilestoneState, Outcome, Role, SubmissionState, Verdict

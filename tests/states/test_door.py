@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Call, History, Submission
 from models.database import make_engine, reading, writing
 from models.enums import CallState, Outcome, PublicationKind, Role, SubmissionState, Tier

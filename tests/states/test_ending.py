@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, select
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import DistrictVerdict, Submission
 from models.database import writing
 from models.enums import CallState, Outcome, SubmissionState, Verdict

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Assignment, DeclaredConflict, Expert, History, Recusal, Seat
 from models.database import writing
 from models.enums import AssignmentState, CallState, Role, SeatState

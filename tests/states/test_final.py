@@ -10,21 +10,14 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from config.season import ZONE, Season
+from config.local_time import ZONE
+from config.season import Season
 from models import Assignment, Call, History, Placing, Score, Seat, Submission
 from models.database import reading, writing
 from models.enums import AssignmentState, CallState, SubmissionState, Tier
 from states.approval import list_digest, send_back
-from states.final import (
-    assign_re_review,
-    freeze_ranking,
-    freeze_scores,
-    frozen_scores,
-    presence,
-    rank_list,
-    scores_are_frozen,
-    short_of_scores,
-)
+from states.final import freeze_scores, frozen_scores, presence, scores_are_frozen, short_of_scores
+from states.final_ranking import assign_re_review, freeze_ranking, rank_list
 from states.office import withdraw
 from states.reinstatement import reinstate
 from states.rules.ties import SettledBy

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
 from models.database import reading, writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState

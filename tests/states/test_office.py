@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Admission, Delivery, Duplicate, History, MilestoneDate, Objection, Placing, Submission
 from models.database import writing
 from models.enums import (

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from config.season import ZONE, Season
+from config.local_time import ZONE
+from config.season import Season
 from models import Assignment, Call, DeclaredConflict, Expert, History, Score, Seat, Submission
 from models.database import writing
 from models.enums import AssignmentState, CallState, Role, SeatState

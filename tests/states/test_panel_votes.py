@@ -13,7 +13,7 @@ from models.enums import Role, SeatState, Tier
 from models.forms import VoteForm
 from states.approval import approve, is_proposed, list_digest, send_back, votes_are_open
 from states.delivered import Delivered
-from states.final import assign_re_review, freeze_ranking, rank_list
+from states.final_ranking import assign_re_review, freeze_ranking, rank_list
 from states.machine import Actor
 from states.office import DecisionRefused
 from states.panel import seated

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE, UnitDates, UnitRules
+from config.season_parts import UnitDates, UnitRules
 from config.units import UnitNotInForce, UnknownUnit
 from models import Call, Claim, History, MilestoneDate
 from models.database import reading, writing

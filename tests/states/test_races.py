@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.season import ZONE
+from config.local_time import ZONE
 from models import Delivery, Duplicate, History, Objection, Submission
 from models.database import reading, writing
 from models.enums import CallState, DeliveryState, Outcome, PublicationKind, Role, SubmissionState

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from models import Call, Correction, DistrictVerdict, History, MilestoneDate, Submission
 from models.database import writing
 from models.enums import CallState, CorrectionState, MilestoneState, Outcome, SubmissionState, Verdict

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from config.season import ZONE
+from config.local_time import ZONE
 from models.enums import CallState, Outcome, Role, SubmissionState, Tier, Verdict
 from states.machine import Refusal
 from states.submission import OUTCOMES, SUBMISSION, Case

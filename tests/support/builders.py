@@ -15,7 +15,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from config.season import Season, Votes, load_season
+from config.season import Season, load_season
+from config.season_parts import Votes
 from models import Assignment, Call, DistrictVerdict, Expert, Placing, Score, Seat, Submission
 from models.enums import (
     AssignmentState,

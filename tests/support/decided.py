@@ -12,7 +12,8 @@ from models.forms import RecusalForm, ScoreForm, VoteForm
 from states.approval import approve, list_digest, proposed
 from states.delivered import Delivered
 from states.door import note_call
-from states.final import assign_re_review, freeze_ranking, freeze_scores, rank_list
+from states.final import freeze_scores
+from states.final_ranking import assign_re_review, freeze_ranking, rank_list
 from states.machine import Actor
 from states.panel import assign_panel, draw
 from states.panel_votes import close_votes, motions, open_votes, take_votes

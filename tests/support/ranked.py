@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from config.season import Season
 from models import Call
 from models.enums import CallState
-from states.final import freeze_ranking, freeze_scores, rank_list
+from states.final import freeze_scores
+from states.final_ranking import freeze_ranking, rank_list
 from tests.support.builders import SYSTEM, a_season
 from tests.support.panel import a_scored_submission
 

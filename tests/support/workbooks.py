@@ -11,7 +11,8 @@ from typing import Any
 
 import openpyxl
 
-from config.season import ZONE, Season, load_season
+from config.local_time import ZONE
+from config.season import Season, load_season
 from flows.workbooks.filling import fill_template
 from flows.workbooks.findings import Reading
 from flows.workbooks.mark import Mark

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from states.rules.deadlines import Dated, Deadlines
 
 DAY = datetime(2026, 4, 30, 18, tzinfo=ZONE)

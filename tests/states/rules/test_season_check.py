@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from config.season import ZONE, Season
+from config.local_time import ZONE
+from config.season import Season
 from states.rules.season_check import calendar_notes, warnings_of
 from tests.support.builders import season_rules
 

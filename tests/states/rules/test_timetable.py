@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import ZONE
 from states.planning import planned_dates
 from states.rules.deadlines import Dated
 from states.rules.timetable import REMINDS_OF, due, first_unsettled, next_dates

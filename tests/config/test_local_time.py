@@ -4,8 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from config.season import ZONE
-from states.rules.local_time import NotALocalTime, local_instant
+from config.local_time import ZONE, NotALocalTime, local_instant
 
 EVENING = datetime(2026, 5, 8, 18, tzinfo=ZONE)
 

@@ -1,0 +1,54 @@
+"""The season's zone: its days, its instants, and the times that a person typed."""
+
+from datetime import date, datetime, time
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator
+
+from config.errors import GangchuangError
+
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def _in_season_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=ZONE)
+    if moment.utcoffset() != moment.astimezone(ZONE).utcoffset():
+        raise ValueError(
+            f"is written in the zone UTC{moment:%z}, but the season's zone is {ZONE.key} (+08:00); "
+            "write the local time without a zone, or with +08:00"
+        )
+    return moment.astimezone(ZONE)
+
+
+Instant = Annotated[datetime, AfterValidator(_in_season_zone)]
+
+
+def end_of_day(day: date) -> datetime:
+    """The last instant of a local day, as an aware instant: deadlines given in days end here."""
+    return datetime.combine(day, time(23, 59, 59), ZONE)
+
+
+def local_day(instant: datetime) -> date:
+    """The day of an instant in the season's zone."""
+    return instant.astimezone(ZONE).date()
+
+
+class NotALocalTime(GangchuangError):
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        super().__init__(f"{text!r} {reason}. Write the local time ({ZONE.key}), such as 2026-05-08T18:00.")
+
+
+def local_instant(text: str) -> datetime:
+    """ISO 8601 text in the season's zone, with or without its offset. Raises NotALocalTime."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as problem:
+        raise NotALocalTime(text, "is no date and time") from problem
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=ZONE)
+    if moment.utcoffset() != moment.astimezone(ZONE).utcoffset():
+        raise NotALocalTime(text, "is written in another zone than the season's")
+    return moment.astimezone(ZONE)
