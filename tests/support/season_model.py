@@ -117,6 +117,8 @@ class SeasonModel:
     def correct(self, number: str, *, at: datetime, late: bool) -> str:
         """The unit names the number and sends the row again, now without a flaw."""
         row = self.rows[number]
+        if any(one.title == row.title and one is not row and not one.is_out for one in self.rows.values()):
+            return "duplicate"
         if row.correction == "outstanding" and row.state != "archived":
             if row.due_at is not None and at > row.due_at:
                 return "late" if row.flawed else ""
