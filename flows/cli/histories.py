@@ -1,16 +1,20 @@
 """`gangchuang history`: show one subject's record, hand a season's to an outsider, prove one submission's."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 from sqlalchemy import select
 from typer.core import TyperGroup
 
 from config.local_time import ZONE
+from flows.cli.facts import fact_lines
 from flows.cli.opening import opened, writing_to
 from models import History
 from models.database import reading
@@ -19,7 +23,7 @@ from states.export import export_history, proof
 from states.record import call_subject, submission_subject
 
 _SHOW = "ID"
-_SHOWN = 400
+_INDENT = 5
 
 
 class _ShowsByDefault(TyperGroup):
@@ -101,12 +105,14 @@ def _print_entry(console: Console, entry: dict[str, object]) -> None:
     at = datetime.fromisoformat(str(entry["at"])).astimezone(ZONE)
     source, target = entry["from_state"], entry["to_state"]
     change = target if source == target else f"{source or '–'} → {target}"
-    lines = [f"{entry['sequence']:>3}  {at:%Y-%m-%d %H:%M:%S}  {entry['trigger']}  [{change}]  {entry['actor']}"]
+    console.print(f"{entry['sequence']:>3}  {at:%Y-%m-%d %H:%M:%S}  {entry['trigger']}", markup=False, highlight=False)
+    lines = [f"{change}  by {entry['actor']}"]
     if entry["reason"]:
-        lines.append(f"     理由 reason: {entry['reason']}")
+        lines.append(f"理由 reason: {entry['reason']}")
+    _print_below(console, lines)
+    _print_below(console, [*fact_lines(json.loads(str(entry["facts"]))), f"hash {str(entry['hash'])[:16]}…"], "dim")
+
+
+def _print_below(console: Console, lines: Iterable[str], style: str = "") -> None:
     for line in lines:
-        console.print(line, markup=False, highlight=False)
-    facts = str(entry["facts"])
-    details = [facts if len(facts) < _SHOWN else facts[:_SHOWN] + "…"] if facts != "{}" else []
-    for line in (*details, f"{str(entry['hash'])[:16]}…"):
-        console.print(f"     {line}", markup=False, highlight=False, style="dim")
+        console.print(Padding(Text(line, style=style), (0, 0, 0, _INDENT)))

@@ -1,13 +1,14 @@
 """`gangchuang status`: one screen that tells where a season stands."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from config.errors import GangchuangError
 from config.season import Season, load_season
@@ -16,6 +17,7 @@ from flows.cli.opening import Opened, local, opened
 from models import Correction, Delivery, Duplicate, Message, Objection, Submission
 from models.database import reading
 from models.enums import (
+    CallState,
     CorrectionState,
     DeliveryState,
     DuplicateDecision,
@@ -35,6 +37,8 @@ from models.queries import (
 from states.approval import is_proposed, list_digest, waits_for_approval
 from states.cases import dated
 from states.rules.timetable import due, next_dates
+
+_REFUSED_SHOWN = 5
 
 
 def status(
@@ -138,14 +142,28 @@ def _waits(session: Session, year: int) -> list[str]:
     )
     if corrections:
         found.append(f"{corrections} correction(s) by their units")
-    refused = session.scalars(
-        select(Delivery)
-        .where(Delivery.season == year, Delivery.state == DeliveryState.REFUSED)
-        .order_by(Delivery.taken_at.desc())
-        .limit(5)
-    )
-    found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in refused]
+    found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in _refused(session, year)]
     return found
+
+
+def _refused(session: Session, year: int) -> Sequence[Delivery]:
+    """Deliveries sent back that their sender has not made good by a later one; none of a closed season."""
+    if call_state(session, year) is CallState.CLOSED:
+        return ()
+    later = aliased(Delivery)
+    made_good = (
+        select(later.digest)
+        .where(
+            later.season == Delivery.season,
+            later.sender == Delivery.sender,
+            later.state != DeliveryState.REFUSED,
+            later.taken_at > Delivery.taken_at,
+            or_(Delivery.kind.is_(None), later.kind == Delivery.kind),
+        )
+        .exists()
+    )
+    refused = select(Delivery).where(Delivery.season == year, Delivery.state == DeliveryState.REFUSED, ~made_good)
+    return session.scalars(refused.order_by(Delivery.taken_at.desc()).limit(_REFUSED_SHOWN)).all()
 
 
 def _messages(session: Session, year: int) -> dict[str, int]:
@@ -178,14 +196,14 @@ def _print(console: Console, facts: dict[str, object]) -> None:
         counts = facts[name]
         assert isinstance(counts, dict)
         table.add_row(name, "  ".join(f"{key} {count}" for key, count in counts.items()) or "none")
-    for name, label in (
-        ("due_now", "due now"),
-        ("waits_for_a_person", "waits for a person"),
-        ("not_delivered", "not delivered"),
+    for name, label, between, nothing in (
+        ("due_now", "due now", "\n", "nothing"),
+        ("waits_for_a_person", "waits for a person", "\n", "nothing"),
+        ("not_delivered", "not delivered", "、", "nobody"),
     ):
         lines = facts[name]
         assert isinstance(lines, list)
-        table.add_row(label, "\n".join(lines) if name != "not_delivered" else "、".join(lines) or "nobody")
+        table.add_row(label, between.join(lines) or nothing)
     upcoming = facts["next"]
     assert isinstance(upcoming, list)
     table.add_row(

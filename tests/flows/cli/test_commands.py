@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -10,14 +11,16 @@ import pytest
 import typer
 from sqlalchemy import select, text
 
+from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.cli.commands import app
+from flows.workbooks.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
 from states.approval import list_digest
 from states.roots import record_root
 from tests.flows.cli.conftest import Gangchuang
-from tests.support.builders import OFFICE, UNIT, a_submission
+from tests.support.builders import OFFICE, UNIT, a_form, a_submission
 from tests.support.playing import Player
 from tests.support.ranked import a_ranked_season
 
@@ -137,7 +140,11 @@ def test_the_history_of_a_submission_and_of_a_call(gangchuang: Gangchuang, opene
     told = gangchuang("history", number)
     entries = [json.loads(line) for line in gangchuang("history", 2026, "--json").out.splitlines()]
 
-    assert "2026-03-02 10:00:00  submit  [– → submitted]  district:500103" in told.out
+    first, second, *facts = [line.strip() for line in told.out.splitlines()]
+    assert first == "1  2026-03-02 10:00:00  submit"
+    assert second == "– → submitted  by district:500103"
+    assert facts[:2] == ["admitted: yes", "arrived_at: 2026-03-02 10:00 Asia/Shanghai"]
+    assert facts[-1].startswith("hash ")
     assert [(one["sequence"], one["trigger"]) for one in entries] == [(1, "plan"), (2, "open_call")]
     assert entries[0]["facts"]["dates"]["open_call/1"] == "2026-03-02T01:00:00.000000+00:00"
 
@@ -247,3 +254,17 @@ def test_a_delivery_of_another_unit_is_answered_with_what_is_wrong(gangchuang: G
     assert (answer["taken"], answer["rows in"]) == ("1", "0")
     (facts,) = json.loads(gangchuang("status", "--json").out)
     assert [one for one in facts["waits_for_a_person"] if one.startswith("refused delivery")]
+
+
+def test_a_refused_delivery_waits_until_the_unit_has_sent_a_good_one(gangchuang: Gangchuang, opened: Player) -> None:
+    issued = opened.issue(WorkbookKind.SUBMISSIONS, "500101")
+    opened.issue(WorkbookKind.SUBMISSIONS, UNIT)
+    (opened.inbox(UNIT) / "申报.xlsx").write_bytes(issued.read_bytes())
+    gangchuang("run", "collect", 2026)
+    opened.at(datetime(2026, 4, 3, 10, tzinfo=ZONE))
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [submission_row(a_form("改正后的成果"))])
+    gangchuang("run", "collect", 2026)
+
+    (facts,) = json.loads(gangchuang("status", "--json").out)
+
+    assert facts["waits_for_a_person"] == []
