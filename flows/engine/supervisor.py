@@ -168,7 +168,7 @@ class Engine:
         """Stop in reverse order; runs in progress get `drain_seconds` to finish."""
         for child in reversed(self.children):
             if child.alive:
-                tell(f"stopping the {child.name}")
+                tell(f"stopping {child.name}")
             child.stop()
         self.children.clear()
         shutil.rmtree(self.nook, ignore_errors=True)
