@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-_QUIET = (
+QUIET = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -19,13 +19,19 @@ _QUIET = (
 )
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A started browser; CHROMIUM names its program where it is not called chromium."""
+def chromium_program() -> str:
+    """Where Chromium is; CHROMIUM names it where it is not called chromium. Without one the test is skipped."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("Chromium is not installed (Debian: apt install chromium), so pages were not opened in a browser")
+    return program
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A started browser."""
+    program = chromium_program()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(_QUIET))
+        browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
         yield browser
         browser.close()

@@ -1,40 +1,25 @@
 """The dashboard in a real browser: it works under our policy, and nothing leaves loopback."""
 
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from flows.engine.deployments import prefect_client, run_state, start
 from tests.flows.engine.engine_process import EngineProcess, wait_for
+from tests.support.browser import QUIET, chromium_program
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-pytestmark = [
-    pytest.mark.prefect,
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine"),
-]
+pytestmark = [pytest.mark.prefect, pytest.mark.browser]
 
 
 class Watched:
     """A page of the browser that notes every answer it got and everything it wanted from elsewhere."""
 
-    def __init__(self, page: "playwright.Page") -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
         self.answered: list[str] = []
         self.refused: list[str] = []
@@ -52,10 +37,10 @@ class Watched:
 
 @pytest.fixture
 def watched(running_engine: EngineProcess, tmp_path: Path) -> Iterator[Watched]:
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         browser = driver.chromium.launch_persistent_context(
             str(tmp_path / "profile"),
-            executable_path=CHROMIUM,
+            executable_path=chromium_program(),
             args=list(QUIET),
             viewport={"width": 1400, "height": 900},
         )
