@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -15,8 +15,9 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from models import Correction, DistrictVerdict, Duplicate, Submission, SubmissionVersion
-from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Verdict
+from models.enums import DuplicateDecision, Outcome, SubmissionState, Verdict
 from models.forms import SubmissionForm
+from models.queries import outstanding_corrections
 from states.corrections import LAPSED, ask_correction, lapse_corrections
 from states.door import Ask, apply_to_many, note_submissions
 from states.entries import count_entries
@@ -93,16 +94,7 @@ def concluding(run: Run) -> Ending:
     take_deliveries(run)
     with run.step() as session:
         lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
-        outstanding = session.scalar(
-            select(func.count())
-            .select_from(Correction)
-            .join(Submission, Submission.number == Correction.number)
-            .where(
-                Submission.season == run.year,
-                Submission.state != SubmissionState.ARCHIVED,
-                Correction.state == CorrectionState.OUTSTANDING,
-            )
-        )
+        outstanding = outstanding_corrections(session, run.year)
         if outstanding:
             return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
         _drop_duplicates(session, run)

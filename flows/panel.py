@@ -12,8 +12,9 @@ from flows.post import post_to_office, post_to_unit
 from flows.review_material import material_of
 from flows.score_sheets import assignments_of, issue_sheet
 from flows.stage import Ending, Run
-from models import Call, Correction, DistrictVerdict, Expert, MilestoneDate, Submission
-from models.enums import CorrectionState, MilestoneState, SubmissionState, Verdict
+from models import Call, DistrictVerdict, Expert, MilestoneDate, Submission
+from models.enums import MilestoneState, SubmissionState, Verdict
+from models.queries import outstanding_corrections
 from states.experts import seats_of
 from states.panel import AssignmentQuality, assign_panel, draw
 from states.rules.draw import commitment
@@ -106,16 +107,7 @@ def _open_questions(session: Session, run: Run) -> dict[str, Any]:
             MilestoneDate.state == MilestoneState.PENDING,
         )
     )
-    corrections = session.scalar(
-        select(func.count())
-        .select_from(Correction)
-        .join(Submission, Submission.number == Correction.number)
-        .where(
-            Submission.season == run.year,
-            Submission.state != SubmissionState.ARCHIVED,
-            Correction.state == CorrectionState.OUTSTANDING,
-        )
-    )
+    corrections = outstanding_corrections(session, run.year)
     unchecked = session.scalar(
         select(func.count())
         .select_from(Submission)

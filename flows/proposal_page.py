@@ -183,7 +183,7 @@ def _barred(session: Session, run: Run) -> tuple[Barred, ...]:
     """Every pair of a ranked submission and a seated expert that was never made, with why; recusals stand apart."""
     found = season_conflicts(session, run.season, seated(session, run.year))
     conflicts = {
-        pair: "；".join(one.kind.sentence for one in why if one.kind is not ConflictKind.RECUSED)
+        pair: "；".join(one.kind.label for one in why if one.kind is not ConflictKind.RECUSED)
         for pair, why in sorted(found.pairs.items())
     }
     return tuple(Barred(number, _person(session, expert), why) for (number, expert), why in conflicts.items() if why)

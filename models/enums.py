@@ -4,8 +4,8 @@ from enum import StrEnum
 from typing import Self
 
 
-class _Labelled(StrEnum):
-    """An English code with the Chinese word that people read."""
+class Labelled(StrEnum):
+    """An English code with the Chinese word or sentence that people read."""
 
     label: str
 
@@ -23,7 +23,7 @@ class _Labelled(StrEnum):
         return next((member for member in cls if member.label == label), None)
 
 
-class SubmissionState(_Labelled):
+class SubmissionState(Labelled):
     """Where a submission stands. Every submission ends archived, with an Outcome."""
 
     SUBMITTED = "submitted", "已申报"
@@ -33,7 +33,7 @@ class SubmissionState(_Labelled):
     ARCHIVED = "archived", "已归档"
 
 
-class CallState(_Labelled):
+class CallState(Labelled):
     """Where a season's call stands."""
 
     PLANNED = "planned", "已计划"
@@ -45,7 +45,7 @@ class CallState(_Labelled):
     CLOSED = "closed", "已结束"
 
 
-class Outcome(_Labelled):
+class Outcome(Labelled):
     """How a submission ended; given when it is archived."""
 
     WITHDRAWN = "withdrawn", "已撤回"
@@ -58,19 +58,19 @@ class Outcome(_Labelled):
     REVOKED = "revoked", "撤销获奖"
 
 
-class Category(_Labelled):
+class Category(Labelled):
     INVENTION = "invention", "小发明"
     IMPROVEMENT = "improvement", "小技改"
     DESIGN = "design", "小设计"
 
 
-class Carrier(_Labelled):
+class Carrier(Labelled):
     INDIVIDUAL = "individual", "个人岗位创新"
     TEAM = "team", "班组创新"
     ALLIANCE = "alliance", "联盟创新"
 
 
-class Origin(_Labelled):
+class Origin(Labelled):
     """Whether the achievement came out of training or a competition."""
 
     NONE = "none", "否"
@@ -79,20 +79,20 @@ class Origin(_Labelled):
     SKILL_COMPETITION = "skill_competition", "技能竞赛"
 
 
-class Tier(_Labelled):
+class Tier(Labelled):
     FIRST = "first", "一等奖"
     SECOND = "second", "二等奖"
     THIRD = "third", "三等奖"
 
 
-class Verdict(_Labelled):
+class Verdict(Labelled):
     """What a district says of a submission in the first review."""
 
     RECOMMENDED = "recommended", "推荐"
     NOT_RECOMMENDED = "not_recommended", "不推荐"
 
 
-class Role(_Labelled):
+class Role(Labelled):
     """Who acts."""
 
     APPLICANT = "applicant", "申报单位"
@@ -103,7 +103,7 @@ class Role(_Labelled):
     SYSTEM = "system", "系统"
 
 
-class WorkbookKind(_Labelled):
+class WorkbookKind(Labelled):
     """The workbooks that are issued as templates and delivered back."""
 
     SUBMISSIONS = "submissions", "申报汇总表"
@@ -113,7 +113,7 @@ class WorkbookKind(_Labelled):
     VOTES = "votes", "表决票"
 
 
-class DeliveryState(_Labelled):
+class DeliveryState(Labelled):
     """What became of one delivered file."""
 
     ACCEPTED = "accepted", "全部接收"
@@ -121,13 +121,13 @@ class DeliveryState(_Labelled):
     REFUSED = "refused", "退回"
 
 
-class CorrectionState(_Labelled):
+class CorrectionState(Labelled):
     OUTSTANDING = "outstanding", "待补正"
     ANSWERED = "answered", "已补正"
     LAPSED = "lapsed", "逾期未补正"
 
 
-class SeatState(_Labelled):
+class SeatState(Labelled):
     """Where an expert stands on a season's panel."""
 
     SEATED = "seated", "评委"
@@ -135,31 +135,31 @@ class SeatState(_Labelled):
     LEFT = "left", "退出"
 
 
-class AssignmentState(_Labelled):
+class AssignmentState(Labelled):
     ACTIVE = "active", "待评"
     SCORED = "scored", "已评"
     RECUSED = "recused", "回避"
     LOST = "lost", "未评"
 
 
-class ApprovalDecision(_Labelled):
+class ApprovalDecision(Labelled):
     APPROVED = "approved", "同意"
     SENT_BACK = "sent_back", "退回重排"
 
 
-class ObjectionState(_Labelled):
+class ObjectionState(Labelled):
     OPEN = "open", "受理中"
     DISMISSED = "dismissed", "异议不成立"
     UPHELD = "upheld", "异议成立"
 
 
-class MilestoneState(_Labelled):
+class MilestoneState(Labelled):
     PENDING = "pending", "未到"
     DONE = "done", "已完成"
     SKIPPED = "skipped", "已跳过"
 
 
-class MessageState(_Labelled):
+class MessageState(Labelled):
     """`sending` after a crash means that nobody knows whether the server took it."""
 
     WAITING = "waiting", "待发送"
@@ -169,13 +169,13 @@ class MessageState(_Labelled):
     GIVEN_UP = "given_up", "已放弃"
 
 
-class PublicationKind(_Labelled):
+class PublicationKind(Labelled):
     PUBLIC_NOTICE = "public_notice", "公示"
     RESULTS = "results", "结果"
     ARCHIVE = "archive", "归档"
 
 
-class DuplicateDecision(_Labelled):
+class DuplicateDecision(Labelled):
     PENDING = "pending", "待判定"
     DISTINCT = "distinct", "不重复"
     SAME = "same", "重复"

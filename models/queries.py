@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.season import Season
 from models.call import Call, MilestoneDate
 from models.database import database_seconds
-from models.enums import CallState, MessageState, MilestoneState, SubmissionState
+from models.enums import CallState, CorrectionState, MessageState, MilestoneState, SubmissionState
 from models.message import Message
-from models.submission import Submission
+from models.review import Assignment, Score
+from models.submission import Correction, Submission
 
 
 class SeasonNotPlanned(GangchuangError):
@@ -101,3 +103,20 @@ def post_message(session: Session, **values: object) -> bool:
     statement = insert(Message).values(**values).on_conflict_do_nothing(index_elements=["key"])
     # Counted by what comes back: the drivers do not agree how to count an insert's rows.
     return session.scalar(statement.returning(Message.key)) is not None
+
+
+def outstanding_corrections(session: Session, year: int) -> int:
+    """How many submissions of a season are with their units for correction."""
+    asked = select(func.count()).select_from(Correction).join(Submission, Submission.number == Correction.number)
+    outstanding = (Submission.state != SubmissionState.ARCHIVED, Correction.state == CorrectionState.OUTSTANDING)
+    return session.scalar(asked.where(Submission.season == year, *outstanding)) or 0
+
+
+def by_whom_assigned() -> ColumnElement[bool]:
+    """Joins a score with the assignment by which its expert was asked for it."""
+    pairs = (
+        (Assignment.number, Score.number),
+        (Assignment.expert, Score.expert),
+        (Assignment.round, Score.round),
+    )
+    return and_(*(col(one) == other for one, other in pairs))

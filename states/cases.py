@@ -21,7 +21,7 @@ from models.enums import (
     Outcome,
     Tier,
 )
-from models.queries import milestone_rows, season_in_force
+from models.queries import by_whom_assigned, milestone_rows, season_in_force
 from states.machine import Actor
 from states.rules.deadlines import Dated, Deadlines
 from states.submission import Case
@@ -109,12 +109,7 @@ def _scores() -> ColumnElement[Any]:
     return (
         select(func.count())
         .select_from(Score)
-        .join(
-            Assignment,
-            (Assignment.number == Score.number)
-            & (Assignment.expert == Score.expert)
-            & (Assignment.round == Score.round),
-        )
+        .join(Assignment, by_whom_assigned())
         .where(
             Score.number == Submission.number,
             Score.round == 1,

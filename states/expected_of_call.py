@@ -177,7 +177,7 @@ def _placing(year: int, one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_SENTENCES = {one.value: one.sentence for one in PassedOver}
+_SENTENCES = {one.value: one.label for one in PassedOver}
 Making = Callable[[int, list[Step], dict[str, list[Step]]], Rows]
 
 TABLES: dict[str, Making] = {

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from config.season import Season
 from models import Assignment, Score, Seat, Submission
 from models.enums import AssignmentState, Role, SeatState, SubmissionState
+from models.queries import by_whom_assigned
 from states.cases import Ask
 from states.door import Applied, apply_to_many, note_call
 from states.entries import latest_trigger
@@ -53,12 +54,7 @@ def counted_scores(session: Session, year: int, round_number: int = 1) -> list[r
     """The scores that count in a round: given by who is still assigned."""
     rows = session.execute(
         select(Score.number, Score.expert, Score.total)
-        .join(
-            Assignment,
-            (Assignment.number == Score.number)
-            & (Assignment.expert == Score.expert)
-            & (Assignment.round == Score.round),
-        )
+        .join(Assignment, by_whom_assigned())
         .where(
             Assignment.season == year,
             Score.round == round_number,

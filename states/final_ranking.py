@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from config.season import Season
 from models import Assignment, Call, Contributor, Organisation, Placing, Score, Submission
 from models.enums import AssignmentState, SubmissionState
+from models.queries import by_whom_assigned
 from states.approval import is_ranked
 from states.door import note_call
 from states.final import counted_scores, frozen_scores, in_round
@@ -110,7 +111,7 @@ def freeze_ranking(
             "spread": spreads.get(one.submission, Decimal(0)),
             "tier": one.tier,
             "settled": one.settled.sentence if one.settled else "",
-            "passed_over": one.passed_over.sentence if one.passed_over else "",
+            "passed_over": one.passed_over.label if one.passed_over else "",
             "struck": "",
             "approved": False,
         }
@@ -188,12 +189,7 @@ def _criteria(session: Session, season: Season) -> tuple[Criterion, ...]:
     points: dict[str, dict[str, list[Fraction]]] = {key: {} for key in season.final_round.tie_break.criteria}
     rows = session.execute(
         select(Score.number, Score.points)
-        .join(
-            Assignment,
-            (Assignment.number == Score.number)
-            & (Assignment.expert == Score.expert)
-            & (Assignment.round == Score.round),
-        )
+        .join(Assignment, by_whom_assigned())
         .where(Assignment.season == season.year, Score.round == 1, Assignment.state == AssignmentState.SCORED)
     )
     for number, text in rows:

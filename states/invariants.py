@@ -44,7 +44,7 @@ from models.enums import (
     SubmissionState,
     Verdict,
 )
-from models.queries import planned_seasons, season_in_force
+from models.queries import by_whom_assigned, planned_seasons, season_in_force
 from states.entries import read_entries, read_standings
 from states.erasure import erased_seasons
 from states.invariant import Invariant, Offenders, Query, breaking
@@ -174,10 +174,9 @@ def _unsigned() -> Query:
 
 
 def _forbidden_scores() -> Query:
-    same_pair = (Assignment.number == Score.number) & (Assignment.expert == Score.expert)
     recused = (Recusal.number == Score.number) & (Recusal.expert == Score.expert)
     query = select(Score.number, Score.expert, Score.round)
-    query = query.outerjoin(Assignment, same_pair & (Assignment.round == Score.round)).outerjoin(Recusal, recused)
+    query = query.outerjoin(Assignment, by_whom_assigned()).outerjoin(Recusal, recused)
     bad = or_(Assignment.number.is_(None), Assignment.state == AssignmentState.RECUSED, Recusal.number.is_not(None))
     forbidden: Query = query.where(bad)
     return forbidden

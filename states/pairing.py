@@ -73,7 +73,7 @@ def _refuse(number: str, expert: str, seat: Seat | None, barred: Conflicts) -> N
     if number not in barred.submissions:
         raise PairRefused(number, expert, "it is not in the final round")
     if findings := barred.findings(number, expert):
-        raise PairRefused(number, expert, "; ".join(one.kind.sentence for one in findings))
+        raise PairRefused(number, expert, "; ".join(one.kind.label for one in findings))
 
 
 def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]) -> Conflicts:

@@ -76,7 +76,7 @@ def step_back_conflicted(
         score = session.get(Score, (number, expert, 1))
         if score is not None:
             session.delete(score)
-        _step_back(session, season.year, expert, number, reason="；".join(one.sentence for one in kinds), at=at)
+        _step_back(session, season.year, expert, number, reason="；".join(one.label for one in kinds), at=at)
         facts = {"expert": expert, "conflict": [one.value for one in kinds], "score_struck": score is not None}
         ask = Ask("recuse", actor, at, flow_run=flow_run, facts=lambda _, facts=facts: facts)  # type: ignore[misc]
         note_submission(session, number, ask)

@@ -14,11 +14,10 @@ from config.errors import GangchuangError
 from config.season import Season, load_season
 from config.units import all_units
 from flows.cli.opening import Opened, local, opened
-from models import Correction, Delivery, Duplicate, Message, Objection, Submission
+from models import Delivery, Duplicate, Message, Objection, Submission
 from models.database import reading
 from models.enums import (
     CallState,
-    CorrectionState,
     DeliveryState,
     DuplicateDecision,
     MessageState,
@@ -31,6 +30,7 @@ from models.queries import (
     counts_by_state,
     counts_by_unit,
     milestone_rows,
+    outstanding_corrections,
     planned_seasons,
     season_in_force,
 )
@@ -134,12 +134,7 @@ def _waits(session: Session, year: int) -> list[str]:
         pairs.where(Submission.season == year, Duplicate.decision == DuplicateDecision.PENDING)
     ):
         found.append(f"are {number} and {other} the same achievement?")
-    corrections = session.scalar(
-        select(func.count())
-        .select_from(Correction)
-        .join(Submission, Submission.number == Correction.number)
-        .where(Submission.season == year, Submission.outcome.is_(None), Correction.state == CorrectionState.OUTSTANDING)
-    )
+    corrections = outstanding_corrections(session, year)
     if corrections:
         found.append(f"{corrections} correction(s) by their units")
     found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in _refused(session, year)]

@@ -7,26 +7,17 @@ or when one of the two gave none.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.enums import Labelled
 from states.rules.names import name_key
 from states.rules.organisations import credit_code_key, organisation_key, organisation_keys
 
 
-class ConflictKind(StrEnum):
-    """Why a pair is barred: an English code and the sentence that people read."""
-
-    sentence: str
-
-    def __new__(cls, code: str, sentence: str) -> Self:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.sentence = sentence
-        return member
+class ConflictKind(Labelled):
+    """Why a pair is barred."""
 
     CONTRIBUTES = "contributes", "专家本人是本年度申报项目的完成人"
     SAME_ORGANISATION = "same_organisation", "专家与该项目的完成人或申报单位同属一个单位"

@@ -3,24 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
-from typing import Self
 
+from models.enums import Labelled
 from states.rules.rounding import root, settle, written
 from states.rules.scores import PLACES, Score, mean_of, read_scores
 
 
-class LookReason(StrEnum):
-    """Why a case needs a look: an English code and the Chinese sentence."""
-
-    sentence: str
-
-    def __new__(cls, code: str, sentence: str) -> Self:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.sentence = sentence
-        return member
+class LookReason(Labelled):
+    """Why a case needs a look."""
 
     RANGE = "range", "专家评分的最高分与最低分相差过大"
     DEVIATION = "deviation", "专家评分的标准差过大"

@@ -3,25 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
-from typing import Self
 
-from models.enums import Tier
+from models.enums import Labelled, Tier
 from states.rules.rounding import written
 from states.rules.scores import Merit
 from states.rules.ties import SettledBy, Settlement
 
 
-class PassedOver(StrEnum):
-    """Why a submission gets no prize although places were left: an English code and the Chinese sentence."""
-
-    sentence: str
-
-    def __new__(cls, code: str, sentence: str) -> Self:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.sentence = sentence
-        return member
+class PassedOver(Labelled):
+    """Why a submission gets no prize although places were left."""
 
     UNIT = "limit_per_unit", "所属区县获奖数已达上限"
     ORGANISATION = "limit_per_organisation", "所属单位获奖数已达上限"

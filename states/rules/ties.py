@@ -6,25 +6,16 @@ Each step is used only where the one before left the outcome open.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from itertools import groupby
-from typing import Self
 
 from config.errors import GangchuangError
+from models.enums import Labelled
 from states.rules.draw import draw_order
 from states.rules.rounding import written
 
 
-class SettledBy(StrEnum):
-    """What told equals apart: an English code and the Chinese word."""
-
-    label: str
-
-    def __new__(cls, code: str, label: str) -> Self:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.label = label
-        return member
+class SettledBy(Labelled):
+    """What told equals apart."""
 
     RE_REVIEW = "re_review", "复评"
     CRITERION = "criterion", "评审指标"

@@ -179,7 +179,7 @@ def test_staff_of_the_unit_are_barred_where_the_season_says(office: str) -> None
 
 
 def test_every_reason_has_a_sentence_in_chinese() -> None:
-    assert all("专家" in kind.sentence for kind in ConflictKind)
+    assert all("专家" in kind.label for kind in ConflictKind)
 
 
 names = st.sampled_from(["示例·甲", "示例·乙", "示例甲", "示例·丙"])
