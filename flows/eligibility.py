@@ -21,9 +21,8 @@ from models.queries import outstanding_corrections
 from states.corrections import LAPSED, ask_correction, lapse_corrections
 from states.door import Ask, apply_to_many, note_submissions
 from states.entries import count_entries
+from states.office import DUPLICATE
 from states.rules.eligibility import shortcomings
-
-_DUPLICATE = "经协调小组办公室判定与其他申报重复"
 
 
 @stage_flow(name="check-eligibility")
@@ -81,7 +80,7 @@ def checking(run: Run) -> Ending:
         facts = {
             "passed": _noted(session, run, "pass_eligibility"),
             "corrections": _noted(session, run, "ask_correction"),
-            "duplicates": _noted(session, run, "archive", _DUPLICATE),
+            "duplicates": _noted(session, run, "archive", DUPLICATE),
         }
     run.tell("passed", facts["passed"])
     run.tell("sent back for correction", facts["corrections"])
@@ -105,7 +104,7 @@ def concluding(run: Run) -> Ending:
             ask = Ask("archive", run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run)
             apply_to_many(session, run.year, ask, Submission.number == number)
         _tell_result(session, run)
-        lapsed, duplicates = (_noted(session, run, "archive", reason) for reason in (LAPSED, _DUPLICATE))
+        lapsed, duplicates = (_noted(session, run, "archive", reason) for reason in (LAPSED, DUPLICATE))
         facts = {
             "passed": _noted(session, run, "pass_eligibility"),
             "lapsed": lapsed,
@@ -176,7 +175,7 @@ def _drop_duplicates(session: Session, run: Run) -> None:
         "archive",
         run.actor,
         run.at,
-        reason=_DUPLICATE,
+        reason=DUPLICATE,
         outcome=Outcome.INELIGIBLE,
         flow_run=run.flow_run,
     )

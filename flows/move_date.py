@@ -10,6 +10,7 @@ from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
+from models import Call
 from states.office import officer
 from states.planning import move_date as move
 
@@ -55,13 +56,15 @@ def _tell_units(
     session: Session, run: Run, milestone: Milestone, unit: str, old: datetime, new: datetime, reason: str
 ) -> None:
     codes = [unit] if unit else [one.code for one in run.season.units()]
+    # A date moved away and back and away again is told each time: the move's place in the record tells them apart.
+    move_number = session.get_one(Call, run.year, populate_existing=True).sequence
     for code in codes:
         post_to_unit(
             session,
             run,
             LetterKind.DATE_MOVED,
             code,
-            key=f"{milestone}/{new.isoformat()}",
+            key=f"{milestone}/{move_number}",
             milestone=milestone,
             old=old,
             new=new,

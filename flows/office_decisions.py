@@ -150,7 +150,9 @@ def _ask_correction(session: Session, run: Run, actor: Actor, number: str, other
 
 
 def _same(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    office.decide_duplicate(session, number, other, same=True, actor=actor, at=run.at, reason=reason)
+    dropped = office.decide_duplicate(session, number, other, same=True, actor=actor, at=run.at, reason=reason)
+    if dropped:
+        _tell_unit(session, run, LetterKind.DUPLICATE_DROPPED, dropped, reason=reason)
 
 
 def _distinct(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:

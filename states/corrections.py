@@ -44,7 +44,7 @@ def ask_correction(
         raise CorrectionRefused(number, "it had its one chance already")
     if not missing.strip():
         raise CorrectionRefused(number, "say what is missing")
-    if _eligibility_is_closed(session, season.year):
+    if eligibility_is_closed(session, season.year):
         raise CorrectionRefused(number, "the eligibility check is closed, and nobody would look at it again")
     due_at = end_of_day(working_days_after(local_day(at), season.eligibility.correction_working_days))
     keep_correction(
@@ -115,7 +115,8 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
     return [correction.number for correction in overdue]
 
 
-def _eligibility_is_closed(session: Session, year: int) -> bool:
+def eligibility_is_closed(session: Session, year: int) -> bool:
+    """Whether nobody will look at a season's submissions for eligibility any more."""
     if call_state(session, year) not in (CallState.OPEN, CallState.DISTRICT_REVIEW):
         return True
     return is_done(milestone_rows(session, year), Milestone.CLOSE_ELIGIBILITY)

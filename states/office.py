@@ -15,9 +15,13 @@ from models import Admission, Delivery, Duplicate, Objection, Submission
 from models.enums import CallState, DeliveryState, DuplicateDecision, ObjectionState, Outcome, Role, SubmissionState
 from models.queries import call_state, lock_call
 from states.cases import Ask, load_frame
+from states.corrections import eligibility_is_closed
 from states.door import UnknownSubmission, apply_transition, note_call, note_submission, season_of
 from states.machine import Actor
 from states.record import instant_text
+
+# Why a submission is archived that the office found to repeat another.
+DUPLICATE = "经协调小组办公室判定与其他申报重复"
 
 
 class NotAnOfficer(GangchuangError):
@@ -74,8 +78,12 @@ def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: da
 
 def decide_duplicate(
     session: Session, number: str, other: str, *, same: bool, actor: Actor, at: datetime, reason: str
-) -> None:
-    """Say whether two submissions that look alike are one achievement; the later one is then ineligible."""
+) -> str:
+    """Say whether two submissions that look alike are one achievement; the later one is then ineligible.
+
+    The eligibility check drops it; once that is closed it is dropped at once, as long as it is not final reviewed.
+    Returns its number when it was dropped now, or nothing.
+    """
     lock_call(session, season_of(number))
     pair = session.get(Duplicate, (number, other), populate_existing=True)
     pair = pair or session.get(Duplicate, (other, number), populate_existing=True)
@@ -83,11 +91,20 @@ def decide_duplicate(
         raise DecisionRefused(f"{number} and {other}", "they were never shown as alike")
     if pair.decision is not DuplicateDecision.PENDING:
         raise DecisionRefused(f"{number} and {other}", f"{pair.officer} decided already: {pair.decision}")
+    later = _submission(session, pair.other)
+    at_once = same and eligibility_is_closed(session, later.season)
+    if at_once and later.state in (SubmissionState.FINAL_REVIEWED, SubmissionState.AWARDED):
+        way_out = "strike it when the list is approved, or revoke its award"
+        raise DecisionRefused(pair.other, f"it is {later.state}, too late to drop it as a duplicate; {way_out}")
     pair.decision = DuplicateDecision.SAME if same else DuplicateDecision.DISTINCT
     pair.officer, pair.decided_at, pair.reason = actor.name, at, reason
     session.flush()
     facts = {"other": pair.number, "decision": pair.decision.value, "similarity": pair.similarity}
     note_submission(session, pair.other, Ask("decide_duplicate", actor, at, reason=reason, facts=lambda _: facts))
+    if not at_once or later.state is SubmissionState.ARCHIVED:
+        return ""
+    apply_transition(session, pair.other, Ask("archive", actor, at, reason=DUPLICATE, outcome=Outcome.INELIGIBLE))
+    return pair.other
 
 
 def raise_objection(

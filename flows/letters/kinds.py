@@ -87,6 +87,7 @@ class LetterKind(StrEnum):
     )  # (number, title)
 
     # One submission
+    DUPLICATE_DROPPED = "duplicate_dropped", "unit_name number title reason", "until"
     WITHDRAWN = "withdrawn", "unit_name number title reason", "until"
     REVOKED = "revoked", "unit_name number title reason", "until"
     REINSTATED = "reinstated", "unit_name number title reason", "until"

@@ -84,6 +84,20 @@ def test_a_near_duplicate_of_an_award_is_decided_by_the_office_and_ends_with_a_r
         assert json.loads(entry.facts)["other"] == earlier
 
 
+def test_found_the_same_during_the_final_review_its_unit_has_a_letter(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.FINAL_REVIEW)
+        one, two = (a_submission(session, S.DISTRICT_REVIEWED) for _ in range(2))
+        session.add(Duplicate(number=one, other=two, similarity=95))
+    player.at(season.dates.draw_panel)
+
+    decide.fn(2026, OFFICE.name, Decision.SAME_ACHIEVEMENT, one, "两项为同一装置", two)
+
+    assert player.letters("duplicate_dropped") == [f"duplicate_dropped/{UNIT}/{two}/4"]
+    with player.reading() as session:
+        assert session.get_one(Submission, two).outcome is Outcome.INELIGIBLE
+
+
 def judge(player: Player, totals: dict[str, int], name: str = "初评.xlsx") -> Delivery:
     """The unit recommends some with these totals, in the workbook that was issued to it."""
     player.issue(K.VERDICTS, UNIT, rows=[{"number": number} for number in totals])

@@ -287,3 +287,15 @@ def test_a_moved_date_is_told_to_those_concerned(player: Player) -> None:
     letters = player.letters("date_moved")
     assert sum("close_call" in one for one in letters) == 1
     assert sum("close_district_round" in one for one in letters) == 39
+
+
+def test_a_date_moved_away_and_back_and_away_is_told_each_time(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session)
+    player.at(season.dates.open_call)
+    there, back = "2026-05-08T18:00", f"{season.dates.close_call:%Y-%m-%dT%H:%M}"
+
+    for to in (there, there, back, there):
+        move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, to, "示例理由", UNIT)
+
+    assert player.letters("date_moved") == [f"date_moved/{UNIT}/close_call/{place}" for place in (3, 4, 5)]

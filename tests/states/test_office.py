@@ -207,6 +207,43 @@ def test_two_that_look_alike_are_decided_once_and_on_the_later_ones_record(
             decide_duplicate(session, one, two, same=not same, actor=OFFICE, at=AT, reason="示例")
 
 
+@pytest.mark.parametrize("state", [SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED])
+def test_found_the_same_after_the_eligibility_check_the_later_one_is_dropped_at_once(
+    engine: Engine, state: SubmissionState
+) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        one, two = a_submission(session, state), a_submission(session, state)
+        session.add(Duplicate(number=one, other=two, similarity=95))
+
+        dropped = decide_duplicate(session, one, two, same=True, actor=OFFICE, at=AT, reason="示例")
+
+        assert dropped == two
+        later = session.get_one(Submission, two, populate_existing=True)
+        assert (later.state, later.outcome) == (SubmissionState.ARCHIVED, Outcome.INELIGIBLE)
+        assert session.get_one(Submission, one).state is state
+
+
+@pytest.mark.parametrize(
+    ("call", "state"),
+    [
+        (CallState.FINAL_REVIEW, SubmissionState.FINAL_REVIEWED),
+        (CallState.PUBLISHED, SubmissionState.AWARDED),
+    ],
+)
+def test_found_the_same_too_late_the_way_out_is_named(engine: Engine, call: CallState, state: SubmissionState) -> None:
+    with writing(engine) as session:
+        a_season(session, state=call)
+        one, two = a_submission(session, state), a_submission(session, state)
+        session.add(Duplicate(number=one, other=two, similarity=95))
+
+        with pytest.raises(DecisionRefused, match="too late to drop it.*strike it when the list is approved"):
+            decide_duplicate(session, one, two, same=True, actor=OFFICE, at=AT, reason="示例")
+
+        assert session.get_one(Duplicate, (one, two)).decision is DuplicateDecision.PENDING
+        assert decide_duplicate(session, one, two, same=False, actor=OFFICE, at=AT, reason="示例") == ""
+
+
 def test_what_was_never_shown_as_alike_is_not_decided(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
