@@ -242,12 +242,19 @@ def _make_whole(program: Program, fixed: NDArray[np.bool_]) -> None:
     solver.setOptionValue("mip_max_nodes", int(np.clip(BRANCHES // max(many, 1), *BRANCHES_WITHIN)))
 
 
+class _Silent(highspy.Highs):
+    """HiGHS without a word: its constructor prints a banner on stdout unless it is silenced within."""
+
+    def enableCallbacks(self) -> None:
+        self.silent()
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
 def _solver(instance: Instance, gap: float | None) -> Any:
-    """HiGHS, silent and on one thread; tolerances as fine as it allows unless scores are whole numbers."""
-    solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    """HiGHS on one thread; tolerances as fine as it allows unless scores are whole numbers."""
+    solver: Any = _Silent()  # type: ignore[no-untyped-call]
     default = 0.5 if instance.grid else 1e-9
     options = {
-        "output_flag": False,
         "threads": 1,
         "parallel": "off",
         "random_seed": 0,
