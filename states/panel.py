@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.errors import GangchuangError
 from config.season import Season
 from models import (
     Call,
@@ -27,8 +28,10 @@ from states.pool import keeps_out
 from states.record import canonical
 from states.rules import conflicts as rules
 from states.rules.affinity import ExpertProfile, SubmissionProfile, affinity
+from states.rules.assignment import Assignment as BestAssignment
 from states.rules.assignment import assign_with_certificate
 from states.rules.assignment_certificate import Certificate
+from states.rules.assignment_limits import AssignmentInfeasible
 from states.rules.conflicts import Conflicts
 from states.rules.draw import Candidate, Panel, commitment, draw_panel
 
@@ -81,6 +84,21 @@ class Assigned:
     quality: AssignmentQuality
 
 
+class PanelTooSmall(GangchuangError):
+    """The panel cannot review what is to be reviewed: too few places, or too many conflicts. Names both sides."""
+
+    def __init__(self, season: Season, numbers: Sequence[str], experts: Sequence[str], why: AssignmentInfeasible):
+        self.numbers = tuple(numbers[row] for row in why.submissions)
+        self.experts = tuple(experts[column] for column in why.experts)
+        limits = season.final_round
+        super().__init__(
+            f"{why.told(numbers, experts)} Limits of the season: "
+            f"final_round.scores_per_submission = {limits.scores_per_submission}, "
+            f"submissions_per_expert = {limits.submissions_per_expert}, panel_size = {limits.panel_size}, "
+            f"panel_per_field = {limits.panel_per_field}."
+        )
+
+
 def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert]:
     """Experts who may be drawn: still valid, and with this season's statement signed."""
     experts = session.scalars(select(Expert).order_by(Expert.id)).all()
@@ -127,20 +145,13 @@ def draw(session: Session, season: Season, *, actor: Actor, at: datetime, flow_r
 def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Assigned:
     """Assign every eligible submission to its experts, by the season's order of aims.
 
-    Raises AssignmentInfeasible naming who and what limits. An assignment that could not be proven best is
+    Raises PanelTooSmall naming who and what limits. An assignment that could not be proven best is
     used all the same: the record says so, and by how much it may fall short.
     """
     numbers, experts = to_review(session, season.year), seated(session, season.year)
-    similarity = similarity_of(session, season, numbers, experts)
     barred = season_conflicts(session, season, [*experts, *reserves(session, season.year)])
-    per_paper = np.full(len(numbers), season.final_round.scores_per_submission)
-    most = np.full(len(experts), season.final_round.submissions_per_expert)
-    found = assign_with_certificate(
-        similarity,
-        per_paper,
-        most,
-        barred.matrix(numbers, [one.id for one in experts]),
-        aim=season.final_round.assignment,
+    found = _best(
+        season, numbers, [one.id for one in experts], similarity_of(session, season, numbers, experts), barred
     )
     pairs = {
         number: tuple(sorted(experts[place].id for place in row if place >= 0))
@@ -163,6 +174,19 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
     }
     note_call(session, season.year, "assign", actor=actor, at=at, facts=facts, flow_run=flow_run)
     return assigned
+
+
+def _best(
+    season: Season, numbers: Sequence[str], experts: Sequence[str], similarity: np.ndarray, barred: Conflicts
+) -> BestAssignment:
+    rules_of = season.final_round
+    per_paper = np.full(len(numbers), rules_of.scores_per_submission)
+    most = np.full(len(experts), rules_of.submissions_per_expert)
+    conflicts = barred.matrix(numbers, experts)
+    try:
+        return assign_with_certificate(similarity, per_paper, most, conflicts, aim=rules_of.assignment)
+    except AssignmentInfeasible as why:
+        raise PanelTooSmall(season, numbers, experts, why) from why
 
 
 def seated(session: Session, year: int) -> list[Expert]:

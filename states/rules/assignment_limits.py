@@ -6,6 +6,7 @@ more experts than are left for them, or some experts must together be given more
 submissions than they may see.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,29 @@ NAMED_AT_MOST = 12
 ARCS_PER_WIDENING = 16
 
 
+@dataclass(frozen=True)
+class Names:
+    """What a sentence calls submissions and experts; their row and column numbers where no names are given."""
+
+    of_submissions: Sequence[str] | None = None
+    of_experts: Sequence[str] | None = None
+
+    def submissions(self, rows: Ints) -> str:
+        return _listed("submission", rows, self.of_submissions)
+
+    def experts(self, columns: Ints) -> str:
+        return _listed("expert", columns, self.of_experts)
+
+    def submission(self, row: int) -> str:
+        return f"submission {_name(row, self.of_submissions)}"
+
+    def expert(self, column: int) -> str:
+        return f"expert {_name(column, self.of_experts)}"
+
+
+Sentence = Callable[[Names], str]
+
+
 class AssignmentInfeasible(GangchuangError):
     """No assignment keeps every limit.
 
@@ -27,14 +51,19 @@ class AssignmentInfeasible(GangchuangError):
     """
 
     def __init__(
-        self, sentence: str, *, limit: str, submissions: Ints, experts: Ints, needed: int, available: int
+        self, sentence: Sentence, *, limit: str, submissions: Ints, experts: Ints, needed: int, available: int
     ) -> None:
         self.limit = limit
         self.submissions = tuple(int(number) for number in submissions)
         self.experts = tuple(int(number) for number in experts)
         self.needed = needed
         self.available = available
-        super().__init__(sentence)
+        self._sentence = sentence
+        super().__init__(_upper(sentence(Names())))
+
+    def told(self, submissions: Sequence[str], experts: Sequence[str]) -> str:
+        """The sentence with these names of all rows and columns instead of their numbers."""
+        return _upper(self._sentence(Names(submissions, experts)))
 
 
 @dataclass(frozen=True)
@@ -91,7 +120,7 @@ def _refuse_crossed_loads(instance: Instance) -> None:
     crossed = np.flatnonzero(instance.least > instance.most)
     if crossed.size:
         raise AssignmentInfeasible(
-            f"The minimum load of {_named('expert', crossed)} is above the maximum load; lower it.",
+            lambda names: f"The minimum load of {names.experts(crossed)} is above the maximum load; lower it.",
             limit="min_load",
             submissions=np.array([], dtype=np.int64),
             experts=crossed,
@@ -105,8 +134,10 @@ def _refuse_totals(instance: Instance) -> None:
     everybody, everyone = np.flatnonzero(instance.wanted), np.arange(instance.shape[1])
     if need > places:
         raise AssignmentInfeasible(
-            f"All submissions together need {need} reviews, but all experts together take at most {places}; "
-            f"raise the maximum load, add experts, or ask for fewer experts per submission.",
+            lambda _: (
+                f"All submissions together need {need} reviews, but all experts together take at most {places}; "
+                f"raise the maximum load, add experts, or ask for fewer experts per submission."
+            ),
             limit="max_load",
             submissions=everybody,
             experts=everyone,
@@ -115,8 +146,10 @@ def _refuse_totals(instance: Instance) -> None:
         )
     if floor > need:
         raise AssignmentInfeasible(
-            f"The minimum loads add up to {floor} reviews, but all submissions together need only {need}; "
-            f"lower the minimum loads.",
+            lambda _: (
+                f"The minimum loads add up to {floor} reviews, but all submissions together need only {need}; "
+                f"lower the minimum loads."
+            ),
             limit="min_load",
             submissions=everybody,
             experts=np.flatnonzero(instance.least),
@@ -130,8 +163,11 @@ def _refuse_lonely_submissions(instance: Instance, choices: Ints) -> None:
     if lonely.size:
         first = int(lonely[0])
         raise AssignmentInfeasible(
-            f"{_named('submission', lonely).capitalize()} cannot have enough experts out of conflict: submission "
-            f"{first} needs {instance.wanted[first]}, only {choices[first]} are left; add experts of that field.",
+            lambda names: (
+                f"{names.submissions(lonely)} cannot have enough experts out of conflict: "
+                f"{names.submission(first)} needs {instance.wanted[first]}, only {choices[first]} are left; "
+                f"add experts of that field."
+            ),
             limit="per_paper",
             submissions=lonely,
             experts=np.array([], dtype=np.int64),
@@ -145,8 +181,10 @@ def _refuse_idle_experts(instance: Instance, choices: Ints) -> None:
     if idle.size:
         first = int(idle[0])
         raise AssignmentInfeasible(
-            f"{_named('expert', idle).capitalize()} cannot reach the minimum load: expert {first} must see "
-            f"{instance.least[first]}, only {choices[first]} submissions are out of conflict; lower the minimum.",
+            lambda names: (
+                f"{names.experts(idle)} cannot reach the minimum load: {names.expert(first)} must see "
+                f"{instance.least[first]}, only {choices[first]} submissions are out of conflict; lower the minimum."
+            ),
             limit="min_load",
             submissions=np.array([], dtype=np.int64),
             experts=idle,
@@ -186,9 +224,11 @@ def _explain_crowd(instance: Instance, cut: Cut) -> AssignmentInfeasible:
     outside = int(allowed[:, ~cut.experts].sum())
     need, room = int(instance.wanted[papers].sum()), int(instance.most[shared].sum())
     return AssignmentInfeasible(
-        f"{_named('submission', papers).capitalize()} together need {need} reviews, but only {room + outside} places "
-        f"are left out of conflict: {_named('expert', shared)} may take {room} in all, the others {outside}; "
-        f"raise their maximum load or add experts without these conflicts.",
+        lambda names: (
+            f"{names.submissions(papers)} together need {need} reviews, but only {room + outside} places "
+            f"are left out of conflict: {names.experts(shared)} may take {room} in all, the others {outside}; "
+            f"raise their maximum load or add experts without these conflicts."
+        ),
         limit="max_load",
         submissions=papers,
         experts=shared,
@@ -204,9 +244,11 @@ def _explain_idle(instance: Instance, cut: Cut) -> AssignmentInfeasible:
     across = int((instance.scores[np.ix_(cut.papers, ~cut.experts)] > -np.inf).sum())
     need, room = int(instance.least[experts].sum()), int(instance.wanted[papers].sum()) + across
     return AssignmentInfeasible(
-        f"{_named('expert', experts).capitalize()} must together be given {need} submissions, but out of conflict "
-        f"there are only {room}: {_named('submission', papers)} and {across} single reviews of others; "
-        f"lower their minimum load.",
+        lambda names: (
+            f"{names.experts(experts)} must together be given {need} submissions, but out of conflict "
+            f"there are only {room}: {names.submissions(papers)} and {across} single reviews of others; "
+            f"lower their minimum load."
+        ),
         limit="min_load",
         submissions=papers,
         experts=experts,
@@ -215,9 +257,17 @@ def _explain_idle(instance: Instance, cut: Cut) -> AssignmentInfeasible:
     )
 
 
-def _named(noun: str, numbers: Ints) -> str:
+def _listed(noun: str, numbers: Ints, names: Sequence[str] | None) -> str:
     if numbers.size == 0:
         return f"no {noun}"
-    shown = ", ".join(str(number) for number in numbers[:NAMED_AT_MOST])
+    shown = ", ".join(_name(int(number), names) for number in numbers[:NAMED_AT_MOST])
     more = f" and {numbers.size - NAMED_AT_MOST} more" if numbers.size > NAMED_AT_MOST else ""
     return f"{noun}{'s' if numbers.size > 1 else ''} {{{shown}}}{more}"
+
+
+def _name(number: int, names: Sequence[str] | None) -> str:
+    return str(number) if names is None else names[number]
+
+
+def _upper(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

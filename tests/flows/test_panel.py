@@ -15,6 +15,7 @@ from flows.panel import drawing
 from models import Assignment, Call, Expert, History, Message, Seat, SubmissionVersion
 from models.enums import CallState, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm
+from states.panel import PanelTooSmall
 from states.rules.draw import PanelShortage
 from tests.support.builders import a_form, a_season, a_submission, an_expert
 from tests.support.panel import an_eligible_submission
@@ -145,6 +146,20 @@ def test_too_small_a_pool_changes_nothing(ready: Player) -> None:
     before = ready.kept()
 
     with pytest.raises(PanelShortage):
+        play(ready)
+
+    assert ready.kept() == before
+
+
+def test_a_submission_that_too_few_may_review_is_named_and_nothing_is_drawn(ready: Player) -> None:
+    with ready.writing() as session:
+        for ordinal in range(1, 8):
+            session.get_one(Expert, f"E000{ordinal}").organisation = "示例研究院"
+        theirs = (OrganisationForm(name="示例研究院"),)
+        number = an_eligible_submission(session, form=a_form("利益相关", organisations=theirs))
+    before = ready.kept()
+
+    with pytest.raises(PanelTooSmall, match=f"submission {number} needs 3, only 0 are left"):
         play(ready)
 
     assert ready.kept() == before

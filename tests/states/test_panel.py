@@ -19,7 +19,7 @@ from states.invariants import broken_invariants
 from states.machine import Actor
 from states.office import DecisionRefused
 from states.pairing import PairRefused, make_pairs, season_conflicts
-from states.panel import assign_panel, draw, eligible_pool, reserves, seated
+from states.panel import PanelTooSmall, assign_panel, draw, eligible_pool, reserves, seated
 from states.planning import move_date
 from states.recusals import step_back_conflicted
 from states.replacements import assign_by_hand, give_up_seat, replace_missing
@@ -140,6 +140,42 @@ def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine)
         ).one()
         assert json.loads(entry.facts)["experts"] == list(assigned.experts[close])
         assert verify(session) == []
+
+
+def test_a_submission_without_enough_experts_is_named_by_its_number(engine: Engine) -> None:
+    rivals = {"organisations": tuple(OrganisationForm(name=f"示例研究院{ordinal}") for ordinal in (2, 4, 5))}
+    with writing(engine) as session:
+        season, _ = a_panel_season(session, experts=5, reserves=0)
+        close = an_eligible_submission(session, form=a_form("利益相关", **rivals))
+        draw(session, season, actor=SYSTEM, at=AT)
+
+        with pytest.raises(PanelTooSmall) as refused:
+            assign_panel(session, season, actor=SYSTEM, at=AT)
+
+        assert refused.value.numbers == (close,)
+        assert str(refused.value) == (
+            f"Submission {{{close}}} cannot have enough experts out of conflict: submission {close} needs 3, only 2 "
+            "are left; add experts of that field. Limits of the season: final_round.scores_per_submission = 3, "
+            "submissions_per_expert = 10, panel_size = 5, panel_per_field = 2."
+        )
+        assert pairs(session) == set()
+
+
+def test_submissions_that_crowd_the_same_experts_are_named_and_so_are_the_experts(engine: Engine) -> None:
+    rivals = {"organisations": tuple(OrganisationForm(name=f"示例研究院{ordinal}") for ordinal in (1, 4))}
+    with writing(engine) as session:
+        season, _ = a_panel_season(session, experts=5, reserves=0, submissions=0, submissions_per_expert=2)
+        crowd = [an_eligible_submission(session, form=a_form(f"利益相关{one}", **rivals)) for one in range(3)]
+        draw(session, season, actor=SYSTEM, at=AT)
+
+        with pytest.raises(PanelTooSmall) as refused:
+            assign_panel(session, season, actor=SYSTEM, at=AT)
+
+        assert (list(refused.value.numbers), refused.value.experts) == (crowd, ("E0002", "E0003", "E0005"))
+        assert str(refused.value).startswith(
+            f"Submissions {{{', '.join(crowd)}}} together need 9 reviews, but only 6 places are left out of conflict: "
+            "experts {E0002, E0003, E0005} may take 6 in all, the others 0; raise their maximum load"
+        )
 
 
 def test_the_assignment_is_the_same_again(engine: Engine) -> None:
