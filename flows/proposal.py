@@ -14,6 +14,7 @@ from models import Approval
 from models.enums import Tier
 
 WORKBOOK = "拟获奖名单.xlsx"
+_SHOWN = 8
 
 
 def put_proposal(run: Run) -> str:
@@ -67,7 +68,7 @@ def as_markdown(page: ProposalPage) -> str:
         + (f"专家分配：{page.assignment}。\n\n" if page.assignment else "")
     )
     cuts = "".join(
-        f"- {cut.tier.label}以下（第{cut.after}位后）：得分相同{_numbers(cut.tied)}；评分难以区分{_numbers(cut.close)}\n"
+        f"- {cut.tier.label}以下（第{cut.after}位后）：得分相同：{_numbers(cut.tied)}；评分难以区分：{_numbers(cut.close)}\n"
         for cut in page.cuts
     )
     looks = "".join(f"- {one.number} {_cell(one.title)}：分差{one.spread}\n" for one in page.disagreements)
@@ -87,7 +88,9 @@ def as_markdown(page: ProposalPage) -> str:
 
 
 def _numbers(numbers: tuple[str, ...]) -> str:
-    return "、".join(numbers) or "无"
+    """The first few; the workbook lists them all."""
+    more = f"……共{len(numbers)}项，全部见工作簿“等次分界”" if len(numbers) > _SHOWN else ""
+    return ("、".join(numbers[:_SHOWN]) or "无") + more
 
 
 def _cell(text: str) -> str:

@@ -1,5 +1,6 @@
 """One flow run in a process of its own: Prefect's engine, with a cheaper heartbeat. `python -m flows.engine.run`."""
 
+import logging
 import os
 import runpy
 import sys
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from flows.engine.artifacts import flush
-from flows.engine.environment import HEARTBEAT_SECONDS
+from flows.engine.environment import HEARTBEAT_SECONDS, OUR_LOGGERS
 
 ENGINE = "prefect.engine"
 FIRST_BEAT_SECONDS = 10.0
@@ -58,6 +59,8 @@ def without_prefects_heartbeat() -> AbstractContextManager[Any]:
 def execute() -> None:
     """Execute the flow run named in the environment, as Prefect's worker asks."""
     sys.argv = [ENGINE]
+    # Prefect hands our loggers on but gives them no level, and without one only warnings pass.
+    logging.getLogger(OUR_LOGGERS).setLevel(logging.INFO)
     # Importing Prefect may have imported it as a library already.
     sys.modules.pop(ENGINE, None)
     with Heartbeat(os.environ["PREFECT__FLOW_RUN_ID"]):

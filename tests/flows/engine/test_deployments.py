@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 
 from flows.engine.deployments import deployment_name, prefect_client, register, run_state, start
 from flows.engine.errors import DeploymentMissing, EngineAway
@@ -59,6 +59,15 @@ def test_a_run_leaves_its_progress_and_outcome_as_artifacts(running_engine: Engi
     assert drawn["progress"].key == "tiny-2031-progress"
     assert drawn["markdown"].key == "tiny-2031"
     assert "| 39 | 39 |" in drawn["markdown"].data
+
+
+def test_a_run_tells_in_its_log_what_its_stage_did(running_engine: EngineProcess) -> None:
+    run = start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")
+
+    assert _ends(run) == "COMPLETED"
+    with prefect_client() as client:
+        only = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[uuid.UUID(run)]))
+        wait_for("its log", lambda: "39 letters were written" in {one.message for one in client.read_logs(only)})
 
 
 def test_the_same_key_starts_one_run(running_engine: EngineProcess) -> None:

@@ -1,5 +1,6 @@
 """Stages of a few lines, to try the engine with."""
 
+import logging
 import os
 import signal
 import time
@@ -11,12 +12,15 @@ from prefect import Flow, flow
 
 from flows.engine.artifacts import current_flow_run_id, outcome, progress
 
+log = logging.getLogger("gangchuang.stage")
+
 
 @flow(name="tiny", persist_result=False)
 def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
     """Does nothing and shows it."""
     for done in range(1, 4):
         progress(done, 3, key=f"tiny-{season}-progress")
+    log.info("39 letters were written")
     outcome("| units | letters |\n|---|---|\n| 39 | 39 |\n", key=f"tiny-{season}")
     return {"run": current_flow_run_id()}
 

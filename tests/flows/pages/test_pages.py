@@ -19,8 +19,9 @@ from flows.pages import (
     render_proposal,
     render_results,
 )
-from flows.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage
+from flows.pages.content import Cut, IndexPage, NoticePage, ProposalPage, ResultsPage
 from flows.pages.statistics import interval, scale, tables
+from flows.proposal import as_markdown
 from models.enums import Carrier, Category, Tier
 from tests.support.pages import (
     DIGEST,
@@ -230,6 +231,20 @@ def test_the_proposal_shows_scores_intervals_ties_and_cases_to_look_at() -> None
         assert said in row, said
     for said in (DIGEST, "217对", "3次", "43人", "2026-500101-002", "50、81.5", "不得公开"):
         assert said in text, said
+
+
+def test_a_cut_through_many_is_told_in_few_words() -> None:
+    many = tuple(f"2026-500101-{place:04d}" for place in range(1, 61))
+    proposal = a_proposal(cuts=(Cut(Tier.FIRST, 2, tied=many[:2], close=many),))
+
+    said = as_markdown(proposal)
+    page = render_proposal(proposal)
+
+    assert f"得分相同：{many[0]}、{many[1]}；评分难以区分：{many[0]}、" in said
+    assert f"{many[7]}……共60项，全部见工作簿“等次分界”" in said
+    assert many[8] not in said
+    assert "<details><summary>60项</summary>" in page
+    assert many[59] in page
 
 
 def test_the_axis_spans_whole_tens() -> None:
