@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select
@@ -67,9 +68,14 @@ def _assignment(facts: Mapping[str, Any]) -> str:
     first = "匹配度最低的项目" if facts["aim"] == "fair" else "最低匹配比例"
     proof = "已证明最优" if facts["proven"] else "未证明最优"
     return (
-        f"{first}{facts['level']}（上限{facts['level_at_most']}），"
-        f"匹配度合计{facts['total']}（上限{facts['total_at_most']}），{proof}"
+        f"{first}{_two(facts['level'])}（上限{_two(facts['level_at_most'])}），"
+        f"匹配度合计{_two(facts['total'])}（上限{_two(facts['total_at_most'])}），{proof}"
     )
+
+
+def _two(figure: str) -> str:
+    """Two places are enough to read; the record holds six."""
+    return f"{Decimal(figure):.2f}"
 
 
 def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
