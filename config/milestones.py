@@ -23,6 +23,7 @@ class Milestone(StrEnum):
     DRAW_PANEL = "draw_panel"
     REMIND_EXPERTS = "remind_experts"
     CLOSE_FINAL_ROUND = "close_final_round"
+    REMIND_RE_REVIEW = "remind_re_review"
     CLOSE_RE_REVIEW = "close_re_review"
     CLOSE_VOTES = "close_votes"
     REMIND_APPROVAL = "remind_approval"
@@ -65,6 +66,7 @@ _LABELS = {
     Milestone.DRAW_PANEL: "抽取评委并分配",
     Milestone.REMIND_EXPERTS: "评分催办",
     Milestone.CLOSE_FINAL_ROUND: "终评截止并排序",
+    Milestone.REMIND_RE_REVIEW: "复评催办",
     Milestone.CLOSE_RE_REVIEW: "复评截止",
     Milestone.CLOSE_VOTES: "表决截止",
     Milestone.REMIND_APPROVAL: "审定催办",

@@ -71,6 +71,7 @@ class Reminders(Part):
     call: tuple[int, ...] = (14, 3, 1)
     district_round: tuple[int, ...] = (10, 3, 1)
     experts: tuple[int, ...] = (7, 3, 1)
+    re_review: tuple[int, ...] = (3, 1)
     approval: tuple[int, ...] = Field((3, 1), description="days before the public notice")
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
@@ -12,11 +11,11 @@ from config.milestones import Milestone
 from config.units import all_units
 from flows import places
 from flows.letters import LetterKind, calendar_entry
+from flows.owing import in_correction, rows_returned, scores_owed, without_verdict
 from flows.perform import perform, stage_flow
 from flows.post import post, post_to_office, post_to_unit
 from flows.stage import Ending, Run
-from models import Assignment, Correction, Delivery, Expert, Submission
-from models.enums import AssignmentState, CorrectionState, SubmissionState, WorkbookKind
+from models import Expert
 from models.queries import counts_by_unit
 from states.approval import is_approved, is_proposed, list_digest
 from states.cases import load_frame
@@ -50,7 +49,7 @@ def reminding_of_call(run: Run) -> Ending:
     """Units that have delivered nothing, or of whose rows some came back."""
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
-        delivered, returned = counts_by_unit(session, run.year), _returned(session, run.year)
+        delivered, returned = counts_by_unit(session, run.year), rows_returned(session, run.year)
         owing, items = [], []
         for unit in run.season.units():
             deadline = deadlines.at(Milestone.CLOSE_CALL, unit.code)
@@ -79,7 +78,7 @@ def reminding_of_district_round(run: Run) -> Ending:
     """Units with submissions that have no verdict, or whose correction is outstanding."""
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
-        unjudged, correcting = _unjudged(session, run.year), _correcting(session, run.year)
+        unjudged, correcting = without_verdict(session, run.year), in_correction(session, run.year)
         owing = sorted(set(unjudged) | set(correcting))
         totals = counts_by_unit(session, run.year)
         items = []
@@ -106,55 +105,57 @@ def reminding_of_district_round(run: Run) -> Ending:
 
 def reminding_of_scores(run: Run) -> Ending:
     """Experts who still owe scores."""
+    return _reminding_of_scores(run, 1, Milestone.CLOSE_FINAL_ROUND)
+
+
+def reminding_of_re_review(run: Run) -> Ending:
+    """Experts who still owe scores for submissions that are tied at a cut."""
+    return _reminding_of_scores(run, 2, Milestone.CLOSE_RE_REVIEW)
+
+
+def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> Ending:
+    again = round_number > 1
+    place = f"re_review/{run.ordinal}" if again else str(run.ordinal)
     with run.step() as session:
-        deadlines = load_frame(session, run.year).deadlines
-        owed: dict[str, list[str]] = {}
-        for expert, number in session.execute(
-            select(Assignment.expert, Assignment.number)
-            .join(Submission, Submission.number == Assignment.number)
-            .where(
-                Assignment.season == run.year,
-                Assignment.state == AssignmentState.ACTIVE,
-                Submission.state != SubmissionState.ARCHIVED,
-            )
-            .order_by(Assignment.expert, Assignment.number)
-        ):
-            owed.setdefault(expert, []).append(number)
-        deadline = _deadline(deadlines, Milestone.CLOSE_FINAL_ROUND)
-        items = []
+        deadline = _deadline(load_frame(session, run.year).deadlines, closing)
+        owed = scores_owed(session, run.year, round_number)
+        names = {one: session.get_one(Expert, one) for one in owed}
         for identifier, numbers in owed.items():
-            expert = session.get_one(Expert, identifier)
             post(
                 session,
                 run,
                 LetterKind.EXPERT_REMINDER,
-                key=f"{identifier}/{run.ordinal}",
-                to=expert.mail,
-                expert_name=expert.name,
+                key=f"{identifier}/{place}",
+                to=names[identifier].mail,
+                expert_name=names[identifier].name,
                 deadline=deadline,
                 owed=numbers,
                 level=_level(run),
-                attachments=(_calendar(run, identifier, Milestone.CLOSE_FINAL_ROUND, deadline),),
+                again=again,
+                attachments=(_calendar(run, identifier, closing, deadline),),
             )
-            items.append((f"{expert.name}（{identifier}）", f"{len(numbers)}项没有打分"))
-        _escalate(session, run, Milestone.CLOSE_FINAL_ROUND, items)
+        items = [(f"{names[one].name}（{one}）", f"{len(numbers)}项没有打分") for one, numbers in owed.items()]
+        _escalate(session, run, closing, items)
         if owed and _level(run) > 1:
-            _tell_office_who_owes(session, run, owed, _deadline(deadlines, Milestone.CLOSE_FINAL_ROUND))
+            _tell_office_who_owes(session, run, owed, place, deadline, again=again)
     return _told(run, sorted(owed))
 
 
-def _tell_office_who_owes(session: Session, run: Run, owed: Mapping[str, list[str]], deadline: datetime) -> None:
+def _tell_office_who_owes(
+    session: Session, run: Run, owed: Mapping[str, list[str]], place: str, deadline: datetime, *, again: bool
+) -> None:
     """From the second reminder on: whom to call, and how many reserves could take over."""
     items = [(one, session.get_one(Expert, one).name, len(numbers)) for one, numbers in sorted(owed.items())]
     post_to_office(
         session,
         run,
         LetterKind.SCORES_OWED,
-        key=str(run.ordinal),
+        key=place,
         items=items,
         deadline=deadline,
         reserves=len(reserves(session, run.year)),
         level=_level(run),
+        again=again,
     )
 
 
@@ -195,6 +196,7 @@ _BODIES = {
     Milestone.REMIND_CALL: reminding_of_call,
     Milestone.REMIND_DISTRICT_ROUND: reminding_of_district_round,
     Milestone.REMIND_EXPERTS: reminding_of_scores,
+    Milestone.REMIND_RE_REVIEW: reminding_of_re_review,
     Milestone.REMIND_APPROVAL: reminding_of_approval,
 }
 
@@ -251,50 +253,3 @@ def _deadline(deadlines: Deadlines, milestone: Milestone, code: str = "") -> dat
     if deadline is None:
         raise LookupError(f"the season has no {milestone}")
     return deadline
-
-
-def _returned(session: Session, year: int) -> dict[str, int]:
-    """Rows that came back with a unit's latest delivery, where there were any."""
-    latest = (
-        select(Delivery.sender, func.max(Delivery.taken_at).label("at"))
-        .where(Delivery.season == year, Delivery.kind == WorkbookKind.SUBMISSIONS)
-        .group_by(Delivery.sender)
-        .subquery()
-    )
-    rows = session.execute(
-        select(Delivery.sender, func.sum(Delivery.rows_back))
-        .join(latest, (latest.c.sender == Delivery.sender) & (latest.c.at == Delivery.taken_at))
-        .where(Delivery.season == year)
-        .group_by(Delivery.sender)
-    )
-    return {sender: back for sender, back in rows if back}
-
-
-def _unjudged(session: Session, year: int) -> dict[str, list[str]]:
-    rows = session.execute(
-        select(Submission.unit, Submission.number)
-        .where(Submission.season == year, Submission.state == SubmissionState.SUBMITTED)
-        .order_by(Submission.number)
-    )
-    return _grouped(rows)
-
-
-def _correcting(session: Session, year: int) -> dict[str, list[str]]:
-    rows = session.execute(
-        select(Submission.unit, Submission.number)
-        .join(Correction, Correction.number == Submission.number)
-        .where(
-            Submission.season == year,
-            Submission.state != SubmissionState.ARCHIVED,
-            Correction.state == CorrectionState.OUTSTANDING,
-        )
-        .order_by(Submission.number)
-    )
-    return _grouped(rows)
-
-
-def _grouped(rows: object) -> dict[str, list[str]]:
-    grouped: dict[str, list[str]] = {}
-    for code, number in rows:
-        grouped.setdefault(code, []).append(number)
-    return grouped

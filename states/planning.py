@@ -203,6 +203,7 @@ def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:
     yield from _reminders(season, Milestone.REMIND_CALL, dates.close_call, days.call)
     yield from _reminders(season, Milestone.REMIND_DISTRICT_ROUND, dates.close_district_round, days.district_round)
     yield from _reminders(season, Milestone.REMIND_EXPERTS, dates.close_final_round, days.experts)
+    yield from _reminders(season, Milestone.REMIND_RE_REVIEW, dates.close_re_review, days.re_review)
     yield from _reminders(season, Milestone.REMIND_APPROVAL, dates.open_public_notice, days.approval)
     for code in season.district_round.units:
         for step in (Milestone.CLOSE_CALL, Milestone.CLOSE_DISTRICT_ROUND):

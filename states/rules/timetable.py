@@ -20,6 +20,7 @@ REMINDS_OF = {
     Milestone.REMIND_CALL: Milestone.CLOSE_CALL,
     Milestone.REMIND_DISTRICT_ROUND: Milestone.CLOSE_DISTRICT_ROUND,
     Milestone.REMIND_EXPERTS: Milestone.CLOSE_FINAL_ROUND,
+    Milestone.REMIND_RE_REVIEW: Milestone.CLOSE_RE_REVIEW,
     Milestone.REMIND_APPROVAL: Milestone.OPEN_PUBLIC_NOTICE,
 }
 

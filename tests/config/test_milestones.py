@@ -6,7 +6,7 @@ from config.milestones import Milestone, Missed
 def test_every_milestone_has_a_chinese_name_of_its_own() -> None:
     labels = [one.label for one in Milestone]
 
-    assert len(set(labels)) == len(labels) == 20
+    assert len(set(labels)) == len(labels) == 21
 
 
 def test_steps_run_late_and_reminders_are_skipped() -> None:
@@ -16,6 +16,7 @@ def test_steps_run_late_and_reminders_are_skipped() -> None:
         Milestone.REMIND_CALL,
         Milestone.REMIND_DISTRICT_ROUND,
         Milestone.REMIND_EXPERTS,
+        Milestone.REMIND_RE_REVIEW,
         Milestone.REMIND_APPROVAL,
     }
 

@@ -14,14 +14,16 @@ from flows.remind import (
     reminding_of_approval,
     reminding_of_call,
     reminding_of_district_round,
+    reminding_of_re_review,
     reminding_of_scores,
 )
-from models import Delivery, Message
+from models import Assignment, Delivery, Message
 from models.enums import CallState, DeliveryState, MilestoneState, SubmissionState, WorkbookKind
 from models.queries import milestone_rows
 from states.approval import approve, list_digest
 from states.corrections import ask_correction
 from states.office import withdraw
+from states.pairing import make_pairs
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
 from tests.support.panel import a_score, an_assignment, an_eligible_submission
@@ -45,6 +47,7 @@ def play(player: Player, milestone: Milestone, ordinal: int = 1) -> dict[str, st
         M.REMIND_CALL: reminding_of_call,
         M.REMIND_DISTRICT_ROUND: reminding_of_district_round,
         M.REMIND_EXPERTS: reminding_of_scores,
+        M.REMIND_RE_REVIEW: reminding_of_re_review,
         M.REMIND_APPROVAL: reminding_of_approval,
     }
     pending(player)
@@ -178,6 +181,23 @@ def test_the_office_hears_of_owing_experts_from_the_second_reminder_on(player: P
     play(player, M.REMIND_EXPERTS, 1)
 
     assert player.letters("scores_owed") == []
+
+
+def test_in_the_re_review_those_are_reminded_who_have_not_scored_again(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.FINAL_REVIEW)
+        tied = an_eligible_submission(session)
+        a_score(session, tied, 1, 80)
+        a_score(session, tied, 2, 80)
+        owing = session.scalars(select(Assignment.expert).order_by(Assignment.expert)).first()
+        make_pairs(session, season, {tied: (owing,)}, at=season.dates.close_final_round, round_number=2)
+
+    assert play(player, M.REMIND_EXPERTS, 3)["reminded"] == "0"
+    assert play(player, M.REMIND_RE_REVIEW, 2)["reminded"] == "1"
+
+    assert player.letters("expert_reminder") == [f"expert_reminder/{owing}/re_review/2"]
+    assert "复评将于2026年7月24日" in body(player, f"expert_reminder/{owing}/re_review/2")
+    assert "不补派候补专家" in body(player, "scores_owed/office/re_review/2")
 
 
 def test_approval_is_asked_for_first_of_the_office_then_of_the_coordination_group(player: Player) -> None:

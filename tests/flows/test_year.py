@@ -60,6 +60,7 @@ BODIES: dict[Milestone, Callable[[Run], Ending]] = {
     M.CLOSE_ELIGIBILITY: eligibility.concluding,
     M.DRAW_PANEL: panel.drawing,
     M.REMIND_EXPERTS: remind.reminding_of_scores,
+    M.REMIND_RE_REVIEW: remind.reminding_of_re_review,
     M.CLOSE_FINAL_ROUND: final_round.closing,
     M.CLOSE_RE_REVIEW: final_round.concluding,
     M.CLOSE_VOTES: panel_votes.counting,

@@ -36,6 +36,7 @@ _VALUES: dict[str, Any] = {
     "items": [(NUMBER, TITLE)],
     "lacking": [OTHER],
     "level": 1,
+    "again": True,
     "milestone": "申报截止",
     "more": 0,
     "new": DUE,
