@@ -74,7 +74,8 @@ def keep_answer(
     known: Delivery | None,
 ) -> None:
     """Write the receipt, keep what became of the delivery, and answer its sender by mail."""
-    target = places.receipt(run.settings, run.year, sender.code, digest)
+    # A letter that waits, or goes out again, must carry the answer that it was written for.
+    target = places.receipt(run.settings, run.year, sender.code, digest, again=known is not None)
     if not run.dry_run:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_receipt(

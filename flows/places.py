@@ -22,8 +22,10 @@ def issued(settings: Settings, year: int, recipient: str, kind: WorkbookKind, is
     )
 
 
-def receipt(settings: Settings, year: int, sender: str, digest: str) -> Path:
-    return settings.home.absolute() / "receipts" / str(year) / sender / f"{digest[:16]}-回执.xlsx"
+def receipt(settings: Settings, year: int, sender: str, digest: str, *, again: bool = False) -> Path:
+    """The answer to a delivery; taken again after it was admitted late, it has a second one beside the first."""
+    name = f"{digest[:16]}-{'补收' if again else ''}回执.xlsx"
+    return settings.home.absolute() / "receipts" / str(year) / sender / name
 
 
 def taken(settings: Settings, year: int, sender: str, digest: str, name: str) -> Path:

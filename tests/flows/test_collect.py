@@ -199,6 +199,8 @@ def test_a_late_delivery_is_taken_after_the_office_admitted_it(player: Player, k
     collect(player)
     late = deliveries(player)[-1]
     assert late.state is (DeliveryState.PARTLY if known_row else DeliveryState.REFUSED)
+    first = player.settings.home / late.receipt
+    before = first.read_bytes()
 
     decide.fn(2026, OFFICE.name, Decision.ADMIT_LATE, late.digest[:8], "邮路中断")
     lines = collect(player)
@@ -209,6 +211,10 @@ def test_a_late_delivery_is_taken_after_the_office_admitted_it(player: Player, k
         titles = session.scalars(select(Submission.title).order_by(Submission.number)).all()
         assert titles == (["一号成果"] if known_row else []) + ["迟到成果"]
     assert len(player.letters("receipt")) == 2 + known_row
+    # The first letter, should it go out again, still carries what it was written for.
+    assert first.read_bytes() == before
+    assert (player.settings.home / deliveries(player)[-1].receipt).is_file()
+    assert deliveries(player)[-1].receipt != late.receipt
 
 
 def test_a_file_that_vanishes_is_named_and_the_others_are_taken(
