@@ -30,6 +30,7 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LIST = re.compile(r'"[^"\[\]|!]*"|(?:\'?选项\'?!)?\$?[A-Z]{1,3}\$?\d{1,7}(?::\$?[A-Z]{1,3}\$?\d{1,7})?')
 _LONGEST = 32_000
 _WHOLE_ROWS = 2000
+_LAST_LINE, _LAST_COLUMN = 1_048_576, 16_384  # of any workbook; a damaged one may claim more
 _SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -152,10 +153,10 @@ def _write_values(target: Worksheet, sheet: Sheet, heading_line: int, wanted: Co
     top, left = sheet.start
     bold, fill = Font(bold=True), PatternFill("solid", fgColor="DDEBF7")
     for line, row in enumerate(sheet.rows, top + 1):
-        if line - heading_line > _WHOLE_ROWS and line not in wanted:
+        if (line - heading_line > _WHOLE_ROWS and line not in wanted) or line > _LAST_LINE:
             continue
         for column, value in enumerate(row, left + 1):
-            if value in ("", None):
+            if value in ("", None) or column > _LAST_COLUMN:
                 continue
             cell = target.cell(line, column)
             put(cell, value if isinstance(value, str | int | float) else as_text(value))

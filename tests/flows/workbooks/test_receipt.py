@@ -1,10 +1,13 @@
 """The answer that a clerk gets: their own workbook, marked, and a sheet that tells all."""
 
+import re
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import python_calamine
 
 from flows.workbooks.findings import Problem, Reading
 from flows.workbooks.receipt import write_receipt
@@ -151,6 +154,29 @@ def test_old_workbook_is_answered_in_the_new_format(tmp_path: Path) -> None:
     assert book[SHEET]["F5"].value == "2025-03-05"
     assert [book[name].sheet_state for name in book.sheetnames] == ["visible", "visible", "visible", "hidden"]
     assert read(tmp_path / "receipt.xlsx").mark == read(path).mark
+
+
+def with_a_cell_beyond_any_workbook(path: Path) -> Path:
+    """Bend the column of one text cell (BIFF record LABELSST: row, column, style, text) of the guide sheet."""
+    whole, head = path.read_bytes(), b"\xfd\x00\x0a\x00"
+    places = [found.start() for found in re.finditer(re.escape(head), whole)]
+    for place in reversed(places):
+        path.write_bytes(whole[: place + 6] + struct.pack("<H", 0x8000) + whole[place + 8 :])
+        book = python_calamine.CalamineWorkbook.from_path(path)
+        widths = {name: book.get_sheet_by_name(name).width for name in book.sheet_names}
+        if widths["填写说明"] > 0x8000 and widths[SHEET] < 100:
+            return path
+    raise AssertionError("no text cell of the guide sheet was found")
+
+
+def test_a_cell_beyond_any_workbooks_edge_is_left_out_of_the_copy(tmp_path: Path) -> None:
+    path = with_a_cell_beyond_any_workbook(old_workbook(Workshop(tmp_path).filled(typed()), tmp_path / "old.xls"))
+
+    reading, book = _receipt(path)
+
+    assert len(reading.rows) == 1
+    assert book[SHEET]["B5"].value == "示例成果"
+    assert book["填写说明"].max_column < 100
 
 
 def test_copy_of_a_huge_workbook_holds_its_wrong_rows(tmp_path: Path) -> None:
