@@ -202,6 +202,7 @@ def main() -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     own, stopped = settings(), threading.Event()
+    own.folder()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     Timekeeper(own, open_database(own.database), start).run(stopped)

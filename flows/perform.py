@@ -43,6 +43,7 @@ def perform(
 ) -> dict[str, Any]:
     """Play a stage now, with the installation's settings, and show what it did as an artifact."""
     own = settings()
+    own.folder()
     result = play(
         stage,
         season,

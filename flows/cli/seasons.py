@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from config.calendar import day_note
 from config.local_time import ZONE
 from config.milestones import Milestone
 from config.season import load_season
@@ -15,7 +16,7 @@ from flows.cli.opening import opened, show
 from models.database import writing
 from states.office import officer
 from states.planning import UnknownMilestone, plan_season, planned_dates
-from states.rules.season_check import calendar_notes, warnings_of
+from states.rules.season_check import warnings_of
 
 app = typer.Typer(help="A season's file: check it before you plan it.", no_args_is_help=True)
 
@@ -29,13 +30,12 @@ def check(season: Annotated[int, typer.Argument(help="the season's year")]) -> N
     rules = load_season(season, settings().home)
     # Narrow enough for 80 columns: whoever checks dates must see each of them whole.
     table = Table(title=f"{rules.title} · {rules.year}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("date", "day", "milestone", "", "note"):
-        table.add_column(heading, no_wrap=bool(heading), overflow="fold")
+    for heading in ("date", "day", "milestone", ""):
+        table.add_column(heading, no_wrap=True)
     for milestone, ordinal, unit, instant in planned_dates(rules):
         name = milestone.value + (f" {ordinal}" if milestone.is_reminder else "") + (f" ({unit})" if unit else "")
         local_time = instant.astimezone(ZONE)
-        day, note = calendar_notes(instant)
-        table.add_row(f"{local_time:%Y-%m-%d %H:%M}", day, name, milestone.label, note)
+        table.add_row(f"{local_time:%Y-%m-%d %H:%M}", day_note(local_time.date()), name, milestone.label)
     console = Console()
     console.print(table)
     found = warnings_of(rules)

@@ -1,7 +1,6 @@
 """What an administrator should look at before a season is planned. Pure."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from config.calendar import CalendarUnknown, count_working_days, day_note, is_working_day
 from config.local_time import local_day
@@ -15,15 +14,6 @@ _CLOSINGS = (
     "close_re_review",
     "close_votes",
 )
-
-
-def calendar_notes(instant: datetime) -> tuple[str, str]:
-    """(weekday note, working-day remark) of an instant's local day."""
-    day = local_day(instant)
-    try:
-        return day_note(day), "" if is_working_day(day) else "day off"
-    except CalendarUnknown:
-        return day_note(day), "unknown"
 
 
 def warnings_of(season: Season) -> list[str]:

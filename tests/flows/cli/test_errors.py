@@ -160,6 +160,21 @@ def run_elsewhere(home: Path, *words: str, **options: object) -> subprocess.Comp
     )
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "close-call", "2026"),
+        ("move", "close_call", "2026", "--to", "2026-05-08T18:00", "--by", "示例·王主任", "--reason", "示例"),
+    ],
+    ids=["run", "move"],
+)
+def test_a_stage_in_a_home_that_does_not_exist_yet(tmp_path: Path, words: tuple[str, ...]) -> None:
+    answer = run_elsewhere(tmp_path / "new" / "home", *words)
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("gangchuang: Season 2026 is not planned in this database")
+
+
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("a file where the home should be")

@@ -6,7 +6,7 @@ import pytest
 
 from config.local_time import ZONE
 from config.season import Season
-from states.rules.season_check import calendar_notes, warnings_of
+from states.rules.season_check import warnings_of
 from tests.support.builders import season_rules
 
 
@@ -56,17 +56,3 @@ def test_a_notice_shorter_than_promised_is_warned_of() -> None:
     found = warnings_of(season.model_copy(update={"public_notice": short}))
 
     assert any("public_notice.working_days is 3, but 5 were promised" in one for one in found)
-
-
-@pytest.mark.parametrize(
-    ("day", "notes"),
-    [
-        ("2026-03-02T09:00", ("周一", "")),
-        ("2026-05-09T09:00", ("周六 调休上班", "")),
-        ("2026-05-01T09:00", ("周五 放假", "day off")),
-        ("2026-05-10T09:00", ("周日 休息", "day off")),
-        ("2031-05-10T09:00", ("周六 日历未知", "unknown")),
-    ],
-)
-def test_every_day_has_its_note(day: str, notes: tuple[str, str]) -> None:
-    assert calendar_notes(local(day)) == notes
