@@ -10,8 +10,8 @@ from sqlmodel import col
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from models import Correction, DistrictVerdict, Submission
-from models.enums import CorrectionState, Outcome, SubmissionState, Verdict
-from models.queries import is_done, milestone_rows, season_in_force
+from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Verdict
+from models.queries import call_state, is_done, milestone_rows, season_in_force
 from states.cases import Ask
 from states.door import UnknownSubmission, apply_transition, note_submission, season_of
 from states.machine import Actor
@@ -39,7 +39,9 @@ def reinstate(session: Session, number: str, *, actor: Actor, at: datetime, reas
     if submission is None:
         raise UnknownSubmission(number)
     outcome, archived = submission.outcome, submission.state is SubmissionState.ARCHIVED
-    facts = _free_place(session, submission) if archived else {}
+    # A closed season gives no place back; its fingerprints may be deleted by now.
+    running = call_state(session, submission.season) is not CallState.CLOSED
+    facts = _free_place(session, submission) if archived and running else {}
     state = apply_transition(session, number, Ask("reinstate", actor, at, reason=reason, facts=lambda _: facts))
     if state is _REVIEWED and outcome is not None:
         _check(session, submission, outcome, actor=actor, at=at, reason=reason)

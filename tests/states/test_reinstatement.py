@@ -105,6 +105,18 @@ def test_the_same_achievement_does_not_stand_twice(engine: Engine, again: Submis
         assert bring_back(session, one) is S.SUBMITTED
 
 
+def test_a_closed_season_says_that_it_is_closed_and_looks_for_no_place(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.CLOSED)
+        gone = [a_submission(session, S.ARCHIVED, form=a_form(title)) for title in ("示例一", "示例二")]
+        for number in gone:
+            session.get_one(Submission, number).fingerprint = ""  # as the deletion of personal data leaves it
+        session.flush()
+
+        with pytest.raises(TransitionRefused, match="the season is closed"):
+            bring_back(session, gone[0])
+
+
 CHECKED, CLOSED = (Milestone.CHECK_ELIGIBILITY,), (Milestone.CHECK_ELIGIBILITY, Milestone.CLOSE_ELIGIBILITY)
 
 
