@@ -50,6 +50,7 @@ class Frame:
     season: Season
     call_state: CallState
     deadlines: Deadlines
+    check_closed: bool
     notice_over: bool
 
 
@@ -65,7 +66,10 @@ def load_frame(session: Session, year: int) -> Frame:
     season = season_in_force(session, year)
     rows = milestone_rows(session, year)
     state = session.execute(select(Call.state).where(Call.season == year)).scalar_one()
-    return Frame(season, state, deadlines_of(rows), _is_over(rows, Milestone.CLOSE_PUBLIC_NOTICE))
+    check_closed, notice_over = (
+        _is_over(rows, milestone) for milestone in (Milestone.CLOSE_ELIGIBILITY, Milestone.CLOSE_PUBLIC_NOTICE)
+    )
+    return Frame(season, state, deadlines_of(rows), check_closed, notice_over)
 
 
 def deadlines_of(rows: Sequence[MilestoneDate]) -> Deadlines:
@@ -204,6 +208,7 @@ def _district_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
         "arrived_at": ask.arrived_at,
         "admitted": ask.admitted,
         "district_deadline": frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, row["unit"]),
+        "check_closed": frame.check_closed,
     }
 
 

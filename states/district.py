@@ -207,6 +207,7 @@ def round_is_over(frame: Frame, delivered: Delivered) -> Refusal | None:
         arrived_at=delivered.arrived_at,
         admitted=delivered.admitted,
         district_deadline=frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit),
+        check_closed=frame.check_closed,
     )
     return district_round_is_open(case)
 

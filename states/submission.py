@@ -44,6 +44,7 @@ class Case:
     duplicate_of: str = ""
     # for record_district_review
     district_deadline: datetime | None = None
+    check_closed: bool = False
     correction_outstanding: bool = False
     verdict: Verdict | None = None
     district_scored: bool = False
@@ -145,6 +146,12 @@ def district_round_is_open(case: Case) -> Refusal | None:
             "late",
             f"the verdict came {_span(late)} after the deadline {case.district_deadline.isoformat()}",
             f"初评已于{local:%Y年%m月%d日%H:%M}（北京时间）截止，本件迟到{_chinese_span(late)}",
+        )
+    if case.check_closed:
+        return Refusal(
+            "check_closed",
+            "the eligibility check is closed, and nobody would check what is recommended now",
+            "形式审查已经结束，不能再接收初评结果",
         )
     return None
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from config.local_time import ZONE
+from config.milestones import Milestone
 from config.season import Season
 from config.season_parts import UnitRules
 from models import Call, Correction, DistrictVerdict, History, MilestoneDate, Submission
@@ -237,6 +238,20 @@ def test_an_admitted_workbook_is_taken_although_late(engine: Engine) -> None:
         _, (number,) = a_district_round(session, 1)
 
         assert judge(session, [verdict(number)], at=DEADLINE + SECOND, admitted=True).accepted == {1: number}
+
+
+def test_a_verdict_that_nobody_would_check_any_more_is_not_even_admitted(engine: Engine) -> None:
+    with writing(engine) as session:
+        _, (number,) = a_district_round(session, 1)
+        for step in (Milestone.CLOSE_DISTRICT_ROUND, Milestone.CHECK_ELIGIBILITY, Milestone.CLOSE_ELIGIBILITY):
+            row = session.get_one(MilestoneDate, (2026, step.value, 1, ""))
+            row.state, row.settled_at = MilestoneState.DONE, row.due_at
+        session.flush()
+
+        taken = judge(session, [verdict(number)], at=DEADLINE + timedelta(days=20), admitted=True)
+
+        assert codes(taken) == {1: "check_closed"}
+        assert state_of(session, number) is S.SUBMITTED
 
 
 @pytest.mark.parametrize("state", [CallState.PLANNED, CallState.FINAL_REVIEW, CallState.PUBLISHED])

@@ -85,6 +85,8 @@ REFUSALS: list[tuple[str, SubmissionState | None, dict[str, Any], str]] = [
     ("record_district_review", S.SUBMITTED, {"district_deadline": None}, "round_not_open"),
     ("record_district_review", S.SUBMITTED, {"arrived_at": None}, "round_not_open"),
     ("record_district_review", S.SUBMITTED, DAY_LATE, "late"),
+    ("record_district_review", S.SUBMITTED, {"check_closed": True}, "check_closed"),
+    ("record_district_review", S.SUBMITTED, {"check_closed": True, "admitted": True, **DAY_LATE}, "check_closed"),
     ("record_district_review", S.SUBMITTED, {"correction_outstanding": True}, "correction_outstanding"),
     ("record_district_review", S.SUBMITTED, {"verdict": None}, "no_verdict"),
     ("record_district_review", S.SUBMITTED, {"district_scored": False}, "no_verdict"),
