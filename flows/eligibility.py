@@ -15,7 +15,7 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from models import Correction, DistrictVerdict, Duplicate, Submission, SubmissionVersion
-from models.enums import DuplicateDecision, Outcome, SubmissionState, Verdict
+from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Verdict
 from models.forms import SubmissionForm
 from models.queries import outstanding_corrections
 from states.corrections import LAPSED, ask_correction, lapse_corrections
@@ -58,7 +58,12 @@ class _Checked:
     unit: str
     title: str
     missing: str
-    had_its_chance: bool
+    correction: CorrectionState | None
+
+    @property
+    def passes(self) -> bool:
+        """Nothing is missing, and nothing that the office or the unit asked for is still owed."""
+        return not self.missing and self.correction is not CorrectionState.OUTSTANDING
 
 
 def checking(run: Run) -> Ending:
@@ -66,8 +71,8 @@ def checking(run: Run) -> Ending:
     with run.step() as session:
         _drop_duplicates(session, run)
         checked = _check(session, run)
-        _pass(session, run, [one.number for one in checked if not one.missing])
-        faulty = [one for one in checked if one.missing and not one.had_its_chance]
+        _pass(session, run, [one.number for one in checked if one.passes])
+        faulty = [one for one in checked if one.missing and one.correction is None]
         due_at = [
             ask_correction(
                 session, run.season, one.number, missing=one.missing, actor=run.actor, at=run.at, flow_run=run.flow_run
@@ -98,7 +103,7 @@ def concluding(run: Run) -> Ending:
             return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
         _drop_duplicates(session, run)
         checked = _check(session, run)
-        _pass(session, run, [one.number for one in checked if not one.missing])
+        _pass(session, run, [one.number for one in checked if one.passes])
         failed = {one.number: one.missing for one in checked if one.missing}
         for number, missing in failed.items():
             ask = Ask("archive", run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run)
@@ -141,7 +146,7 @@ def _check(session: Session, run: Run) -> list[_Checked]:
         .order_by(Submission.number)
     )
     return [
-        _Checked(number, unit, title, "；".join(_faults(content, run)), correction is not None)
+        _Checked(number, unit, title, "；".join(_faults(content, run)), correction)
         for number, unit, title, content, correction in rows
     ]
 

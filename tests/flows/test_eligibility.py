@@ -126,6 +126,23 @@ def test_a_correction_asked_for_late_keeps_its_working_days(recommended: tuple[P
     assert row(player, good).outcome is Outcome.INELIGIBLE
 
 
+def test_what_is_out_for_correction_passes_only_when_it_is_answered(recommended: tuple[Player, str, str]) -> None:
+    player, good, _ = recommended
+    with player.writing() as session:
+        ask_correction(
+            session, player.season, good, missing="缺证明", actor=OFFICE, at=player.due_at(M.CLOSE_DISTRICT_ROUND)
+        )
+
+    assert dict(check(player).lines)["passed"] == "0"
+    assert row(player, good).eligible_at is None
+    changed = sound("良好成果").model_copy(update={"number": good, "abstract": "示例，附证明"})
+    player.deliver(UNIT, WorkbookKind.SUBMISSIONS, [submission_row(changed)])
+    player.play("collect", collecting)
+
+    assert dict(conclude(player).lines)["passed after correction"] == "1"
+    assert row(player, good).eligible_at == player.settings.clock.now()
+
+
 def test_nobody_waits_for_a_correction_of_what_was_withdrawn(recommended: tuple[Player, str, str]) -> None:
     player, good, _ = recommended
     check(player)
