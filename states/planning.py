@@ -173,25 +173,32 @@ def _row_to_move(
 
 
 def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneDate, to: datetime) -> None:
-    """Steps keep their order; a reminder stays before its deadline's step."""
+    """Steps keep their order, for every district; a reminder stays before its deadline's step."""
     order = list(Milestone)
+    for other in _compared(rows, step, row):
+        other_step = Milestone(other.milestone)
+        when = f"{other_step.value}{f' of {other.unit}' if other.unit else ''} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M})"
+        if order.index(other_step) < order.index(step) and other.due_at >= to:
+            raise MoveRefused(step, f"it would come before {when}")
+        if order.index(other_step) > order.index(step) and other.due_at <= to:
+            raise MoveRefused(step, f"it would come after {when}; move that first")
+
+
+def _compared(rows: list[MilestoneDate], step: Milestone, row: MilestoneDate) -> Iterator[MilestoneDate]:
+    """The other steps' dates that hold where the moved one holds: a district's own date stands before the season's."""
+    own = {(one.milestone, one.unit) for one in rows if one.unit}
     for other in rows:
         other_step = Milestone(other.milestone)
-        if other is row or other_step is step or step.is_reminder or other_step.is_reminder:
+        if other_step is step or step.is_reminder or other_step.is_reminder:
             continue
         if (step, other_step) == (Milestone.OPEN_PUBLIC_NOTICE, Milestone.CLOSE_PUBLIC_NOTICE):
             continue
-        if other.unit and other.unit != row.unit:
-            continue
-        if order.index(other_step) < order.index(step) and other.due_at >= to:
-            raise MoveRefused(
-                step, f"it would come before {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M})"
-            )
-        if order.index(other_step) > order.index(step) and other.due_at <= to:
-            raise MoveRefused(
-                step,
-                f"it would come after {other_step.value} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}); move that first",
-            )
+        if row.unit:
+            holds = other.unit == row.unit or (not other.unit and (other.milestone, row.unit) not in own)
+        else:
+            holds = not other.unit or (step.value, other.unit) not in own
+        if holds:
+            yield other
 
 
 def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:

@@ -177,6 +177,36 @@ def test_a_move_that_cannot_be_says_why_and_changes_nothing(
         assert [row.model_dump() for row in milestone_rows(session, 2026)] == before
 
 
+def test_a_date_for_all_does_not_come_before_a_districts_own_earlier_step(engine: Engine) -> None:
+    """A district whose call closes later must still have time to judge."""
+    said = {"reason": "示例", "actor": OFFICE, "at": AT}
+    with writing(engine) as session:
+        a_season(session)
+        move_date(session, 2026, "close_call", to=local("2026-05-20T18:00"), unit=UNIT, **said)
+
+        with pytest.raises(MoveRefused, match=f"it would come before close_call of {UNIT} .2026-05-20 18:00"):
+            move_date(session, 2026, "close_district_round", to=local("2026-05-15T18:00"), **said)
+
+        move_date(session, 2026, "close_district_round", to=local("2026-05-25T18:00"), unit=UNIT, **said)
+        move_date(session, 2026, "close_district_round", to=local("2026-05-15T18:00"), **said)
+        with pytest.raises(MoveRefused, match=f"it would come before close_district_round of {UNIT}"):
+            move_date(session, 2026, "check_eligibility", to=local("2026-05-25T09:00"), **said)
+
+
+def test_a_districts_own_dates_are_held_against_one_another(engine: Engine) -> None:
+    said = {"reason": "示例", "actor": OFFICE, "at": AT, "unit": UNIT}
+    with writing(engine) as session:
+        a_season(session)
+        with pytest.raises(MoveRefused, match=r"it would come after close_district_round \(2026-05-29"):
+            move_date(session, 2026, "close_call", to=local("2026-05-30T18:00"), **said)
+        move_date(session, 2026, "close_district_round", to=local("2026-05-31T18:00"), **said)
+
+        move_date(session, 2026, "close_call", to=local("2026-05-30T18:00"), **said)
+
+        with pytest.raises(MoveRefused, match=f"it would come before close_call of {UNIT}"):
+            move_date(session, 2026, "close_district_round", to=local("2026-05-30T18:00"), **said)
+
+
 def test_a_season_that_is_not_planned_cannot_be_moved(engine: Engine) -> None:
     with pytest.raises(SeasonNotPlanned), writing(engine) as session:
         move_date(session, 2026, "close_call", to=AT, reason="示例", actor=OFFICE, at=AT)
