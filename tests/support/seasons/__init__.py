@@ -1,0 +1,7 @@
+"""Whole seasons beside a model: what `tests/flows/test_whole_seasons.py` plays.
+
+`rows` and `model` hold what stands in a few dictionaries, `people` what people may do to it, `clock`
+what the dated steps do, `ranking` who gets which prize: written from the programme's rules, with
+nothing imported of the states they are to judge, so that an error there cannot be repeated here.
+`database` does the same deeds in a real database; `game` does both and compares. `depth` counts.
+"""
