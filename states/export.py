@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
@@ -46,10 +46,11 @@ class RecordBroken(GangchuangError):
 
 
 class NotPublishedYet(GangchuangError):
-    def __init__(self, number: str) -> None:
+    def __init__(self, number: str, kind: PublicationKind | None = None) -> None:
         self.number = number
+        root = f"the root of {kind.value}" if kind else "a published root"
         super().__init__(
-            f"{number} is under no published root yet. A proof is possible after the next publication "
+            f"{number} is not under {root} yet. A proof is possible after the next publication "
             "(public notice, results, archive)."
         )
 
@@ -99,8 +100,8 @@ def read_export(path: Path) -> Iterator[dict[str, Any]]:
                 yield line
 
 
-def proof(session: Session, number: str) -> dict[str, Any]:
-    """One submission's history and its proof under the latest root that covers it, ready for JSON.
+def proof(session: Session, number: str, kind: PublicationKind | None = None) -> dict[str, Any]:
+    """One submission's history and its proof under a publication's root, the latest unless named; ready for JSON.
 
     Raises UnknownSubmission, NotPublishedYet.
     """
@@ -108,7 +109,7 @@ def proof(session: Session, number: str) -> dict[str, Any]:
     entries = _entries_of(session, subject)
     if not entries:
         raise UnknownSubmission(number)
-    publication, sequence = _latest_publication(session, number)
+    publication, sequence = _publication(session, number, kind)
     subjects, hashes = _leaves_of(session, publication.season, publication.kind)
     index = subjects.index(subject)
     path = inclusion_path(map(bytes.fromhex, hashes), index)
@@ -122,17 +123,17 @@ def proof(session: Session, number: str) -> dict[str, Any]:
     }
 
 
-def _latest_publication(session: Session, number: str) -> tuple[Publication, int]:
+def _publication(session: Session, number: str, kind: PublicationKind | None) -> tuple[Publication, int]:
     leaf = PublicationLeaf
     found = session.execute(
         select(Publication, leaf.sequence)
         .join(leaf, (leaf.season == Publication.season) & (leaf.kind == Publication.kind))
-        .where(leaf.subject == submission_subject(number))
+        .where(leaf.subject == submission_subject(number), true() if kind is None else leaf.kind == kind)
         .order_by(leaf.sequence.desc(), Publication.published_at.desc())
         .limit(1)
     ).first()
     if found is None:
-        raise NotPublishedYet(number)
+        raise NotPublishedYet(number, kind)
     return found[0], found[1]
 
 

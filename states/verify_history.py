@@ -289,11 +289,15 @@ def check_proof(proof: dict[str, Any], printed: Sequence[str]) -> tuple[str, str
     data = bytes.fromhex(hashes[leaf["sequence"] - 1])
     root = root_by_path(data, leaf["index"], leaf["leaves"], leaf["path"])
     if root is None or root not in printed:
+        other = proof["publication"]
+        meant = root is not None and root == other["root"]
         raise Wrong(
             subject,
             leaf["sequence"],
-            "it, or one before it, is not under the printed root",
-            "本条或之前的某条不在公布的根值之下",
+            "it, or one before it, is not under the printed root"
+            + (f"; this proof is for the root of {other['kind']}: compare that one" if meant else ""),
+            "本条或之前的某条不在公布的根值之下"
+            + (f"；本证明对应的是“{other['kind']}”页面的根值，请用那一个核对" if meant else ""),
         )
     last, later = leaf["sequence"], len(hashes) - leaf["sequence"]
     return (

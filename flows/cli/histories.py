@@ -18,6 +18,7 @@ from flows.cli.facts import fact_lines
 from flows.cli.opening import opened, writing_to
 from models import History
 from models.database import reading
+from models.enums import PublicationKind
 from states.door import UnknownSubmission
 from states.export import export_history, proof
 from states.record import call_subject, submission_subject
@@ -91,6 +92,9 @@ def export(
 @app.command("proof")
 def show_proof(
     number: Annotated[str, typer.Argument(metavar="ID", help="a submission's number")],
+    publication: Annotated[
+        PublicationKind | None, typer.Option(help="whose root it is to be under; the latest unless named")
+    ] = None,
 ) -> None:
     """Print one submission's history with its proof of inclusion under a published root.
 
@@ -98,7 +102,10 @@ def show_proof(
     """
     here = opened()
     with reading(here.engine) as session:
-        typer.echo(json.dumps(proof(session, number), ensure_ascii=False, indent=1))
+        made = proof(session, number, publication)
+    typer.echo(json.dumps(made, ensure_ascii=False, indent=1))
+    under = made["publication"]
+    typer.echo(f"It holds under the root of {under['kind']}, {under['root']}, as printed on its page.", err=True)
 
 
 def _print_entry(console: Console, entry: dict[str, object]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from models import Publication
 from models.database import reading, writing
 from models.enums import CallState, PublicationKind, SubmissionState
 from models.queries import SeasonNotPlanned
@@ -234,7 +235,22 @@ def test_a_proof_holds_against_the_printed_root(engine: Engine, published: Root,
     assert (code, made["publication"]["root"]) == (0, published.root)
     last = len(made["entries"])
     assert said[0] == f"OK: entries 1 to {last} of submission/{number} are under the printed root; 0 are later"
-    assert check(path, ROOT_OF_NOTHING)[0] == 1
+    code, said = check(path, ROOT_OF_NOTHING)
+    assert (code, "this proof is for the root of" in said[0]) == (1, True)
+
+
+def test_a_proof_can_be_had_under_the_root_of_an_earlier_publication(engine: Engine, published: Root) -> None:
+    with reading(engine) as session:
+        kinds = session.scalars(select(Publication.kind).order_by(Publication.published_at)).all()
+        made = [proof(session, AWARDED, kind) for kind in kinds]
+        roots = dict(session.execute(select(Publication.kind, Publication.root)).all())
+    missing = next(kind for kind in PublicationKind if kind not in kinds)
+
+    assert [one["publication"]["kind"] for one in made] == kinds
+    for one in made:
+        verify_history.check_proof(one, [roots[one["publication"]["kind"]]])
+    with reading(engine) as session, pytest.raises(NotPublishedYet, match=f"not under the root of {missing} yet"):
+        proof(session, AWARDED, missing)
 
 
 def test_a_bent_proof_does_not_hold(engine: Engine, published: Root) -> None:

@@ -202,7 +202,7 @@ def test_a_proof_before_any_publication_says_to_wait(gangchuang: Gangchuang, ope
     answer = gangchuang("history", "proof", number)
 
     assert answer.status == 1
-    assert f"{number} is under no published root yet" in answer.err
+    assert f"{number} is not under a published root yet" in answer.err
 
 
 def test_the_list_is_approved_with_one_struck(gangchuang: Gangchuang, player: Player) -> None:
