@@ -40,6 +40,39 @@ SUBMISSION_EDGES = (
     "revoke archived → archived as revoked",
 )
 EDGES = (*CALL_EDGES, *SUBMISSION_EDGES)
+# What each deed may be answered besides that it is done.
+REFUSALS = {
+    "deliver": ("call_not_open", "late", "call_over", "incomplete", "not_covered", "duplicate"),
+    "correct": ("late", "state", "incomplete", "not_covered", "duplicate"),
+    "judge": (
+        *("round_not_open", "late", "check_closed", "unknown_number"),
+        *("state", "correction_outstanding", "over_quota"),
+    ),
+    "send back by its unit": ("late", "unknown_number", "state", "had_its_chance", "too_late_to_correct"),
+    "withdraw by its unit": ("unknown_number",),
+    "withdraw": ("state", "outcome"),
+    "reinstate": ("state", "season_closed", "came again", "its quota is"),
+    "revoke": ("state", "not_completed"),
+    "ask correction": ("it is archived", "had its one chance", "the eligibility check is closed"),
+    "move": ("already", "would come before", "would come after"),
+    "move for a unit": ("can differ for one district", "would come before", "would come after"),
+    "approve": ("no ranking waits", "approved already", "not on the proposed list", "struck already"),
+    "send back": ("no ranking waits", "approved already"),
+    "object": ("while the public notice runs", "it is archived", "was taken already"),
+    "answer": ("answered it already",),
+    "score": ("not_assigned", "recused", "late", "round_not_open"),
+    "score again": ("late",),
+    "recuse": ("it is scored already",),
+    "give up a seat": ("nobody of this id has a seat",),
+    "close_eligibility": ("waiting",),
+    "close_final_round": ("waiting",),
+    "open_public_notice": ("waiting",),
+    "archive": ("waiting",),
+}
+ANSWERS = (
+    *(f"{deed}: {answer}" for deed, answers in REFUSALS.items() for answer in ("done", *answers)),
+    *("look early: not_due", "look out of turn: not_due", "look out of turn: already_done"),
+)
 _TRIGGERS = {edge.split(" ")[0] for edge in EDGES}
 
 
@@ -66,8 +99,9 @@ class Depth:
 
     @property
     def missing(self) -> list[str]:
-        """Edges that no season took."""
-        return [edge for edge in EDGES if not self.edges[edge]]
+        """Edges that no season took, and answers that none met."""
+        unmet = [answer for answer in ANSWERS if not self.answers[answer]]
+        return [edge for edge in EDGES if not self.edges[edge]] + unmet
 
     def __str__(self) -> str:
         parts = (
