@@ -117,12 +117,14 @@ def _closing_the_round(game: Game, season: SeasonModel) -> None:
 
 
 def _the_check(game: Game, season: SeasonModel) -> None:
-    """C's credit code never comes; what B is asked for at the last moment comes too late."""
-    asked = _of(season, B, 8)
+    """C's credit code never comes, and an officer brings it back; what B is asked for at last comes too late."""
+    asked, overruled = _of(season, B, 8), _of(season, C, 6)
     game.step(season)
     game.now = season.date("close_eligibility") - HOUR
     game.ask_correction(asked)
     game.step(season)
+    for does in (game.reinstate, game.withdraw):
+        does(overruled)
     game.now = (season.rows[asked].due_at or game.now) + SECOND
     game.correct(asked, "flawed")
     game.look_out_of_turn(season, ("draw_panel", ""))
