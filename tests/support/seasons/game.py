@@ -5,13 +5,11 @@ After each the database is looked at whole (`check`), unless nothing was committ
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from config.calendar import is_working_day, last_of_working_days, working_days_after
-from config.local_time import ZONE, end_of_day, local_day
 from config.milestones import Milestone
 from config.season import Season
 from models.enums import Role
@@ -26,7 +24,9 @@ from states.replacements import give_up_seat
 from tests.support.builders import OFFICE, an_expert
 from tests.support.playing import Player
 from tests.support.seasons import clock, people
+from tests.support.seasons.compare import known, same
 from tests.support.seasons.database import SeasonsDatabase, a_row
+from tests.support.seasons.days import correction_due, last_day_to_correct, notice_end
 from tests.support.seasons.model import STEPS, Key, SeasonModel
 from tests.support.seasons.rows import Points, Row
 
@@ -53,7 +53,7 @@ class Game:
             for ordinal in range(1, experts + 1):
                 an_expert(session, ordinal, statement_on=date(2026, 5, 1))
         dates: dict[Key, datetime] = {(name, ""): instant for name, instant in rules.dates.given()}
-        dates["close_public_notice", ""] = self._notice_end(rules.dates.open_public_notice)
+        dates["close_public_notice", ""] = notice_end(rules.dates.open_public_notice)
         dates["erase_personal_data", ""] = rules.erase_personal_data_at
         needed = rules.final_round.scores_per_submission
         season = SeasonModel(rules.year, tuple(units), quota, tuple(sizes), needed, dates, [*self.seasons.values()])
@@ -89,7 +89,7 @@ class Game:
             self._agree("judge", one, other)
 
     def ask_correction_by_unit(self, season: SeasonModel, unit: str, number: str) -> None:
-        due_at = self._last_day_to_correct(season.date("close_district_round", unit))
+        due_at = last_day_to_correct(self.now, season.date("close_district_round", unit))
         expected = people.ask_correction_by_unit(season, unit, number, due_at, at=self.now)
         answer = self.database.ask_correction_by_unit(unit, number, season.year, self.now)
         self._agree("send back by its unit", expected, answer)
@@ -117,7 +117,7 @@ class Game:
 
     def ask_correction(self, number: str) -> None:
         season = self.of(number)
-        expected = people.ask_correction(season, number, self._correction_due())
+        expected = people.ask_correction(season, number, correction_due(self.now))
         rules = self.database.season(season.year)
         self._decide(
             "ask correction",
@@ -128,7 +128,7 @@ class Game:
     def move(self, season: SeasonModel, step: str, unit: str, to: datetime) -> str:
         expected = people.move(season, step, unit, to)
         if not expected and step == "open_public_notice":
-            season.dates["close_public_notice", ""] = self._notice_end(to)
+            season.dates["close_public_notice", ""] = notice_end(to)
         self._decide(
             "move for a unit" if unit else "move",
             expected,
@@ -209,14 +209,14 @@ class Game:
         key = season.next_key
         assert key is not None
         self.now = max(self.now, season.dates[key])
-        _same(season.due(self.now), self.database.due(season.year, self.now))
+        same(season.due(self.now), self.database.due(season.year, self.now))
         owed = {id(row) for row in season.owing_corrections()}
         outcome = self.database.play(season.year, key, self.now)
         done = clock.step(season, key, self.now, self.database.positions)
         for row in season.owing_corrections():
-            row.due_at = row.due_at if id(row) in owed else self._correction_due()
+            row.due_at = row.due_at if id(row) in owed else correction_due(self.now)
         if key[0] == "open_public_notice" and done:
-            season.dates["close_public_notice", ""] = self._notice_end(self.now)
+            season.dates["close_public_notice", ""] = notice_end(self.now)
         if key[0] == "draw_panel" and done:
             self._sit_down(season)
         self._agree(key[0], "done" if done else "waiting", outcome)
@@ -227,7 +227,7 @@ class Game:
         key = season.next_key
         if key is not None and season.dates[key] - SECOND >= self.now:
             self.now = season.dates[key] - SECOND
-            _same([], self.database.due(season.year, self.now))
+            same([], self.database.due(season.year, self.now))
             self._agree("look early", "not_due", self.database.play(season.year, key, self.now))
 
     def look_out_of_turn(self, season: SeasonModel, key: Key) -> None:
@@ -245,19 +245,19 @@ class Game:
         self.checks += 1
         for season in self.seasons.values():
             dates = {key: (due_at, key in season.settled) for key, due_at in season.dates.items()}
-            rows = {number: _known(row) for number, row in season.rows.items()}
-            _same(season.call, self.database.call(season.year))
-            _same(dates, self.database.dates(season.year))
-            _same(rows, self.database.submissions(season.year))
+            rows = {number: known(row) for number, row in season.rows.items()}
+            same(season.call, self.database.call(season.year))
+            same(dates, self.database.dates(season.year))
+            same(rows, self.database.submissions(season.year))
             self._check_experts(season)
-        _same([], self.database.broken())
+        same([], self.database.broken())
 
     def _check_experts(self, season: SeasonModel) -> None:
         assigned = self.database.assigned(season.year)
         for number, row in season.rows.items():
-            _same((number, set(row.experts)), (number, assigned.get((number, 1), set())))
+            same((number, set(row.experts)), (number, assigned.get((number, 1), set())))
             again = row.re_review.keys() - row.lost_to_re_review
-            _same((number, again), (number, assigned.get((number, 2), set())))
+            same((number, again), (number, assigned.get((number, 2), set())))
 
     def _sit_down(self, season: SeasonModel) -> None:
         """Who sits on the panel, and who has what, the draw decides: the model looks, and knows how many it must be."""
@@ -302,46 +302,3 @@ class Game:
 
     def _said(self) -> dict[str, Any]:
         return {"actor": OFFICE, "at": self.now, "reason": "示例"}
-
-    def _correction_due(self) -> datetime:
-        """Five working days from now; of the next year nobody knows them yet, nor asks."""
-        return end_of_day(working_days_after(min(local_day(self.now), date(2026, 12, 1)), 5))
-
-    def _last_day_to_correct(self, closes_at: datetime) -> datetime | None:
-        """Five working days, but so that a working day is left to judge."""
-        due_at = self._correction_due()
-        if due_at < closes_at:
-            return due_at
-        last = local_day(closes_at) - timedelta(days=1)
-        while not is_working_day(last):
-            last -= timedelta(days=1)
-        return end_of_day(last) if last > local_day(self.now) else None
-
-    @staticmethod
-    def _notice_end(opened_at: datetime) -> datetime:
-        """Five working days, the posting day counted, to the end of the last."""
-        last = last_of_working_days(local_day(opened_at), 5)
-        return datetime.combine(last + timedelta(days=1), time(0), ZONE)
-
-
-def _same(expected: Any, found: Any) -> None:
-    if isinstance(expected, dict) and isinstance(found, dict) and expected != found:
-        differing = {key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)}
-        expected, found = ({key: one.get(key) for key in differing} for one in (expected, found))
-    assert found == expected, f"the model has {expected}, the database {found}"
-
-
-def _known(row: Row) -> tuple[Any, ...]:
-    return (
-        row.unit,
-        row.state,
-        row.outcome,
-        row.origin,
-        row.tier,
-        row.eligible,
-        row.correction,
-        row.placed,
-        row.struck,
-        row.approved,
-        sorted(row.objections),
-    )
