@@ -7,6 +7,9 @@ For any prices v of the experts and any weights w >= 0 of the submissions, every
 (Lagrangian duality; the loads are what the prices pay for.) With w = 1 + lambda and floors f
 that every assignment in question keeps, the total is at most the right side less sum lambda_p f_p;
 with sum w_p slope_p = 1 the right side bounds the level that all submissions reach.
+
+Floors also imply that a submission needs so many of its pairs above a bar (`assignment_cuts`). A proof may pay for those:
+what it pays is added to the worth of these pairs, and what it must pay at least is subtracted from the right side.
 """
 
 from dataclasses import dataclass
@@ -15,22 +18,26 @@ from math import fsum
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, best_of_each, worth_of
+from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, best_of_each, worth_of
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Prices float64[R] and weights float64[P] in working units; anyone can recompute the bound from them."""
+    """Prices float64[R] and weights float64[P] in working units; anyone can recompute the bound from them.
+
+    With `tops` it holds only for assignments that keep the floors which imply them.
+    """
 
     weights: Floats
     prices: Floats
+    tops: Tops | None = None
 
 
 def priced_bound(instance: Instance, proof: Proof) -> float:
     """The right side of the inequality above, in working units."""
     paid = np.maximum(proof.prices * instance.most, proof.prices * instance.least)
-    served = (fsum(best) for best in best_of_each(instance, proof.weights, proof.prices))
-    return fsum(served) + fsum(paid)
+    served = (fsum(best) for best in best_of_each(instance, proof.weights, proof.prices, proof.tops))
+    return fsum(served) + fsum(paid) - (0.0 if proof.tops is None else proof.tops.demand())
 
 
 def total_bound(instance: Instance, proof: Proof, floors: Floats | None = None) -> float:
@@ -39,6 +46,13 @@ def total_bound(instance: Instance, proof: Proof, floors: Floats | None = None) 
         return priced_bound(instance, proof)
     asked = floors > -np.inf
     return priced_bound(instance, proof) - fsum((proof.weights[asked] - 1.0) * floors[asked])
+
+
+def out_of_reach(instance: Instance, proof: Proof, floors: Floats) -> bool:
+    """Whether the weighted floors together ask for more than the proof's prices leave: no assignment keeps them."""
+    weighty = proof.weights > 0
+    demand, supply = fsum(proof.weights[weighty] * floors[weighty]), priced_bound(instance, proof)
+    return demand > supply + 1e-7 * max(1.0, abs(demand))
 
 
 def level_bound(instance: Instance, proof: Proof, slopes: Floats, least_total: float = -np.inf) -> float:
@@ -72,7 +86,7 @@ def pairs_within(instance: Instance, proof: Proof, loss: float) -> tuple[Ints, N
     found, forced = [np.array([], dtype=np.int64)], [np.array([], dtype=bool)]
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        worth = worth_of(instance, rows, proof.weights, proof.prices)
+        worth = worth_of(instance, rows, proof.weights, proof.prices, proof.tops)
         last_in, first_out = _edges(worth, instance.wanted[rows])
         row, column = np.nonzero((worth >= last_in[:, None] - loss) & (worth > -np.inf))
         found.append((row + start) * instance.shape[1] + column)

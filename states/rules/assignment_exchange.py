@@ -46,7 +46,7 @@ def raised_level(instance: Instance, slopes: Floats, keys: Ints, chosen: Ints, e
     keys, leveled = np.union1d(keys, chosen), slopes > 0
     divisor = np.where(leveled, slopes, 1.0)
     best, best_level, fruitless = chosen, -np.inf, 0
-    for turn in range(_rounds(keys)):
+    for turn in range(rounds_for(keys)):
         level = instance.served(chosen) / divisor
         worst, mean = float(level[leveled].min()), float(level[leveled].mean())
         fruitless = fruitless + 1 if worst <= best_level else 0
@@ -69,7 +69,7 @@ def raised_total(instance: Instance, floors: Floats, keys: Ints, chosen: Ints) -
     keys = np.union1d(keys, chosen)
     scale = float(np.abs(instance.scores_of(keys)).max(initial=0.0)) or 1.0
     fruitless, last = 0, _standing(instance, floors, chosen)
-    for turn in range(_rounds(keys)):
+    for turn in range(rounds_for(keys)):
         below = np.minimum(floors, instance.served(chosen)) - instance.tolerance
 
         def cost(papers: Ints, served: Floats, below: Floats = below) -> Floats:
@@ -98,7 +98,7 @@ def _standing(instance: Instance, floors: Floats, chosen: Ints) -> tuple[float, 
     return -missing_of(instance, floors, chosen), float(instance.scores_of(chosen).sum())
 
 
-def _rounds(keys: Ints) -> int:
+def rounds_for(keys: Ints) -> int:
     return int(np.clip(PAIRS_LOOKED_AT // max(keys.size, 1), 12, MOST_ROUNDS))
 
 

@@ -7,13 +7,12 @@ thereby proven not to matter, and the search is repeated on more pairs until tha
 """
 
 from dataclasses import dataclass, field, replace
-from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_bounds import Proof, pairs_within, priced_bound, total_bound
-from states.rules.assignment_cuts import needed_tops
+from states.rules.assignment_bounds import Proof, out_of_reach, pairs_within, total_bound
+from states.rules.assignment_cuts import needed_tops, top_bars
 from states.rules.assignment_exchange import missing_of, raised_total, rounded, tradeable
 from states.rules.assignment_flow import best_pairs, largest_total, pairs_worth_adding
 from states.rules.assignment_instance import Floats, Instance, Ints, best_of_each
@@ -28,6 +27,7 @@ from states.rules.assignment_program import (
     search_whole,
     too_much,
 )
+from states.rules.assignment_tilting import tilted
 
 PENALTY = 1e5
 PROMISING = 10
@@ -96,7 +96,7 @@ def largest_total_with_floors(instance: Instance, asked: Asked, *, known: Ints |
     fractions = _fractions(flow, asked, keys, possible=known is not None)
     if fractions is None:
         return _unreachable(instance)
-    return _search(flow.instance, asked, fractions.proof, _by_trading(flow.instance, asked, fractions, known))
+    return _search(flow.instance, asked, fractions.proof, _by_trading(flow, asked, fractions, known))
 
 
 def by_flow(instance: Instance, asked: Asked) -> ByFlow:
@@ -140,19 +140,31 @@ def grow(program: Program) -> Priced:
 
     Of many pairs a few may be left: the bound counts them, it only ends a little higher.
     """
-    instance, aims = program.instance, program.aims
+    instance = program.instance
     while True:
         priced = program.solve()
-        papers, _ = instance.split(program.keys)
-        served = np.bincount(papers, instance.scores_of(program.keys) * priced.x, minlength=instance.shape[0])
-        broken = served + aims.slopes * priced.aux < aims.floors - 1e-7
-        broken[program.floored] = False
-        missing = pairs_worth_adding(instance, np.sort(program.keys), priced.weights, priced.prices, priced.bars)
+        broken = _broken_by_fractions(program, priced)
+        held = np.sort(program.keys)
+        missing = pairs_worth_adding(instance, held, priced.weights, priced.prices, priced.bars, priced.tops)
         few = program.keys.size > MANY_PAIRS and missing.size * FEW_IN_MANY < program.keys.size
         if (missing.size == 0 or few) and not broken.any():
             return priced
         program.add_floors(np.flatnonzero(broken))
         program.add_pairs(missing)
+
+
+def _broken_by_fractions(program: Program, priced: Priced) -> NDArray[np.bool_]:
+    """bool[P]: submissions without rows in the program whose floor, or what it implies, the fractions break."""
+    instance, aims = program.instance, program.aims
+    papers, _ = instance.split(program.keys)
+    scores, P = instance.scores_of(program.keys), instance.shape[0]
+    served = np.bincount(papers, scores * priced.x, minlength=P)
+    broken = served + aims.slopes * priced.aux < aims.floors - 1e-7
+    for place, bar in enumerate([] if aims.bars is None else aims.bars.T):
+        above = np.bincount(papers, priced.x * (scores >= bar[papers]), minlength=P)
+        broken |= (bar > -np.inf) & (above < place + 1 - 1e-6)
+    broken[program.floored] = False
+    return np.asarray(broken)
 
 
 def _unreachable(instance: Instance) -> Kept:
@@ -166,7 +178,7 @@ def _fractions(flow: ByFlow, asked: Asked, keys: Ints, *, possible: bool) -> Fra
     many = flow.short.size * MANY_SHORT > instance.shape[0]
     if many and not possible and _out_of_reach(flow, asked, keys):
         return None
-    aims = Aims(1.0, -PENALTY, np.ones(instance.shape[0]), floors)
+    aims = Aims(1.0, -PENALTY, np.ones(instance.shape[0]), floors, bars=None if many else top_bars(instance, floors))
     short = flow.short if flow.short.size <= FLOORS_FOR_SIMPLEX else np.flatnonzero(floors > -np.inf)
     program = Program(instance, aims, keys, short, patience=asked.patience)
     priced = grow(program)
@@ -177,27 +189,34 @@ def _fractions(flow: ByFlow, asked: Asked, keys: Ints, *, possible: bool) -> Fra
 
 def fractions_of(program: Program, priced: Priced) -> Fractions:
     order = np.argsort(program.keys)
-    return Fractions(Proof(priced.weights, priced.prices), program.keys[order], priced.x[order])
+    return Fractions(Proof(priced.weights, priced.prices, priced.tops), program.keys[order], priced.x[order])
 
 
-def _by_trading(instance: Instance, asked: Asked, fractions: Fractions, known: Ints | None) -> Ints | None:
-    """An assignment that trades find from the fractions, or else from what is known; None if none is allowed."""
+def _by_trading(flow: ByFlow, asked: Asked, fractions: Fractions, known: Ints | None) -> Ints | None:
+    """An assignment that trades find from a good start, or else from what is known; None if none is allowed."""
+    instance, floors = flow.instance, asked.floors
     keys = tradeable(instance, fractions.proof, fractions.keys)
-    for start in (rounded(instance, fractions.keys, fractions.x), known):
-        found = None if start is None else raised_total(instance, asked.floors, keys, start)
-        if found is not None and missing_of(instance, asked.floors, found) == 0.0:
+    for start in (_start(flow, asked, fractions, keys), known):
+        found = None if start is None else raised_total(instance, floors, keys, start)
+        if found is not None and missing_of(instance, floors, found) == 0.0:
             return found if _total(instance, found) >= asked.least_total else known
     return known
+
+
+def _start(flow: ByFlow, asked: Asked, fractions: Fractions, keys: Ints) -> Ints | None:
+    """Near the floors: where few miss them by tilting towards these, where many do from the fractions."""
+    instance, floors = flow.instance, asked.floors
+    few = flow.short.size * MANY_SHORT <= instance.shape[0]
+    found = tilted(instance, floors, keys, top_bars(instance, floors)) if few else None
+    return rounded(instance, fractions.keys, fractions.x) if found is None else found
 
 
 def _out_of_reach(flow: ByFlow, asked: Asked, keys: Ints) -> bool:
     """Whether multipliers prove that all floors together ask for more than there is, even in fractions."""
     instance, floors = flow.instance, asked.floors
-    aims = Aims(0.0, -1.0, np.ones(instance.shape[0]), floors)
+    aims = Aims(0.0, -1.0, np.ones(instance.shape[0]), floors, bars=top_bars(instance, floors))
     priced = grow(Program(instance, aims, keys, flow.short, patience=asked.patience))
-    weighty = priced.multipliers > 0
-    demand = fsum(priced.multipliers[weighty] * floors[weighty])
-    return demand > priced_bound(instance, Proof(priced.multipliers, priced.prices)) + 1e-7 * max(1.0, abs(demand))
+    return out_of_reach(instance, Proof(priced.multipliers, priced.prices, priced.tops), floors)
 
 
 def _search(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) -> Kept:

@@ -3,7 +3,7 @@
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
+from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, worth_of
 from states.rules.assignment_limits import pairs_that_suffice
 
 FEW_PAIRS = 400_000
@@ -57,13 +57,15 @@ def best_pairs(instance: Instance, weights: Floats, prices: Floats, depth: int) 
     return np.sort(np.concatenate(found)).astype(np.int64)
 
 
-def pairs_worth_adding(instance: Instance, keys: Ints, weights: Floats, prices: Floats, bars: Floats) -> Ints:
-    """Pairs outside `keys` whose weight * score - price exceeds the submission's bar: the best few of each."""
+def pairs_worth_adding(
+    instance: Instance, keys: Ints, weights: Floats, prices: Floats, bars: Floats, tops: Tops | None = None
+) -> Ints:
+    """Pairs outside `keys` whose worth exceeds the submission's bar: the best few of each."""
     found = [np.array([], dtype=np.int64)]
     slack = 1e-9 * max(1.0, float(np.abs(prices).max(initial=0.0)))
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        gain = worth_of(instance, rows, weights, prices) - bars[rows][:, None]
+        gain = worth_of(instance, rows, weights, prices, tops) - bars[rows][:, None]
         row, column = np.nonzero(gain > slack)
         new = (row + start) * instance.shape[1] + column
         fresh = ~np.isin(new, keys[slice(*np.searchsorted(keys, [new[0], new[-1] + 1]))] if new.size else keys)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from states.rules.assignment_bounds import Proof, level_bound, level_worth, pairs_within
+from states.rules.assignment_counting import lowest_uncountable
+from states.rules.assignment_cuts import top_bars
 from states.rules.assignment_exchange import missing_of, raised_level, raised_total, rounded, tradeable
 from states.rules.assignment_floors import (
     Asked,
@@ -26,12 +28,14 @@ from states.rules.assignment_floors import (
 from states.rules.assignment_flow import FEW_PAIRS
 from states.rules.assignment_instance import Floats, Instance, Ints
 from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Patience, Program, search_whole, too_much
+from states.rules.assignment_tilting import tilted
 
 COUNTED_LEVELS = 5000
 HALVINGS = 12
-TRIES = 20
+TRIES, PAIRS_TRIED = 20, 3_000_000
 NEAR_ENOUGH = 1e-3
 BREATH = 2e-10
+COARSELY, FINELY = 1e-2, 2e-10
 
 
 @dataclass(frozen=True)
@@ -76,28 +80,63 @@ def highest_level(instance: Instance, goal: Goal, chosen: Ints, prices: Floats) 
     kept = by_flow(instance, _asked(instance, goal, ceiling)).outcome
     if kept is not None and kept.chosen is not None:
         return Level(ceiling, ceiling, ceiling, kept, holder, None, proven=True)
-    fractions = _fractions(instance, goal, ceiling, chosen, prices)
+    bracket = _Bracket(low=level_of(instance, goal.slopes, chosen), high=ceiling, chosen=chosen)
+    counted = _count(instance, goal, bracket, COARSELY)
+    fractions = _fractions(instance, goal, bracket.high, chosen, prices)
     priced = level_bound(instance, fractions.proof, goal.slopes, goal.least_total)
-    proof, priced = (fractions.proof, priced) if priced < ceiling else (None, ceiling)
-    bracket = _Bracket(low=level_of(instance, goal.slopes, chosen), high=priced, chosen=chosen)
+    pricing = fractions.proof if priced < bracket.high else None
+    if pricing is None:
+        counted = _count(instance, goal, bracket, FINELY, counted)
+    proof, bracket.counted = pricing, pricing is None and counted is not None
+    if bracket.counted and counted is not None:
+        proof, priced = counted.proof, counted.level
+    else:
+        bracket.high = priced = min(bracket.high, priced)
     _trade(instance, goal, bracket, fractions)
-    _close_in(instance, goal, bracket, proof)
+    _close_in(instance, goal, bracket, pricing)
     kept = largest_total_with_floors(instance, _asked(instance, goal, bracket.low), known=bracket.chosen)
     return Level(bracket.low, bracket.high, priced, kept, None if proof else holder, proof, bracket.certain)
 
 
 @dataclass
 class _Bracket:
-    """An assignment of level `low`; nothing above `high`; `certain` when the two are the same."""
+    """An assignment of level `low`; nothing above `high`; `certain` when the two are the same; `counted`
+    when counting is what limits the level."""
 
     low: float
     high: float
     chosen: Ints
     certain: bool = False
+    counted: bool = False
 
     def raise_to(self, low: float, chosen: Ints) -> None:
         if low > self.low:
             self.low, self.chosen = low, chosen
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """No assignment reaches the level, by the proof."""
+
+    level: float
+    proof: Proof
+
+
+def _count(
+    instance: Instance, goal: Goal, bracket: _Bracket, width: float, known: _Counted | None = None
+) -> _Counted | None:
+    """Lower the high end to what counting leaves, within a width of it; what is known where it says nothing more."""
+    whole = _whole_levels(instance, goal)
+    highest = bracket.high if known is None else known.level
+    width = 1.0 if whole else width * max(1.0, abs(highest))
+    found = lowest_uncountable(
+        instance, lambda level: floors_of(instance, goal.slopes, level), bracket.low, highest, width
+    )
+    if found is None:
+        return known
+    level = float(np.ceil(found[0] - instance.tolerance)) if whole else found[0]
+    bracket.high = max(bracket.low, level - (1.0 if whole else BREATH if instance.grid else 0.0))
+    return _Counted(level, found[1])
 
 
 def _fractions(instance: Instance, goal: Goal, ceiling: float, chosen: Ints, prices: Floats) -> Fractions:
@@ -126,8 +165,21 @@ def _trade(instance: Instance, goal: Goal, bracket: _Bracket, fractions: Fractio
         return
     if start is None or level_of(instance, goal.slopes, start) < bracket.low:
         start = bracket.chosen
-    found = raised_level(instance, goal.slopes, keys, start, bracket.high)
+    found = raised_level(instance, goal.slopes, keys, _nearer(instance, goal, bracket, keys, start), bracket.high)
     bracket.raise_to(level_of(instance, goal.slopes, found), found)
+
+
+def _nearer(instance: Instance, goal: Goal, bracket: _Bracket, keys: Ints, start: Ints) -> Ints:
+    """A better start where counting limits the level: the few submissions that it is about get theirs first."""
+    if not bracket.counted:
+        return start
+    floors = floors_of(
+        instance, goal.slopes, bracket.high - (0.0 if instance.grid else 2 * _least_step(bracket.high) / 5)
+    )
+    able = without_hopeless_pairs(instance, floors)
+    kept = keys[able.scores_of(keys) > -np.inf]
+    found = tilted(able, floors, kept, top_bars(able, floors))
+    return start if found is None else raised_total(able, floors, kept, found)
 
 
 def _trade_above_total(instance: Instance, goal: Goal, bracket: _Bracket, keys: Ints, start: Ints | None) -> None:
@@ -164,7 +216,7 @@ def _close_in(instance: Instance, goal: Goal, bracket: _Bracket, proof: Proof | 
 
 def _try_levels(instance: Instance, goal: Goal, bracket: _Bracket) -> None:
     ceiling = bracket.high
-    for turn in range(TRIES):
+    for turn in range(min(TRIES, PAIRS_TRIED // max(instance.scores.size, 1))):
         tried = None if bracket.certain else _next_level(instance, goal, bracket.low, ceiling, first=turn == 0)
         if tried is None or goal.patience.left <= 0:
             return
@@ -209,11 +261,11 @@ def _next_level(instance: Instance, goal: Goal, low: float, high: float, *, firs
     """
     width = high - low
     if not instance.grid or width * goal.slopes.max() > COUNTED_LEVELS:
-        least = 1e-9 * max(1.0, abs(high))
+        least = _least_step(high)
         if width <= least * (1 + 1e-6):
             return None
         near = width <= NEAR_ENOUGH * abs(high)
-        return high if first else low + least if near else low + width / 2
+        return high - least / 2 if first else low + least if near else low + width / 2
     found = [np.array([])]
     for slope in np.unique(goal.slopes[goal.slopes > 0]):
         first, last = np.floor(low * slope + 1e-6) + 1, np.floor(high * slope + 1e-6)
@@ -221,6 +273,11 @@ def _next_level(instance: Instance, goal: Goal, low: float, high: float, *, firs
     levels = np.unique(np.concatenate(found))
     levels = levels[(levels > low + BREATH / 2) & (levels <= high + BREATH / 2)]
     return float(levels[levels.size // 2]) if levels.size else None
+
+
+def _least_step(level: float) -> float:
+    """Levels of real scores that are nearer to each other count as the same."""
+    return 1e-9 * max(1.0, abs(level))
 
 
 def _asked(instance: Instance, goal: Goal, level: float, *, any_will_do: bool = False) -> Asked:

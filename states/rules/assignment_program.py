@@ -7,6 +7,7 @@ be kept. In a program of *level* it is the level that all served submissions rea
     maximise   weight * sum(score x) + worth * aux
     subject to sum of x over a submission = wanted, over an expert between least and most,
                sum(score x) over a submission + slope * aux >= floor   (only rows asked for)
+               sum of x over a submission's pairs above a bar >= so many (where its floor implies it)
                sum(score x) over all >= least_total                   (if given)
 """
 
@@ -17,7 +18,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import Floats, Instance, Ints
+from states.rules.assignment_instance import Floats, Instance, Ints, Tops
 
 FLOORS_FOR_SIMPLEX = 200
 SEARCHED_AT_MOST, MANY_FLOORS = 100_000, 700
@@ -33,7 +34,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Aims:
-    """What a program maximises; slopes and floors are float64[P] in working units."""
+    """What a program maximises; slopes and floors are float64[P] in working units, `bars` those of `Tops`."""
 
     pair_weight: float
     aux_worth: float
@@ -42,6 +43,7 @@ class Aims:
     least_total: float = -np.inf
     aux_limit: float = np.inf
     aux_least: float = 0.0
+    bars: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Priced:
     prices: Floats
     bars: Floats
     multipliers: Floats
+    tops: Tops | None = None
 
 
 @dataclass
@@ -88,6 +91,10 @@ class Program:
             self._solver.setOptionValue("solver", "ipm")
             self._solver.setOptionValue("run_crossover", "off")
             self._solver.setOptionValue("ipm_optimality_tolerance", 1e-10)
+        P = self.instance.shape[0]
+        bars = self.aims.bars
+        self._bars = np.full((P, 0), -np.inf) if bars is None else bars
+        self._row_of_floor, self._row_of_top = np.full(P, -1), np.full(self._bars.shape, -1)
         first, rows = self.keys, self.floored
         self.keys, self.floored = np.array([], dtype=np.int64), np.array([], dtype=np.int64)
         self.add_floors(rows)
@@ -98,12 +105,12 @@ class Program:
         papers, experts = self.instance.split(keys)
         scores = self.instance.scores_of(keys)
         P, R = self.instance.shape
-        row_of_floor = self._floor_rows()[papers]
-        has_floor = row_of_floor >= 0
-        with_total = np.full(keys.size, self.aims.least_total > -np.inf)
-        rows = np.column_stack([papers, experts + P, np.full(keys.size, P + R), row_of_floor])
-        values = np.column_stack([np.ones(keys.size), np.ones(keys.size), scores, scores])
-        kept = np.column_stack([np.ones((keys.size, 2), dtype=bool), with_total, has_floor]) & (values != 0)
+        ones, total = np.ones(keys.size), np.full(keys.size, P + R)
+        above = scores[:, None] >= self._bars[papers]
+        rows = np.column_stack([papers, experts + P, total, self._row_of_floor[papers], self._row_of_top[papers]])
+        values = np.column_stack([ones, ones, scores, scores, above])
+        kept = (rows >= 0) & (values != 0)
+        kept[:, 2] &= self.aims.least_total > -np.inf
         starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])[:-1]
         self._solver.addCols(
             keys.size,
@@ -118,28 +125,40 @@ class Program:
         self.keys = np.concatenate([self.keys, keys])
 
     def add_floors(self, papers: Ints) -> None:
-        """New rows, one for each submission; none of them may have one yet."""
+        """New rows, for the floors of these submissions and what they imply; none of them may have one yet."""
+        self._row_of_floor[papers] = self._solver.getNumRow() + np.arange(papers.size)
+        scores = self.instance.scores_of(self.keys)
+        self._add_rows_of(papers, scores, self.aims.floors[papers], self.aims.slopes[papers])
+        owners, _ = self.instance.split(self.keys)
+        reach = max(1.0, float(np.abs(scores).max(initial=0.0)))
+        for place in range(self._bars.shape[1]):
+            implied = papers[self._bars[papers, place] > -np.inf]
+            self._row_of_top[implied, place] = self._solver.getNumRow() + np.arange(implied.size)
+            above = (scores >= self._bars[owners, place]).astype(float)
+            many, relief = np.full(implied.size, place + 1.0), np.full(implied.size, 1.0 / reach)
+            self._add_rows_of(implied, above, many, relief * (self.aims.slopes[implied] != 0))
+        self.floored = np.concatenate([self.floored, papers])
+
+    def _add_rows_of(self, papers: Ints, values: Floats, least: Floats, aux: Floats) -> None:
+        """A row for each submission: sum of value * x over its pairs + aux * the auxiliary >= least."""
         where = np.full(self.instance.shape[0], -1)
         where[papers] = np.arange(papers.size)
         mine = where[self.instance.split(self.keys)[0]]
-        columns = np.flatnonzero(mine >= 0)
-        order = np.argsort(mine[columns], kind="stable")
-        columns = columns[order]
+        columns = np.flatnonzero((mine >= 0) & (values != 0))
         rows = np.concatenate([mine[columns], np.arange(papers.size)])
         index = np.concatenate([columns + 1, np.zeros(papers.size, dtype=np.int64)])
-        value = np.concatenate([self.instance.scores_of(self.keys[columns]), self.aims.slopes[papers]])
+        value = np.concatenate([values[columns], aux])
         order = np.argsort(rows, kind="stable")
         starts = np.searchsorted(rows[order], np.arange(papers.size))
         self._solver.addRows(
             papers.size,
-            self.aims.floors[papers],
+            least,
             np.full(papers.size, np.inf),
             value.size,
             starts.astype(np.int32),
             index[order].astype(np.int32),
             value[order],
         )
-        self.floored = np.concatenate([self.floored, papers])
 
     def forbid(self, keys: Ints) -> None:
         """A row that keeps these pairs from being taken all together."""
@@ -167,9 +186,9 @@ class Program:
         P, R = self.instance.shape
         answer = self._solver.getSolution()
         values, dual = np.array(answer.col_value), np.array(answer.row_dual)
-        multipliers = np.zeros(P)
-        multipliers[self.floored] = np.maximum(dual[P + R + 1 :], 0.0)
+        multipliers = np.where(self._row_of_floor >= 0, np.maximum(dual[self._row_of_floor], 0.0), 0.0)
         common = self.aims.pair_weight + max(float(dual[P + R]), 0.0)
+        worth = np.where(self._row_of_top >= 0, np.maximum(dual[self._row_of_top], 0.0), 0.0)
         return Priced(
             x=values[1:],
             aux=float(values[0]),
@@ -177,12 +196,8 @@ class Program:
             prices=-dual[P : P + R],
             bars=-dual[:P],
             multipliers=multipliers,
+            tops=Tops(self._bars, worth) if worth.any() else None,
         )
-
-    def _floor_rows(self) -> Ints:
-        rows = np.full(self.instance.shape[0], -1)
-        rows[self.floored] = sum(self.instance.shape) + 1 + np.arange(self.floored.size)
-        return rows
 
 
 @dataclass(frozen=True)

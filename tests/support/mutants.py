@@ -24,6 +24,8 @@ import config.calendar
 import config.season  # noqa: F401
 import tests.conftest  # noqa: F401
 
+ASSIGNMENT = [f"tests/states/rules/test_assignment{part}.py" for part in ("_counting", "", "_contested")]
+ASSIGNMENT_PARTS = ("bounds", "counting", "cuts", "instance", "limits", "tilting")
 TESTS = {
     "states.submission": ["tests/states/test_submission.py"],
     "states.call": ["tests/states/test_call.py"],
@@ -33,6 +35,7 @@ TESTS = {
     "states.rules.ties": ["tests/states/rules/test_ranking.py"],
     "states.rules.votes": ["tests/states/rules/test_votes.py"],
     "states.rules.conflicts": ["tests/states/rules/test_conflicts.py"],
+    **{f"states.rules.assignment_{part}": ASSIGNMENT for part in ASSIGNMENT_PARTS},
 }
 _FLIPPED = {
     ast.Lt: ast.LtE,

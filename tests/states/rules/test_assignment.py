@@ -464,12 +464,16 @@ class TestFaults:
         said = faults(np.array(experts), found.certificate, **given_.named())
         assert any(sentence in one for one in said)
 
-    @pytest.mark.parametrize(
-        "name", ["total", "worst", "worst_share", "largest_total", "total_from_prices", "level_from_prices"]
-    )
-    def test_finds_a_wrong_figure(self, name):
+    @pytest.mark.parametrize("by", [-0.01, 0.01])
+    @pytest.mark.parametrize("name", ["total", "worst", "worst_share", "largest_total", "total_from_prices"])
+    def test_finds_a_wrong_figure(self, name, by):
         given_, found = self.found()
-        forged = replace(found.certificate, **{name: getattr(found.certificate, name) + 0.01})
+        forged = replace(found.certificate, **{name: getattr(found.certificate, name) + by})
+        assert len(faults(found.experts, forged, **given_.named())) == 1
+
+    def test_finds_a_level_that_the_proof_does_not_exclude(self):
+        given_, found = self.found()
+        forged = replace(found.certificate, level_from_prices=found.certificate.level_from_prices - 0.1)
         assert len(faults(found.experts, forged, **given_.named())) == 1
 
     def test_finds_a_bound_of_other_scores(self):
