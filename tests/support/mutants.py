@@ -33,6 +33,7 @@ TESTS = {
     "states.rules.deadlines": ["tests/states/rules/test_deadlines.py"],
     "states.rules.draw": ["tests/states/rules/test_draw.py"],
     "states.rules.ties": ["tests/states/rules/test_ranking.py"],
+    "states.rules.placings": ["tests/states/rules/test_ranking.py"],
     "states.rules.votes": ["tests/states/rules/test_votes.py"],
     "states.rules.conflicts": ["tests/states/rules/test_conflicts.py"],
     **{f"states.rules.assignment_{part}": ASSIGNMENT for part in ASSIGNMENT_PARTS},

@@ -166,6 +166,15 @@ def test_ties_are_settled_in_the_declared_order() -> None:
     assert {one.rank for one in ranking.placed} == {1}
 
 
+def test_the_words_for_what_settles_a_tie_stand_as_the_record_has_them() -> None:
+    """An archived season names them so; another word would make its ranking unreadable."""
+    assert [(one.value, one.label) for one in SettledBy] == [
+        ("re_review", "复评"),
+        ("criterion", "评审指标"),
+        ("draw", "抽签"),
+    ]
+
+
 def test_later_steps_are_not_taken_when_an_earlier_one_suffices() -> None:
     settlers = Settlers(re_review={"a": Decimal(70), "b": Decimal(75), "c": Decimal(75)}, criteria=(), seed=None)
 
