@@ -258,6 +258,21 @@ def object_to(session: Session, number: str, *, at: datetime = AT, **words: Any)
     return raise_objection(session, season_rules(), number, actor=OFFICE, at=at, **said)
 
 
+def test_objections_are_numbered_within_their_season_without_a_hole(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.PUBLIC_NOTICE)
+        numbers = [a_submission(session, SubmissionState.FINAL_REVIEWED) for _ in range(3)]
+    at = season_rules().dates.open_public_notice + timedelta(hours=1)
+    with pytest.raises(ZeroDivisionError), writing(engine) as session:
+        object_to(session, numbers[0], at=at)
+        raise ZeroDivisionError
+
+    with writing(engine) as session:
+        kept = [object_to(session, number, at=at).id for number in numbers]
+
+    assert kept == [20_260_001, 20_260_002, 20_260_003]
+
+
 def a_notice(session: Session, *, listed: int = 1) -> list[str]:
     """A public notice that runs, with approved submissions on it."""
     season = a_season(session, state=CallState.PUBLIC_NOTICE)
