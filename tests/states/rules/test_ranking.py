@@ -109,6 +109,18 @@ def test_limits_pass_the_place_to_the_next() -> None:
         (PassedOver.ORGANISATION, "示例厂"),
         (PassedOver.PERSON, "示例·甲"),
     ]
+    assert [one.facts()["passed_over"] for one in ranking.placed] == [
+        *(None, "limit_per_unit", "limit_per_organisation", "limit_per_person", None),
+    ]
+
+
+def test_the_words_for_who_is_passed_over_stand_as_record_and_notice_have_them() -> None:
+    assert [(one.value, one.label) for one in PassedOver] == [
+        ("limit_per_unit", "所属区县获奖数已达上限"),
+        ("limit_per_organisation", "所属单位获奖数已达上限"),
+        ("limit_per_person", "完成人获奖数已达上限"),
+        ("least_merit", "未达到等次最低分，名额空缺"),
+    ]
 
 
 def test_tie_inside_a_tier_needs_nothing() -> None:
