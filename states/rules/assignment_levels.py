@@ -203,7 +203,7 @@ def _trade_above_total(instance: Instance, goal: Goal, bracket: _Bracket, keys: 
 def _close_in(instance: Instance, goal: Goal, bracket: _Bracket, proof: Proof | None) -> None:
     """Search for anything better: levels between one by one where they or the rivals are few, else all at once."""
     few = proof is None or np.count_nonzero(proof.weights > proof.weights.min()) <= FLOORS_FOR_SIMPLEX
-    if instance.grid and instance.all_pairs().size <= FEW_PAIRS:
+    if bracket.counted or (instance.grid and instance.all_pairs().size <= FEW_PAIRS):
         _try_levels(instance, goal, bracket)
         _search_level(instance, goal, bracket, proof)
     else:
