@@ -44,7 +44,7 @@ class Game:
         self.database = SeasonsDatabase(player)
         self.seasons: dict[int, SeasonModel] = {}
         self.answers: Counter[str] = Counter()
-        self.raised: list[tuple[str, str]] = []  # objections, by number and grounds
+        self.raised: dict[tuple[str, str], int] = {}  # objections by number and grounds: their grounds are deleted
         self.checks = 0
 
     def plan(self, rules: Season, units: Sequence[str], quota: int, sizes: Sequence[int], experts: int) -> None:
@@ -170,11 +170,12 @@ class Game:
         rules = self.database.season(season.year)
         told = {"grounds": grounds, "objector": "示例·异议人", "actor": OFFICE, "at": self.now}
         self._decide("object", expected, lambda session: office.raise_objection(session, rules, number, **told))
-        self.raised += [] if expected else [(number, grounds)]
+        if not expected:
+            self.raised[number, grounds] = self.database.objection(number, grounds)
 
     def answer(self, number: str, grounds: str, *, upheld: bool) -> None:
         expected = people.answer(self.of(number), number, grounds, upheld=upheld)
-        identifier = self.database.objection(number, grounds)
+        identifier = self.raised[number, grounds]
         told = {"upheld": upheld, "answer": "示例", "actor": OFFICE, "at": self.now}
         self._decide("answer", expected, lambda session: office.answer_objection(session, identifier, **told))
 
