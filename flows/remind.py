@@ -119,22 +119,22 @@ def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> End
     with run.step() as session:
         deadline = _deadline(load_frame(session, run.year).deadlines, closing)
         owed = scores_owed(session, run.year, round_number)
-        names = {one: session.get_one(Expert, one) for one in owed}
+        experts = {one: session.get_one(Expert, one) for one in owed}
         for identifier, numbers in owed.items():
             post(
                 session,
                 run,
                 LetterKind.EXPERT_REMINDER,
                 key=f"{identifier}/{place}",
-                to=names[identifier].mail,
-                expert_name=names[identifier].name,
+                to=experts[identifier].mail,
+                expert_name=experts[identifier].name,
                 deadline=deadline,
                 owed=numbers,
                 level=_level(run),
                 again=again,
                 attachments=(_calendar(run, identifier, closing, deadline),),
             )
-        items = [(f"{names[one].name}（{one}）", f"{len(numbers)}项没有打分") for one, numbers in owed.items()]
+        items = [(f"{experts[one].name}（{one}）", f"{len(numbers)}项没有打分") for one, numbers in owed.items()]
         _escalate(session, run, closing, items)
         if owed and _level(run) > 1:
             _tell_office_who_owes(session, run, owed, place, deadline, again=again)
