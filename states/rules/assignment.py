@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from states.rules.assignment_bounds import Proof, priced_bound
+from states.rules.assignment_brackets import Goal
 from states.rules.assignment_certificate import Certificate, level_unit, slopes_of, values_of
 from states.rules.assignment_flow import largest_total
 from states.rules.assignment_instance import AssignmentMalformed, Instance, Ints, read_instance
-from states.rules.assignment_levels import Goal, Level, highest_level
+from states.rules.assignment_levels import Level, highest_level
 from states.rules.assignment_limits import refuse_the_obvious
 from states.rules.assignment_program import Patience
 

@@ -10,31 +10,51 @@ with sum w_p slope_p = 1 the right side bounds the level that all submissions re
 
 Floors also imply that a submission needs so many of its pairs above a bar (`assignment_cuts`). A proof may pay for those:
 what it pays is added to the worth of these pairs, and what it must pay at least is subtracted from the right side.
+
+And for a submission whose floor is counted exactly (`teamed`) the right side has its best whole team at these prices among
+those that keep the floor (`assignment_teams`), in place of the `wanted` largest.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, best_of_each, worth_of
+from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, best_of_each, worth_of_rows
+from states.rules.assignment_teams import Teams, best_teams
 
 
 @dataclass(frozen=True)
 class Proof:
     """Prices float64[R] and weights float64[P] in working units; anyone can recompute the bound from them.
 
-    With `tops` it holds only for assignments that keep the floors which imply them.
+    With `tops` it holds only for assignments that keep the floors which imply them, with `teamed` (bool[P]) for those
+    that keep the floors of these.
     """
 
     weights: Floats
     prices: Floats
     tops: Tops | None = None
+    teamed: NDArray[np.bool_] | None = None
 
 
-def priced_bound(instance: Instance, proof: Proof) -> float:
+def priced_bound(instance: Instance, proof: Proof, floors: Floats | None = None) -> float:
     """The right side of the inequality above, in working units."""
+    teamed = proof.teamed
+    if teamed is None or floors is None:
+        return _right_side(instance, proof)
+    best = best_teams(instance, np.flatnonzero(teamed), floors, proof.weights, proof.prices)
+    return bound_with_teams(instance, proof, best)
+
+
+def bound_with_teams(instance: Instance, proof: Proof, best: Teams) -> float:
+    """The right side, given the best teams at its prices of the submissions that it counts exactly."""
+    rest = replace(instance, wanted=np.where(proof.teamed, 0, instance.wanted))
+    return _right_side(rest, proof) + fsum(best.worth) + fsum(best.gap)
+
+
+def _right_side(instance: Instance, proof: Proof) -> float:
     paid = np.maximum(proof.prices * instance.most, proof.prices * instance.least)
     served = (fsum(best) for best in best_of_each(instance, proof.weights, proof.prices, proof.tops))
     return fsum(served) + fsum(paid) - (0.0 if proof.tops is None else proof.tops.demand())
@@ -45,14 +65,15 @@ def total_bound(instance: Instance, proof: Proof, floors: Floats | None = None) 
     if floors is None:
         return priced_bound(instance, proof)
     asked = floors > -np.inf
-    return priced_bound(instance, proof) - fsum((proof.weights[asked] - 1.0) * floors[asked])
+    return priced_bound(instance, proof, floors) - fsum((proof.weights[asked] - 1.0) * floors[asked])
 
 
-def out_of_reach(instance: Instance, proof: Proof, floors: Floats) -> bool:
-    """Whether the weighted floors together ask for more than the proof's prices leave: no assignment keeps them."""
-    weighty = proof.weights > 0
-    demand, supply = fsum(proof.weights[weighty] * floors[weighty]), priced_bound(instance, proof)
-    return demand > supply + 1e-7 * max(1.0, abs(demand))
+def out_of_reach(instance: Instance, proof: Proof, floors: Floats, least_total: float = -np.inf) -> bool:
+    """Whether the weighted floors, and the least total, together ask for more than the proof's prices leave."""
+    common = _common(proof, least_total)
+    weighty = proof.weights > common
+    demand = fsum((proof.weights[weighty] - common) * floors[weighty]) + (common * least_total if common > 0 else 0.0)
+    return demand > priced_bound(instance, proof, floors) + 1e-7 * max(1.0, abs(demand))
 
 
 def level_bound(instance: Instance, proof: Proof, slopes: Floats, least_total: float = -np.inf) -> float:
@@ -80,14 +101,15 @@ def _common(proof: Proof, least_total: float) -> float:
 def pairs_within(instance: Instance, proof: Proof, loss: float) -> tuple[Ints, NDArray[np.bool_]]:
     """The pairs that an assignment within `loss` of the bound can use, and which of them all such ones must use.
 
-    A pair left out costs more than `loss` when used, a pair marked costs more when not used
+    Those of submissions that the proof counts exactly are left to `teams_within`. A pair left out costs more than `loss` when used, a pair marked costs more when not used
     (reduced costs); pairs without any alternative are not marked. Sorted keys and a bool of the same length.
     """
     found, forced = [np.array([], dtype=np.int64)], [np.array([], dtype=bool)]
+    wanted = instance.wanted if proof.teamed is None else np.where(proof.teamed, 0, instance.wanted)
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        worth = worth_of(instance, rows, proof.weights, proof.prices, proof.tops)
-        last_in, first_out = _edges(worth, instance.wanted[rows])
+        worth = worth_of_rows(instance, rows, proof.weights, proof.prices, proof.tops)
+        last_in, first_out = _edges(worth, wanted[rows])
         row, column = np.nonzero((worth >= last_in[:, None] - loss) & (worth > -np.inf))
         found.append((row + start) * instance.shape[1] + column)
         beaten = first_out[row]

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from states.rules.assignment_bounds import Proof, level_bound, out_of_reach, priced_bound, total_bound
+from states.rules.assignment_brackets import floors_of
 from states.rules.assignment_cuts import top_bars
 from states.rules.assignment_floors import without_hopeless_pairs
 from states.rules.assignment_instance import Floats, Instance, Ints, Tops, read_instance
-from states.rules.assignment_levels import floors_of
 
 ROUNDING = 1e-7
 
@@ -169,13 +169,13 @@ def _with_own_bars(instance: Instance, proof: Proof, floors: Floats) -> Proof:
 def _level_again(instance: Instance, certificate: Certificate) -> float:
     slopes, unit = slopes_of(instance, certificate.aim), level_unit(instance, certificate.aim)
     proof = certificate.level_proof
-    if proof is not None and proof.weights.any():
-        least = -np.inf if certificate.least_total is None else certificate.least_total * instance.unit
+    least = -np.inf if certificate.least_total is None else certificate.least_total * instance.unit
+    if proof is not None and proof.weights.any() and proof.teamed is None:
         return level_bound(instance, replace(proof, tops=None), slopes, least) / unit
     if proof is not None and certificate.level_from_prices is not None:
         floors = floors_of(instance, slopes, certificate.level_from_prices * unit)
         able = without_hopeless_pairs(instance, floors)
-        counted = out_of_reach(able, _with_own_bars(able, proof, floors), floors)
-        return certificate.level_from_prices if counted else np.inf
+        excluded = out_of_reach(able, _with_own_bars(able, proof, floors), floors, least)
+        return certificate.level_from_prices if excluded else np.inf
     holder = certificate.level_holder
     return np.nan if holder is None else float(instance.own_best()[holder] / slopes[holder] / unit)

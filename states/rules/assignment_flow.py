@@ -3,7 +3,7 @@
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, worth_of
+from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, worth_of_rows
 from states.rules.assignment_limits import pairs_that_suffice
 
 FEW_PAIRS = 400_000
@@ -49,7 +49,7 @@ def best_pairs(instance: Instance, weights: Floats, prices: Floats, depth: int) 
     nudge = 2.0**-12 if instance.grid else 2.0**-40
     found = [np.array([], dtype=np.int64)]
     for start in range(0, P, ROWS_AT_A_TIME):
-        worth = worth_of(instance, slice(start, start + ROWS_AT_A_TIME), weights, prices)
+        worth = worth_of_rows(instance, slice(start, start + ROWS_AT_A_TIME), weights, prices)
         rows = np.arange(start, start + worth.shape[0])[:, None]
         worth += nudge * (((rows * 7919 + np.arange(R) * 104_729) % 1009) / 1009)
         columns = np.argpartition(worth, R - depth, axis=1)[:, R - depth :]
@@ -65,7 +65,7 @@ def pairs_worth_adding(
     slack = 1e-9 * max(1.0, float(np.abs(prices).max(initial=0.0)))
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        gain = worth_of(instance, rows, weights, prices, tops) - bars[rows][:, None]
+        gain = worth_of_rows(instance, rows, weights, prices, tops) - bars[rows][:, None]
         row, column = np.nonzero(gain > slack)
         new = (row + start) * instance.shape[1] + column
         fresh = ~np.isin(new, keys[slice(*np.searchsorted(keys, [new[0], new[-1] + 1]))] if new.size else keys)

@@ -129,7 +129,7 @@ def best_of_each(instance: Instance, weights: Floats, prices: Floats, tops: Tops
     best: list[Floats] = []
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        worth = worth_of(instance, rows, weights, prices, tops)
+        worth = worth_of_rows(instance, rows, weights, prices, tops)
         deepest = int(instance.wanted[rows].max(initial=0))
         if 0 < deepest < worth.shape[1]:
             worth = np.partition(worth, worth.shape[1] - deepest, axis=1)[:, worth.shape[1] - deepest :]
@@ -139,14 +139,19 @@ def best_of_each(instance: Instance, weights: Floats, prices: Floats, tops: Tops
     return best
 
 
-def worth_of(instance: Instance, rows: slice, weights: Floats, prices: Floats, tops: Tops | None = None) -> Floats:
+def worth_of_rows(instance: Instance, rows: slice, weights: Floats, prices: Floats, tops: Tops | None = None) -> Floats:
     """float64[rows,R]: weight * score - price, and what tops pay; -inf where forbidden, also at weight zero."""
     scores = instance.scores[rows]
-    allowed = scores > -np.inf
-    worth = np.full(scores.shape, -np.inf)
-    np.multiply(scores, weights[rows][:, None], out=worth, where=allowed)
-    worth -= prices[None, :]
+    worth = worth_of(scores, weights[rows], prices)
     return worth if tops is None else worth + tops.bonus(scores, rows)
+
+
+def worth_of(scores: Floats, weights: Floats, prices: Floats) -> Floats:
+    """float64 like `scores`: each row's weight * score - price; -inf where the score is."""
+    worth = np.full(scores.shape, -np.inf)
+    np.multiply(scores, weights[:, None], out=worth, where=scores > -np.inf)
+    worth -= prices[None, :]
+    return worth
 
 
 def _counts(given: ArrayLike, length: int, name: str) -> Ints:

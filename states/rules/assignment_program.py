@@ -170,6 +170,26 @@ class Program:
         columns = (np.searchsorted(self.keys, keys) + 1).astype(np.int32)
         self._solver.addRow(float(many), np.inf, columns.size, columns, np.ones(columns.size))
 
+    def add_cores(self, papers: Ints, experts: Ints) -> None:
+        """Cores (experts int64[n,K], padded with -1): each of these submissions takes at least all of one of its.
+
+        Parts of cores add up to one; they need not be whole numbers: where pairs are, one core is taken whole.
+        """
+        held, first = experts >= 0, self._solver.getNumRow()
+        seats = papers[:, None] * self.instance.shape[1] + experts
+        pairs, owners = np.unique(seats[held]), np.unique(papers)
+        columns = (np.searchsorted(self.keys, pairs) + 1).astype(np.int32)
+        none, starts = np.zeros(pairs.size), np.arange(pairs.size, dtype=np.int32)
+        taken = np.full(pairs.size, -1.0)
+        self._solver.addRows(pairs.size, np.full(pairs.size, -np.inf), none, pairs.size, starts, columns, taken)
+        one, empty = np.ones(owners.size), np.array([], dtype=np.int32)
+        self._solver.addRows(owners.size, one, one, 0, np.zeros(owners.size, dtype=np.int32), empty, np.array([]))
+        rows = np.column_stack([np.searchsorted(owners, papers) + pairs.size, np.searchsorted(pairs, seats)]) + first
+        held = np.column_stack([np.ones(papers.size, dtype=bool), held])
+        n, begins = papers.size, np.concatenate([[0], np.cumsum(held.sum(axis=1))])[:-1].astype(np.int32)
+        index, entries = rows[held].astype(np.int32), np.ones(int(held.sum()))
+        self._solver.addCols(n, np.zeros(n), np.zeros(n), np.ones(n), index.size, begins, index, entries)
+
     def solve(self) -> Priced:
         """The optimum of the linear program. Its caller makes sure that there is one."""
         started = self._solver.getRunTime()
@@ -242,7 +262,7 @@ def search_whole(
     finished = status == highspy.HighsModelStatus.kOptimal
     if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         return Searched(chosen=None, bound=-info.mip_dual_bound, finished=False)
-    taken = np.array(solver.getSolution().col_value)[1:] > 0.5
+    taken = np.array(solver.getSolution().col_value)[1 : program.keys.size + 1] > 0.5
     return Searched(chosen=np.sort(program.keys[taken]), bound=-info.mip_dual_bound, finished=finished)
 
 
@@ -265,14 +285,19 @@ class _Silent(highspy.Highs):
         super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
-def _solver(instance: Instance, gap: float | None) -> Any:
-    """HiGHS on one thread; tolerances as fine as it allows unless scores are whole numbers."""
+def silent_solver() -> Any:
+    """HiGHS on one thread, the same each time."""
     solver: Any = _Silent()  # type: ignore[no-untyped-call]
+    for name, value in {"threads": 1, "parallel": "off", "random_seed": 0}.items():
+        solver.setOptionValue(name, value)
+    return solver
+
+
+def _solver(instance: Instance, gap: float | None) -> Any:
+    """Tolerances as fine as HiGHS allows unless scores are whole numbers."""
+    solver = silent_solver()
     default = 0.5 if instance.grid else 1e-9
     options = {
-        "threads": 1,
-        "parallel": "off",
-        "random_seed": 0,
         "mip_rel_gap": 0.0,
         "mip_abs_gap": default if gap is None else gap,
         "mip_feasibility_tolerance": 1e-6 if instance.grid else 1e-9,

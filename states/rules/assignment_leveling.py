@@ -1,0 +1,144 @@
+"""The highest level where the floors of too many submissions bind for whole teams: between fractions and trades.
+
+A linear program that splits experts bounds the level and trades come near the bound; a search of the pairs that the
+bound's prices leave for anything better closes in on it: with whole scores on the finitely many levels there are.
+"""
+
+import numpy as np
+
+from states.rules.assignment_bounds import Proof, level_bound, level_worth, pairs_within
+from states.rules.assignment_brackets import (
+    BREATH,
+    Bracket,
+    Excluded,
+    Goal,
+    asked_at,
+    floors_of,
+    level_of,
+    next_level,
+    whole_levels,
+)
+from states.rules.assignment_exchange import missing_of, raised_level, raised_total, rounded, tradeable
+from states.rules.assignment_floors import (
+    Fractions,
+    fractions_of,
+    grow,
+    largest_total_with_floors,
+    promising_pairs,
+    without_hopeless_pairs,
+)
+from states.rules.assignment_flow import FEW_PAIRS
+from states.rules.assignment_instance import Floats, Instance, Ints
+from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Program, search_whole, too_much
+from states.rules.assignment_search import Kept
+
+HALVINGS = 12
+TRIES, PAIRS_TRIED = 20, 3_000_000
+
+
+def leveled_by_fractions(instance: Instance, goal: Goal, bracket: Bracket, prices: Floats) -> Kept:
+    """Bound the level by a linear program, come near it by trades, and close in on it."""
+    fractions = _fractions(instance, goal, bracket.high, bracket.chosen, prices)
+    priced, proof = level_bound(instance, fractions.proof, goal.slopes, goal.least_total), None
+    if priced < bracket.high:
+        bracket.high, bracket.excluded, proof = priced, Excluded(priced, fractions.proof), fractions.proof
+    _trade(instance, goal, bracket, fractions)
+    _close_in(instance, goal, bracket, proof)
+    return largest_total_with_floors(instance, asked_at(instance, goal, bracket.low), known=bracket.chosen)
+
+
+def _fractions(instance: Instance, goal: Goal, ceiling: float, chosen: Ints, prices: Floats) -> Fractions:
+    """The linear program that may split experts: multipliers that bound the level, and where whole ones may start."""
+    keys = promising_pairs(instance, Proof(np.ones(instance.shape[0]), prices), chosen)
+    level = goal.own(instance.served(chosen))
+    short = np.flatnonzero(level < ceiling)
+    if short.size > FLOORS_FOR_SIMPLEX:
+        short = np.flatnonzero(goal.slopes > 0)
+    program = Program(instance, _aims(goal, ceiling), keys, short, patience=goal.patience)
+    return fractions_of(program, grow(program))
+
+
+def _aims(goal: Goal, ceiling: float) -> Aims:
+    """The level itself as the one thing to raise, up to what is known to be impossible to exceed."""
+    floors = np.where(goal.slopes > 0, 0.0, -np.inf)
+    return Aims(0.0, 1.0, -goal.slopes, floors, goal.least_total, aux_limit=ceiling, aux_least=-np.inf)
+
+
+def _trade(instance: Instance, goal: Goal, bracket: Bracket, fractions: Fractions) -> None:
+    """Raise the low end by trades, from the fractions and from what is known."""
+    keys = np.union1d(tradeable(instance, fractions.proof, fractions.keys), bracket.chosen)
+    start = rounded(instance, fractions.keys, fractions.x)
+    if goal.least_total > -np.inf:
+        _trade_above_total(instance, goal, bracket, keys, start)
+        return
+    if start is None or level_of(instance, goal.slopes, start) < bracket.low:
+        start = bracket.chosen
+    found = raised_level(instance, goal.slopes, keys, start, bracket.high)
+    bracket.raise_to(level_of(instance, goal.slopes, found), found)
+
+
+def _trade_above_total(instance: Instance, goal: Goal, bracket: Bracket, keys: Ints, start: Ints | None) -> None:
+    """Halve the way to the bound: floors first, then as much total as trades give."""
+    high = bracket.high
+    for _ in range(HALVINGS):
+        asked = high if high == bracket.high else (bracket.low + high) / 2
+        floors = floors_of(instance, goal.slopes, asked)
+        for base in (bracket.chosen, start):
+            found = bracket.chosen if base is None else raised_total(instance, floors, keys, base)
+            kept = missing_of(instance, floors, found) == 0.0
+            if kept and instance.scores_of(found).sum() >= goal.least_total - instance.tolerance:
+                bracket.raise_to(max(asked, level_of(instance, goal.slopes, found)), found)
+                break
+        else:
+            high = asked - BREATH if high == bracket.high else asked
+        if high - bracket.low <= BREATH:
+            return
+
+
+def _close_in(instance: Instance, goal: Goal, bracket: Bracket, proof: Proof | None) -> None:
+    """Search for anything better: levels between one by one where they or the rivals are few, else all at once."""
+    few = proof is None or np.count_nonzero(proof.weights > proof.weights.min()) <= FLOORS_FOR_SIMPLEX
+    if instance.grid and instance.all_pairs().size <= FEW_PAIRS:
+        _try_levels(instance, goal, bracket)
+        _search_level(instance, goal, bracket, proof)
+    else:
+        _search_level(instance, goal, bracket, proof)
+        if few:
+            _try_levels(instance, goal, bracket)
+    bracket.settle(instance, goal)
+
+
+def _try_levels(instance: Instance, goal: Goal, bracket: Bracket) -> None:
+    ceiling = bracket.high
+    for turn in range(min(TRIES, PAIRS_TRIED // max(instance.scores.size, 1))):
+        tried = None if bracket.certain else next_level(instance, goal, bracket.low, ceiling, first=turn == 0)
+        if tried is None or goal.patience.left <= 0:
+            return
+        kept = largest_total_with_floors(instance, asked_at(instance, goal, tried, any_will_do=True))
+        if kept.chosen is not None:
+            bracket.raise_to(max(tried, level_of(instance, goal.slopes, kept.chosen)), kept.chosen)
+        else:
+            ceiling = tried - BREATH if instance.grid else tried
+            bracket.high = ceiling if kept.finished else bracket.high
+
+
+def _search_level(instance: Instance, goal: Goal, bracket: Bracket, proof: Proof | None) -> None:
+    """One search for the level itself over the pairs that anything better than what is known could use."""
+    if next_level(instance, goal, bracket.low, bracket.high) is None:
+        return
+    able = without_hopeless_pairs(instance, floors_of(instance, goal.slopes, bracket.low))
+    if proof is None:
+        keys, forced = able.all_pairs(), np.zeros(able.all_pairs().size, dtype=bool)
+    else:
+        loss = (bracket.high - bracket.low) * level_worth(proof, goal.slopes, goal.least_total)
+        keys, forced = pairs_within(able, proof, loss + instance.tolerance)
+    aims, papers = _aims(goal, bracket.high), np.flatnonzero(goal.slopes > 0)
+    if too_much(keys, forced, papers):
+        return
+    gap = 0.5 if whole_levels(instance, goal) else 1e-9
+    program = Program(able, aims, keys, papers, gap=gap, patience=goal.patience)
+    found = search_whole(program, fixed=forced, known=bracket.chosen, level=bracket.low, first_will_do=False)
+    if found.chosen is not None:
+        bracket.raise_to(level_of(instance, goal.slopes, found.chosen), found.chosen)
+    bracket.high = max(bracket.low, min(bracket.high, found.bound))
+    bracket.certain = found.finished and not instance.grid
