@@ -26,17 +26,17 @@ from flows.deliveries import waiting_files
 from flows.hung_runs import end_hung_runs
 from models import MilestoneDate
 from models.database import reading, writing
-from models.enums import CallState, MilestoneState, Role
+from models.enums import CallState, MilestoneState
 from models.queries import call_state, lock_call, messages_due, milestone_rows, planned_seasons
 from states.approval import waits_for_approval
 from states.cases import dated
 from states.claims import ClaimTaken, forget, is_live, take
+from states.corrections import overdue_corrections
 from states.door import note_call
-from states.machine import Actor
+from states.machine import CLOCK
 from states.rules.timetable import Due, due, next_dates
 
 log = logging.getLogger("gangchuang.clock")
-_ACTOR = Actor(Role.SYSTEM, "clock")
 _LONGEST_PAUSE = 3600.0
 
 Start = Callable[[str, dict[str, Any], str], str]
@@ -124,12 +124,13 @@ class Timekeeper:
         return self._hand_over(year, stage, parameters, f"{year}/{one.key}/{attempt}", f"start/{year}/{one.key}")
 
     def _housekeeping(self, year: int, *, closed: bool) -> None:
-        """Deliveries to take, messages to send: started when there are any; a closed season still sends."""
+        """Deliveries to take, corrections to lapse, messages to send, if any; a closed season still sends."""
         with reading(self.engine) as session:
             messages = messages_due(session, year)
+            overdue = overdue_corrections(session, year, self.settings.clock.now())
         if messages:
             self._keep_house(year, "deliver_messages", self.settings.mail_seconds)
-        if not closed and next(waiting_files(self.settings), None) is not None:
+        if not closed and (overdue or next(waiting_files(self.settings), None) is not None):
             self._keep_house(year, "collect", self.settings.lease_seconds)
 
     def _keep_house(self, year: int, stage: str, seconds: float) -> None:
@@ -169,7 +170,7 @@ class Timekeeper:
                 return False
             row.state, row.settled_at = MilestoneState.SKIPPED, at
             facts = {"milestone": one.key, "late_seconds": int((at - row.due_at).total_seconds())}
-            note_call(session, year, "skip_milestone", actor=_ACTOR, at=at, reason="missed its day", facts=facts)
+            note_call(session, year, "skip_milestone", actor=CLOCK, at=at, reason="missed its day", facts=facts)
         return True
 
 

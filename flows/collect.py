@@ -1,6 +1,7 @@
-"""Collects deliveries from the inbox."""
+"""Collects deliveries from the inbox; what was to be delivered as a correction, and was not, lapses."""
 
-from flows.deliveries import take_deliveries
+from flows.corrections import let_lapse
+from flows.deliveries import senders_waiting, take_deliveries
 from flows.perform import perform, stage_flow
 from flows.score_sheets import replace_lost_experts
 from flows.stage import Ending, Run
@@ -11,10 +12,10 @@ from states.claims import forget
 def collect(season: int, dry_run: bool = False) -> dict[str, object]:
     """Collect deliveries from the inbox (收件).
 
-    Runs: every minute while anything lies in the inbox, or by hand.
+    Runs: every minute while anything lies in the inbox or a correction is overdue, or by hand.
     Before: the season is planned; files lie in `inbox/<unit code>/`, `inbox/<expert id>/` or `inbox/office/`.
     After: each file is taken once by content, its good rows are in, its sender has a receipt,
-    and the file lies in `taken/`.
+    and the file lies in `taken/`; what was not corrected in time has lapsed, and its unit knows.
     Undo: none; a wrong row is corrected by a later delivery, or withdrawn.
     """
     return perform("collect", season, collecting, dry_run=dry_run)
@@ -23,6 +24,9 @@ def collect(season: int, dry_run: bool = False) -> dict[str, object]:
 def collecting(run: Run) -> Ending:
     """Take every file that lies whole in the inbox, the oldest first; where an expert stepped back, find another."""
     take_deliveries(run, after_scores=replace_lost_experts)
+    with run.step() as session:
+        # What still lies in a unit's inbox may be its answer, and may have come in time.
+        let_lapse(session, run, sparing=senders_waiting(run.settings))
     with run.step() as session:
         # Whoever delivers next need not wait until the clock's ticket runs out.
         forget(session, f"start/{run.year}/collect")

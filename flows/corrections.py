@@ -12,6 +12,7 @@ from flows.letters import LetterKind, calendar_entry
 from flows.post import post_to_unit
 from flows.stage import Run
 from models import Submission
+from states.corrections import lapse_corrections
 
 
 def tell_correction(
@@ -36,7 +37,14 @@ def tell_correction(
     )
 
 
-def tell_lapsed(session: Session, run: Run, numbers: Collection[str]) -> None:
+def let_lapse(session: Session, run: Run, *, sparing: Collection[str] = ()) -> None:
+    """What was not corrected in time lapses, and its unit is told; units to be spared have a delivery with us."""
+    numbers = lapse_corrections(session, run.year, at=run.at, flow_run=run.flow_run, sparing=sparing)
+    _tell_lapsed(session, run, numbers)
+    run.tell("corrections lapsed", len(numbers))
+
+
+def _tell_lapsed(session: Session, run: Run, numbers: Collection[str]) -> None:
     """Units learn which of their submissions were archived because nobody corrected them in time."""
     rows = session.execute(
         select(Submission.unit, Submission.number, Submission.title)

@@ -92,15 +92,22 @@ def take_by_hand(
 
 def waiting_files(settings: Settings) -> Iterator[tuple[str, Path]]:
     """(folder, file) of every delivery that has come to rest, the oldest first."""
-    inbox = places.inbox(settings)
-    found = []
-    for folder in sorted(path for path in inbox.iterdir() if path.is_dir() and not path.is_symlink()):
-        for path in folder.iterdir():
-            if path.name.startswith((".", "~$")) or path.name.endswith((".part", ".tmp", ".crdownload")):
-                continue
-            if settings.clock.is_at_rest(path):
-                found.append((path.lstat().st_mtime, folder.name, path))
+    at_rest = ((folder, path) for folder, path in _lying(settings) if settings.clock.is_at_rest(path))
+    found = [(path.lstat().st_mtime, folder, path) for folder, path in at_rest]
     return ((folder, path) for _, folder, path in sorted(found))
+
+
+def senders_waiting(settings: Settings) -> set[str]:
+    """Folders in which something lies that is not taken: it came just now, or could not be taken."""
+    return {folder for folder, _ in _lying(settings)}
+
+
+def _lying(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """(folder, file) of everything in the inbox but for the traces of programs."""
+    for folder in sorted(path for path in places.inbox(settings).iterdir() if path.is_dir() and not path.is_symlink()):
+        for path in folder.iterdir():
+            if not (path.name.startswith((".", "~$")) or path.name.endswith((".part", ".tmp", ".crdownload"))):
+                yield folder.name, path
 
 
 def _take_alone(

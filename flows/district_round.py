@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.corrections import tell_lapsed
+from flows.corrections import let_lapse
 from flows.deliveries import take_deliveries
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -13,7 +13,6 @@ from flows.stage import Ending, Run
 from models import DistrictVerdict, Submission
 from models.enums import Outcome, SubmissionState, Verdict
 from states.cases import load_frame
-from states.corrections import lapse_corrections
 from states.door import Applied, Ask, apply_to_many, unit_of
 
 
@@ -37,8 +36,7 @@ def closing(run: Run) -> Ending:
     take_deliveries(run)
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
-        lapsed = lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
-        tell_lapsed(session, run, lapsed)
+        let_lapse(session, run)
     codes = (
         [run.unit]
         if run.unit
@@ -74,7 +72,6 @@ def closing(run: Run) -> Ending:
             )
         )
         _tell_units(session, run, recommended, not_recommended, unjudged)
-    run.tell("corrections lapsed", len(lapsed))
     run.tell("recommended", len(recommended))
     run.tell("not recommended", len(not_recommended.moved))
     run.tell("not reviewed", len(unjudged.moved))

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from config.milestones import Milestone
-from flows.corrections import tell_correction
+from flows.corrections import let_lapse, tell_correction
 from flows.deliveries import take_deliveries
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -18,9 +18,10 @@ from models import Correction, DistrictVerdict, Duplicate, Submission, Submissio
 from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Verdict
 from models.forms import SubmissionForm
 from models.queries import outstanding_corrections
-from states.corrections import LAPSED, ask_correction, lapse_corrections
+from states.corrections import LAPSED, ask_correction
 from states.door import Ask, apply_to_many, note_submissions
 from states.entries import count_entries
+from states.machine import CLOCK
 from states.office import DUPLICATE
 from states.rules.eligibility import shortcomings
 
@@ -97,7 +98,7 @@ def concluding(run: Run) -> Ending:
     """Take the last corrections, check them again, let the rest lapse."""
     take_deliveries(run)
     with run.step() as session:
-        lapse_corrections(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        let_lapse(session, run)
         outstanding = outstanding_corrections(session, run.year)
         if outstanding:
             return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
@@ -109,11 +110,11 @@ def concluding(run: Run) -> Ending:
             ask = Ask("archive", run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run)
             apply_to_many(session, run.year, ask, Submission.number == number)
         _tell_result(session, run)
-        lapsed, duplicates = (_noted(session, run, "archive", reason) for reason in (LAPSED, DUPLICATE))
+        duplicates = _noted(session, run, "archive", DUPLICATE)
         facts = {
             "passed": _noted(session, run, "pass_eligibility"),
-            "lapsed": lapsed,
-            "failed": _noted(session, run, "archive") - lapsed - duplicates,
+            "lapsed": _lapsed(session, run),
+            "failed": _noted(session, run, "archive") - duplicates,
             "duplicates": duplicates,
         }
     run.tell("passed after correction", facts["passed"])
@@ -126,6 +127,12 @@ def _noted(session: Session, run: Run, trigger: str, reason: str = "") -> int:
     """Counted by the record: a run that follows a killed one finds the work done, and tells the same of it."""
     session.flush()
     return count_entries(session, run.year, str(run.actor), trigger, reason=reason)
+
+
+def _lapsed(session: Session, run: Run) -> int:
+    """Of what the districts had reviewed: nearly all lapsed by itself, on the day after it was due."""
+    source = SubmissionState.DISTRICT_REVIEWED.value
+    return count_entries(session, run.year, str(CLOCK), "archive", source=source, reason=LAPSED)
 
 
 def _check(session: Session, run: Run) -> list[_Checked]:

@@ -1,6 +1,7 @@
 """Questions that more than one room asks of the tables."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -110,6 +111,13 @@ def outstanding_corrections(session: Session, year: int) -> int:
     asked = select(func.count()).select_from(Correction).join(Submission, Submission.number == Correction.number)
     outstanding = (Submission.state != SubmissionState.ARCHIVED, Correction.state == CorrectionState.OUTSTANDING)
     return session.scalar(asked.where(Submission.season == year, *outstanding)) or 0
+
+
+def next_correction_due(session: Session, year: int, at: datetime) -> datetime | None:
+    """Until when the next correction can still come at an instant; None when none is wanted any more."""
+    asked = select(func.min(Correction.due_at)).join(Submission, Submission.number == Correction.number)
+    wanted = (Correction.state == CorrectionState.OUTSTANDING, Correction.due_at >= at)
+    return session.scalar(asked.where(Submission.season == year, *wanted))
 
 
 def by_whom_assigned() -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """Corrections (退回补正): a submission goes back once, with what is missing and until when, or lapses."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionSt
 from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.cases import Ask
 from states.door import apply_transition, note_submission
-from states.machine import Actor
+from states.machine import CLOCK, Actor
 from states.record import instant_text
 
 # How the reason of an archived submission begins whose correction did not come in time.
@@ -82,25 +82,42 @@ def keep_correction(
     return session.get_one(Correction, number)
 
 
-def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime, flow_run: str = "") -> list[str]:
-    """Corrections whose time is over lapse and their submissions are archived as ineligible. Returns the numbers."""
-    overdue = session.scalars(
+def overdue_corrections(
+    session: Session, year: int, at: datetime, *, sparing: Collection[str] = ()
+) -> Sequence[Correction]:
+    """What was asked of a season's units, other than those to be spared, and not answered in time; none once closed."""
+    if call_state(session, year) is CallState.CLOSED:
+        return ()
+    overdue = (
         select(Correction)
         .join(Submission, Submission.number == Correction.number)
         .where(
             Submission.season == year,
+            Submission.unit.not_in(sparing),
             Correction.state == CorrectionState.OUTSTANDING,
             Correction.due_at < at,
         )
-        .order_by(Correction.number)
-    ).all()
-    for correction in overdue:
+    )
+    return session.scalars(overdue.order_by(Correction.number).execution_options(populate_existing=True)).all()
+
+
+def lapse_corrections(
+    session: Session, year: int, *, at: datetime, flow_run: str = "", sparing: Collection[str] = ()
+) -> list[str]:
+    """Corrections whose time is over lapse, and their submissions are archived as ineligible.
+
+    The record says the same of it whichever stage comes to it first: the day decides, not the stage.
+    `sparing` are units whose answer may still lie with us. Returns the numbers of what was archived.
+    """
+    lock_call(session, year)  # of two stages that come to it at one moment, the second finds it done
+    archived = []
+    for correction in overdue_corrections(session, year, at, sparing=sparing):
         correction.state, correction.settled_at = CorrectionState.LAPSED, at
         session.flush()
         facts = {"correction": "lapsed", "due_at": instant_text(correction.due_at)}
         ask = Ask(
             "archive",
-            actor,
+            CLOCK,
             at,
             reason=_lapsed(correction),
             outcome=Outcome.INELIGIBLE,
@@ -109,10 +126,11 @@ def lapse_corrections(session: Session, year: int, *, actor: Actor, at: datetime
         )
         if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
             apply_transition(session, correction.number, ask)
+            archived.append(correction.number)
         else:
             # Reinstated, it would have no correction outstanding any more: that must be known too.
             note_submission(session, correction.number, replace(ask, trigger="lapse_correction", outcome=None))
-    return [correction.number for correction in overdue]
+    return archived
 
 
 def eligibility_is_closed(session: Session, year: int) -> bool:

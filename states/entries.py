@@ -40,8 +40,13 @@ def latest_trigger(session: Session, subject: str, triggers: Sequence[str]) -> s
     return session.scalar(last) or ""
 
 
-def count_entries(session: Session, season: int, actor: str, trigger: str, *, reason: str = "") -> int:
-    """How often somebody did something to submissions of a season, by the record; `reason` is how the reason begins."""
+def count_entries(
+    session: Session, season: int, actor: str, trigger: str, *, source: str = "", reason: str = ""
+) -> int:
+    """How often somebody did something to submissions of a season, by the record.
+
+    `source` is the state they were in, or any; `reason` is how the reason begins.
+    """
     return (
         session.scalar(
             select(func.count()).where(
@@ -49,6 +54,7 @@ def count_entries(session: Session, season: int, actor: str, trigger: str, *, re
                 History.actor == actor,
                 History.trigger == trigger,
                 History.subject.like(record.submission_subject("%")),
+                History.from_state.like(source or "%"),
                 History.reason.like(f"{reason}%"),
             )
         )

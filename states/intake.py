@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from models import Correction, SubmissionVersion
-from models.enums import CorrectionState, SubmissionState
+from models.enums import CorrectionState, Outcome, SubmissionState
 from models.forms import SubmissionForm
 from states.attachments import attached_to, same_files
 from states.cases import Frame, load_frame
@@ -174,11 +174,11 @@ def _other_files(session: Session, known: Known, row: Incoming) -> bool:
 
 def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known: Known) -> Refusal | None:
     correction = session.get(Correction, known.number)
-    outstanding = correction is not None and correction.state is CorrectionState.OUTSTANDING
-    if correction is not None and outstanding and known.state is not SubmissionState.ARCHIVED:
-        if delivered.arrived_at <= correction.due_at:
+    if correction is not None and _wants_it(known, correction):
+        if delivered.arrived_at > correction.due_at:
+            return Refusal("late", "the correction came too late", "补正期限已过，不能再修改")
+        if correction.state is CorrectionState.OUTSTANDING:
             return None
-        return Refusal("late", "the correction came too late", "补正期限已过，不能再修改")
     if known.state is not SubmissionState.SUBMITTED:
         label = known.state.label
         return Refusal("state", f"it is {known.state}", f"编号 {known.number} 当前为“{label}”，不能再修改")
@@ -186,6 +186,13 @@ def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known:
     if (deadline is not None and delivered.arrived_at <= deadline) or delivered.admitted:
         return None
     return Refusal("late", "the call is closed", f"申报已截止，编号 {known.number} 不能再修改")
+
+
+def _wants_it(known: Known, correction: Correction) -> bool:
+    """Whether a submission waits for its correction, or is out because none came."""
+    if correction.state is CorrectionState.LAPSED:
+        return known.outcome is Outcome.INELIGIBLE
+    return correction.state is CorrectionState.OUTSTANDING and known.state is not SubmissionState.ARCHIVED
 
 
 def _unfit(frame: Frame, delivered: Delivered, form: SubmissionForm) -> Refusal | None:

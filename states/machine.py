@@ -39,6 +39,10 @@ class Actor:
         return f"{self.role.value}:{self.name}"
 
 
+# Acts where nothing but a day that has passed decides, whichever stage finds that it has.
+CLOCK = Actor(Role.SYSTEM, "clock")
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why an edge may not be taken: a code, a sentence for operators, one for the people concerned."""

@@ -1,9 +1,9 @@
 """Plays a season in front of the administrator: people act, the clock is stepped, the system does the rest.
 
-The pilot steps the rehearsal clock from one interesting instant to the next: the next milestone
-or the next act. Before each step it waits until nothing is due, no stage is at work and the
-inbox is empty. What was done is read from the domain database, so that a demo that was killed
-goes on from where its home stands.
+The pilot steps the rehearsal clock from one interesting instant to the next: the next milestone,
+the next act, or the night in which a correction lapses. Before each step it waits until nothing
+is due, no stage is at work and the inbox is empty. What was done is read from the domain database,
+so that a demo that was killed goes on from where its home stands.
 """
 
 import threading
@@ -136,12 +136,10 @@ class Pilot:
             self._tell("season planned 年度计划")
 
     def _step(self) -> None:
-        """Move the clock to the next milestone or act, whichever comes first."""
+        """Move the clock to the next milestone, act or lapse, whichever comes first."""
         now = self.world.now
         instants = [act.at for act in self.open_acts if act.at > now]
-        milestone = self.world.next_milestone_at()
-        if milestone is not None:
-            instants.append(milestone)
+        instants += filter(None, (self.world.next_milestone_at(), self.world.next_lapse_at()))
         if not instants:
             raise DemoStuck("The season", ["a further milestone"])
         step_to(self.own.home.absolute(), min(instants))

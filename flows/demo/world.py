@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -42,9 +42,10 @@ from models.enums import (
     SeatState,
     SubmissionState,
 )
-from models.queries import call_state, counts_by_state, milestone_rows, planned_seasons
+from models.queries import call_state, counts_by_state, milestone_rows, next_correction_due, planned_seasons
 from states.approval import list_digest, waits_for_approval
 from states.cases import dated
+from states.corrections import overdue_corrections
 from states.record import submission_subject
 from states.rules.names import name_key
 from states.rules.timetable import Due, due, next_dates
@@ -85,6 +86,7 @@ class World:
         """What still has to happen at this instant before the clock may move on; empty when all is quiet."""
         with reading(self.engine) as session:
             found = [one.key for one in self._due(session)]
+            found += [f"to lapse: {one.number}" for one in overdue_corrections(session, self.year, self.now)]
             found += [f"running: {name}" for name in self._claims(session)]
         return found + self._inbox()
 
@@ -106,6 +108,12 @@ class World:
         with reading(self.engine) as session:
             upcoming = next_dates(dated(milestone_rows(session, self.year)), self.now)
         return upcoming[0].due_at if upcoming else None
+
+    def next_lapse_at(self) -> datetime | None:
+        """The first instant of the day after the next correction is due; None when nothing is out for correction."""
+        with reading(self.engine) as session:
+            due_at = next_correction_due(session, self.year, self.now)
+        return None if due_at is None else due_at + timedelta(seconds=1)
 
     def counts(self) -> dict[SubmissionState, int]:
         with reading(self.engine) as session:

@@ -37,10 +37,11 @@ from flows.year import stage_named
 from models import Call, History, Message, database, queries
 from models.database import reading, writing
 from models.enums import CallState, MessageState
-from models.queries import messages_due, milestone_rows
+from models.queries import messages_due, milestone_rows, next_correction_due
 from states import claims
 from states.approval import waits_for_approval
 from states.cases import dated
+from states.corrections import overdue_corrections
 from states.office import officer
 from states.planning import plan_season
 from states.rules.timetable import due, next_dates
@@ -134,6 +135,8 @@ class Player:
         instants = [one.at for one in acts(self.season) if one.at > now]
         with reading(self.engine) as session:
             instants += [one.due_at for one in next_dates(dated(milestone_rows(session, YEAR)), now)]
+            correction_due = next_correction_due(session, YEAR, now)
+            instants += [correction_due + timedelta(seconds=1)] if correction_due else []
         if instants:
             to = min(instants)
             return Move(f"{STEP}{to:%Y-%m-%d %H:%M}", lambda: step_to(self.own.home.absolute(), to), ours=False)
@@ -207,6 +210,7 @@ class Player:
                 one.key for one in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)
             ]
             found += ["messages"] if messages_due(session, YEAR) else []
+            found += ["corrections"] if overdue_corrections(session, YEAR, self.own.clock.now()) else []
         found += ["files"] if next(waiting_files(self.own), None) is not None else []
         return " ".join(found)
 

@@ -89,13 +89,21 @@ def test_what_was_corrected_passes_at_the_end(recommended: tuple[Player, str, st
         assert verify(session) == []
 
 
-def test_what_was_not_corrected_lapses(recommended: tuple[Player, str, str]) -> None:
+@pytest.mark.parametrize("by_itself", [True, False], ids=["on the day after", "at the close"])
+def test_what_was_not_corrected_lapses(recommended: tuple[Player, str, str], by_itself: bool) -> None:
     player, good, flawed = recommended
     check(player)
+    if by_itself:
+        with player.reading() as session:
+            player.at(session.get_one(Correction, flawed).due_at + timedelta(seconds=1))
+        player.play("collect", collecting)
+        assert row(player, flawed).outcome is Outcome.INELIGIBLE
 
     lines = dict(conclude(player).lines)
 
     assert (lines["lapsed"], row(player, flawed).outcome, row(player, good).outcome) == ("1", Outcome.INELIGIBLE, None)
+    assert lines["ineligible after correction"] == "0"
+    assert player.letters("correction_lapsed") == [f"correction_lapsed/{UNIT}/{flawed}"]
     assert player.letters("eligibility_result") == [f"eligibility_result/{UNIT}"]
 
 

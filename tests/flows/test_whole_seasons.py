@@ -207,6 +207,12 @@ class Seasons(RuleBasedStateMachine):
             if not self.at_hand.due(self.game.now) or not self.game.step(self.at_hand):
                 break
 
+    @deed(*JUDGING, days=st.sampled_from((0, 0, 1, 6)))
+    def tend(self, days: int) -> None:
+        """The clock looks, now or when a correction's days may have passed."""
+        self.game.now += timedelta(days=days)
+        self.game.tend(self.at_hand)
+
     @deed(which=st.integers(0, 40))
     def look_when_nothing_is_to_do(self, which: int) -> None:
         season = self.at_hand

@@ -171,6 +171,7 @@ def submissions_come_in(player: Player, this: Year) -> None:
         "taken before": "0",
         "rows in": "6",
         "rows back": "0",
+        "corrections lapsed": "0",
         "messages written": "4",
     }
 

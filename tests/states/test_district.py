@@ -25,7 +25,7 @@ from states.machine import Actor
 from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
-from tests.support.builders import OFFICE, SYSTEM, UNIT, a_form, a_season, a_submission, season_rules
+from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission, season_rules
 from tests.support.panel import points_of
 
 DEADLINE = datetime(2026, 5, 29, 18, tzinfo=ZONE)
@@ -325,7 +325,7 @@ def test_a_correction_lapses_a_second_after_it_was_due(engine: Engine, offset: t
         season, (number,) = a_district_round(session, 1)
         due_at = ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
 
-        numbers = lapse_corrections(session, 2026, actor=SYSTEM, at=due_at + offset)
+        numbers = lapse_corrections(session, 2026, at=due_at + offset)
 
         row = session.get_one(Submission, number, populate_existing=True)
         assert numbers == ([number] if lapsed else [])
@@ -333,7 +333,7 @@ def test_a_correction_lapses_a_second_after_it_was_due(engine: Engine, offset: t
         if lapsed:
             entry = session.scalars(select(History).where(History.trigger == "archive")).one()
             assert (entry.reason, json.loads(entry.facts)["correction"]) == ("逾期未补正：缺附件", "lapsed")
-            assert lapse_corrections(session, 2026, actor=SYSTEM, at=due_at + offset) == []
+            assert lapse_corrections(session, 2026, at=due_at + offset) == []
 
 
 def test_what_was_withdrawn_meanwhile_lapses_without_another_ending(engine: Engine) -> None:
@@ -343,7 +343,7 @@ def test_what_was_withdrawn_meanwhile_lapses_without_another_ending(engine: Engi
             due_at = ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
         withdraw(session, numbers[0], actor=OFFICE, at=IN_TIME, reason="示例")
 
-        lapse_corrections(session, 2026, actor=SYSTEM, at=due_at + SECOND)
+        assert lapse_corrections(session, 2026, at=due_at + SECOND) == numbers[1:]
 
     with reading(engine) as session:
         outcomes = [session.get_one(Submission, number).outcome for number in numbers]

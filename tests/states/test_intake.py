@@ -13,7 +13,7 @@ from models import Contact, Contributor, Correction, History, Organisation, Subm
 from models.database import reading, writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState
 from models.forms import ContactForm, ContributorForm, OrganisationForm
-from states.corrections import ask_correction
+from states.corrections import ask_correction, lapse_corrections
 from states.delivered import Delivered
 from states.identity import Incoming, fingerprint
 from states.intake import Taken, take_submissions
@@ -343,6 +343,9 @@ def test_a_correction_is_taken_until_its_own_deadline(engine: Engine, offset: ti
         correction = session.get_one(Correction, number, populate_existing=True)
         if late:
             assert (codes(taken), correction.state) == ({1: "late"}, CorrectionState.OUTSTANDING)
+            lapse_corrections(session, 2026, at=due_at + offset)
+            again = deliver(session, a_form("一号成果", number=number, abstract="补正"), at=due_at + offset)
+            assert again.refused[1].chinese == "补正期限已过，不能再修改"
         else:
             assert (taken.updated, correction.state) == ({1: number}, CorrectionState.ANSWERED)
             again = deliver(session, a_form("一号成果", number=number, abstract="再改"), at=due_at + offset)
@@ -398,7 +401,11 @@ def test_what_was_withdrawn_while_out_for_correction_is_not_changed(engine: Engi
         taken = deliver(session, a_form("一号成果", number=number, abstract="补正"))
 
         assert codes(taken) == {1: "state"}
-        assert session.get_one(Correction, number).state is CorrectionState.OUTSTANDING
+        correction = session.get_one(Correction, number)
+        assert correction.state is CorrectionState.OUTSTANDING
+        lapse_corrections(session, 2026, at=correction.due_at + SECOND)
+        taken = deliver(session, a_form("一号成果", number=number, abstract="补正"), at=correction.due_at + SECOND)
+        assert codes(taken) == {1: "state"}
 
 
 def test_a_new_version_does_not_become_another_submission(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.local_time import ZONE
-from models import Delivery, Duplicate, History, Objection, Submission
+from models import Correction, Delivery, Duplicate, History, Objection, Submission
 from models.database import reading, writing
 from models.enums import CallState, DeliveryState, Outcome, PublicationKind, Role, SubmissionState
 from models.queries import season_in_force
 from states.approval import approve, list_digest, send_back
 from states.call import CallCase
 from states.cases import Ask
-from states.corrections import CorrectionRefused, ask_correction
+from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
 from states.machine import Actor, TransitionRefused
 from states.office import (
@@ -30,6 +30,7 @@ from states.office import (
     revoke,
 )
 from states.planning import close_notice_after
+from states.record import submission_subject
 from states.recusals import recuse
 from states.reinstatement import reinstate
 from states.roots import record_root
@@ -245,6 +246,21 @@ def test_of_twenty_at_once_one_does_it_and_the_others_are_told(engine: Engine, r
         assert all(race.words in str(one) for one in refused)
     with reading(engine) as session:
         assert session.scalar(select(func.count()).where(History.trigger == race.trigger)) == 1
+        assert verify(session) == []
+
+
+def test_of_twenty_that_let_a_correction_lapse_one_does_and_the_others_find_it_done(engine: Engine) -> None:
+    with writing(engine) as session:
+        number = a_submitted(session)
+        correct(session, number, 0)
+        overdue_at = session.get_one(Correction, number).due_at + timedelta(seconds=1)
+
+    through, refused = sessions_at_once(engine, lambda session, _: lapse_corrections(session, 2026, at=overdue_at))
+
+    assert (sorted(through), refused) == ([[]] * 19 + [[number]], [])
+    with reading(engine) as session:
+        told = select(History.trigger).where(History.subject == submission_subject(number))
+        assert session.scalars(told.order_by(History.sequence)).all() == ["submit", "ask_correction", "archive"]
         assert verify(session) == []
 
 

@@ -1,20 +1,21 @@
 """The demo's season from planned to closed, interrupted on its way, by the real clock and the real stages."""
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from config.clock import step_to
 from config.season import load_season
 from config.settings import settings
 from flows.demo import pilot
 from flows.demo.pilot import DemoStopped, HomeInUse, play
-from models import Delivery, Submission
+from models import Correction, Delivery, Submission
 from models.database import reading, writing
-from models.enums import DeliveryState, Outcome, Role, SubmissionState
+from models.enums import CorrectionState, DeliveryState, Outcome, Role, SubmissionState
 from states.machine import Actor
 from states.planning import plan_season
 from tests.flows.demo.conftest import InProcessEngine
@@ -70,6 +71,13 @@ def test_season_is_played_to_its_end_in_spite_of_interruptions(
         refused = session.scalars(select(Delivery.sender).where(Delivery.state == DeliveryState.REFUSED)).all()
         assert session.scalars(doubled).all() == []
         assert len(refused) == 2
+        assert time_beyond(session) == [timedelta(seconds=1)] * 2
+
+
+def time_beyond(session: Session) -> list[timedelta]:
+    """How long after it was due each correction lapsed."""
+    lapsed = select(Correction.due_at, Correction.settled_at).where(Correction.state == CorrectionState.LAPSED)
+    return [settled_at - due_at for due_at, settled_at in session.execute(lapsed)]
 
 
 def test_demo_does_not_touch_a_real_season(engine_in_process: InProcessEngine) -> None:

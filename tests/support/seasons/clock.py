@@ -31,8 +31,18 @@ def step(season: SeasonModel, key: Key, at: datetime, lots: Lots) -> bool:
     return True
 
 
+def lapse(season: SeasonModel, at: datetime) -> bool:
+    """What was not corrected in time is out, from the next day on or when a round closes. Whether anything was."""
+    overdue = [row for row in season.rows.values() if row.correction_is_overdue(at)] if season.call != "closed" else []
+    for row in overdue:
+        row.correction = "lapsed"
+        if row.stands:
+            row.archive("ineligible")
+    return bool(overdue)
+
+
 def _close_district_round(season: SeasonModel, unit: str, at: datetime) -> None:
-    _lapse(season, at)
+    lapse(season, at)
     for row in season.rows.values():
         if row.unit == unit if unit else season.date("close_district_round", row.unit) <= at:
             if row.state == "submitted":
@@ -50,7 +60,7 @@ def _check_eligibility(season: SeasonModel, at: datetime) -> bool:
 
 
 def _close_eligibility(season: SeasonModel, at: datetime) -> bool:
-    _lapse(season, at)
+    lapse(season, at)
     if season.owing_corrections():
         return False
     for row in season.unchecked():
@@ -123,14 +133,6 @@ def _award(season: SeasonModel) -> None:
     for row in season.rows.values():
         if row.state == "final_reviewed" and row.approved and not row.objections:
             row.state, row.tier = "awarded", row.placed
-
-
-def _lapse(season: SeasonModel, at: datetime) -> None:
-    for row in season.rows.values():
-        if row.correction == "outstanding" and row.due_at is not None and row.due_at < at:
-            row.correction = "lapsed"
-            if row.stands:
-                row.archive("ineligible")
 
 
 _STEPS: dict[str, Callable[[SeasonModel, datetime], bool]] = {

@@ -11,6 +11,8 @@ from sqlalchemy import select
 
 from config.milestones import Milestone
 from config.season import Season
+from flows.clock import Timekeeper
+from flows.collect import collecting
 from flows.demo.people import credit_code
 from models import Assignment, Call, Correction, MilestoneDate, Objection, Placing, Seat, Submission
 from models.enums import AssignmentState, MilestoneState, ObjectionState, Role, Verdict
@@ -132,6 +134,21 @@ class SeasonsDatabase:
             waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, year) else set()
             started = due(dated(milestone_rows(session, year)), at, waiting=waiting)
         return [(one.dated.milestone.value, one.dated.unit) for one in started]
+
+    def tend(self, year: int, at: datetime) -> str:
+        """The clock looks what there is to do besides the steps, and what it starts is done."""
+        self.player.at(at)
+        one = Player(self.player.settings, self.player.engine, year)
+        begun = []
+
+        def start(stage: str, parameters: dict[str, Any], key: str) -> str:
+            if stage == "collect":
+                begun.append(one.play(stage, collecting).outcome)
+            return key
+
+        keeper = Timekeeper(one.settings, one.engine, start)
+        keeper._housekeeping(year, closed=self.call(year) == "closed")
+        return " ".join(begun) or "nothing"
 
     # what is kept
 

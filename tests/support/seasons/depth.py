@@ -71,6 +71,7 @@ REFUSALS = {
 }
 ANSWERS = (
     *(f"{deed}: {answer}" for deed, answers in REFUSALS.items() for answer in ("done", *answers)),
+    *("tend: done", "tend: nothing"),
     *("look early: not_due", "look out of turn: not_due", "look out of turn: already_done"),
 )
 _TRIGGERS = {edge.split(" ")[0] for edge in EDGES}

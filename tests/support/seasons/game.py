@@ -223,6 +223,11 @@ class Game:
         self._agree(key[0], "done" if done else "waiting", outcome)
         return done
 
+    def tend(self, season: SeasonModel) -> None:
+        """The clock looks, as it does all the time unless it is down: what was not corrected in time lapses."""
+        expected = "done" if clock.lapse(season, self.now) else "nothing"
+        self._agree("tend", expected, self.database.tend(season.year, self.now))
+
     def look_early(self, season: SeasonModel) -> None:
         """A second before its time a step changes nothing, and the clock starts none."""
         key = season.next_key

@@ -47,13 +47,14 @@ def correct(season: SeasonModel, number: str, kind: str, *, at: datetime, admitt
 def _amend(season: SeasonModel, row: Row, kind: str, *, at: datetime, admitted: bool) -> str:
     if kind == ("flawed" if row.flawed else "good") and not row.erased:
         return ""
-    if row.owes_correction:
-        if row.due_at is not None and at > row.due_at:
-            return "late"
-    elif row.state != "submitted":
-        return "state"
-    elif season.is_past("close_call", at, row.unit) and not admitted:
+    over = row.due_at is not None and at > row.due_at
+    if over and (row.owes_correction or row.out_uncorrected):
         return "late"
+    if not row.owes_correction:
+        if row.state != "submitted":
+            return "state"
+        if season.is_past("close_call", at, row.unit) and not admitted:
+            return "late"
     if kind in UNFIT:
         return UNFIT[kind]
     row.flawed = kind == "flawed"

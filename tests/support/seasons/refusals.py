@@ -123,6 +123,7 @@ def _the_check(game: Game, season: SeasonModel) -> None:
     game.now = season.date("close_eligibility") - HOUR
     game.ask_correction(asked)
     game.step(season)
+    game.correct(overruled)
     for does in (game.reinstate, game.withdraw):
         does(overruled)
     game.now = (season.rows[asked].due_at or game.now) + SECOND

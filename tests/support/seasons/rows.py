@@ -65,6 +65,14 @@ class Row:
     def owes_correction(self) -> bool:
         return self.stands and self.correction == "outstanding"
 
+    def correction_is_overdue(self, at: datetime) -> bool:
+        return self.correction == "outstanding" and self.due_at is not None and self.due_at < at
+
+    @property
+    def out_uncorrected(self) -> bool:
+        """Out since no correction came: one that comes now is late."""
+        return self.correction == "lapsed" and self.outcome == "ineligible"
+
     @property
     def recommended(self) -> bool:
         return self.verdict == "recommended"

@@ -40,9 +40,10 @@ def _until_the_draw(game: Game, season: SeasonModel, numbers: list[str]) -> None
     game.withdraw(numbers[5])
     game.reinstate(numbers[5])
     while season.call == "district_review":
-        game.step(season)
         # What is out for correction is not corrected: its days pass.
         game.now += timedelta(days=8) if season.owing_corrections() else timedelta(0)
+        game.tend(season)
+        game.step(season)
 
 
 def _until_the_notice(game: Game, season: SeasonModel, numbers: list[str]) -> None:
