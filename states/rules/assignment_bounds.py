@@ -8,56 +8,64 @@ For any prices v of the experts and any weights w >= 0 of the submissions, every
 that every assignment in question keeps, the total is at most the right side less sum lambda_p f_p;
 with sum w_p slope_p = 1 the right side bounds the level that all submissions reach.
 
-Floors also imply that a submission needs so many of its pairs above a bar (`assignment_cuts`). A proof may pay for those:
-what it pays is added to the worth of these pairs, and what it must pay at least is subtracted from the right side.
-
-And for a submission whose floor is counted exactly (`teamed`) the right side has its best whole team at these prices among
+For a submission whose floor is counted exactly (`teamed`) the right side has its best whole team at these prices among
 those that keep the floor (`assignment_teams`), in place of the `wanted` largest.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import fsum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, best_of_each, worth_of_rows
-from states.rules.assignment_teams import Teams, best_teams
+from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, best_of_each, worth_of
+from states.rules.assignment_teams import LOOKED_THROUGH, Teams, best_teams
 
 
 @dataclass(frozen=True)
 class Proof:
     """Prices float64[R] and weights float64[P] in working units; anyone can recompute the bound from them.
 
-    With `tops` it holds only for assignments that keep the floors which imply them, with `teamed` (bool[P]) for those
-    that keep the floors of these.
+    With `teamed` (bool[P]) it holds only for assignments that keep the floors of these.
     """
 
     weights: Floats
     prices: Floats
-    tops: Tops | None = None
     teamed: NDArray[np.bool_] | None = None
 
 
 def priced_bound(instance: Instance, proof: Proof, floors: Floats | None = None) -> float:
     """The right side of the inequality above, in working units."""
-    teamed = proof.teamed
-    if teamed is None or floors is None:
-        return _right_side(instance, proof)
-    best = best_teams(instance, np.flatnonzero(teamed), floors, proof.weights, proof.prices)
-    return bound_with_teams(instance, proof, best)
+    if floors is None:
+        return _rest(instance, replace(proof, teamed=None))
+    return right_side(instance, proof)(floors)
+
+
+def right_side(instance: Instance, proof: Proof, effort: int = LOOKED_THROUGH) -> Callable[[Floats], float]:
+    """The right side for any floors: what does not depend on them is added up once."""
+    rest = _rest(instance, proof)
+    papers = np.array([], dtype=np.int64) if proof.teamed is None else np.flatnonzero(proof.teamed)
+
+    def at(floors: Floats) -> float:
+        best = best_teams(instance, papers, floors, proof.weights, proof.prices, effort)
+        return rest + fsum(best.worth) + fsum(best.gap)
+
+    return at
 
 
 def bound_with_teams(instance: Instance, proof: Proof, best: Teams) -> float:
     """The right side, given the best teams at its prices of the submissions that it counts exactly."""
-    rest = replace(instance, wanted=np.where(proof.teamed, 0, instance.wanted))
-    return _right_side(rest, proof) + fsum(best.worth) + fsum(best.gap)
+    return _rest(instance, proof) + fsum(best.worth) + fsum(best.gap)
 
 
-def _right_side(instance: Instance, proof: Proof) -> float:
+def _rest(instance: Instance, proof: Proof) -> float:
+    """The right side without the submissions that are counted exactly."""
+    if proof.teamed is not None:
+        instance = replace(instance, wanted=np.where(proof.teamed, 0, instance.wanted))
     paid = np.maximum(proof.prices * instance.most, proof.prices * instance.least)
-    served = (fsum(best) for best in best_of_each(instance, proof.weights, proof.prices, proof.tops))
-    return fsum(served) + fsum(paid) - (0.0 if proof.tops is None else proof.tops.demand())
+    served = (fsum(best) for best in best_of_each(instance, proof.weights, proof.prices))
+    return fsum(served) + fsum(paid)
 
 
 def total_bound(instance: Instance, proof: Proof, floors: Floats | None = None) -> float:
@@ -73,7 +81,12 @@ def out_of_reach(instance: Instance, proof: Proof, floors: Floats, least_total: 
     common = _common(proof, least_total)
     weighty = proof.weights > common
     demand = fsum((proof.weights[weighty] - common) * floors[weighty]) + (common * least_total if common > 0 else 0.0)
-    return demand > priced_bound(instance, proof, floors) + 1e-7 * max(1.0, abs(demand))
+    return exceeds(demand, priced_bound(instance, proof, floors))
+
+
+def exceeds(demand: float, supply: float) -> bool:
+    """By more than rounding."""
+    return demand > supply + 1e-7 * max(1.0, abs(demand))
 
 
 def level_bound(instance: Instance, proof: Proof, slopes: Floats, least_total: float = -np.inf) -> float:
@@ -82,16 +95,12 @@ def level_bound(instance: Instance, proof: Proof, slopes: Floats, least_total: f
     With a least total, the least weight of all is the total's own multiplier, and what a
     submission's weight has above it is the submission's.
     """
-    common, own = _common(proof, least_total), level_worth(proof, slopes, least_total)
+    common = _common(proof, least_total)
+    own = fsum((proof.weights - common) * slopes)
     if own <= 0:
         return np.inf
     paid = common * least_total if common > 0 else 0.0
     return (priced_bound(instance, proof) - paid) / own
-
-
-def level_worth(proof: Proof, slopes: Floats, least_total: float = -np.inf) -> float:
-    """By how much the priced bound falls when the level does by one."""
-    return fsum((proof.weights - _common(proof, least_total)) * slopes)
 
 
 def _common(proof: Proof, least_total: float) -> float:
@@ -108,7 +117,7 @@ def pairs_within(instance: Instance, proof: Proof, loss: float) -> tuple[Ints, N
     wanted = instance.wanted if proof.teamed is None else np.where(proof.teamed, 0, instance.wanted)
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        worth = worth_of_rows(instance, rows, proof.weights, proof.prices, proof.tops)
+        worth = worth_of(instance.scores[rows], proof.weights[rows], proof.prices)
         last_in, first_out = _edges(worth, wanted[rows])
         row, column = np.nonzero((worth >= last_in[:, None] - loss) & (worth > -np.inf))
         found.append((row + start) * instance.shape[1] + column)

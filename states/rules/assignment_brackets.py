@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from states.rules.assignment_bounds import Proof
+from states.rules.assignment_bounds import Proof, exceeds, right_side
 from states.rules.assignment_instance import Floats, Instance, Ints
 from states.rules.assignment_program import Patience
 from states.rules.assignment_search import Asked
@@ -15,6 +15,7 @@ from states.rules.assignment_search import Asked
 COUNTED_LEVELS = 5000
 NEAR_ENOUGH = 1e-3
 BREATH = 2e-10
+SHALLOW = 20_000
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Excluded:
 
 @dataclass
 class Bracket:
-    """An assignment of level `low`; nothing above `high`; `certain` when the two are the same; `excluded` is the lowest
-    level that a proof excludes, None while only a submission's own best limits the level."""
+    """An assignment of level `low`; nothing above `high`, and nothing at it if `shut`; `certain` when the two are the
+    same; `excluded` is the lowest level that prices exclude, None while a submission's own best is the limit."""
 
     low: float
     high: float
     chosen: Ints
     certain: bool = False
+    shut: bool = False
     excluded: Excluded | None = None
 
     def raise_to(self, low: float, chosen: Ints) -> None:
@@ -54,14 +56,18 @@ class Bracket:
             self.low, self.chosen = low, chosen
 
     def exclude(self, instance: Instance, goal: Goal, excluded: Excluded) -> None:
-        """Lower the high end to just below a level."""
+        """Prices exclude a level."""
         self.excluded = excluded
+        self.shut_out(instance, goal, excluded.level)
+
+    def shut_out(self, instance: Instance, goal: Goal, level: float) -> None:
+        """Lower the high end to just below a level."""
         below = 1.0 if whole_levels(instance, goal) else BREATH if instance.grid else 0.0
-        self.high = max(self.low, min(self.high, excluded.level - below))
+        self.high, self.shut = max(self.low, min(self.high, level - below)), True
 
     def highest(self, instance: Instance) -> float:
         """The highest level that nothing excludes."""
-        return self.high if instance.grid or self.excluded is None else self.high - least_step(self.high) / 2
+        return self.high if instance.grid or not self.shut else self.high - least_step(self.high) / 2
 
     def settle(self, instance: Instance, goal: Goal) -> None:
         if self.certain or next_level(instance, goal, self.low, self.high) is None:
@@ -112,3 +118,24 @@ def level_of(instance: Instance, slopes: Floats, chosen: Ints) -> float:
     """The level that all submissions with a slope reach; infinite when there is none."""
     leveled = slopes > 0
     return float((instance.served(chosen)[leveled] / slopes[leveled]).min(initial=np.inf))
+
+
+def just_above(instance: Instance, goal: Goal, level: float, slope: float) -> float:
+    """The next level that asks more of a submission with this slope."""
+    if whole_levels(instance, goal):
+        return float(np.floor(level + instance.tolerance)) + 1.0
+    return level + instance.tolerance / slope + BREATH / 2 if instance.grid else level + least_step(level) / 4
+
+
+def lowest_excluded(instance: Instance, goal: Goal, proof: Proof, low: float, high: float) -> Excluded:
+    """The lowest level above `low` that these prices exclude; `high` is one. The weights are all alike."""
+    supply, common = right_side(instance, proof, SHALLOW), float(proof.weights.min(initial=np.inf))
+    demand = common * goal.least_total if common > 0 else 0.0
+    width = 1.0 if whole_levels(instance, goal) else least_step(high) / 4
+    while high - low > width:
+        middle = float(np.floor((low + high) / 2)) if width == 1.0 else (low + high) / 2
+        if exceeds(demand, supply(floors_of(instance, goal.slopes, middle))):
+            high = middle
+        else:
+            low = middle
+    return Excluded(high, proof)

@@ -1,15 +1,14 @@
 """What an assignment is worth, what no assignment can exceed, and how an outsider checks both without a solver."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from states.rules.assignment_bounds import Proof, level_bound, out_of_reach, priced_bound, total_bound
 from states.rules.assignment_brackets import floors_of
-from states.rules.assignment_cuts import top_bars
 from states.rules.assignment_floors import without_hopeless_pairs
-from states.rules.assignment_instance import Floats, Instance, Ints, Tops, read_instance
+from states.rules.assignment_instance import Floats, Instance, Ints, read_instance
 
 ROUNDING = 1e-7
 
@@ -147,23 +146,16 @@ def _wrong_bounds(instance: Instance, certificate: Certificate) -> list[str]:
 
 
 def _largest_again(instance: Instance, certificate: Certificate) -> float:
-    return priced_bound(instance, replace(certificate.largest_proof, tops=None))
+    return priced_bound(instance, certificate.largest_proof)
 
 
 def _total_again(instance: Instance, certificate: Certificate) -> float:
     if certificate.level is None:
-        return total_bound(instance, replace(certificate.total_proof, tops=None))
+        return total_bound(instance, certificate.total_proof)
     level = certificate.level * level_unit(instance, certificate.aim)
     floors = floors_of(instance, slopes_of(instance, certificate.aim), level)
     able = without_hopeless_pairs(instance, floors)
-    return total_bound(able, _with_own_bars(able, certificate.total_proof, floors), floors)
-
-
-def _with_own_bars(instance: Instance, proof: Proof, floors: Floats) -> Proof:
-    """The proof with the bars that the floors do imply, whatever it says they are."""
-    if proof.tops is None:
-        return proof
-    return replace(proof, tops=Tops(top_bars(instance, floors), np.maximum(proof.tops.worth, 0.0)))
+    return total_bound(able, certificate.total_proof, floors)
 
 
 def _level_again(instance: Instance, certificate: Certificate) -> float:
@@ -171,11 +163,11 @@ def _level_again(instance: Instance, certificate: Certificate) -> float:
     proof = certificate.level_proof
     least = -np.inf if certificate.least_total is None else certificate.least_total * instance.unit
     if proof is not None and proof.weights.any() and proof.teamed is None:
-        return level_bound(instance, replace(proof, tops=None), slopes, least) / unit
+        return level_bound(instance, proof, slopes, least) / unit
     if proof is not None and certificate.level_from_prices is not None:
         floors = floors_of(instance, slopes, certificate.level_from_prices * unit)
         able = without_hopeless_pairs(instance, floors)
-        excluded = out_of_reach(able, _with_own_bars(able, proof, floors), floors, least)
+        excluded = out_of_reach(able, proof, floors, least)
         return certificate.level_from_prices if excluded else np.inf
     holder = certificate.level_holder
     return np.nan if holder is None else float(instance.own_best()[holder] / slopes[holder] / unit)

@@ -103,9 +103,12 @@ class _Master:
     def switch(self, papers: NDArray[np.bool_], seed: Ints) -> None:
         """From here on these submissions take teams: at first those that they have in the assignment `seed`."""
         self.teamed |= papers
-        gone = self._at_pair[papers[self.instance.split(self.pairs)[0]]].astype(np.int32)
-        self._solver.changeColsBounds(gone.size, gone, np.zeros(gone.size), np.zeros(gone.size))
+        self._fix(self._at_pair[papers[self.instance.split(self.pairs)[0]]])
         self.add_teams(teams_of(self.instance, seed, np.flatnonzero(papers)))
+
+    def _fix(self, columns: Ints) -> None:
+        nothing = np.zeros(columns.size)
+        self._solver.changeColsBounds(columns.size, columns.astype(np.int32), nothing, nothing)
 
     def _add(self, worth: Floats, index: Ints, values: Floats, *, most: float) -> Ints:
         n, first, held = worth.size, self._solver.getNumCol(), index >= 0
@@ -170,15 +173,16 @@ def agreed_prices(
     """Prices for the largest total under the floors (weight 1), or for whether they can be kept at all (weight 0).
 
     `prices` are where to start, `pairs` the promising ones, `seed` any assignment within the limits. None where the
-    floors of too many submissions bind, or the patience ends.
+    floors of too many submissions bind, or half of the patience would not do.
     """
     master = _Master(instance, floors, weight)
     master.add_pairs(np.union1d(pairs, seed))
     master.switch(instance.needy() & (instance.served(seed) < floors - instance.tolerance), seed)
     center = _Center(prices)
     master.add_teams(_best_teams(master, prices, SHALLOW))
+    enough = patience.left / 2 if patience.left < np.inf else 0.0
     for _ in range(ROUNDS):
-        if master.teamed.sum() > TEAMED_AT_MOST or patience.left <= 0:
+        if master.teamed.sum() > TEAMED_AT_MOST or patience.left <= enough:
             return None
         solved = master.solve(patience)
         broken = master.broken(solved)
@@ -209,6 +213,7 @@ def _enough(master: _Master, solved: _Solved, center: _Center) -> bool:
 
 def _add_teams(master: _Master, solved: _Solved, center: _Center) -> int:
     """Add the best teams that the program does not know: at prices between, at its own, and at its own exactly."""
+    total = 0
     between = SMOOTHING * center.prices + (1 - SMOOTHING) * solved.prices
     for prices, effort in ((between, SHALLOW), (solved.prices, SHALLOW), (solved.prices, LOOKED_THROUGH)):
         found = _best_teams(master, prices, effort)
@@ -216,9 +221,10 @@ def _add_teams(master: _Master, solved: _Solved, center: _Center) -> int:
         if bound < center.bound:
             center.prices, center.bound = prices, bound
         added = master.add_teams(found.of(np.flatnonzero(master.gain(solved, found) > CLOSE * master.scale)))
-        if added:
-            return added
-    return 0
+        total += added
+        if total and prices is solved.prices:
+            break
+    return total
 
 
 def _add_pairs(master: _Master, solved: _Solved) -> int:

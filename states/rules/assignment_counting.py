@@ -1,22 +1,20 @@
 """Levels that cannot be reached because some submissions need more of the same experts than there are places.
 
-A level makes a submission need so many of its best experts (`assignment_cuts`). A maximum flow tells whether all can have
-theirs at once; its minimum cut is a proof with weights of zero: prices of one for the experts in question,
-one paid for each of them that a submission needs (Hall's theorem with capacities).
+A level makes a submission need so many of its best experts: with fewer of them even its best remaining choice misses the
+floor. A maximum flow tells whether all can have theirs at once; its minimum cut names a crowd: submissions that
+together need more of some experts than these may see (Hall's theorem with capacities). A price of one for each
+of these experts then proves it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from ortools.graph.python import max_flow
 
-from states.rules.assignment_bounds import Proof, out_of_reach
-from states.rules.assignment_cuts import DEEPEST, top_bars
-from states.rules.assignment_floors import without_hopeless_pairs
-from states.rules.assignment_instance import Floats, Instance, Ints, Tops
+from states.rules.assignment_bounds import Proof
+from states.rules.assignment_instance import Floats, Instance, Ints
 
-FloorsOf = Callable[[float], Floats]
+DEEPEST = 200
 
 
 @dataclass(frozen=True)
@@ -27,35 +25,26 @@ class Ranked:
     scores: Floats
 
 
-@dataclass(frozen=True)
-class Crowd:
-    """A minimum cut: bool-like int64[P], how many tops of each submission are in it (0 for none), and bool[R]."""
+def highest_left(instance: Instance, slopes: Floats, crowd: Proof) -> tuple[float, float]:
+    """The highest level (score over slope) at which a crowd's needs do not exceed its experts' places, and that slope.
 
-    needs: Ints
-    experts: Ints
-
-
-def lowest_uncountable(
-    instance: Instance, floors_of: FloorsOf, reached: float, unreached: float, width: float
-) -> tuple[float, Proof] | None:
-    """A level above `reached` that counting excludes, the lowest within `width`, with its proof; None without any.
-
-    `unreached` is the highest level to try.
+    A submission needs one more of the experts wherever the best that it can have with fewer falls below the level: the
+    crowd needs more than there are places above the (places + 1)-th lowest of these.
     """
-    ranked = ranked_best(instance)
-    low, high, proof = reached, unreached, None
-    tried = unreached
-    while high - low > width:
-        crowd = crowd_at(instance, ranked, floors_of(tried))
-        found = None if crowd is None else _proof(instance, crowd, floors_of(tried))
-        if found is not None:
-            high, proof = tried, found
-        elif proof is None:
-            return None
-        else:
-            low = tried
-        tried = (low + high) / 2
-    return None if proof is None else (high, proof)
+    papers, dear = np.flatnonzero(crowd.teamed), crowd.prices > 0
+    places = int(instance.most[dear].sum())
+    enough, owners = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
+    for paper in papers:
+        k, scores = int(instance.wanted[paper]), instance.scores[paper]
+        theirs, others = (np.sort(scores[one])[::-1][:k] for one in (dear, ~dear))
+        with_few = [theirs[:few].sum() + others[: k - few].sum() for few in range(k)]
+        able = [few <= theirs.size and k - few <= others.size for few in range(k)]
+        enough.append(np.maximum.accumulate(np.where(able, with_few, -np.inf)))
+        owners.append(np.full(k, paper))
+    levels, slope = np.concatenate(enough), slopes[np.concatenate(owners)]
+    order = np.argsort(levels / slope, kind="stable")
+    lowest = order[places]
+    return float(levels[lowest] / slope[lowest]), float(slope[lowest])
 
 
 def ranked_best(instance: Instance) -> Ranked:
@@ -64,8 +53,8 @@ def ranked_best(instance: Instance) -> Ranked:
     return Ranked(order, np.take_along_axis(instance.scores, order, axis=1))
 
 
-def crowd_at(instance: Instance, ranked: Ranked, floors: Floats) -> Crowd | None:
-    """Submissions that together need more of some experts than these may see; None where all can have theirs."""
+def crowd_at(instance: Instance, ranked: Ranked, floors: Floats) -> Proof | None:
+    """The proof that some submissions together need more of some experts than these may see; None if all have theirs."""
     P, R = instance.shape
     depth = _depths(instance, ranked, floors)
     papers, tops = np.nonzero(depth)
@@ -87,8 +76,10 @@ def crowd_at(instance: Instance, ranked: Ranked, floors: Floats) -> Crowd | None
         return None
     side = np.zeros(sink + 1, dtype=bool)
     side[np.asarray(flow.get_source_side_min_cut(), dtype=np.int64)] = True
-    needs = np.bincount(papers[side[: slots.size]], minlength=P)
-    return Crowd(needs, np.flatnonzero(side[papers.size : papers.size + R]))
+    teamed, prices = np.zeros(P, dtype=bool), np.zeros(R)
+    teamed[papers[side[: slots.size]]] = True
+    prices[side[papers.size : papers.size + R]] = 1.0
+    return Proof(np.zeros(P), prices, teamed)
 
 
 def _depths(instance: Instance, ranked: Ranked, floors: Floats) -> Ints:
@@ -104,13 +95,31 @@ def _depths(instance: Instance, ranked: Ranked, floors: Floats) -> Ints:
     return np.where(np.logical_and.accumulate(told, axis=1), depth, 0)
 
 
-def _proof(instance: Instance, crowd: Crowd, floors: Floats) -> Proof | None:
-    """The cut as prices; None where it does not bear being counted again."""
-    able = without_hopeless_pairs(instance, floors)
-    bars = top_bars(able, floors)
-    worth, prices = np.zeros(bars.shape), np.zeros(instance.shape[1])
-    some = np.flatnonzero((crowd.needs > 0) & (crowd.needs < instance.wanted))
-    worth[some, crowd.needs[some] - 1] = 1.0
-    prices[crowd.experts] = 1.0
-    proof = Proof(np.zeros(instance.shape[0]), prices, Tops(bars, worth))
-    return proof if out_of_reach(able, proof, floors) else None
+def top_bars(instance: Instance, floors: Floats, best: Floats) -> Floats:
+    """float64[P,M], M one less than anybody wants: of the pairs that score bars[p, m] or more, p needs m + 1.
+
+    -inf where nothing is implied, or the top is deeper than `DEEPEST`. `best` float64[P,D] are its best scores,
+    descending (minimal covers of a knapsack with a fixed number of items; Wolsey, Integer Programming, section 9.3).
+    """
+    bars = np.full((instance.shape[0], max(int(instance.wanted.max(initial=0)) - 1, 0)), -np.inf)
+    for wanted in range(2, bars.shape[1] + 2):
+        mine = np.flatnonzero((instance.wanted == wanted) & (floors > -np.inf))
+        bars[mine, : wanted - 1] = _bars(best[mine], wanted, floors[mine] - instance.tolerance)
+    return bars
+
+
+def _bars(best: Floats, wanted: int, floors: Floats) -> Floats:
+    """float64[p,wanted-1] for the best scores of each row, descending, -inf where there are no more."""
+    sums = np.concatenate([np.zeros((best.shape[0], 1)), np.cumsum(best, axis=1)], axis=1)
+    bars = np.full((best.shape[0], wanted - 1), -np.inf)
+    for many in range(1, wanted):
+        rest = wanted - many + 1
+        tops = np.arange(many, min(best.shape[1] - rest, DEEPEST) + 1)
+        if tops.size == 0:
+            continue
+        with np.errstate(invalid="ignore"):
+            without = sums[:, [many - 1]] + sums[:, tops + rest] - sums[:, tops]
+        failing = np.nan_to_num(without, nan=-np.inf) < floors[:, None]
+        found = failing.any(axis=1)
+        bars[found, many - 1] = best[found, tops[np.argmax(failing[found], axis=1)] - 1]
+    return np.where(np.logical_and.accumulate(bars > -np.inf, axis=1), bars, -np.inf)

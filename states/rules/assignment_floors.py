@@ -19,7 +19,7 @@ from states.rules.assignment_limits import AssignmentInfeasible
 from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Priced, Program
 from states.rules.assignment_search import Asked, Kept, kept_at_most, searched, total_of
 
-PENALTY = 1e5
+PENALTY, MISSED = 1e5, 1e-9
 PROMISING = 10
 MANY_PAIRS, FEW_IN_MANY = 100_000, 1000
 
@@ -48,10 +48,23 @@ class ByFlow:
 def largest_total_with_floors(instance: Instance, asked: Asked, *, known: Ints | None = None) -> Kept:
     """The largest total with score >= floor for every submission; `known` is an assignment that keeps the floors."""
     flow = by_flow(instance, asked)
-    if flow.outcome is not None:
+    kept = _with_teams(instance, flow, asked, known)
+    return _by_fractions(flow, asked, known) if kept is None else kept
+
+
+def largest_total_of_teams(instance: Instance, asked: Asked) -> Kept | None:
+    """As `largest_total_with_floors`; None where the floors of too many submissions bind for whole teams."""
+    return _with_teams(instance, by_flow(instance, asked), asked, None)
+
+
+def _with_teams(instance: Instance, flow: ByFlow, asked: Asked, known: Ints | None) -> Kept | None:
+    agreed = None if flow.outcome else _agreed(flow, asked, known)
+    if agreed is None:
         return flow.outcome
-    agreed = _agreed(flow, asked, known)
-    return _by_fractions(flow, asked, known) if agreed is None else _by_teams(flow, asked, agreed, known)
+    excluding = _excluding(flow, asked, agreed, known)
+    if excluding is not None:
+        return _excluded(instance, flow.instance, excluding)
+    return _by_teams(flow, asked, agreed, known)
 
 
 def _agreed(flow: ByFlow, asked: Asked, known: Ints | None, weight: float = 1.0) -> Agreed | None:
@@ -61,19 +74,46 @@ def _agreed(flow: ByFlow, asked: Asked, known: Ints | None, weight: float = 1.0)
     return agreed_prices(flow.instance, asked.floors, flow.proof.prices, keys, flow.chosen, asked.patience, weight)
 
 
-def _by_teams(flow: ByFlow, asked: Asked, agreed: Agreed, known: Ints | None) -> Kept:
-    """A search of what the agreed prices leave; or the prices that prove that the floors cannot be kept."""
-    instance = flow.instance
-    if agreed.missed > 1e-9:
+def _excluding(flow: ByFlow, asked: Asked, agreed: Agreed, known: Ints | None) -> Proof | None:
+    """Prices that prove that what is asked cannot be kept; None where nothing does."""
+    proof = agreed.proof
+    if agreed.missed > MISSED:
         possible = _agreed(flow, asked, known, weight=0.0)
-        if possible is not None and out_of_reach(instance, possible.proof, asked.floors):
-            return Kept(None, -np.inf, -np.inf, possible.proof, finished=True, searched=0)
-    if agreed.bound < asked.least_total - instance.tolerance:
-        return Kept(None, -np.inf, -np.inf, agreed.proof, finished=True, searched=0)
+        proof = proof if possible is None else possible.proof
+    return proof if out_of_reach(flow.instance, proof, asked.floors, asked.least_total) else None
+
+
+def _excluded(instance: Instance, able: Instance, proof: Proof) -> Kept:
+    """What was asked cannot be kept, by the proof: where it relies on pairs being left out, floors are counted exactly."""
+    every = [best_of_each(one, proof.weights, proof.prices) for one in (instance, able)]
+    relying = np.array([mine.sum() > less.sum() for mine, less in zip(*every, strict=True)])
+    proof = replace(proof, teamed=relying if proof.teamed is None else proof.teamed | relying)
+    return Kept(None, -np.inf, -np.inf, proof, finished=True, searched=0, excluded=True)
+
+
+def _keeps(instance: Instance, asked: Asked, chosen: Ints) -> bool:
+    """Whether these pairs are an assignment within the limits that keeps what is asked."""
+    papers, experts = instance.split(chosen)
+    load = np.bincount(experts, minlength=instance.shape[1])
+    return (
+        np.array_equal(np.bincount(papers, minlength=instance.shape[0]), instance.wanted)
+        and bool(((instance.least <= load) & (load <= instance.most)).all())
+        and missing_of(instance, asked.floors, chosen) == 0.0
+        and total_of(instance, chosen) >= asked.least_total - instance.tolerance
+    )
+
+
+def _by_teams(flow: ByFlow, asked: Asked, agreed: Agreed, known: Ints | None) -> Kept:
+    """A search of what the agreed prices leave, or what trades find where that is too much."""
+    instance = flow.instance
+    taken = agreed.keys[agreed.x > 0.5]
+    if total_of(instance, known) < total_of(instance, taken) and _keeps(instance, asked, taken):
+        known = taken
     kept = searched(instance, asked, agreed.proof, known)
     if kept.finished:
         return kept
-    traded = _by_trading(flow, asked, Fractions(agreed.proof, agreed.keys, agreed.x), kept.chosen)
+    fractions = Fractions(agreed.proof, agreed.keys, agreed.x)
+    traded = _by_trading(flow, asked, fractions, kept.chosen, [_nearest(instance, fractions), kept.chosen])
     return kept_at_most(instance, traded, kept.bound, kept)
 
 
@@ -91,7 +131,8 @@ def _by_fractions(flow: ByFlow, asked: Asked, known: Ints | None) -> Kept:
     fractions = fractions_of(program, grow(program))
     priced = total_bound(instance, fractions.proof, floors)
     open_ = Kept(known, priced, priced, fractions.proof, finished=False, searched=0)
-    return kept_at_most(instance, _by_trading(flow, asked, fractions, known), priced, open_)
+    start = _nearest(instance, fractions) if known is None else known
+    return kept_at_most(instance, _by_trading(flow, asked, fractions, known, [start]), priced, open_)
 
 
 def by_flow(instance: Instance, asked: Asked) -> ByFlow:
@@ -100,18 +141,20 @@ def by_flow(instance: Instance, asked: Asked) -> ByFlow:
     proof = Proof(weights=np.ones(instance.shape[0]), prices=np.zeros(instance.shape[1]))
     if (instance.own_best() < asked.floors - instance.tolerance).any():
         return ByFlow(instance, _unreachable(instance), nobody, proof, nobody)
-    instance = without_hopeless_pairs(instance, asked.floors)
+    able = without_hopeless_pairs(instance, asked.floors)
     try:
-        chosen, _, prices = largest_total(instance)
+        chosen, _, prices = largest_total(able)
     except AssignmentInfeasible:
-        return ByFlow(instance, _unreachable(instance), nobody, proof, nobody)
+        return ByFlow(able, _unreachable(instance), nobody, proof, nobody)
     proof = Proof(weights=proof.weights, prices=prices)
-    bound = total_bound(instance, proof)
-    short = np.flatnonzero(instance.served(chosen) < asked.floors - instance.tolerance)
+    bound = total_bound(able, proof)
+    short = np.flatnonzero(able.served(chosen) < asked.floors - instance.tolerance)
     outcome = Kept(chosen, bound, bound, proof, finished=True, searched=0) if short.size == 0 else None
-    if bound < asked.least_total - instance.tolerance:
+    if out_of_reach(able, proof, asked.floors, asked.least_total):
+        outcome = _excluded(instance, able, proof)
+    elif bound < asked.least_total - instance.tolerance:
         outcome = _unreachable(instance)
-    return ByFlow(instance, outcome, chosen, proof, short)
+    return ByFlow(able, outcome, chosen, proof, short)
 
 
 def without_hopeless_pairs(instance: Instance, floors: Floats) -> Instance:
@@ -140,7 +183,7 @@ def grow(program: Program) -> Priced:
         priced = program.solve()
         broken = _broken_by_fractions(program, priced)
         held = np.sort(program.keys)
-        missing = pairs_worth_adding(instance, held, priced.weights, priced.prices, priced.bars, priced.tops)
+        missing = pairs_worth_adding(instance, held, priced.weights, priced.prices, priced.bars)
         few = program.keys.size > MANY_PAIRS and missing.size * FEW_IN_MANY < program.keys.size
         if (missing.size == 0 or few) and not broken.any():
             return priced
@@ -149,15 +192,12 @@ def grow(program: Program) -> Priced:
 
 
 def _broken_by_fractions(program: Program, priced: Priced) -> NDArray[np.bool_]:
-    """bool[P]: submissions without rows in the program whose floor, or what it implies, the fractions break."""
+    """bool[P]: submissions without rows in the program whose floor the fractions break."""
     instance, aims = program.instance, program.aims
     papers, _ = instance.split(program.keys)
     scores, P = instance.scores_of(program.keys), instance.shape[0]
     served = np.bincount(papers, scores * priced.x, minlength=P)
     broken = served + aims.slopes * priced.aux < aims.floors - 1e-7
-    for place, bar in enumerate([] if aims.bars is None else aims.bars.T):
-        above = np.bincount(papers, priced.x * (scores >= bar[papers]), minlength=P)
-        broken |= (bar > -np.inf) & (above < place + 1 - 1e-6)
     broken[program.floored] = False
     return np.asarray(broken)
 
@@ -169,19 +209,23 @@ def _unreachable(instance: Instance) -> Kept:
 
 def fractions_of(program: Program, priced: Priced) -> Fractions:
     order = np.argsort(program.keys)
-    return Fractions(Proof(priced.weights, priced.prices, priced.tops), program.keys[order], priced.x[order])
+    return Fractions(Proof(priced.weights, priced.prices), program.keys[order], priced.x[order])
 
 
-def _by_trading(flow: ByFlow, asked: Asked, fractions: Fractions, known: Ints | None) -> Ints | None:
-    """The best assignment that trades find from the fractions and from what is known; None if none is allowed."""
+def _nearest(instance: Instance, fractions: Fractions) -> Ints | None:
+    return rounded(instance, fractions.keys, fractions.x)
+
+
+def _by_trading(
+    flow: ByFlow, asked: Asked, fractions: Fractions, known: Ints | None, starts: list[Ints | None]
+) -> Ints | None:
+    """The best assignment that trades find from these starts, or what is known; None if none is allowed."""
     instance, floors, best = flow.instance, asked.floors, known
     keys = tradeable(instance, fractions.proof, fractions.keys)
-    for start in (rounded(instance, fractions.keys, fractions.x), known):
+    for start in starts:
         found = None if start is None else raised_total(instance, floors, keys, start)
-        if found is None or missing_of(instance, floors, found) > 0.0:
-            continue
-        if total_of(instance, found) >= max(asked.least_total, total_of(instance, best)):
-            best = found
+        if found is not None and _keeps(instance, asked, found):
+            best = found if total_of(instance, found) > total_of(instance, best) else best
     return best
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, Tops, worth_of_rows
+from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
 from states.rules.assignment_limits import pairs_that_suffice
 
 FEW_PAIRS = 400_000
@@ -49,7 +49,9 @@ def best_pairs(instance: Instance, weights: Floats, prices: Floats, depth: int) 
     nudge = 2.0**-12 if instance.grid else 2.0**-40
     found = [np.array([], dtype=np.int64)]
     for start in range(0, P, ROWS_AT_A_TIME):
-        worth = worth_of_rows(instance, slice(start, start + ROWS_AT_A_TIME), weights, prices)
+        worth = worth_of(
+            instance.scores[start : start + ROWS_AT_A_TIME], weights[start : start + ROWS_AT_A_TIME], prices
+        )
         rows = np.arange(start, start + worth.shape[0])[:, None]
         worth += nudge * (((rows * 7919 + np.arange(R) * 104_729) % 1009) / 1009)
         columns = np.argpartition(worth, R - depth, axis=1)[:, R - depth :]
@@ -57,15 +59,13 @@ def best_pairs(instance: Instance, weights: Floats, prices: Floats, depth: int) 
     return np.sort(np.concatenate(found)).astype(np.int64)
 
 
-def pairs_worth_adding(
-    instance: Instance, keys: Ints, weights: Floats, prices: Floats, bars: Floats, tops: Tops | None = None
-) -> Ints:
+def pairs_worth_adding(instance: Instance, keys: Ints, weights: Floats, prices: Floats, bars: Floats) -> Ints:
     """Pairs outside `keys` whose worth exceeds the submission's bar: the best few of each."""
     found = [np.array([], dtype=np.int64)]
     slack = 1e-9 * max(1.0, float(np.abs(prices).max(initial=0.0)))
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        gain = worth_of_rows(instance, rows, weights, prices, tops) - bars[rows][:, None]
+        gain = worth_of(instance.scores[rows], weights[rows], prices) - bars[rows][:, None]
         row, column = np.nonzero(gain > slack)
         new = (row + start) * instance.shape[1] + column
         fresh = ~np.isin(new, keys[slice(*np.searchsorted(keys, [new[0], new[-1] + 1]))] if new.size else keys)
@@ -142,12 +142,14 @@ def _expert_prices(instance: Instance, keys: Ints, chosen: Ints) -> Floats:
     load = np.bincount(instance.split(chosen)[1], minlength=R)
     cost[:R, R] = np.where(load < instance.most, 0.0, np.inf)
     cost[R, :R] = np.where(load > instance.least, 0.0, np.inf)
-    price = np.zeros(R + 1)
+    price, changed = np.zeros(R + 1), np.arange(R + 1)
+    onward = np.ascontiguousarray(cost.T)
     for _ in range(R + 1):
-        nearer = np.minimum(price, (cost + price[None, :]).min(axis=1))
-        if (price - nearer <= 1e-13).all():
+        nearer = np.minimum(price, (onward[changed] + price[changed, None]).min(axis=0))
+        changed = np.flatnonzero(price - nearer > 1e-13)
+        price[changed] = nearer[changed]
+        if changed.size == 0:
             break
-        price = nearer
     return np.asarray(price[:R] - price[R])
 
 

@@ -74,31 +74,6 @@ class Instance:
         return self.wanted > 0
 
 
-@dataclass(frozen=True)
-class Tops:
-    """What floors imply for whole experts: of the pairs that score `bars[p, m]` or more, at least m + 1 are needed.
-
-    bars float64[P,M] in working units, falling along each row, -inf where nothing is implied; worth float64[P,M] >= 0 is
-    what a proof pays for each such pair.
-    """
-
-    bars: Floats
-    worth: Floats
-
-    def demand(self) -> float:
-        """What the proof pays for at least."""
-        return fsum((self.worth * np.arange(1, self.worth.shape[1] + 1)).ravel())
-
-    def bonus(self, scores: Floats, rows: slice) -> Floats:
-        """float64 like `scores`, which are those of the rows: what each pair is paid."""
-        bars, worth = self.bars[rows], self.worth[rows]
-        paid = np.zeros(scores.shape)
-        for place in range(bars.shape[1]):
-            mine = np.flatnonzero(worth[:, place])
-            paid[mine] += np.where(scores[mine] >= bars[mine, place, None], worth[mine, place, None], 0.0)
-        return paid
-
-
 def read_instance(
     similarity: ArrayLike, per_paper: ArrayLike, max_load: ArrayLike, conflicts: ArrayLike, min_load: ArrayLike | None
 ) -> Instance:
@@ -124,12 +99,12 @@ def read_instance(
     return Instance(scores=scores, wanted=wanted, most=most, least=least, unit=unit, grid=grid)
 
 
-def best_of_each(instance: Instance, weights: Floats, prices: Floats, tops: Tops | None = None) -> list[Floats]:
+def best_of_each(instance: Instance, weights: Floats, prices: Floats) -> list[Floats]:
     """For each submission the `wanted` largest worths, in no order; forbidden pairs are -inf."""
     best: list[Floats] = []
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        worth = worth_of_rows(instance, rows, weights, prices, tops)
+        worth = worth_of(instance.scores[rows], weights[rows], prices)
         deepest = int(instance.wanted[rows].max(initial=0))
         if 0 < deepest < worth.shape[1]:
             worth = np.partition(worth, worth.shape[1] - deepest, axis=1)[:, worth.shape[1] - deepest :]
@@ -137,13 +112,6 @@ def best_of_each(instance: Instance, weights: Floats, prices: Floats, tops: Tops
         counts = instance.wanted[rows]
         best.extend(row[row.size - count :] for row, count in zip(worth, counts, strict=True))
     return best
-
-
-def worth_of_rows(instance: Instance, rows: slice, weights: Floats, prices: Floats, tops: Tops | None = None) -> Floats:
-    """float64[rows,R]: weight * score - price, and what tops pay; -inf where forbidden, also at weight zero."""
-    scores = instance.scores[rows]
-    worth = worth_of(scores, weights[rows], prices)
-    return worth if tops is None else worth + tops.bonus(scores, rows)
 
 
 def worth_of(scores: Floats, weights: Floats, prices: Floats) -> Floats:

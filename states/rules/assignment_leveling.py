@@ -1,12 +1,12 @@
 """The highest level where the floors of too many submissions bind for whole teams: between fractions and trades.
 
-A linear program that splits experts bounds the level and trades come near the bound; a search of the pairs that the
-bound's prices leave for anything better closes in on it: with whole scores on the finitely many levels there are.
+A linear program that splits experts bounds the level and trades come near the bound; of a small instance levels between
+are tried one by one, with whole scores the finitely many that there are.
 """
 
 import numpy as np
 
-from states.rules.assignment_bounds import Proof, level_bound, level_worth, pairs_within
+from states.rules.assignment_bounds import Proof, level_bound
 from states.rules.assignment_brackets import (
     BREATH,
     Bracket,
@@ -16,7 +16,6 @@ from states.rules.assignment_brackets import (
     floors_of,
     level_of,
     next_level,
-    whole_levels,
 )
 from states.rules.assignment_exchange import missing_of, raised_level, raised_total, rounded, tradeable
 from states.rules.assignment_floors import (
@@ -25,11 +24,9 @@ from states.rules.assignment_floors import (
     grow,
     largest_total_with_floors,
     promising_pairs,
-    without_hopeless_pairs,
 )
-from states.rules.assignment_flow import FEW_PAIRS
 from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Program, search_whole, too_much
+from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Program
 from states.rules.assignment_search import Kept
 
 HALVINGS = 12
@@ -39,11 +36,12 @@ TRIES, PAIRS_TRIED = 20, 3_000_000
 def leveled_by_fractions(instance: Instance, goal: Goal, bracket: Bracket, prices: Floats) -> Kept:
     """Bound the level by a linear program, come near it by trades, and close in on it."""
     fractions = _fractions(instance, goal, bracket.high, bracket.chosen, prices)
-    priced, proof = level_bound(instance, fractions.proof, goal.slopes, goal.least_total), None
+    priced = level_bound(instance, fractions.proof, goal.slopes, goal.least_total)
     if priced < bracket.high:
-        bracket.high, bracket.excluded, proof = priced, Excluded(priced, fractions.proof), fractions.proof
+        bracket.high, bracket.shut, bracket.excluded = priced, False, Excluded(priced, fractions.proof)
     _trade(instance, goal, bracket, fractions)
-    _close_in(instance, goal, bracket, proof)
+    _try_levels(instance, goal, bracket)
+    bracket.settle(instance, goal)
     return largest_total_with_floors(instance, asked_at(instance, goal, bracket.low), known=bracket.chosen)
 
 
@@ -95,19 +93,6 @@ def _trade_above_total(instance: Instance, goal: Goal, bracket: Bracket, keys: I
             return
 
 
-def _close_in(instance: Instance, goal: Goal, bracket: Bracket, proof: Proof | None) -> None:
-    """Search for anything better: levels between one by one where they or the rivals are few, else all at once."""
-    few = proof is None or np.count_nonzero(proof.weights > proof.weights.min()) <= FLOORS_FOR_SIMPLEX
-    if instance.grid and instance.all_pairs().size <= FEW_PAIRS:
-        _try_levels(instance, goal, bracket)
-        _search_level(instance, goal, bracket, proof)
-    else:
-        _search_level(instance, goal, bracket, proof)
-        if few:
-            _try_levels(instance, goal, bracket)
-    bracket.settle(instance, goal)
-
-
 def _try_levels(instance: Instance, goal: Goal, bracket: Bracket) -> None:
     ceiling = bracket.high
     for turn in range(min(TRIES, PAIRS_TRIED // max(instance.scores.size, 1))):
@@ -120,25 +105,3 @@ def _try_levels(instance: Instance, goal: Goal, bracket: Bracket) -> None:
         else:
             ceiling = tried - BREATH if instance.grid else tried
             bracket.high = ceiling if kept.finished else bracket.high
-
-
-def _search_level(instance: Instance, goal: Goal, bracket: Bracket, proof: Proof | None) -> None:
-    """One search for the level itself over the pairs that anything better than what is known could use."""
-    if next_level(instance, goal, bracket.low, bracket.high) is None:
-        return
-    able = without_hopeless_pairs(instance, floors_of(instance, goal.slopes, bracket.low))
-    if proof is None:
-        keys, forced = able.all_pairs(), np.zeros(able.all_pairs().size, dtype=bool)
-    else:
-        loss = (bracket.high - bracket.low) * level_worth(proof, goal.slopes, goal.least_total)
-        keys, forced = pairs_within(able, proof, loss + instance.tolerance)
-    aims, papers = _aims(goal, bracket.high), np.flatnonzero(goal.slopes > 0)
-    if too_much(keys, forced, papers):
-        return
-    gap = 0.5 if whole_levels(instance, goal) else 1e-9
-    program = Program(able, aims, keys, papers, gap=gap, patience=goal.patience)
-    found = search_whole(program, fixed=forced, known=bracket.chosen, level=bracket.low, first_will_do=False)
-    if found.chosen is not None:
-        bracket.raise_to(level_of(instance, goal.slopes, found.chosen), found.chosen)
-    bracket.high = max(bracket.low, min(bracket.high, found.bound))
-    bracket.certain = found.finished and not instance.grid

@@ -17,18 +17,19 @@ from states.rules.assignment_brackets import (
     Goal,
     asked_at,
     floors_of,
-    least_step,
+    just_above,
     level_of,
-    whole_levels,
+    lowest_excluded,
 )
-from states.rules.assignment_counting import lowest_uncountable
-from states.rules.assignment_floors import by_flow, largest_total_with_floors, without_hopeless_pairs
+from states.rules.assignment_columns import TEAMED_AT_MOST
+from states.rules.assignment_counting import crowd_at, highest_left, ranked_best
+from states.rules.assignment_floors import by_flow, largest_total_of_teams
 from states.rules.assignment_instance import Floats, Instance, Ints
 from states.rules.assignment_leveling import leveled_by_fractions
 from states.rules.assignment_search import Kept
 
 TRIES, SLOW = 40, 0.75
-FINELY = 2e-10
+MUCH = 0.75
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,14 @@ def highest_level(instance: Instance, goal: Goal, chosen: Ints, prices: Floats) 
 
 def _by_teams(instance: Instance, goal: Goal, bracket: Bracket) -> Kept | None:
     """Try the highest level that nothing excludes, or the middle where that helps little; None where that is given up."""
+    below = goal.own(instance.served(bracket.chosen)) < bracket.high
+    if below.sum() > TEAMED_AT_MOST:
+        return None
     middle = False
     for _ in range(TRIES):
         tried = (bracket.low + bracket.high) / 2 if middle else bracket.highest(instance)
-        kept = largest_total_with_floors(instance, asked_at(instance, goal, tried))
-        if kept.chosen is not None:
+        kept = largest_total_of_teams(instance, asked_at(instance, goal, tried))
+        if kept is not None and kept.chosen is not None:
             reached = level_of(instance, goal.slopes, kept.chosen)
             bracket.raise_to(reached if instance.grid else max(tried, reached), kept.chosen)
             bracket.settle(instance, goal)
@@ -78,33 +82,26 @@ def _by_teams(instance: Instance, goal: Goal, bracket: Bracket) -> Kept | None:
                 return kept
             middle = False
             continue
-        if kept.proof.teamed is None or not kept.finished or goal.patience.left <= 0:
+        if kept is None or not kept.finished or goal.patience.left <= 0:
             return None
         width = bracket.high - bracket.low
-        bracket.exclude(instance, goal, _lowest_excluded(instance, goal, kept.proof, bracket.low, tried))
+        if kept.excluded:
+            bracket.exclude(instance, goal, lowest_excluded(instance, goal, kept.proof, bracket.low, tried))
+        else:
+            bracket.shut_out(instance, goal, tried)
         middle = not middle and bracket.high - bracket.low > SLOW * width
     return None
 
 
-def _lowest_excluded(instance: Instance, goal: Goal, proof: Proof, low: float, high: float) -> Excluded:
-    """The lowest level that these prices exclude; `high` is one."""
-    width = 1.0 if whole_levels(instance, goal) else least_step(high) / 4
-    while high - low > width:
-        middle = np.floor((low + high) / 2) if width == 1.0 else (low + high) / 2
-        floors = floors_of(instance, goal.slopes, float(middle))
-        if out_of_reach(without_hopeless_pairs(instance, floors), proof, floors, goal.least_total):
-            high = middle
-        else:
-            low = middle
-    return Excluded(float(high), proof)
-
-
 def _count(instance: Instance, goal: Goal, bracket: Bracket) -> None:
-    """Lower the high end to what counting leaves."""
-    width = 1.0 if whole_levels(instance, goal) else FINELY * max(1.0, abs(bracket.high))
-    found = lowest_uncountable(
-        instance, lambda level: floors_of(instance, goal.slopes, level), bracket.low, bracket.high, width
-    )
-    if found is not None:
-        level = float(np.ceil(found[0] - instance.tolerance)) if width == 1.0 else found[0]
-        bracket.exclude(instance, goal, Excluded(level, found[1]))
+    """Lower the high end by what counting excludes, as long as that helps much."""
+    ranked, narrowed = ranked_best(instance), True
+    while narrowed:
+        width = bracket.high - bracket.low
+        floors = floors_of(instance, goal.slopes, bracket.highest(instance))
+        proof = crowd_at(instance, ranked, floors)
+        if proof is None or not out_of_reach(instance, proof, floors):
+            return
+        level, slope = highest_left(instance, goal.slopes, proof)
+        bracket.exclude(instance, goal, Excluded(just_above(instance, goal, level, slope), proof))
+        narrowed = bracket.high - bracket.low < MUCH * width

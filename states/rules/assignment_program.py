@@ -7,7 +7,6 @@ be kept. In a program of *level* it is the level that all served submissions rea
     maximise   weight * sum(score x) + worth * aux
     subject to sum of x over a submission = wanted, over an expert between least and most,
                sum(score x) over a submission + slope * aux >= floor   (only rows asked for)
-               sum of x over a submission's pairs above a bar >= so many (where its floor implies it)
                sum(score x) over all >= least_total                   (if given)
 """
 
@@ -18,10 +17,9 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import Floats, Instance, Ints, Tops
+from states.rules.assignment_instance import Floats, Instance, Ints
 
 FLOORS_FOR_SIMPLEX = 200
-SEARCHED_AT_MOST, MANY_FLOORS = 100_000, 700
 BRANCHES, BRANCHES_WITHIN = 10_000_000, (200, 20_000)
 
 
@@ -34,7 +32,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Aims:
-    """What a program maximises; slopes and floors are float64[P] in working units, `bars` those of `Tops`."""
+    """What a program maximises; slopes and floors are float64[P] in working units."""
 
     pair_weight: float
     aux_worth: float
@@ -43,7 +41,6 @@ class Aims:
     least_total: float = -np.inf
     aux_limit: float = np.inf
     aux_least: float = 0.0
-    bars: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,6 @@ class Priced:
     prices: Floats
     bars: Floats
     multipliers: Floats
-    tops: Tops | None = None
 
 
 @dataclass
@@ -92,9 +88,7 @@ class Program:
             self._solver.setOptionValue("run_crossover", "off")
             self._solver.setOptionValue("ipm_optimality_tolerance", 1e-10)
         P = self.instance.shape[0]
-        bars = self.aims.bars
-        self._bars = np.full((P, 0), -np.inf) if bars is None else bars
-        self._row_of_floor, self._row_of_top = np.full(P, -1), np.full(self._bars.shape, -1)
+        self._row_of_floor = np.full(P, -1)
         first, rows = self.keys, self.floored
         self.keys, self.floored = np.array([], dtype=np.int64), np.array([], dtype=np.int64)
         self.add_floors(rows)
@@ -106,9 +100,8 @@ class Program:
         scores = self.instance.scores_of(keys)
         P, R = self.instance.shape
         ones, total = np.ones(keys.size), np.full(keys.size, P + R)
-        above = scores[:, None] >= self._bars[papers]
-        rows = np.column_stack([papers, experts + P, total, self._row_of_floor[papers], self._row_of_top[papers]])
-        values = np.column_stack([ones, ones, scores, scores, above])
+        rows = np.column_stack([papers, experts + P, total, self._row_of_floor[papers]])
+        values = np.column_stack([ones, ones, scores, scores])
         kept = (rows >= 0) & (values != 0)
         kept[:, 2] &= self.aims.least_total > -np.inf
         starts = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])[:-1]
@@ -125,18 +118,10 @@ class Program:
         self.keys = np.concatenate([self.keys, keys])
 
     def add_floors(self, papers: Ints) -> None:
-        """New rows, for the floors of these submissions and what they imply; none of them may have one yet."""
+        """New rows, for the floors of these submissions; none of them may have one yet."""
         self._row_of_floor[papers] = self._solver.getNumRow() + np.arange(papers.size)
         scores = self.instance.scores_of(self.keys)
         self._add_rows_of(papers, scores, self.aims.floors[papers], self.aims.slopes[papers])
-        owners, _ = self.instance.split(self.keys)
-        reach = max(1.0, float(np.abs(scores).max(initial=0.0)))
-        for place in range(self._bars.shape[1]):
-            implied = papers[self._bars[papers, place] > -np.inf]
-            self._row_of_top[implied, place] = self._solver.getNumRow() + np.arange(implied.size)
-            above = (scores >= self._bars[owners, place]).astype(float)
-            many, relief = np.full(implied.size, place + 1.0), np.full(implied.size, 1.0 / reach)
-            self._add_rows_of(implied, above, many, relief * (self.aims.slopes[implied] != 0))
         self.floored = np.concatenate([self.floored, papers])
 
     def _add_rows_of(self, papers: Ints, values: Floats, least: Floats, aux: Floats) -> None:
@@ -159,16 +144,6 @@ class Program:
             index[order].astype(np.int32),
             value[order],
         )
-
-    def forbid(self, keys: Ints) -> None:
-        """A row that keeps these pairs from being taken all together."""
-        columns = np.flatnonzero(np.isin(self.keys, keys)) + 1
-        self._solver.addRow(-np.inf, columns.size - 1.0, columns.size, columns.astype(np.int32), np.ones(columns.size))
-
-    def require(self, keys: Ints, many: int) -> None:
-        """A row that asks for at least so many of these pairs."""
-        columns = (np.searchsorted(self.keys, keys) + 1).astype(np.int32)
-        self._solver.addRow(float(many), np.inf, columns.size, columns, np.ones(columns.size))
 
     def add_cores(self, papers: Ints, experts: Ints) -> None:
         """Cores (experts int64[n,K], padded with -1): each of these submissions takes at least all of one of its.
@@ -208,7 +183,6 @@ class Program:
         values, dual = np.array(answer.col_value), np.array(answer.row_dual)
         multipliers = np.where(self._row_of_floor >= 0, np.maximum(dual[self._row_of_floor], 0.0), 0.0)
         common = self.aims.pair_weight + max(float(dual[P + R]), 0.0)
-        worth = np.where(self._row_of_top >= 0, np.maximum(dual[self._row_of_top], 0.0), 0.0)
         return Priced(
             x=values[1:],
             aux=float(values[0]),
@@ -216,7 +190,6 @@ class Program:
             prices=-dual[P : P + R],
             bars=-dual[:P],
             multipliers=multipliers,
-            tops=Tops(self._bars, worth) if worth.any() else None,
         )
 
 
@@ -229,18 +202,11 @@ class Searched:
     finished: bool
 
 
-def too_much(keys: Ints, fixed: NDArray[np.bool_], floored: Ints) -> bool:
-    """Whether a search of these pairs would not end in a useful time; counted, so that all machines agree."""
-    return (keys.size - int(fixed.sum())) * max(1.0, floored.size / MANY_FLOORS) ** 2 > SEARCHED_AT_MOST
-
-
-def search_whole(
-    program: Program, *, fixed: NDArray[np.bool_], known: Ints | None, level: float = 0.0, first_will_do: bool
-) -> Searched:
+def search_whole(program: Program, *, fixed: NDArray[np.bool_], known: Ints | None, first_will_do: bool) -> Searched:
     """The best whole-number solution of the program with the `fixed` pairs taken.
 
     Ends at a counted number of branches, the same on every machine, or when the program's patience does.
-    `first_will_do` ends it at the first solution, `known` is one to start from (of that level). The program
+    `first_will_do` ends it at the first solution, `known` is one to start from. The program
     cannot be used afterwards.
     """
     if program.patience.left <= 0:
@@ -250,7 +216,7 @@ def search_whole(
     solver.setOptionValue("time_limit", min(float(program.patience.left), 1e9))
     if known is not None and np.isin(known, program.keys).all():
         start = highspy.HighsSolution()
-        start.col_value = np.concatenate([[level], np.isin(program.keys, known)]).astype(float)
+        start.col_value = np.concatenate([[0.0], np.isin(program.keys, known)]).astype(float)
         solver.setSolution(start)
     if first_will_do:
         solver.setOptionValue("mip_max_improving_sols", 1)

@@ -36,9 +36,9 @@ class Asked:
 class Kept:
     """An outcome under floors, in working units.
 
-    `chosen` is None when no assignment keeps what was asked (proven if `finished`). No assignment
-    has a larger total than `bound`; `priced` is what the proof alone says, without the search
-    over `searched` pairs and cores.
+    `chosen` is None when no assignment keeps what was asked (proven if `finished`, and by the proof alone if
+    `excluded`). No assignment has a larger total than `bound`; `priced` is what the proof alone says, without
+    the search over `searched` pairs and cores.
     """
 
     chosen: Ints | None
@@ -47,6 +47,7 @@ class Kept:
     proof: Proof
     finished: bool
     searched: int
+    excluded: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,8 @@ def step_of(instance: Instance, total: float) -> float:
 
 def _lowest(instance: Instance) -> float:
     """No assignment has a smaller total."""
-    scores = np.where(instance.scores > -np.inf, instance.scores, np.inf)
-    scores.sort(axis=1)
-    taken = np.arange(scores.shape[1]) < instance.wanted[:, None]
-    return float(np.where(taken, scores, 0.0).sum())
+    worst = replace(instance, scores=np.where(instance.scores > -np.inf, -instance.scores, -np.inf))
+    return -float(worst.own_best().sum())
 
 
 def whole(instance: Instance, bound: float) -> float:

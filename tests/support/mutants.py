@@ -24,8 +24,19 @@ import config.calendar
 import config.season  # noqa: F401
 import tests.conftest  # noqa: F401
 
-ASSIGNMENT = [f"tests/states/rules/test_assignment{part}.py" for part in ("_counting", "", "_contested")]
-ASSIGNMENT_PARTS = ("bounds", "counting", "cuts", "instance", "limits", "tilting")
+ASSIGNMENT = [f"tests/states/rules/test_assignment{part}.py" for part in ("_teams", "_counting", "", "_contested")]
+ASSIGNMENT_PARTS = (
+    "bounds",
+    "brackets",
+    "columns",
+    "cores",
+    "counting",
+    "instance",
+    "levels",
+    "limits",
+    "search",
+    "teams",
+)
 TESTS = {
     "states.submission": ["tests/states/test_submission.py"],
     "states.call": ["tests/states/test_call.py"],

@@ -1,7 +1,6 @@
 """The assignment against independent programs, by hand, and at its limits."""
 
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from config.errors import GangchuangError
 from states.rules import assignment_flow, assignment_limits
 from states.rules.assignment import TOTAL_KEPT, assign, assign_with_certificate
 from states.rules.assignment_certificate import faults
-from states.rules.assignment_cuts import needed_tops
 from states.rules.assignment_floors import Asked, largest_total_with_floors
 from states.rules.assignment_instance import AssignmentMalformed, read_instance
 from states.rules.assignment_limits import AssignmentInfeasible, pairs_that_suffice
@@ -318,20 +316,6 @@ def test_largest_total_of_few_pairs_equals_that_of_all(monkeypatch, seed):
 
     assert keys.size < instance.all_pairs().size
     assert instance.scores_of(pruned).sum() == pytest.approx(instance.scores_of(whole).sum(), abs=1e-9)
-
-
-@given(st.lists(st.integers(0, 9), min_size=3, max_size=8), st.integers(1, 3), st.integers(0, 27))
-def test_needed_tops_cut_no_choice_off(scores, wanted, floor):
-    instance = read_instance(*an_instance([[float(score) for score in scores]], per_paper=wanted).arrays())
-    floors = np.array([float(floor)])
-    choices = [
-        set(some) for some in combinations(range(len(scores)), wanted) if sum(scores[one] for one in some) >= floor
-    ]
-
-    tops = list(needed_tops(instance, floors, instance.all_pairs(), np.array([0])))
-
-    assert all(len(choice & set(top.tolist())) >= many for choice in choices for top, many in tops)
-    assert len(tops) <= wanted
 
 
 def test_a_floor_is_not_kept_by_the_solvers_tolerance():

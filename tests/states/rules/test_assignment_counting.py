@@ -1,4 +1,4 @@
-"""What floors imply for whole experts: cuts that cut nothing off, counted levels, flows that promise tops."""
+"""Levels that counting excludes: submissions that need more of the same experts than there are places."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -9,15 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from states.rules.assignment import assign_with_certificate
-from states.rules.assignment_bounds import Proof, out_of_reach, total_bound
+from states.rules.assignment_bounds import out_of_reach
+from states.rules.assignment_brackets import floors_of
 from states.rules.assignment_certificate import faults
-from states.rules.assignment_counting import lowest_uncountable
-from states.rules.assignment_cuts import top_bars
-from states.rules.assignment_floors import without_hopeless_pairs
-from states.rules.assignment_instance import Tops, read_instance
-from states.rules.assignment_levels import floors_of
-from states.rules.assignment_tilting import flow_with_tops, tilted
-from tests.support.plain_assignment import best_total, best_worst
+from states.rules.assignment_counting import crowd_at, highest_left, ranked_best, top_bars
+from states.rules.assignment_instance import read_instance
+from tests.support.plain_assignment import best_worst
 
 EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -43,7 +40,7 @@ def test_bars_cut_no_choice_off_that_keeps_the_floor(seed, part):
     instance = read_instance(**a_crowd(seed, papers=3, experts=7))
     floors = part * instance.own_best()
 
-    bars = top_bars(instance, floors)
+    bars = top_bars(instance, floors, ranked_best(instance).scores)
 
     for paper in range(3):
         scores = instance.scores[paper][instance.scores[paper] > -np.inf]
@@ -55,44 +52,43 @@ def test_bars_cut_no_choice_off_that_keeps_the_floor(seed, part):
 def test_a_bar_stands_at_the_last_expert_without_whom_the_floor_is_missed():
     """Three of {9, 8, 7, 2, 1}: without the 9 there are 17, without 9 and 8 there are 10, with one of {9, 8, 7} 12."""
     instance = read_instance([[9.0, 8, 7, 2, 1]], [3], [1] * 5, np.zeros((1, 5), bool), None)
+    best = ranked_best(instance).scores
 
-    assert top_bars(instance, np.array([18.0])).tolist() == [[9.0, 7.0]]
-    assert top_bars(instance, np.array([17.0])).tolist() == [[8.0, 7.0]]
-    assert top_bars(instance, np.array([-np.inf])).tolist() == [[-np.inf, -np.inf]]
-
-
-@given(SEEDS, st.sampled_from([0.6, 0.8, 0.9]))
-@EXAMPLES
-def test_no_payment_for_tops_makes_a_bound_too_low(seed, part):
-    crowd = a_crowd(seed, papers=6, experts=8)
-    instance = read_instance(**crowd)
-    floor = part * best_worst(**crowd)
-    floors = np.full(6, floor * instance.unit)
-    rng = np.random.default_rng(seed)
-    worth = rng.exponential(instance.unit / 3, (6, 2)) * rng.integers(0, 2, (6, 2))
-    able = without_hopeless_pairs(instance, floors)
-    weights, prices = 1 + rng.exponential(0.3, 6), rng.normal(0.3, 0.3, 8) * instance.unit
-    proof = Proof(weights, prices, Tops(top_bars(able, floors), worth))
-
-    assert total_bound(able, proof, floors) / instance.unit >= best_total(**crowd, floor=floor) - 1e-9
+    assert top_bars(instance, np.array([18.0]), best).tolist() == [[9.0, 7.0]]
+    assert top_bars(instance, np.array([17.0]), best).tolist() == [[8.0, 7.0]]
+    assert top_bars(instance, np.array([-np.inf]), best).tolist() == [[-np.inf, -np.inf]]
 
 
 @given(SEEDS)
 @EXAMPLES
 def test_no_level_that_can_be_reached_is_excluded_by_counting(seed):
     crowd = a_crowd(seed)
-    instance = read_instance(**crowd)
+    instance, slopes, solvers_tolerance = read_instance(**crowd), np.ones(10), 2e-6
+    ceiling = floors_of(instance, slopes, float(instance.own_best().min()))
 
-    def floors(level: float) -> np.ndarray:
-        return floors_of(instance, np.ones(10), level)
+    proof = crowd_at(instance, ranked_best(instance), ceiling)
 
-    found = lowest_uncountable(instance, floors, 0.0, float(instance.own_best().min()), 1e-6)
-
-    if found is not None:
-        level, proof = found
-        solvers_tolerance = 2e-6
+    if proof is not None:
+        level, slope = highest_left(instance, slopes, proof)
+        assert slope == 1.0
         assert level / instance.unit > best_worst(**crowd) - solvers_tolerance
-        assert out_of_reach(without_hopeless_pairs(instance, floors(level)), proof, floors(level))
+        assert not out_of_reach(instance, proof, floors_of(instance, slopes, level))
+        above = level + (1.0 if instance.grid else 1e-9)
+        assert out_of_reach(instance, proof, floors_of(instance, slopes, above))
+
+
+def test_a_crowd_is_named_with_what_its_experts_leave():
+    """Three want the one good expert, who may see two: 1.0 for all three needs her three times, .2 twice at most."""
+    similarity = [[0.9, 0.1, 0.1], [0.9, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.9, 0.9]]
+    instance = read_instance(similarity, [2] * 4, [2, 4, 4], np.zeros((4, 3), bool), None)
+    slopes, ranked = np.ones(4), ranked_best(instance)
+
+    crowd = crowd_at(instance, ranked, np.full(4, 1.0 * instance.unit))
+
+    assert crowd.teamed.tolist() == [True, True, True, False]
+    assert crowd.prices.tolist() == [1.0, 0.0, 0.0]
+    assert highest_left(instance, slopes, crowd) == (0.2 * instance.unit, 1.0)
+    assert crowd_at(instance, ranked, np.full(4, 0.2 * instance.unit)) is None
 
 
 def test_counting_proves_what_fractions_of_experts_hide():
@@ -109,39 +105,3 @@ def test_counting_proves_what_fractions_of_experts_hide():
     assert faults(found.experts, known, **crowded) == []
     lower = replace(known, level_from_prices=known.level_from_prices - 0.1)
     assert faults(found.experts, lower, **crowded) != []
-
-
-def test_a_proof_with_bars_of_its_own_is_not_believed():
-    """Bars above what the floors imply would demand more than they may, and the bound would come out too low."""
-    crowd = a_crowd(3)
-    found = assign_with_certificate(**crowd)
-    bars = np.full((10, 2), np.inf)
-    forged = replace(found.certificate.total_proof, tops=Tops(bars, np.full(bars.shape, 100.0)))
-    instance = read_instance(**crowd)
-    bound = total_bound(instance, forged, floors_of(instance, np.ones(10), found.certificate.level * instance.unit))
-
-    said = faults(found.experts, replace(found.certificate, total_proof=forged, total_from_prices=bound), **crowd)
-
-    assert any("total from prices" in one for one in said)
-
-
-@given(SEEDS)
-@EXAMPLES
-def test_a_flow_with_tops_keeps_the_limits_and_the_tops(seed):
-    crowd = a_crowd(seed)
-    instance = read_instance(**crowd)
-    floors = np.full(10, 0.95 * best_worst(**crowd) * instance.unit)
-    able = without_hopeless_pairs(instance, floors)
-    bars, keys = top_bars(able, floors), able.all_pairs()
-
-    chosen = flow_with_tops(able, keys, -able.scores_of(keys), bars)
-    nearest = tilted(able, floors, keys, bars)
-
-    for some in (chosen, nearest):
-        papers, experts = able.split(some)
-        assert np.array_equal(np.bincount(papers, minlength=10), able.wanted)
-        assert (np.bincount(experts, minlength=12) <= able.most).all()
-        for many, bar in enumerate(bars.T):
-            above = np.bincount(papers, able.scores_of(some) >= bar[papers], minlength=10)
-            assert (above[bar > -np.inf] > many).all()
-    assert np.maximum(floors - able.served(nearest), 0).sum() <= np.maximum(floors - able.served(chosen), 0).sum()
