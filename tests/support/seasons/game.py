@@ -23,8 +23,8 @@ from states.reinstatement import ReinstatementRefused, reinstate
 from states.replacements import give_up_seat
 from tests.support.builders import OFFICE, an_expert
 from tests.support.playing import Player
-from tests.support.seasons import clock, people
-from tests.support.seasons.compare import known, same
+from tests.support.seasons import clock, people, units
+from tests.support.seasons.compare import same, same_season
 from tests.support.seasons.database import SeasonsDatabase, a_row
 from tests.support.seasons.days import correction_due, last_day_to_correct, notice_end
 from tests.support.seasons.model import STEPS, Key, SeasonModel
@@ -47,7 +47,7 @@ class Game:
         self.raised: dict[tuple[str, str], int] = {}  # objections by number and grounds: their grounds are deleted
         self.checks = 0
 
-    def plan(self, rules: Season, units: Sequence[str], quota: int, sizes: Sequence[int], experts: int) -> None:
+    def plan(self, rules: Season, codes: Sequence[str], quota: int, sizes: Sequence[int], experts: int) -> None:
         with self.player.writing() as session:
             plan_season(session, rules, actor=OFFICE, at=self.now)
             for ordinal in range(1, experts + 1):
@@ -56,7 +56,7 @@ class Game:
         dates["close_public_notice", ""] = notice_end(rules.dates.open_public_notice)
         dates["erase_personal_data", ""] = rules.erase_personal_data_at
         needed = rules.final_round.scores_per_submission
-        season = SeasonModel(rules.year, tuple(units), quota, tuple(sizes), needed, dates, [*self.seasons.values()])
+        season = SeasonModel(rules.year, tuple(codes), quota, tuple(sizes), needed, dates, [*self.seasons.values()])
         for other in self.seasons.values():
             other.others.append(season)
         self.seasons[rules.year] = season
@@ -70,32 +70,32 @@ class Game:
     # units
 
     def deliver(self, season: SeasonModel, unit: str, title: int, kind: str, *, admitted: bool = False) -> None:
-        expected = people.deliver(season, unit, title, kind, at=self.now, admitted=admitted)
+        expected = units.deliver(season, unit, title, kind, at=self.now, admitted=admitted)
         form = a_row(season.year, title, kind)
         self._agree("deliver", expected, self.database.deliver(unit, form, season.year, self.now, admitted))
 
     def correct(self, number: str, kind: str = "good", *, admitted: bool = False) -> None:
         season, row = self.of(number), self.row(number)
-        expected = people.correct(season, number, kind, at=self.now, admitted=admitted)
+        expected = units.correct(season, number, kind, at=self.now, admitted=admitted)
         form = a_row(season.year, row.title, kind, number)
         self._agree("correct", expected, self.database.deliver(row.unit, form, season.year, self.now, admitted))
 
     def judge(
         self, season: SeasonModel, unit: str, given: Sequence[tuple[str, str]], *, admitted: bool = False
     ) -> None:
-        expected = people.judge(season, unit, given, at=self.now, admitted=admitted)
+        expected = units.judge(season, unit, given, at=self.now, admitted=admitted)
         answers = self.database.judge(unit, given, season.year, self.now, admitted)
         for one, other in zip(expected, answers, strict=True):
             self._agree("judge", one, other)
 
     def ask_correction_by_unit(self, season: SeasonModel, unit: str, number: str) -> None:
         due_at = last_day_to_correct(self.now, season.date("close_district_round", unit))
-        expected = people.ask_correction_by_unit(season, unit, number, due_at, at=self.now)
+        expected = units.ask_correction_by_unit(season, unit, number, due_at, at=self.now)
         answer = self.database.ask_correction_by_unit(unit, number, season.year, self.now)
         self._agree("send back by its unit", expected, answer)
 
     def withdraw_by_unit(self, season: SeasonModel, unit: str, number: str) -> None:
-        expected = people.withdraw_by_unit(season, unit, number)
+        expected = units.withdraw_by_unit(season, unit, number)
         answer = self.database.withdraw_by_unit(unit, number, season.year, self.now)
         self._agree("withdraw by its unit", expected, answer)
 
@@ -250,20 +250,8 @@ class Game:
             return
         self.checks += 1
         for season in self.seasons.values():
-            dates = {key: (due_at, key in season.settled) for key, due_at in season.dates.items()}
-            rows = {number: known(row) for number, row in season.rows.items()}
-            same(season.call, self.database.call(season.year))
-            same(dates, self.database.dates(season.year))
-            same(rows, self.database.submissions(season.year))
-            self._check_experts(season)
+            same_season(season, self.database)
         same([], self.database.broken())
-
-    def _check_experts(self, season: SeasonModel) -> None:
-        assigned = self.database.assigned(season.year)
-        for number, row in season.rows.items():
-            same((number, set(row.experts)), (number, assigned.get((number, 1), set())))
-            again = row.re_review.keys() - row.lost_to_re_review
-            same((number, again), (number, assigned.get((number, 2), set())))
 
     def _sit_down(self, season: SeasonModel) -> None:
         """Who sits on the panel, and who has what, the draw decides: the model looks, and knows how many it must be."""
