@@ -1,6 +1,7 @@
 """The eligibility check (形式审查) of what the districts recommend, with one chance to correct."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import exists, or_, select, update
@@ -44,7 +45,7 @@ def close_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
     """Close the eligibility check: what was not corrected in time lapses (补正截止).
 
     Runs: at `close_eligibility`.
-    Before: corrections were asked for.
+    Before: corrections were asked for; what was recommended only since then gets its chance now.
     After: every recommended submission is eligible or archived as ineligible; units know.
     Undo: `gangchuang reinstate` for one submission, with a reason.
     """
@@ -73,16 +74,7 @@ def checking(run: Run) -> Ending:
         _drop_duplicates(session, run)
         checked = _check(session, run)
         _pass(session, run, [one.number for one in checked if one.passes])
-        faulty = [one for one in checked if one.missing and one.correction is None]
-        due_at = [
-            ask_correction(
-                session, run.season, one.number, missing=one.missing, actor=run.actor, at=run.at, flow_run=run.flow_run
-            )
-            for one in faulty
-        ]
-        for code in sorted({one.unit for one in faulty}):
-            items = [(one.number, one.title, one.missing) for one in faulty if one.unit == code]
-            tell_correction(session, run, code, items, due_at[0], key="eligibility")
+        _send_back(session, run, checked, key="eligibility")
         facts = {
             "passed": _noted(session, run, "pass_eligibility"),
             "corrections": _noted(session, run, "ask_correction"),
@@ -99,11 +91,13 @@ def concluding(run: Run) -> Ending:
     take_deliveries(run)
     with run.step() as session:
         let_lapse(session, run)
+        _drop_duplicates(session, run)
+        checked = _check(session, run)
+        # What was recommended or brought back only since the check has its one chance too.
+        _send_back(session, run, checked)
         outstanding = outstanding_corrections(session, run.year)
         if outstanding:
             return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
-        _drop_duplicates(session, run)
-        checked = _check(session, run)
         _pass(session, run, [one.number for one in checked if one.passes])
         failed = {one.number: one.missing for one in checked if one.missing}
         for number, missing in failed.items():
@@ -121,6 +115,20 @@ def concluding(run: Run) -> Ending:
     run.tell("lapsed", facts["lapsed"])
     run.tell("ineligible after correction", facts["failed"])
     return Ending(facts=facts)
+
+
+def _send_back(session: Session, run: Run, checked: Sequence[_Checked], *, key: str = "") -> None:
+    """Send back once what lacks something; without a `key` each letter bears its first number."""
+    faulty = [one for one in checked if one.missing and one.correction is None]
+    due_at = [
+        ask_correction(
+            session, run.season, one.number, missing=one.missing, actor=run.actor, at=run.at, flow_run=run.flow_run
+        )
+        for one in faulty
+    ]
+    for code in sorted({one.unit for one in faulty}):
+        items = [(one.number, one.title, one.missing) for one in faulty if one.unit == code]
+        tell_correction(session, run, code, items, due_at[0], key=key or items[0][0])
 
 
 def _noted(session: Session, run: Run, trigger: str, reason: str = "") -> int:
@@ -213,7 +221,7 @@ def _tell_result(session: Session, run: Run) -> None:
         .outerjoin(Correction, Correction.number == Submission.number)
         .where(
             Submission.season == run.year,
-            (Submission.state == SubmissionState.DISTRICT_REVIEWED)
+            ((col(Submission.state) == SubmissionState.DISTRICT_REVIEWED) & col(Submission.eligible_at).is_not(None))
             | (
                 (Submission.outcome == Outcome.INELIGIBLE)
                 & (Submission.archived_from == SubmissionState.DISTRICT_REVIEWED)

@@ -11,12 +11,13 @@ from flows.demo.people import credit_code
 from flows.eligibility import checking, concluding
 from flows.stage import Result
 from flows.workbooks.filling import submission_row
-from models import Correction, Message, Submission
-from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind
+from models import Correction, DistrictVerdict, Message, Submission
+from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Verdict, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from states.corrections import ask_correction
 from states.entries import latest_facts
 from states.office import withdraw
+from states.reinstatement import reinstate
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player
@@ -132,6 +133,42 @@ def test_a_correction_asked_for_late_keeps_its_working_days(recommended: tuple[P
 
     assert conclude(player).outcome == "done"
     assert row(player, good).outcome is Outcome.INELIGIBLE
+
+
+def test_what_is_brought_back_after_the_check_has_its_one_chance_as_well(recommended: tuple[Player, str, str]) -> None:
+    player, _, flawed = recommended
+    how = {"actor": OFFICE, "at": player.due_at(M.CHECK_ELIGIBILITY), "reason": "示例"}
+    with player.writing() as session:
+        withdraw(session, flawed, **how)
+    check(player)
+    with player.writing() as session:
+        reinstate(session, flawed, **how)
+
+    waiting = conclude(player)
+
+    assert (waiting.outcome, waiting.explanation) == ("waiting", "1 correction(s) are still within their working days")
+    assert player.letters("correction_asked") == [f"correction_asked/{UNIT}/{flawed}"]
+    with player.reading() as session:
+        player.at(session.get_one(Correction, flawed).due_at + timedelta(seconds=1))
+    assert dict(conclude(player).lines)["lapsed"] == "1"
+    assert row(player, flawed).outcome is Outcome.INELIGIBLE
+
+
+def test_what_an_officer_brings_back_without_a_recommendation_is_not_told_as_passed(
+    recommended: tuple[Player, str, str],
+) -> None:
+    player, good, flawed = recommended
+    with player.writing() as session:
+        verdict = session.get_one(DistrictVerdict, flawed)
+        verdict.verdict, verdict.rank = Verdict.NOT_RECOMMENDED, None
+    check(player)
+
+    conclude(player)
+
+    with player.reading() as session:
+        body = session.get_one(Message, f"2026/eligibility_result/{UNIT}").body
+    assert f"通过1项：{good}。" in body
+    assert flawed not in body
 
 
 def test_what_is_out_for_correction_passes_only_when_it_is_answered(recommended: tuple[Player, str, str]) -> None:

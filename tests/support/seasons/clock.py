@@ -54,13 +54,20 @@ def _close_district_round(season: SeasonModel, unit: str, at: datetime) -> None:
 def _check_eligibility(season: SeasonModel, at: datetime) -> bool:
     for row in season.unchecked():
         row.eligible = not row.flawed and row.correction != "outstanding"
-        if row.flawed and not row.correction:
-            row.correction, row.due_at = "outstanding", None  # the office's words name the day
+    _send_back_what_is_flawed(season)
     return True
 
 
+def _send_back_what_is_flawed(season: SeasonModel) -> None:
+    for row in season.unchecked():
+        if row.flawed and not row.correction:
+            row.correction, row.due_at = "outstanding", None  # the office's words name the day
+
+
 def _close_eligibility(season: SeasonModel, at: datetime) -> bool:
+    """What was recommended only after the check has its one chance now, and the close waits for it."""
     lapse(season, at)
+    _send_back_what_is_flawed(season)
     if season.owing_corrections():
         return False
     for row in season.unchecked():
