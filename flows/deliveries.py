@@ -20,6 +20,7 @@ from flows.corrections import tell_correction
 from flows.expert_pool import take_off_conflicted, tell_pool_changes
 from flows.files import digest_of, move_atomically, name_for_people
 from flows.issuing import newest_issues
+from flows.late_verdicts import tell_late_verdicts
 from flows.stage import Run
 from flows.verdict_sheets import issue_after_admission
 from flows.workbooks.findings import Form, Problem, Reading
@@ -28,7 +29,7 @@ from models import Admission, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.forms import SendBackForm, SubmissionForm, VerdictForm, WithdrawalForm
 from models.queries import lock_call
-from states.delivered import Delivered
+from states.delivered import Admitted, Delivered
 from states.district import take_verdicts
 from states.experts import import_experts
 from states.identity import Incoming
@@ -210,7 +211,7 @@ def _judge(
     if reading.refused:
         return answer
     delivered = Delivered(
-        run.year, sender.code, digest, arrived_at, run.at, sender.actor, admission is not None, run.flow_run
+        run.year, sender.code, digest, arrived_at, run.at, sender.actor, _admitted(admission), run.flow_run
     )
     rows = {place: row for place, row in enumerate(reading.rows) if row.form is not None}
     handed = _hand_over(session, run, reading, delivered, {place: row.form for place, row in rows.items()})
@@ -226,6 +227,10 @@ def _judge(
         row = rows[place]
         answer.refused.append(Problem(row.sheet, f"A{row.line}", refusal.chinese))
     return answer
+
+
+def _admitted(admission: Admission | None) -> Admitted | None:
+    return Admitted(Actor(Role.OFFICE, admission.officer), admission.reason) if admission else None
 
 
 def _replacing(run: Run, reading: Reading, newest: Mapping[WorkbookKind, int]) -> Path | None:
@@ -249,6 +254,7 @@ def _hand_over(
     if kind is WorkbookKind.VERDICTS:
         asked = send_back(session, delivered, _of(forms, SendBackForm))
         judged = take_verdicts(session, delivered, _of(forms, VerdictForm))
+        tell_late_verdicts(session, run, delivered, judged)
         return _together(judged.accepted, judged.refused, asked)
     if kind is WorkbookKind.SCORES:
         scored = take_scores(session, delivered, list(forms.items()))

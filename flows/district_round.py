@@ -14,6 +14,7 @@ from models import DistrictVerdict, Submission
 from models.enums import Outcome, SubmissionState, Verdict
 from states.cases import load_frame
 from states.door import Applied, Ask, apply_to_many, unit_of
+from states.late_verdicts import NOT_RECOMMENDED
 
 
 @stage_flow(name="close-district-round")
@@ -24,7 +25,7 @@ def close_district_round(season: int, unit: str = "", dry_run: bool = False) -> 
     Before: verdict workbooks were issued when the call closed.
     After: submissions without a verdict are archived as not reviewed, those not recommended as
     not recommended; corrections whose time is over have lapsed; units know the result.
-    Undo: `gangchuang reinstate` for one submission, with a reason.
+    Undo: `gangchuang reinstate` for one submission, with a reason; `admit_late` for a late verdict workbook.
     """
     return perform(
         "close_district_round", season, closing, milestone=Milestone.CLOSE_DISTRICT_ROUND, unit=unit, dry_run=dry_run
@@ -59,7 +60,7 @@ def closing(run: Run) -> Ending:
         not_recommended = apply_to_many(
             session,
             run.year,
-            _archive(run, Outcome.NOT_RECOMMENDED, "区县初评未推荐"),
+            _archive(run, Outcome.NOT_RECOMMENDED, NOT_RECOMMENDED),
             *here,
             Submission.state == SubmissionState.DISTRICT_REVIEWED,
             Submission.number.in_(rejected),

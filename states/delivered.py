@@ -7,6 +7,14 @@ from states.machine import Actor
 
 
 @dataclass(frozen=True)
+class Admitted:
+    """A late delivery was let in: by whom, and why."""
+
+    officer: Actor
+    reason: str
+
+
+@dataclass(frozen=True)
 class Delivered:
     """What all rows of one delivery share."""
 
@@ -16,5 +24,9 @@ class Delivered:
     arrived_at: datetime
     at: datetime
     actor: Actor
-    admitted: bool = False
+    admission: Admitted | None = None
     flow_run: str = ""
+
+    @property
+    def admitted(self) -> bool:
+        return self.admission is not None

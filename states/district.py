@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,39 +13,67 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from models import Correction, DistrictVerdict, Submission
-from models.enums import Category, CorrectionState, SubmissionState, Verdict
+from models.enums import Category, CorrectionState, Outcome, SubmissionState, Verdict
 from models.forms import VerdictForm
+from models.queries import lock_call
 from states.cases import Ask, Frame, load_frame
 from states.delivered import Delivered
 from states.door import apply_to_many, note_submissions
+from states.late_verdicts import bring_back, comes_back, let_fall, void_check
 from states.machine import Refusal, TransitionRefused
 from states.submission import Case, district_round_is_open
 
 
 @dataclass(frozen=True)
 class VerdictsTaken:
-    """What became of the verdict rows, by their place."""
+    """What became of the verdict rows, by their place.
+
+    After the round's close verdicts move submissions at once: `back` again, `out` by not being recommended.
+    """
 
     accepted: Mapping[int, str]
     refused: Mapping[int, Refusal]
+    back: tuple[str, ...] = ()
+    out: tuple[str, ...] = ()
+
+
+class _Own(NamedTuple):
+    """A submission of the unit: where it stands, and what it counts against."""
+
+    state: SubmissionState
+    category: str
+    outcome: Outcome | None
 
 
 def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> VerdictsTaken:
     """Record a unit's verdicts; more recommended than the quota allows refuses all recommendations at once."""
+    lock_call(session, delivered.season)  # no round or check closes between the look and the deed
     frame = load_frame(session, delivered.season)
     late = round_is_over(frame, delivered)
     if late is not None:
         return VerdictsTaken({}, {place: late for place, _ in rows})
     own = _own_submissions(session, delivered)
-    refused = _in_correction(session, rows)
-    refused |= {place: refusal for place, form in rows if (refusal := _misplaced(form, own))}
+    refused = _not_to_be_judged(session, delivered, rows, own)
     todo = [(place, form) for place, form in rows if place not in refused]
     refused |= _over_quota(session, frame, delivered, todo, own)
     kept = [(place, form) for place, form in todo if place not in refused]
-    ranks = _ranks(session, delivered, kept)
-    _record(session, frame, delivered, [form for _, form in kept], ranks)
-    _shift(session, delivered, {form.number for _, form in kept}, ranks)
-    return VerdictsTaken({place: form.number for place, form in kept}, refused)
+    back, out = _take(session, frame, delivered, [form for _, form in kept])
+    return VerdictsTaken({place: form.number for place, form in kept}, refused, back, out)
+
+
+def _take(
+    session: Session, frame: Frame, delivered: Delivered, forms: Sequence[VerdictForm]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Verdicts that nothing speaks against; which submissions come back by them, and which fall out."""
+    judged = {form.number for form in forms}
+    rejected = {form.number for form in forms if form.verdict is Verdict.NOT_RECOMMENDED}
+    back = bring_back(session, delivered, judged)
+    ranks = _ranks(session, delivered, forms)
+    _record(session, frame, delivered, forms, ranks)
+    _shift(session, delivered, judged, ranks)
+    void_check(session, rejected)
+    out = let_fall(session, delivered, rejected)
+    return tuple(number for number in back if number not in rejected), out
 
 
 def total_of(points: Mapping[str, Decimal]) -> Decimal:
@@ -53,21 +81,34 @@ def total_of(points: Mapping[str, Decimal]) -> Decimal:
     return sum(points.values(), Decimal(0))
 
 
-def _own_submissions(session: Session, delivered: Delivered) -> dict[str, tuple[SubmissionState, str]]:
+def _own_submissions(session: Session, delivered: Delivered) -> dict[str, _Own]:
     rows = session.execute(
-        select(Submission.number, Submission.state, Submission.category).where(
+        select(Submission.number, Submission.state, Submission.category, Submission.outcome).where(
             Submission.season == delivered.season, Submission.unit == delivered.unit
         )
     )
-    return {number: (state, category) for number, state, category in rows}
+    return {number: _Own(*known) for number, *known in rows}
 
 
-def _misplaced(form: VerdictForm, own: Mapping[str, tuple[SubmissionState, str]]) -> Refusal | None:
+def _not_to_be_judged(
+    session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]], own: Mapping[str, _Own]
+) -> dict[int, Refusal]:
+    """What is out for correction, another's or archived; but what fell out comes back by an admitted verdict."""
+    refused = _in_correction(session, rows)
+    for place, form in rows:
+        outcome = own[form.number].outcome if form.number in own else None
+        misplaced = _misplaced(form, own)
+        if misplaced is not None and (place in refused or not comes_back(delivered, outcome, form.verdict)):
+            refused[place] = misplaced
+    return refused
+
+
+def _misplaced(form: VerdictForm, own: Mapping[str, _Own]) -> Refusal | None:
     if form.number not in own:
         return Refusal(
             "unknown_number", f"the unit has no submission {form.number}", f"本单位没有编号为“{form.number}”的申报"
         )
-    state = own[form.number][0]
+    state = own[form.number].state
     if state in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):
         return None
     return Refusal("state", f"it is {state}", f"编号 {form.number} 当前为“{state.label}”，不能再填写初评结果")
@@ -78,7 +119,7 @@ def _over_quota(
     frame: Frame,
     delivered: Delivered,
     rows: Sequence[tuple[int, VerdictForm]],
-    own: Mapping[str, tuple[SubmissionState, str]],
+    own: Mapping[str, _Own],
 ) -> dict[int, Refusal]:
     before = _recommended(session, delivered)
     replaced = {form.number for _, form in rows}
@@ -89,9 +130,7 @@ def _over_quota(
     return {place: problem for place, form in rows if form.verdict is Verdict.RECOMMENDED}
 
 
-def _quota_problem(
-    season: Season, unit: str, wanted: set[str], own: Mapping[str, tuple[SubmissionState, str]]
-) -> Refusal | None:
+def _quota_problem(season: Season, unit: str, wanted: set[str], own: Mapping[str, _Own]) -> Refusal | None:
     quota = season.quota_of(unit)
     if len(wanted) > quota:
         return Refusal(
@@ -100,7 +139,7 @@ def _quota_problem(
             f"本单位推荐名额为{quota}项，连同已接收的共推荐了{len(wanted)}项；"
             f"请从中选定不超过{quota}项填“推荐”，其余填“不推荐”，改好后整表重新报送",
         )
-    by_category = Counter(own[number][1] for number in wanted)
+    by_category = Counter(own[number].category for number in wanted)
     for category, most in season.district_round.quota_by_category.items():
         if by_category[category] > most:
             return Refusal(
@@ -126,10 +165,10 @@ def _recommended(session: Session, delivered: Delivered) -> set[str]:
     return set(rows)
 
 
-def _ranks(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> dict[str, int]:
+def _ranks(session: Session, delivered: Delivered, forms: Sequence[VerdictForm]) -> dict[str, int]:
     """Places within the unit: as given, then by points; never the same place twice."""
-    recommended = [form for _, form in rows if form.verdict is Verdict.RECOMMENDED]
-    kept = _recommended(session, delivered) - {form.number for _, form in rows}
+    recommended = [form for form in forms if form.verdict is Verdict.RECOMMENDED]
+    kept = _recommended(session, delivered) - {form.number for form in forms}
     verdicts = [session.get_one(DistrictVerdict, number) for number in kept]
     entries = [(form.rank or 10_000, -total_of(form.points), form.number) for form in recommended]
     entries += [(verdict.rank or 10_000, -verdict.total, verdict.number) for verdict in verdicts]

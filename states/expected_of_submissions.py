@@ -12,6 +12,8 @@ from states.rules.names import name_key
 Submissions = dict[str, list[Step]]
 _FORMS = ("submit", "amend")
 _CORRECTING = ("ask_correction", "amend", "archive", "lapse_correction", "pass_eligibility")
+# A pass, and what makes one void: sent back, or no longer recommended.
+_CHECKING = ("pass_eligibility", "ask_correction", "amend_verdict")
 _KEPT = ("title", "category", "carrier", "field", "consent", "version")
 
 
@@ -19,7 +21,7 @@ def submissions(year: int, _: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
     for number, steps in told.items():
         begun, form = first(steps, "submit"), last(steps, *_FORMS)
-        checks = [*of(steps, "pass_eligibility", "ask_correction")]
+        checks = [step for step in of(steps, *_CHECKING) if step.facts.get("verdict") != "recommended"]
         passed = checks[-1].at if checks and checks[-1].trigger == "pass_eligibility" else None
         unit, _dash, place = number.partition("-")[2].rpartition("-")
         rows[(number,)] = {

@@ -15,6 +15,7 @@ from states.cases import Ask
 from states.door import Applied, apply_to_many, note_call
 from states.entries import latest_trigger
 from states.machine import Actor
+from states.pairing import eligible_numbers
 from states.record import call_subject, canonical
 from states.rules import scores as rules
 from states.rules.scoring import Scoring, score_submissions
@@ -34,7 +35,7 @@ class Frozen:
 
 def short_of_scores(session: Session, season: Season) -> dict[str, int]:
     """Submissions that have fewer unconflicted scores than needed, and how many they have."""
-    counted = dict.fromkeys(in_round(session, season.year, SubmissionState.DISTRICT_REVIEWED), 0)
+    counted = dict.fromkeys(eligible_numbers(session, season.year, (SubmissionState.DISTRICT_REVIEWED,)), 0)
     for score in counted_scores(session, season.year):
         if score.submission in counted:
             counted[score.submission] += 1
@@ -100,16 +101,6 @@ def frozen_scores(session: Session, season: Season) -> Frozen:
     lines = [[one.submission, one.expert, str(one.total)] for one in scores]
     digest = hashlib.sha256(canonical({"scores": lines}).encode()).hexdigest()
     return Frozen(score_submissions(scores, method=season.final_round.method), tuple(scores), digest)
-
-
-def in_round(session: Session, year: int, state: SubmissionState) -> list[str]:
-    return list(
-        session.scalars(
-            select(Submission.number)
-            .where(Submission.season == year, Submission.state == state, Submission.eligible_at.is_not(None))
-            .order_by(Submission.number)
-        )
-    )
 
 
 def _count_absences(session: Session, year: int) -> list[str]:

@@ -15,9 +15,9 @@ from models.enums import AssignmentState, SubmissionState
 from models.queries import by_whom_assigned
 from states.approval import is_ranked
 from states.door import note_call
-from states.final import counted_scores, frozen_scores, in_round
+from states.final import counted_scores, frozen_scores
 from states.machine import Actor
-from states.pairing import make_pairs, season_conflicts
+from states.pairing import eligible_numbers, make_pairs, season_conflicts
 from states.panel import seated
 from states.rules.draw import derive_seed
 from states.rules.names import name_key
@@ -147,7 +147,7 @@ def _groups(session: Session, season: Season) -> dict[str, object]:
         return {}
     organisations = _numbered(_keys(session, season.year, Organisation, organisation_key))
     persons = _numbered(_keys(session, season.year, Contributor, name_key))
-    numbers = in_round(session, season.year, SubmissionState.FINAL_REVIEWED)
+    numbers = eligible_numbers(session, season.year, (SubmissionState.FINAL_REVIEWED,))
     return {"groups": {number: [organisations.get(number, []), persons.get(number, [])] for number in numbers}}
 
 

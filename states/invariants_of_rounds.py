@@ -36,6 +36,7 @@ from models.enums import (
     Outcome,
     SubmissionState,
     Tier,
+    Verdict,
 )
 from models.queries import planned_seasons, season_in_force
 from states.invariant import Invariant, Offenders, Query, breaking
@@ -248,6 +249,15 @@ OF_ROUNDS: tuple[Invariant, ...] = (
             select(Assignment.number, Assignment.expert, Assignment.round)
             .join(Submission, col(Submission.number) == Assignment.number)
             .where(col(Assignment.state).in_(_STANDING), col(Submission.eligible_at).is_(None))
+        ),
+    ),
+    Invariant(
+        "eligible_only_when_recommended",
+        "What has passed the eligibility check is recommended by its district.",
+        breaking(
+            select(Submission.number)
+            .join(DistrictVerdict, col(DistrictVerdict.number) == Submission.number)
+            .where(col(Submission.eligible_at).is_not(None), DistrictVerdict.verdict != Verdict.RECOMMENDED)
         ),
     ),
     Invariant("no_expert_overloaded", "No expert has more submissions than the season allows.", _overloaded),

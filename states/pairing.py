@@ -13,13 +13,14 @@ from models import (
     Assignment,
     Contributor,
     DeclaredConflict,
+    DistrictVerdict,
     Expert,
     Organisation,
     Recusal,
     Seat,
     Submission,
 )
-from models.enums import AssignmentState, SeatState, SubmissionState
+from models.enums import AssignmentState, SeatState, SubmissionState, Verdict
 from states.rules import conflicts as rules
 from states.rules.conflicts import Conflicts, Parties, Person, Reviewer, find_conflicts
 
@@ -98,14 +99,16 @@ def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]
 
 
 def eligible_numbers(session: Session, year: int, states: Sequence[SubmissionState]) -> list[str]:
-    """What passed the eligibility check and stands in one of these states, by number."""
+    """What its unit recommends, passed the eligibility check and stands in one of these states, by number."""
     return list(
         session.scalars(
             select(Submission.number)
+            .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
             .where(
                 Submission.season == year,
                 Submission.state.in_(states),
                 Submission.eligible_at.is_not(None),
+                DistrictVerdict.verdict == Verdict.RECOMMENDED,
             )
             .order_by(Submission.number)
         )

@@ -6,7 +6,7 @@ Shapes of the context, the same in every kind:
 - `deadline`, `due_at`, `arrived_at`, `old`, `new`: aware instants; `opens_on`, `closes_on`: dates;
 - `numbers`, `without_verdict`, `in_correction`, `owed`, `passed`, `recommended`, `not_recommended`,
   `not_reviewed`: lists of submission numbers; `ties`: a list of such lists, one a cut;
-- `items`, `ineligible`, `first`, `second`, `third`, `pairs`, `problems`: lists of tuples as named below;
+- `items`, `ineligible`, `back`, `out`, `first`, `second`, `third`, `pairs`, `problems`: lists of tuples as named below;
 - `counts`: a mapping from a word (or an enum with `.label`) to a number;
 - `level`: 1 to the unit or officer, 2 with the office told, 3 with the coordination group told;
 - `until`: the instant by which to come back or go on; without it the letter says so in words. Letters take
@@ -58,6 +58,7 @@ class LetterKind(StrEnum):
         "unit_name recommended not_recommended not_reviewed",
         "until",
     )
+    LATE_VERDICTS = "late_verdicts", "unit_name back out", "reason"  # (number, title); reason: of the admission
     ELIGIBILITY_RESULT = "eligibility_result", "unit_name passed ineligible", "until"  # (number, title, why)
 
     # Final round

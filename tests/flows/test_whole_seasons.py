@@ -35,6 +35,7 @@ from tests.support.seasons.database import TITLES
 from tests.support.seasons.deeds import at_home, deed
 from tests.support.seasons.depth import Depth
 from tests.support.seasons.game import Game
+from tests.support.seasons.late_verdicts import count_late_verdicts
 from tests.support.seasons.model import JUDGING, PER_UNIT, STEPS, SeasonModel
 from tests.support.seasons.preparing import owed_scores, prepare
 from tests.support.seasons.refusals import try_what_is_refused
@@ -103,8 +104,8 @@ class Seasons(RuleBasedStateMachine):
 
     @deed(*JUDGING, weight=2, pick=picks, said=st.lists(verdicts, min_size=1, max_size=4), unit=units, admitted=seldom)
     def judge(self, pick: tuple[int, bool], said: list[str], unit: str, admitted: bool) -> None:
-        """A unit judges what it has, one more time perhaps; or a unit tries what is another's."""
-        number = self._pick(pick, lambda row: row.state == "submitted")
+        """A unit judges what it has, one more time perhaps, or what fell out; or a unit tries what is another's."""
+        number = self._pick(pick, lambda row: row.state == "submitted" or row.fell_out_by_the_round)
         season, own = self.game.of(number), self.game.row(number).unit
         numbers = [number, *(one for one, row in season.rows.items() if (row.unit, row.stands) == (own, True))]
         given = [*zip(dict.fromkeys(numbers), said, strict=False)]
@@ -267,9 +268,9 @@ def depth(monkeypatch: pytest.MonkeyPatch) -> Depth:
 
 
 def play_seasons(make_database: Callable[[Path], str], examples: int) -> None:
-    """The two scripted seasons, then as many others."""
+    """The scripted seasons, then as many others."""
     Seasons.make_database = staticmethod(make_database)
-    for script in (play_every_edge, try_what_is_refused):
+    for script in (play_every_edge, try_what_is_refused, count_late_verdicts):
         scripted = Seasons()
         script(scripted.game)
         scripted.teardown()

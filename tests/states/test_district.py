@@ -25,7 +25,7 @@ from states.machine import Actor
 from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
-from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission, season_rules
+from tests.support.builders import ADMITTED, OFFICE, UNIT, a_form, a_season, a_submission, season_rules
 from tests.support.panel import points_of
 
 DEADLINE = datetime(2026, 5, 29, 18, tzinfo=ZONE)
@@ -52,7 +52,7 @@ def verdict(number: str, total: int = 80, *, yes: bool = True, rank: int | None 
 def judge(
     session: Session, forms: Sequence[VerdictForm], *, unit: str = UNIT, at: datetime = IN_TIME, admitted: bool = False
 ) -> VerdictsTaken:
-    delivered = Delivered(2026, unit, "d" * 64, at, at, Actor(Role.DISTRICT, unit), admitted)
+    delivered = Delivered(2026, unit, "d" * 64, at, at, Actor(Role.DISTRICT, unit), ADMITTED if admitted else None)
     return take_verdicts(session, delivered, list(enumerate(forms, start=1)))
 
 

@@ -21,7 +21,7 @@ from states.machine import Actor
 from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
-from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission, advance
+from tests.support.builders import ADMITTED, OFFICE, UNIT, a_form, a_season, a_submission, advance
 
 DEADLINE = datetime(2026, 4, 30, 18, tzinfo=ZONE)
 EARLY = datetime(2026, 3, 10, 10, tzinfo=ZONE)
@@ -33,7 +33,7 @@ def deliver(
     session: Session, *forms: Any, unit: str = UNIT, at: datetime = EARLY, admitted: bool = False, digest: str = "a"
 ) -> Taken:
     """A workbook of these rows arrives and is taken; rows count from 1."""
-    delivered = Delivered(2026, unit, digest * 64, at, at, Actor(Role.DISTRICT, unit), admitted)
+    delivered = Delivered(2026, unit, digest * 64, at, at, Actor(Role.DISTRICT, unit), ADMITTED if admitted else None)
     return take_submissions(session, delivered, [Incoming(place, form) for place, form in enumerate(forms, start=1)])
 
 

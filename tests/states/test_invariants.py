@@ -206,6 +206,10 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
         _sql("UPDATE submission SET eligible_at = NULL WHERE number = :n", n=FINAL),
         {f"{FINAL}/E000{n}/1" for n in range(1, 6)},
     ),
+    "eligible_only_when_recommended": (
+        _sql("UPDATE district_verdict SET verdict = 'not_recommended', rank = NULL WHERE number = :n", n=FINAL),
+        {FINAL},
+    ),
     "no_expert_overloaded": (
         _other_rules('"submissions_per_expert":45', '"submissions_per_expert":2'),
         {f"2026/E000{n}/3" for n in range(1, 6)},

@@ -35,7 +35,7 @@ from models.forms import ContactForm, ContributorForm, OrganisationForm, Submiss
 from models.queries import milestone_rows, season_in_force
 from states import record
 from states.call import CALL, CallCase
-from states.delivered import Delivered
+from states.delivered import Admitted, Delivered
 from states.door import move_call
 from states.identity import Incoming
 from states.intake import take_submissions
@@ -48,6 +48,7 @@ OFFICE = Actor(Role.OFFICE, "示例·王主任")
 SYSTEM = Actor(Role.SYSTEM, "tests")
 PANEL = Actor(Role.PANEL, "示例评审委员会")
 UNIT = "500103"
+ADMITTED = Admitted(OFFICE, "示例：邮路中断")
 
 _REACHED_BY = {
     CallState.PLANNED: None,
@@ -243,7 +244,7 @@ def _taken_in(session: Session, season: Season, unit: str, form: SubmissionForm 
         arrived_at=at,
         at=at,
         actor=Actor(Role.DISTRICT, unit),
-        admitted=True,
+        admission=ADMITTED,
     )
     call = session.get_one(Call, season.year, populate_existing=True)
     state, call.state = call.state, CallState.OPEN  # it came in time, whenever a test thinks of it

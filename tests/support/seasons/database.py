@@ -40,7 +40,7 @@ from states.replacements import replace_missing
 from states.rules.timetable import due
 from states.scores import take_scores
 from tests.flows.test_year import BODIES
-from tests.support.builders import OFFICE, a_form
+from tests.support.builders import ADMITTED, OFFICE, a_form
 from tests.support.playing import Player
 from tests.support.seasons.model import Key
 from tests.support.seasons.rows import Points
@@ -114,7 +114,9 @@ class SeasonsDatabase:
         self, year: int, sender: str, at: datetime, *, role: Role = Role.DISTRICT, admitted: bool = False
     ) -> Delivered:
         self.deliveries += 1
-        return Delivered(year, sender, f"{self.deliveries:064x}", at, at, Actor(role, sender), admitted)
+        return Delivered(
+            year, sender, f"{self.deliveries:064x}", at, at, Actor(role, sender), ADMITTED if admitted else None
+        )
 
     # the clock
 

@@ -74,6 +74,11 @@ class SeasonModel:
     def is_done(self, step: str) -> bool:
         return all(key in self.settled for key in self.dates if key[0] == step)
 
+    def round_is_closed(self, unit: str) -> bool:
+        """By what was done: a unit's own date before the season's."""
+        own = ("close_district_round", unit)
+        return (own if own in self.dates else ("close_district_round", "")) in self.settled
+
     @property
     def scoring(self) -> bool:
         """Experts are scoring: the draw is made, the scores are not frozen."""

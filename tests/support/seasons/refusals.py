@@ -112,7 +112,7 @@ def _closing_the_round(game: Game, season: SeasonModel) -> None:
     game.judge(season, C, [(late, YES)], admitted=True)
     game.step(season)
     game.ask_correction(poor)
-    game.judge(season, C, [(poor, YES)], admitted=True)
+    game.judge(season, C, [(poor, NO)], admitted=True)
     game.correct(poor, "flawed")
 
 

@@ -78,6 +78,10 @@ class Row:
         return self.verdict == "recommended"
 
     @property
+    def fell_out_by_the_round(self) -> bool:
+        return self.outcome in ("not_reviewed", "not_recommended")
+
+    @property
     def in_final_round(self) -> bool:
         """Before the experts: recommended by its unit and eligible."""
         return self.state == "district_reviewed" and self.eligible and self.recommended

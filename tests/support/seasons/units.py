@@ -66,15 +66,24 @@ def judge(
     over = _district_round_is_over(season, unit, at, admitted)
     if over:
         return [over] * len(given)
-    answers = {number: _unfit_to_judge(season, unit, number) for number, _ in given}
+    answers = {number: _unfit_to_judge(season, unit, number, verdict, admitted) for number, verdict in given}
     taken = {number for number, _ in given if not answers[number]}
     wanted = {number for number, verdict in given if number in taken and verdict == "recommended"}
     if len((season.recommended_by(unit) - taken) | wanted) > season.quota:
         answers.update(dict.fromkeys(wanted, "over_quota"))
     for number, verdict in given:
         if not answers[number]:
-            season.rows[number].verdict, season.rows[number].state = verdict, "district_reviewed"
+            _take_verdict(season.rows[number], verdict, round_is_closed=season.round_is_closed(unit))
     return [answers[number] for number, _ in given]
+
+
+def _take_verdict(row: Row, verdict: str, *, round_is_closed: bool) -> None:
+    """After the close nobody looks again: what is not recommended is out at once, though it had passed the check."""
+    row.verdict, row.state, row.outcome, row.origin = verdict, "district_reviewed", None, None
+    if not row.recommended:
+        row.eligible = False
+        if round_is_closed:
+            row.archive("not_recommended")
 
 
 def _district_round_is_over(season: SeasonModel, unit: str, at: datetime, admitted: bool) -> str:
@@ -85,12 +94,15 @@ def _district_round_is_over(season: SeasonModel, unit: str, at: datetime, admitt
     return "check_closed" if season.checks_are_over else ""
 
 
-def _unfit_to_judge(season: SeasonModel, unit: str, number: str) -> str:
+def _unfit_to_judge(season: SeasonModel, unit: str, number: str, verdict: str, admitted: bool) -> str:
+    """What fell out when the round closed comes back by an admitted verdict that says something new of it."""
     row = season.rows.get(number)
     if row is None or row.unit != unit:
         return "unknown_number"
     if row.state not in ("submitted", "district_reviewed"):
-        return "state"
+        again = row.outcome == verdict == "not_recommended"
+        comes_back = admitted and row.fell_out_by_the_round and not again and row.correction != "outstanding"
+        return "" if comes_back else "state"
     return "correction_outstanding" if row.correction == "outstanding" else ""
 
 
