@@ -8,8 +8,10 @@ loads. Then, by aim:
   large as possible at `TOTAL_KEPT` of the largest total or more, then the largest total;
 - `total`: the largest total only.
 
-How: totals by a minimum-cost flow (OR-tools) over few pairs, fairness by linear and
-mixed-integer programs (HiGHS); prices prove for every pair left out that it could not help.
+How: totals by a minimum-cost flow (OR-tools) over few pairs (`assignment_flow`). A level is tried by
+column generation over whole teams of experts (`assignment_columns`, HiGHS), whose prices bound the
+total under floors or exclude the level, and by a search of what they leave (`assignment_search`,
+HiGHS); prices prove for everything left out that it could not help (`assignment_bounds`).
 Exact: scores that are fractions with a common small denominator (quarters, hundredths, up to
 six decimals) are handled as whole numbers; other scores lose at most 2^-45 each in the flow, and
 a total within 1e-9 of its bound counts as proven.

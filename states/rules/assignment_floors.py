@@ -53,7 +53,7 @@ def largest_total_with_floors(instance: Instance, asked: Asked, *, known: Ints |
 
 
 def largest_total_of_teams(instance: Instance, asked: Asked) -> Kept | None:
-    """As `largest_total_with_floors`; None where the floors of too many submissions bind for whole teams."""
+    """As `largest_total_with_floors`; None where the floors of too many submissions bind for whole teams to tell."""
     return _with_teams(instance, by_flow(instance, asked), asked, None)
 
 
@@ -64,6 +64,8 @@ def _with_teams(instance: Instance, flow: ByFlow, asked: Asked, known: Ints | No
     excluding = _excluding(flow, asked, agreed, known)
     if excluding is not None:
         return _excluded(instance, flow.instance, excluding)
+    if agreed.missed > MISSED:
+        return None
     return _by_teams(flow, asked, agreed, known)
 
 

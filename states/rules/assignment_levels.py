@@ -18,6 +18,7 @@ from states.rules.assignment_brackets import (
     asked_at,
     floors_of,
     just_above,
+    least_step,
     level_of,
     lowest_excluded,
 )
@@ -28,7 +29,7 @@ from states.rules.assignment_instance import Floats, Instance, Ints
 from states.rules.assignment_leveling import leveled_by_fractions
 from states.rules.assignment_search import Kept
 
-TRIES, SLOW = 40, 0.75
+TRIES, SLOW, UNTOLD = 40, 0.75, 2
 MUCH = 0.75
 
 
@@ -66,31 +67,43 @@ def highest_level(instance: Instance, goal: Goal, chosen: Ints, prices: Floats) 
 
 
 def _by_teams(instance: Instance, goal: Goal, bracket: Bracket) -> Kept | None:
-    """Try the highest level that nothing excludes, or the middle where that helps little; None where that is given up."""
+    """Try the highest level that nothing excludes, or the middle where that helps little; None where that is given up.
+
+    Above `roof` whole teams do not tell, because too many floors bind or too much is left to search.
+    """
     below = goal.own(instance.served(bracket.chosen)) < bracket.high
-    if below.sum() > TEAMED_AT_MOST:
+    if goal.least_total == -np.inf and below.sum() > TEAMED_AT_MOST:
         return None
-    middle = False
+    middle, roof, untold = False, bracket.high, 0
     for _ in range(TRIES):
-        tried = (bracket.low + bracket.high) / 2 if middle else bracket.highest(instance)
+        high = min(roof, bracket.high)
+        tried = (bracket.low + high) / 2 if middle or high < bracket.high else bracket.highest(instance)
         kept = largest_total_of_teams(instance, asked_at(instance, goal, tried))
+        untold += kept is None or not kept.finished
         if kept is not None and kept.chosen is not None:
             reached = level_of(instance, goal.slopes, kept.chosen)
             bracket.raise_to(reached if instance.grid else max(tried, reached), kept.chosen)
             bracket.settle(instance, goal)
-            if bracket.certain:
-                return kept
             middle = False
-            continue
-        if kept is None or not kept.finished or goal.patience.left <= 0:
-            return None
-        width = bracket.high - bracket.low
-        if kept.excluded:
-            bracket.exclude(instance, goal, lowest_excluded(instance, goal, kept.proof, bracket.low, tried))
+        elif kept is None or not kept.finished:
+            roof = tried
         else:
-            bracket.shut_out(instance, goal, tried)
-        middle = not middle and bracket.high - bracket.low > SLOW * width
+            width = bracket.high - bracket.low
+            _shut(instance, goal, bracket, kept, tried)
+            middle = not middle and bracket.high - bracket.low > SLOW * width
+        if bracket.certain:
+            return kept
+        if goal.patience.left <= 0 or untold > UNTOLD or high - bracket.low < least_step(high):
+            break
     return None
+
+
+def _shut(instance: Instance, goal: Goal, bracket: Bracket, kept: Kept, tried: float) -> None:
+    """Nothing reaches the level tried, by prices or by a search."""
+    if kept.excluded:
+        bracket.exclude(instance, goal, lowest_excluded(instance, goal, kept.proof, bracket.low, tried))
+    else:
+        bracket.shut_out(instance, goal, tried)
 
 
 def _count(instance: Instance, goal: Goal, bracket: Bracket) -> None:

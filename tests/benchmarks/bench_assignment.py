@@ -5,7 +5,8 @@ optimum is known it stands beside what was reached. Generated instances, in the 
 are uniform, `topics` come from few shared topics, `cents` are topics in hundredths, `bids` take four values, `fields`
 have a main and a second field with more submissions than experts in some, `tpms` are sparse similarities of texts with
 submissions that nobody knows much about, `hot` experts are wanted by all at once. `tight` places equal the
-demand, `mixed` asks for two to five experts, `zeros` has submissions that no expert is near. Small ones are
+demand, `mixed` asks for two to five experts, `zeros` has submissions that no expert is near, with `least` every expert
+must see an even share. Small ones are
 solved a second time by plain programs over all pairs (`again`: the same, or the difference).
 
 Nothing here asserts anything about time: `cpu` is this process's processor seconds, `s` the clock's, which other work
@@ -33,6 +34,7 @@ SMALL += [
     ("cents mixed", 80, 30, 5),
     ("fields tight", 80, 30, 3),
     ("tpms tight", 80, 30, 3),
+    ("tpms least", 118, 177, 3),
 ]
 MIDDLE = [("even", 300, 60, 4), ("topics", 600, 120, 5), ("bids", 600, 120, 5), ("cents", 600, 120, 5)]
 MIDDLE += [("fields", 600, 120, 5), ("tpms", 600, 120, 5), ("topics tight", 600, 120, 5), ("fields mixed", 300, 60, 5)]
@@ -115,7 +117,7 @@ def generated(kind: str, papers: int, experts: int, each: int) -> Named:
         "conflicts": rng.random((papers, experts)) < 0.02,
         "per_paper": per_paper,
         "max_load": most,
-        "min_load": np.full(experts, int(even / 2)),
+        "min_load": np.full(experts, int(even if "least" in kind else even / 2)),
     }
 
 

@@ -64,7 +64,7 @@ def test_the_best_team_is_the_best_of_all_that_keep_the_floor(seed, weight):
     for paper, team, worth in zip(found.papers, found.experts, found.worth, strict=True):
         mine = team[team >= 0]
         of = {
-            one: (weight * instance.scores[paper] - prices)[list(one)].sum()
+            one: (weight * instance.scores[paper, list(one)] - prices[list(one)]).sum()
             for one in teams_of_one(instance, paper, floors[paper])
         }
         assert worth == pytest.approx(max(of.values()))
