@@ -117,7 +117,8 @@ class _Master:
         self._solver.addCols(n, -worth, np.zeros(n), np.full(n, most), rows.size, starts, rows, entries)
         return np.asarray(first + np.arange(n))
 
-    def solve(self, patience: Patience) -> _Solved:
+    def solve(self, patience: Patience) -> _Solved | None:
+        """None where the solver gives up."""
         started = self._solver.getRunTime()
         self._solver.run()
         if self._solver.getModelStatus() == highspy.HighsModelStatus.kUnknown:
@@ -126,7 +127,7 @@ class _Master:
             self._solver.run()
         patience.left -= self._solver.getRunTime() - started
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            raise ArithmeticError(f"The program of teams was not solved: {self._solver.getModelStatus()}.")
+            return None
         answer, P = self._solver.getSolution(), self.instance.shape[0]
         dual = -np.array(answer.row_dual)
         value = -float(self._solver.getInfo().objective_function_value)
@@ -173,7 +174,7 @@ def agreed_prices(
     """Prices for the largest total under the floors (weight 1), or for whether they can be kept at all (weight 0).
 
     `prices` are where to start, `pairs` the promising ones, `seed` any assignment within the limits. None where the
-    floors of too many submissions bind, or half of the patience would not do.
+    floors of too many submissions bind, half of the patience would not do, or the solver gives up.
     """
     master = _Master(instance, floors, weight)
     master.add_pairs(np.union1d(pairs, seed))
@@ -185,6 +186,8 @@ def agreed_prices(
         if master.teamed.sum() > TEAMED_AT_MOST or patience.left <= enough:
             return None
         solved = master.solve(patience)
+        if solved is None:
+            return None
         broken = master.broken(solved)
         if broken.any():
             master.switch(broken, seed)
