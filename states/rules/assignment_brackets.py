@@ -120,6 +120,12 @@ def level_of(instance: Instance, slopes: Floats, chosen: Ints) -> float:
     return float((instance.served(chosen)[leveled] / slopes[leveled]).min(initial=np.inf))
 
 
+def reached_by(instance: Instance, goal: Goal, chosen: Ints, tried: float) -> float:
+    """The level of an assignment that was found for `tried`: of real scores no less, only rounding could say so."""
+    level = level_of(instance, goal.slopes, chosen)
+    return level if instance.grid else max(tried, level)
+
+
 def just_above(instance: Instance, goal: Goal, level: float, slope: float) -> float:
     """The next level that asks more of a submission with this slope."""
     if whole_levels(instance, goal):

@@ -112,11 +112,15 @@ def _broken_limits(instance: Instance, experts: Ints) -> list[str]:
 def _wrong_values(instance: Instance, chosen: Ints, certificate: Certificate) -> list[str]:
     values = {name: getattr(certificate, name) for name in ("total", "worst", "worst_share")}
     found = values_of(instance, chosen)
-    return [
+    wrong = [
         f"The {name.replace('_', ' ')} is {found[name]}, not {value}."
         for name, value in values.items()
         if not np.isclose(found[name], value, rtol=ROUNDING, atol=ROUNDING)
     ]
+    reached = found["worst" if certificate.aim == "fair" else "worst_share"]
+    if certificate.level is not None and reached < certificate.level - ROUNDING * max(1.0, abs(certificate.level)):
+        wrong.append(f"The level {certificate.level} is not reached: it is {reached}.")
+    return wrong
 
 
 def values_of(instance: Instance, chosen: Ints) -> dict[str, float]:

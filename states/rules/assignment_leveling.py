@@ -16,6 +16,7 @@ from states.rules.assignment_brackets import (
     floors_of,
     level_of,
     next_level,
+    reached_by,
 )
 from states.rules.assignment_exchange import missing_of, raised_level, raised_total, rounded, tradeable
 from states.rules.assignment_floors import (
@@ -85,7 +86,7 @@ def _trade_above_total(instance: Instance, goal: Goal, bracket: Bracket, keys: I
             found = bracket.chosen if base is None else raised_total(instance, floors, keys, base)
             kept = missing_of(instance, floors, found) == 0.0
             if kept and instance.scores_of(found).sum() >= goal.least_total - instance.tolerance:
-                bracket.raise_to(max(asked, level_of(instance, goal.slopes, found)), found)
+                bracket.raise_to(reached_by(instance, goal, found, asked), found)
                 break
         else:
             high = asked - BREATH if high == bracket.high else asked
@@ -101,7 +102,7 @@ def _try_levels(instance: Instance, goal: Goal, bracket: Bracket) -> None:
             return
         kept = largest_total_with_floors(instance, asked_at(instance, goal, tried, any_will_do=True))
         if kept.chosen is not None:
-            bracket.raise_to(max(tried, level_of(instance, goal.slopes, kept.chosen)), kept.chosen)
+            bracket.raise_to(reached_by(instance, goal, kept.chosen, tried), kept.chosen)
         else:
             ceiling = tried - BREATH if instance.grid else tried
             bracket.high = ceiling if kept.finished else bracket.high

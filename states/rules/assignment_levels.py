@@ -21,6 +21,7 @@ from states.rules.assignment_brackets import (
     least_step,
     level_of,
     lowest_excluded,
+    reached_by,
 )
 from states.rules.assignment_columns import TEAMED_AT_MOST
 from states.rules.assignment_counting import crowd_at, highest_left, ranked_best
@@ -81,8 +82,7 @@ def _by_teams(instance: Instance, goal: Goal, bracket: Bracket) -> Kept | None:
         kept = largest_total_of_teams(instance, asked_at(instance, goal, tried))
         untold += kept is None or not kept.finished
         if kept is not None and kept.chosen is not None:
-            reached = level_of(instance, goal.slopes, kept.chosen)
-            bracket.raise_to(reached if instance.grid else max(tried, reached), kept.chosen)
+            bracket.raise_to(reached_by(instance, goal, kept.chosen, tried), kept.chosen)
             bracket.settle(instance, goal)
             middle = False
         elif kept is None or not kept.finished:

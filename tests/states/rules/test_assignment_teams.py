@@ -71,6 +71,21 @@ def test_the_best_team_is_the_best_of_all_that_keep_the_floor(seed, weight):
         assert of[tuple(int(one) for one in mine)] == pytest.approx(worth)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_of_many_teams_that_are_better_than_the_first_the_best_is_taken(seed):
+    """Dear experts are the good ones: teams that keep the floor differ by little, and swapping one finds not all."""
+    rng = np.random.default_rng(seed)
+    scores = rng.random((1, 18))
+    instance = read_instance(scores, [5], [1] * 18, np.zeros((1, 18), bool), None)
+    prices = (1.5 * instance.scores[0]) ** 2 + 0.2 * rng.random(18)
+    floors = 0.8 * instance.own_best()
+
+    found = best_teams(instance, np.array([0]), floors, np.ones(1), prices)
+
+    every = [(instance.scores[0] - prices)[list(team)].sum() for team in teams_of_one(instance, 0, floors[0])]
+    assert found.worth[0] == pytest.approx(max(every), abs=1e-9)
+
+
 @given(SEEDS)
 @EXAMPLES
 def test_a_team_found_without_effort_says_by_how_much_it_may_miss_the_best(seed):
@@ -236,6 +251,16 @@ def test_contests_with_minimum_loads_are_proven_and_equal_plain_programs(seed, a
     if aim == "fair":
         assert known.worst == pytest.approx(best_worst(**contest), abs=1e-6)
         assert known.total == pytest.approx(best_total(**contest, floor=known.worst), abs=1e-6)
+
+
+@pytest.mark.parametrize("aim", ["fair", "share"])
+def test_a_level_that_the_assignment_does_not_reach_is_found(aim):
+    contest = a_contest(4)
+    found = assign_with_certificate(**contest, aim=aim)
+
+    said = faults(found.experts, replace(found.certificate, level=found.certificate.level * 1.001), **contest)
+
+    assert any("is not reached" in one for one in said)
 
 
 def test_patience_that_is_half_used_leaves_the_prices_unagreed():
