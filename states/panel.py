@@ -29,9 +29,7 @@ from states.record import canonical
 from states.rules import conflicts as rules
 from states.rules.affinity import ExpertProfile, SubmissionProfile, affinity
 from states.rules.assignment import Assignment as BestAssignment
-from states.rules.assignment import assign_with_certificate
-from states.rules.assignment_certificate import Certificate
-from states.rules.assignment_limits import AssignmentInfeasible
+from states.rules.assignment import AssignmentInfeasible, Certificate, assign_with_certificate
 from states.rules.conflicts import Conflicts
 from states.rules.draw import Candidate, Panel, commitment, draw_panel
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from states.rules.assignment import assign_with_certificate
-from states.rules.assignment_certificate import Certificate, faults
+from states.rules.assignment.certificate import Certificate, faults
 from tests.support.plain_assignment import best_total, best_worst
 
 # name: largest total, largest possible worst score, largest total among assignments that reach it

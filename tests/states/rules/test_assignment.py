@@ -10,12 +10,14 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from config.errors import GangchuangError
-from states.rules import assignment_flow, assignment_limits
-from states.rules.assignment import TOTAL_KEPT, assign, assign_with_certificate
-from states.rules.assignment_certificate import faults
-from states.rules.assignment_floors import Asked, largest_total_with_floors
-from states.rules.assignment_instance import AssignmentMalformed, read_instance
-from states.rules.assignment_limits import AssignmentInfeasible, pairs_that_suffice
+from states.rules.assignment import assign, assign_with_certificate
+from states.rules.assignment import flow as assignment_flow
+from states.rules.assignment import limits as assignment_limits
+from states.rules.assignment.best import TOTAL_KEPT
+from states.rules.assignment.certificate import faults
+from states.rules.assignment.floors import Asked, largest_total_with_floors
+from states.rules.assignment.instance import AssignmentMalformed, read_instance
+from states.rules.assignment.limits import AssignmentInfeasible, pairs_that_suffice
 
 EXAMPLES = settings(max_examples=80, deadline=None, derandomize=True)
 

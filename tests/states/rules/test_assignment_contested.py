@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from states.rules.assignment import assign, assign_with_certificate
-from states.rules.assignment_brackets import level_of
-from states.rules.assignment_certificate import faults
-from states.rules.assignment_exchange import missing_of, raised_level, raised_total
-from states.rules.assignment_flow import largest_total
-from states.rules.assignment_instance import read_instance
+from states.rules.assignment.brackets import level_of
+from states.rules.assignment.certificate import faults
+from states.rules.assignment.exchange import missing_of, raised_level, raised_total
+from states.rules.assignment.flow import largest_total
+from states.rules.assignment.instance import read_instance
 from tests.support.plain_assignment import best_total, best_worst
 
 

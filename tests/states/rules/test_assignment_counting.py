@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from states.rules.assignment import assign_with_certificate
-from states.rules.assignment_bounds import out_of_reach
-from states.rules.assignment_brackets import floors_of
-from states.rules.assignment_certificate import faults
-from states.rules.assignment_counting import crowd_at, highest_left, ranked_best, top_bars
-from states.rules.assignment_instance import read_instance
+from states.rules.assignment.bounds import out_of_reach
+from states.rules.assignment.brackets import floors_of
+from states.rules.assignment.certificate import faults
+from states.rules.assignment.counting import crowd_at, highest_left, ranked_best, top_bars
+from states.rules.assignment.instance import read_instance
 from tests.support.plain_assignment import best_worst
 
 EXAMPLES = settings(max_examples=40, deadline=None, derandomize=True)

@@ -8,18 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from states.rules import assignment_columns, assignment_floors, assignment_levels
 from states.rules.assignment import assign_with_certificate
-from states.rules.assignment_bounds import Proof, out_of_reach, total_bound
-from states.rules.assignment_certificate import faults
-from states.rules.assignment_columns import agreed_prices
-from states.rules.assignment_cores import cores_within
-from states.rules.assignment_floors import Asked, largest_total_of_teams, largest_total_with_floors
-from states.rules.assignment_flow import largest_total
-from states.rules.assignment_instance import Instance, read_instance
-from states.rules.assignment_program import Patience
-from states.rules.assignment_search import searched
-from states.rules.assignment_teams import best_teams
+from states.rules.assignment import columns as assignment_columns
+from states.rules.assignment import floors as assignment_floors
+from states.rules.assignment import levels as assignment_levels
+from states.rules.assignment.bounds import Proof, out_of_reach, total_bound
+from states.rules.assignment.certificate import faults
+from states.rules.assignment.columns import agreed_prices
+from states.rules.assignment.cores import cores_within
+from states.rules.assignment.floors import Asked, largest_total_of_teams, largest_total_with_floors
+from states.rules.assignment.flow import largest_total
+from states.rules.assignment.instance import Instance, read_instance
+from states.rules.assignment.program import Patience
+from states.rules.assignment.search import searched
+from states.rules.assignment.teams import best_teams
 from tests.support.plain_assignment import best_total, best_worst
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ortools.graph.python import max_flow
 
 from config.errors import GangchuangError
-from states.rules.assignment_instance import Instance, Ints
+from states.rules.assignment.instance import Instance, Ints
 
 NAMED_AT_MOST = 12
 ARCS_PER_WIDENING = 16

@@ -8,10 +8,10 @@ loads. Then, by aim:
   large as possible at `TOTAL_KEPT` of the largest total or more, then the largest total;
 - `total`: the largest total only.
 
-How: totals by a minimum-cost flow (OR-tools) over few pairs (`assignment_flow`). A level is tried by
-column generation over whole teams of experts (`assignment_columns`, HiGHS), whose prices bound the
-total under floors or exclude the level, and by a search of what they leave (`assignment_search`,
-HiGHS); prices prove for everything left out that it could not help (`assignment_bounds`).
+How: totals by a minimum-cost flow (OR-tools) over few pairs (`flow`). A level is tried by
+column generation over whole teams of experts (`columns`, HiGHS), whose prices bound the
+total under floors or exclude the level, and by a search of what they leave (`search`,
+HiGHS); prices prove for everything left out that it could not help (`bounds`).
 Exact: scores that are fractions with a common small denominator (quarters, hundredths, up to
 six decimals) are handled as whole numbers; other scores lose at most 2^-45 each in the flow, and
 a total within 1e-9 of its bound counts as proven.
@@ -23,14 +23,14 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from states.rules.assignment_bounds import Proof, priced_bound
-from states.rules.assignment_brackets import Goal
-from states.rules.assignment_certificate import Certificate, level_unit, slopes_of, values_of
-from states.rules.assignment_flow import largest_total
-from states.rules.assignment_instance import AssignmentMalformed, Instance, Ints, read_instance
-from states.rules.assignment_levels import Level, highest_level
-from states.rules.assignment_limits import refuse_the_obvious
-from states.rules.assignment_program import Patience
+from states.rules.assignment.bounds import Proof, priced_bound
+from states.rules.assignment.brackets import Goal
+from states.rules.assignment.certificate import Certificate, level_unit, slopes_of, values_of
+from states.rules.assignment.flow import largest_total
+from states.rules.assignment.instance import AssignmentMalformed, Instance, Ints, read_instance
+from states.rules.assignment.levels import Level, highest_level
+from states.rules.assignment.limits import refuse_the_obvious
+from states.rules.assignment.program import Patience
 
 TOTAL_KEPT = 0.995
 PATIENCE = 60.0

@@ -17,7 +17,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import Floats, Instance, Ints
+from states.rules.assignment.instance import Floats, Instance, Ints
 
 FLOORS_FOR_SIMPLEX = 200
 BRANCHES, BRANCHES_WITHIN = 10_000_000, (200, 20_000)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from states.rules.assignment_bounds import Proof, level_bound, out_of_reach, priced_bound, total_bound
-from states.rules.assignment_brackets import floors_of
-from states.rules.assignment_floors import without_hopeless_pairs
-from states.rules.assignment_instance import Floats, Instance, Ints, read_instance
+from states.rules.assignment.bounds import Proof, level_bound, out_of_reach, priced_bound, total_bound
+from states.rules.assignment.brackets import floors_of
+from states.rules.assignment.floors import without_hopeless_pairs
+from states.rules.assignment.instance import Floats, Instance, Ints, read_instance
 
 ROUNDING = 1e-7
 

@@ -3,8 +3,8 @@
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
-from states.rules.assignment_limits import pairs_that_suffice
+from states.rules.assignment.instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
+from states.rules.assignment.limits import pairs_that_suffice
 
 FEW_PAIRS = 400_000
 FIRST_CHOICES = 14

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from states.rules.assignment_bounds import Proof, exceeds, right_side
-from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_program import Patience
-from states.rules.assignment_search import Asked
+from states.rules.assignment.bounds import Proof, exceeds, right_side
+from states.rules.assignment.instance import Floats, Instance, Ints
+from states.rules.assignment.program import Patience
+from states.rules.assignment.search import Asked
 
 COUNTED_LEVELS = 5000
 NEAR_ENOUGH = 1e-3

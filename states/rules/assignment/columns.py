@@ -15,11 +15,11 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_bounds import Proof, bound_with_teams
-from states.rules.assignment_flow import pairs_worth_adding
-from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_program import Patience, silent_solver
-from states.rules.assignment_teams import LOOKED_THROUGH, Teams, best_teams, joined, teams_of
+from states.rules.assignment.bounds import Proof, bound_with_teams
+from states.rules.assignment.flow import pairs_worth_adding
+from states.rules.assignment.instance import Floats, Instance, Ints
+from states.rules.assignment.program import Patience, silent_solver
+from states.rules.assignment.teams import LOOKED_THROUGH, Teams, best_teams, joined, teams_of
 
 ROUNDS = 100
 TEAMED_AT_MOST = 1200

@@ -1,7 +1,7 @@
 """The largest total among assignments that give every submission at least its floor.
 
-Prices that whole teams agree on (`assignment_columns`) bound the total, and a search of what they leave
-(`assignment_search`) closes in on it. Where the floors of too many submissions bind for that, a linear program that
+Prices that whole teams agree on (`columns`) bound the total, and a search of what they leave
+(`search`) closes in on it. Where the floors of too many submissions bind for that, a linear program that
 splits experts bounds the total, trades come near it, and the gap between them is told.
 """
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_bounds import Proof, out_of_reach, total_bound
-from states.rules.assignment_columns import Agreed, agreed_prices
-from states.rules.assignment_exchange import missing_of, raised_total, rounded, tradeable
-from states.rules.assignment_flow import best_pairs, largest_total, pairs_worth_adding
-from states.rules.assignment_instance import Floats, Instance, Ints, best_of_each
-from states.rules.assignment_limits import AssignmentInfeasible
-from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Priced, Program
-from states.rules.assignment_search import Asked, Kept, kept_at_most, searched, total_of
+from states.rules.assignment.bounds import Proof, out_of_reach, total_bound
+from states.rules.assignment.columns import Agreed, agreed_prices
+from states.rules.assignment.exchange import missing_of, raised_total, rounded, tradeable
+from states.rules.assignment.flow import best_pairs, largest_total, pairs_worth_adding
+from states.rules.assignment.instance import Floats, Instance, Ints, best_of_each
+from states.rules.assignment.limits import AssignmentInfeasible
+from states.rules.assignment.program import FLOORS_FOR_SIMPLEX, Aims, Priced, Program
+from states.rules.assignment.search import Asked, Kept, kept_at_most, searched, total_of
 
 PENALTY, MISSED = 1e5, 1e-9
 PROMISING = 10

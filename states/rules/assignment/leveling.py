@@ -6,8 +6,8 @@ are tried one by one, with whole scores the finitely many that there are.
 
 import numpy as np
 
-from states.rules.assignment_bounds import Proof, level_bound
-from states.rules.assignment_brackets import (
+from states.rules.assignment.bounds import Proof, level_bound
+from states.rules.assignment.brackets import (
     BREATH,
     Bracket,
     Excluded,
@@ -18,17 +18,17 @@ from states.rules.assignment_brackets import (
     next_level,
     reached_by,
 )
-from states.rules.assignment_exchange import missing_of, raised_level, raised_total, rounded, tradeable
-from states.rules.assignment_floors import (
+from states.rules.assignment.exchange import missing_of, raised_level, raised_total, rounded, tradeable
+from states.rules.assignment.floors import (
     Fractions,
     fractions_of,
     grow,
     largest_total_with_floors,
     promising_pairs,
 )
-from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_program import FLOORS_FOR_SIMPLEX, Aims, Program
-from states.rules.assignment_search import Kept
+from states.rules.assignment.instance import Floats, Instance, Ints
+from states.rules.assignment.program import FLOORS_FOR_SIMPLEX, Aims, Program
+from states.rules.assignment.search import Kept
 
 HALVINGS = 12
 TRIES, PAIRS_TRIED = 20, 3_000_000

@@ -2,16 +2,16 @@
 
 If every submission can have what the worst-off could have at best, nothing better exists. Otherwise the highest
 level that nothing excludes yet is tried, until one is reached: experts that submissions need more of than there are
-exclude levels (`assignment_counting`), and so do prices at which there are no whole teams for all
-(`assignment_columns`). Where too many floors bind for that, fractions and trades come near (`assignment_leveling`).
+exclude levels (`counting`), and so do prices at which there are no whole teams for all
+(`columns`). Where too many floors bind for that, fractions and trades come near (`leveling`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from states.rules.assignment_bounds import Proof, out_of_reach
-from states.rules.assignment_brackets import (
+from states.rules.assignment.bounds import Proof, out_of_reach
+from states.rules.assignment.brackets import (
     Bracket,
     Excluded,
     Goal,
@@ -23,12 +23,12 @@ from states.rules.assignment_brackets import (
     lowest_excluded,
     reached_by,
 )
-from states.rules.assignment_columns import TEAMED_AT_MOST
-from states.rules.assignment_counting import crowd_at, highest_left, ranked_best
-from states.rules.assignment_floors import by_flow, largest_total_of_teams
-from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_leveling import leveled_by_fractions
-from states.rules.assignment_search import Kept
+from states.rules.assignment.columns import TEAMED_AT_MOST
+from states.rules.assignment.counting import crowd_at, highest_left, ranked_best
+from states.rules.assignment.floors import by_flow, largest_total_of_teams
+from states.rules.assignment.instance import Floats, Instance, Ints
+from states.rules.assignment.leveling import leveled_by_fractions
+from states.rules.assignment.search import Kept
 
 TRIES, SLOW, UNTOLD = 40, 0.75, 2
 MUCH = 0.75

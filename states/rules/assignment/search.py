@@ -1,6 +1,6 @@
 """The best whole assignment under floors: a search of the teams and pairs that prices cannot exclude (HiGHS).
 
-Within a loss of the bound a submission has few cores (`assignment_cores`). All of them, written out beside the pairs that
+Within a loss of the bound a submission has few cores (`cores`). All of them, written out beside the pairs that
 they are made of, leave the search no floors at all: experts who cannot keep one together are not on the list. The search
 is repeated with more until nothing left out could be better than what is found.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_bounds import Proof, pairs_within, total_bound
-from states.rules.assignment_cores import Cores, cores_within
-from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_program import Aims, Patience, Program, Searched, search_whole
-from states.rules.assignment_teams import best_teams
+from states.rules.assignment.bounds import Proof, pairs_within, total_bound
+from states.rules.assignment.cores import Cores, cores_within
+from states.rules.assignment.instance import Floats, Instance, Ints
+from states.rules.assignment.program import Aims, Patience, Program, Searched, search_whole
+from states.rules.assignment.teams import best_teams
 
 CORES_AT_MOST, PAIRS_AT_MOST = 80_000, 30_000
 FIRST_LOSS = {True: 1e-3, False: 4e-4}

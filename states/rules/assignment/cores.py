@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import Floats, Instance, Ints
-from states.rules.assignment_teams import Limits, best_after, limits_of, near_rows
+from states.rules.assignment.instance import Floats, Instance, Ints
+from states.rules.assignment.teams import Limits, best_after, limits_of, near_rows
 
 PARTIAL = 2_000_000
 

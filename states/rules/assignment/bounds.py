@@ -9,7 +9,7 @@ that every assignment in question keeps, the total is at most the right side les
 with sum w_p slope_p = 1 the right side bounds the level that all submissions reach.
 
 For a submission whose floor is counted exactly (`teamed`) the right side has its best whole team at these prices among
-those that keep the floor (`assignment_teams`), in place of the `wanted` largest.
+those that keep the floor (`teams`), in place of the `wanted` largest.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,8 @@ from math import fsum
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, best_of_each, worth_of
-from states.rules.assignment_teams import LOOKED_THROUGH, Teams, best_teams
+from states.rules.assignment.instance import ROWS_AT_A_TIME, Floats, Instance, Ints, best_of_each, worth_of
+from states.rules.assignment.teams import LOOKED_THROUGH, Teams, best_teams
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from states.rules.assignment_instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
+from states.rules.assignment.instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
 
 TIES = 60
 LOOKED_THROUGH = 4_000_000

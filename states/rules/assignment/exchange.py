@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from states.rules.assignment_bounds import Proof
-from states.rules.assignment_flow import FINEST, best_pairs, flow_within
-from states.rules.assignment_instance import Floats, Instance, Ints
+from states.rules.assignment.bounds import Proof
+from states.rules.assignment.flow import FINEST, best_pairs, flow_within
+from states.rules.assignment.instance import Floats, Instance, Ints
 
 PAIRS_LOOKED_AT = 8_000_000
 MOST_ROUNDS = 120

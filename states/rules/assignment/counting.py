@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.graph.python import max_flow
 
-from states.rules.assignment_bounds import Proof
-from states.rules.assignment_instance import Floats, Instance, Ints
+from states.rules.assignment.bounds import Proof
+from states.rules.assignment.instance import Floats, Instance, Ints
 
 DEEPEST = 200
 
