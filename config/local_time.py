@@ -1,28 +1,11 @@
 """The season's zone: its days, its instants, and the times that a person typed."""
 
 from datetime import date, datetime, time
-from typing import Annotated
 from zoneinfo import ZoneInfo
-
-from pydantic import AfterValidator
 
 from config.errors import GangchuangError
 
 ZONE = ZoneInfo("Asia/Shanghai")
-
-
-def _in_season_zone(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=ZONE)
-    if moment.utcoffset() != moment.astimezone(ZONE).utcoffset():
-        raise ValueError(
-            f"is written in the zone UTC{moment:%z}, but the season's zone is {ZONE.key} (+08:00); "
-            "write the local time without a zone, or with +08:00"
-        )
-    return moment.astimezone(ZONE)
-
-
-Instant = Annotated[datetime, AfterValidator(_in_season_zone)]
 
 
 def end_of_day(day: date) -> datetime:

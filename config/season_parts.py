@@ -1,4 +1,4 @@
-"""The parts of a season file, one class a table of it, each with its defaults (design, section 7)."""
+"""The parts of a season file, one class a table of it, each with its defaults."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,10 +9,24 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from config.local_time import Instant
+from config.local_time import ZONE
 from config.units import all_units
 
 UnitCode = str
+
+
+def _in_season_zone(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=ZONE)
+    if moment.utcoffset() != moment.astimezone(ZONE).utcoffset():
+        raise ValueError(
+            f"is written in the zone UTC{moment:%z}, but the season's zone is {ZONE.key} (+08:00); "
+            "write the local time without a zone, or with +08:00"
+        )
+    return moment.astimezone(ZONE)
+
+
+Instant = Annotated[datetime, AfterValidator(_in_season_zone)]
 
 
 class Part(BaseModel):

@@ -1,53 +1,13 @@
-"""What is kept. Importing this package registers every table."""
+"""What is kept. The first table taken from here registers every one; `models.enums` loads without SQLAlchemy."""
 
-from models.call import Admission, Approval, Call, Claim, MilestoneDate, Publication
-from models.history import History
-from models.leaf import PublicationLeaf
-from models.message import Delivery, IssuedWorkbook, Message
-from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
-from models.submission import (
-    Attachment,
-    Contact,
-    Contributor,
-    Correction,
-    DistrictVerdict,
-    Duplicate,
-    FollowUp,
-    Objection,
-    Organisation,
-    Submission,
-    SubmissionVersion,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Admission",
-    "Approval",
-    "Assignment",
-    "Attachment",
-    "Ballot",
-    "Call",
-    "Claim",
-    "Contact",
-    "Contributor",
-    "Correction",
-    "DeclaredConflict",
-    "Delivery",
-    "DistrictVerdict",
-    "Duplicate",
-    "Expert",
-    "FollowUp",
-    "History",
-    "IssuedWorkbook",
-    "Message",
-    "MilestoneDate",
-    "Objection",
-    "Organisation",
-    "Placing",
-    "Publication",
-    "PublicationLeaf",
-    "Recusal",
-    "Score",
-    "Seat",
-    "Submission",
-    "SubmissionVersion",
-]
+if TYPE_CHECKING:
+    from models.tables import *  # noqa: F403  (its `__all__` is the list)
+else:
+
+    def __getattr__(name: str) -> object:
+        if name.startswith("_") or name.islower():  # `from models import enums` wants the module
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module("models.tables"), name)

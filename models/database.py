@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
+import models.tables  # noqa: F401  (a session knows every table)
 from config.errors import GangchuangError
 
 _READ_ONLY = "gangchuang_read_only"

@@ -1,20 +1,18 @@
 """Commands about the experts' pool."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from config.errors import GangchuangError
-from flows import places
 from flows.cli.opening import opened, show
-from models.database import reading
-from models.forms import ExpertForm
-from models.queries import season_in_force
-from states.pool import Standing, pool_changes, pool_standings
+
+if TYPE_CHECKING:
+    from states.pool import Standing
 
 app = typer.Typer(help="The experts' pool: bring it in, look at it.", no_args_is_help=True)
 
@@ -38,13 +36,16 @@ def import_file(
     When: in spring, and whenever an expert joins, changes post, signs the statement or declares a conflict.
     The same workbook may be put into inbox/office/ instead.
     """
+    from flows import places
     from flows.deliveries import take_by_hand
     from flows.expert_pool import change_lines, put_into_inbox
     from flows.score_sheets import replace_lost_experts
     from flows.stage import Ending, Run, play
     from flows.workbooks.reading import read_delivery
+    from models.forms import ExpertForm
     from states.door import note_call
     from states.office import officer
+    from states.pool import pool_changes
 
     here = opened()
     lines: list[str] = []
@@ -83,6 +84,13 @@ def list_pool(season: Annotated[int, typer.Argument(help="the season's year")]) 
 
     When: before the draw; after an import; when a reserve is to be found.
     """
+    from rich.console import Console
+    from rich.table import Table
+
+    from models.database import reading
+    from models.queries import season_in_force
+    from states.pool import pool_standings
+
     here = opened()
     with reading(here.engine) as session:
         standings = pool_standings(session, season_in_force(session, season), here.at)

@@ -1,27 +1,23 @@
 """`gangchuang history`: show one subject's record, hand a season's to an outsider, prove one submission's."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.padding import Padding
-from rich.text import Text
-from sqlalchemy import select
 from typer.core import TyperGroup
 
 from config.local_time import ZONE
 from flows.cli.facts import fact_lines
 from flows.cli.opening import opened, writing_to
-from models import History
-from models.database import reading
 from models.enums import PublicationKind
-from states.door import UnknownSubmission
-from states.export import export_history, proof
-from states.record import call_subject, submission_subject
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _SHOW = "ID"
 _INDENT = 5
@@ -55,6 +51,14 @@ def show(
 
     When: whenever somebody asks what happened.
     """
+    from rich.console import Console
+    from sqlalchemy import select
+
+    from models import History
+    from models.database import reading
+    from states.door import UnknownSubmission
+    from states.record import call_subject, submission_subject
+
     here = opened()
     name = call_subject(int(subject)) if subject.isdigit() else submission_subject(subject)
     with reading(here.engine) as session:
@@ -82,6 +86,9 @@ def export(
 
     When: to hand the record to an outsider, who needs nothing of ours to check it; after each publication.
     """
+    from models.database import reading
+    from states.export import export_history
+
     here = opened()
     with reading(here.engine) as session, writing_to(file):
         made = export_history(session, season, file)
@@ -100,6 +107,9 @@ def show_proof(
 
     When: an applicant wants to check that their own submission stands in the record; `verify_history.py` checks it too.
     """
+    from models.database import reading
+    from states.export import proof
+
     here = opened()
     with reading(here.engine) as session:
         made = proof(session, number, publication)
@@ -121,5 +131,8 @@ def _print_entry(console: Console, entry: dict[str, object]) -> None:
 
 
 def _print_below(console: Console, lines: Iterable[str], style: str = "") -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
     for line in lines:
         console.print(Padding(Text(line, style=style), (0, 0, 0, _INDENT)))

@@ -6,13 +6,7 @@ from typing import Annotated
 
 import typer
 
-from config.settings import settings
 from flows.cli.opening import opened, writing_to
-from models.database import make_engine, reading
-from states.agreement import EVERY_INVARIANT
-from states.backup import backup as back_up
-from states.invariants import broken_invariants
-from states.restore import restore as put_back
 
 
 def doctor() -> None:
@@ -21,6 +15,9 @@ def doctor() -> None:
     When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
     """
     from flows.kept_files import FILE_INVARIANTS
+    from models.database import reading
+    from states.agreement import EVERY_INVARIANT
+    from states.invariants import broken_invariants
 
     here = opened()
     home = here.settings.home.absolute()
@@ -46,6 +43,8 @@ def backup(
     When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
     personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted.
     """
+    from states.backup import backup as back_up
+
     here = opened()
     with writing_to(file):
         made = back_up(here.engine, here.settings.home.absolute(), file)
@@ -59,7 +58,10 @@ def restore(
 
     When: after a disk failure, or to move to another machine or from SQLite to PostgreSQL and back. Stop `serve` first.
     """
+    from config.settings import settings
     from flows.engine.locks import home_lock
+    from models.database import make_engine
+    from states.restore import restore as put_back
 
     own = settings()
     with home_lock(own.folder("prefect")):

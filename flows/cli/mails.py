@@ -1,20 +1,21 @@
 """`gangchuang mail`: what does not go out, and what a person does about it."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
-from config.season import Season
 from config.units import all_units
 from flows.cli.opening import local, opened
-from flows.mail.failures import hashed
-from models import Expert, Message
-from models.database import reading, writing
 from models.enums import MessageState
-from models.queries import season_in_force
-from states.messages import give_up_message, retry_message, troubled_messages
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from config.season import Season
+    from models import Message
 
 
 def mail(
@@ -30,6 +31,10 @@ def mail(
     """
     if retry and give_up:
         raise typer.BadParameter("either --retry or --give-up, not both")
+    from models.database import reading, writing
+    from models.queries import season_in_force
+    from states.messages import give_up_message, retry_message, troubled_messages
+
     here = opened()
     if retry or give_up:
         with writing(here.engine) as session:
@@ -50,6 +55,9 @@ def mail(
 
 def addressee(session: Session, rules: Season, message: Message) -> str:
     """Whom a message is for, without the address: the unit, the office or the expert's id, and the address's hash."""
+    from flows.mail.failures import hashed
+    from models import Expert
+
     _, _, rest = message.key.split("/", 2)
     code = rest.partition("/")[0]
     if code in all_units() and message.recipient == rules.mail_of(code):

@@ -1,23 +1,27 @@
-"""What every command needs first: the installation's settings, database, clock and the acting officer."""
+"""What every command needs first: the installation's settings, database, clock and the acting officer.
+
+Command modules import what loads SQLAlchemy within their commands, so that help and completion answer at once.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING
 
 from config.errors import GangchuangError
 from config.local_time import ZONE
-from config.season import Season
-from config.settings import Settings, settings
-from models.database import make_engine
-from models.queries import season_in_force
-from models.schema import upgrade
-from states.machine import Actor
-from states.office import officer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+    from config.season import Season
+    from config.settings import Settings
+    from states.machine import Actor
 
 
 class FileNotWritten(GangchuangError):
@@ -36,12 +40,19 @@ class Opened:
 
     def acting(self, session: Session, year: int, name: str) -> tuple[Season, Actor]:
         """The season in force and the officer who acts. Raises SeasonNotPlanned, NotAnOfficer."""
+        from models.queries import season_in_force
+        from states.office import officer
+
         season = season_in_force(session, year)
         return season, officer(season, name)
 
 
 def opened() -> Opened:
     """Open the installation that the environment names. Raises HomeNotWritable, DatabaseUnreachable, DatabaseTooNew."""
+    from config.settings import settings
+    from models.database import make_engine
+    from models.schema import upgrade
+
     own = settings()
     own.folder()
     engine = make_engine(own.database)

@@ -5,16 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
 
 from flows.cli.opening import opened
-from models import Call
-from models.database import reading
-from models.queries import call_state
-from states.entries import read_entries
-from states.export import read_export
-from states.recompute import recompute as recompute_record
-from states.verification import verify as find_tampering
 
 
 def verify(
@@ -24,6 +16,13 @@ def verify(
 
     When: before each publication, after a restore, whenever somebody doubts.
     """
+    from sqlalchemy import select
+
+    from models import Call
+    from models.database import reading
+    from models.queries import call_state
+    from states.verification import verify as find_tampering
+
     here = opened()
     with reading(here.engine) as session:
         findings = list(find_tampering(session, season))
@@ -48,6 +47,11 @@ def recompute(
 
     When: after the ranking, before the notice, and whenever somebody doubts it; exit status 1 and the first differences.
     """
+    from models.database import reading
+    from states.entries import read_entries
+    from states.export import read_export
+    from states.recompute import recompute as recompute_record
+
     if file is not None:
         entries = list(read_export(file))
     else:

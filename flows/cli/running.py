@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from config.errors import GangchuangError
-from config.settings import settings
 
 
 class UnknownStage(GangchuangError):
@@ -45,6 +44,7 @@ def serve() -> None:
 
     When: all year, as a service. It may be stopped and started at any time.
     """
+    from config.settings import settings
     from flows.engine.supervisor import supervise
     from flows.perform import open_database
 

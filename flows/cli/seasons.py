@@ -3,20 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
-from config.calendar import day_note
 from config.local_time import ZONE
 from config.milestones import Milestone
-from config.season import load_season
-from config.settings import settings
 from flows.cli.opening import opened, show
-from models.database import writing
-from states.office import officer
-from states.planning import UnknownMilestone, plan_season, planned_dates
-from states.rules.season_check import warnings_of
 
 app = typer.Typer(help="A season's file: check it before you plan it.", no_args_is_help=True)
 
@@ -27,6 +17,16 @@ def check(season: Annotated[int, typer.Argument(help="the season's year")]) -> N
 
     When: in winter, after writing config/seasons/YEAR.toml and before planning it; again after each change.
     """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from config.calendar import day_note
+    from config.season import load_season
+    from config.settings import settings
+    from states.planning import planned_dates
+    from states.rules.season_check import warnings_of
+
     rules = load_season(season, settings().home)
     # Narrow enough for 80 columns: whoever checks dates must see each of them whole.
     table = Table(title=f"{rules.title} · {rules.year}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
@@ -53,6 +53,11 @@ def plan(
 
     When: once a year, when `season check` is clean and before the call opens.
     """
+    from config.season import load_season
+    from models.database import writing
+    from states.office import officer
+    from states.planning import plan_season, planned_dates
+
     here = opened()
     rules = load_season(season, here.settings.home)
     with writing(here.engine) as session:
@@ -61,7 +66,9 @@ def plan(
 
 
 def move(
-    milestone: Annotated[str, typer.Argument(help=f"one of: {', '.join(Milestone)}")],
+    milestone: Annotated[
+        str, typer.Argument(help=f"one of: {', '.join(Milestone)}", autocompletion=lambda: list(Milestone))
+    ],
     season: Annotated[int, typer.Argument(help="the season's year")],
     to: Annotated[str, typer.Option(help="new local time, such as 2026-05-08T18:00 (Asia/Shanghai)")],
     reason: Annotated[str, typer.Option(help="why; kept in the history")],
@@ -74,6 +81,7 @@ def move(
     When: whenever a date must change, before it has passed, or after it for a district that needs longer.
     """
     from flows.move_date import move_date
+    from states.planning import UnknownMilestone
 
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)

@@ -1,44 +1,16 @@
 """`gangchuang status`: one screen that tells where a season stands."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, aliased
 
-from config.errors import GangchuangError
-from config.season import Season, load_season
-from config.units import all_units
-from flows.cli.opening import Opened, local, opened
-from models import Delivery, Duplicate, Message, Objection, Submission
-from models.database import reading
-from models.enums import (
-    CallState,
-    DeliveryState,
-    DuplicateDecision,
-    MessageState,
-    MilestoneState,
-    ObjectionState,
-    SubmissionState,
-)
-from models.queries import (
-    call_state,
-    counts_by_state,
-    counts_by_unit,
-    milestone_rows,
-    outstanding_corrections,
-    planned_seasons,
-    season_in_force,
-)
-from states.approval import is_proposed, list_digest, waits_for_approval
-from states.cases import dated
-from states.rules.timetable import due, next_dates
+from flows.cli.opening import opened
 
-_REFUSED_SHOWN = 5
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def status(
@@ -49,6 +21,10 @@ def status(
 
     When: any day; first thing in the morning of a deadline.
     """
+    from flows.cli.season_facts import collect_facts
+    from models.database import reading
+    from models.queries import planned_seasons
+
     here = opened()
     with reading(here.engine) as session:
         years = planned_seasons(session) if season is None else [season]
@@ -60,128 +36,15 @@ def status(
         typer.echo(
             "No season is planned yet. Next: `gangchuang season check YEAR`, then `gangchuang season plan YEAR`."
         )
+    from rich.console import Console
+
     for one in facts:
         _print(Console(), one)
 
 
-def collect_facts(session: Session, here: Opened, year: int) -> dict[str, object]:
-    """Everything the screen shows of one season, as plain values."""
-    rules = season_in_force(session, year)
-    rows = milestone_rows(session, year)
-    every = dated(rows)
-    overdue = {(one.dated.milestone, one.dated.ordinal, one.dated.unit) for one in due(every, here.at)}
-    return {
-        "season": year,
-        "title": rules.title,
-        "state": call_state(session, year).value,
-        "state_label": call_state(session, year).label,
-        "now": local(here.at),
-        "submissions": {state.value: count for state, count in sorted(counts_by_state(session, year).items())},
-        "outcomes": _outcomes(session, year),
-        "settled": sum(row.state is not MilestoneState.PENDING for row in rows),
-        "milestones": len(rows),
-        "due_now": [f"{milestone.value} {ordinal} {unit}".strip() for milestone, ordinal, unit in sorted(overdue)],
-        "next": [
-            {"at": local(one.due_at), "milestone": one.milestone.value, "label": one.milestone.label, "unit": one.unit}
-            for one in next_dates(every, here.at)[:5]
-        ],
-        "not_delivered": _not_delivered(session, here, year),
-        "waits_for_a_person": _waits(session, year),
-        "messages": _messages(session, year),
-        "stuck": _stuck(session, year),
-        "season_file": _file_note(here, year, rules),
-    }
-
-
-def _outcomes(session: Session, year: int) -> dict[str, int]:
-    rows = session.execute(
-        select(Submission.outcome, func.count())
-        .where(Submission.season == year, Submission.outcome.is_not(None))
-        .group_by(Submission.outcome)
-    )
-    return {outcome.value: count for outcome, count in rows}
-
-
-def _not_delivered(session: Session, here: Opened, year: int) -> list[str]:
-    state = call_state(session, year)
-    if state.value == "open":
-        delivered = counts_by_unit(session, year)
-        return [unit.name for unit in season_in_force(session, year).units() if unit.code not in delivered]
-    if state.value != "district_review":
-        return []
-    rows = session.execute(
-        select(Submission.unit, func.count())
-        .where(Submission.season == year, Submission.state == SubmissionState.SUBMITTED)
-        .group_by(Submission.unit)
-        .order_by(Submission.unit)
-    )
-    return [f"{all_units()[unit].name} ({count} without verdict)" for unit, count in rows]
-
-
-def _waits(session: Session, year: int) -> list[str]:
-    found = []
-    if waits_for_approval(session, year) and is_proposed(session, year):
-        found.append(f"approval of the proposed list, digest {list_digest(session, year)[:16]}")
-    for objection in session.scalars(
-        select(Objection)
-        .join(Submission, Submission.number == Objection.number)
-        .where(Submission.season == year, Objection.state == ObjectionState.OPEN)
-        .order_by(Objection.id)
-    ):
-        found.append(f"objection {objection.id} to {objection.number}, to be answered by {local(objection.due_at)}")
-    pairs = select(Duplicate.number, Duplicate.other).join(Submission, Submission.number == Duplicate.other)
-    for number, other in session.execute(
-        pairs.where(Submission.season == year, Duplicate.decision == DuplicateDecision.PENDING)
-    ):
-        found.append(f"are {number} and {other} the same achievement?")
-    corrections = outstanding_corrections(session, year)
-    if corrections:
-        found.append(f"{corrections} correction(s) by their units")
-    found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in _refused(session, year)]
-    return found
-
-
-def _refused(session: Session, year: int) -> Sequence[Delivery]:
-    """Deliveries sent back that their sender has not made good by a later one; none of a closed season."""
-    if call_state(session, year) is CallState.CLOSED:
-        return ()
-    later = aliased(Delivery)
-    made_good = (
-        select(later.digest)
-        .where(
-            later.season == Delivery.season,
-            later.sender == Delivery.sender,
-            later.state != DeliveryState.REFUSED,
-            later.taken_at > Delivery.taken_at,
-            or_(Delivery.kind.is_(None), later.kind == Delivery.kind),
-        )
-        .exists()
-    )
-    refused = select(Delivery).where(Delivery.season == year, Delivery.state == DeliveryState.REFUSED, ~made_good)
-    return session.scalars(refused.order_by(Delivery.taken_at.desc()).limit(_REFUSED_SHOWN)).all()
-
-
-def _messages(session: Session, year: int) -> dict[str, int]:
-    rows = session.execute(select(Message.state, func.count()).where(Message.season == year).group_by(Message.state))
-    return {MessageState(state).value: count for state, count in rows}
-
-
-def _stuck(session: Session, year: int) -> str:
-    """A sentence when messages are stuck; empty otherwise."""
-    stuck = _messages(session, year).get(MessageState.STUCK.value, 0)
-    return f"{stuck} message(s) stuck: see `gangchuang mail {year}`" if stuck else ""
-
-
-def _file_note(here: Opened, year: int, in_force: Season) -> str:
-    """Whether the season file still says what is in force."""
-    try:
-        same = load_season(year, here.settings.home) == in_force
-    except GangchuangError as problem:
-        return f"the season file cannot be used any more, the rules in force are not touched: {problem}"
-    return "" if same else "the season file differs from the rules in force; dates are changed with `gangchuang move`"
-
-
 def _print(console: Console, facts: dict[str, object]) -> None:
+    from rich.table import Table
+
     console.rule(f"{facts['title']}  ·  {facts['state_label']} ({facts['state']})")
     console.print(
         f"now {facts['now']} · {facts['settled']} of {facts['milestones']} milestones settled", highlight=False

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import models  # noqa: F401  (registers the tables)
+import models.tables  # noqa: F401  (registers them)
 
 connection = context.config.attributes["connection"]
 context.configure(
