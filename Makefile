@@ -22,6 +22,7 @@ check: lint types contract test
 lint: $(VENV)/develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry .
 
 types: $(VENV)/develop
 	$(BIN)/mypy

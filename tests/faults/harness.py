@@ -147,11 +147,8 @@ def setting_of(*, database: str, mail: str) -> Iterator[Setting]:
 def get_ready() -> None:
     """Import and fix everything once; from here on processes are forked."""
     fix_chance()
-    import jieba
     from sqlalchemy.orm import configure_mappers
 
-    jieba.setLogLevel(60)
-    jieba.initialize()
     configure_mappers()
     others = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
     assert worker_threads() == 1, f"this process has other threads and must not be forked: {others}"
