@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 import models.tables  # noqa: F401  (a session knows every table)
@@ -123,10 +123,38 @@ def reachable(engine: Engine) -> Iterator[None]:
 
 def insert_many(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert plain rows of a large set, by the driver itself: no object and no compilation a row."""
-    if rows:
-        marks = ", ".join([_mark(session)] * len(columns))
-        names = ", ".join(f'"{name}"' for name in columns)
-        session.connection().exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', _listed(rows))
+    if not rows:
+        return
+    connection, names = session.connection(), ", ".join(f'"{name}"' for name in columns)
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', list(rows))
+        return
+    with _copying(connection, f'COPY "{table}" ({names}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+@contextmanager
+def _copying(connection: Connection, statement: str) -> Iterator[Any]:
+    """PostgreSQL's COPY, which SQLAlchemy knows nothing of; its errors look like those of any statement."""
+    driver, dialect = connection.connection.driver_connection, connection.dialect
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[union-attr]
+            yield copy
+    except dialect.loaded_dbapi.Error as problem:
+        gone = dialect.is_disconnect(problem, driver, None)  # type: ignore[arg-type]
+        if gone:
+            connection.invalidate(problem)
+        raise DBAPIError.instance(
+            statement,
+            None,
+            problem,
+            dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            connection_invalidated=gone,
+            dialect=dialect,
+        ) from problem
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -149,19 +177,22 @@ def update_many(
     session: Session, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> int:
     """Update plain rows: each holds the new columns, then the keys. Returns how many rows there were to change."""
-    mark = _mark(session)
-    sets = ", ".join(f'"{name}" = {mark}' for name in columns)
-    where = " AND ".join(f'"{name}" = {mark}' for name in keys)
-    statement = f'UPDATE "{table}" SET {sets} WHERE {where}'
-    return session.connection().exec_driver_sql(statement, _listed(rows)).rowcount if rows else 0
-
-
-def _listed(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    return rows if isinstance(rows, list) else list(rows)
-
-
-def _mark(session: Session) -> str:
-    return "?" if session.get_bind().dialect.name == "sqlite" else "%s"
+    if not rows:
+        return 0
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        sets = ", ".join(f'"{name}" = ?' for name in columns)
+        where = " AND ".join(f'"{name}" = ?' for name in keys)
+        return connection.exec_driver_sql(f'UPDATE "{table}" SET {sets} WHERE {where}', list(rows)).rowcount
+    # One statement for all: the rows go over as an array a column, and are joined there.
+    arrays = [list(values) for values in zip(*rows, strict=True)]
+    kinds = ("bigint" if any(isinstance(value, int) for value in values) else "text" for values in arrays)
+    news = [f"c{place}" for place in range(len(arrays))]
+    sets = ", ".join(f'"{name}" = {new}' for name, new in zip(columns, news, strict=False))
+    where = " AND ".join(f'"{table}"."{name}" = {new}' for name, new in zip(keys, news[len(columns) :], strict=True))
+    given = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    statement = f'UPDATE "{table}" SET {sets} FROM unnest({given}) AS new ({", ".join(news)}) WHERE {where}'
+    return connection.exec_driver_sql(statement, tuple(arrays)).rowcount
 
 
 def database_seconds(session: Session) -> float:
