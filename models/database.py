@@ -140,10 +140,10 @@ def _copying(connection: Connection, statement: str) -> Iterator[Any]:
     """PostgreSQL's COPY, which SQLAlchemy knows nothing of; its errors look like those of any statement."""
     driver, dialect = connection.connection.driver_connection, connection.dialect
     try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[union-attr]
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
             yield copy
     except dialect.loaded_dbapi.Error as problem:
-        gone = dialect.is_disconnect(problem, driver, None)  # type: ignore[arg-type]
+        gone = dialect.is_disconnect(problem, driver, None)
         if gone:
             connection.invalidate(problem)
         raise DBAPIError.instance(
