@@ -23,7 +23,7 @@ def archive(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: the results are published; every objection is answered.
     After: awards are archived as completed, the rest as without a prize, what was brought back too
     late by how far it had come; the history is exported with its final root.
-    Undo: `gangchuang reinstate` for one submission, `gangchuang revoke` for one award.
+    Undo: `gangchuang decide reinstate` for one submission, `gangchuang decide revoke` for one award.
     """
     return perform("archive", season, archiving, milestone=Milestone.ARCHIVE, dry_run=dry_run)
 

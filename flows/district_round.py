@@ -25,7 +25,8 @@ def close_district_round(season: int, unit: str = "", dry_run: bool = False) -> 
     Before: verdict workbooks were issued when the call closed.
     After: submissions without a verdict are archived as not reviewed, those not recommended as
     not recommended; corrections whose time is over have lapsed; units know the result.
-    Undo: `gangchuang reinstate` for one submission, with a reason; `admit_late` for a late verdict workbook.
+    Undo: `gangchuang decide reinstate` for one submission, with a reason; `gangchuang decide
+    admit_late` for a late verdict workbook.
     """
     return perform(
         "close_district_round", season, closing, milestone=Milestone.CLOSE_DISTRICT_ROUND, unit=unit, dry_run=dry_run

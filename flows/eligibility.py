@@ -35,7 +35,7 @@ def check_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: the district round is closed for every district.
     After: each recommended submission has passed, or is sent back once with what is missing and
     until when, or is archived as ineligible (a duplicate by the office's decision).
-    Undo: `gangchuang reinstate` for one submission, with a reason.
+    Undo: `gangchuang decide reinstate` for one submission, with a reason.
     """
     return perform("check_eligibility", season, checking, milestone=Milestone.CHECK_ELIGIBILITY, dry_run=dry_run)
 
@@ -47,7 +47,7 @@ def close_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
     Runs: at `close_eligibility`.
     Before: corrections were asked for; what was recommended only since then gets its chance now.
     After: every recommended submission is eligible or archived as ineligible; units know.
-    Undo: `gangchuang reinstate` for one submission, with a reason.
+    Undo: `gangchuang decide reinstate` for one submission, with a reason.
     """
     return perform("close_eligibility", season, concluding, milestone=Milestone.CLOSE_ELIGIBILITY, dry_run=dry_run)
 

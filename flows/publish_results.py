@@ -22,7 +22,7 @@ def publish_results(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: the notice is over; the list was approved by a named person.
     After: every approved submission without an open objection is awarded in its tier; the results
     page is out with root and history; units know.
-    Undo: `gangchuang revoke` for one award, with a reason.
+    Undo: `gangchuang decide revoke` for one award, with a reason.
     """
     return perform("publish_results", season, publishing, milestone=Milestone.PUBLISH_RESULTS, dry_run=dry_run)
 

@@ -1,6 +1,6 @@
 """Which submission and expert may never meet, and why. Keys are looked up, pairs are not tried.
 
-Rules: design section 8. A namesake is taken for the contributor when the organisation agrees,
+A namesake is taken for the contributor when the organisation agrees,
 or when one of the two gave none.
 """
 

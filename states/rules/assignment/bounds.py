@@ -110,7 +110,7 @@ def _common(proof: Proof, least_total: float) -> float:
 def pairs_within(instance: Instance, proof: Proof, loss: float) -> tuple[Ints, NDArray[np.bool_]]:
     """The pairs that an assignment within `loss` of the bound can use, and which of them all such ones must use.
 
-    Those of submissions that the proof counts exactly are left to `teams_within`. A pair left out costs more than `loss` when used, a pair marked costs more when not used
+    Those of submissions that the proof counts exactly are left to `limits_of`. A pair left out costs more than `loss` when used, a pair marked costs more when not used
     (reduced costs); pairs without any alternative are not marked. Sorted keys and a bool of the same length.
     """
     found, forced = [np.array([], dtype=np.int64)], [np.array([], dtype=bool)]
