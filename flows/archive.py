@@ -10,7 +10,7 @@ from flows.post import post_to_unit
 from flows.publications import export_beside, publish_root, put_index, put_results
 from flows.stage import Ending, Run
 from models import Objection, Submission
-from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState
+from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState, Trigger
 from states.door import Ask, apply_to_many
 from states.ending import settle_rest
 
@@ -40,7 +40,7 @@ def archiving(run: Run) -> Ending:
         if open_objections:
             return Ending(waiting=f"{open_objections} objection(s) are still to be answered by the office")
         here = Submission.state == SubmissionState.FINAL_REVIEWED
-        late = apply_to_many(session, run.year, Ask("award", run.actor, run.at, flow_run=run.flow_run), here)
+        late = apply_to_many(session, run.year, Ask(Trigger.AWARD, run.actor, run.at, flow_run=run.flow_run), here)
         settle_rest(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
     put_results(run)

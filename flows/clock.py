@@ -26,7 +26,7 @@ from flows.deliveries import waiting_files
 from flows.hung_runs import end_hung_runs
 from models import MilestoneDate
 from models.database import reading, writing
-from models.enums import CallState, MilestoneState
+from models.enums import CallState, MilestoneState, Trigger
 from models.queries import call_state, lock_call, messages_due, milestone_rows, planned_seasons
 from states.approval import waits_for_approval
 from states.cases import dated
@@ -170,7 +170,7 @@ class Timekeeper:
                 return False
             row.state, row.settled_at = MilestoneState.SKIPPED, at
             facts = {"milestone": one.key, "late_seconds": int((at - row.due_at).total_seconds())}
-            note_call(session, year, "skip_milestone", actor=CLOCK, at=at, reason="missed its day", facts=facts)
+            note_call(session, year, Trigger.SKIP_MILESTONE, actor=CLOCK, at=at, reason="missed its day", facts=facts)
         return True
 
 

@@ -6,6 +6,7 @@ from flows.near_duplicates import show_near_duplicates
 from flows.perform import perform, stage_flow
 from flows.stage import Ending, Run
 from flows.verdict_sheets import again_after, issue_verdicts, to_judge
+from models.enums import Trigger
 from states.cases import load_frame
 from states.rules.deadlines import Deadlines
 
@@ -38,7 +39,7 @@ def closing(run: Run) -> Ending:
     run.tell("units closed", len(codes))
     run.tell("submissions", sum(counts.values()))
     run.tell("units without any", sum(1 for count in counts.values() if not count))
-    return Ending("close_call", facts={"submissions": counts})
+    return Ending(Trigger.CLOSE_CALL, facts={"submissions": counts})
 
 
 def _issue(run: Run, code: str, deadlines: Deadlines) -> None:

@@ -11,7 +11,7 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from models import DistrictVerdict, Submission
-from models.enums import Outcome, SubmissionState, Verdict
+from models.enums import Outcome, SubmissionState, Trigger, Verdict
 from states.cases import load_frame
 from states.door import Applied, Ask, apply_to_many, unit_of
 from states.late_verdicts import NOT_RECOMMENDED
@@ -81,7 +81,7 @@ def closing(run: Run) -> Ending:
 
 
 def _archive(run: Run, outcome: Outcome, reason: str) -> Ask:
-    return Ask("archive", run.actor, run.at, reason=reason, outcome=outcome, flow_run=run.flow_run)
+    return Ask(Trigger.ARCHIVE, run.actor, run.at, reason=reason, outcome=outcome, flow_run=run.flow_run)
 
 
 def _tell_units(session: Session, run: Run, recommended: list[str], rejected: Applied, unjudged: Applied) -> None:

@@ -16,7 +16,7 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from models import Correction, DistrictVerdict, Duplicate, Submission, SubmissionVersion
-from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Verdict
+from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Trigger, Verdict
 from models.forms import SubmissionForm
 from models.queries import outstanding_corrections
 from states.corrections import LAPSED, ask_correction
@@ -76,9 +76,9 @@ def checking(run: Run) -> Ending:
         _pass(session, run, [one.number for one in checked if one.passes])
         _send_back(session, run, checked, key="eligibility")
         facts = {
-            "passed": _noted(session, run, "pass_eligibility"),
-            "corrections": _noted(session, run, "ask_correction"),
-            "duplicates": _noted(session, run, "archive", DUPLICATE),
+            "passed": _noted(session, run, Trigger.PASS_ELIGIBILITY),
+            "corrections": _noted(session, run, Trigger.ASK_CORRECTION),
+            "duplicates": _noted(session, run, Trigger.ARCHIVE, DUPLICATE),
         }
     run.tell("passed", facts["passed"])
     run.tell("sent back for correction", facts["corrections"])
@@ -101,14 +101,16 @@ def concluding(run: Run) -> Ending:
         _pass(session, run, [one.number for one in checked if one.passes])
         failed = {one.number: one.missing for one in checked if one.missing}
         for number, missing in failed.items():
-            ask = Ask("archive", run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run)
+            ask = Ask(
+                Trigger.ARCHIVE, run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run
+            )
             apply_to_many(session, run.year, ask, Submission.number == number)
         _tell_result(session, run)
-        duplicates = _noted(session, run, "archive", DUPLICATE)
+        duplicates = _noted(session, run, Trigger.ARCHIVE, DUPLICATE)
         facts = {
-            "passed": _noted(session, run, "pass_eligibility"),
+            "passed": _noted(session, run, Trigger.PASS_ELIGIBILITY),
             "lapsed": _lapsed(session, run),
-            "failed": _noted(session, run, "archive") - duplicates,
+            "failed": _noted(session, run, Trigger.ARCHIVE) - duplicates,
             "duplicates": duplicates,
         }
     run.tell("passed after correction", facts["passed"])
@@ -131,7 +133,7 @@ def _send_back(session: Session, run: Run, checked: Sequence[_Checked], *, key: 
         tell_correction(session, run, code, items, due_at[0], key=key or items[0][0])
 
 
-def _noted(session: Session, run: Run, trigger: str, reason: str = "") -> int:
+def _noted(session: Session, run: Run, trigger: Trigger, reason: str = "") -> int:
     """Counted by the record: a run that follows a killed one finds the work done, and tells the same of it."""
     session.flush()
     return count_entries(session, run.year, str(run.actor), trigger, reason=reason)
@@ -140,7 +142,7 @@ def _noted(session: Session, run: Run, trigger: str, reason: str = "") -> int:
 def _lapsed(session: Session, run: Run) -> int:
     """Of what the districts had reviewed: nearly all lapsed by itself, on the day after it was due."""
     source = SubmissionState.DISTRICT_REVIEWED.value
-    return count_entries(session, run.year, str(CLOCK), "archive", source=source, reason=LAPSED)
+    return count_entries(session, run.year, str(CLOCK), Trigger.ARCHIVE, source=source, reason=LAPSED)
 
 
 def _check(session: Session, run: Run) -> list[_Checked]:
@@ -183,7 +185,7 @@ def _pass(session: Session, run: Run, numbers: list[str]) -> None:
         )
         .values(eligible_at=run.at)
     )
-    ask = Ask("pass_eligibility", run.actor, run.at, flow_run=run.flow_run)
+    ask = Ask(Trigger.PASS_ELIGIBILITY, run.actor, run.at, flow_run=run.flow_run)
     note_submissions(session, run.year, ask, Submission.number.in_(numbers))
 
 
@@ -192,7 +194,7 @@ def _drop_duplicates(session: Session, run: Run) -> None:
     still = or_(Submission.eligible_at.is_(None), col(Duplicate.decided_at) >= col(Submission.eligible_at))
     same = exists().where(Duplicate.other == Submission.number, Duplicate.decision == DuplicateDecision.SAME, still)
     ask = Ask(
-        "archive",
+        Trigger.ARCHIVE,
         run.actor,
         run.at,
         reason=DUPLICATE,

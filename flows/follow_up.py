@@ -8,7 +8,7 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
 from flows.stage import Ending, Run
 from models import FollowUp, Submission
-from models.enums import Outcome, SubmissionState
+from models.enums import Outcome, SubmissionState, Trigger
 from states.ending import settle_rest
 
 
@@ -76,7 +76,7 @@ def closing(run: Run) -> Ending:
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
     run.tell("archived", sum(counts.values()))
     return Ending(
-        "close_season",
+        Trigger.CLOSE_SEASON,
         case={"unsettled": unsettled},
         facts={"outcomes": {one.value: count for one, count in counts.items()}},
     )

@@ -20,7 +20,7 @@ from flows.stage import Ending, Run
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
 from models import Expert
-from models.enums import WorkbookKind
+from models.enums import Trigger, WorkbookKind
 from models.queries import lock_call
 from states.cases import load_frame
 from states.door import note_call
@@ -62,7 +62,7 @@ def opening(run: Run) -> Ending:
                 attachments=(_template_path(run, unit), calendar),
             )
     run.tell("units called", len(units))
-    return Ending("open_call", facts={"units": [unit.code for unit in units]})
+    return Ending(Trigger.OPEN_CALL, facts={"units": [unit.code for unit in units]})
 
 
 def _commit_draw(run: Run) -> str:
@@ -73,7 +73,9 @@ def _commit_draw(run: Run) -> str:
             call.draw_seed = _seed(run)
             session.flush()
             facts = {"commitment": _commitment(call.draw_seed)}
-            note_call(session, run.year, "commit_draw", actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run)
+            note_call(
+                session, run.year, Trigger.COMMIT_DRAW, actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run
+            )
         return _commitment(call.draw_seed)
 
 

@@ -13,7 +13,7 @@ from flows.review_material import material_of
 from flows.score_sheets import assignments_of, issue_sheet
 from flows.stage import Ending, Run
 from models import Call, DistrictVerdict, Expert, MilestoneDate, Submission
-from models.enums import MilestoneState, SubmissionState, Verdict
+from models.enums import MilestoneState, SubmissionState, Trigger, Verdict
 from models.queries import outstanding_corrections
 from states.experts import seats_of
 from states.panel import AssignmentQuality, assign_panel, draw
@@ -61,7 +61,7 @@ def drawing(run: Run) -> Ending:
             )
     run.tell("experts with a workbook", len(sheets))
     run.tell("assignments", sum(len(numbers) for numbers in sheets.values()))
-    return Ending("begin_final_review", case=open_questions, facts={"experts": len(sheets)})
+    return Ending(Trigger.BEGIN_FINAL_REVIEW, case=open_questions, facts={"experts": len(sheets)})
 
 
 def _quality(found: AssignmentQuality) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,7 @@ from config.units import all_units
 from flows.pages import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine
 from flows.stage import Run
 from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submission
-from models.enums import ApprovalDecision, Tier
+from models.enums import ApprovalDecision, Tier, Trigger
 from states.approval import list_digest, placings
 from states.cases import load_frame
 from states.entries import latest_entry, latest_facts
@@ -34,7 +34,7 @@ _METHODS = {
 def proposal_page(session: Session, run: Run) -> ProposalPage:
     """The frozen list as it stands, with the decisions taken on it so far."""
     year = run.year
-    ranking = latest_facts(session, call_subject(year), "freeze_ranking").get("ranking", {})
+    ranking = latest_facts(session, call_subject(year), Trigger.FREEZE_RANKING).get("ranking", {})
     experts = seated(session, year)
     barred = _barred(session, run)
     lines = _lines(session, run)
@@ -51,7 +51,7 @@ def proposal_page(session: Session, run: Run) -> ProposalPage:
         disagreements=_disagreements(session, run),
         experts=len(experts),
         conflicts=len(barred),
-        assignment=_assignment(latest_facts(session, call_subject(year), "assign")),
+        assignment=_assignment(latest_facts(session, call_subject(year), Trigger.ASSIGN)),
         recusals=session.scalar(select(func.count()).select_from(Recusal).where(Recusal.season == year)) or 0,
         absences=session.scalar(select(func.count()).select_from(Seat).where(Seat.season == year, Seat.absent)) or 0,
         deviations=deviations(session, year),
@@ -104,7 +104,7 @@ def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
 
 
 def _not_carried(session: Session, year: int) -> Iterator[Deviation]:
-    at, facts = latest_entry(session, call_subject(year), "close_votes")
+    at, facts = latest_entry(session, call_subject(year), Trigger.CLOSE_VOTES)
     for one in facts.get("votes", ()):
         placing = session.get(Placing, one["number"])
         if one["after"] != one["tier"] and placing is not None and placing.voted:

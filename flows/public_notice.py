@@ -11,7 +11,7 @@ from flows.post import post_to_unit
 from flows.publications import page_address, publish_root, put_index
 from flows.stage import Ending, Run
 from models import Objection, Submission
-from models.enums import ObjectionState, PublicationKind
+from models.enums import ObjectionState, PublicationKind, Trigger
 from states.approval import is_approved
 from states.planning import close_notice_after
 
@@ -69,7 +69,7 @@ def opening(run: Run) -> Ending:
     run.tell("on the list", len(page.lines))
     run.tell("struck by a person", len(page.deviations))
     run.tell("closes at", closes_at)
-    return Ending("open_public_notice", case={"approved": True}, facts={"list": len(page.lines)})
+    return Ending(Trigger.OPEN_PUBLIC_NOTICE, case={"approved": True}, facts={"list": len(page.lines)})
 
 
 def closing(run: Run) -> Ending:

@@ -10,7 +10,7 @@ from flows.post import post_to_unit
 from flows.publications import export_beside, page_address, publish_root, put_index, put_results, results_page
 from flows.stage import Ending, Run
 from models import Placing, Submission
-from models.enums import PublicationKind, SubmissionState, Tier
+from models.enums import PublicationKind, SubmissionState, Tier, Trigger
 from states.door import Ask, apply_to_many
 
 
@@ -34,7 +34,7 @@ def publishing(run: Run) -> Ending:
         awarded = apply_to_many(
             session,
             run.year,
-            Ask("award", run.actor, run.at, flow_run=run.flow_run),
+            Ask(Trigger.AWARD, run.actor, run.at, flow_run=run.flow_run),
             Submission.state == SubmissionState.FINAL_REVIEWED,
             Submission.number.in_(approved),
         )
@@ -51,7 +51,7 @@ def publishing(run: Run) -> Ending:
     run.tell("awarded", len(awarded.moved))
     run.tell("suspended by an objection", len(awarded.refused))
     return Ending(
-        "publish_results",
+        Trigger.PUBLISH_RESULTS,
         case={"notice_over": True},
         facts={"awarded": len(page.lines), "suspended": sorted(awarded.refused)},
     )

@@ -15,7 +15,7 @@ from flows.stage import Run
 from flows.verdict_sheets import issue_verdicts_again, to_judge
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
-from models.enums import WorkbookKind
+from models.enums import Trigger, WorkbookKind
 from states.cases import load_frame
 from states.door import note_call
 from states.machine import Actor
@@ -39,7 +39,7 @@ def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, *, actor:
     else:
         path, issue, deadline = _submissions(session, run, code, key)
     facts = {"recipient": code, "kind": kind.value, "issue": issue}
-    note_call(session, run.year, "reissue_workbook", actor=actor, at=run.at, reason=reason, facts=facts)
+    note_call(session, run.year, Trigger.REISSUE_WORKBOOK, actor=actor, at=run.at, reason=reason, facts=facts)
     post_to_unit(
         session,
         run,

@@ -29,7 +29,7 @@ from flows.files import write_atomically
 from flows.hung_runs import end_silent, own_name
 from models import MilestoneDate
 from models.database import writing
-from models.enums import MilestoneState, Role
+from models.enums import MilestoneState, Role, Trigger
 from models.queries import call_state, lock_call, milestone_rows, season_in_force
 from states.call import CallCase
 from states.cases import dated
@@ -55,7 +55,7 @@ class StageFailed(GangchuangError):
 class Ending:
     """How a stage ends: the call's trigger (or only a note), and the facts that go into the record."""
 
-    trigger: str = ""
+    trigger: Trigger | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     case: Mapping[str, Any] = field(default_factory=dict)
     waiting: str = ""
@@ -249,6 +249,12 @@ def _settle(run: Run, milestone: Milestone | None, ending: Ending) -> None:
             move_call(session, run.year, ending.trigger, actor=run.actor, case=case, facts=facts, flow_run=run.flow_run)
         else:
             note_call(
-                session, run.year, "settle_milestone", actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run
+                session,
+                run.year,
+                Trigger.SETTLE_MILESTONE,
+                actor=run.actor,
+                at=run.at,
+                facts=facts,
+                flow_run=run.flow_run,
             )
         row.state, row.settled_at = MilestoneState.DONE, run.at

@@ -179,3 +179,81 @@ class DuplicateDecision(Labelled):
     PENDING = "pending", "待判定"
     DISTINCT = "distinct", "不重复"
     SAME = "same", "重复"
+
+
+class Trigger(Labelled):
+    """Every word that the record may hold as what was done, with what an entry of it says.
+
+    A word stays for ever: it is never renamed or taken back, and a new one needs a migration,
+    because the database knows the list too.
+    """
+
+    meaning: str
+
+    def __new__(cls, code: str, label: str, meaning: str) -> Self:
+        member = str.__new__(cls, code)
+        member._value_, member.label, member.meaning = code, label, meaning
+        return member
+
+    # what moves a season's call
+    PLAN = "plan", "制定年度计划", "The season was planned with these rules."
+    OPEN_CALL = "open_call", "发布征集", "The call was opened and every unit told."
+    CLOSE_CALL = "close_call", "申报截止", "The last unit's time to submit was over."
+    BEGIN_FINAL_REVIEW = "begin_final_review", "开始终评", "The panel was drawn and had its score sheets."
+    OPEN_PUBLIC_NOTICE = "open_public_notice", "开始公示", "The approved list was put up for public notice."
+    PUBLISH_RESULTS = "publish_results", "发布结果", "The results were published and the awards given."
+    CLOSE_SEASON = "close_season", "年度结束", "The season was closed with every submission archived."
+    # what decides about a season
+    MOVE_DATE = "move_date", "调整时间", "A milestone was given another date, or is to be done once more."
+    SETTLE_MILESTONE = "settle_milestone", "完成节点", "A milestone that moves no state was done."
+    SKIP_MILESTONE = "skip_milestone", "跳过节点", "A milestone was left out because its day had passed."
+    COMMIT_DRAW = "commit_draw", "公布抽取承诺", "The hash of the draw's seed was fixed before anybody could be drawn."
+    IMPORT_EXPERTS = "import_experts", "导入专家库", "The office's workbook changed the pool of experts."
+    IMPORT_BY_HAND = (
+        "import_by_hand",
+        "手动导入专家",
+        "An administrator changed the pool of experts at the command line.",
+    )
+    ADMIT_LATE = "admit_late", "准予逾期报送", "An officer let a late delivery in."
+    REISSUE_WORKBOOK = "reissue_workbook", "重新发放工作簿", "An officer had a workbook issued once more."
+    DRAW_PANEL = "draw_panel", "抽取评委", "The panel was drawn from the pool with the seed now disclosed."
+    ASSIGN = (
+        "assign",
+        "分配评审",
+        "Submissions were assigned to experts: the round's in the call, its own in a submission.",
+    )
+    GIVE_UP_SEAT = "give_up_seat", "退出评委", "An expert left the panel, and a reserve took what could be taken over."
+    FREEZE_SCORES = "freeze_scores", "评分封存", "The first round's scores were fixed by their digest."
+    ASSIGN_RE_REVIEW = "assign_re_review", "分配复评", "Submissions that stood level were given back to their experts."
+    FREEZE_RANKING = "freeze_ranking", "排序封存", "The ranked list was fixed."
+    OPEN_VOTES = "open_votes", "开始表决", "The panel was asked to vote on the proposed awards."
+    CLOSE_VOTES = "close_votes", "表决截止", "The panel's ballots were counted."
+    APPROVE = "approve", "审定", "An officer approved the award list as it stood."
+    SEND_BACK = "send_back", "退回重排", "An officer sent the award list back to be ranked again."
+    RECORD_ROOT = "record_root", "记录根值", "The root over all histories was fixed for a publication."
+    RELEASE_MESSAGE = "release_message", "重新发送", "An administrator had a message tried again."
+    GIVE_UP_MESSAGE = "give_up_message", "放弃发送", "An administrator gave a message up."
+    ERASE_PERSONAL_DATA = "erase_personal_data", "删除个人信息", "The season's personal data were erased."
+    # what moves a submission
+    SUBMIT = "submit", "申报", "The submission came in and was taken."
+    RECORD_DISTRICT_REVIEW = "record_district_review", "登记初评", "The district gave its verdict and score."
+    RECORD_FINAL_REVIEW = "record_final_review", "登记终评", "The submission had all its scores when the round closed."
+    AWARD = "award", "授奖", "The submission was given the approved award."
+    ARCHIVE = "archive", "归档", "The submission ended with this outcome."
+    REINSTATE = "reinstate", "恢复", "An officer brought the submission back to where it had been."
+    REVOKE = "revoke", "撤销获奖", "An officer took the award away."
+    # what decides about a submission
+    AMEND = "amend", "更新申报", "A new version of the submission came in and was taken."
+    AMEND_VERDICT = "amend_verdict", "更新初评", "The district replaced its verdict and score."
+    SHIFT_RANK = "shift_rank", "区内顺位变动", "The submission's rank in its district changed with another's verdict."
+    ASK_CORRECTION = "ask_correction", "退回补正", "The submission was sent back for its one correction."
+    LAPSE_CORRECTION = "lapse_correction", "补正逾期", "The correction did not come in time."
+    PASS_ELIGIBILITY = "pass_eligibility", "通过形式审查", "The submission passed the eligibility check."
+    DECIDE_DUPLICATE = "decide_duplicate", "判定重复", "An officer said whether two submissions are one achievement."
+    REPLACE = "replace", "更换评委", "Another expert took over the submission."
+    RECUSE = "recuse", "回避", "An expert was recused from the submission."
+    RECORD_SCORE = "record_score", "登记评分", "An expert's score came in and was taken."
+    RECORD_VOTES = "record_votes", "登记表决", "Ballots on the submission's award came in and were taken."
+    STRIKE = "strike", "剔除", "An officer struck the submission from the award list."
+    RAISE_OBJECTION = "raise_objection", "提出异议", "An objection was raised against the award."
+    ANSWER_OBJECTION = "answer_objection", "答复异议", "The objection was answered with reasons."

@@ -3,13 +3,15 @@
 from sqlalchemy import CheckConstraint, Index
 from sqlmodel import Field, SQLModel
 
-from models.columns import text_field
+from models.columns import one_of, text_field
+from models.enums import Trigger
 
 
 class History(SQLModel, table=True):
     """One entry. Text columns hold exactly what was hashed; see `states.record` for the formula."""
 
     __table_args__ = (
+        one_of("trigger", Trigger),
         CheckConstraint("sequence >= 1", name="sequence_positive"),
         CheckConstraint("length(hash) = 64 AND length(previous_hash) = 64", name="hash_is_sha256"),
         Index("history_by_season", "season"),

@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 
 from models import Call, Submission, SubmissionVersion
 from models.columns import DecimalText, EnumText
-from models.enums import DuplicateDecision
+from models.enums import DuplicateDecision, Trigger
 from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states import expected_of_call, expected_of_submissions
@@ -121,7 +121,7 @@ def _against_contents(session: Session, year: int, told: dict[str, list[Step]], 
     organisations = _listed(session, "organisation", year)
     contributors = _listed(session, "contributor", year)
     for number, mark, content in session.execute(query.where(Submission.season == year)):
-        form_given = expected_of_call.last(told.get(number, ()), "submit", "amend")
+        form_given = expected_of_call.last(told.get(number, ()), Trigger.SUBMIT, Trigger.AMEND)
         named = [one["credit_code"] or one["name_key"] for one in organisations.get(number, ())]
         if named != form_given.facts["organisations"]:
             yield "organisation", number, "is not what was recorded"

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from models import Approval, Placing, Submission
-from models.enums import ApprovalDecision, CallState, SubmissionState
+from models.enums import ApprovalDecision, CallState, SubmissionState, Trigger
 from models.queries import call_state, lock_call
 from states.cases import Ask
 from states.door import note_call, note_submission
@@ -54,12 +54,18 @@ def list_digest(session: Session, year: int) -> str:
 
 def is_ranked(session: Session, year: int) -> bool:
     """Whether a frozen ranking is before the office: none was sent back since."""
-    return latest_trigger(session, call_subject(year), ("freeze_ranking", "send_back")) == "freeze_ranking"
+    return (
+        latest_trigger(session, call_subject(year), (Trigger.FREEZE_RANKING, Trigger.SEND_BACK))
+        == Trigger.FREEZE_RANKING
+    )
 
 
 def votes_are_open(session: Session, year: int) -> bool:
     """Whether the panel is voting: the list is ranked, and its votes are not counted yet."""
-    return latest_trigger(session, call_subject(year), ("open_votes", "close_votes", "send_back")) == "open_votes"
+    return (
+        latest_trigger(session, call_subject(year), (Trigger.OPEN_VOTES, Trigger.CLOSE_VOTES, Trigger.SEND_BACK))
+        == Trigger.OPEN_VOTES
+    )
 
 
 def is_proposed(session: Session, year: int) -> bool:
@@ -92,7 +98,7 @@ def _strike(session: Session, year: int, number: str, *, actor: Actor, at: datet
     placing.struck = reason
     session.flush()
     facts = {"rank": placing.rank, "tier": placing.tier.value}
-    note_submission(session, number, Ask("strike", actor, at, reason=reason, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.STRIKE, actor, at, reason=reason, facts=lambda _: facts))
 
 
 def approve(
@@ -179,5 +185,5 @@ def _decide(
         )
     )
     session.flush()
-    trigger = "approve" if decision is ApprovalDecision.APPROVED else "send_back"
+    trigger = Trigger.APPROVE if decision is ApprovalDecision.APPROVED else Trigger.SEND_BACK
     note_call(session, year, trigger, actor=actor, at=at, reason=reason, facts={"digest": digest, **facts})

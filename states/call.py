@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.enums import CallState, Role
+from models.enums import CallState, Role, Trigger
 from states.machine import Edge, Refusal, Table
 
 C = CallState
@@ -73,18 +73,20 @@ CALL = Table(
     "call",
     CallState,
     [
-        Edge("plan", None, C.PLANNED, _OFFICE),
-        Edge("open_call", C.PLANNED, C.OPEN, _OFFICE, (milestone_is_due,)),
-        Edge("close_call", C.OPEN, C.DISTRICT_REVIEW, _OFFICE, (milestone_is_due,)),
+        Edge(Trigger.PLAN, None, C.PLANNED, _OFFICE),
+        Edge(Trigger.OPEN_CALL, C.PLANNED, C.OPEN, _OFFICE, (milestone_is_due,)),
+        Edge(Trigger.CLOSE_CALL, C.OPEN, C.DISTRICT_REVIEW, _OFFICE, (milestone_is_due,)),
         Edge(
-            "begin_final_review",
+            Trigger.BEGIN_FINAL_REVIEW,
             C.DISTRICT_REVIEW,
             C.FINAL_REVIEW,
             _OFFICE,
             (milestone_is_due, all_district_rounds_are_closed, nothing_waits_for_eligibility),
         ),
-        Edge("open_public_notice", C.FINAL_REVIEW, C.PUBLIC_NOTICE, _OFFICE, (milestone_is_due, list_is_approved)),
-        Edge("publish_results", C.PUBLIC_NOTICE, C.PUBLISHED, _OFFICE, (milestone_is_due, notice_is_over)),
-        Edge("close_season", C.PUBLISHED, C.CLOSED, _OFFICE, (milestone_is_due, everything_is_settled)),
+        Edge(
+            Trigger.OPEN_PUBLIC_NOTICE, C.FINAL_REVIEW, C.PUBLIC_NOTICE, _OFFICE, (milestone_is_due, list_is_approved)
+        ),
+        Edge(Trigger.PUBLISH_RESULTS, C.PUBLIC_NOTICE, C.PUBLISHED, _OFFICE, (milestone_is_due, notice_is_over)),
+        Edge(Trigger.CLOSE_SEASON, C.PUBLISHED, C.CLOSED, _OFFICE, (milestone_is_due, everything_is_settled)),
     ],
 )

@@ -20,6 +20,7 @@ from models.enums import (
     ObjectionState,
     Outcome,
     Tier,
+    Trigger,
 )
 from models.queries import by_whom_assigned, milestone_rows, season_in_force
 from states.machine import Actor
@@ -31,7 +32,7 @@ from states.submission import Case
 class Ask:
     """What is asked of every submission of one step. `facts` gives what the record adds about one, by its number."""
 
-    trigger: str
+    trigger: Trigger
     actor: Actor
     at: datetime
     reason: str = ""
@@ -141,9 +142,11 @@ def _with_placing(query: Select[Any]) -> Select[Any]:
 
 
 _EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
-    "record_district_review": lambda query: _with_verdict(query.add_columns(_correction())),
-    "record_final_review": lambda query: _with_standing(_with_verdict(query.add_columns(_correction(), _scores()))),
-    "award": lambda query: _with_placing(query.add_columns(_objections())),
+    Trigger.RECORD_DISTRICT_REVIEW: lambda query: _with_verdict(query.add_columns(_correction())),
+    Trigger.RECORD_FINAL_REVIEW: lambda query: _with_standing(
+        _with_verdict(query.add_columns(_correction(), _scores()))
+    ),
+    Trigger.AWARD: lambda query: _with_placing(query.add_columns(_objections())),
 }
 
 
@@ -235,7 +238,7 @@ def _award_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
 
 
 _FACTS: dict[str, Callable[[Any, Frame, Ask], dict[str, Any]]] = {
-    "record_district_review": _district_facts,
-    "record_final_review": _final_facts,
-    "award": _award_facts,
+    Trigger.RECORD_DISTRICT_REVIEW: _district_facts,
+    Trigger.RECORD_FINAL_REVIEW: _final_facts,
+    Trigger.AWARD: _award_facts,
 }

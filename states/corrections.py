@@ -13,7 +13,7 @@ from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
 from config.season import Season
 from models import Correction, Submission
-from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState
+from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState, Trigger
 from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.cases import Ask
 from states.door import apply_transition, note_submission
@@ -78,7 +78,7 @@ def keep_correction(
     session.add(correction)
     session.flush()
     facts = {"due_at": instant_text(due_at), **told}
-    note_submission(session, number, Ask("ask_correction", actor, at, flow_run=flow_run, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.ASK_CORRECTION, actor, at, flow_run=flow_run, facts=lambda _: facts))
     return session.get_one(Correction, number)
 
 
@@ -116,7 +116,7 @@ def lapse_corrections(
         session.flush()
         facts = {"correction": "lapsed", "due_at": instant_text(correction.due_at)}
         ask = Ask(
-            "archive",
+            Trigger.ARCHIVE,
             CLOCK,
             at,
             reason=_lapsed(correction),
@@ -129,7 +129,7 @@ def lapse_corrections(
             archived.append(correction.number)
         else:
             # Reinstated, it would have no correction outstanding any more: that must be known too.
-            note_submission(session, correction.number, replace(ask, trigger="lapse_correction", outcome=None))
+            note_submission(session, correction.number, replace(ask, trigger=Trigger.LAPSE_CORRECTION, outcome=None))
     return archived
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from config.season import Season
+from models.enums import Trigger
 
 Entry = Mapping[str, Any]
 
@@ -31,15 +32,15 @@ class Record:
     at: dict[str, str] = field(default_factory=dict)
     submissions: dict[str, list[tuple[Entry, dict[str, Any]]]] = field(default_factory=dict)
 
-    def one(self, trigger: str) -> dict[str, Any]:
+    def one(self, trigger: Trigger) -> dict[str, Any]:
         """The facts of the latest entry of a trigger in the call's chain; empty when there is none."""
         return (self.call.get(trigger) or [{}])[-1]
 
     @property
     def season(self) -> Season:
-        return Season.model_validate_json(self.one("plan")["rules"])
+        return Season.model_validate_json(self.one(Trigger.PLAN)["rules"])
 
-    def facts(self, trigger: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def facts(self, trigger: Trigger) -> Iterator[tuple[str, dict[str, Any]]]:
         """(number, facts) of every entry of a trigger in the submissions' chains, in the order of the chains."""
         for number, entries in self.submissions.items():
             for entry, facts in entries:
@@ -61,7 +62,7 @@ def read_record(entries: Iterable[Entry]) -> Record:
     return record
 
 
-def in_the_running(record: Record, trigger: str = "freeze_ranking") -> list[str]:
+def in_the_running(record: Record, trigger: Trigger = Trigger.FREEZE_RANKING) -> list[str]:
     """Submissions that were final reviewed at the moment of the call's latest entry of a trigger."""
     standing = {
         number: [entry["to_state"] for entry, _ in entries if entry["at"] <= record.at[trigger]][-1:]

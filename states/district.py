@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from models import Correction, DistrictVerdict, Submission
-from models.enums import Category, CorrectionState, Outcome, SubmissionState, Verdict
+from models.enums import Category, CorrectionState, Outcome, SubmissionState, Trigger, Verdict
 from models.forms import VerdictForm
 from models.queries import lock_call
 from states.cases import Ask, Frame, load_frame
@@ -185,7 +185,7 @@ def _shift(session: Session, delivered: Delivered, judged: Collection[str], rank
     session.flush()
     if shifted:
         ask = Ask(
-            "shift_rank",
+            Trigger.SHIFT_RANK,
             delivered.actor,
             delivered.at,
             flow_run=delivered.flow_run,
@@ -207,7 +207,7 @@ def _record(
     facts = {form.number: _keep(session, frame, delivered, form, before.get(form.number), ranks) for form in forms}
     session.flush()
     ask = Ask(
-        "record_district_review",
+        Trigger.RECORD_DISTRICT_REVIEW,
         delivered.actor,
         delivered.at,
         arrived_at=delivered.arrived_at,
@@ -222,7 +222,9 @@ def _record(
         # The guards looked at the same facts before; a refusal here is a rule that this module does not know.
         raise TransitionRefused(number, ask.trigger, SubmissionState.SUBMITTED, refusal)
     if again:
-        note_submissions(session, delivered.season, replace(ask, trigger="amend_verdict"), Submission.number.in_(again))
+        note_submissions(
+            session, delivered.season, replace(ask, trigger=Trigger.AMEND_VERDICT), Submission.number.in_(again)
+        )
 
 
 def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) -> dict[int, Refusal]:

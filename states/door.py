@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from models import Call, Submission
 from models.database import update_many
-from models.enums import CallState, Outcome, SubmissionState, Tier
+from models.enums import CallState, Outcome, SubmissionState, Tier, Trigger
 from models.queries import lock_call
 from states import record
 from states.call import CALL, CallCase
@@ -117,7 +117,7 @@ def note_submission(session: Session, number: str, ask: Ask) -> None:
 def move_call(
     session: Session,
     year: int,
-    trigger: str,
+    trigger: Trigger,
     *,
     actor: Actor,
     case: CallCase,
@@ -134,7 +134,7 @@ def move_call(
 def note_call(
     session: Session,
     year: int,
-    trigger: str,
+    trigger: Trigger,
     *,
     actor: Actor,
     at: datetime,
@@ -149,9 +149,9 @@ def note_call(
 
 def plan_call(session: Session, year: int, *, rules: str, actor: Actor, at: datetime, facts: Mapping[str, Any]) -> None:
     """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
-    target = CALL.move(record.call_subject(year), "plan", CallCase(year, at, actor.role))
+    target = CALL.move(record.call_subject(year), Trigger.PLAN, CallCase(year, at, actor.role))
     entry = Entry(
-        record.call_subject(year), year, at, str(actor), "plan", "", target.value, "", record.canonical(facts), ""
+        record.call_subject(year), year, at, str(actor), Trigger.PLAN, "", target.value, "", record.canonical(facts), ""
     )
     row, link = record.chain(entry, Link(0, record.ZERO))
     try:
@@ -165,7 +165,7 @@ def plan_call(session: Session, year: int, *, rules: str, actor: Actor, at: date
 def _write_call(
     session: Session,
     year: int,
-    trigger: str,
+    trigger: Trigger,
     source: CallState | None,
     target: CallState,
     actor: Actor,
@@ -257,23 +257,23 @@ def _standing(
     case: Case, target: SubmissionState, ask: Ask
 ) -> tuple[SubmissionState, SubmissionState | None, Outcome | None, Tier | None]:
     """(state, archived_from, outcome, tier) of a submission after a step."""
-    if target is case.state and ask.trigger != "revoke":
+    if target is case.state and ask.trigger != Trigger.REVOKE:
         return target, case.archived_from, case.previous_outcome, case.previous_tier
     if target is SubmissionState.ARCHIVED:
         origin = case.archived_from if case.state is target else case.state
         return target, origin, _outcome(ask), case.previous_tier
-    return target, None, None, case.tier if ask.trigger == "award" else case.previous_tier
+    return target, None, None, case.tier if ask.trigger == Trigger.AWARD else case.previous_tier
 
 
 def _outcome(ask: Ask) -> Outcome | None:
-    return Outcome.REVOKED if ask.trigger == "revoke" else ask.outcome
+    return Outcome.REVOKED if ask.trigger == Trigger.REVOKE else ask.outcome
 
 
 def _added(ask: Ask, case: Case, target: SubmissionState) -> dict[str, Any]:
     """What the door itself adds to an entry's facts."""
-    if ask.trigger == "award":
+    if ask.trigger == Trigger.AWARD:
         return {"tier": case.tier}
-    if ask.trigger in ("archive", "revoke") and target is SubmissionState.ARCHIVED:
+    if ask.trigger in (Trigger.ARCHIVE, Trigger.REVOKE) and target is SubmissionState.ARCHIVED:
         return {"outcome": _outcome(ask)}
     return {}
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from models import DistrictVerdict, Submission
-from models.enums import Outcome, SubmissionState, Verdict
+from models.enums import Outcome, SubmissionState, Trigger, Verdict
 from states.cases import Ask
 from states.door import apply_to_many
 from states.machine import Actor
@@ -33,6 +33,6 @@ def settle_rest(session: Session, year: int, *, actor: Actor, at: datetime, flow
     """Archive whatever of a season is not archived yet, set by set. Returns how many with which outcome."""
     ended: Counter[Outcome] = Counter()
     for outcome, state, reason, where in _ENDINGS:
-        ask = Ask("archive", actor, at, reason=reason, outcome=outcome, flow_run=flow_run)
+        ask = Ask(Trigger.ARCHIVE, actor, at, reason=reason, outcome=outcome, flow_run=flow_run)
         ended[outcome] += len(apply_to_many(session, year, ask, col(Submission.state) == state, *where).moved)
     return {outcome: count for outcome, count in ended.items() if count}

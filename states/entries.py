@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, String, func, literal, or_, select, type_c
 from sqlalchemy.orm import Session
 
 from models import Call, History, Submission
+from models.enums import Trigger
 from models.leaf import PublicationLeaf
 from states import record
 
@@ -29,7 +30,7 @@ def read_entries(session: Session, season: int | None = None) -> Iterator[dict[s
             yield dict(zip(COLUMNS, row, strict=True))
 
 
-def latest_trigger(session: Session, subject: str, triggers: Sequence[str]) -> str:
+def latest_trigger(session: Session, subject: str, triggers: Sequence[Trigger]) -> str:
     """The latest of some triggers in a subject's history; empty when there was none."""
     last = (
         select(History.trigger)
@@ -41,7 +42,7 @@ def latest_trigger(session: Session, subject: str, triggers: Sequence[str]) -> s
 
 
 def count_entries(
-    session: Session, season: int, actor: str, trigger: str, *, source: str = "", reason: str = ""
+    session: Session, season: int, actor: str, trigger: Trigger, *, source: str = "", reason: str = ""
 ) -> int:
     """How often somebody did something to submissions of a season, by the record.
 
@@ -62,7 +63,7 @@ def count_entries(
     )
 
 
-def latest_entry(session: Session, subject: str, trigger: str) -> tuple[str, dict[str, Any]]:
+def latest_entry(session: Session, subject: str, trigger: Trigger) -> tuple[str, dict[str, Any]]:
     """Instant (as text) and facts of the latest entry of a trigger in a subject's history; empty when there was none."""
     last = (
         select(History.at, History.facts)
@@ -74,7 +75,7 @@ def latest_entry(session: Session, subject: str, trigger: str) -> tuple[str, dic
     return at, json.loads(facts)
 
 
-def latest_facts(session: Session, subject: str, trigger: str) -> dict[str, Any]:
+def latest_facts(session: Session, subject: str, trigger: Trigger) -> dict[str, Any]:
     """The facts alone of `latest_entry`."""
     return latest_entry(session, subject, trigger)[1]
 

@@ -33,24 +33,23 @@ from models import (
     Submission,
     SubmissionVersion,
 )
-from models.enums import MessageState, Outcome, Role
+from models.enums import MessageState, Outcome, Role, Trigger
 from states.door import note_call
 from states.entries import latest_trigger
 from states.machine import Actor
 from states.record import call_subject
 
-TRIGGER = "erase_personal_data"
 _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
 
 
 def is_erased(session: Session, year: int) -> bool:
     """Whether the record says that a season's personal data is deleted."""
-    return latest_trigger(session, call_subject(year), (TRIGGER,)) == TRIGGER
+    return latest_trigger(session, call_subject(year), (Trigger.ERASE_PERSONAL_DATA,)) == Trigger.ERASE_PERSONAL_DATA
 
 
 def erased_seasons(session: Session) -> set[int]:
     """The seasons whose personal data the record says is deleted."""
-    return set(session.scalars(select(History.season).where(History.trigger == TRIGGER).distinct()))
+    return set(session.scalars(select(History.season).where(History.trigger == Trigger.ERASE_PERSONAL_DATA).distinct()))
 
 
 def is_published() -> ColumnElement[bool]:
@@ -94,7 +93,7 @@ def erase(session: Session, season: Season, *, actor: Actor, at: datetime, flow_
         "deliveries": update(Delivery).where(Delivery.season == year).values(file_name="", problems="[]", receipt=""),
     }
     counts = {name: _rows(session, step) for name, step in steps.items()}
-    note_call(session, year, TRIGGER, actor=actor, at=at, facts={"rows": counts}, flow_run=flow_run)
+    note_call(session, year, Trigger.ERASE_PERSONAL_DATA, actor=actor, at=at, facts={"rows": counts}, flow_run=flow_run)
     return counts
 
 

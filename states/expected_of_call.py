@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from config.milestones import Milestone
+from models.enums import Trigger
 from states.replay import Entry, facts_of
 from states.rules.draw import commitment
 from states.rules.placings import PassedOver
@@ -35,31 +37,31 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
     ]
 
 
-def of(told: Iterable[Step], *triggers: str) -> Iterator[Step]:
+def of(told: Iterable[Step], *triggers: Trigger) -> Iterator[Step]:
     return (step for step in told if step.trigger in triggers)
 
 
-def first(told: Iterable[Step], *triggers: str) -> Step:
+def first(told: Iterable[Step], *triggers: Trigger) -> Step:
     """The first step of some triggers. Raises IndexError."""
     found = [*of(told, *triggers)]
     return found[0]
 
 
-def last(told: Iterable[Step], *triggers: str) -> Step:
+def last(told: Iterable[Step], *triggers: Trigger) -> Step:
     """The last step of some triggers. Raises IndexError."""
     return [*of(told, *triggers)][-1]
 
 
 def calls(year: int, call: list[Step]) -> Rows:
     """The rules in force; the seed once it is revealed (before that only its commitment is known)."""
-    rows = {"rules": first(call, "plan").facts["rules"]}
-    drawn = [step.facts["seed"] for step in of(call, "draw_panel")]
+    rows = {"rules": first(call, Trigger.PLAN).facts["rules"]}
+    drawn = [step.facts["seed"] for step in of(call, Trigger.DRAW_PANEL)]
     return {(year,): rows | ({"draw_seed": drawn[-1]} if drawn else {})}
 
 
 def seed_is_committed(call: list[Step], seed: str) -> bool:
     """Whether a kept seed is the one whose hash went out before the draw."""
-    promised = [step.facts["commitment"] for step in of(call, "commit_draw")]
+    promised = [step.facts["commitment"] for step in of(call, Trigger.COMMIT_DRAW)]
     if not promised:
         return not seed
     return len(seed) == 64 and commitment(bytes.fromhex(seed)) == promised[-1]
@@ -70,16 +72,16 @@ def milestones(year: int, call: list[Step]) -> Rows:
     rows: Rows = {}
     for step in call:
         key = _key(year, step.facts.get("milestone", ""))
-        if step.trigger == "plan":
+        if step.trigger == Trigger.PLAN:
             for name, due_at in step.facts["dates"].items():
                 rows[_key(year, name)] = _pending(datetime.fromisoformat(due_at))
-        elif step.trigger == "move_date":
+        elif step.trigger == Trigger.MOVE_DATE:
             new = datetime.fromisoformat(step.facts["new"])
             rows[key] = {**rows.get(key, _pending(new)), "due_at": new}
             if step.facts.get("reopened"):
                 _reopen(rows, key, year, step.at)
         elif "milestone" in step.facts:
-            state = "skipped" if step.trigger == "skip_milestone" else "done"
+            state = "skipped" if step.trigger == Trigger.SKIP_MILESTONE else "done"
             rows[key] = {**rows[key], "state": state, "settled_at": step.at}
     return rows
 
@@ -87,7 +89,7 @@ def milestones(year: int, call: list[Step]) -> Rows:
 def _reopen(rows: Rows, key: tuple[Any, ...], year: int, at: datetime) -> None:
     """A ranking that is done again, and with it the vote that follows it."""
     rows[key] = _pending(rows[key]["due_at"])
-    votes = (year, "close_votes", 1, "")
+    votes = (year, Milestone.CLOSE_VOTES.value, 1, "")
     if rows.get(votes, {}).get("state", "pending") != "pending":
         rows[votes] = _pending(at)
 
@@ -103,10 +105,10 @@ def _key(year: int, name: str) -> tuple[Any, ...]:
 
 
 def approvals(year: int, call: list[Step]) -> Rows:
-    decided = enumerate(of(call, "approve", "send_back"), start=1)
+    decided = enumerate(of(call, Trigger.APPROVE, Trigger.SEND_BACK), start=1)
     return {
         (year, ordinal): {
-            "decision": "approved" if step.trigger == "approve" else "sent_back",
+            "decision": "approved" if step.trigger == Trigger.APPROVE else "sent_back",
             "officer": step.officer,
             "decided_at": step.at,
             "reason": step.reason,
@@ -124,22 +126,22 @@ def admissions(year: int, call: list[Step]) -> Rows:
             "admitted_at": step.at,
             "reason": step.reason,
         }
-        for step in of(call, "admit_late")
+        for step in of(call, Trigger.ADMIT_LATE)
     }
 
 
 def seats(year: int, call: list[Step], submissions: dict[str, list[Step]]) -> Rows:
     rows: Rows = {}
-    for step in of(call, "draw_panel"):
+    for step in of(call, Trigger.DRAW_PANEL):
         for group, state in (("seated", "seated"), ("reserves", "reserve")):
             for one in step.facts["panel"][group]:
                 seat = {"position": one["position"], "field": one["field"], "state": state, "absent": False}
                 rows[(year, one["expert"])] = seat
-    for step in (step for told in submissions.values() for step in of(told, "replace")):
+    for step in (step for told in submissions.values() for step in of(told, Trigger.REPLACE)):
         rows[(year, step.facts["expert"])]["state"] = "seated"
-    for step in of(call, "give_up_seat"):
+    for step in of(call, Trigger.GIVE_UP_SEAT):
         rows[(year, step.facts["expert"])] |= {"state": "left", "absent": not step.facts["excused"]}
-    for step in of(call, "freeze_scores"):
+    for step in of(call, Trigger.FREEZE_SCORES):
         for expert in step.facts["absent"]:
             rows[(year, expert)]["absent"] = True
     return rows
@@ -147,19 +149,19 @@ def seats(year: int, call: list[Step], submissions: dict[str, list[Step]]) -> Ro
 
 def placings(year: int, call: list[Step], submissions: dict[str, list[Step]]) -> Rows:
     """The list that was frozen last, what the vote left of it, what a person struck and approved."""
-    frozen = list(of(call, "freeze_ranking"))
+    frozen = list(of(call, Trigger.FREEZE_RANKING))
     if not frozen:
         return {}
     rows = {(one["submission"],): _placing(year, one) for one in frozen[-1].facts["ranking"]["placed"]}
     later = [step for step in call if step.at >= frozen[-1].at]
-    for step in of(later, "close_votes"):
+    for step in of(later, Trigger.CLOSE_VOTES):
         for one in step.facts["votes"]:
             rows[(one["number"],)]["tier"] = one["after"]
     for number, told in submissions.items():
-        struck = [step.reason for step in of(told, "strike") if step.at >= frozen[-1].at]
+        struck = [step.reason for step in of(told, Trigger.STRIKE) if step.at >= frozen[-1].at]
         if (number,) in rows:
             rows[(number,)]["struck"] = struck[-1] if struck else ""
-    for step in of(later, "approve"):
+    for step in of(later, Trigger.APPROVE):
         for number, _ in step.facts["list"]:
             rows[(number,)]["approved"] = True
     return rows

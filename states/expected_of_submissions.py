@@ -6,23 +6,30 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from models.enums import Trigger
 from states.expected_of_call import Rows, Step, first, last, of
 from states.rules.names import name_key
 
 Submissions = dict[str, list[Step]]
-_FORMS = ("submit", "amend")
-_CORRECTING = ("ask_correction", "amend", "archive", "lapse_correction", "pass_eligibility")
+_FORMS = (Trigger.SUBMIT, Trigger.AMEND)
+_CORRECTING = (
+    Trigger.ASK_CORRECTION,
+    Trigger.AMEND,
+    Trigger.ARCHIVE,
+    Trigger.LAPSE_CORRECTION,
+    Trigger.PASS_ELIGIBILITY,
+)
 # A pass, and what makes one void: sent back, or no longer recommended.
-_CHECKING = ("pass_eligibility", "ask_correction", "amend_verdict")
+_CHECKING = (Trigger.PASS_ELIGIBILITY, Trigger.ASK_CORRECTION, Trigger.AMEND_VERDICT)
 _KEPT = ("title", "category", "carrier", "field", "consent", "version")
 
 
 def submissions(year: int, _: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
     for number, steps in told.items():
-        begun, form = first(steps, "submit"), last(steps, *_FORMS)
+        begun, form = first(steps, Trigger.SUBMIT), last(steps, *_FORMS)
         checks = [step for step in of(steps, *_CHECKING) if step.facts.get("verdict") != "recommended"]
-        passed = checks[-1].at if checks and checks[-1].trigger == "pass_eligibility" else None
+        passed = checks[-1].at if checks and checks[-1].trigger == Trigger.PASS_ELIGIBILITY else None
         unit, _dash, place = number.partition("-")[2].rpartition("-")
         rows[(number,)] = {
             **{name: form.facts[name] for name in _KEPT},
@@ -59,9 +66,11 @@ def attachments(_: int, __: list[Step], told: Submissions) -> Rows:
 
 def verdicts(_: int, __: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
-    for number, step in _each(told, "record_district_review", "amend_verdict", "shift_rank", "reinstate"):
+    for number, step in _each(
+        told, Trigger.RECORD_DISTRICT_REVIEW, Trigger.AMEND_VERDICT, Trigger.SHIFT_RANK, Trigger.REINSTATE
+    ):
         facts = step.facts
-        if step.trigger in ("shift_rank", "reinstate"):
+        if step.trigger in (Trigger.SHIFT_RANK, Trigger.REINSTATE):
             # Brought back, a recommendation has a place that is free.
             rows.get((number,), {}).update({"rank": facts["rank"]} if "rank" in facts else {})
             continue
@@ -76,12 +85,12 @@ def verdicts(_: int, __: list[Step], told: Submissions) -> Rows:
 def corrections(_: int, __: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
     for number, step in _each(told, *_CORRECTING):
-        if step.trigger == "ask_correction":
+        if step.trigger == Trigger.ASK_CORRECTION:
             row = {"asked_by": step.actor, "asked_at": step.at, "state": "outstanding", "settled_at": None}
             row["due_at"] = datetime.fromisoformat(step.facts["due_at"])
             # What a unit wrote may name people, and is not in the record.
             rows[(number,)] = row | ({"missing": step.facts["missing"]} if "missing" in step.facts else {})
-        elif step.trigger == "pass_eligibility":
+        elif step.trigger == Trigger.PASS_ELIGIBILITY:
             # The officer's word, at a reinstatement, stands for what was still owed.
             if rows.get((number,), {}).get("state") == "outstanding":
                 rows[(number,)] |= {"state": "lapsed", "settled_at": step.at}
@@ -93,15 +102,15 @@ def corrections(_: int, __: list[Step], told: Submissions) -> Rows:
 def recusals(year: int, _: list[Step], told: Submissions) -> Rows:
     return {
         (year, step.facts["expert"], number): {"recused_at": step.at}
-        for number, step in reversed([*_each(told, "recuse")])
+        for number, step in reversed([*_each(told, Trigger.RECUSE)])
     }
 
 
 def objections(_: int, __: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
-    for number, step in _each(told, "raise_objection", "answer_objection"):
+    for number, step in _each(told, Trigger.RAISE_OBJECTION, Trigger.ANSWER_OBJECTION):
         key = (step.facts["objection"],)
-        if step.trigger == "raise_objection":
+        if step.trigger == Trigger.RAISE_OBJECTION:
             due_at = datetime.fromisoformat(step.facts["due_at"])
             rows[key] = {"number": number, "state": "open", "received_at": step.at, "due_at": due_at}
             rows[key] |= {"officer": "", "answered_at": None, "answer": ""}
@@ -121,13 +130,13 @@ def duplicates(_: int, __: list[Step], told: Submissions) -> Rows:
             "decided_at": step.at,
             "reason": step.reason,
         }
-        for number, step in _each(told, "decide_duplicate")
+        for number, step in _each(told, Trigger.DECIDE_DUPLICATE)
     }
 
 
 def scores(_: int, __: list[Step], told: Submissions) -> Rows:
     struck = {
-        (number, step.facts["expert"]) for number, step in _each(told, "recuse") if step.facts.get("score_struck")
+        (number, step.facts["expert"]) for number, step in _each(told, Trigger.RECUSE) if step.facts.get("score_struck")
     }
     return {
         (number, step.facts["expert"], step.facts["round"]): {
@@ -136,7 +145,7 @@ def scores(_: int, __: list[Step], told: Submissions) -> Rows:
             "received_at": step.at,
             "delivery": step.facts["delivery"],
         }
-        for number, step in _each(told, "record_score")
+        for number, step in _each(told, Trigger.RECORD_SCORE)
         if (number, step.facts["expert"]) not in struck
     }
 
@@ -148,24 +157,24 @@ def ballots(_: int, __: list[Step], told: Submissions) -> Rows:
             **{name: step.facts[name] for name in counts},
             "received_at": step.at,
         }
-        for number, step in _each(told, "record_votes")
+        for number, step in _each(told, Trigger.RECORD_VOTES)
     }
 
 
 def assignments(year: int, call: list[Step], told: Submissions) -> Rows:
     """Who was to score what, and what became of it."""
     rows: Rows = {}
-    for number, step in _each(told, "assign", "replace"):
+    for number, step in _each(told, Trigger.ASSIGN, Trigger.REPLACE):
         for expert in step.facts.get("experts", None) or [step.facts["expert"]]:
             rows[(number, expert, step.facts["round"])] = {"season": year, "assigned_at": step.at, "state": "active"}
-    scored = {(number, step.facts["expert"], step.facts["round"]) for number, step in _each(told, "record_score")}
-    recused = {(number, step.facts["expert"]) for number, step in _each(told, "recuse")}
-    for step in of(call, "assign_re_review"):
+    scored = {(number, step.facts["expert"], step.facts["round"]) for number, step in _each(told, Trigger.RECORD_SCORE)}
+    recused = {(number, step.facts["expert"]) for number, step in _each(told, Trigger.RECUSE)}
+    for step in of(call, Trigger.ASSIGN_RE_REVIEW):
         for number, experts in step.facts["experts"].items():
             for expert in experts:
                 again = {"season": year, "assigned_at": step.at, "state": "active"}
                 rows.setdefault((number, expert, 2), again)
-    lost = {(number, step.facts["expert"]) for step in of(call, "give_up_seat") for number in step.facts["lost"]}
+    lost = {(number, step.facts["expert"]) for step in of(call, Trigger.GIVE_UP_SEAT) for number in step.facts["lost"]}
     for key, row in rows.items():
         row["state"] = _assignment_state(key, scored, recused, lost)
     return rows
@@ -188,7 +197,7 @@ def spreads(assigned: Rows, given: Rows) -> dict[str, Decimal]:
     return {number: max(values) - min(values) for number, values in totals.items()}
 
 
-def _each(told: Submissions, *triggers: str) -> Iterator[tuple[str, Step]]:
+def _each(told: Submissions, *triggers: Trigger) -> Iterator[tuple[str, Step]]:
     return ((number, step) for number, steps in told.items() for step in of(steps, *triggers))
 
 

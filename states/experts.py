@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import DeclaredConflict, Expert, Seat
-from models.enums import Role
+from models.enums import Role, Trigger
 from models.forms import ExpertForm
 from models.queries import season_in_force
 from states.delivered import Delivered
@@ -40,7 +40,7 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
     note_call(
         session,
         delivered.season,
-        "import_experts",
+        Trigger.IMPORT_EXPERTS,
         actor=delivered.actor,
         at=delivered.at,
         facts=facts,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from config.season import Season
 from models import Assignment, Score, Seat, Submission
-from models.enums import AssignmentState, Role, SeatState, SubmissionState
+from models.enums import AssignmentState, Role, SeatState, SubmissionState, Trigger
 from models.queries import by_whom_assigned
 from states.cases import Ask
 from states.door import Applied, apply_to_many, note_call
@@ -76,7 +76,7 @@ def freeze_scores(session: Session, season: Season, *, actor: Actor, at: datetim
     frozen = frozen_scores(session, season)
     merits = frozen.scoring.merits
     ask = Ask(
-        "record_final_review",
+        Trigger.RECORD_FINAL_REVIEW,
         PANEL,
         at,
         flow_run=flow_run,
@@ -85,13 +85,13 @@ def freeze_scores(session: Session, season: Season, *, actor: Actor, at: datetim
     applied = apply_to_many(session, season.year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED)
     absent = _count_absences(session, season.year)
     facts = {"scores": frozen.digest, "count": len(frozen.scores), "absent": absent, "scoring": _model_facts(frozen)}
-    note_call(session, season.year, "freeze_scores", actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.FREEZE_SCORES, actor=actor, at=at, facts=facts, flow_run=flow_run)
     return applied
 
 
 def scores_are_frozen(session: Session, year: int, round_number: int = 1) -> bool:
     """Whether a round's scores are closed by the record, whatever a deadline says."""
-    last = "freeze_scores" if round_number == 1 else "freeze_ranking"
+    last = Trigger.FREEZE_SCORES if round_number == 1 else Trigger.FREEZE_RANKING
     return latest_trigger(session, call_subject(year), (last,)) == last
 
 

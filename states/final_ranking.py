@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from config.season import Season
 from models import Assignment, Call, Contributor, Organisation, Placing, Score, Submission
-from models.enums import AssignmentState, SubmissionState
+from models.enums import AssignmentState, SubmissionState, Trigger
 from models.queries import by_whom_assigned
 from states.approval import is_ranked
 from states.door import note_call
@@ -80,7 +80,7 @@ def assign_re_review(
         note_call(
             session,
             season.year,
-            "assign_re_review",
+            Trigger.ASSIGN_RE_REVIEW,
             actor=actor,
             at=at,
             facts={"submissions": sorted(tied), "experts": pairs},
@@ -122,7 +122,7 @@ def freeze_ranking(
     seed = session.get_one(Call, season.year).draw_seed
     facts = {"ranking": ranking.facts(), "tie_seed_from": seed, "method": season.final_round.method}
     facts |= _groups(session, season)
-    note_call(session, season.year, "freeze_ranking", actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.FREEZE_RANKING, actor=actor, at=at, facts=facts, flow_run=flow_run)
 
 
 def _contenders(session: Session, season: Season, scoring: Scoring) -> list[Contender]:

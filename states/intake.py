@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from models import Correction, SubmissionVersion
-from models.enums import CorrectionState, Outcome, SubmissionState
+from models.enums import CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SubmissionForm
 from states.attachments import attached_to, same_files
 from states.cases import Frame, load_frame
@@ -98,7 +98,7 @@ class _Judging:
             self.refused[row.place] = refusal
 
     def _judge_new(self, row: Incoming, mark: str, other: str) -> None:
-        verdict = SUBMISSION.judge("submit", _case(self._frame, self._delivered, row.form, other))
+        verdict = SUBMISSION.judge(Trigger.SUBMIT, _case(self._frame, self._delivered, row.form, other))
         if isinstance(verdict, Refusal):
             self.refused[row.place] = verdict
         elif row.form.number:

@@ -36,6 +36,7 @@ from models.enums import (
     Outcome,
     SubmissionState,
     Tier,
+    Trigger,
     Verdict,
 )
 from models.queries import planned_seasons, season_in_force
@@ -153,7 +154,7 @@ def _thawed(session: Session, _: Path | None) -> Offenders:
     """First-round scores received after the record says that they were frozen; rankings of scores never frozen."""
     for year in planned_seasons(session):
         text = session.scalar(
-            select(History.at).where(History.subject == call_subject(year), History.trigger == "freeze_scores")
+            select(History.at).where(History.subject == call_subject(year), History.trigger == Trigger.FREEZE_SCORES)
         )
         of_season = (Score.round == 1, col(Score.number).startswith(f"{year}-"))
         if text is not None:
@@ -166,7 +167,9 @@ def _thawed(session: Session, _: Path | None) -> Offenders:
 
 def _is_ranked(session: Session, year: int) -> bool:
     subject = History.subject == call_subject(year)
-    return session.scalar(select(History.sequence).where(subject, History.trigger == "freeze_ranking")) is not None
+    return (
+        session.scalar(select(History.sequence).where(subject, History.trigger == Trigger.FREEZE_RANKING)) is not None
+    )
 
 
 def _gaps_in_rankings() -> Select[tuple[int]]:

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from config.milestones import Milestone
 from models import Submission
-from models.enums import MilestoneState, Outcome, SubmissionState, Verdict
+from models.enums import MilestoneState, Outcome, SubmissionState, Trigger, Verdict
 from models.queries import milestone_rows
 from states.cases import Ask
 from states.delivered import Delivered
@@ -37,7 +37,7 @@ def bring_back(session: Session, delivered: Delivered, numbers: Collection[str])
         return ()
     facts = {"delivery": delivered.digest}
     ask = Ask(
-        "reinstate",
+        Trigger.REINSTATE,
         delivered.admission.officer,
         delivered.at,
         reason=delivered.admission.reason,
@@ -61,7 +61,7 @@ def let_fall(session: Session, delivered: Delivered, numbers: Collection[str]) -
         return ()
     facts = {"delivery": delivered.digest}
     ask = Ask(
-        "archive",
+        Trigger.ARCHIVE,
         delivered.actor,
         delivered.at,
         reason=NOT_RECOMMENDED,

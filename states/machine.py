@@ -13,7 +13,7 @@ from transitions import Machine, MachineError
 from transitions.extensions import GraphMachine
 
 from config.errors import GangchuangError
-from models.enums import Role
+from models.enums import Role, Trigger
 
 
 class AskedCase(Protocol):
@@ -59,7 +59,7 @@ Guard = Callable[[CaseT], Refusal | None]
 class Edge(Generic[CaseT]):
     """One edge. `when` chooses between edges of one trigger from one state; guards may refuse it."""
 
-    trigger: str
+    trigger: Trigger
     source: StrEnum | None
     target: StrEnum
     by: tuple[Role, ...]
@@ -70,7 +70,7 @@ class Edge(Generic[CaseT]):
 class TransitionRefused(GangchuangError):
     """A transition that may not happen: names the subject, the trigger, the state and the reason."""
 
-    def __init__(self, subject: str, trigger: str, state: str, refusal: Refusal) -> None:
+    def __init__(self, subject: str, trigger: Trigger, state: str, refusal: Refusal) -> None:
         self.subject, self.trigger, self.state, self.refusal = subject, trigger, state, refusal
         super().__init__(f"{subject}: {trigger} is refused in state {state or 'none'}: {refusal.english}")
 
@@ -93,7 +93,7 @@ class Table(Generic[CaseT]):
                     edge.trigger, edge.source.value, edge.target.value, conditions=_chosen(edge)
                 )
 
-    def judge(self, trigger: str, case: CaseT) -> Edge[CaseT] | Refusal:
+    def judge(self, trigger: Trigger, case: CaseT) -> Edge[CaseT] | Refusal:
         """The edge that the trigger takes from the case's state, or why it may not. Pure; for one and for many."""
         choices = self._by_key.get((trigger, case.state), ())
         edge = next((edge for edge in choices if edge.when(case)), None)
@@ -107,7 +107,7 @@ class Table(Generic[CaseT]):
                 return refusal
         return edge
 
-    def move(self, subject: str, trigger: str, case: CaseT) -> StrEnum:
+    def move(self, subject: str, trigger: Trigger, case: CaseT) -> StrEnum:
         """The state that one subject reaches by the machine. Raises TransitionRefused."""
         verdict = self.judge(trigger, case)
         if isinstance(verdict, Refusal):
@@ -124,7 +124,7 @@ class Table(Generic[CaseT]):
             self._machine.remove_model(walker)
         return self.states(walker.state)
 
-    def _illegal(self, trigger: str, state: str | None) -> Refusal:
+    def _illegal(self, trigger: Trigger, state: str | None) -> Refusal:
         if trigger not in self.triggers:
             known = ", ".join(self.triggers)
             return Refusal("unknown_trigger", f"there is no trigger {trigger!r} (known: {known})", "没有这种操作")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from models import Message
-from models.enums import MessageState
+from models.enums import MessageState, Trigger
 from states.claims import is_live
 from states.door import note_call
 from states.machine import Actor
@@ -31,7 +31,7 @@ def retry_message(session: Session, year: int, key: str, *, actor: Actor, at: da
     """
     message = _open_message(session, year, key, reason)
     message.state, message.attempts, message.not_before, message.problem = MessageState.WAITING, 0, 0.0, ""
-    _note(session, message, "release_message", actor, at, reason)
+    _note(session, message, Trigger.RELEASE_MESSAGE, actor, at, reason)
     return message
 
 
@@ -39,7 +39,7 @@ def give_up_message(session: Session, year: int, key: str, *, actor: Actor, at: 
     """Give one message up: it is never sent. `key` may be a unique part of it. Raises DecisionRefused."""
     message = _open_message(session, year, key, reason)
     message.state = MessageState.GIVEN_UP
-    _note(session, message, "give_up_message", actor, at, reason)
+    _note(session, message, Trigger.GIVE_UP_MESSAGE, actor, at, reason)
     return message
 
 
@@ -61,7 +61,7 @@ def _open_message(session: Session, year: int, key: str, reason: str) -> Message
     return message
 
 
-def _note(session: Session, message: Message, trigger: str, actor: Actor, at: datetime, reason: str) -> None:
+def _note(session: Session, message: Message, trigger: Trigger, actor: Actor, at: datetime, reason: str) -> None:
     session.flush()
     facts = {"message": message.key}
     note_call(session, message.season, trigger, actor=actor, at=at, reason=reason, facts=facts)

@@ -12,7 +12,16 @@ from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
 from config.season import Season
 from models import Admission, Delivery, Duplicate, Objection, Submission
-from models.enums import CallState, DeliveryState, DuplicateDecision, ObjectionState, Outcome, Role, SubmissionState
+from models.enums import (
+    CallState,
+    DeliveryState,
+    DuplicateDecision,
+    ObjectionState,
+    Outcome,
+    Role,
+    SubmissionState,
+    Trigger,
+)
 from models.queries import call_state, lock_call
 from states.cases import Ask, load_frame
 from states.corrections import eligibility_is_closed
@@ -49,12 +58,12 @@ def officer(season: Season, name: str) -> Actor:
 
 def withdraw(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
     """Take a submission back (撤回) at its unit's wish, before the award."""
-    apply_transition(session, number, Ask("archive", actor, at, reason=reason, outcome=Outcome.WITHDRAWN))
+    apply_transition(session, number, Ask(Trigger.ARCHIVE, actor, at, reason=reason, outcome=Outcome.WITHDRAWN))
 
 
 def revoke(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
     """Take an award away (撤销获奖)."""
-    apply_transition(session, number, Ask("revoke", actor, at, reason=reason))
+    apply_transition(session, number, Ask(Trigger.REVOKE, actor, at, reason=reason))
 
 
 def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: datetime, reason: str) -> Delivery:
@@ -74,7 +83,7 @@ def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: da
     if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
         session.add(Admission(season=year, digest=delivery.digest, officer=actor.name, admitted_at=at, reason=reason))
         facts = {"delivery": delivery.digest, "sender": delivery.sender}
-        note_call(session, year, "admit_late", actor=actor, at=at, reason=reason, facts=facts)
+        note_call(session, year, Trigger.ADMIT_LATE, actor=actor, at=at, reason=reason, facts=facts)
     return delivery
 
 
@@ -102,10 +111,10 @@ def decide_duplicate(
     pair.officer, pair.decided_at, pair.reason = actor.name, at, reason
     session.flush()
     facts = {"other": pair.number, "decision": pair.decision.value, "similarity": pair.similarity}
-    note_submission(session, pair.other, Ask("decide_duplicate", actor, at, reason=reason, facts=lambda _: facts))
+    note_submission(session, pair.other, Ask(Trigger.DECIDE_DUPLICATE, actor, at, reason=reason, facts=lambda _: facts))
     if not at_once or later.state is SubmissionState.ARCHIVED:
         return ""
-    apply_transition(session, pair.other, Ask("archive", actor, at, reason=DUPLICATE, outcome=Outcome.INELIGIBLE))
+    apply_transition(session, pair.other, Ask(Trigger.ARCHIVE, actor, at, reason=DUPLICATE, outcome=Outcome.INELIGIBLE))
     return pair.other
 
 
@@ -138,7 +147,7 @@ def raise_objection(
     session.add(objection)
     session.flush()
     facts = {"objection": objection.id, "due_at": instant_text(due_at)}
-    note_submission(session, number, Ask("raise_objection", actor, at, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.RAISE_OBJECTION, actor, at, facts=lambda _: facts))
     return objection
 
 
@@ -169,10 +178,10 @@ def answer_objection(
     objection.officer, objection.answered_at, objection.answer = actor.name, at, answer
     session.flush()
     facts = {"objection": objection_id, "decision": objection.state.value}
-    ask = Ask("answer_objection", actor, at, reason=answer, facts=lambda _: facts)
+    ask = Ask(Trigger.ANSWER_OBJECTION, actor, at, reason=answer, facts=lambda _: facts)
     note_submission(session, objection.number, ask)
     if upheld and _submission(session, objection.number).state is not SubmissionState.ARCHIVED:
-        ending = Ask("archive", actor, at, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
+        ending = Ask(Trigger.ARCHIVE, actor, at, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
         apply_transition(session, objection.number, ending)
     return objection
 

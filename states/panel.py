@@ -18,7 +18,7 @@ from models import (
     Submission,
     SubmissionVersion,
 )
-from models.enums import SeatState, SubmissionState
+from models.enums import SeatState, SubmissionState, Trigger
 from models.forms import SubmissionForm
 from states.cases import Ask
 from states.door import note_call, note_submissions
@@ -136,7 +136,7 @@ def draw(session: Session, season: Season, *, actor: Actor, at: datetime, flow_r
         "pool": [[one.id, list(one.fields)] for one in candidates],
         "panel": panel.facts(),
     }
-    note_call(session, season.year, "draw_panel", actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.DRAW_PANEL, actor=actor, at=at, facts=facts, flow_run=flow_run)
     return panel
 
 
@@ -157,7 +157,9 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
     }
     make_pairs(session, season, pairs, at=at)
     assigned = Assigned(pairs, AssignmentQuality.of(found.certificate))
-    ask = Ask("assign", actor, at, flow_run=flow_run, facts=lambda number: {"experts": list(pairs[number]), "round": 1})
+    ask = Ask(
+        Trigger.ASSIGN, actor, at, flow_run=flow_run, facts=lambda number: {"experts": list(pairs[number]), "round": 1}
+    )
     note_submissions(session, season.year, ask, Submission.number.in_(numbers))
     facts = {
         "assignment": hashlib.sha256(
@@ -170,7 +172,7 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
             [one, two, [found.kind.value for found in why]] for one, two, why in _barred_pairs(barred, numbers)
         ],
     }
-    note_call(session, season.year, "assign", actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.ASSIGN, actor=actor, at=at, facts=facts, flow_run=flow_run)
     return assigned
 
 

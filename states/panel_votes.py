@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from models import Ballot, Placing, Submission
-from models.enums import CallState, Role, SubmissionState, Tier
+from models.enums import CallState, Role, SubmissionState, Tier, Trigger
 from models.forms import VoteForm
 from states.approval import votes_are_open
 from states.cases import Ask, load_frame
@@ -90,7 +90,7 @@ def open_votes(session: Session, season: Season, *, actor: Actor, at: datetime, 
     asked = motions(session, season)
     if asked and not votes_are_open(session, season.year):
         facts = {"motions": [one.facts() for one in asked], **_rules(season)}
-        note_call(session, season.year, "open_votes", actor=actor, at=at, facts=facts, flow_run=flow_run)
+        note_call(session, season.year, Trigger.OPEN_VOTES, actor=actor, at=at, facts=facts, flow_run=flow_run)
     return asked
 
 
@@ -114,7 +114,9 @@ def take_votes(
         accepted[place] = form.number
     session.flush()
     if cast:
-        ask = Ask("record_votes", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=cast.__getitem__)
+        ask = Ask(
+            Trigger.RECORD_VOTES, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=cast.__getitem__
+        )
         note_submissions(session, season.year, ask, Submission.number.in_(cast))
     return VotesTaken(accepted, refused)
 
@@ -173,7 +175,7 @@ def close_votes(session: Session, season: Season, *, actor: Actor, at: datetime,
         )
     session.flush()
     facts = {"votes": results, **_rules(season)}
-    note_call(session, season.year, "close_votes", actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.CLOSE_VOTES, actor=actor, at=at, facts=facts, flow_run=flow_run)
     return counted
 
 

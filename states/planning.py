@@ -13,7 +13,7 @@ from config.milestones import Milestone
 from config.season import Season
 from config.units import unit_on
 from models import Call, MilestoneDate
-from models.enums import MilestoneState
+from models.enums import MilestoneState, Trigger
 from models.queries import lock_call, milestone_rows, season_in_force
 from states.claims import forget
 from states.door import note_call, plan_call
@@ -98,7 +98,7 @@ def move_date(
     session.flush()
     forget(session, f"start/{year}/{_key(step, ordinal, unit)}")
     facts = {"milestone": _key(step, ordinal, unit), "old": instant_text(old), "new": instant_text(to)}
-    note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+    note_call(session, year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
     if step is Milestone.OPEN_PUBLIC_NOTICE:
         close_notice_after(session, season, to, actor=actor, at=at, reason=reason)
     return old, to
@@ -117,7 +117,7 @@ def close_notice_after(
             "new": instant_text(closes_at),
         }
         row.due_at = closes_at
-        note_call(session, season.year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+        note_call(session, season.year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
     return closes_at
 
 
@@ -133,7 +133,7 @@ def reopen_ranking(session: Session, year: int, *, actor: Actor, at: datetime, r
     row.state, row.settled_at, row.due_at, row.attempts = MilestoneState.PENDING, None, at, 0
     forget(session, f"start/{year}/{_key(Milestone.CLOSE_RE_REVIEW, 1, '')}")
     _reopen_votes(session, year, at)
-    note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+    note_call(session, year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
 
 
 def _reopen_votes(session: Session, year: int, at: datetime) -> None:

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Publication
+from models.enums import Trigger
 from states.chain import Finding
 from states.entries import season_of_subject
 from states.record import call_subject, instant_text
 from states.replay import facts_of
-from states.roots import TRIGGER
 from states.rules.merkle import Fold
 
 Row = Mapping[str, Any]
@@ -75,7 +75,7 @@ class Publications:
 
     def _take_records(self, subject: str, entries: Sequence[Row]) -> None:
         for entry in entries:
-            if entry["trigger"] != TRIGGER:
+            if entry["trigger"] != Trigger.RECORD_ROOT:
                 continue
             facts = facts_of(entry)
             record = (entry["sequence"], str(entry["at"]), str(facts.get("root")), facts.get("leaves", 0))

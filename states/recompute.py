@@ -12,6 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from models.enums import Trigger
 from states.decided import Difference, Entry, Record, in_the_running, read_record, shortened
 from states.door import unit_of
 from states.recompute_votes import tiers_after, vote_differences
@@ -30,23 +31,23 @@ def recompute(entries: Iterable[Entry]) -> list[Difference]:
     """All differences between what was recorded as decided and what follows from the rest of the record."""
     record = read_record(entries)
     found = []
-    if record.one("draw_panel"):
+    if record.one(Trigger.DRAW_PANEL):
         found += [*_draw(record), *_assignment(record)]
-    if record.one("freeze_scores"):
+    if record.one(Trigger.FREEZE_SCORES):
         scoring = _scoring(record)
         found += _merits(record, scoring)
-        if record.one("freeze_ranking"):
+        if record.one(Trigger.FREEZE_RANKING):
             found += _ranking(record, scoring)
             found += vote_differences(record)
-    if record.one("approve"):
+    if record.one(Trigger.APPROVE):
         found += [*_approval(record), *_awards(record)]
     return found
 
 
 def _draw(record: Record) -> Iterator[Difference]:
-    drawn = record.one("draw_panel")
+    drawn = record.one(Trigger.DRAW_PANEL)
     seed = bytes.fromhex(drawn["seed"])
-    promised = record.one("commit_draw").get("commitment", "")
+    promised = record.one(Trigger.COMMIT_DRAW).get("commitment", "")
     if commitment(seed) != promised:
         yield Difference("commitment", "the draw's seed", promised, commitment(seed))
     pool = [Candidate(expert, tuple(fields)) for expert, fields in drawn["pool"]]
@@ -58,11 +59,11 @@ def _draw(record: Record) -> Iterator[Difference]:
 
 
 def _assignment(record: Record) -> Iterator[Difference]:
-    panel = record.one("draw_panel")["panel"]
+    panel = record.one(Trigger.DRAW_PANEL)["panel"]
     known = {one["expert"] for one in (*panel["seated"], *panel["reserves"])}
-    barred = {(number, expert) for number, expert, _ in record.one("assign").get("conflicts", ())}
+    barred = {(number, expert) for number, expert, _ in record.one(Trigger.ASSIGN).get("conflicts", ())}
     needed = record.season.final_round.scores_per_submission
-    for number, facts in record.facts("assign"):
+    for number, facts in record.facts(Trigger.ASSIGN):
         experts = set(facts["experts"])
         if len(experts) != needed:
             yield Difference("number of experts", number, str(len(experts)), str(needed))
@@ -70,17 +71,17 @@ def _assignment(record: Record) -> Iterator[Difference]:
             yield Difference("experts off the panel", number, shortened(sorted(experts - known)), "none")
         if any((number, expert) in barred for expert in experts):
             yield Difference("experts in conflict", number, shortened(sorted(experts)), "none")
-    for number, facts in record.facts("replace"):
+    for number, facts in record.facts(Trigger.REPLACE):
         if (number, facts["expert"]) in barred or facts["expert"] not in known:
             yield Difference("replacement", number, facts["expert"], "nobody in conflict or off the panel")
 
 
 def _points(record: Record, round_number: int) -> dict[tuple[str, str], dict[str, Any]]:
     """The latest score of each (submission, expert) of a round, without those who stepped back."""
-    recused = {(number, facts["expert"]) for number, facts in record.facts("recuse")}
+    recused = {(number, facts["expert"]) for number, facts in record.facts(Trigger.RECUSE)}
     found = {
         (number, facts["expert"]): facts
-        for number, facts in record.facts("record_score")
+        for number, facts in record.facts(Trigger.RECORD_SCORE)
         if facts["round"] == round_number
     }
     return {pair: facts for pair, facts in sorted(found.items()) if pair not in recused}
@@ -98,20 +99,20 @@ def _scoring(record: Record) -> Scoring:
 def _merits(record: Record, scoring: Scoring) -> Iterator[Difference]:
     lines = [[one.submission, one.expert, str(one.total)] for one in _scores(record)]
     digest = hashlib.sha256(canonical({"scores": lines}).encode()).hexdigest()
-    frozen = record.one("freeze_scores")["scores"]
+    frozen = record.one(Trigger.FREEZE_SCORES)["scores"]
     if digest != frozen:
         yield Difference("digest", "the frozen scores", frozen, digest)
-    for number, facts in record.facts("record_final_review"):
+    for number, facts in record.facts(Trigger.RECORD_FINAL_REVIEW):
         recomputed = scoring.merits[number].facts() if number in scoring.merits else {}
         if any(facts.get(name) != recomputed.get(name) for name in ("merit", "raw_mean", "scores")):
             yield Difference("merit", number, str(facts.get("merit")), str(recomputed.get("merit")))
 
 
 def _ranking(record: Record, scoring: Scoring) -> Iterator[Difference]:
-    drawn, used = record.one("draw_panel").get("seed", ""), record.one("freeze_ranking")["tie_seed_from"]
+    drawn, used = record.one(Trigger.DRAW_PANEL).get("seed", ""), record.one(Trigger.FREEZE_RANKING)["tie_seed_from"]
     if drawn and drawn != used:
         yield Difference("seed", "the draw among equals", used, drawn)
-    recorded = record.one("freeze_ranking")["ranking"]
+    recorded = record.one(Trigger.FREEZE_RANKING)["ranking"]
     recomputed = _cut(record, scoring).facts()
     for old, new in zip(recorded["placed"], recomputed["placed"], strict=False):
         if old != json.loads(canonical(new)):
@@ -124,9 +125,10 @@ def _ranking(record: Record, scoring: Scoring) -> Iterator[Difference]:
 def _cut(record: Record, scoring: Scoring) -> Ranking:
     season = record.season.final_round
     seed = derive_seed(
-        bytes.fromhex(record.one("freeze_ranking")["tie_seed_from"]), f"ties/{record.one('freeze_scores')['scores']}"
+        bytes.fromhex(record.one(Trigger.FREEZE_RANKING)["tie_seed_from"]),
+        f"ties/{record.one(Trigger.FREEZE_SCORES)['scores']}",
     )
-    groups = record.one("freeze_ranking").get("groups", {})
+    groups = record.one(Trigger.FREEZE_RANKING).get("groups", {})
     contenders = [
         Contender(scoring.merits[number], unit_of(number), *map(tuple, groups.get(number, ((), ()))))
         for number in in_the_running(record)
@@ -145,7 +147,7 @@ def _cut(record: Record, scoring: Scoring) -> Ranking:
 
 
 def _re_review(record: Record) -> dict[str, Decimal]:
-    asked = record.one("assign_re_review").get("experts", {})
+    asked = record.one(Trigger.ASSIGN_RE_REVIEW).get("experts", {})
     second = _scores(record, 2)
     found = {}
     for number, experts in asked.items():
@@ -170,19 +172,19 @@ def _criteria(record: Record) -> tuple[Criterion, ...]:
 
 
 def _approval(record: Record) -> Iterator[Difference]:
-    struck = {number for number, _ in record.facts("strike")}
-    placed = record.one("freeze_ranking")["ranking"]["placed"]
-    still = set(in_the_running(record, "approve")) - struck
+    struck = {number for number, _ in record.facts(Trigger.STRIKE)}
+    placed = record.one(Trigger.FREEZE_RANKING)["ranking"]["placed"]
+    still = set(in_the_running(record, Trigger.APPROVE)) - struck
     tiers = {one["submission"]: one["tier"] for one in placed} | tiers_after(record)
     expected = [[one["submission"], tiers[one["submission"]]] for one in placed if one["submission"] in still]
     expected = [line for line in expected if line[1]]
-    approved = record.one("approve")["list"]
+    approved = record.one(Trigger.APPROVE)["list"]
     if expected != approved:
         yield Difference("approved list", "the season", shortened(approved), shortened(expected))
 
 
 def _awards(record: Record) -> Iterator[Difference]:
-    approved = dict(record.one("approve")["list"])
-    for number, facts in record.facts("award"):
+    approved = dict(record.one(Trigger.APPROVE)["list"])
+    for number, facts in record.facts(Trigger.AWARD):
         if approved.get(number) != facts["tier"]:
             yield Difference("tier", number, facts["tier"], str(approved.get(number)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from models.enums import Tier
+from models.enums import Tier, Trigger
 from states.decided import Difference, Record, in_the_running, shortened
 from states.rules.votes import decide, tier_after
 
@@ -13,16 +13,16 @@ _COUNTS = ("votes_for", "votes_against", "abstentions")
 
 def tiers_after(record: Record) -> dict[str, str | None]:
     """The tier of each submission that the panel voted on, as recorded."""
-    return {one["number"]: one["after"] for one in record.one("close_votes").get("votes", ())}
+    return {one["number"]: one["after"] for one in record.one(Trigger.CLOSE_VOTES).get("votes", ())}
 
 
 def vote_differences(record: Record) -> Iterator[Difference]:
     """What was voted on, by whom, and with what result."""
     asked = _asked(record)
-    recorded = [[one["number"], one["tier"]] for one in record.one("close_votes").get("votes", ())]
-    if (record.one("approve") or recorded) and asked != recorded:
+    recorded = [[one["number"], one["tier"]] for one in record.one(Trigger.CLOSE_VOTES).get("votes", ())]
+    if (record.one(Trigger.APPROVE) or recorded) and asked != recorded:
         yield Difference("motions", "the panel's votes", shortened(recorded), shortened(asked))
-    for one in record.one("close_votes").get("votes", ()):
+    for one in record.one(Trigger.CLOSE_VOTES).get("votes", ()):
         yield from _entitled(record, one)
         yield from _counted(record, one)
 
@@ -32,8 +32,10 @@ def _asked(record: Record) -> list[list[str]]:
     votes = record.season.final_round.votes
     if votes is None:
         return []
-    running = set(in_the_running(record, "close_votes" if record.one("close_votes") else "freeze_ranking"))
-    placed = record.one("freeze_ranking")["ranking"]["placed"]
+    running = set(
+        in_the_running(record, Trigger.CLOSE_VOTES if record.one(Trigger.CLOSE_VOTES) else Trigger.FREEZE_RANKING)
+    )
+    placed = record.one(Trigger.FREEZE_RANKING)["ranking"]["placed"]
     return [
         [one["submission"], one["tier"]]
         for one in placed
@@ -43,10 +45,10 @@ def _asked(record: Record) -> list[list[str]]:
 
 def _entitled(record: Record, vote: dict[str, Any]) -> Iterator[Difference]:
     """Nobody off the panel, in conflict, or who stepped back has a vote."""
-    number, panel = vote["number"], record.one("draw_panel").get("panel", {"seated": (), "reserves": ()})
+    number, panel = vote["number"], record.one(Trigger.DRAW_PANEL).get("panel", {"seated": (), "reserves": ()})
     known = {one["expert"] for one in (*panel["seated"], *panel["reserves"])}
-    barred = {expert for one, expert, _ in record.one("assign").get("conflicts", ()) if one == number}
-    barred |= {facts["expert"] for one, facts in record.facts("recuse") if one == number}
+    barred = {expert for one, expert, _ in record.one(Trigger.ASSIGN).get("conflicts", ()) if one == number}
+    barred |= {facts["expert"] for one, facts in record.facts(Trigger.RECUSE) if one == number}
     wrong = [one for one in vote["entitled"] if one not in known or one in barred]
     if wrong:
         yield Difference("votes of those who have none", number, shortened(wrong), "none")
@@ -57,7 +59,7 @@ def _counted(record: Record, vote: dict[str, Any]) -> Iterator[Difference]:
     assert season.votes is not None
     ballots = {
         facts["caster"]: facts
-        for number, facts in record.facts("record_votes")
+        for number, facts in record.facts(Trigger.RECORD_VOTES)
         if (number, facts["tier"]) == (vote["number"], vote["tier"])
     }
     counted = [facts for caster, facts in ballots.items() if season.votes.secret or caster in vote["entitled"]]

@@ -21,19 +21,21 @@ from sqlalchemy.orm import Session
 
 from models import History
 from models.database import insert_many
+from models.enums import Trigger
 
 ZERO = "0" * 64
 _COLUMNS = tuple(History.__table__.columns.keys())
 # What the hashed text of one entry shares with the other entries of the same step.
 _SHARED = ("actor", "at", "flow_run", "from_state", "reason", "season", "to_state", "trigger")
 _in_order = itemgetter(*_COLUMNS)
+_WORDS = frozenset(Trigger)
 Row = tuple[Any, ...]  # one history row, in the order of its columns
 _Texts = tuple[str, str, str]
 _dumps = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 class NotRecordable(TypeError):
-    """A programming error: a fact that has no one canonical form."""
+    """A programming error: a fact that has no one canonical form, or a word that the record does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Entry:
     season: int
     at: datetime
     actor: str
-    trigger: str
+    trigger: Trigger
     from_state: str
     to_state: str
     reason: str
@@ -107,16 +109,21 @@ def stamp(
     season: int,
     at: datetime,
     actor: str,
-    trigger: str,
+    trigger: Trigger,
     from_state: str,
     to_state: str,
     reason: str,
     flow_run: str,
 ) -> Callable[[str, str, int, str], Row]:
-    """Makes the rows of one step from (subject, facts as canonical JSON, *link); what they share is spelt once."""
-    written_at = instant_text(at)
-    texts = _texts(actor, written_at, flow_run, from_state, reason, season, to_state, trigger)
-    shared = (season, written_at, actor, trigger, from_state, to_state, reason)
+    """Makes the rows of one step from (subject, facts as canonical JSON, *link); what they share is spelt once.
+
+    Raises NotRecordable for a word that is no Trigger.
+    """
+    if trigger not in _WORDS:
+        raise NotRecordable(f"the record has no word {trigger!r}; its words are those of Trigger")
+    written_at, word = instant_text(at), str(trigger)
+    texts = _texts(actor, written_at, flow_run, from_state, reason, season, to_state, word)
+    shared = (season, written_at, actor, word, from_state, to_state, reason)
 
     def row(subject: str, facts: str, after: int, previous: str) -> Row:
         own = _hash(previous, texts, facts, after + 1, subject)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from config.season import Season
 from models import Assignment, Expert, Recusal, Score, Submission
-from models.enums import AssignmentState
+from models.enums import AssignmentState, Trigger
 from models.queries import lock_call
 from states.cases import Ask
 from states.door import note_submission
@@ -46,7 +46,7 @@ def recuse(
         return
     _step_back(session, year, expert, number, reason=reason, at=at)
     facts = {"expert": expert}  # the reason may name people, and the history holds none
-    note_submission(session, number, Ask("recuse", actor, at, flow_run=flow_run, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.RECUSE, actor, at, flow_run=flow_run, facts=lambda _: facts))
 
 
 def step_back_conflicted(
@@ -78,7 +78,7 @@ def step_back_conflicted(
             session.delete(score)
         _step_back(session, season.year, expert, number, reason="；".join(one.label for one in kinds), at=at)
         facts = {"expert": expert, "conflict": [one.value for one in kinds], "score_struck": score is not None}
-        ask = Ask("recuse", actor, at, flow_run=flow_run, facts=lambda _, facts=facts: facts)  # type: ignore[misc]
+        ask = Ask(Trigger.RECUSE, actor, at, flow_run=flow_run, facts=lambda _, facts=facts: facts)  # type: ignore[misc]
         note_submission(session, number, ask)
     return found
 

@@ -10,7 +10,7 @@ from sqlmodel import col
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from models import Correction, DistrictVerdict, Submission
-from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Verdict
+from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Trigger, Verdict
 from models.queries import call_state, is_done, milestone_rows, season_in_force
 from states.cases import Ask
 from states.door import UnknownSubmission, apply_transition, note_submission, season_of
@@ -42,7 +42,7 @@ def reinstate(session: Session, number: str, *, actor: Actor, at: datetime, reas
     # A closed season gives no place back; its fingerprints may be deleted by now.
     running = call_state(session, submission.season) is not CallState.CLOSED
     facts = _free_place(session, submission) if archived and running else {}
-    state = apply_transition(session, number, Ask("reinstate", actor, at, reason=reason, facts=lambda _: facts))
+    state = apply_transition(session, number, Ask(Trigger.REINSTATE, actor, at, reason=reason, facts=lambda _: facts))
     if state is _REVIEWED and outcome is not None:
         _check(session, submission, outcome, actor=actor, at=at, reason=reason)
     return state
@@ -106,4 +106,4 @@ def _check(
     if submission.eligible_at is None:
         submission.eligible_at = at
         session.flush()
-        note_submission(session, submission.number, Ask("pass_eligibility", actor, at, reason=reason))
+        note_submission(session, submission.number, Ask(Trigger.PASS_ELIGIBILITY, actor, at, reason=reason))

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.season import Season
 from models import Assignment, Seat
-from models.enums import AssignmentState, SeatState
+from models.enums import AssignmentState, SeatState, Trigger
 from states.cases import Ask
 from states.door import note_call, note_submission
 from states.machine import Actor
@@ -93,7 +93,7 @@ def give_up_seat(
         one.state = AssignmentState.LOST
     session.flush()
     facts = {"expert": expert, "lost": sorted(one.number for one in open_ones), "excused": excused}
-    note_call(session, year, "give_up_seat", actor=actor, at=at, reason=reason, facts=facts)
+    note_call(session, year, Trigger.GIVE_UP_SEAT, actor=actor, at=at, reason=reason, facts=facts)
     return len(open_ones)
 
 
@@ -122,7 +122,9 @@ def _note_replacement(
     session: Session, number: str, expert: str, *, actor: Actor, at: datetime, reason: str = "", flow_run: str = ""
 ) -> None:
     facts = {"expert": expert, "round": 1}
-    note_submission(session, number, Ask("replace", actor, at, reason=reason, flow_run=flow_run, facts=lambda _: facts))
+    note_submission(
+        session, number, Ask(Trigger.REPLACE, actor, at, reason=reason, flow_run=flow_run, facts=lambda _: facts)
+    )
 
 
 def _loads(session: Session, year: int) -> dict[str, int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from models.enums import Outcome, SubmissionState
+from models.enums import Outcome, SubmissionState, Trigger
 from states.call import CALL
 from states.machine import Table
 from states.submission import OUTCOMES, SUBMISSION
@@ -98,11 +98,11 @@ class _Legal:
 def _outcome_problem(standing: Standing | None, entry: Entry, role: str) -> str:
     assert standing is not None
     trigger, target = entry["trigger"], entry["to_state"]
-    if trigger == "reinstate" and target != standing.archived_from:
+    if trigger == Trigger.REINSTATE and target != standing.archived_from:
         return f"it goes back to {target}, but the submission came from {standing.archived_from}"
-    if trigger == "revoke" and standing.state == _ARCHIVED and standing.outcome != Outcome.COMPLETED.value:
+    if trigger == Trigger.REVOKE and standing.state == _ARCHIVED and standing.outcome != Outcome.COMPLETED.value:
         return f"it revokes what was archived as {standing.outcome}"
-    if trigger != "archive":
+    if trigger != Trigger.ARCHIVE:
         return ""
     outcome = facts_of(entry).get("outcome")
     if outcome not in set(Outcome):
@@ -116,14 +116,14 @@ def _outcome_problem(standing: Standing | None, entry: Entry, role: str) -> str:
 def _after(standing: Standing | None, entry: Entry) -> Standing:
     trigger, target = entry["trigger"], entry["to_state"]
     before = standing or Standing("")
-    if trigger == "revoke":
+    if trigger == Trigger.REVOKE:
         origin = before.archived_from if before.state == _ARCHIVED else before.state
         return Standing(target, origin, Outcome.REVOKED.value, before.tier)
     if target == before.state:
         return before
     if target == _ARCHIVED:
         return Standing(target, before.state, facts_of(entry).get("outcome"), before.tier)
-    tier = facts_of(entry).get("tier") if trigger == "award" else before.tier
+    tier = facts_of(entry).get("tier") if trigger == Trigger.AWARD else before.tier
     return replace(before, state=target, archived_from=None, outcome=None, tier=tier)
 
 

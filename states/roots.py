@@ -13,7 +13,7 @@ from sqlalchemy import Select, func, insert, literal, select, type_coerce
 from sqlalchemy.orm import Session
 
 from models import History, Publication
-from models.enums import PublicationKind
+from models.enums import PublicationKind, Trigger
 from models.leaf import PublicationLeaf
 from models.queries import lock_call
 from states.door import note_call
@@ -21,7 +21,6 @@ from states.entries import in_byte_order
 from states.machine import Actor
 from states.rules.merkle import Fold
 
-TRIGGER = "record_root"
 _BATCH = 5_000
 
 
@@ -58,7 +57,7 @@ def record_root(
     made = kept_root(session, season, kind)
     session.add(Publication(season=season, kind=kind, published_at=at, root=made.root, subjects=made.leaves))
     facts = {"publication": kind.value, "root": made.root, "leaves": made.leaves}
-    note_call(session, season, TRIGGER, actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season, Trigger.RECORD_ROOT, actor=actor, at=at, facts=facts, flow_run=flow_run)
     return made
 
 

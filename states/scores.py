@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from models import Assignment, Score, Submission
-from models.enums import AssignmentState, CallState
+from models.enums import AssignmentState, CallState, Trigger
 from models.forms import RecusalForm, ScoreForm
 from states.cases import Ask, Frame, load_frame
 from states.delivered import Delivered
@@ -51,7 +51,9 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
         accepted[place] = form.number
     session.flush()
     if facts:
-        ask = Ask("record_score", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=facts.__getitem__)
+        ask = Ask(
+            Trigger.RECORD_SCORE, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=facts.__getitem__
+        )
         note_submissions(session, delivered.season, ask, Submission.number.in_(facts))
     return ScoresTaken(accepted, refused)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from config.local_time import ZONE
-from models.enums import CallState, Outcome, Role, SubmissionState, Tier, Verdict
+from models.enums import CallState, Outcome, Role, SubmissionState, Tier, Trigger, Verdict
 from states.machine import Edge, Refusal, Table, not_theirs
 
 S = SubmissionState
@@ -277,28 +277,28 @@ SUBMISSION = Table(
     SubmissionState,
     [
         Edge(
-            "submit",
+            Trigger.SUBMIT,
             None,
             S.SUBMITTED,
             (Role.DISTRICT, Role.APPLICANT),
             (call_is_open, is_complete, achievement_is_covered, is_no_duplicate),
         ),
         Edge(
-            "record_district_review",
+            Trigger.RECORD_DISTRICT_REVIEW,
             S.SUBMITTED,
             S.DISTRICT_REVIEWED,
             (Role.DISTRICT,),
             (district_round_is_open, no_correction_is_outstanding, has_verdict_and_score),
         ),
         Edge(
-            "record_final_review",
+            Trigger.RECORD_FINAL_REVIEW,
             S.DISTRICT_REVIEWED,
             S.FINAL_REVIEWED,
             (Role.PANEL,),
             (is_recommended_within_quota, is_eligible, has_enough_scores),
         ),
         Edge(
-            "award",
+            Trigger.AWARD,
             S.FINAL_REVIEWED,
             S.AWARDED,
             _DECIDERS,
@@ -306,7 +306,7 @@ SUBMISSION = Table(
         ),
         *(
             Edge(
-                "archive",
+                Trigger.ARCHIVE,
                 state,
                 S.ARCHIVED,
                 _ANYBODY,
@@ -315,10 +315,12 @@ SUBMISSION = Table(
             for state in (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
         ),
         *(
-            Edge("reinstate", S.ARCHIVED, state, (Role.OFFICE,), (has_reason, season_is_running), _came_from(state))
+            Edge(
+                Trigger.REINSTATE, S.ARCHIVED, state, (Role.OFFICE,), (has_reason, season_is_running), _came_from(state)
+            )
             for state in (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
         ),
-        Edge("revoke", S.AWARDED, S.ARCHIVED, (Role.OFFICE,), (has_reason,)),
-        Edge("revoke", S.ARCHIVED, S.ARCHIVED, (Role.OFFICE,), (has_reason, was_completed)),
+        Edge(Trigger.REVOKE, S.AWARDED, S.ARCHIVED, (Role.OFFICE,), (has_reason,)),
+        Edge(Trigger.REVOKE, S.ARCHIVED, S.ARCHIVED, (Role.OFFICE,), (has_reason, was_completed)),
     ],
 )

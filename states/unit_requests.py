@@ -15,7 +15,7 @@ from config.calendar import is_working_day, working_days_after
 from config.local_time import ZONE, end_of_day, local_day
 from config.milestones import Milestone
 from models import Correction, Submission
-from models.enums import CorrectionState, Outcome, SubmissionState
+from models.enums import CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SendBackForm, WithdrawalForm
 from states.cases import Ask, Frame, load_frame
 from states.corrections import keep_correction
@@ -95,7 +95,7 @@ def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, 
 def _withdraw(session: Session, delivered: Delivered, number: str) -> Refusal | None:
     facts: dict[str, Any] = {"delivery": delivered.digest}
     ask = Ask(
-        "archive",
+        Trigger.ARCHIVE,
         delivered.actor,
         delivered.at,
         reason="报送单位在工作簿中撤回",

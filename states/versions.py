@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models import Attachment, Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
 from models.database import insert_rows
-from models.enums import CorrectionState, SubmissionState
+from models.enums import CorrectionState, SubmissionState, Trigger
 from models.forms import SubmissionForm
 from states import record
 from states.attachments import attached_to, attachment_rows, base_name, digests_of, keep_attached, still_named
@@ -61,7 +61,7 @@ def _rows_of_new(
     form = row.form
     version = _version(delivered, number, 1, form)
     facts = {**_facts(delivered, form, version), **digests_of(row.files)}
-    entry = _entry(delivered, number, "submit", "", "submitted", facts)
+    entry = _entry(delivered, number, Trigger.SUBMIT, "", "submitted", facts)
     history, link = record.chain(entry, Link(0, record.ZERO))
     tables.setdefault(History, []).append(history)
     tables.setdefault(SubmissionVersion, []).append(version)
@@ -107,7 +107,7 @@ def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -
         correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.at
         facts["correction"] = "answered"
     session.flush()
-    ask = Ask("amend", delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=lambda number: facts)
+    ask = Ask(Trigger.AMEND, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=lambda number: facts)
     note_submission(session, known.number, ask)
 
 
@@ -193,7 +193,7 @@ def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any
 def _entry(
     delivered: Delivered,
     number: str,
-    trigger: str,
+    trigger: Trigger,
     source: str,
     target: str,
     facts: Mapping[str, Any],

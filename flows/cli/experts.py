@@ -42,6 +42,7 @@ def import_file(
     from flows.score_sheets import replace_lost_experts
     from flows.stage import Ending, Run, play
     from flows.workbooks.reading import read_delivery
+    from models.enums import Trigger
     from models.forms import ExpertForm
     from states.door import note_call
     from states.office import officer
@@ -59,7 +60,7 @@ def import_file(
         if not forms:
             raise PoolFileRefused(file, problems or ["it holds no row of an expert"])
         with run.step() as session:
-            note_call(session, season, "import_by_hand", actor=acting, at=run.at, facts={"rows": len(forms)})
+            note_call(session, season, Trigger.IMPORT_BY_HAND, actor=acting, at=run.at, facts={"rows": len(forms)})
             lines.extend(change_lines(pool_changes(session, run.season, forms)))
         lines.extend(f"退回：{problem}" for problem in problems)
         source = file if run.dry_run else put_into_inbox(run, file)
@@ -69,7 +70,13 @@ def import_file(
     if not file.is_file():
         raise PoolFileRefused(file, ["there is no such file"])
     result = play(
-        "import_experts", season, importing, engine=here.engine, settings=here.settings, at=here.at, dry_run=dry_run
+        "import_experts",
+        season,
+        importing,
+        engine=here.engine,
+        settings=here.settings,
+        at=here.at,
+        dry_run=dry_run,
     )
     for line in lines:
         typer.echo(line)

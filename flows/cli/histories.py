@@ -14,13 +14,15 @@ from typer.core import TyperGroup
 from config.local_time import ZONE
 from flows.cli.facts import fact_lines
 from flows.cli.opening import opened, writing_to
-from models.enums import PublicationKind
+from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _SHOW = "ID"
 _INDENT = 5
+_WORDS = {word.value: word for word in Trigger}
+_STATES = {state.value: state.label for state in (*SubmissionState, *CallState)}
 
 
 class _ShowsByDefault(TyperGroup):
@@ -121,8 +123,14 @@ def show_proof(
 def _print_entry(console: Console, entry: dict[str, object]) -> None:
     at = datetime.fromisoformat(str(entry["at"])).astimezone(ZONE)
     source, target = entry["from_state"], entry["to_state"]
-    change = target if source == target else f"{source or '–'} → {target}"
-    console.print(f"{entry['sequence']:>3}  {at:%Y-%m-%d %H:%M:%S}  {entry['trigger']}", markup=False, highlight=False)
+    before = "" if source == target else f"{source or '–'} → "
+    change = f"{before}{target} {_STATES.get(str(target), '')}".rstrip()
+    word = str(entry["trigger"])
+    told = _WORDS.get(word)
+    head = f"{entry['sequence']:>3}  {at:%Y-%m-%d %H:%M:%S}  {word} {told.label if told else '(no word of the record)'}"
+    console.print(head, markup=False, highlight=False)
+    if told:
+        _print_below(console, [told.meaning], "italic")
     lines = [f"{change}  by {entry['actor']}"]
     if entry["reason"]:
         lines.append(f"理由 reason: {entry['reason']}")

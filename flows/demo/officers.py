@@ -12,7 +12,7 @@ from flows.demo.clerks import Clerks
 from flows.demo.script import Act, Deed
 from flows.demo.world import World
 from flows.engine.environment import child_environment
-from models.enums import Outcome
+from models.enums import Outcome, Trigger
 
 
 class CommandFailed(GangchuangError):
@@ -55,9 +55,9 @@ class Officers:
             Deed.SETTLE_DUPLICATE: lambda act: world.was_settled(
                 self._number(act), self._number(act, act.details["other"])
             ),
-            Deed.WITHDRAW: lambda act: world.was_noted(self._number(act), "archive", outcome=Outcome.WITHDRAWN),
-            Deed.REINSTATE: lambda act: world.was_noted(self._number(act), "reinstate"),
-            Deed.REVOKE: lambda act: world.was_noted(self._number(act), "revoke"),
+            Deed.WITHDRAW: lambda act: world.was_noted(self._number(act), Trigger.ARCHIVE, outcome=Outcome.WITHDRAWN),
+            Deed.REINSTATE: lambda act: world.was_noted(self._number(act), Trigger.REINSTATE),
+            Deed.REVOKE: lambda act: world.was_noted(self._number(act), Trigger.REVOKE),
             Deed.ASK_CORRECTION: lambda act: world.was_asked_to_correct(self._number(act)),
             Deed.REPLACE_EXPERT: lambda _: world.was_replaced(clerks.silent_expert()),
             Deed.APPROVE: lambda _: world.was_approved(),
@@ -78,7 +78,7 @@ class Officers:
         return start(stage, {"season": self.world.year, **parameters}, f"demo/{self.world.year}/{act.key}/{attempt}")
 
     def _move(self, act: Act) -> tuple[str, dict[str, Any]]:
-        return "move_date", {
+        return act.deed.value, {
             "officer_name": act.officer,
             "milestone": act.details["milestone"],
             "to": f"{act.details['to'].astimezone(ZONE):%Y-%m-%dT%H:%M}",
@@ -91,7 +91,7 @@ class Officers:
             "officer_name": act.officer,
             "decision": "approved",
             "list_digest": self.world.list_digest(),
-            "strike_numbers": self._number(act, act.details["strike"]),
+            "strike_numbers": self._number(act, act.details["struck"]),
             "reason": act.reason,
         }
 
@@ -109,8 +109,10 @@ class Officers:
 
     def _words(self, act: Act) -> tuple[str, str, str]:
         """Decision, subject and other, as the form wants them."""
+        from flows.office_decisions import Decision
+
         if act.deed is Deed.ADMIT_LATE:
-            return "admit_late", self.world.latest_refused(act.subject), ""
+            return act.deed.value, self.world.latest_refused(act.subject), ""
         if act.deed is Deed.REPLACE_EXPERT:
             return "replace_expert", self.clerks.silent_expert(), ""
         number = self._number(act)
@@ -118,7 +120,7 @@ class Officers:
             decision = "same_achievement" if act.details["same"] else "distinct_achievements"
             return decision, number, self._number(act, act.details["other"])
         if act.deed is Deed.OBJECT:
-            return "raise_objection", number, act.details["objector"]
+            return Decision.RAISE_OBJECTION.value, number, act.details["objector"]
         if act.deed is Deed.ANSWER_OBJECTION:
             decision = "uphold_objection" if act.details["upheld"] else "dismiss_objection"
             return decision, self.world.objection_to(number), ""

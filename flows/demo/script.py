@@ -13,6 +13,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from config.milestones import Milestone
 from flows.demo.cast import Cast
 from flows.demo.deliveries import Waves, day_of, deliveries_of
 from states.planning import notice_closes_at
@@ -76,7 +77,7 @@ def _call(cast: Cast) -> Iterator[Act]:
         plot.extended_unit,
         next(officer),
         "区县来函：办公楼停电检修，申请顺延",
-        {"milestone": "close_call", "to": waves.extended_deadline},
+        {"milestone": Milestone.CLOSE_CALL.value, "to": waves.extended_deadline},
     )
     after = day_of(cast.season.dates.close_call, 7, 11)
     yield Act(after, Deed.ADMIT_LATE, plot.admitted_unit, next(officer), "报送当晚区县网络中断，有运营商证明")
@@ -148,7 +149,7 @@ def _approval(cast: Cast) -> Iterator[Act]:
     yield Act(before, Deed.WITHDRAW, plot.reinstated_final, reason="误操作撤回")
     yield Act(before, Deed.REINSTATE, plot.reinstated_final, next(officer), "区县来函说明撤回系误操作")
     reason = "经会议审定；移出的一项主要数据与单位台账不符"
-    yield Act(decides, Deed.APPROVE, "", next(officer), reason, {"strike": plot.struck})
+    yield Act(decides, Deed.APPROVE, "", next(officer), reason, {"struck": plot.struck})
 
 
 def _public_notice(cast: Cast) -> Iterator[Act]:

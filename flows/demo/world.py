@@ -41,6 +41,7 @@ from models.enums import (
     Outcome,
     SeatState,
     SubmissionState,
+    Trigger,
 )
 from models.queries import call_state, counts_by_state, milestone_rows, next_correction_due, planned_seasons
 from states.approval import list_digest, waits_for_approval
@@ -183,7 +184,7 @@ class World:
             found = session.scalar(select(Objection.id).where(Objection.number == number))
         return "" if found is None else str(found)
 
-    def was_noted(self, number: str, trigger: str, *, outcome: Outcome | None = None) -> bool:
+    def was_noted(self, number: str, trigger: Trigger, *, outcome: Outcome | None = None) -> bool:
         """Whether the record of a submission has an entry of this trigger (and outcome)."""
         with reading(self.engine) as session:
             facts = session.scalars(

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 
 from config.calendar import CalendarUnknown, count_working_days, day_note, is_working_day
 from config.local_time import local_day
+from config.milestones import Milestone
 from config.season import Season
 
 _CLOSINGS = (
-    "close_call",
-    "close_district_round",
-    "close_eligibility",
-    "close_final_round",
-    "close_re_review",
-    "close_votes",
+    Milestone.CLOSE_CALL,
+    Milestone.CLOSE_DISTRICT_ROUND,
+    Milestone.CLOSE_ELIGIBILITY,
+    Milestone.CLOSE_FINAL_ROUND,
+    Milestone.CLOSE_RE_REVIEW,
+    Milestone.CLOSE_VOTES,
 )
 
 

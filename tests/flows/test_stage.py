@@ -126,7 +126,7 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
             with run.step() as session:
                 note_call(session, run.year, item, actor=run.actor, at=run.at)
 
-        run.each(["one", "bad", "two"], work)
+        run.each(["reissue_workbook", "bad", "import_by_hand"], work)
         return Ending("open_call")
 
     with pytest.raises(
@@ -135,7 +135,7 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
         planned.play("open_call", body, M.OPEN_CALL)
 
     assert caught.value.failures == {"bad": "it is broken"}
-    assert (triggers(planned), state(planned)) == (["plan", "one", "two"], CallState.PLANNED)
+    assert (triggers(planned), state(planned)) == (["plan", "reissue_workbook", "import_by_hand"], CallState.PLANNED)
     assert planned.play("open_call", noting, M.OPEN_CALL).outcome == "done", "its claim is free again"
 
 

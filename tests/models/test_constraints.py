@@ -1,5 +1,6 @@
 """What the database itself refuses, whatever Python may think: on SQLite and on PostgreSQL."""
 
+import pytest
 from sqlalchemy import CheckConstraint, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
@@ -65,6 +66,19 @@ def test_every_closed_list_of_words_is_closed_in_the_database(engine: Engine) ->
                 missing += [f"{table.name}.{column.name}: {word}" for word in words if word not in rules]
 
     assert missing == []
+
+
+def test_the_database_takes_no_word_that_the_record_does_not_have(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        entry = session.execute(text("SELECT * FROM history LIMIT 1")).mappings().one()
+    values = ", ".join(f":{column}" for column in entry)
+    insert = text(f"INSERT INTO history ({', '.join(entry)}) VALUES ({values})")
+
+    with pytest.raises(DBAPIError, match="trigger_known"), writing(engine) as session:
+        session.execute(insert, {**entry, "sequence": 99, "trigger": "mvoe_date"})
+    with writing(engine) as session:
+        session.execute(insert, {**entry, "sequence": 99, "trigger": "move_date"})
 
 
 def test_every_check_of_the_models_is_in_the_database(engine: Engine) -> None:

@@ -91,6 +91,11 @@ def test_what_has_no_one_form_is_not_recorded(vague: Any) -> None:
         canonical({"fact": vague})
 
 
+def test_a_word_that_the_record_does_not_have_is_not_recorded() -> None:
+    with pytest.raises(NotRecordable, match="no word 'sumbit'"):
+        chain(an_entry(trigger="sumbit"), Link(0, ZERO))
+
+
 def test_an_instant_is_recorded_in_utc_whatever_its_zone() -> None:
     shanghai = timezone(timedelta(hours=8))
 

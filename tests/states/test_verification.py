@@ -57,8 +57,10 @@ def season(engine: Engine) -> Engine:
     with writing(engine) as session:
         a_submission(session)
         a_submission(session, SubmissionState.DISTRICT_REVIEWED)
-        advance(session, AWARDED, "note", SubmissionState.AWARDED, OFFICE, dates.archive, {"said": "示例"})
-        note_call(session, 2026, "note", actor=OFFICE, at=dates.archive, facts={"numbers": ["2026-500103-0007"]})
+        advance(session, AWARDED, "strike", SubmissionState.AWARDED, OFFICE, dates.archive, {"said": "示例"})
+        note_call(
+            session, 2026, "reissue_workbook", actor=OFFICE, at=dates.archive, facts={"numbers": ["2026-500103-0007"]}
+        )
     lift_protections(engine)
     return engine
 
@@ -380,7 +382,7 @@ def test_the_root_changes_with_every_entry(engine: Engine) -> None:
         first = season_root(session, 2026)
         number = a_submission(session)
         second = season_root(session, 2026)
-        advance(session, number, "note", SubmissionState.SUBMITTED, OFFICE, season_rules().dates.close_call)
+        advance(session, number, "strike", SubmissionState.SUBMITTED, OFFICE, season_rules().dates.close_call)
         third = season_root(session, 2026)
 
     assert len({first.root, second.root, third.root}) == 3

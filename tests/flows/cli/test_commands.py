@@ -140,9 +140,10 @@ def test_the_history_of_a_submission_and_of_a_call(gangchuang: Gangchuang, opene
     told = gangchuang("history", number)
     entries = [json.loads(line) for line in gangchuang("history", 2026, "--json").out.splitlines()]
 
-    first, second, *facts = [line.strip() for line in told.out.splitlines()]
-    assert first == "1  2026-03-02 10:00:00  submit"
-    assert second == "– → submitted  by district:500103"
+    first, meaning, second, *facts = [line.strip() for line in told.out.splitlines()]
+    assert first == "1  2026-03-02 10:00:00  submit 申报"
+    assert meaning == "The submission came in and was taken."
+    assert second == "– → submitted 已申报  by district:500103"
     assert facts[:2] == ["admitted: yes", "arrived_at: 2026-03-02 10:00 Asia/Shanghai"]
     assert facts[-1].startswith("hash ")
     assert [(one["sequence"], one["trigger"]) for one in entries] == [(1, "plan"), (2, "open_call")]
