@@ -1,5 +1,6 @@
 """Checked values of one line -> the form of its kind, or every reason why not."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from config.season import Season
+from flows.workbooks.cells import quote
 from flows.workbooks.findings import Form, Note, Problem, Row
+from flows.workbooks.headings import heading_key
+from flows.workbooks.inspection import STRUCK
 from flows.workbooks.layout import Layout
 from flows.workbooks.review_columns import SEND_BACK
 from flows.workbooks.table import Line, Place
@@ -25,6 +29,15 @@ from models.forms import (
 )
 
 _FULL = Decimal(100)
+_VOID = re.compile(
+    r"^(?:[此本该][行项条])?(?:已|请)?(?:作废|不报了?|删除|取消申报)[。！!]?$|[(（\[【](?:已?作废|不报|删除)[)）\]】]"
+)
+_VOID_ASKED = "分不清是否作废：仍要报的请删去这几个字，不报的请整行删除（已接收的在“撤回”列选“撤回”）"
+_ADDED = re.compile(
+    r"(?:完成人|申报单位|完成单位|单位)(?P<digits>[1-9]\d?|[一二三四五六七八九])(?!\d)"
+    r"|第(?P<ordinal>[1-9]\d?|[一二三四五六七八九])完成人|(?:其他|其余)(?:主要)?(?:完成人|完成单位|申报单位)"
+)
+_CHINESE_DIGITS = str.maketrans("一二三四五六七八九", "123456789")
 _PLAIN = tuple(name for name in SubmissionForm.model_fields if name not in ("contact", "organisations", "contributors"))
 _CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
 VOTE_COUNTS = ("votes_for", "votes_against", "abstentions")
@@ -53,10 +66,28 @@ class Assembler:
         problems = [self.place.problem(key, line.number, message) for key, message in line.wrong.items()]
         notes = [self.place.note(key, line.number, remark) for key, remark in line.understood.items()]
         form = self.build(line, problems, notes)
+        if not isinstance(form, WithdrawalForm):
+            problems = self._void(line) or problems
         if problems:
             problems.sort(key=lambda problem: _order(problem.cell))
             form = None
-        return Row(self.place.sheet, line.number, form, tuple(problems), tuple(notes), line.aside)
+        title = line.values.get("title") or "" if self.layout.kind is not WorkbookKind.EXPERTS else ""
+        return Row(self.place.sheet, line.number, form, tuple(problems), tuple(notes), title)
+
+    def _void(self, line: Line) -> list[Problem]:
+        """A row that its sender seems to have crossed out: one question instead of many."""
+        struck = [key for key, message in line.wrong.items() if message == STRUCK]
+        if struck:
+            more = f"等{len(struck)}格" if len(struck) > 1 else ""
+            first = min(struck, key=lambda key: self.place.columns[key])
+            return [self.place.problem(first, line.number, f"{more}{STRUCK}")]
+        for key, text in line.values.items():
+            if isinstance(text, str) and _VOID.search(text):
+                return [self.place.problem(key, line.number, f"写着{quote(text)}，{_VOID_ASKED}")]
+        for index, text in line.aside.items():
+            if _VOID.search(text):
+                return [self.place.problem_aside(index, line.number, f"写着{quote(text)}，{_VOID_ASKED}")]
+        return []
 
     def _require(self, line: Line, keys: list[str], problems: list[Problem]) -> None:
         values = line.values
@@ -83,10 +114,27 @@ class Assembler:
         self._require(line, self.required, problems)
         organisations = self._organisations(line, problems)
         contributors = self._contributors(line, organisations, problems, notes)
+        self._beyond(line, problems)
         payload = _given(values, _PLAIN)
         payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
         payload["organisations"], payload["contributors"] = organisations, contributors
         return self._made(SubmissionForm, payload, line, problems)
+
+    def _beyond(self, line: Line, problems: list[Problem]) -> None:
+        """Columns that somebody added for a sixth contributor or a fourth organisation."""
+        call = self.season.call
+        for index in sorted(line.aside):
+            match = _ADDED.match(heading_key(self.place.extra[index]))
+            if match is None:
+                continue
+            noun = "完成人" if "完成人" in match[0] else "申报单位"
+            most = call.max_contributors if noun == "完成人" else call.max_organisations
+            place = match["digits"] or match["ordinal"]
+            if place is None or int(place.translate(_CHINESE_DIGITS)) > most:
+                message = (
+                    f"填了{quote(line.aside[index])}，但{noun}最多{most}个，模板以外的不能接收；请删去或并入前{most}个"
+                )
+                problems.append(self.place.problem_aside(index, line.number, message))
 
     def _withdrawal(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         """Only the number counts; what else stands in the row is neither checked nor taken."""

@@ -104,8 +104,13 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
             raise Unreadable("columns")
         if not small and sheet.height > rows:
             raise Unreadable("rows")
-        yield "sheet", name, visible, sheet.start or (0, 0), merged(sheet)
+        yield "sheet", name, visible, start_of(sheet), merged(sheet)
         yield from row_frames(sheet.iter_rows() if sheet.start else (), HEAD_ROWS if small else rows)
+
+
+def start_of(sheet: Any) -> tuple[int, int]:
+    """Where `iter_rows` begins: calamine gives the empty rows above the first cell, not the columns left of it."""
+    return 0, sheet.start[1] if sheet.start else 0
 
 
 def merged(sheet: Any) -> list[tuple[tuple[int, int], tuple[int, int]]]:

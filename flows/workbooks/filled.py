@@ -1,6 +1,6 @@
 """The filled sheets of one workbook: found, their columns matched, their rows collected."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from config.season import Season
@@ -41,27 +41,24 @@ class FilledSheets:
         headings = find_headings(head, self.layout)
         if headings is None:
             if sheet.visible:
-                self.notes.append(Note(sheet.name, None, f"工作表“{sheet.name}”里没有找到本表的列名，没有读取。"))
+                self._note_unread(
+                    sheet, head, f"没有找到本表的列名，没有读取。要报的请移到“{self.layout.sheet}”页，不要的请删去该页"
+                )
             return
         if not sheet.visible:
-            self.notes.append(Note(sheet.name, None, f"工作表“{sheet.name}”是隐藏的，没有读取。如需报送请取消隐藏。"))
+            self._note_unread(sheet, head, "是隐藏的，没有读取。如需报送请取消隐藏")
             return
         self._read_table(sheet, head, headings)
 
     def _read_table(self, sheet: Sheet, head: list[list[Cell]], found: Headings) -> None:
         top, left = sheet.start
-        headings = found._replace(
-            line=found.line + top,
-            columns={key: index + left for key, index in found.columns.items()},
-            extra={index + left: name for index, name in found.extra.items()},
-            twice=tuple((key, one + left, other + left) for key, one, other in found.twice),
-        )
+        headings = found.moved(top, left)
         self._check_headings(sheet.name, headings)
         if self.layout.statement:
             self._look_for_statement(sheet.name, head[: found.line], top, left)
         self.tables.append(findings.Table(sheet.name, headings.line + 1, dict(headings.columns)))
         scanned = self.inspection.sheets.get(sheet.name) if self.inspection else None
-        place = Place(sheet.name, self.layout, headings.columns)
+        place = Place(sheet.name, self.layout, headings.columns, headings.extra)
         merges = Merges(sheet.merged, headings, place)
         table = Table(self.layout, headings, scanned.flaws if scanned else {})
         assembler = Assembler(self.layout, place, self.season)
@@ -69,6 +66,7 @@ class FilledSheets:
         numbered = self._numbered(rows, headings.line + 2, sheet.name)
         filled = merges.fill(numbered, left)
         lines: list[int] = []
+        beside: dict[int, str] = {}
         for line in table.lines(filled, left):
             if line.untouched:
                 self.untouched.append(str(line.values.get("number") or f"第{line.number}行"))
@@ -79,7 +77,9 @@ class FilledSheets:
             else:
                 self.rows.append(merges.judge(assembler.row(line)))
                 lines.append(line.number)
-        self._note_sides(sheet.name, headings, scanned.hidden_rows if scanned else [], lines)
+            beside |= line.aside
+        self._note_sides(sheet.name, headings, beside, table.unheaded)
+        self._note_hidden(sheet.name, scanned.hidden_rows if scanned else [], lines)
 
     def _numbered(self, rows: Iterator[list[Cell]], first: int, sheet: str) -> Iterator[tuple[int, Sequence[Cell]]]:
         most = self.season.files.max_rows
@@ -123,10 +123,24 @@ class FilledSheets:
             self.agreed = self.agreed or any(text in _AGREED for text in answers)
             self.statement_at = sheet, f"{letters(left + at)}{top + offset + 1}"
 
-    def _note_sides(self, sheet: str, headings: Headings, hidden: list[int], lines: list[int]) -> None:
-        if headings.extra and lines:
-            names = "、".join(f"{quote(name)}（{letters(index)}列）" for index, name in headings.extra.items())
-            self.notes.append(Note(sheet, None, f"模板里没有这些列，内容另存、不参加评审：{names}。"))
+    def _note_unread(self, sheet: Sheet, head: list[list[Cell]], message: str) -> None:
+        row = next(place for place, cells in enumerate(head) if any(cells))
+        column = next(place for place, cell in enumerate(head[row]) if cell not in (None, ""))
+        at = f"{letters(sheet.start[1] + column)}{sheet.start[0] + row + 1}"
+        self.notes.append(Note(sheet.name, at, f"工作表“{sheet.name}”{message}。", unread=True))
+
+    def _note_sides(
+        self, sheet: str, headings: Headings, beside: Mapping[int, str], unheaded: Mapping[int, int]
+    ) -> None:
+        """Columns that nobody reads: with a heading of their own, or with none."""
+        names = [f"{quote(name)}（{letters(index)}列）" for index, name in headings.extra.items() if index in beside]
+        if names:
+            self.notes.append(Note(sheet, None, f"模板里没有这些列，内容没有采用：{'、'.join(names)}。", unread=True))
+        for index, line in unheaded.items():
+            where = f"{letters(index)}{line}"
+            self.notes.append(Note(sheet, where, f"{letters(index)}列没有列名，内容没有采用。", unread=True))
+
+    def _note_hidden(self, sheet: str, hidden: list[int], lines: list[int]) -> None:
         read = sorted(set(hidden) & set(lines))
         if read:
             names = "、".join(map(str, read[:10])) + ("等" if len(read) > 10 else "")

@@ -30,18 +30,22 @@ class Problem(NamedTuple):
 
 
 class Note(NamedTuple):
-    """Something that was understood or set aside and that the sender may want to look at."""
+    """Something that was understood or set aside and that the sender may want to look at.
+
+    `unread`: there was content that nobody read, so the delivery was not taken whole.
+    """
 
     sheet: str
     cell: str | None
     message: str
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One filled row; `form` is None exactly when there are problems. `line` is the row number people see.
 
-    `aside` keeps what stood in columns that the template does not have: (heading, text).
+    `title` is what stands in the column of titles, where the form does not hold it.
     """
 
     sheet: str
@@ -49,7 +53,7 @@ class Row:
     form: Form | None
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
-    aside: tuple[tuple[str, str], ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,11 @@ class Reading:
     notes: tuple[Note, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     tables: tuple[Table, ...] = ()
+
+    @property
+    def unread(self) -> tuple[Note, ...]:
+        """What of the file nobody read, though there was something."""
+        return tuple(note for note in self.notes if note.unread)
 
     @property
     def unfinished(self) -> str:

@@ -14,12 +14,26 @@ _SILENT = frozenset({"序号", "编码", "行号", "no", "no."})
 
 
 class Headings(NamedTuple):
-    """Which columns were found (key -> index from the sheet's first column) and what else stands there."""
+    """Which columns were found (key -> index from the sheet's first column) and what else stands there.
+
+    `silent`: columns of running numbers and the like, of which nothing need be said.
+    """
 
     line: int
     columns: dict[str, int]
     extra: dict[int, str]
     twice: tuple[tuple[str, int, int], ...]
+    silent: frozenset[int] = frozenset()
+
+    def moved(self, top: int, left: int) -> "Headings":
+        """The same, counted from the sheet's corner instead of from its first filled cell."""
+        return Headings(
+            self.line + top,
+            {key: index + left for key, index in self.columns.items()},
+            {index + left: name for index, name in self.extra.items()},
+            tuple((key, one + left, other + left) for key, one, other in self.twice),
+            frozenset(index + left for index in self.silent),
+        )
 
     def missing(self, layout: Layout) -> list[Column]:
         """The layout's columns that the sheet does not have."""
@@ -76,4 +90,5 @@ def _match(line: int, row: Sequence[Cell], layout: Layout, names: dict[str, str]
             found[key] = index
         elif heading_key(text):
             extra[index] = text
-    return Headings(line, found, extra, tuple(twice))
+    silent = frozenset(index for index, text in texts.items() if heading_key(text) in _SILENT)
+    return Headings(line, found, extra, tuple(twice), silent)

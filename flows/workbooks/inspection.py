@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from posixpath import normpath
+from typing import NamedTuple
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
@@ -29,6 +30,16 @@ _NO_VALUE = re.compile(
     rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]*><f[ >/](?:[^<]|<(?!/c>))*?(?:<v\s*/>|<v></v>|</f>|<f[^>]*/>)</c>'
 )
 _ERROR = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]*\bt="e"[^>]*>(?:[^<]|<(?!/c>|v>))*<v>(#[^<]{1,16})</v>')
+_STRIKE = re.compile(rb"<strike(?:\s*/>|\s+val=\"(?:1|true)\")")
+_FILLED = re.compile(rb'<c r="([A-Z]{1,3})([1-9][0-9]{0,6})"((?:[^>]*[^>/])?)>(.*?)</c>', re.DOTALL)
+_STYLE = re.compile(rb'\bs="([0-9]{1,6})"')
+_SHARED = re.compile(rb'\bt="s"')
+_CELL_PICTURE = re.compile(rb'<c r="([A-Z]{1,3})([1-9][0-9]{0,6})"[^>]*><f[^>]*>[^<]*DISPIMG\(')
+_ANCHOR = re.compile(
+    rb"<(?:\w+:)?from>\s*<(?:\w+:)?col>([0-9]{1,5})<.*?<(?:\w+:)?row>([0-9]{1,7})<(.*?)</(?:\w+:)?(?:one|two)CellAnchor>",
+    re.DOTALL,
+)
+_DRAWN = re.compile(rb"<(?:\w+:)?(?:pic|sp|graphicFrame)[ >]")
 _HIDDEN_ROW = re.compile(rb'<row r="([0-9]{1,7})"[^>]*\bhidden="(?:1|true)"')
 _USUAL = b'<c r="'
 _CELLS = (b"<c ", b"<c>", b"<c/", b"<c\t", b"<c\r", b"<c\n")
@@ -38,6 +49,8 @@ _DIMENSION = re.compile(rb"<dimension [^>]*>")
 _REF = re.compile(rb"\bref\s*=\s*[\"']([^\"']*)[\"']")
 _RANGE = re.compile(rb"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+STRUCK = "划了删除线，分不清是否作废：仍要报的请去掉删除线，不报的请整行删除（已接收的在“撤回”列选“撤回”）"
+PICTURE = "放的是图片，读不到内容，请改填文字；要报的图片请存成文件，作为附件报送"
 NOT_CALCULATED = "是公式，但没有计算结果。请用 Excel 或 WPS 打开、保存后再报，或改成直接填写的内容"
 
 
@@ -53,23 +66,38 @@ class Sheet:
     rows: int = 0
     longest: int = 0
     spanned: int = 0
+    pictures: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)
 class Inspection:
-    """`cheap`: proven small enough to be read in this process. `sheets` by the name people see."""
+    """`cheap`: proven small enough to be read in this process. `sheets` by the name people see.
+
+    `pictures`: there are some, whether or not it is known at which cells.
+    """
 
     cheap: bool
     sheets: dict[str, Sheet]
     macros: bool
     links: bool
     copyable: bool
+    pictures: bool = False
+
+
+class _Struck(NamedTuple):
+    """What is struck through: the styles of cells, and shared strings some part of which is."""
+
+    styles: frozenset[int]
+    strings: frozenset[int]
 
 
 def inspect(archive: Archive, limits: FileLimits) -> Inspection:
     """Unpack every part once, within the limits. Raises Refusal for what cannot be a harmless workbook."""
-    parts = {member.name: _scan(archive, member, limits) for member in archive.members}
+    struck = _Struck(_struck_styles(archive), _struck_strings(archive))
+    parts = {member.name: _scan(archive, member, limits, struck) for member in archive.members}
     sheets = {title: parts[part] for title, part in _sheet_parts(archive) if part in parts}
+    for part in {part for _, part in _sheet_parts(archive) if part in parts}:
+        parts[part].pictures = tuple(_pictures(archive, part))
     cells = sum(part.cells for part in parts.values())
     cheap = (
         archive.tidy
@@ -83,7 +111,49 @@ def inspect(archive: Archive, limits: FileLimits) -> Inspection:
     links = any("externallinks/" in name for name in names)
     spanned = sum(part.spanned for part in parts.values())
     copyable = cheap and cells <= COPIED_CELLS and spanned <= COPIED_CELLS
-    return Inspection(cheap, sheets, macros, links, copyable)
+    pictures = any("/media/" in name for name in names)
+    return Inspection(cheap, sheets, macros, links, copyable, pictures)
+
+
+def _struck_styles(archive: Archive) -> frozenset[int]:
+    """The cell styles of a font that is struck through."""
+    member = archive.by_name.get("xl/styles.xml")
+    text = archive.read(member, _PART) if member and member.size <= _PART else b""
+    if not _STRIKE.search(text):
+        return frozenset()
+    fonts = re.findall(rb"<font/>|<font>.*?</font>", _between(text, b"fonts"), re.DOTALL)
+    struck = {place for place, font in enumerate(fonts) if _STRIKE.search(font)}
+    used = [re.search(rb'\bfontId="([0-9]+)"', one) for one in re.findall(rb"<xf\b[^>]*>", _between(text, b"cellXfs"))]
+    return frozenset(place for place, font in enumerate(used) if font and int(font[1]) in struck)
+
+
+def _struck_strings(archive: Archive) -> frozenset[int]:
+    member = archive.by_name.get("xl/sharedStrings.xml")
+    text = archive.read(member, SMALL_SHEETS) if member and member.size <= SMALL_SHEETS else b""
+    if b"<strike" not in text:
+        return frozenset()
+    strings = re.split(rb"<si(?:>|/>)", text)[1:]
+    return frozenset(place for place, string in enumerate(strings) if _STRIKE.search(string))
+
+
+def _between(text: bytes, tag: bytes) -> bytes:
+    found = re.search(rb"<%s[ >].*?</%s>" % (tag, tag), text, re.DOTALL)
+    return found[0] if found else b""
+
+
+def _pictures(archive: Archive, part: str) -> Iterator[tuple[int, int]]:
+    """Where on a sheet pictures or shapes are anchored: (row as people count, column from 0)."""
+    folder, _, name = part.rpartition("/")
+    relations = archive.by_name.get(f"{folder}/_rels/{name}.rels")
+    for target in re.findall(
+        rb'Target="([^"]*drawing[^"/]*\.xml)"', archive.read(relations, _PART) if relations else b""
+    ):
+        path = target.decode("utf-8", "replace")
+        drawing = archive.by_name.get(path[1:] if path[:1] == "/" else normpath(f"{folder}/{path}"))
+        if drawing is not None and drawing.size <= _PART:
+            for column, row, content in _ANCHOR.findall(archive.read(drawing, _PART)):
+                if _DRAWN.search(content):
+                    yield int(row) + 1, int(column)
 
 
 def looks_small(archive: Archive) -> bool:
@@ -124,7 +194,7 @@ def _check_entities(piece: bytes) -> None:
         raise Refusal("工作簿内部含有外部实体定义，出于安全考虑不予接收，请另存为新的 .xlsx 再报送。")
 
 
-def _scan(archive: Archive, member: Member, limits: FileLimits) -> Sheet:
+def _scan(archive: Archive, member: Member, limits: FileLimits, struck: _Struck) -> Sheet:
     """Look through one part, whatever its name says; a sheet may stand anywhere."""
     sheet = Sheet(size=member.size)
     pieces = _pieces(archive, member)
@@ -138,6 +208,8 @@ def _scan(archive: Archive, member: Member, limits: FileLimits) -> Sheet:
     for piece in chain((head,), pieces):
         _check_entities(piece)
         _look_at(sheet, piece)
+        if struck.styles or struck.strings or b"<strike" in piece:
+            _find_struck(sheet, piece, struck)
     if sheet.cells > (limits.max_rows + 100) * limits.max_columns:
         raise Refusal(f"表格太大，最多{limits.max_rows}行、{limits.max_columns}列，请删去多余内容后再报送。")
     return sheet
@@ -173,10 +245,22 @@ def _find_flaws(sheet: Sheet, piece: bytes) -> None:
     for column, row in _NO_VALUE.findall(piece):
         if len(sheet.flaws) < _MOST_FLAWS:
             sheet.flaws[int(row), _index(column)] = NOT_CALCULATED
+    for column, row in _CELL_PICTURE.findall(piece):
+        if len(sheet.flaws) < _MOST_FLAWS:
+            sheet.flaws[int(row), _index(column)] = PICTURE
     for column, row, error in _ERROR.findall(piece):
         if len(sheet.flaws) < _MOST_FLAWS:
             text = error.decode("ascii", "replace")
             sheet.flaws[int(row), _index(column)] = f"的公式出错（{text}），请改正公式或直接填写内容"
+
+
+def _find_struck(sheet: Sheet, piece: bytes, struck: _Struck) -> None:
+    for column, row, attributes, content in _FILLED.findall(piece):
+        style, value = _STYLE.search(attributes), re.search(rb"<v>([^<]+)|<t[ >]", content)
+        whole = style is not None and int(style[1]) in struck.styles
+        shared = value is not None and value[1] and _SHARED.search(attributes) and int(value[1]) in struck.strings
+        if value and (whole or shared or _STRIKE.search(content)) and len(sheet.flaws) < _MOST_FLAWS:
+            sheet.flaws[int(row), _index(column)] = STRUCK
 
 
 def _area(ref: bytes) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from flows.workbooks.cells import Cell
-from flows.workbooks.findings import Problem, Row
+from flows.workbooks.findings import Row
 from flows.workbooks.headings import Headings
 from flows.workbooks.table import Place
 
@@ -60,11 +60,11 @@ class Merges:
                 key, row.line, f"与其他行合并了（第{top}到{bottom}行）。一条只能占一行，请取消合并，每行写全"
             )
             others = tuple(one for one in row.problems if one.cell != problem.cell)
-            return Row(row.sheet, row.line, None, (Problem(*problem), *others), row.notes, row.aside)
+            return Row(row.sheet, row.line, None, (problem, *others), row.notes, row.title)
         if row.line in self.shared:
             notes = tuple(
                 self.place.note(key, row.line, f"与第{top}到{bottom}行合并，按同一内容计")
                 for key, top, bottom in self.shared[row.line]
             )
-            return Row(row.sheet, row.line, row.form, row.problems, (*row.notes, *notes), row.aside)
+            return Row(row.sheet, row.line, row.form, row.problems, (*row.notes, *notes), row.title)
         return row

@@ -37,7 +37,7 @@ _SCALES = {
     "万": Decimal(1),
 }
 _MOST_WAN = Decimal(10_000_000)
-_SUSPECT_WAN = Decimal(100_000)
+_REMARKED_WAN, _ASKED_WAN = Decimal(1000), Decimal(10_000)  # bare numbers from here on may be meant in 元
 
 
 def plain(number: Decimal, places: int) -> Decimal:
@@ -64,7 +64,7 @@ def _decimal(text: str) -> Decimal:
 
 def amount_wan(value: Cell) -> Any:
     """An amount of money in 万元; `125000元`, `12.5万` and `0.3亿` are converted. Four places (1 元)."""
-    if type(value) is float and 0 <= value < _SUSPECT_WAN:
+    if type(value) is float and 0 <= value < _REMARKED_WAN:
         return Decimal(int(value)) if value.is_integer() else plain(Decimal(repr(value)), 4)
     typed = _typed(value)
     if isinstance(typed, WrongCell) or not typed:
@@ -88,9 +88,15 @@ def amount_wan(value: Cell) -> Any:
 
 
 def _with_remark(number: Decimal, typed: str, match: re.Match[str]) -> Any:
+    bare = not (match["scale"] or match["yuan"])
+    if bare and number >= _ASKED_WAN:
+        return WrongCell(
+            f"填了{quote(typed)}，即{plain(number / 10_000, 4)}亿元，请核对单位：本意是元的，请填{plain(number / 10_000, 4)}；"
+            f"确有{plain(number / 10_000, 4)}亿元的，请写“{plain(number, 4)}万元”"
+        )
     if match["vague"] or match["more"] or match["less"] or match["scale"] or match["yuan"]:
         return Understood(number, f"{quote(typed)}按{number}万元计")
-    if number >= _SUSPECT_WAN:
+    if number >= _REMARKED_WAN:
         return Understood(number, f"按{number}万元计；如果本意是元，请除以10000后重报")
     return number
 

@@ -16,7 +16,11 @@ from flows.workbooks.layout import OWN_SHEETS, Layout, layout_of
 from flows.workbooks.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark
 from flows.workbooks.packages import Delivery, open_delivery
 from flows.workbooks.sheets import Sheet, Workbook, open_workbook
+from flows.workbooks.table import letters
 from models.enums import WorkbookKind
+
+_MOST_PICTURES = 50
+_PICTURE = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
 
 __all__ = ["Attachment", "Note", "Problem", "Reading", "Row", "read_delivery", "without_collector"]
 
@@ -114,8 +118,20 @@ class _Reader:
     def _note_oddities(self, book: Workbook) -> None:
         if book.inspection and book.inspection.macros:
             self.notes.append(Note("", None, "工作簿里有宏，没有运行，也不会保留。"))
+        self._note_pictures(book)
         if book.inspection and book.inspection.links:
             self.notes.append(Note("", None, "工作簿链接了其他文件，没有打开，只读取了格子里现有的内容。"))
+
+    def _note_pictures(self, book: Workbook) -> None:
+        """Pictures and shapes over the cells say nothing to us; the sender must know."""
+        if book.inspection is None:
+            return
+        before = len(self.notes)
+        for name, sheet in book.inspection.sheets.items():
+            for row, column in sheet.pictures[:_MOST_PICTURES]:
+                self.notes.append(Note(name, f"{letters(column)}{row}", _PICTURE, unread=True))
+        if book.inspection.pictures and len(self.notes) == before:
+            self.notes.append(Note("", None, _PICTURE, unread=True))
 
     def _until_marked(self, book: Workbook) -> tuple[list[Sheet], Mark]:
         """Go through sheets until the mark is found; those with data are kept for later."""

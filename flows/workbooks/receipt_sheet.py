@@ -163,7 +163,7 @@ def _write_notes(sheet: Any, notes: Iterable[Note], sheets: set[str], line: int)
         _line(sheet, line, (count, note.sheet or "整份文件", note.cell or "", note.message, "", ""))
         sheet.merge_cells(start_row=line, start_column=4, end_row=line, end_column=6)
         sheet.row_dimensions[line].height = 18 * max(1, -(-screen_width(note.message) // 116)) + 2
-        _link(sheet, line, Problem(*note), sheets)
+        _link(sheet, line, Problem(note.sheet, note.cell, ""), sheets)
         line += 1
 
 

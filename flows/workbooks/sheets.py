@@ -119,7 +119,7 @@ def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
             if sheet.total_width > limits.max_columns and visible and name not in OWN_SHEETS:
                 raise _refusal("columns", limits)
             rows = sheet.iter_rows() if sheet.start else iter(())
-            yield Sheet(name, visible, sheet.start or (0, 0), extraction.merged(sheet), rows)
+            yield Sheet(name, visible, extraction.start_of(sheet), extraction.merged(sheet), rows)
     except python_calamine.PasswordError as problem:
         raise _refusal("password", limits) from problem
     except (python_calamine.CalamineError, OSError, ValueError) as problem:

@@ -1,5 +1,6 @@
 """One filled sheet -> checked values row by row. Works column by column, since that is fast."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -13,36 +14,24 @@ from flows.workbooks.layout import Layout
 BATCH = 512
 _MEMO_SIZE = 4096
 _FOOTER_CELLS = 4
-_FOOTERS = (
-    "合计",
-    "总计",
-    "小计",
-    "填表人",
-    "制表人",
-    "审核人",
-    "负责人",
-    "填报单位",
-    "填报日期",
-    "填报人",
-    "单位盖章",
-    "（盖章）",
-    "盖章",
-    "备注",
-    "注:",
-    "注：",
-    "说明:",
-    "说明：",
+_FOOTER = re.compile(
+    r"(?:(?:填表|制表|填报|审核|负责)人|填报单位|填报日期|单位盖章|盖章|备注|注|说明)\s*(?:[:：(（].*|$)|（盖章）.*",
+    re.DOTALL,
 )
+_TOTAL = re.compile(r"(?:[合总小共]\s?计|累计|平均分?)\s*(?:[:：(（\d].*)?")
 
 
 class Line(NamedTuple):
-    """One row that holds something: values by column key (None where empty or wrong)."""
+    """One row that holds something: values by column key (None where empty or wrong).
+
+    `aside`: what stands in columns that the template does not have, by their index.
+    """
 
     number: int
     values: dict[str, Any]
     wrong: dict[str, str]
     understood: dict[str, str]
-    aside: tuple[tuple[str, str], ...]
+    aside: Mapping[int, str]
     untouched: bool
     filled: int
 
@@ -50,8 +39,10 @@ class Line(NamedTuple):
 class Place:
     """Names the cells of one sheet."""
 
-    def __init__(self, sheet: str, layout: Layout, columns: Mapping[str, int]) -> None:
-        self.sheet, self.layout, self.columns = sheet, layout, columns
+    def __init__(
+        self, sheet: str, layout: Layout, columns: Mapping[str, int], extra: Mapping[int, str] | None = None
+    ) -> None:
+        self.sheet, self.layout, self.columns, self.extra = sheet, layout, columns, extra or {}
 
     def cell(self, key: str, line: int) -> str | None:
         index = self.columns.get(key)
@@ -59,6 +50,10 @@ class Place:
 
     def problem(self, key: str, line: int, message: str) -> Problem:
         return Problem(self.sheet, self.cell(key, line), f"“{self.layout.by_key[key].heading}”{message}。")
+
+    def problem_aside(self, index: int, line: int, message: str) -> Problem:
+        """About a column that the template does not have."""
+        return Problem(self.sheet, f"{letters(index)}{line}", f"“{self.extra[index]}”{message}。")
 
     def note(self, key: str, line: int, message: str) -> Note:
         return Note(self.sheet, self.cell(key, line), f"“{self.layout.by_key[key].heading}”{message}。")
@@ -113,6 +108,8 @@ class Table:
         self.entered = sum(not column.given for column in columns)
         self.keys = [column.key for column in self.columns]
         self.memos = [_Memo(column) for column in self.columns]
+        self.known = {*headings.columns.values(), *headings.extra, *headings.silent}
+        self.unheaded: dict[int, int] = {}  # columns without a heading that hold something -> the first such row
 
     def lines(self, rows: Iterable[tuple[int, Sequence[Cell]]], first_column: int) -> Iterator[Line]:
         """Checked rows of `rows`: (row number as people count, cells from `first_column`)."""
@@ -133,6 +130,7 @@ class Table:
         if self.flaws:
             self._mark_flaws(numbers, odd)
         extra = self._extra(raw, first_column)
+        self._look_beside(numbers, raw, first_column)
         for place, row in enumerate(zip(*parsed, strict=True)):
             said = odd.get(place, ())
             filled = self.entered - row[: self.entered].count(None)
@@ -144,7 +142,7 @@ class Table:
                 dict(zip(self.keys, row, strict=True)),
                 {key: found.message for key, found in said if type(found) is WrongCell},
                 {key: found.remark for key, found in said if type(found) is Understood},
-                tuple((name, texts[place]) for name, texts in extra if texts[place]),
+                {index: texts[place] for index, texts in extra.items() if texts[place]},
                 untouched,
                 filled,
             )
@@ -166,15 +164,22 @@ class Table:
                 if message:
                     odd.setdefault(place, []).append((key, WrongCell(message)))
 
-    def _extra(self, raw: list[tuple[Cell, ...]], first_column: int) -> list[tuple[str, list[str]]]:
-        return [
-            (name, [clean_line(as_text(value)) for value in raw[index - first_column]])
-            for index, name in self.headings.extra.items()
-        ]
+    def _extra(self, raw: list[tuple[Cell, ...]], first_column: int) -> dict[int, list[str]]:
+        return {
+            index: [clean_line(as_text(value)) for value in raw[index - first_column]] for index in self.headings.extra
+        }
+
+    def _look_beside(self, numbers: list[int], raw: list[tuple[Cell, ...]], first_column: int) -> None:
+        for index, values in enumerate(raw, first_column):
+            if index not in self.known and index not in self.unheaded and any(values):
+                filled = (number for number, value in zip(numbers, values, strict=True) if as_text(value).strip())
+                if (first := next(filled, None)) is not None:
+                    self.unheaded[index] = first
 
 
 def is_footer(line: Line) -> bool:
-    """True for a closing line under a table: 合计, 填表人 and the like, with little beside."""
-    if line.filled > _FOOTER_CELLS:
-        return False
-    return any(isinstance(text, str) and text.startswith(_FOOTERS) for text in line.values.values())
+    """True for a closing line under a table: 填表人 and the like with little beside, or 合计 with nothing but figures."""
+    texts = [text for text in line.values.values() if isinstance(text, str)]
+    if len(texts) == 1 and _TOTAL.fullmatch(texts[0]):
+        return True
+    return line.filled <= _FOOTER_CELLS and any(map(_FOOTER.match, texts))

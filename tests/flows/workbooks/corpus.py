@@ -23,6 +23,7 @@ class Case:
     backs: tuple[tuple[str, str], ...] = ()
     refused: tuple[str, str | None, str] | None = None
     notes: tuple[tuple[str | None, str], ...] = ()
+    unread: bool = False
     sheet: str = SHEET
     sender: str = UNIT
     newest_issue: int | None = 1

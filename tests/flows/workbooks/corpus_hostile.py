@@ -351,7 +351,10 @@ def _injected_wrong(shop: Workshop) -> Path:
 
 
 @case(
-    "a sheet name that would be a formula", takes=_OK, notes=((None, "工作表“=1+1”里没有找到本表的列名，没有读取。"),)
+    "a sheet name that would be a formula",
+    takes=_OK,
+    notes=(("A1", "工作表“=1+1”没有找到本表的列名，没有读取。要报的请移到“申报汇总表”页，不要的请删去该页。"),),
+    unread=True,
 )
 def _sheet_name(shop: Workshop) -> Path:
     path = shop.filled(typed())

@@ -76,7 +76,12 @@ def _renamed(shop: Workshop) -> Path:
     return path
 
 
-@case("an extra column", takes=_OK, notes=((None, "模板里没有这些列，内容另存、不参加评审：“所属街道”（AW列）。"),))
+@case(
+    "an extra column",
+    takes=_OK,
+    notes=((None, "模板里没有这些列，内容没有采用：“所属街道”（AW列）。"),),
+    unread=True,
+)
 def _extra_column(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
@@ -127,6 +132,20 @@ def _moved_down(shop: Workshop) -> Path:
     with shop.opened(path) as book:
         book[SHEET].insert_rows(1, 3)
         book[SHEET]["A1"].value = "示例区科协报送材料"
+    return path
+
+
+@case(
+    "a table with nothing above its headings",
+    backs=(("C5", "“类别”只能填：小发明、小技改、小设计（现在填的是“小创造”）。"),),
+)
+def _nothing_above(shop: Workshop) -> Path:
+    path = shop.filled(typed(类别="小创造"))
+    with shop.opened(path) as book:
+        for line in range(1, 4):
+            for cell in book[SHEET][line]:
+                cell.value = None
+                cell.style = "Normal"
     return path
 
 
@@ -194,7 +213,12 @@ def _second_sheet(shop: Workshop) -> Path:
     return path
 
 
-@case("a hidden sheet with rows", takes=_OK, notes=((None, "工作表“草稿”是隐藏的，没有读取。如需报送请取消隐藏。"),))
+@case(
+    "a hidden sheet with rows",
+    takes=_OK,
+    notes=(("A1", "工作表“草稿”是隐藏的，没有读取。如需报送请取消隐藏。"),),
+    unread=True,
+)
 def _hidden_sheet(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
@@ -203,7 +227,12 @@ def _hidden_sheet(shop: Workshop) -> Path:
     return path
 
 
-@case("a sheet of something else", takes=_OK, notes=((None, "工作表“通讯录”里没有找到本表的列名，没有读取。"),))
+@case(
+    "a sheet of something else",
+    takes=_OK,
+    notes=(("A1", "工作表“通讯录”没有找到本表的列名，没有读取。要报的请移到“申报汇总表”页，不要的请删去该页。"),),
+    unread=True,
+)
 def _other_sheet(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:

@@ -92,7 +92,6 @@ for _name, _value, _amount in (
     ("an amount as a number", 12.5, "12.5"),
     ("an amount stored as text", "12.5", "12.5"),
     ("an amount in full-width digits", "１２．５", "12.5"),
-    ("an amount with separators", "1,250.5", "1250.5"),
     ("an amount with a rounding error", 0.1 + 0.2, "0.3"),
     ("an amount of zero", 0, "0"),
 ):
@@ -117,11 +116,41 @@ for _name, _value, _amount in (
     )
 _row("no amount, in words", "经济效益（万元）", "无", takes={5: {"benefit_economic": None}})
 _row(
+    "an amount with separators",
+    "经济效益（万元）",
+    "1,250.5",
+    takes={5: {"benefit_economic": D("1250.5")}},
+    notes=(("J5", "“经济效益（万元）”按1250.5万元计；如果本意是元，请除以10000后重报。"),),
+)
+_row(
     "an amount so large that it may be yuan",
     "经济效益（万元）",
-    125000,
-    takes={5: {"benefit_economic": D(125000)}},
-    notes=(("J5", "“经济效益（万元）”按125000万元计；如果本意是元，请除以10000后重报。"),),
+    5000,
+    takes={5: {"benefit_economic": D(5000)}},
+    notes=(("J5", "“经济效益（万元）”按5000万元计；如果本意是元，请除以10000后重报。"),),
+)
+for _name, _value, _shown, _hundred_millions in (
+    ("an amount that is most likely yuan", 12500, "12500", "1.25"),
+    ("an amount that is most likely yuan, as text", "50,000", "50,000", "5"),
+):
+    _row(
+        _name,
+        "经济效益（万元）",
+        _value,
+        backs=(
+            (
+                "J5",
+                f"“经济效益（万元）”填了“{_shown}”，即{_hundred_millions}亿元，请核对单位：本意是元的，请填{_hundred_millions}；"
+                f"确有{_hundred_millions}亿元的，请写“{_shown.replace(',', '')}万元”。",
+            ),
+        ),
+    )
+_row(
+    "a large amount that says its unit",
+    "经济效益（万元）",
+    "12500万元",
+    takes={5: {"benefit_economic": D(12500)}},
+    notes=(("J5", "“经济效益（万元）”“12500万元”按12500万元计。"),),
 )
 _row("an amount below zero", "经济效益（万元）", -3, backs=(("J5", "“经济效益（万元）”不能是负数。"),))
 _row(

@@ -8,11 +8,25 @@ import pytest
 
 from flows.workbooks.findings import Reading
 from flows.workbooks.receipt import write_receipt
-from tests.flows.workbooks import corpus_files, corpus_hostile, corpus_kinds, corpus_sheets, corpus_typing
+from tests.flows.workbooks import (
+    corpus_files,
+    corpus_hostile,
+    corpus_kinds,
+    corpus_sheets,
+    corpus_typing,
+    corpus_unread,
+)
 from tests.flows.workbooks.corpus import CASES, Case
 from tests.support.workbooks import ISSUED_AT, Workshop, read, season
 
-SECTIONS = (corpus_typing, corpus_sheets, corpus_kinds, corpus_files, corpus_hostile)  # importing them fills CASES
+SECTIONS = (
+    corpus_typing,
+    corpus_sheets,
+    corpus_kinds,
+    corpus_files,
+    corpus_hostile,
+    corpus_unread,
+)  # importing them fills CASES
 
 
 def test_corpus_is_as_large_as_promised() -> None:
@@ -28,6 +42,7 @@ def test_delivery_gets_its_answer_and_a_receipt(case: Case, tmp_path: Path) -> N
     assert [tuple(problem) for problem in reading.problems] == ([case.refused] if case.refused else [])
     assert [(one.cell, one.message) for row in reading.rows for one in row.problems] == list(case.backs)
     assert [(one.cell, one.message) for one in reading.all_notes] == list(case.notes)
+    assert bool(reading.unread) is case.unread
     taken = {row.line: row.form for row in reading.rows if row.form is not None}
     shown = {line: {name: _shown(taken[line], name) for name in case.takes.get(line, ())} for line in taken}
     assert shown == case.takes

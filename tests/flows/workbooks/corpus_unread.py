@@ -1,0 +1,162 @@
+"""What must never go unread, or be taken, without a word: sheets, columns, pictures, crossed-out rows."""
+
+from pathlib import Path
+from typing import Any
+
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.styles import Font
+
+from models.enums import WorkbookKind
+from tests.flows.workbooks.corpus import add, case
+from tests.support.workbooks import SHEET, Workshop, judged, typed
+
+_OK: dict[int, dict[str, Any]] = {5: {"title": "示例成果"}}
+_STRUCK = "划了删除线，分不清是否作废：仍要报的请去掉删除线，不报的请整行删除（已接收的在“撤回”列选“撤回”）。"
+_VOID = "分不清是否作废：仍要报的请删去这几个字，不报的请整行删除（已接收的在“撤回”列选“撤回”）。"
+_PICTURE = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
+
+
+@case(
+    "rows that go on in a second sheet without headings",
+    takes=_OK,
+    notes=(("B3", "工作表“续表”没有找到本表的列名，没有读取。要报的请移到“申报汇总表”页，不要的请删去该页。"),),
+    unread=True,
+)
+def _second_sheet_without_headings(shop: Workshop) -> Path:
+    path = shop.filled(typed())
+    with shop.opened(path) as book:
+        more = book.create_sheet("续表")
+        for cell in book[SHEET][5]:
+            more.cell(3, cell.column).value = cell.value
+    return path
+
+
+@case(
+    "a column for a sixth contributor",
+    takes={6: {"title": "二"}},
+    backs=(
+        ("AW5", "“完成人6姓名”填了“示例己”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),
+        ("AX5", "“第六完成人单位”填了“示例公司”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),
+    ),
+    notes=((None, "模板里没有这些列，内容没有采用：“完成人6姓名”（AW列）、“第六完成人单位”（AX列）。"),),
+    unread=True,
+)
+def _sixth_contributor(shop: Workshop) -> Path:
+    path = shop.filled(typed(), typed(成果名称="二"))
+    with shop.opened(path) as book:
+        for column, heading, value in (("AW", "完成人6姓名", "示例己"), ("AX", "第六完成人单位", "示例公司")):
+            book[SHEET][f"{column}4"].value, book[SHEET][f"{column}5"].value = heading, value
+    return path
+
+
+@case(
+    "a column for the other contributors",
+    backs=(("AW5", "“其他完成人”填了“示例己、示例庚”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),),
+    notes=((None, "模板里没有这些列，内容没有采用：“其他完成人”（AW列）。"),),
+    unread=True,
+)
+def _other_contributors(shop: Workshop) -> Path:
+    path = shop.filled(typed())
+    with shop.opened(path) as book:
+        book[SHEET]["AW4"].value, book[SHEET]["AW5"].value = "其他完成人", "示例己、示例庚"
+    return path
+
+
+@case(
+    "a remark in a column without a heading", takes=_OK, notes=(("AX5", "AX列没有列名，内容没有采用。"),), unread=True
+)
+def _no_heading(shop: Workshop) -> Path:
+    path = shop.filled(typed())
+    with shop.opened(path) as book:
+        book[SHEET]["AX5"].value = "请优先考虑"
+    return path
+
+
+@case("a pasted picture", takes=_OK, notes=(("C7", _PICTURE),), unread=True)
+def _picture(shop: Workshop) -> Path:
+    main, office = "http://schemas.openxmlformats.org", "officeDocument/2006/relationships"
+    rels = (
+        f'<Relationships xmlns="{main}/package/2006/relationships"><Relationship Id="rId1" '
+        f'Type="{main}/{office}/drawing" Target="../drawings/drawing1.xml"/></Relationships>'
+    )
+    drawing = (
+        f'<xdr:wsDr xmlns:xdr="{main}/drawingml/2006/spreadsheetDrawing"><xdr:oneCellAnchor><xdr:from><xdr:col>2</xdr:col>'
+        "<xdr:colOff>0</xdr:colOff><xdr:row>6</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:pic></xdr:pic>"
+        "</xdr:oneCellAnchor></xdr:wsDr>"
+    )
+    return shop.rewritten(
+        shop.filled(typed()),
+        {
+            "xl/worksheets/_rels/sheet1.xml.rels": rels.encode(),
+            "xl/drawings/drawing1.xml": drawing.encode(),
+            "xl/media/image1.png": b"\x89PNG",
+        },
+    )
+
+
+@case("a row struck through", takes={6: {"title": "二"}}, backs=(("B5", f"“成果名称”等13格{_STRUCK}"),))
+def _struck_row(shop: Workshop) -> Path:
+    path = shop.filled(typed(), typed(成果名称="二"))
+    with shop.opened(path) as book:
+        for cell in book[SHEET][5]:
+            if cell.value is not None:
+                cell.font = Font(strike=True)
+    return path
+
+
+@case("a part of a cell struck through", backs=(("X5", f"“完成人2姓名”{_STRUCK}"),))
+def _struck_part(shop: Workshop) -> Path:
+    path = shop.filled(typed(完成人2姓名="x", 完成人2单位="示例公司"))
+    with shop.opened(path) as book:
+        cell = next(cell for cell in book[SHEET][5] if cell.value == "x")
+        cell.value = CellRichText("示例乙", TextBlock(InlineFont(strike=True), "示例丙"))
+    return path
+
+
+@case(
+    "rows marked void",
+    takes={8: {"title": "作废零件回收装置"}},
+    backs=(
+        ("B5", f"“成果名称”写着“（作废）示例成果”，{_VOID}"),
+        ("A6", f"“申报编号”写着“作废”，{_VOID}"),
+        ("AW7", f"“备注”写着“此项不报”，{_VOID}"),
+    ),
+    notes=((None, "模板里没有这些列，内容没有采用：“备注”（AW列）。"),),
+    unread=True,
+)
+def _void(shop: Workshop) -> Path:
+    path = shop.filled(
+        typed(成果名称="（作废）示例成果"), typed(申报编号="作废"), typed(), typed(成果名称="作废零件回收装置")
+    )
+    with shop.opened(path) as book:
+        book[SHEET]["AW4"].value, book[SHEET]["AW7"].value = "备注", "此项不报"
+    return path
+
+
+add(
+    "a row of totals with figures",
+    lambda shop: shop.filled(typed(), {"成果名称": "合　计", "经济效益（万元）": 999, "完成人1贡献占比（%）": 300}),
+    takes=_OK,
+    notes=(("A6", "第6行像是表尾说明，没有作为申报读取。"),),
+)
+
+
+@case(
+    "a row of totals under verdicts",
+    takes={5: {"number": "GC2026-500101-001"}},
+    notes=(
+        ("A6", "第6行像是表尾说明，没有作为申报读取。"),
+        (None, "还有2项没有填写：GC2026-500101-002、GC2026-500101-003。"),
+    ),
+    sheet="初评结果表",
+)
+def _verdict_totals(shop: Workshop) -> Path:
+    path = shop.filled(judged("GC2026-500101-001"), kind=WorkbookKind.VERDICTS)
+    with shop.opened(path) as book:
+        sheet = book["初评结果表"]
+        sheet.insert_rows(6)
+        sheet["A6"].value = "合计"
+        for column, value in zip("GHIJ", (250, 200, 200, 150), strict=True):
+            sheet[f"{column}6"].value = value
+    return path
