@@ -45,6 +45,16 @@ class Milestone(StrEnum):
         return self.value.startswith("remind_")
 
     @property
+    def is_deadline(self) -> bool:
+        """Whether people deliver, decide or object by it: an earlier one takes their time away."""
+        return self.value.startswith("close_") and self is not Milestone.CLOSE_SEASON
+
+    @property
+    def is_for_experts(self) -> bool:
+        """Whether the experts of the panel work towards it, not the districts."""
+        return self in (Milestone.CLOSE_FINAL_ROUND, Milestone.CLOSE_RE_REVIEW, Milestone.CLOSE_VOTES)
+
+    @property
     def missed(self) -> Missed:
         """Steps run late; a reminder whose day is gone says nothing true any more and is skipped."""
         return Missed.SKIP if self.is_reminder else Missed.RUN_LATE

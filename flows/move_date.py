@@ -1,6 +1,6 @@
 """Moves one date, by a person with a reason; those concerned are told."""
 
-from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -8,10 +8,12 @@ from config.local_time import local_instant
 from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
-from flows.post import post_to_unit
+from flows.post import post, post_to_unit
 from flows.stage import Ending, Run
 from models import Call
 from states.office import officer
+from states.panel import seated
+from states.planning import Moved, named
 from states.planning import move_date as move
 
 
@@ -24,49 +26,63 @@ def move_date(
     reason: str,
     unit: str = "",
     ordinal: int = 1,
+    take_effect_at_once: bool = False,
     dry_run: bool = False,
 ) -> dict[str, object]:
     """Move one date, for all or for one district (调整时间).
 
     Runs: by a person, whenever a date must change.
-    Before: the milestone is not settled; for one district, its own deadlines only.
-    After: the date holds, the move and its reason are history, the units concerned have a letter.
+    Before: the milestone is not settled; for one district, its own deadlines only. A date before now, or a
+    deadline earlier than it was, needs `take_effect_at_once`; a dry run shows who has nothing in and what follows.
+    After: the date holds, the move and its reason are history, the units or experts concerned have a letter.
     `to` is local time, such as 2026-05-08T18:00.
-    Undo: move it back, with a reason.
+    Undo: move it back, with a reason, as long as its stage has not run.
     """
 
     def moving(run: Run) -> Ending:
-        new = local_instant(to)
         with run.step() as session:
-            actor = officer(run.season, officer_name)
-            old, new = move(
-                session, season, milestone, to=new, reason=reason, actor=actor, at=run.at, unit=unit, ordinal=ordinal
+            moved = move(
+                session,
+                season,
+                milestone,
+                to=local_instant(to),
+                reason=reason,
+                actor=officer(run.season, officer_name),
+                at=run.at,
+                unit=unit,
+                ordinal=ordinal,
+                at_once=take_effect_at_once or run.dry_run,
             )
-            if old != new and not milestone.is_reminder:
-                _tell_units(session, run, milestone, unit, old, new, reason)
+            if moved.old != moved.new and not milestone.is_reminder:
+                _tell(session, run, milestone, unit, moved, reason)
         run.tell("moved", f"{milestone} {unit}".strip())
-        run.tell("from", old)
-        run.tell("to", new)
+        run.tell("from", moved.old)
+        run.tell("to", moved.new)
+        if moved.sudden:
+            _tell_what_follows(run, milestone, moved, meant=take_effect_at_once)
         return Ending()
 
     return perform("move_date", season, moving, dry_run=dry_run)
 
 
-def _tell_units(
-    session: Session, run: Run, milestone: Milestone, unit: str, old: datetime, new: datetime, reason: str
-) -> None:
-    codes = [unit] if unit else [one.code for one in run.season.units()]
+def _tell(session: Session, run: Run, milestone: Milestone, unit: str, moved: Moved, reason: str) -> None:
+    """Experts' dates are told to the panel, the others to the districts."""
     # A date moved away and back and away again is told each time: the move's place in the record tells them apart.
-    move_number = session.get_one(Call, run.year, populate_existing=True).sequence
-    for code in codes:
-        post_to_unit(
-            session,
-            run,
-            LetterKind.DATE_MOVED,
-            code,
-            key=f"{milestone}/{move_number}",
-            milestone=milestone,
-            old=old,
-            new=new,
-            reason=reason,
-        )
+    key = f"{milestone}/{session.get_one(Call, run.year, populate_existing=True).sequence}"
+    said: dict[str, Any] = {"milestone": milestone, "old": moved.old, "new": moved.new, "reason": reason}
+    if milestone.is_for_experts:
+        for expert in seated(session, run.year):
+            whom = {"key": f"{expert.id}/{key}", "to": expert.mail, "expert_name": expert.name}
+            post(session, run, LetterKind.EXPERT_DATE_MOVED, **whom, **said)
+        return
+    for code in [unit] if unit else [one.code for one in run.season.units()]:
+        post_to_unit(session, run, LetterKind.DATE_MOVED, code, key=key, for_all=not unit, **said)
+
+
+def _tell_what_follows(run: Run, milestone: Milestone, moved: Moved, *, meant: bool) -> None:
+    run.tell("attention", moved.sudden)
+    run.tell("nothing in yet", f"{len(moved.debtors)}: {named(moved.debtors)}" if moved.debtors else "nobody")
+    if moved.new <= run.at:
+        run.tell("then", f"the stage of {milestone} runs with the clock's next look, with all its letters")
+    if not meant:
+        run.tell("needed", "“take effect at once” (`--at-once`): without it this move is refused")

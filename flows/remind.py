@@ -11,7 +11,6 @@ from config.milestones import Milestone
 from config.units import all_units
 from flows import places
 from flows.letters import LetterKind, calendar_entry
-from flows.owing import in_correction, rows_returned, scores_owed, without_verdict
 from flows.perform import perform, stage_flow
 from flows.post import post, post_to_office, post_to_unit
 from flows.stage import Ending, Run
@@ -19,6 +18,7 @@ from models import Expert
 from models.queries import counts_by_unit
 from states.approval import is_approved, is_proposed, list_digest
 from states.cases import load_frame
+from states.owing import in_correction, rows_returned, scores_owed, without_verdict
 from states.panel import reserves
 from states.rules.deadlines import Deadlines
 

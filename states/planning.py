@@ -1,6 +1,7 @@
 """Plans a season: its call and its dated milestones; and moves dates, each move recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from models.queries import lock_call, milestone_rows, season_in_force
 from states.claims import forget
 from states.door import note_call, plan_call
 from states.machine import Actor
+from states.owing import Debtor, debtors
 from states.record import instant_text
 
 
@@ -31,6 +33,29 @@ class MoveRefused(GangchuangError):
     def __init__(self, milestone: str, reason: str) -> None:
         self.milestone, self.reason = milestone, reason
         super().__init__(f"{milestone} cannot be moved: {reason}")
+
+
+class TakesEffectAtOnce(MoveRefused):
+    """The date has come already, or takes time away from people; `debtors` are those with nothing in."""
+
+    def __init__(self, milestone: str, reason: str, debtors: Sequence[Debtor]) -> None:
+        self.debtors = debtors
+        names = f"{len(debtors)} with nothing in: {named(debtors)}" if debtors else "nobody is without anything in"
+        super().__init__(
+            milestone,
+            f"{reason} ({names}). If that is meant, tick “take effect at once” (`--at-once`); "
+            "a dry run (`--dry-run`) shows what follows",
+        )
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A date before and after a move; `sudden`: why it surprises people, and these `debtors` have nothing in."""
+
+    old: datetime
+    new: datetime
+    sudden: str = ""
+    debtors: Sequence[Debtor] = ()
 
 
 class UnknownMilestone(GangchuangError):
@@ -76,10 +101,12 @@ def move_date(
     at: datetime,
     unit: str = "",
     ordinal: int = 1,
-) -> tuple[datetime, datetime]:
-    """Move one date, for all or for one district; to where it stands already is no move. Returns (old, new).
+    at_once: bool = False,
+) -> Moved:
+    """Move one date, for all or for one district; to where it stands already is no move.
 
-    Raises MoveRefused.
+    Nothing becomes due, and no deadline earlier, unless `at_once` says that it is meant; a date before now is
+    then now: what came in until now is in time. Raises MoveRefused, TakesEffectAtOnce.
     """
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)
@@ -92,16 +119,53 @@ def move_date(
     row = _row_to_move(session, rows, season, step, ordinal, unit)
     old = row.due_at
     if old == to and row in rows:
-        return old, to
+        return Moved(old, to)
+    to, sudden = max(to, at), _sudden(step, old, to, at)
     _refuse_disorder(rows, step, row, to)
+    owing = _with_nothing_in(session, season, rows, step, unit) if sudden else []
+    if sudden and not at_once:
+        raise TakesEffectAtOnce(step, sudden, owing)
     row.due_at = to
     session.flush()
     forget(session, f"start/{year}/{_key(step, ordinal, unit)}")
+<<<<<<< HEAD
     facts = {"milestone": _key(step, ordinal, unit), "old": instant_text(old), "new": instant_text(to)}
     note_call(session, year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
+=======
+    facts: dict[str, object] = {
+        "milestone": _key(step, ordinal, unit),
+        "old": instant_text(old),
+        "new": instant_text(to),
+        **({"at_once": True} if sudden else {}),
+    }
+    note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
+>>>>>>> 9d2ca8a (Refuse a date that comes at once unless it is meant)
     if step is Milestone.OPEN_PUBLIC_NOTICE:
         close_notice_after(session, season, to, actor=actor, at=at, reason=reason)
-    return old, to
+    return Moved(old, to, sudden, owing)
+
+
+def named(debtors: Sequence[Debtor]) -> str:
+    """Who it is, in a line."""
+    return "、".join(one.name for one in debtors)
+
+
+def _with_nothing_in(
+    session: Session, season: Season, rows: Sequence[MilestoneDate], step: Milestone, unit: str
+) -> list[Debtor]:
+    """Of one district, or of all that share the season's date."""
+    own = [row.unit for row in rows if row.milestone == step and row.unit]
+    owing = debtors(session, season, step, without=() if unit else own)
+    return [one for one in owing if one.nothing_in and unit in ("", one.code)]
+
+
+def _sudden(step: Milestone, old: datetime, to: datetime, at: datetime) -> str:
+    """Why a move would surprise people; empty when it leaves them their time."""
+    if to <= at:
+        return f"{to.astimezone(ZONE):%Y-%m-%d %H:%M} is not in the future, so that it would take effect at once"
+    if step.is_deadline and to < old:
+        return f"it would be earlier than {old.astimezone(ZONE):%Y-%m-%d %H:%M}, and takes time away from people"
+    return ""
 
 
 def close_notice_after(

@@ -75,6 +75,10 @@ def move(
     officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
     district: Annotated[str, typer.Option(help="unit code, for one district only")] = "",
     number: Annotated[int, typer.Option(help="which reminder, counted from 1")] = 1,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="it is meant that a date has come, or a deadline is earlier")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would follow, change nothing")] = False,
 ) -> None:
     """Move one date, for all or for one district; the move and its reason are history.
 
@@ -85,7 +89,7 @@ def move(
 
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)
-    show(move_date.fn(season, officer_name, Milestone(milestone), to, reason, district, number))
+    show(move_date.fn(season, officer_name, Milestone(milestone), to, reason, district, number, at_once, dry_run))
 
 
 def register(root: typer.Typer) -> None:

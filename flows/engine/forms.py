@@ -27,6 +27,10 @@ FIELDS: dict[str, tuple[str, str]] = {
         "or the objector's real name and contact (raise_objection).",
     ),
     "milestone": ("节点 Milestone", "Which dated step of the year."),
+    "take_effect_at_once": (
+        "立即生效 Take effect at once",
+        "Needed for a time before now and for an earlier deadline; a dry run shows who has nothing in and what follows.",
+    ),
     "ordinal": ("第几次 Number", "Which of several reminders, 1 is the first; 1 for every other step."),
     "to": ("新时间 New time", "Local time (Asia/Shanghai), for example 2026-05-08T18:00."),
     "unit": ("报送单位 Unit", "A reporting unit's six-digit code for one district's own date; empty means all."),

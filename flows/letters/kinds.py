@@ -99,6 +99,7 @@ class LetterKind(StrEnum):
     SEASON_CLOSED = "season_closed", "counts"  # to the office
 
     # The year itself
-    DATE_MOVED = "date_moved", "unit_name milestone old new reason"  # unit_name empty: to all
+    DATE_MOVED = "date_moved", "unit_name milestone old new reason", "for_all"
+    EXPERT_DATE_MOVED = "expert_date_moved", "expert_name milestone old new reason"
     MILESTONE_SKIPPED = "milestone_skipped", "milestone reason"  # to the office
     STAGE_FAILED = "stage_failed", "stage problem"  # to the office

@@ -72,9 +72,8 @@ def test_a_district_with_an_earlier_date_does_not_close_the_call_for_all(player:
         season = a_season(session)
         a_submission(session)
         own = season.dates.close_call - timedelta(days=8)
-        move_date(
-            session, 2026, "close_call", to=own, reason="示例", actor=OFFICE, at=season.dates.open_call, unit=UNIT
-        )
+        how = {"reason": "示例", "actor": OFFICE, "at": season.dates.open_call, "unit": UNIT, "at_once": True}
+        move_date(session, 2026, "close_call", to=own, **how)
 
     play(player, UNIT)
 

@@ -13,11 +13,12 @@ from flows.final_round import concluding
 from flows.move_date import move_date
 from flows.office_decisions import Decision, decide
 from models import Assignment, History, Message, Recusal, Seat, Submission
-from models.enums import ApprovalDecision, AssignmentState, CallState, Outcome, SubmissionState, WorkbookKind
+from models.enums import ApprovalDecision, AssignmentState, CallState, Outcome, SeatState, SubmissionState, WorkbookKind
 from models.forms import OrganisationForm
 from states.approval import is_approved, list_digest
 from states.office import DecisionRefused, NotAnOfficer
 from states.pairing import PairRefused
+from states.planning import TakesEffectAtOnce
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_seat, a_submission
 from tests.support.panel import an_assignment, an_eligible_submission
 from tests.support.playing import Player
@@ -289,6 +290,67 @@ def test_a_moved_date_is_told_to_those_concerned(player: Player) -> None:
     assert sum("close_district_round" in one for one in letters) == 39
 
 
+def test_a_moved_date_of_the_experts_is_told_to_the_panel_alone(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.FINAL_REVIEW)
+        seats = [a_seat(session, season, ordinal) for ordinal in (1, 2)]
+        session.get_one(Seat, (2026, seats[1])).state = SeatState.RESERVE
+    player.at(season.dates.draw_panel + timedelta(days=1))
+
+    move_date.fn(2026, OFFICE.name, Milestone.CLOSE_FINAL_ROUND, "2026-07-18T18:00", "示例理由")
+
+    assert [one.partition("/")[2] for one in player.letters("expert_date_moved")] == [f"{seats[0]}/close_final_round/5"]
+    assert player.letters("date_moved") == []
+
+
+def test_only_a_district_with_a_date_of_its_own_reads_that_it_is_its_own(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session)
+    player.at(season.dates.open_call)
+
+    move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, "2026-05-08T18:00", "示例理由")
+    move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, "2026-05-09T18:00", "示例理由", UNIT)
+
+    with player.reading() as session:
+        bodies = session.scalars(select(Message.body).order_by(Message.written_at, Message.key)).all()
+    assert sum("仅适用于贵单位" in body for body in bodies) == 1
+    assert len(bodies) == 40
+
+
+def test_a_dry_move_into_the_past_shows_who_would_be_closed_and_the_real_one_is_refused(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.OPEN)
+        a_submission(session, unit=UNIT)
+    player.at(season.dates.open_call + timedelta(days=30))
+    before = player.kept()
+    asked = (2026, OFFICE.name, Milestone.CLOSE_CALL, "2026-03-20T18:00", "示例：打错了月份")
+
+    shown = move_date.fn(*asked, dry_run=True)
+    with pytest.raises(TakesEffectAtOnce, match="38 with nothing in: 万州区、"):
+        move_date.fn(*asked)
+
+    assert player.kept() == before
+    assert str(shown["nothing in yet"]).startswith("38: 万州区、")
+    assert "渝中区" not in str(shown["nothing in yet"])
+    assert shown["messages written"] == "39"
+    assert "the stage of close_call runs" in str(shown["then"])
+    assert "--at-once" in str(shown["needed"])
+
+
+def test_what_takes_effect_at_once_closes_now_and_not_before(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.OPEN)
+    present = season.dates.open_call + timedelta(days=30)
+    player.at(present)
+
+    move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, "2026-03-20T18:00", "示例理由", take_effect_at_once=True)
+
+    assert player.due_at(Milestone.CLOSE_CALL) == present, "what came until now is in time"
+    with player.reading() as session:
+        facts = session.scalars(select(History.facts).where(History.trigger == "move_date")).one()
+        assert '"at_once":true' in facts
+
+
 def test_a_date_moved_away_and_back_and_away_is_told_each_time(player: Player) -> None:
     with player.writing() as session:
         season = a_season(session)
@@ -296,6 +358,6 @@ def test_a_date_moved_away_and_back_and_away_is_told_each_time(player: Player) -
     there, back = "2026-05-08T18:00", f"{season.dates.close_call:%Y-%m-%dT%H:%M}"
 
     for to in (there, there, back, there):
-        move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, to, "示例理由", UNIT)
+        move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, to, "示例理由", UNIT, take_effect_at_once=to == back)
 
     assert player.letters("date_moved") == [f"date_moved/{UNIT}/close_call/{place}" for place in (3, 4, 5)]

@@ -93,9 +93,8 @@ def test_a_unit_whose_own_date_has_passed_is_not_reminded(player: Player) -> Non
     with player.writing() as session:
         season = a_season(session)
         early = season.dates.close_call - timedelta(days=20)
-        move_date(
-            session, 2026, "close_call", to=early, reason="示例", actor=OFFICE, at=season.dates.open_call, unit=UNIT
-        )
+        how = {"reason": "示例", "actor": OFFICE, "at": season.dates.open_call, "unit": UNIT, "at_once": True}
+        move_date(session, 2026, "close_call", to=early, **how)
 
     play(player, M.REMIND_CALL)
 

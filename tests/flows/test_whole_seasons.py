@@ -156,8 +156,13 @@ class Seasons(RuleBasedStateMachine):
         if season.next_step and season.next_step != "close_public_notice":
             self.game.give_time(season, season.next_step, days)
 
-    @deed(ahead=st.integers(-1, 2), unit=st.sampled_from(("", *UNITS)), days=st.sampled_from((-25, -5, 1, 4, 20, 35)))
-    def move(self, ahead: int, unit: str, days: int) -> None:
+    @deed(
+        ahead=st.integers(-1, 2),
+        unit=st.sampled_from(("", *UNITS)),
+        days=st.sampled_from((-25, -5, 1, 4, 20, 35)),
+        at_once=often,
+    )
+    def move(self, ahead: int, unit: str, days: int, at_once: bool) -> None:
         """One date moves, for all or for one district, often to where it may not."""
         season = self.at_hand
         if unit and ahead >= 0:
@@ -165,7 +170,8 @@ class Seasons(RuleBasedStateMachine):
         else:
             step = STEPS[max(STEPS.index(season.next_step or STEPS[-1]) + ahead, 0) % len(STEPS)]
         if step != "close_public_notice":
-            self.game.move(season, step, unit, season.date(step, unit) + timedelta(days=days))
+            to = season.date(step, unit) + timedelta(days=days)
+            self.game.move(season, step, unit, to, at_once=at_once)
 
     @deed("public_notice", weight=5, pick=picks, grounds=st.sampled_from(("示例一", "示例二")))
     def object_to(self, pick: tuple[int, bool], grounds: str) -> None:

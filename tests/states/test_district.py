@@ -204,7 +204,8 @@ def test_a_date_of_its_own_before_or_after_the_seasons_is_kept_to_the_second(
     own = DEADLINE + moved
     with writing(engine) as session:
         _, (number,) = a_district_round(session, 1)
-        move_date(session, 2026, "close_district_round", to=own, reason="示例", actor=OFFICE, at=IN_TIME, unit=UNIT)
+        how = {"reason": "示例", "actor": OFFICE, "at": IN_TIME, "unit": UNIT, "at_once": True}
+        move_date(session, 2026, "close_district_round", to=own, **how)
 
         assert codes(judge(session, [verdict(number)], at=own + offset)) == ({1: "late"} if late else {})
 

@@ -131,7 +131,8 @@ def test_before_the_close_a_verdict_waits_for_it(engine: Engine, own: bool) -> N
             closing = session.get_one(MilestoneDate, (2026, M.CLOSE_DISTRICT_ROUND.value, 1, ""))
             closing.state, closing.settled_at = MilestoneState.DONE, closing.due_at
             to = season.dates.close_district_round + timedelta(hours=1)
-            move_date(session, 2026, M.CLOSE_DISTRICT_ROUND, to=to, reason="示例", actor=OFFICE, at=AT, unit=UNIT)
+            at = season.dates.close_district_round
+            move_date(session, 2026, M.CLOSE_DISTRICT_ROUND, to=to, reason="示例", actor=OFFICE, at=at, unit=UNIT)
 
         taken = judge(session, (number, False))
 

@@ -19,6 +19,7 @@ from states.claims import take
 from states.planning import (
     AlreadyPlanned,
     MoveRefused,
+    TakesEffectAtOnce,
     UnknownMilestone,
     close_notice_after,
     move_date,
@@ -106,13 +107,13 @@ def test_moving_a_date_for_all_is_recorded_with_its_reason(engine: Engine) -> No
     with writing(engine) as session:
         a_season(session)
 
-        old, new = move_date(
+        moved = move_date(
             session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例理由", actor=OFFICE, at=AT
         )
 
         entry = last_entry(session)
-        assert (old, new) == (local("2026-04-30T18:00"), local("2026-05-08T18:00"))
-        assert date_of(session, M.CLOSE_CALL).due_at == new
+        assert (moved.old, moved.new) == (local("2026-04-30T18:00"), local("2026-05-08T18:00"))
+        assert date_of(session, M.CLOSE_CALL).due_at == moved.new
         assert (entry.trigger, entry.reason, entry.actor) == ("move_date", "示例理由", str(OFFICE))
         assert json.loads(entry.facts) == {
             "milestone": "close_call/1",
@@ -159,7 +160,18 @@ def test_a_date_that_has_passed_can_still_be_moved_for_one_district(engine: Engi
         ("open_call", "2026-03-05T09:00", {}, MoveRefused, "it is done already"),
         ("close_call", "2026-05-29T18:00", {}, MoveRefused, "it would come after close_district_round"),
         ("close_district_round", "2026-04-30T18:00", {}, MoveRefused, "it would come before close_call"),
-        ("close_call", "2026-03-02T09:00", {}, MoveRefused, "it would come before open_call"),
+        ("close_call", "2026-03-02T09:00", {}, TakesEffectAtOnce, "2026-03-02 09:00 is not in the future"),
+        ("close_call", "2026-04-20T09:00", {}, TakesEffectAtOnce, "2026-04-20 09:00 is not in the future"),
+        ("remind_call", "2026-04-19T09:00", {}, TakesEffectAtOnce, "not in the future.*nobody is without anything in"),
+        ("close_call", "2026-04-29T18:00", {}, TakesEffectAtOnce, "earlier than 2026-04-30 18:00.*39 with nothing in"),
+        (
+            "close_call",
+            "2026-04-29T18:00",
+            {"unit": UNIT},
+            TakesEffectAtOnce,
+            "earlier than.*1 with nothing in: 渝中区",
+        ),
+        ("close_final_round", "2026-07-01T18:00", {}, TakesEffectAtOnce, "takes time away from people"),
     ],
 )
 def test_a_move_that_cannot_be_says_why_and_changes_nothing(
@@ -187,8 +199,8 @@ def test_a_date_for_all_does_not_come_before_a_districts_own_earlier_step(engine
         with pytest.raises(MoveRefused, match=f"it would come before close_call of {UNIT} .2026-05-20 18:00"):
             move_date(session, 2026, "close_district_round", to=local("2026-05-15T18:00"), **said)
 
-        move_date(session, 2026, "close_district_round", to=local("2026-05-25T18:00"), unit=UNIT, **said)
-        move_date(session, 2026, "close_district_round", to=local("2026-05-15T18:00"), **said)
+        move_date(session, 2026, "close_district_round", to=local("2026-05-25T18:00"), unit=UNIT, at_once=True, **said)
+        move_date(session, 2026, "close_district_round", to=local("2026-05-15T18:00"), at_once=True, **said)
         with pytest.raises(MoveRefused, match=f"it would come before close_district_round of {UNIT}"):
             move_date(session, 2026, "check_eligibility", to=local("2026-05-25T09:00"), **said)
 

@@ -30,6 +30,7 @@ _VALUES: dict[str, Any] = {
     "expert_name": "示例·张三",
     "file_name": "申报汇总表.xlsx",
     "first": [(NUMBER, TITLE)],
+    "for_all": True,
     "in_correction": [OTHER],
     "ineligible": [(NUMBER, TITLE, "完成日期不在征集范围内")],
     "issue": 2,

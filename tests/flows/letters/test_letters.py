@@ -139,13 +139,15 @@ def test_enums_are_read_by_their_chinese_word() -> None:
     assert "获奖归档：4项\n其他：1项\n" in archived.body
 
 
-@pytest.mark.parametrize(
-    ("unit", "addressed"), [("万州区", "万州区科协："), ("", "各区县科协："), (None, "各区县科协：")]
-)
-def test_a_moved_date_goes_to_one_or_to_all(unit: str | None, addressed: str) -> None:
-    letter = write(LetterKind.DATE_MOVED, unit_name=unit)
+def test_a_moved_date_says_whether_it_is_one_districts_own() -> None:
+    own, all_of_them = write(LetterKind.DATE_MOVED), write(LetterKind.DATE_MOVED, for_all=True)
 
-    assert letter.body.startswith(addressed)
+    assert "仅适用于贵单位" in own.body
+    assert own.subject.endswith("（万州区）")
+    assert "仅适用于贵单位" not in all_of_them.body
+    assert "万州区" not in all_of_them.subject
+    assert own.body.startswith("万州区科协：")
+    assert all_of_them.body.startswith("万州区科协：")
 
 
 @pytest.mark.parametrize(("level", "said"), [(1, "】催办："), (2, "】再次催办："), (3, "】最后催办：")])

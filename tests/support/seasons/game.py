@@ -125,14 +125,16 @@ class Game:
             lambda session: ask_correction(session, rules, number, missing="示例", actor=OFFICE, at=self.now),
         )
 
-    def move(self, season: SeasonModel, step: str, unit: str, to: datetime) -> str:
-        expected = people.move(season, step, unit, to)
+    def move(self, season: SeasonModel, step: str, unit: str, to: datetime, *, at_once: bool = False) -> str:
+        expected = people.move(season, step, unit, to, now=self.now, at_once=at_once)
         if not expected and step == "open_public_notice":
-            season.dates["close_public_notice", ""] = notice_end(to)
+            season.dates["close_public_notice", ""] = notice_end(season.date(step))
         self._decide(
             "move for a unit" if unit else "move",
             expected,
-            lambda session: move_date(session, season.year, Milestone(step), to=to, unit=unit, **self._said()),
+            lambda session: move_date(
+                session, season.year, Milestone(step), to=to, unit=unit, at_once=at_once, **self._said()
+            ),
         )
         return expected
 

@@ -66,13 +66,19 @@ def revoke(season: SeasonModel, number: str) -> str:
     return ""
 
 
-def move(season: SeasonModel, step: str, unit: str, to: datetime) -> str:
-    """Give a step another date, for all or for one unit. Steps keep their order, for every unit."""
+def move(season: SeasonModel, step: str, unit: str, to: datetime, *, now: datetime, at_once: bool) -> str:
+    """Give a step another date, for all or for one unit. Steps keep their order, for every unit.
+
+    To have come already, or to take time away from people, must be meant.
+    """
     if unit and step not in PER_UNIT:
         return "can differ for one district"
     if (step, unit) in season.settled:
         return "already"
-    place = STEPS.index(step)
+    place, sudden = STEPS.index(step), to <= now or (step.startswith("close_") and to < season.date(step, unit))
+    if to == season.dates.get((step, unit)):
+        return ""
+    to = max(to, now)
     for one in season.units if not unit else (unit,):
         if not unit and (step, one) in season.dates:
             continue  # this unit has a date of its own for it
@@ -84,6 +90,8 @@ def move(season: SeasonModel, step: str, unit: str, to: datetime) -> str:
                 return "would come before"
             if STEPS.index(other) > place and season.date(other, one) <= to:
                 return "would come after"
+    if sudden and not (at_once or step == "close_season"):
+        return "with nothing in|nobody is without"
     season.dates[step, unit] = to
     return ""
 
