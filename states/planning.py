@@ -128,18 +128,13 @@ def move_date(
     row.due_at = to
     session.flush()
     forget(session, f"start/{year}/{_key(step, ordinal, unit)}")
-<<<<<<< HEAD
-    facts = {"milestone": _key(step, ordinal, unit), "old": instant_text(old), "new": instant_text(to)}
-    note_call(session, year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
-=======
     facts: dict[str, object] = {
         "milestone": _key(step, ordinal, unit),
         "old": instant_text(old),
         "new": instant_text(to),
         **({"at_once": True} if sudden else {}),
     }
-    note_call(session, year, "move_date", actor=actor, at=at, reason=reason, facts=facts)
->>>>>>> 9d2ca8a (Refuse a date that comes at once unless it is meant)
+    note_call(session, year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
     if step is Milestone.OPEN_PUBLIC_NOTICE:
         close_notice_after(session, season, to, actor=actor, at=at, reason=reason)
     return Moved(old, to, sudden, owing)
