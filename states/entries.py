@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,6 @@ from states import record
 
 COLUMNS = tuple(History.model_fields)
 _BATCH = 5_000
-Raw = Mapping[str, Any]
 
 
 def read_entries(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:

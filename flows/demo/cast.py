@@ -53,10 +53,6 @@ class Cast:
     def of_unit(self, code: str) -> list[Entry]:
         return [entry for entry in self.entries.values() if entry.unit == code]
 
-    def key_of(self, unit: str, title: str) -> str | None:
-        """The key of a unit's achievement by its title: how people recognise what they sent."""
-        return next((entry.key for entry in self.of_unit(unit) if entry.form.title == title), None)
-
 
 def cast_of(season: Season, *, seed: int = SEED) -> Cast:
     """The cast of a season: the same seed and season give the same cast."""

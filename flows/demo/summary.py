@@ -45,12 +45,6 @@ class Summary:
     seconds: float
     engine_seconds: float
 
-    @property
-    def is_as_written(self) -> bool:
-        """Whether every part of the plot ended as the script has it, every edge was taken, the record is whole."""
-        taken = all(one.split(" of ")[0] == one.split(" of ")[1] for one in self.edges.values())
-        return taken and not self.deviations and self.record == "The record is whole."
-
 
 def summarise(world: World, account: Account) -> Summary:
     """Count what a finished demo left behind."""

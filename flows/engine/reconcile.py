@@ -50,12 +50,6 @@ def reconcile(worker: str) -> list[str]:
     return [str(run.id) for run in lost]
 
 
-def crashed_runs(*, limit: int = _PAGE) -> list[str]:
-    """The ids of our runs in the state Crashed, newest first. Raises EngineAway."""
-    with prefect_client() as client:
-        return [str(run.id) for run in _runs(client, FlowRunFilterStateType(any_=[StateType.CRASHED]), limit=limit)]
-
-
 def rerun_crashed() -> list[str]:
     """Start again, once, each crashed run that a person had started. Returns the new runs' ids. Raises EngineAway."""
     with prefect_client() as client:
@@ -97,9 +91,9 @@ def ensure_zombie_automation(*, within_seconds: float = 3 * HEARTBEAT_SECONDS) -
         return found[0].id
 
 
-def _runs(client: SyncPrefectClient, states: FlowRunFilterStateType, *, limit: int = _PAGE) -> list[FlowRun]:
+def _runs(client: SyncPrefectClient, states: FlowRunFilterStateType) -> list[FlowRun]:
     wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]), state=FlowRunFilterState(type=states))
-    return client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=limit)
+    return client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=_PAGE)
 
 
 def _was_ours(run: FlowRun, worker: str) -> bool:

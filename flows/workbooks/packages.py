@@ -51,7 +51,6 @@ class Delivery(NamedTuple):
     """The workbook's path and what lies beside it; `packed` when it came with room for attachments."""
 
     workbook: Path
-    workbook_name: str
     attachments: tuple[Attachment, ...]
     packed: bool
 
@@ -71,11 +70,11 @@ def open_delivery(path: Path, limits: FileLimits) -> Iterator[Delivery]:
     """
     with _entries(path, limits) as entries, TemporaryDirectory(prefix="gangchuang-") as scratch:
         if entries is None:
-            yield Delivery(path, path.name, (), packed=False)
+            yield Delivery(path, (), packed=False)
             return
         workbook, copy = _choose(entries, Path(scratch), limits)
         others = [entry for entry in entries if entry is not workbook]
-        yield Delivery(copy, workbook.name, tuple(_attachment(entry) for entry in others), packed=True)
+        yield Delivery(copy, tuple(_attachment(entry) for entry in others), packed=True)
 
 
 def save_attachments(path: Path, folder: Path, limits: FileLimits, names: Iterable[str]) -> Mapping[str, Path]:

@@ -43,14 +43,6 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def tree_root(leaves: Iterable[bytes]) -> bytes:
-    """MTH of RFC 6962 over the leaves' data."""
-    fold = Fold()
-    for data in leaves:
-        fold.add(data)
-    return fold.root()
-
-
 def inclusion_path(leaves: Iterable[bytes], index: int) -> list[bytes]:
     """PATH(index, leaves) of RFC 6962: sibling hashes from the leaf up. Raises IndexError."""
     row = [leaf_hash(data) for data in leaves]

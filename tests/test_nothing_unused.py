@@ -1,0 +1,98 @@
+"""Nothing is kept that nothing uses: letters, enum members, columns, settings, fields of a season file, functions."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+
+from vulture import Vulture
+
+from tests.test_documentation import MODULES, ROOMS, ROOT, TEMPLATES, assert_none, texts
+
+# Called by a library under its name, or only by whoever reads the object that is made.
+LIBRARIES = (
+    "model_config",
+    "impl",
+    "cache_ok",
+    "process_bind_param",
+    "process_result_value",
+    "result_processor",
+    "coltype",
+    "_value_",
+)
+DECORATORS = ("@app.*", "@model_validator", "@field_validator")
+EXCEPTIONS = {
+    "__getattr__": "Python calls it for the package's names",
+    "trace": "Mail transports and files share one signature; files have nobody to tell",
+    "diagram": "draws the README's state diagrams",
+}
+# Enums whose members people choose on forms and in season files: the code takes the word, whichever it is.
+CHOSEN = {
+    "Origin": "the form",
+    "Aim": "the season file: what the assignment raises first",
+    "Tier": "the season file: its prizes, in order",
+    "Method": "the season file: [scoring]",
+}
+# Letters whose sending is being built.
+COMING = {"LetterKind.MILESTONE_SKIPPED", "LetterKind.STAGE_FAILED"}
+
+
+def test_nothing_is_defined_that_nothing_uses() -> None:
+    looked_at = Vulture(ignore_names=LIBRARIES, ignore_decorators=DECORATORS)
+    looked_at.scavenge([str(ROOT / room) for room in ROOMS], exclude=["*/migrations/*"])
+    # A column may be read by its name, a field of a context by a template.
+    looked_at.used_names |= {word for module in MODULES for word in words(module)}
+    looked_at.used_names |= {word for path in TEMPLATES for word in re.findall(r"\w+", path.read_text("utf-8"))}
+    members = {member for enum in enums() for member in enum.__members__}  # the next test's
+    unused = [item for item in looked_at.get_unused_code() if item.name not in members]
+    unused = [item for item in unused if item.typ != "attribute"]  # set on a library's object
+
+    assert {item.name for item in unused} >= set(EXCEPTIONS), "an exception that is not needed any more"
+    assert_none(
+        f"{Path(item.filename).relative_to(ROOT)}:{item.first_lineno}: {item.typ} {item.name}"
+        for item in unused
+        if item.name not in EXCEPTIONS
+    )
+
+
+def words(module: Path) -> Iterator[str]:
+    """Single words among a module's texts that are no documentation."""
+    return (text for text, told in texts(module) if not told and text.isidentifier())
+
+
+def test_every_member_of_an_enum_is_used() -> None:
+    unused = {f"{enum.__name__}.{member}" for enum in enums() for member in enum.__members__} - members_used() - COMING
+
+    assert {member.partition(".")[0] for member in unused} >= set(CHOSEN), "a class that need not be listed any more"
+    assert_none(member for member in unused if member.partition(".")[0] not in CHOSEN)
+
+
+def enums() -> Iterator[type[Enum]]:
+    for module in MODULES:
+        for node in ast.parse(module.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and "enum" in module.read_text("utf-8").lower():
+                dotted = ".".join(module.relative_to(ROOT).with_suffix("").parts)
+                found = getattr(importlib.import_module(dotted), node.name)
+                if isinstance(found, type) and issubclass(found, Enum):
+                    yield found
+
+
+def members_used() -> set[str]:
+    """`Class.MEMBER` wherever code has it, by whatever name it was imported; within the class without its name."""
+    found = set()
+    for module in MODULES:
+        tree = ast.parse(module.read_text("utf-8"))
+        imported = [name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names]
+        names = {name.asname: name.name for name in imported if name.asname}
+        for node in tree.body:  # S = SubmissionState
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
+                names |= {target.id: node.value.id for target in node.targets if isinstance(target, ast.Name)}
+        for holder in ast.walk(tree):
+            own = holder.name if isinstance(holder, ast.ClassDef) else ""
+            for node in ast.walk(holder):
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    named = own if node.value.id in ("self", "cls") else names.get(node.value.id, node.value.id)
+                    found.add(f"{named}.{node.attr}")
+    return found
