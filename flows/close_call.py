@@ -2,10 +2,10 @@
 
 from config.milestones import Milestone
 from flows.deliveries import take_deliveries
+from flows.kinds.verdicts import again_after, issue_verdicts, to_judge
 from flows.near_duplicates import show_near_duplicates
 from flows.perform import perform, stage_flow
 from flows.stage import Ending, Run
-from flows.verdict_sheets import again_after, issue_verdicts, to_judge
 from models.enums import Trigger
 from states.cases import load_frame
 from states.rules.deadlines import Deadlines

@@ -2,8 +2,8 @@
 
 from flows.corrections import let_lapse
 from flows.deliveries import senders_waiting, take_deliveries
+from flows.kinds.scores import replace_lost_experts
 from flows.perform import perform, stage_flow
-from flows.score_sheets import replace_lost_experts
 from flows.stage import Ending, Run
 from states.claims import forget
 

@@ -15,14 +15,14 @@ from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
 from flows.answers import Answer, Sender, keep_answer, rows_back_of
-from flows.attachments import files_of, keep_files
 from flows.corrections import tell_correction
-from flows.expert_pool import take_off_conflicted, tell_pool_changes
 from flows.files import digest_of, move_atomically, name_for_people
 from flows.issuing import newest_issues
+from flows.kinds.experts import take_off_conflicted, tell_pool_changes
+from flows.kinds.submissions import files_of, keep_files
+from flows.kinds.verdicts import issue_after_admission
 from flows.late_verdicts import tell_late_verdicts
 from flows.stage import Run
-from flows.verdict_sheets import issue_after_admission
 from flows.workbooks.findings import Form, Problem, Reading
 from flows.workbooks.reading import read_delivery, without_collector
 from models import Admission, Delivery, Expert

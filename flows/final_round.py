@@ -3,13 +3,13 @@
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.ballots import issue_ballots
 from flows.deliveries import take_deliveries
+from flows.kinds.scores import issue_sheet, replace_lost_experts
+from flows.kinds.votes import issue_ballots
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office
 from flows.proposal import put_proposal
-from flows.score_sheets import issue_sheet, replace_lost_experts
 from flows.stage import Ending, Run
 from models import Expert
 from models.enums import SubmissionState

@@ -3,8 +3,8 @@
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.ballots import remind_of_ballots
 from flows.deliveries import take_deliveries
+from flows.kinds.votes import remind_of_ballots
 from flows.perform import perform, stage_flow
 from flows.proposal import put_proposal
 from flows.stage import Ending, Run

@@ -9,10 +9,10 @@ from config.milestones import Milestone
 from config.units import all_units
 from flows import places
 from flows.issuing import newest_issues, number_of_issue
+from flows.kinds.verdicts import issue_verdicts_again, to_judge
 from flows.letters import LetterKind
 from flows.post import post_to_unit
 from flows.stage import Run
-from flows.verdict_sheets import issue_verdicts_again, to_judge
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
 from models.enums import Trigger, WorkbookKind

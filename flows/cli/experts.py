@@ -38,8 +38,8 @@ def import_file(
     """
     from flows import places
     from flows.deliveries import take_by_hand
-    from flows.expert_pool import change_lines, put_into_inbox
-    from flows.score_sheets import replace_lost_experts
+    from flows.kinds.experts import change_lines, put_into_inbox
+    from flows.kinds.scores import replace_lost_experts
     from flows.stage import Ending, Run, play
     from flows.workbooks.reading import read_delivery
     from models.enums import Trigger

@@ -27,7 +27,8 @@ from hypothesis.stateful import (
 from config.season import Season
 from config.settings import Settings
 from config.units import all_units
-from flows import open_call, score_sheets, verdict_sheets
+from flows import open_call
+from flows.kinds import scores, verdicts
 from models.database import make_engine
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player
@@ -264,7 +265,7 @@ def _next_date(season: SeasonModel) -> tuple[bool, Any]:
 @pytest.fixture
 def depth(monkeypatch: pytest.MonkeyPatch) -> Depth:
     """A small programme, and what is counted of its seasons."""
-    for module in (open_call, verdict_sheets, score_sheets):
+    for module in (open_call, verdicts, scores):
         # The workbooks have their own tests, and take most of the time here.
         monkeypatch.setattr(module, "write_template", lambda path, **_: path.write_bytes(b""))
     monkeypatch.setattr(Season, "units", lambda self: [all_units()[code] for code in UNITS])
