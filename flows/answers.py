@@ -9,10 +9,10 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from config.milestones import Milestone
 from config.units import all_units
 from flows import places
 from flows.files import name_for_people
+from flows.kinds.table import KINDS
 from flows.letters import LetterKind
 from flows.post import post
 from flows.stage import Run
@@ -25,10 +25,6 @@ from states.machine import Actor
 
 _SHOWN = 20
 _MOST_TITLES = 2000
-_CLOSES = {
-    WorkbookKind.SUBMISSIONS: Milestone.CLOSE_CALL,
-    WorkbookKind.VERDICTS: Milestone.CLOSE_DISTRICT_ROUND,
-}
 
 
 @dataclass
@@ -116,9 +112,9 @@ def _titles(session: Session, numbers: Collection[str]) -> dict[str, str]:
     return {row.number: row.title for row in rows}
 
 
-def _deadline(session: Session, run: Run, code: str, kind: WorkbookKind | None) -> datetime | None:
+def _open_until(session: Session, run: Run, code: str, kind: WorkbookKind | None) -> datetime | None:
     """The deadline by which a unit may mend its workbook; None for others and when it is over."""
-    step = _CLOSES.get(kind) if kind else None
+    step = KINDS[kind].closes if kind else None
     deadline = load_frame(session, run.year).deadlines.at(step, code) if step and code in all_units() else None
     return deadline if deadline is not None and deadline > run.at else None
 
@@ -151,7 +147,7 @@ def _answer_by_mail(
         more=max(0, len(answer.problems) - _SHOWN),
         numbers=list(answer.accepted.values()),
         newest=answer.newest is not None,
-        deadline=_deadline(session, run, sender.code, answer.reading.kind),
+        deadline=_open_until(session, run, sender.code, answer.reading.kind),
         unfinished=answer.reading.unfinished,
         attachments=(receipt, *([answer.newest] if answer.newest else [])),
     )

@@ -1,14 +1,20 @@
 """Closes the call: the last deliveries in, then nothing more; the district round begins."""
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from config.milestones import Milestone
 from flows.deliveries import take_deliveries
 from flows.kinds.verdicts import again_after, issue_verdicts, to_judge
-from flows.near_duplicates import show_near_duplicates
+from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
+from flows.post import post_to_office
 from flows.stage import Ending, Run
-from models.enums import Trigger
+from models import Duplicate, Submission
+from models.enums import SubmissionState, Trigger
 from states.cases import load_frame
 from states.rules.deadlines import Deadlines
+from states.rules.similarity import near_pairs
 
 
 @stage_flow(name="close-call")
@@ -29,7 +35,7 @@ def closing(run: Run) -> Ending:
     take_deliveries(run)
     with run.step() as session:
         deadlines = load_frame(session, run.year).deadlines
-        show_near_duplicates(session, run)
+        _show_near_duplicates(session, run)
     codes = (
         [run.unit] if run.unit else [one.code for one in run.season.units() if not _is_open(run, deadlines, one.code)]
     )
@@ -51,3 +57,29 @@ def _issue(run: Run, code: str, deadlines: Deadlines) -> None:
 def _is_open(run: Run, deadlines: Deadlines, code: str) -> bool:
     own = deadlines.at(Milestone.CLOSE_CALL, code)
     return own is not None and own > run.at
+
+
+def _show_near_duplicates(session: Session, run: Run) -> None:
+    """Compare this season's open submissions with each other and with all earlier ones; new pairs go to the office."""
+    here = session.execute(
+        select(Submission.number, Submission.title_key)
+        .where(Submission.season == run.year, Submission.state != SubmissionState.ARCHIVED)
+        .order_by(Submission.number)
+    ).all()
+    earlier = session.execute(
+        select(Submission.number, Submission.title_key).where(Submission.season != run.year).order_by(Submission.number)
+    ).all()
+    known = {frozenset(pair) for pair in session.execute(select(Duplicate.number, Duplicate.other))}
+    least = run.season.call.near_duplicate_percent
+    own = {number for number, _ in here}
+    # The second of a pair is the later one, which is dropped when the office finds them to be the same.
+    pairs = [
+        (one, two, alike) if two in own else (two, one, alike) for one, two, alike in near_pairs(here, earlier, least)
+    ]
+    found = [pair for pair in pairs if frozenset(pair[:2]) not in known]
+    for number, other, percent in found:
+        session.add(Duplicate(number=number, other=other, similarity=percent))
+    session.flush()
+    if found:
+        post_to_office(session, run, LetterKind.DUPLICATE_FOUND, key="/".join(found[0][:2]), pairs=found)
+    run.tell("near duplicates shown to the office", len(found))

@@ -2,7 +2,6 @@
 
 from flows.corrections import let_lapse
 from flows.deliveries import senders_waiting, take_deliveries
-from flows.kinds.scores import replace_lost_experts
 from flows.perform import perform, stage_flow
 from flows.stage import Ending, Run
 from states.claims import forget
@@ -22,8 +21,8 @@ def collect(season: int, dry_run: bool = False) -> dict[str, object]:
 
 
 def collecting(run: Run) -> Ending:
-    """Take every file that lies whole in the inbox, the oldest first; where an expert stepped back, find another."""
-    take_deliveries(run, after_scores=replace_lost_experts)
+    """Take every file that lies whole in the inbox, the oldest first; what was not corrected in time lapses."""
+    take_deliveries(run)
     with run.step() as session:
         # What still lies in a unit's inbox may be its answer, and may have come in time.
         let_lapse(session, run, sparing=senders_waiting(run.settings))

@@ -1,11 +1,10 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -15,32 +14,20 @@ from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
 from flows.answers import Answer, Sender, keep_answer, rows_back_of
-from flows.corrections import tell_correction
 from flows.files import digest_of, move_atomically, name_for_people
 from flows.issuing import newest_issues
-from flows.kinds.experts import take_off_conflicted, tell_pool_changes
-from flows.kinds.submissions import files_of, keep_files
-from flows.kinds.verdicts import issue_after_admission
-from flows.late_verdicts import tell_late_verdicts
+from flows.kinds.kind import HandedIn
+from flows.kinds.table import KINDS, REISSUED, read_delivery
 from flows.stage import Run
-from flows.workbooks.findings import Form, Problem, Reading
-from flows.workbooks.reading import read_delivery, without_collector
+from flows.workbooks.findings import Problem, Reading
+from flows.workbooks.reading import without_collector
 from models import Admission, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
-from models.forms import SendBackForm, SubmissionForm, VerdictForm, WithdrawalForm
 from models.queries import lock_call
 from states.delivered import Admitted, Delivered
-from states.district import take_verdicts
-from states.experts import import_experts
-from states.identity import Incoming
-from states.intake import take_submissions
-from states.machine import Actor, Refusal
-from states.panel_votes import take_votes
-from states.scores import take_scores
-from states.unit_requests import RequestsTaken, send_back, take_withdrawals
+from states.machine import Actor
 
 log = logging.getLogger("gangchuang.deliveries")
-FormT = TypeVar("FormT")
 
 
 class DeliveryFailed(GangchuangError):
@@ -64,29 +51,23 @@ class DeliveryChanged(GangchuangError):
         )
 
 
-def take_deliveries(run: Run, *, after_scores: Callable[[Session, Run], None] | None = None) -> None:
-    """Take every file that lies whole in the inbox, the oldest first.
-
-    `after_scores` is done in the transaction of each delivery of scores or experts: what follows from a
-    recusal or a declared conflict.
-    """
+def take_deliveries(run: Run) -> None:
+    """Take every file that lies whole in the inbox, the oldest first."""
     files = list(waiting_files(run.settings))
     counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
     run.each(
         files,
-        lambda one: _take_alone(run, one[0], one[1], counts, after_scores),
+        lambda one: _take_alone(run, one[0], one[1], counts),
         name=lambda one: f"{one[0]}/{name_for_people(one[1])}",
     )
     for name, count in counts.items():
         run.tell(name, count)
 
 
-def take_by_hand(
-    run: Run, folder: str, path: Path, *, after_scores: Callable[[Session, Run], None] | None = None
-) -> None:
+def take_by_hand(run: Run, folder: str, path: Path) -> None:
     """Take one file that a person names, as if it had come into a folder's inbox."""
     counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
-    _take(run, folder, path, counts, after_scores)
+    _take(run, folder, path, counts)
     for name, count in counts.items():
         run.tell(name, count)
 
@@ -111,12 +92,10 @@ def _lying(settings: Settings) -> Iterator[tuple[str, Path]]:
                 yield folder.name, path
 
 
-def _take_alone(
-    run: Run, folder: str, path: Path, counts: dict[str, int], after_scores: Callable[[Session, Run], None] | None
-) -> None:
+def _take_alone(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
     """One file; whatever is wrong with it or with us, the next one gets its turn. Raises GangchuangError."""
     try:
-        _take(run, folder, path, counts, after_scores)
+        _take(run, folder, path, counts)
     except GangchuangError:
         raise
     except Exception as problem:
@@ -124,9 +103,7 @@ def _take_alone(
         raise DeliveryFailed(path, problem) from problem
 
 
-def _take(
-    run: Run, folder: str, path: Path, counts: dict[str, int], after_scores: Callable[[Session, Run], None] | None
-) -> None:
+def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
     arrived_at = run.settings.clock.arrived_at(path)
     digest = digest_of(path)
     sender = _sender(run, folder)
@@ -144,10 +121,6 @@ def _take(
             counts["taken"] += 1
             counts["rows in"] += len(answer.accepted)
             counts["rows back"] += rows_back_of(answer)
-            if admission is not None and answer.accepted and answer.reading.kind is WorkbookKind.SUBMISSIONS:
-                issue_after_admission(session, run, folder, digest)
-            if after_scores is not None and answer.reading.kind in (WorkbookKind.SCORES, WorkbookKind.EXPERTS):
-                after_scores(session, run)
             if digest_of(path) != digest:
                 raise DeliveryChanged(path)
     if not run.dry_run:
@@ -202,31 +175,35 @@ def _judge(
 ) -> Answer:
     if sender.problem:
         return Answer(Reading(None, None, problems=(Problem("", None, sender.problem),)))
-    # What came before a further issue went out is judged by the issue of its time; what the office admits, by none.
-    newest = {} if admission is not None else newest_issues(session, run.year, sender.code, arrived_at)
+    newest = {} if admission is not None else _superseding(session, run, sender.code, arrived_at)
     reading = read_delivery(
         path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
     answer = Answer(reading, newest=_replacing(run, reading, newest))
-    if reading.refused:
+    if reading.refused or reading.kind is None:
         return answer
     delivered = Delivered(
         run.year, sender.code, digest, arrived_at, run.at, sender.actor, _admitted(admission), run.flow_run
     )
-    rows = {place: row for place, row in enumerate(reading.rows) if row.form is not None}
-    handed = _hand_over(session, run, reading, delivered, {place: row.form for place, row in rows.items()})
-    accepted = [rows[place].form for place in handed.accepted]
-    keep_files(run, path, [form for form in accepted if isinstance(form, SubmissionForm)])
-    for place, number in handed.accepted.items():
-        answer.accepted[(rows[place].sheet, rows[place].line)] = number
-    if handed.sent_back and handed.due_at is not None:
-        tell_correction(session, run, sender.code, handed.sent_back, handed.due_at, key=digest[:16])
-    for place, remark in handed.remarks.items():
-        answer.remarks[(rows[place].sheet, rows[place].line)] = remark
-    for place, refusal in handed.refused.items():
-        row = rows[place]
-        answer.refused.append(Problem(row.sheet, f"A{row.line}", refusal.chinese))
+    taken = KINDS[reading.kind].take(session, run, HandedIn(path, reading, delivered))
+    for place, number in taken.accepted.items():
+        answer.accepted[_line(reading, place)] = number
+    for place, remark in taken.remarks.items():
+        answer.remarks[_line(reading, place)] = remark
+    for place, refusal in taken.refused.items():
+        sheet, line = _line(reading, place)
+        answer.refused.append(Problem(sheet, f"A{line}", refusal.chinese))
     return answer
+
+
+def _line(reading: Reading, place: int) -> tuple[str, int]:
+    return reading.rows[place].sheet, reading.rows[place].line
+
+
+def _superseding(session: Session, run: Run, code: str, arrived_at: datetime) -> dict[WorkbookKind, int]:
+    """What makes earlier issues stale: what came before a further issue went out is judged by the issue of its time."""
+    newest = newest_issues(session, run.year, code, arrived_at)
+    return {kind: newest[kind] for kind in REISSUED if kind in newest}
 
 
 def _admitted(admission: Admission | None) -> Admitted | None:
@@ -239,39 +216,3 @@ def _replacing(run: Run, reading: Reading, newest: Mapping[WorkbookKind, int]) -
     if not reading.refused or mark is None or mark.issue >= newest.get(mark.kind, 0):
         return None
     return places.issued(run.settings, run.year, mark.recipient, mark.kind, newest[mark.kind])
-
-
-def _hand_over(
-    session: Session, run: Run, reading: Reading, delivered: Delivered, forms: Mapping[int, Form | None]
-) -> RequestsTaken:
-    """The good rows to whoever takes their kind; what became of them, by place."""
-    kind = reading.kind
-    if kind is WorkbookKind.SUBMISSIONS:
-        rows = [Incoming(place, form, files_of(reading, form)) for place, form in _of(forms, SubmissionForm)]
-        taken = take_submissions(session, delivered, rows)
-        asked = take_withdrawals(session, delivered, _of(forms, WithdrawalForm))
-        return _together(taken.numbers, taken.refused, asked)
-    if kind is WorkbookKind.VERDICTS:
-        asked = send_back(session, delivered, _of(forms, SendBackForm))
-        judged = take_verdicts(session, delivered, _of(forms, VerdictForm))
-        tell_late_verdicts(session, run, delivered, judged)
-        return _together(judged.accepted, judged.refused, asked)
-    if kind is WorkbookKind.SCORES:
-        scored = take_scores(session, delivered, list(forms.items()))
-        return RequestsTaken(dict(scored.accepted), dict(scored.refused))
-    if kind is WorkbookKind.VOTES:
-        voted = take_votes(session, run.season, delivered, list(forms.items()))
-        return RequestsTaken(dict(voted.accepted), dict(voted.refused))
-    imported = import_experts(session, delivered, list(forms.items()))
-    tell_pool_changes(session, run, delivered.digest, imported.changes)
-    take_off_conflicted(session, run)
-    return RequestsTaken(dict(imported.accepted), dict(imported.refused))
-
-
-def _of(forms: Mapping[int, Form | None], kind: type[FormT]) -> list[tuple[int, FormT]]:
-    return [(place, form) for place, form in forms.items() if isinstance(form, kind)]
-
-
-def _together(accepted: Mapping[int, str], refused: Mapping[int, Refusal], asked: RequestsTaken) -> RequestsTaken:
-    asked.accepted, asked.refused = {**accepted, **asked.accepted}, {**refused, **asked.refused}
-    return asked

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from flows.deliveries import take_deliveries
-from flows.kinds.scores import issue_sheet, replace_lost_experts
+from flows.kinds.scores import issue_sheet
 from flows.kinds.votes import issue_ballots
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
@@ -19,8 +19,6 @@ from states.final_ranking import assign_re_review, freeze_ranking, rank_list
 from states.panel_votes import open_votes
 from states.rules.placings import Ranking
 from states.rules.ties import SettledBy
-
-_RE_REVIEW_ISSUE = 900  # numbers of re-review workbooks lie apart from those of replacements
 
 
 @stage_flow(name="close-final-round")
@@ -52,7 +50,7 @@ def close_re_review(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def closing(run: Run) -> Ending:
     """Take the last scores; freeze; send equals at a cut to a re-review."""
-    take_deliveries(run, after_scores=replace_lost_experts)
+    take_deliveries(run)
     with run.step() as session:
         waiting = _not_ready(session, run)
         if waiting:
@@ -69,8 +67,8 @@ def closing(run: Run) -> Ending:
                 run,
                 session.get_one(Expert, identifier),
                 numbers,
-                issue=_RE_REVIEW_ISSUE,
                 letter=LetterKind.EXPERT_REPLACEMENT,
+                occasion="re_review",
                 round_number=2,
             )
         _tell_office(session, run, ranking)

@@ -12,11 +12,11 @@ from flows import places
 from flows.corrections import tell_correction
 from flows.files import copy_atomically, digest_of
 from flows.kinds.scores import issue_further_sheet, replace_lost_experts
+from flows.kinds.table import REISSUED, reissue
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
 from flows.publications import put_results
-from flows.reissue import REISSUED, reissue
 from flows.stage import Ending, Run
 from models import Submission
 from models.enums import ObjectionState, WorkbookKind

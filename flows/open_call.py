@@ -5,24 +5,18 @@ import secrets
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from config.milestones import Milestone
 from config.units import Unit
 from flows import places
 from flows.files import write_atomically
-from flows.issuing import number_of_issue
+from flows.kinds.experts import issue_pool
+from flows.kinds.submissions import issue_template
 from flows.letters import LetterKind, calendar_entry
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
-from models import Expert
-from models.enums import Trigger, WorkbookKind
+from models.enums import Trigger
 from models.queries import lock_call
-from states.cases import load_frame
 from states.door import note_call
 
 
@@ -43,26 +37,27 @@ def opening(run: Run) -> Ending:
     """Commit the seed, issue the templates, write the letters."""
     commitment = _commit_draw(run)
     units = run.season.units()
+    run.each(units, lambda unit: _call(run, unit, commitment), name=lambda unit: unit.code)
     with run.step() as session:
-        deadlines = load_frame(session, run.year).deadlines
-    due = {unit.code: deadlines.at(Milestone.CLOSE_CALL, unit.code) or run.season.dates.close_call for unit in units}
-    run.each(units, lambda unit: _issue_template(run, unit, due[unit.code]), name=lambda unit: unit.code)
-    _issue_pool_template(run)
-    with run.step() as session:
-        for unit in units:
-            calendar = _calendar(run, unit, due[unit.code])
-            post_to_unit(
-                session,
-                run,
-                LetterKind.CALL_OPENED,
-                unit.code,
-                deadline=due[unit.code],
-                quota=run.season.quota_of(unit.code),
-                commitment=commitment,
-                attachments=(_template_path(run, unit), calendar),
-            )
+        issue_pool(session, run)
     run.tell("units called", len(units))
     return Ending(Trigger.OPEN_CALL, facts={"units": [unit.code for unit in units]})
+
+
+def _call(run: Run, unit: Unit, commitment: str) -> None:
+    """A unit's workbook, and the letter that brings it."""
+    with run.step() as session:
+        issued = issue_template(session, run, unit.code)
+        post_to_unit(
+            session,
+            run,
+            LetterKind.CALL_OPENED,
+            unit.code,
+            deadline=issued.deadline,
+            quota=run.season.quota_of(unit.code),
+            commitment=commitment,
+            attachments=(issued.path, _calendar(run, unit, issued.deadline)),
+        )
 
 
 def _commit_draw(run: Run) -> str:
@@ -88,55 +83,6 @@ def _seed(run: Run) -> str:
 
 def _commitment(seed: str) -> str:
     return hashlib.sha256(bytes.fromhex(seed)).hexdigest()
-
-
-def _template_path(run: Run, unit: Unit) -> Path:
-    return places.issued(run.settings, run.year, unit.code, WorkbookKind.SUBMISSIONS)
-
-
-def _issue_template(run: Run, unit: Unit, deadline: datetime) -> None:
-    if run.dry_run:
-        return
-    path = _template_path(run, unit)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with run.step() as session:
-        issue = number_of_issue(session, run, unit.code, WorkbookKind.SUBMISSIONS)
-        write_template(
-            path,
-            mark=Mark(run.year, unit.code, WorkbookKind.SUBMISSIONS, issue),
-            key=run.settings.signing_key(),
-            season=run.season,
-            recipient_name=unit.name,
-            deadline=deadline,
-            created_at=run.at,
-        )
-
-
-def _issue_pool_template(run: Run) -> None:
-    """The office's workbook of the experts' pool; it comes back through `inbox/office/`."""
-    if run.dry_run:
-        return
-    path = places.issued(run.settings, run.year, places.OFFICE, WorkbookKind.EXPERTS)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with run.step() as session:
-        write_template(
-            path,
-            mark=Mark(run.year, places.OFFICE, WorkbookKind.EXPERTS, 1),
-            key=run.settings.signing_key(),
-            season=run.season,
-            recipient_name=run.season.office.name,
-            deadline=run.season.dates.draw_panel,
-            rows=_known_experts(session),
-            created_at=run.at,
-        )
-
-
-def _known_experts(session: Session) -> list[dict[str, object]]:
-    """The pool as it stands; statements and conflicts are declared anew each year."""
-    return [
-        {**one.model_dump(exclude={"statement_on"}), "valid_until": one.valid_until or ""}
-        for one in session.scalars(select(Expert).order_by(Expert.id))
-    ]
 
 
 def _calendar(run: Run, unit: Unit, deadline: datetime) -> Path:

@@ -88,7 +88,7 @@ def _tell_of_names(session: Session, run: Run, numbers: set[str]) -> None:
 def _invite(run: Run, identifier: str, numbers: list[str]) -> None:
     with run.step() as session:
         expert = session.get_one(Expert, identifier)
-        issue_sheet(session, run, expert, numbers, issue=1, letter=LetterKind.EXPERT_INVITATION)
+        issue_sheet(session, run, expert, numbers, letter=LetterKind.EXPERT_INVITATION, occasion="")
 
 
 def _sentence(open_questions: dict[str, Any]) -> str:

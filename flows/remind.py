@@ -17,10 +17,9 @@ from flows.stage import Ending, Run
 from models import Expert
 from models.queries import counts_by_unit
 from states.approval import is_approved, is_proposed, list_digest
-from states.cases import load_frame
+from states.cases import deadline_of, load_frame
 from states.owing import in_correction, rows_returned, scores_owed, without_verdict
 from states.panel import reserves
-from states.rules.deadlines import Deadlines
 
 
 class NoReminder(GangchuangError):
@@ -83,7 +82,7 @@ def reminding_of_district_round(run: Run) -> Ending:
         totals = counts_by_unit(session, run.year)
         items = []
         for code in owing:
-            deadline = _deadline(deadlines, Milestone.CLOSE_DISTRICT_ROUND, code)
+            deadline = deadlines.required(Milestone.CLOSE_DISTRICT_ROUND, code)
             without, back = unjudged.get(code, []), correcting.get(code, [])
             post_to_unit(
                 session,
@@ -117,7 +116,7 @@ def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> End
     again = round_number > 1
     place = f"re_review/{run.ordinal}" if again else str(run.ordinal)
     with run.step() as session:
-        deadline = _deadline(load_frame(session, run.year).deadlines, closing)
+        deadline = deadline_of(session, run.year, closing)
         owed = scores_owed(session, run.year, round_number)
         experts = {one: session.get_one(Expert, one) for one in owed}
         for identifier, numbers in owed.items():
@@ -164,7 +163,7 @@ def reminding_of_approval(run: Run) -> Ending:
     with run.step() as session:
         if is_approved(session, run.year) or not is_proposed(session, run.year):
             return _told(run, [])
-        due_at = _deadline(load_frame(session, run.year).deadlines, Milestone.OPEN_PUBLIC_NOTICE)
+        due_at = deadline_of(session, run.year, Milestone.OPEN_PUBLIC_NOTICE)
         digest, officers = list_digest(session, run.year), list(run.season.office.officers)
         post_to_office(
             session,
@@ -227,7 +226,7 @@ def _escalate(session: Session, run: Run, milestone: Milestone, items: list[tupl
     if level < 2 or not items:
         return
     office = run.season.office
-    deadline = _deadline(load_frame(session, run.year).deadlines, milestone)
+    deadline = deadline_of(session, run.year, milestone)
     for reached, to in ((2, office.mail), (3, office.coordination_mail)):
         if level >= reached:
             post(
@@ -246,10 +245,3 @@ def _escalate(session: Session, run: Run, milestone: Milestone, items: list[tupl
 def _told(run: Run, owing: list[str]) -> Ending:
     run.tell("reminded", len(owing))
     return Ending(facts={"reminded": owing})
-
-
-def _deadline(deadlines: Deadlines, milestone: Milestone, code: str = "") -> datetime:
-    deadline = deadlines.at(milestone, code)
-    if deadline is None:
-        raise LookupError(f"the season has no {milestone}")
-    return deadline

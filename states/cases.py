@@ -62,6 +62,11 @@ class Group(NamedTuple):
     members: list[tuple[str, int, str]]
 
 
+def deadline_of(session: Session, year: int, milestone: Milestone, unit: str = "") -> datetime:
+    """When a milestone falls for a unit. Raises LookupError when the season has no such date."""
+    return load_frame(session, year).deadlines.required(milestone, unit)
+
+
 def load_frame(session: Session, year: int) -> Frame:
     """The season's rules, state and dates. Raises SeasonNotPlanned."""
     season = season_in_force(session, year)

@@ -1,9 +1,12 @@
 """What every row of one delivery shares, whatever kind of workbook it is."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
+from typing import Self
 
-from states.machine import Actor
+from states.machine import Actor, Refusal
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,50 @@ class Delivered:
     @property
     def admitted(self) -> bool:
         return self.admission is not None
+
+
+class Change(Enum):
+    """What an accepted row changed."""
+
+    NEW = auto()
+    UPDATED = auto()
+    UNCHANGED = auto()
+    WITHDRAWN = auto()
+
+
+@dataclass
+class Taken:
+    """What became of the rows of a delivery, by their places, whatever kind of workbook it is.
+
+    `accepted`: the number (or the expert's id) that a row is about; `changes`: what it changed of that, where the kind
+    tells; `remarks`: Chinese words for the receipt.
+    """
+
+    accepted: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, Refusal] = field(default_factory=dict)
+    remarks: dict[int, str] = field(default_factory=dict)
+    changes: dict[int, Change] = field(default_factory=dict)
+
+    @classmethod
+    def refusing(cls, places: Iterable[int], refusal: Refusal) -> Self:
+        """Every row refused for the same reason."""
+        return cls(refused=dict.fromkeys(places, refusal))
+
+    def accept(self, place: int, number: str, change: Change | None = None, remark: str = "") -> None:
+        self.accepted[place] = number
+        if change is not None:
+            self.changes[place] = change
+        if remark:
+            self.remarks[place] = remark
+
+    def of(self, change: Change) -> dict[int, str]:
+        """The accepted rows that changed something so."""
+        return {place: number for place, number in self.accepted.items() if self.changes.get(place) is change}
+
+    def join(self, other: "Taken") -> "Taken":
+        """Takes over what became of other rows of the same delivery; returns itself."""
+        self.accepted |= other.accepted
+        self.refused |= other.refused
+        self.remarks |= other.remarks
+        self.changes |= other.changes
+        return self

@@ -17,22 +17,17 @@ from models.enums import Category, CorrectionState, Outcome, SubmissionState, Tr
 from models.forms import VerdictForm
 from models.queries import lock_call
 from states.cases import Ask, Frame, load_frame
-from states.delivered import Delivered
+from states.delivered import Delivered, Taken
 from states.door import apply_to_many, note_submissions
 from states.late_verdicts import bring_back, comes_back, let_fall, void_check
 from states.machine import Refusal, TransitionRefused
 from states.submission import Case, district_round_is_open
 
 
-@dataclass(frozen=True)
-class VerdictsTaken:
-    """What became of the verdict rows, by their place.
+@dataclass
+class VerdictsTaken(Taken):
+    """After the round's close verdicts move submissions at once: `back` again, `out` by not being recommended."""
 
-    After the round's close verdicts move submissions at once: `back` again, `out` by not being recommended.
-    """
-
-    accepted: Mapping[int, str]
-    refused: Mapping[int, Refusal]
     back: tuple[str, ...] = ()
     out: tuple[str, ...] = ()
 
@@ -51,14 +46,14 @@ def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[i
     frame = load_frame(session, delivered.season)
     late = round_is_over(frame, delivered)
     if late is not None:
-        return VerdictsTaken({}, {place: late for place, _ in rows})
+        return VerdictsTaken.refusing((place for place, _ in rows), late)
     own = _own_submissions(session, delivered)
     refused = _not_to_be_judged(session, delivered, rows, own)
     todo = [(place, form) for place, form in rows if place not in refused]
     refused |= _over_quota(session, frame, delivered, todo, own)
     kept = [(place, form) for place, form in todo if place not in refused]
     back, out = _take(session, frame, delivered, [form for _, form in kept])
-    return VerdictsTaken({place: form.number for place, form in kept}, refused, back, out)
+    return VerdictsTaken({place: form.number for place, form in kept}, refused, back=back, out=out)
 
 
 def _take(

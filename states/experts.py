@@ -1,7 +1,7 @@
 """The experts' pool: imported whole or row by row, with what changed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -10,33 +10,30 @@ from models import DeclaredConflict, Expert, Seat
 from models.enums import Role, Trigger
 from models.forms import ExpertForm
 from models.queries import season_in_force
-from states.delivered import Delivered
+from states.delivered import Delivered, Taken
 from states.door import note_call
 from states.machine import Refusal
 from states.pool import PoolChanges, find_expert, pool_changes, values_of
 from states.rules.names import name_key
 
 
-@dataclass(frozen=True)
-class Imported:
-    """What became of the pool's rows, by their place, and what changed by them."""
+@dataclass
+class Imported(Taken):
+    """Also what changed in the pool."""
 
-    accepted: Mapping[int, str]
-    refused: Mapping[int, Refusal]
-    changes: PoolChanges
+    pool: PoolChanges = field(default_factory=PoolChanges)
 
 
-def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, object]]) -> Imported:
+def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, ExpertForm]]) -> Imported:
     """Add or update experts by name and organisation; nobody is dropped by not being listed."""
     if delivered.actor.role is not Role.OFFICE:
         only = Refusal("role", "only the office keeps the pool", "专家库只能由协调小组办公室报送")
-        return Imported({}, {place: only for place, _ in rows}, PoolChanges())
-    accepted: dict[int, str] = {}
-    forms = {place: form for place, form in rows if isinstance(form, ExpertForm)}
-    changes = pool_changes(session, season_in_force(session, delivered.season), list(forms.values()))
-    for place, form in forms.items():
-        accepted[place] = _keep(session, delivered, form)
-    facts = {"delivery": delivered.digest, "rows": len(accepted), **changes.counts()}
+        return Imported.refusing((place for place, _ in rows), only)
+    season = season_in_force(session, delivered.season)
+    imported = Imported(pool=pool_changes(session, season, [form for _, form in rows]))
+    for place, form in rows:
+        imported.accept(place, _keep(session, delivered, form))
+    facts = {"delivery": delivered.digest, "rows": len(rows), **imported.pool.counts()}
     note_call(
         session,
         delivered.season,
@@ -46,7 +43,7 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
         facts=facts,
         flow_run=delivered.flow_run,
     )
-    return Imported(accepted, {}, changes)
+    return imported
 
 
 def seats_of(session: Session, year: int) -> list[Seat]:

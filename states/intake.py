@@ -1,7 +1,6 @@
 """Judges the rows of a delivery: which go in as new, which as new versions, which come back and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +10,7 @@ from models.enums import CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SubmissionForm
 from states.attachments import attached_to, same_files
 from states.cases import Frame, load_frame
-from states.delivered import Delivered
+from states.delivered import Change, Delivered, Taken
 from states.identity import (
     Incoming,
     Known,
@@ -28,20 +27,6 @@ from states.submission import SUBMISSION, Case, achievement_is_covered, is_compl
 from states.versions import amend, content_of, insert_new
 
 
-@dataclass(frozen=True)
-class Taken:
-    """What became of the rows, by their place: a number given, a version kept, nothing new, or a refusal."""
-
-    accepted: Mapping[int, str]
-    updated: Mapping[int, str]
-    unchanged: Mapping[int, str]
-    refused: Mapping[int, Refusal]
-
-    @property
-    def numbers(self) -> dict[int, str]:
-        return {**self.accepted, **self.updated, **self.unchanged}
-
-
 def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Incoming]) -> Taken:
     """Judge and keep the rows of one delivery; good rows go in, bad rows come back with the reason."""
     frame = load_frame(session, delivered.season)
@@ -50,9 +35,11 @@ def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Inco
     judging = _Judging(frame, delivered, rows, known, by_number)
     for row in rows:
         judging.judge(row)
-    accepted = insert_new(session, delivered, judging.new)
-    updated, unchanged, not_now = _change(session, frame, delivered, judging.changes)
-    return Taken(accepted, updated, unchanged, {**judging.refused, **not_now})
+    taken = Taken(refused=judging.refused)
+    for place, number in insert_new(session, delivered, judging.new).items():
+        taken.accept(place, number, Change.NEW)
+    _change(session, frame, delivered, judging.changes, taken)
+    return taken
 
 
 class _Judging:
@@ -150,21 +137,20 @@ def _unknown_number(number: str) -> Refusal:
 
 
 def _change(
-    session: Session, frame: Frame, delivered: Delivered, changes: Sequence[tuple[Incoming, Known]]
-) -> tuple[dict[int, str], dict[int, str], dict[int, Refusal]]:
-    updated, unchanged, refused = {}, {}, {}
+    session: Session, frame: Frame, delivered: Delivered, changes: Sequence[tuple[Incoming, Known]], taken: Taken
+) -> None:
+    """Keep the rows that say something new of what is there."""
     for row, known in changes:
         current = session.get_one(SubmissionVersion, (known.number, known.version)).content
         if current == content_of(row.form) and not _other_files(session, known, row):
-            unchanged[row.place] = known.number
+            taken.accept(row.place, known.number, Change.UNCHANGED)
             continue
         refusal = _not_changeable(session, frame, delivered, known) or _unfit(frame, delivered, row.form)
         if refusal is not None:
-            refused[row.place] = refusal
+            taken.refused[row.place] = refusal
             continue
         amend(session, delivered, known, row)
-        updated[row.place] = known.number
-    return updated, unchanged, refused
+        taken.accept(row.place, known.number, Change.UPDATED)
 
 
 def _other_files(session: Session, known: Known, row: Incoming) -> bool:

@@ -4,7 +4,7 @@ The vote changes no order. What is carried stays; what is not falls by the decla
 nobody else moves. Ballots are signed or the scrutineers' count of secret ones, as the season says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from models.enums import CallState, Role, SubmissionState, Tier, Trigger
 from models.forms import VoteForm
 from states.approval import votes_are_open
 from states.cases import Ask, load_frame
-from states.delivered import Delivered
+from states.delivered import Delivered, Taken
 from states.door import note_call, note_submissions
 from states.machine import Actor, Refusal
 from states.pairing import season_conflicts
@@ -50,14 +50,6 @@ class Counted:
     votes_against: int
     abstentions: int
     casters: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class VotesTaken:
-    """What became of the vote rows, by their place."""
-
-    accepted: Mapping[int, str]
-    refused: Mapping[int, Refusal]
 
 
 def voted_tiers(season: Season) -> tuple[Tier, ...]:
@@ -94,31 +86,26 @@ def open_votes(session: Session, season: Season, *, actor: Actor, at: datetime, 
     return asked
 
 
-def take_votes(
-    session: Session, season: Season, delivered: Delivered, rows: Sequence[tuple[int, object]]
-) -> VotesTaken:
+def take_votes(session: Session, season: Season, delivered: Delivered, rows: Sequence[tuple[int, VoteForm]]) -> Taken:
     """Keep ballots, or the count of secret ones; a later delivery replaces an earlier one."""
-    accepted: dict[int, str] = {}
-    refused: dict[int, Refusal] = {}
+    taken = Taken()
     asked = {(one.number, one.tier): one for one in motions(session, season)}
     closed = _closed(session, season, delivered)
     cast: dict[str, dict[str, Any]] = {}
     for place, form in rows:
-        if not isinstance(form, VoteForm):
-            continue
         refusal = closed or _no_vote(season, delivered, form, asked.get((form.number, form.tier)))
         if refusal is not None:
-            refused[place] = refusal
+            taken.refused[place] = refusal
             continue
         cast |= _keep(session, delivered, form)
-        accepted[place] = form.number
+        taken.accept(place, form.number)
     session.flush()
     if cast:
         ask = Ask(
             Trigger.RECORD_VOTES, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=cast.__getitem__
         )
         note_submissions(session, season.year, ask, Submission.number.in_(cast))
-    return VotesTaken(accepted, refused)
+    return taken
 
 
 def counted_votes(session: Session, season: Season) -> list[Counted]:

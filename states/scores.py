@@ -1,9 +1,7 @@
 """Scores come in: only assigned, unconflicted, in time and within the rubric; recusals before scoring."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,7 +11,7 @@ from models import Assignment, Score, Submission
 from models.enums import AssignmentState, CallState, Trigger
 from models.forms import RecusalForm, ScoreForm
 from states.cases import Ask, Frame, load_frame
-from states.delivered import Delivered
+from states.delivered import Delivered, Taken
 from states.district import total_of
 from states.door import note_submissions
 from states.final import scores_are_frozen
@@ -21,46 +19,35 @@ from states.machine import Refusal
 from states.recusals import recuse
 
 
-@dataclass(frozen=True)
-class ScoresTaken:
-    """What became of the score rows, by their place."""
-
-    accepted: Mapping[int, str]
-    refused: Mapping[int, Refusal]
-
-
-def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int, object]]) -> ScoresTaken:
+def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int, ScoreForm | RecusalForm]]) -> Taken:
     """Record an expert's scores and recusals of the round that is open."""
     frame = load_frame(session, delivered.season)
-    accepted: dict[int, str] = {}
-    refused: dict[int, Refusal] = {}
+    taken = Taken()
     facts: dict[str, dict[str, Any]] = {}
     for place, form in rows:
-        if not isinstance(form, ScoreForm | RecusalForm):
-            continue
         assignment = _assignment(session, form.number, delivered.actor.name)
         refusal = _not_now(session, frame, delivered, assignment)
         if refusal is not None:
-            refused[place] = refusal
+            taken.refused[place] = refusal
             continue
         assert assignment is not None
         if isinstance(form, RecusalForm):
             _step_back(session, delivered, form)
         else:
             facts |= _record(session, delivered, form, assignment)
-        accepted[place] = form.number
+        taken.accept(place, form.number)
     session.flush()
     if facts:
         ask = Ask(
             Trigger.RECORD_SCORE, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=facts.__getitem__
         )
         note_submissions(session, delivered.season, ask, Submission.number.in_(facts))
-    return ScoresTaken(accepted, refused)
+    return taken
 
 
-def round_deadline(frame: Frame, number: int) -> datetime | None:
-    """When a scoring round ends: 1 the final round, 2 the re-review."""
-    return frame.deadlines.at(Milestone.CLOSE_FINAL_ROUND if number == 1 else Milestone.CLOSE_RE_REVIEW)
+def closing_of(round_number: int) -> Milestone:
+    """What ends a scoring round: 1 the final round, 2 the re-review."""
+    return Milestone.CLOSE_FINAL_ROUND if round_number == 1 else Milestone.CLOSE_RE_REVIEW
 
 
 def _assignment(session: Session, number: str, expert: str) -> Assignment | None:
@@ -75,7 +62,7 @@ def _not_now(session: Session, frame: Frame, delivered: Delivered, assignment: A
         return Refusal("recused", "the expert stepped back from it", "您已回避该申报，或与它有利益冲突，不能评分")
     if frame.call_state is not CallState.FINAL_REVIEW:
         return Refusal("round_not_open", f"the call is {frame.call_state}", "当前不在终评期内")
-    deadline = round_deadline(frame, assignment.round)
+    deadline = frame.deadlines.at(closing_of(assignment.round))
     frozen = scores_are_frozen(session, delivered.season, assignment.round)
     if frozen or deadline is None or delivered.arrived_at > deadline:
         return Refusal("late", "the scoring round is closed", "评分已截止，不能再接收")

@@ -19,7 +19,7 @@ from models.enums import CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SendBackForm, WithdrawalForm
 from states.cases import Ask, Frame, load_frame
 from states.corrections import keep_correction
-from states.delivered import Delivered
+from states.delivered import Change, Delivered, Taken
 from states.district import round_is_over
 from states.door import apply_transition
 from states.machine import Refusal, TransitionRefused
@@ -28,24 +28,16 @@ WITHDRAWN = "已撤回"
 
 
 @dataclass
-class RequestsTaken:
-    """What became of the rows, by their place; `remarks` are the words for the receipt.
+class SentBack(Taken):
+    """Also (number, title, missing) of what was newly sent back, until `due_at`."""
 
-    `sent_back`: (number, title, missing) of what was newly sent back, until `due_at`.
-    """
-
-    accepted: dict[int, str] = field(default_factory=dict)
-    refused: dict[int, Refusal] = field(default_factory=dict)
-    remarks: dict[int, str] = field(default_factory=dict)
     sent_back: list[tuple[str, str, str]] = field(default_factory=list)
     due_at: datetime | None = None
 
 
-def take_withdrawals(
-    session: Session, delivered: Delivered, rows: Sequence[tuple[int, WithdrawalForm]]
-) -> RequestsTaken:
+def take_withdrawals(session: Session, delivered: Delivered, rows: Sequence[tuple[int, WithdrawalForm]]) -> Taken:
     """Take submissions back (撤回) at their unit's wish, at any time before the award."""
-    taken = RequestsTaken()
+    taken = Taken()
     for place, form in rows:
         submission = _own(session, delivered, form.number)
         if submission is None:
@@ -56,18 +48,18 @@ def take_withdrawals(
             if refusal is not None:
                 taken.refused[place] = refusal
                 continue
-        taken.accepted[place], taken.remarks[place] = form.number, WITHDRAWN
+        taken.accept(place, form.number, Change.WITHDRAWN, WITHDRAWN)
     return taken
 
 
-def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, SendBackForm]]) -> RequestsTaken:
+def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, SendBackForm]]) -> SentBack:
     """Send submissions back for correction (退回补正) once, until some working days have passed."""
     frame = load_frame(session, delivered.season)
     late = round_is_over(frame, delivered) if rows else None
     if late is not None:
-        return RequestsTaken(refused={place: late for place, _ in rows})
+        return SentBack.refusing((place for place, _ in rows), late)
     due_at = _due_at(frame, delivered)
-    taken = RequestsTaken(due_at=due_at)
+    taken = SentBack(due_at=due_at)
     for place, form in rows:
         known = session.get(Correction, form.number)
         refusal = _not_to_be_sent_back(_own(session, delivered, form.number), form.number, known, due_at)
@@ -87,8 +79,8 @@ def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, 
             )
             title = session.get_one(Submission, form.number).title
             taken.sent_back.append((form.number, title, form.missing))
-        taken.accepted[place] = form.number
-        taken.remarks[place] = f"已退回补正，{known.due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}前补正" if known else ""
+        told = f"已退回补正，{known.due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}前补正" if known else ""
+        taken.accept(place, form.number, remark=told)
     return taken
 
 

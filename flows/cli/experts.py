@@ -39,9 +39,8 @@ def import_file(
     from flows import places
     from flows.deliveries import take_by_hand
     from flows.kinds.experts import change_lines, put_into_inbox
-    from flows.kinds.scores import replace_lost_experts
+    from flows.kinds.table import read_delivery
     from flows.stage import Ending, Run, play
-    from flows.workbooks.reading import read_delivery
     from models.enums import Trigger
     from models.forms import ExpertForm
     from states.door import note_call
@@ -64,7 +63,7 @@ def import_file(
             lines.extend(change_lines(pool_changes(session, run.season, forms)))
         lines.extend(f"退回：{problem}" for problem in problems)
         source = file if run.dry_run else put_into_inbox(run, file)
-        take_by_hand(run, places.OFFICE, source, after_scores=replace_lost_experts)
+        take_by_hand(run, places.OFFICE, source)
         return Ending()
 
     if not file.is_file():

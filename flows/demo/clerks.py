@@ -20,8 +20,8 @@ from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
 from flows.demo.script import Act, Deed
 from flows.demo.world import World
 from flows.files import digest_of
+from flows.kinds.table import layout_of
 from flows.workbooks.filling import fill_template, submission_row
-from flows.workbooks.layout import layout_of
 from models.enums import WorkbookKind
 from models.forms import ExpertForm, RecusalForm, ScoreForm, VerdictForm
 
@@ -138,8 +138,7 @@ class Clerks:
         listed = set(_given_numbers(template)) & self.world.open_numbers()
         own = {entry.key for entry in self.cast.of_unit(unit)}
         numbers = {key: number for key, number in self.world.numbers().items() if key in own and number in listed}
-        rubric = self.season.rubric_of(unit)
-        layout = layout_of(WorkbookKind.VERDICTS, self.season, rubric)
+        layout = layout_of(WorkbookKind.VERDICTS, self.season, unit)
         headings = {column.key: column.heading for column in layout.columns}
         forms = district_verdicts(self.cast, unit, numbers, beyond_quota=beyond)
         return [_named(headings, _verdict_values(form)) for form in forms]

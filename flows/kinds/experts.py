@@ -1,19 +1,34 @@
-"""The experts' pool by hand: what an import changes, told to the office; and an import from a file."""
+"""The workbook of the experts' pool (专家库): issued to the office, imported, what an import changes."""
 
 import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.season import Season
 from flows import places
 from flows.files import digest_of
+from flows.issuing import issue
+from flows.kinds.kind import HandedIn, Kind
+from flows.kinds.scores import replace_lost_experts
 from flows.letters import LetterKind
 from flows.post import post_to_office
 from flows.stage import Run
-from models.enums import CallState
+from flows.workbooks import cells, dates
+from flows.workbooks.assembly import Assembler, filled_in
+from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column
+from flows.workbooks.findings import Form, Note, Problem
+from flows.workbooks.layout import Layout
+from flows.workbooks.table import Line
+from models import Expert
+from models.enums import CallState, WorkbookKind
+from models.forms import ExpertForm
 from models.queries import call_state
+from states.delivered import Taken
+from states.experts import import_experts
 from states.final import scores_are_frozen
 from states.pool import PoolChanges
 from states.recusals import step_back_conflicted
@@ -70,3 +85,122 @@ def put_into_inbox(run: Run, file: Path) -> Path:
     shutil.copyfile(file, half)
     half.replace(target)
     return target
+
+
+def issue_pool(session: Session, run: Run) -> None:
+    """The office's workbook, with the pool as it stands; statements and conflicts are declared anew each year."""
+    known = [
+        {**expert.model_dump(exclude={"statement_on"}), "valid_until": expert.valid_until or ""}
+        for expert in session.scalars(select(Expert).order_by(Expert.id))
+    ]
+    layout, deadline = _layout(run.season, places.OFFICE), run.season.dates.draw_panel
+    issue(session, run, layout, places.OFFICE, name=run.season.office.name, deadline=deadline, rows=known)
+
+
+def _layout(season: Season, _: str) -> Layout:
+    return Layout(WorkbookKind.EXPERTS, _columns(season), _Rows)
+
+
+def _columns(season: Season) -> tuple[Column, ...]:
+    group, short = "专家", cells.line(LINE_LIMIT)
+    return (
+        Column("name", "姓名", cells.line(NAME_LIMIT), group, "一行一人", ("专家姓名",), required=True, width=14),
+        Column(
+            "organisation",
+            "工作单位",
+            short,
+            group,
+            "公章上的全称",
+            ("单位", "所在单位", "单位名称"),
+            required=True,
+            width=30,
+        ),
+        Column(
+            "credit_code",
+            "统一社会信用代码",
+            cells.credit_code,
+            group,
+            "18位，按文本填写；没有的留空",
+            ("信用代码", "单位统一社会信用代码"),
+            width=23,
+        ),
+        Column(
+            "fields",
+            "专业领域",
+            cells.words_of(season.fields),
+            group,
+            "可填多个，用“、”隔开：" + "、".join(season.fields),
+            ("领域", "评审领域", "专业"),
+            required=True,
+            width=32,
+        ),
+        Column("title", "职称", short, group, "可留空", ("专业技术职务", "技术职称", "职称职务"), width=16),
+        Column(
+            "phone",
+            "联系电话",
+            cells.phone,
+            group,
+            "一个号码",
+            ("电话", "手机", "手机号", "联系方式"),
+            width=16,
+        ),
+        Column(
+            "mail",
+            "联系邮箱",
+            cells.mail,
+            group,
+            "用于发送评分表",
+            ("邮箱", "电子邮箱", "email", "e-mail"),
+            width=26,
+        ),
+        Column(
+            "valid_until",
+            "有效期至",
+            dates.day,
+            group,
+            f"可留空；{dates.EXAMPLE}",
+            ("有效期", "聘期至", "聘期"),
+            format="yyyy-mm-dd",
+            width=13,
+        ),
+        Column(
+            "statement_on",
+            "承诺书签署日期",
+            dates.day,
+            group,
+            f"本年度公正与保密承诺书的签署日期；{dates.EXAMPLE}",
+            ("承诺日期", "签署日期", "承诺书日期"),
+            format="yyyy-mm-dd",
+            width=15,
+        ),
+        Column(
+            "declared",
+            "需回避的人员和单位",
+            cells.words,
+            group,
+            "可留空；多个用“、”隔开",
+            ("回避对象", "需要回避的人员和单位", "申请回避"),
+            width=30,
+        ),
+    )
+
+
+class _Rows(Assembler):
+    def title(self, _: Line) -> str:
+        return ""
+
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        del notes
+        self.require(line, self.required, problems)
+        return self.made(ExpertForm, filled_in(line.values, ExpertForm.model_fields), line, problems)
+
+
+def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
+    imported = import_experts(session, handed.delivered, handed.forms(ExpertForm))
+    tell_pool_changes(session, run, handed.delivered.digest, imported.pool)
+    take_off_conflicted(session, run)
+    replace_lost_experts(session, run)
+    return imported
+
+
+KIND = Kind(WorkbookKind.EXPERTS, _layout, _take)

@@ -1,27 +1,35 @@
-"""The experts' score workbooks: each with only their own submissions, blind where the season says so."""
+"""The score workbook (评分表): each expert's own submissions, blind where the season says so; scores and recusals."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
-from flows import places
+from config.season import Season
+from flows.issuing import issue
+from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
 from flows.post import post, post_to_office
 from flows.review_material import material_of
 from flows.stage import Run
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
-from models import Assignment, Expert, Message
+from flows.workbooks import cells
+from flows.workbooks.assembly import Assembler
+from flows.workbooks.columns import Column, choice, given_column, points_columns
+from flows.workbooks.findings import Form, Note, Problem
+from flows.workbooks.layout import STATEMENT, Layout
+from flows.workbooks.material_sheet import MATERIAL_TEXTS
+from flows.workbooks.table import Line
+from models import Assignment, Expert
 from models.enums import CallState, WorkbookKind
+from models.forms import RecusalForm, ScoreForm
 from models.queries import call_state
-from states.cases import load_frame
+from states.cases import deadline_of
+from states.delivered import Taken
 from states.final import scores_are_frozen
 from states.replacements import lacking_experts, replace_missing
-from states.scores import round_deadline
+from states.scores import closing_of, take_scores
 
 
 def issue_sheet(
@@ -30,36 +38,31 @@ def issue_sheet(
     expert: Expert,
     numbers: Sequence[str],
     *,
-    issue: int,
     letter: LetterKind,
+    occasion: str | None = None,
     round_number: int = 1,
 ) -> None:
-    """Write one expert's workbook over some submissions, and the letter that brings it."""
-    deadline = round_deadline(load_frame(session, run.year), round_number) or run.season.dates.close_final_round
-    path = places.issued(run.settings, run.year, expert.id, WorkbookKind.SCORES, issue)
-    if not run.dry_run:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_template(
-            path,
-            mark=Mark(run.year, expert.id, WorkbookKind.SCORES, issue),
-            key=run.settings.signing_key(),
-            season=run.season,
-            recipient_name=expert.name,
-            deadline=deadline,
-            rows=material_of(session, run.season, numbers).rows,
-            rubric=run.season.final_round.rubric,
-            created_at=run.at,
-        )
+    """Write one expert's workbook over some submissions, and the letter that brings it; each stands beside the others."""
+    issued = issue(
+        session,
+        run,
+        _layout(run.season, expert.id),
+        expert.id,
+        name=expert.name,
+        deadline=deadline_of(session, run.year, closing_of(round_number)),
+        rows=material_of(session, run.season, numbers).rows,
+        occasion=occasion,
+    )
     count = {"count": len(numbers)} if letter is LetterKind.EXPERT_INVITATION else {"added": len(numbers)}
     post(
         session,
         run,
         letter,
-        key=f"{expert.id}/{issue}",
+        key=f"{expert.id}/{issued.issue}",
         to=expert.mail,
         expert_name=expert.name,
-        deadline=deadline,
-        attachments=(path,),
+        deadline=issued.deadline,
+        attachments=(issued.path,),
         **count,
     )
 
@@ -87,7 +90,6 @@ def issue_further_sheet(session: Session, run: Run, expert: str, numbers: Sequen
         run,
         session.get_one(Expert, expert),
         numbers,
-        issue=_next_issue(session, run.year, expert),
         letter=LetterKind.EXPERT_REPLACEMENT,
     )
 
@@ -116,8 +118,99 @@ def assignments_of(session: Session, year: int, round_number: int = 1) -> dict[s
     return found
 
 
-def _next_issue(session: Session, year: int, expert: str) -> int:
-    """By the letters, not by the files: a run that died may have left a file that nobody was sent."""
-    letters = (LetterKind.EXPERT_INVITATION, LetterKind.EXPERT_REPLACEMENT)
-    keys = [col(Message.key).startswith(f"{year}/{letter.value}/{expert}/", autoescape=True) for letter in letters]
-    return 1 + (session.scalar(select(func.count()).select_from(Message).where(or_(*keys))) or 0)
+def _layout(season: Season, _: str) -> Layout:
+    return Layout(
+        WorkbookKind.SCORES,
+        _columns(season),
+        _Rows,
+        statement=f"{STATEMENT}：本人承诺在{season.title}评审中独立、客观、公正评分，遇有利益关系主动回避，"
+        "不泄露评审内容、过程和结果，不复制、留存或使用申报材料。",
+        rubric=season.final_round.rubric,
+        materials=True,
+        ways=(
+            ("看材料", "各项申报的全文在“申报材料”一页，可以打印；评分表里的文字与它相同。"),
+            ("先作承诺", "在表头上方的“公正与保密承诺”右侧选“同意”，评分方可接收。"),
+            ("回避", "与申报人、申报单位有利益关系的，在该行“回避”列选“回避”并写明原因，该行不打分。"),
+        ),
+    )
+
+
+_NAMES = (
+    ("organisations", "申报单位", 26),
+    ("contributors", "完成人", 20),
+    ("attachments", "附件", 24),
+)  # what a blind season hides
+
+
+def _columns(season: Season) -> tuple[Column, ...]:
+    group, long = "申报", cells.prose(season.files.max_cell_characters)
+    return (
+        given_column("number", "申报编号", group, 18, "编号"),
+        given_column("title", "成果名称", group, 24, "项目名称"),
+        given_column("category", "类别", group, 10),
+        given_column("field", "领域", group, 12),
+        *(
+            Column(key, heading, long, group, "已由系统填好，请勿改动", given=True, width=width)
+            for key, heading, width in (*MATERIAL_TEXTS, *(() if season.final_round.blind else _NAMES))
+        ),
+        *points_columns(season.final_round.rubric, "评分"),
+        Column(
+            "comment",
+            "评语",
+            long,
+            "评分",
+            "可留空；请勿写出可辨认评审人的内容",
+            ("评审意见", "意见", "专家评语"),
+            width=40,
+        ),
+        choice(
+            "recusal",
+            "回避",
+            {"回避": True},
+            group="回避",
+            width=9,
+            also=("是否回避", "申请回避"),
+            words={"是": True, "申请回避": True, "否": None, "不回避": None, "无": None},
+            hint="与申报有利益关系的选“回避”，不再打分",
+        ),
+        Column(
+            "recusal_reason",
+            "回避原因",
+            long,
+            "回避",
+            "选了回避的必须写明原因",
+            ("回避理由", "原因"),
+            width=24,
+        ),
+    )
+
+
+class _Rows(Assembler):
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        values = line.values
+        reason = values.get("recusal_reason")
+        if not (values.get("recusal") or "recusal" in line.wrong):
+            if reason is not None:
+                problems.append(
+                    self.place.problem("recusal", line.number, "没有选，但写了回避原因，请选“回避”或删去原因")
+                )
+            self.require(line, ["number", *self.required], problems)
+            payload = {
+                "number": values.get("number"),
+                "points": self.points(line),
+                "comment": values.get("comment") or "",
+            }
+            return self.made(ScoreForm, payload, line, problems)
+        self.require(line, ["number", "recusal_reason"], problems)
+        if self.points(line):
+            notes.append(self.place.note("recusal", line.number, "已声明回避，所填分数没有采用"))
+        return self.made(RecusalForm, {"number": values.get("number"), "reason": reason}, line, problems)
+
+
+def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
+    taken = take_scores(session, handed.delivered, handed.forms(ScoreForm, RecusalForm))
+    replace_lost_experts(session, run)
+    return taken
+
+
+KIND = Kind(WorkbookKind.SCORES, _layout, _take)

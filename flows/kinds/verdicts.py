@@ -1,9 +1,9 @@
-"""The units' verdict workbooks: each lists what the unit has to judge."""
+"""The verdict workbook (初评结果表): what a unit has to judge, its verdicts, what it sends back for correction."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -11,18 +11,33 @@ from sqlalchemy.orm import Session
 
 from config.local_time import ZONE
 from config.milestones import Milestone
+from config.season import Season
+from config.season_parts import Criterion
 from config.units import all_units
-from flows import places
-from flows.issuing import number_of_issue
+from flows.corrections import tell_correction
+from flows.issuing import Issued, first_issue, issue
+from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
 from flows.post import post_to_unit
 from flows.stage import Run
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
-from models import DistrictVerdict, IssuedWorkbook, Organisation, Submission
-from models.enums import CallState, Carrier, Category, SubmissionState, WorkbookKind
+from flows.workbooks import cells, numbers
+from flows.workbooks.assembly import Assembler
+from flows.workbooks.columns import Column, choice, given_column, labels, points_columns
+from flows.workbooks.crosschecks import check_ranks
+from flows.workbooks.findings import Form, Note, Problem
+from flows.workbooks.layout import Layout
+from flows.workbooks.table import Line
+from models import DistrictVerdict, Organisation, Submission
+from models.enums import CallState, Carrier, Category, SubmissionState, Verdict, WorkbookKind
+from models.forms import SendBackForm, VerdictForm
 from models.queries import call_state
-from states.cases import load_frame
+from states.cases import deadline_of
+from states.delivered import Delivered, Taken
+from states.district import VerdictsTaken, take_verdicts
+from states.office import DecisionRefused
+from states.unit_requests import send_back
+
+SEND_BACK = "退回补正"  # a unit's answer instead of a verdict; no verdict that is kept
 
 
 def issue_verdicts(session: Session, run: Run, code: str, *, key: str = "") -> None:
@@ -31,57 +46,44 @@ def issue_verdicts(session: Session, run: Run, code: str, *, key: str = "") -> N
     `key` tells the occasions apart when a unit gets a further workbook: that one takes the place of
     the earlier ones, so it holds the verdicts already given as well.
     """
-    rows = to_judge(session, run.year, code)
-    path, issue = _issued(session, run, code, rows, key) if rows else (None, 1)
+    count = len(to_judge(session, run.year, code))
+    issued = issue_again(session, run, code, key) if count else None
     post_to_unit(
         session,
         run,
         LetterKind.CALL_CLOSED,
         code,
         key=key,
-        count=len(rows),
-        deadline=_deadline(session, run, code),
-        issue=issue,
-        attachments=(path,) if path else (),
+        count=count,
+        deadline=deadline_of(session, run.year, Milestone.CLOSE_DISTRICT_ROUND, code),
+        issue=issued.issue if issued else 1,
+        attachments=(issued.path,) if issued else (),
     )
 
 
 def again_after(session: Session, run: Run, code: str, closed_at: datetime | None) -> str:
     """The key of the workbook that follows a call that was open once more for a unit; empty for the first close."""
-    first = session.get(IssuedWorkbook, (run.year, code, WorkbookKind.VERDICTS.value, ""))
+    first = first_issue(session, run.year, code, WorkbookKind.VERDICTS)
     if first is None or closed_at is None or first.issued_at >= closed_at:
         return ""
     return f"reopened/{closed_at.astimezone(ZONE):%Y-%m-%dT%H:%M}"
 
 
-def issue_verdicts_again(session: Session, run: Run, code: str, *, key: str) -> tuple[Path, int, datetime]:
-    """A unit's verdict workbook once more, for a letter of its own. Returns (file, issue, deadline)."""
-    path, issue = _issued(session, run, code, to_judge(session, run.year, code), key)
-    return path, issue, _deadline(session, run, code)
-
-
-def _issued(session: Session, run: Run, code: str, rows: list[dict[str, object]], key: str) -> tuple[Path, int]:
-    issue = number_of_issue(session, run, code, WorkbookKind.VERDICTS, key)
-    path = places.issued(run.settings, run.year, code, WorkbookKind.VERDICTS, issue)
-    if not run.dry_run:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_template(
-            path,
-            mark=Mark(run.year, code, WorkbookKind.VERDICTS, issue),
-            key=run.settings.signing_key(),
-            season=run.season,
-            recipient_name=all_units()[code].name,
-            deadline=_deadline(session, run, code),
-            rows=[*rows, *_judged(session, run.year, code)],
-            rubric=run.season.rubric_of(code),
-            created_at=run.at,
-        )
-    return path, issue
-
-
-def _deadline(session: Session, run: Run, code: str) -> datetime:
-    deadlines = load_frame(session, run.year).deadlines
-    return deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, code) or run.season.dates.close_district_round
+def issue_again(session: Session, run: Run, code: str, occasion: str) -> Issued:
+    """A unit's verdict workbook once more, for a letter of its own. Raises DecisionRefused without anything to judge."""
+    rows = to_judge(session, run.year, code)
+    if not rows:
+        raise DecisionRefused(f"{WorkbookKind.VERDICTS.label} of {code}", "the unit has nothing to judge")
+    return issue(
+        session,
+        run,
+        _layout(run.season, code),
+        code,
+        name=all_units()[code].name,
+        deadline=deadline_of(session, run.year, Milestone.CLOSE_DISTRICT_ROUND, code),
+        rows=[*rows, *_judged(session, run.year, code)],
+        occasion=occasion,
+    )
 
 
 def issue_after_admission(session: Session, run: Run, code: str, digest: str) -> None:
@@ -123,3 +125,134 @@ def _row(number: str, title: str, category: Category, carrier: Carrier, organisa
         "carrier": carrier.label,
         "organisation": organisation,
     }
+
+
+def _layout(season: Season, code: str) -> Layout:
+    rubric = season.rubric_of(code)
+    return Layout(
+        WorkbookKind.VERDICTS,
+        _columns(season, rubric),
+        _Rows,
+        check=check_ranks,
+        rubric=rubric,
+        rules=(
+            ("推荐名额", f"{season.quota_of(code)}项"),
+            ("推荐排序", "推荐的申报从1起排序，不重复；超过名额时按排序取舍"),
+        ),
+    )
+
+
+def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...]:
+    number = given_column("number", "申报编号", "申报", 18, "编号")
+    return (
+        number,
+        given_column("title", "成果名称", "申报", 36, "项目名称"),
+        given_column("category", "类别", "申报", 10),
+        given_column("carrier", "载体", "申报", 14),
+        given_column("organisation", "申报单位", "申报", 26),
+        choice(
+            "verdict",
+            "初评结论",
+            {**labels(Verdict), SEND_BACK: SEND_BACK},
+            group="初评",
+            hint="从下拉框选择；材料不全的选“退回补正”，不打分，写明补正内容",
+            required=True,
+            width=11,
+            words={"同意推荐": Verdict.RECOMMENDED, "不予推荐": Verdict.NOT_RECOMMENDED},
+            also=("结论", "初评结果", "初评意见", "是否推荐", "评审结论"),
+        ),
+        *points_columns(rubric, "初评"),
+        Column(
+            "rank",
+            "推荐排序",
+            numbers.rank,
+            "初评",
+            "推荐的从1起排，1为最优，不重复",
+            ("排序", "名次", "排名", "推荐顺序"),
+            format="General",
+            width=11,
+            minimum=1,
+        ),
+        Column(
+            "comment",
+            "评语",
+            cells.prose(season.files.max_cell_characters),
+            "初评",
+            "可留空",
+            ("初评评语", "意见", "备注", "评审意见"),
+            width=40,
+        ),
+        Column(
+            "missing",
+            "补正内容",
+            cells.prose(season.files.max_cell_characters),
+            "退回补正",
+            "选了“退回补正”的必填：缺什么、改什么；每项只能退回一次；请勿写个人姓名",
+            ("需补正内容", "补正要求", "补正意见", "退回原因"),
+            width=36,
+        ),
+    )
+
+
+class _Rows(Assembler):
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        values = line.values
+        if values.get("verdict") == SEND_BACK:
+            return self._sending_back(line, problems, notes)
+        if values.get("missing") is not None:
+            message = f"不是“{SEND_BACK}”，但填了补正内容，请选“{SEND_BACK}”或删去补正内容"
+            problems.append(self.place.problem("verdict", line.number, message))
+        self.require(line, ["number", *self.required], problems)
+        rank = values.get("rank")
+        if rank is not None and values.get("verdict") is Verdict.NOT_RECOMMENDED:
+            notes.append(self.place.note("rank", line.number, "不推荐的不参加排序，所填名次没有采用"))
+            rank = None
+        payload = {
+            "number": values.get("number"),
+            "verdict": values.get("verdict"),
+            "points": self.points(line),
+            "rank": rank,
+            "comment": values.get("comment") or "",
+        }
+        return self.made(VerdictForm, payload, line, problems)
+
+    def _sending_back(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        self.require(line, ["number", "missing"], problems)
+        if self.points(line):
+            notes.append(self.place.note("verdict", line.number, f"选了“{SEND_BACK}”，所填分数没有采用"))
+        payload = {"number": line.values.get("number"), "missing": line.values.get("missing")}
+        return self.made(SendBackForm, payload, line, problems)
+
+
+def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
+    delivered = handed.delivered
+    asked = send_back(session, delivered, handed.forms(SendBackForm))
+    if asked.sent_back and asked.due_at is not None:
+        tell_correction(session, run, delivered.unit, asked.sent_back, asked.due_at, key=delivered.digest[:16])
+    judged = take_verdicts(session, delivered, handed.forms(VerdictForm))
+    _tell_late_verdicts(session, run, delivered, judged)
+    return asked.join(judged)
+
+
+def _tell_late_verdicts(session: Session, run: Run, delivered: Delivered, judged: VerdictsTaken) -> None:
+    """The unit had the round's result already: it learns what of it is no longer so."""
+    if not (judged.back or judged.out):
+        return
+    post_to_unit(
+        session,
+        run,
+        LetterKind.LATE_VERDICTS,
+        delivered.unit,
+        key=delivered.digest[:16],
+        back=_titled(session, judged.back),
+        out=_titled(session, judged.out),
+        reason=delivered.admission.reason if delivered.admission else "",
+    )
+
+
+def _titled(session: Session, numbers: Collection[str]) -> list[tuple[str, str]]:
+    query = select(Submission.number, Submission.title).where(Submission.number.in_(numbers))
+    return [(number, title) for number, title in session.execute(query.order_by(Submission.number))]
+
+
+KIND = Kind(WorkbookKind.VERDICTS, _layout, _take, closes=Milestone.CLOSE_DISTRICT_ROUND, issue_again=issue_again)

@@ -1,26 +1,33 @@
-"""Ballots for the panel's votes: a workbook to each expert to sign, or one for the office's count of secret ones."""
+"""The ballot (表决票): a workbook to each expert to sign, or one for the office's count of secret ones."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import local_day
 from config.milestones import Milestone
-from flows import places
+from config.season import Season
+from flows.issuing import issue
+from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
 from flows.post import post, post_to_office
 from flows.review_material import material_of
 from flows.stage import Run
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
-from models import Expert, Message, Placing
-from models.enums import WorkbookKind
-from states.cases import load_frame
-from states.panel_votes import OFFICE, Motion, owing_votes
+from flows.workbooks import cells, numbers
+from flows.workbooks.assembly import Assembler
+from flows.workbooks.columns import Column, choice, given_column, labels
+from flows.workbooks.findings import Form, Note, Problem
+from flows.workbooks.layout import Layout
+from flows.workbooks.table import Line
+from models import Expert, Placing
+from models.enums import Tier, WorkbookKind
+from models.forms import VoteForm
+from states.cases import deadline_of
+from states.delivered import Taken
+from states.panel_votes import OFFICE, Motion, owing_votes, take_votes
+
+_COUNTS = ("votes_for", "votes_against", "abstentions")
 
 
 def issue_ballots(session: Session, run: Run, motions: Sequence[Motion]) -> int:
@@ -28,45 +35,40 @@ def issue_ballots(session: Session, run: Run, motions: Sequence[Motion]) -> int:
     material = {one["number"]: one for one in material_of(session, run.season, [m.number for m in motions]).rows}
     rows = {one.number: _row(session, one, material[one.number]) for one in motions}
     owing = owing_votes(session, run.season)
-    for caster, numbers in sorted(owing.items()):
-        _issue(session, run, caster, [rows[number] for number in numbers])
+    for caster, owed in sorted(owing.items()):
+        _issue(session, run, caster, [rows[number] for number in owed])
     return len(owing)
 
 
 def remind_of_ballots(session: Session, run: Run) -> int:
     """While a quorum is missing, a letter a day to whoever has still to vote."""
-    owing, deadline = owing_votes(session, run.season), _deadline(session, run)
-    for caster, numbers in sorted(owing.items()):
+    owing, deadline = owing_votes(session, run.season), deadline_of(session, run.year, Milestone.CLOSE_VOTES)
+    for caster, owed in sorted(owing.items()):
         key = f"{caster}/{local_day(run.at)}"
-        _write(session, run, LetterKind.BALLOT_REMINDER, caster, key, deadline=deadline, owed=numbers)
+        _write(session, run, LetterKind.BALLOT_REMINDER, caster, key, deadline=deadline, owed=owed)
     return len(owing)
 
 
 def _issue(session: Session, run: Run, caster: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    number = _next_issue(session, run.year, caster)
-    deadline = _deadline(session, run)
-    path = places.issued(run.settings, run.year, caster, WorkbookKind.VOTES, number)
-    if not run.dry_run:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_template(
-            path,
-            mark=Mark(run.year, caster, WorkbookKind.VOTES, number),
-            key=run.settings.signing_key(),
-            season=run.season,
-            recipient_name=_name(session, run, caster),
-            deadline=deadline,
-            rows=rows,
-            created_at=run.at,
-        )
+    issued = issue(
+        session,
+        run,
+        _layout(run.season, caster),
+        caster,
+        name=_name(session, run, caster),
+        deadline=deadline_of(session, run.year, Milestone.CLOSE_VOTES),
+        rows=rows,
+        occasion=None,
+    )
     _write(
         session,
         run,
         LetterKind.BALLOT,
         caster,
-        f"{caster}/{number}",
-        deadline=deadline,
+        f"{caster}/{issued.issue}",
+        deadline=issued.deadline,
         count=len(rows),
-        attachments=(path,),
+        attachments=(issued.path,),
     )
 
 
@@ -95,15 +97,76 @@ def _row(session: Session, motion: Motion, material: Mapping[str, Any]) -> dict[
     }
 
 
-def _next_issue(session: Session, year: int, caster: str) -> int:
-    """By the letters, not by the files: a run that died may have left a file that nobody was sent."""
-    beginning = f"{year}/{LetterKind.BALLOT.value}/" + ("office/" if caster == OFFICE else "") + f"{caster}/"
-    sent = col(Message.key).startswith(beginning, autoescape=True)
-    return 1 + (session.scalar(select(func.count()).select_from(Message).where(sent)) or 0)
+def _layout(season: Season, _: str) -> Layout:
+    votes = season.final_round.votes
+    rules = votes and (
+        ("表决方式", "无记名，由监票人清点，办公室录入" if votes.secret else "记名，由评委本人填写"),
+        ("通过条件", f"到会人数和同意票数都有规定，同意票须达到到会人数的{votes.majority}"),
+        ("未通过的", "不改变排序，只降到不需表决的等次或不授奖，名额空缺，其他项目不受影响"),
+    )
+    return Layout(WorkbookKind.VOTES, _columns(season), _Rows, rules=rules or ())
 
 
-def _deadline(session: Session, run: Run) -> datetime:
-    deadline = load_frame(session, run.year).deadlines.at(Milestone.CLOSE_VOTES)
-    if deadline is None:
-        raise LookupError("the season has no close_votes")
-    return deadline
+def _columns(season: Season) -> tuple[Column, ...]:
+    """A ballot to sign, or the sheet in which the office enters the count of secret ones."""
+    given = (
+        given_column("number", "申报编号", "表决事项", 18, "编号"),
+        given_column("title", "成果名称", "表决事项", 40, "项目名称"),
+        Column(
+            "tier",
+            "拟授等次",
+            cells.choice(labels(Tier)),
+            "表决事项",
+            "已由系统填好，请勿改动",
+            ("等次",),
+            given=True,
+            width=11,
+        ),
+        given_column("rank", "名次", "表决事项", 8),
+        given_column("merit", "终评分", "表决事项", 10),
+    )
+    votes = season.final_round.votes
+    if votes is not None and not votes.secret:
+        return (
+            *given,
+            choice(
+                "choice",
+                "表决意见",
+                {"同意": "votes_for", "不同意": "votes_against", "弃权": "abstentions"},
+                group="表决",
+                hint="从下拉框选择；不填的视为未参加该项表决",
+                width=12,
+                words={"赞成": "votes_for", "反对": "votes_against"},
+                also=("意见", "表决"),
+            ),
+        )
+    return (*given, given_column("members", "应到人数", "表决事项", 10), *_count_columns())
+
+
+def _count_columns() -> tuple[Column, ...]:
+    headings = (
+        ("votes_for", "同意票", "赞成票"),
+        ("votes_against", "不同意票", "反对票"),
+        ("abstentions", "弃权票", "弃权"),
+    )
+    return tuple(
+        Column(key, heading, numbers.count, "计票", "监票人清点的票数，0也要填", (also,), format="General", width=11)
+        for key, heading, also in headings
+    )
+
+
+class _Rows(Assembler):
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        del notes
+        counts = [key for key in _COUNTS if key in self.layout.by_key]
+        self.require(line, ["number", "tier", *(counts or ["choice"])], problems)
+        chosen = {line.values.get("choice"): 1} if not counts else {key: line.values.get(key) for key in counts}
+        payload = {"number": line.values.get("number"), "tier": line.values.get("tier")}
+        return self.made(VoteForm, payload | {key: chosen.get(key) or 0 for key in _COUNTS}, line, problems)
+
+
+def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
+    return take_votes(session, run.season, handed.delivered, handed.forms(VoteForm))
+
+
+KIND = Kind(WorkbookKind.VOTES, _layout, _take)

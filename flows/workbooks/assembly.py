@@ -1,7 +1,8 @@
 """Checked values of one line -> the form of its kind, or every reason why not."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,20 +14,8 @@ from flows.workbooks.findings import Form, Note, Problem, Row
 from flows.workbooks.headings import heading_key
 from flows.workbooks.inspection import STRUCK
 from flows.workbooks.layout import Layout
-from flows.workbooks.review_columns import SEND_BACK
 from flows.workbooks.table import Line, Place
-from models.enums import Verdict, WorkbookKind
-from models.forms import (
-    ContactForm,
-    ExpertForm,
-    RecusalForm,
-    ScoreForm,
-    SendBackForm,
-    SubmissionForm,
-    VerdictForm,
-    VoteForm,
-    WithdrawalForm,
-)
+from models.forms import ContactForm, SubmissionForm, WithdrawalForm
 
 _FULL = Decimal(100)
 _VOID = re.compile(
@@ -40,26 +29,15 @@ _ADDED = re.compile(
 _CHINESE_DIGITS = str.maketrans("一二三四五六七八九", "123456789")
 _PLAIN = tuple(name for name in SubmissionForm.model_fields if name not in ("contact", "organisations", "contributors"))
 _CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
-VOTE_COUNTS = ("votes_for", "votes_against", "abstentions")
-_EXPERT = tuple(ExpertForm.model_fields)
 
 
-class Assembler:
-    """Builds the rows of one sheet."""
+class Assembler(ABC):
+    """Builds the rows of one sheet; what a line becomes, each kind of workbook says in `build`."""
 
     def __init__(self, layout: Layout, place: Place, season: Season) -> None:
         self.layout, self.place, self.season = layout, place, season
         self.required = [column.key for column in layout.columns if column.required]
-        self.points = [column.key for column in layout.columns if column.key.startswith("points.")]
-        self.bodies = _keys("organisations", ("name", "credit_code"), season.call.max_organisations)
-        self.people = _keys("contributors", ("name", "organisation", "role", "share"), season.call.max_contributors)
-        self.build: Callable[[Line, list[Problem], list[Note]], Form | None] = {
-            WorkbookKind.SUBMISSIONS: self._submission,
-            WorkbookKind.VERDICTS: self._verdict,
-            WorkbookKind.SCORES: self._score,
-            WorkbookKind.EXPERTS: self._expert,
-            WorkbookKind.VOTES: self._vote,
-        }[layout.kind]
+        self.pointed = [column.key for column in layout.columns if column.key.startswith("points.")]
 
     def row(self, line: Line) -> Row:
         """The row with its form, or with all its problems."""
@@ -71,8 +49,11 @@ class Assembler:
         if problems:
             problems.sort(key=lambda problem: _order(problem.cell))
             form = None
-        title = line.values.get("title") or "" if self.layout.kind is not WorkbookKind.EXPERTS else ""
-        return Row(self.place.sheet, line.number, form, tuple(problems), tuple(notes), title)
+        return Row(self.place.sheet, line.number, form, tuple(problems), tuple(notes), self.title(line))
+
+    def title(self, line: Line) -> str:
+        """The title of the achievement that a line is about, as far as it says so."""
+        return line.values.get("title") or ""
 
     def _void(self, line: Line) -> list[Problem]:
         """A row that its sender seems to have crossed out: one question instead of many."""
@@ -89,13 +70,17 @@ class Assembler:
                 return [self.place.problem_aside(index, line.number, f"写着{quote(text)}，{_VOID_ASKED}")]
         return []
 
-    def _require(self, line: Line, keys: list[str], problems: list[Problem]) -> None:
+    @abstractmethod
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        """The form of a line; what speaks against it is added to `problems`, what is to be told to `notes`."""
+
+    def require(self, line: Line, keys: list[str], problems: list[Problem]) -> None:
         values = line.values
         for key in keys:
             if values.get(key) is None and key not in line.wrong:
                 problems.append(self.place.problem(key, line.number, "没有填"))
 
-    def _made(self, model: Any, payload: dict[str, Any], line: Line, problems: list[Problem]) -> Form | None:
+    def made(self, model: Any, payload: dict[str, Any], line: Line, problems: list[Problem]) -> Form | None:
         if problems:
             return None
         try:
@@ -107,18 +92,32 @@ class Assembler:
                 problems.append(self.place.problem(key, line.number, f"不能接收（{where}：{one['msg']}）"))
             return None
 
-    def _submission(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def points(self, line: Line) -> dict[str, Decimal]:
+        return {
+            key.removeprefix("points."): line.values[key] for key in self.pointed if line.values.get(key) is not None
+        }
+
+
+class SubmissionRows(Assembler):
+    """The rows of the submissions workbook."""
+
+    def __init__(self, layout: Layout, place: Place, season: Season) -> None:
+        super().__init__(layout, place, season)
+        self.bodies = _keys("organisations", ("name", "credit_code"), season.call.max_organisations)
+        self.people = _keys("contributors", ("name", "organisation", "role", "share"), season.call.max_contributors)
+
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
         if values.get("withdrawal"):
             return self._withdrawal(line, problems, notes)
-        self._require(line, self.required, problems)
+        self.require(line, self.required, problems)
         organisations = self._organisations(line, problems)
         contributors = self._contributors(line, organisations, problems, notes)
         self._beyond(line, problems)
-        payload = _given(values, _PLAIN)
+        payload = filled_in(values, _PLAIN)
         payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
         payload["organisations"], payload["contributors"] = organisations, contributors
-        return self._made(SubmissionForm, payload, line, problems)
+        return self.made(SubmissionForm, payload, line, problems)
 
     def _beyond(self, line: Line, problems: list[Problem]) -> None:
         """Columns that somebody added for a sixth contributor or a fourth organisation."""
@@ -143,7 +142,7 @@ class Assembler:
         if line.values.get("number") is None:
             message = "没有填：要撤回哪一项，请填回执上的编号"
             problems.append(self.place.problem("number", line.number, message))
-        return self._made(WithdrawalForm, {"number": line.values.get("number")}, line, problems)
+        return self.made(WithdrawalForm, {"number": line.values.get("number")}, line, problems)
 
     def _organisations(self, line: Line, problems: list[Problem]) -> list[dict[str, str]]:
         values, found = line.values, []
@@ -208,79 +207,13 @@ class Assembler:
             message = f"与其他完成人合计{total.normalize():f}%，超过100%"
             problems.append(self.place.problem(shared[-1][0], line.number, message))
 
-    def _points(self, line: Line) -> dict[str, Decimal]:
-        return {
-            key.removeprefix("points."): line.values[key] for key in self.points if line.values.get(key) is not None
-        }
-
-    def _verdict(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
-        values = line.values
-        if values.get("verdict") == SEND_BACK:
-            return self._sending_back(line, problems, notes)
-        if values.get("missing") is not None:
-            message = f"不是“{SEND_BACK}”，但填了补正内容，请选“{SEND_BACK}”或删去补正内容"
-            problems.append(self.place.problem("verdict", line.number, message))
-        self._require(line, ["number", *self.required], problems)
-        rank = values.get("rank")
-        if rank is not None and values.get("verdict") is Verdict.NOT_RECOMMENDED:
-            notes.append(self.place.note("rank", line.number, "不推荐的不参加排序，所填名次没有采用"))
-            rank = None
-        payload = {
-            "number": values.get("number"),
-            "verdict": values.get("verdict"),
-            "points": self._points(line),
-            "rank": rank,
-            "comment": values.get("comment") or "",
-        }
-        return self._made(VerdictForm, payload, line, problems)
-
-    def _sending_back(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
-        self._require(line, ["number", "missing"], problems)
-        if self._points(line):
-            notes.append(self.place.note("verdict", line.number, f"选了“{SEND_BACK}”，所填分数没有采用"))
-        payload = {"number": line.values.get("number"), "missing": line.values.get("missing")}
-        return self._made(SendBackForm, payload, line, problems)
-
-    def _score(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
-        values = line.values
-        reason = values.get("recusal_reason")
-        if not (values.get("recusal") or "recusal" in line.wrong):
-            if reason is not None:
-                problems.append(
-                    self.place.problem("recusal", line.number, "没有选，但写了回避原因，请选“回避”或删去原因")
-                )
-            self._require(line, ["number", *self.required], problems)
-            payload = {
-                "number": values.get("number"),
-                "points": self._points(line),
-                "comment": values.get("comment") or "",
-            }
-            return self._made(ScoreForm, payload, line, problems)
-        self._require(line, ["number", "recusal_reason"], problems)
-        if self._points(line):
-            notes.append(self.place.note("recusal", line.number, "已声明回避，所填分数没有采用"))
-        return self._made(RecusalForm, {"number": values.get("number"), "reason": reason}, line, problems)
-
-    def _vote(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
-        del notes
-        counts = [key for key in VOTE_COUNTS if key in self.layout.by_key]
-        self._require(line, ["number", "tier", *(counts or ["choice"])], problems)
-        chosen = {line.values.get("choice"): 1} if not counts else {key: line.values.get(key) for key in counts}
-        payload = {"number": line.values.get("number"), "tier": line.values.get("tier")}
-        return self._made(VoteForm, payload | {key: chosen.get(key) or 0 for key in VOTE_COUNTS}, line, problems)
-
-    def _expert(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
-        del notes
-        self._require(line, self.required, problems)
-        return self._made(ExpertForm, _given(line.values, _EXPERT), line, problems)
-
 
 def _order(cell: str | None) -> tuple[int, str]:
     name = (cell or "").rstrip("0123456789")
     return len(name), name
 
 
-def _given(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+def filled_in(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     """What was filled in; the form knows its own defaults."""
     return {key: values[key] for key in keys if values.get(key) is not None}
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from flows.workbooks import cells
+from config.season_parts import Criterion
+from flows.workbooks import cells, numbers
 
 LINE_LIMIT = 200
 NAME_LIMIT = 100
@@ -45,3 +46,27 @@ def choice(
 ) -> Column:
     """A column with a drop-down of `allowed` (label -> value); `words`: other names understood."""
     return Column(key, heading, cells.choice(allowed, words), choices=tuple(allowed), **options)
+
+
+def given_column(key: str, heading: str, group: str = "申报", width: int = 14, *also: str) -> Column:
+    """A column that comes filled in."""
+    return Column(key, heading, cells.line(LINE_LIMIT), group, "已由系统填好，请勿改动", also, given=True, width=width)
+
+
+def points_columns(rubric: tuple[Criterion, ...], group: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(
+            f"points.{criterion.key}",
+            f"{criterion.name}（满分{criterion.maximum}）",
+            numbers.points(criterion.maximum),
+            group,
+            f"0到{criterion.maximum}分，可有小数。{criterion.anchors}",
+            (criterion.name, f"{criterion.name}得分", f"{criterion.name}评分"),
+            required=True,
+            format="General",
+            width=11,
+            minimum=0,
+            maximum=criterion.maximum,
+        )
+        for criterion in rubric
+    )

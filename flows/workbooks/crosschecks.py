@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from flows.workbooks.cells import compact, quote
-from flows.workbooks.findings import Attachment, Note, Row, Table
+from flows.workbooks.findings import Note, Row, Table
 from flows.workbooks.layout import Layout
+from flows.workbooks.packages import Delivery
 from flows.workbooks.table import Place
 from models.forms import SubmissionForm, VerdictForm
 
@@ -18,7 +19,7 @@ def places_of(tables: Sequence[Table], layout: Layout) -> dict[str, Place]:
     return {table.sheet: Place(table.sheet, layout, table.columns) for table in tables}
 
 
-def check_ranks(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]:
+def check_ranks(rows: Sequence[Row], places: Mapping[str, Place], _: Delivery) -> tuple[list[Row], list[Note]]:
     """Two recommended with the same place: neither can be taken."""
     checked = list(rows)
     by_rank: dict[int, list[int]] = {}
@@ -32,7 +33,7 @@ def check_ranks(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]:
                 row = rows[index]
                 problem = places[row.sheet].problem("rank", row.line, f"重复：第{lines}行都填了{rank}")
                 checked[index] = replace(row, form=None, problems=(problem,))
-    return checked
+    return checked, []
 
 
 def check_numbers(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]:
@@ -56,11 +57,12 @@ def check_numbers(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]
 
 
 def match_attachments(
-    rows: Sequence[Row], attachments: Sequence[Attachment], places: Mapping[str, Place], *, packed: bool
+    rows: Sequence[Row], places: Mapping[str, Place], delivery: Delivery
 ) -> tuple[list[Row], list[Note]]:
     """Files that a row names must be in its package; files that no row names are mentioned."""
-    if not packed:
+    if not delivery.packed:
         return list(rows), _promised(rows, places)
+    attachments = delivery.attachments
     here = {compact(PurePosixPath(one.name).name): one.name for one in attachments}
     here |= {compact(one.name): one.name for one in attachments}
     named: set[str] = set()

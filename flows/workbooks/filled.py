@@ -5,7 +5,6 @@ from itertools import chain, islice
 
 from config.season import Season
 from flows.workbooks import findings
-from flows.workbooks.assembly import Assembler
 from flows.workbooks.cells import Cell, as_text, compact, quote
 from flows.workbooks.findings import UNFINISHED, Note, Refusal, Row
 from flows.workbooks.headings import LOOKED_AT, Headings, find_headings
@@ -61,7 +60,7 @@ class FilledSheets:
         place = Place(sheet.name, self.layout, headings.columns, headings.extra)
         merges = Merges(sheet.merged, headings, place)
         table = Table(self.layout, headings, scanned.flaws if scanned else {})
-        assembler = Assembler(self.layout, place, self.season)
+        assembler = self.layout.assembler(self.layout, place, self.season)
         rows = chain(head[found.line + 1 :], sheet.rows)
         numbered = self._numbered(rows, headings.line + 2, sheet.name)
         filled = merges.fill(numbered, left)

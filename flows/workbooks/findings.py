@@ -3,20 +3,13 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pydantic import BaseModel
+
+from flows.workbooks.layout import Layout
 from flows.workbooks.mark import Mark
 from models.enums import WorkbookKind
-from models.forms import (
-    ExpertForm,
-    RecusalForm,
-    ScoreForm,
-    SendBackForm,
-    SubmissionForm,
-    VerdictForm,
-    WithdrawalForm,
-)
 
-Form = SubmissionForm | WithdrawalForm | VerdictForm | SendBackForm | ScoreForm | RecusalForm | ExpertForm
-
+Form = BaseModel  # one of those in `models.forms`; each kind of workbook knows its own
 
 UNFINISHED = "还有"
 
@@ -85,6 +78,7 @@ class Reading:
     notes: tuple[Note, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     tables: tuple[Table, ...] = ()
+    layout: Layout | None = None
 
     @property
     def unread(self) -> tuple[Note, ...]:

@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from config.season import Season
-from config.season_parts import Criterion
 from flows.workbooks.layout import Layout
-from models.enums import WorkbookKind
 
 _WEEKDAYS = "一二三四五六日"
 
@@ -17,12 +15,10 @@ class Guide(NamedTuple):
 
     layout: Layout
     season: Season
-    rubric: tuple[Criterion, ...]
     recipient_name: str
     deadline: datetime
     issue: int
     token: str
-    quota: int | None = None
 
 
 def instant(moment: datetime) -> str:
@@ -76,12 +72,11 @@ def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         ],
     )
     yield "怎样填写", _how(guide)
-    if rules := _rules(guide):
-        yield "本年度规则", rules
-    if guide.layout.kind in (WorkbookKind.VERDICTS, WorkbookKind.SCORES):
+    yield "本年度规则", [*guide.layout.rules, ("联系", f"{guide.season.office.name}，{guide.season.office.mail}")]
+    if guide.layout.rubric:
         yield (
             "评分标准",
-            [(f"{one.name}（满分{one.maximum}）", one.anchors or "按规定打分") for one in guide.rubric],
+            [(f"{one.name}（满分{one.maximum}）", one.anchors or "按规定打分") for one in guide.layout.rubric],
         )
     yield (
         "各列填法",
@@ -105,50 +100,13 @@ def _hint(hint: str, choices: tuple[str, ...]) -> str:
 
 def _how(guide: Guide) -> list[tuple[str, str]]:
     sheet = guide.layout.sheet
-    ways = [
+    return [
         ("填在哪里", f"只填“{sheet}”这一页，一行一条。列可以调整顺序、隐藏，但请不要改列名。"),
+        *guide.layout.ways,
         ("保存", "保存为 .xlsx（Excel、WPS 表格、LibreOffice 均可），不要加密码。"),
         (
             "回执",
             "系统收到后会发回执：有问题的格子标红并写明原因，没有问题的行即时接收。改好后整表再报一次即可，不会重复。",
         ),
+        *guide.layout.closing,
     ]
-    if guide.layout.kind is WorkbookKind.SUBMISSIONS:
-        ways.insert(
-            2,
-            ("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),
-        )
-        ways.append(("个人信息", "联系方式只用于本次工作联系，到期删除；姓名和单位只在本人单独同意后随结果公开。"))
-    if guide.layout.kind is WorkbookKind.SCORES:
-        ways.insert(1, ("先作承诺", "在表头上方的“公正与保密承诺”右侧选“同意”，评分方可接收。"))
-        ways.insert(1, ("看材料", "各项申报的全文在“申报材料”一页，可以打印；评分表里的文字与它相同。"))
-        ways.insert(3, ("回避", "与申报人、申报单位有利益关系的，在该行“回避”列选“回避”并写明原因，该行不打分。"))
-    return ways
-
-
-def _rules(guide: Guide) -> list[tuple[str, str]]:
-    season, kind = guide.season, guide.layout.kind
-    if kind is WorkbookKind.SUBMISSIONS:
-        years = "、".join(str(year) for year in season.covered_years)
-        call = season.call
-        return [
-            ("成果完成时间", f"{years}年内完成"),
-            ("申报单位", f"最多{call.max_organisations}个，第1个为申报单位"),
-            ("完成人", f"最多{call.max_contributors}人，按贡献大小排序"),
-            ("联系", f"{season.office.name}，{season.office.mail}"),
-        ]
-    if kind is WorkbookKind.VERDICTS:
-        return [
-            ("推荐名额", "不限" if guide.quota is None else f"{guide.quota}项"),
-            ("推荐排序", "推荐的申报从1起排序，不重复；超过名额时按排序取舍"),
-            ("联系", f"{season.office.name}，{season.office.mail}"),
-        ]
-    if kind is WorkbookKind.VOTES and season.final_round.votes is not None:
-        votes = season.final_round.votes
-        return [
-            ("表决方式", "无记名，由监票人清点，办公室录入" if votes.secret else "记名，由评委本人填写"),
-            ("通过条件", f"到会人数和同意票数都有规定，同意票须达到到会人数的{votes.majority}"),
-            ("未通过的", "不改变排序，只降到不需表决的等次或不授奖，名额空缺，其他项目不受影响"),
-            ("联系", f"{season.office.name}，{season.office.mail}"),
-        ]
-    return [("联系", f"{season.office.name}，{season.office.mail}")]

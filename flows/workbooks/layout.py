@@ -1,14 +1,20 @@
-"""The sheet to fill of each kind of workbook. One list of columns serves template and reader."""
+"""The sheet to fill of a kind of workbook. One list of columns serves template and reader."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from config.season import Season
 from config.season_parts import Criterion
 from flows.workbooks.columns import Column
-from flows.workbooks.review_columns import expert_columns, score_columns, verdict_columns, vote_columns
-from flows.workbooks.submission_columns import submission_columns
 from models.enums import WorkbookKind
+
+if TYPE_CHECKING:
+    from flows.workbooks.assembly import Assembler
+    from flows.workbooks.findings import Note, Row
+    from flows.workbooks.packages import Delivery
+    from flows.workbooks.table import Place
+
+    Check = Callable[[Sequence[Row], Mapping[str, Place], Delivery], tuple[list[Row], list[Note]]]
 
 STATEMENT = "公正与保密承诺"
 GUIDE_SHEET = "填写说明"
@@ -21,11 +27,24 @@ OWN_SHEETS = frozenset({GUIDE_SHEET, MARK_SHEET, RECEIPT_SHEET, LISTS_SHEET, MAT
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The sheet to fill of one kind of workbook."""
+    """The sheet to fill of one kind of workbook, and what its guide says.
+
+    `assembler` builds its rows. `check` judges across rows: (rows, places of cells by sheet, delivery) -> the rows
+    as they stand then, further notes. `numbered`: an accepted row is given a number. `materials`: the given texts
+    stand in a sheet of their own as well. In the guide `ways` come before how to save, `closing` at the end.
+    """
 
     kind: WorkbookKind
     columns: tuple[Column, ...]
+    assembler: "type[Assembler]"
+    check: "Check | None" = None
     statement: str = ""
+    rubric: tuple[Criterion, ...] = ()
+    numbered: bool = False
+    materials: bool = False
+    ways: tuple[tuple[str, str], ...] = ()
+    closing: tuple[tuple[str, str], ...] = ()
+    rules: tuple[tuple[str, str], ...] = ()
     by_key: Mapping[str, Column] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -35,22 +54,3 @@ class Layout:
     def sheet(self) -> str:
         """The name of the sheet to fill."""
         return self.kind.label
-
-
-def layout_of(kind: WorkbookKind, season: Season, rubric: tuple[Criterion, ...] | None = None) -> Layout:
-    """The layout of a kind in a season; `rubric` defaults to the final round's."""
-    columns = {
-        WorkbookKind.SUBMISSIONS: lambda: submission_columns(season),
-        WorkbookKind.VERDICTS: lambda: verdict_columns(season, rubric or season.district_rubric),
-        WorkbookKind.SCORES: lambda: score_columns(season, rubric or season.final_round.rubric),
-        WorkbookKind.EXPERTS: lambda: expert_columns(season),
-        WorkbookKind.VOTES: lambda: vote_columns(season),
-    }[kind]()
-    return Layout(kind, columns, statement=_statement(season) if kind is WorkbookKind.SCORES else "")
-
-
-def _statement(season: Season) -> str:
-    return (
-        f"{STATEMENT}：本人承诺在{season.title}评审中独立、客观、公正评分，遇有利益关系主动回避，"
-        "不泄露评审内容、过程和结果，不复制、留存或使用申报材料。"
-    )

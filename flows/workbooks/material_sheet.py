@@ -6,6 +6,14 @@ from typing import Any
 from flows.workbooks.guide import screen_width
 from flows.workbooks.layout import Layout
 
+# What experts read, key, heading, width.
+MATERIAL_TEXTS = (
+    ("abstract", "成果简介", 40),
+    ("innovation", "创新性说明", 28),
+    ("practicality", "实用性说明", 28),
+    ("benefit", "效益说明", 28),
+    ("spread", "推广性说明", 28),
+)
 _FONT = "Microsoft YaHei"
 _LABEL_WIDTH, _TEXT_WIDTH = 22, 104
 _LINES_A_ROW = 20  # a row can be 409 points high; a longer text goes on in the next row

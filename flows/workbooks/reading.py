@@ -1,18 +1,17 @@
 """Reads one delivery whole: its mark, its rows, every problem by cell. Never raises for bad input."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 
 from config.season import Season
-from config.season_parts import Criterion
-from flows.workbooks.crosschecks import check_numbers, check_ranks, match_attachments, places_of
+from flows.workbooks.crosschecks import check_numbers, places_of
 from flows.workbooks.extraction import HEAD_ROWS
 from flows.workbooks.filled import FilledSheets
 from flows.workbooks.findings import Attachment, Note, Problem, Reading, Refusal, Row
-from flows.workbooks.layout import OWN_SHEETS, Layout, layout_of
+from flows.workbooks.layout import OWN_SHEETS, Layout
 from flows.workbooks.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark
 from flows.workbooks.packages import Delivery, open_delivery
 from flows.workbooks.sheets import Sheet, Workbook, open_workbook
@@ -22,26 +21,28 @@ from models.enums import WorkbookKind
 _MOST_PICTURES = 50
 _PICTURE = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
 
-__all__ = ["Attachment", "Note", "Problem", "Reading", "Row", "read_delivery", "without_collector"]
+__all__ = ["Attachment", "NewestIssue", "Note", "Problem", "Reading", "Row", "read_workbook", "without_collector"]
+
+NewestIssue = int | Mapping[WorkbookKind, int] | None
 
 
-def read_delivery(
+def read_workbook(
     path: Path,
     *,
     season: Season,
     sender: str,
     key: bytes,
-    newest_issue: int | Mapping[WorkbookKind, int] | None,
-    rubric: tuple[Criterion, ...] | None = None,
+    newest_issue: NewestIssue,
+    layout_of: Callable[[Mark], Layout],
 ) -> Reading:
     """Everything that a file, zip or folder delivered by `sender` says.
 
     `sender` is the unit code or expert id of the inbox; `newest_issue` the number of the newest
-    workbook issued to it (by kind, or one for all; None accepts any). `rubric` defaults to the
-    sender's own for verdicts and to the final round's for scores. A refused file gives a Reading
-    with problems and no rows; OSError is raised only when the file itself cannot be reached.
+    workbook issued to it (by kind, or one for all; None accepts any); `layout_of` the sheet that a
+    mark stands for. A refused file gives a Reading with problems and no rows; OSError is raised
+    only when the file itself cannot be reached.
     """
-    reader = _Reader(season, sender, key, newest_issue, rubric)
+    reader = _Reader(season, sender, key, newest_issue, layout_of)
     try:
         with open_delivery(path, season.files) as delivery, without_collector():
             return reader.read(delivery)
@@ -75,11 +76,11 @@ class _Reader:
         season: Season,
         sender: str,
         key: bytes,
-        newest_issue: int | Mapping[WorkbookKind, int] | None,
-        rubric: tuple[Criterion, ...] | None,
+        newest_issue: NewestIssue,
+        layout_of: Callable[[Mark], Layout],
     ) -> None:
         self.season, self.sender, self.key = season, sender, key
-        self.newest_issue, self.rubric = newest_issue, rubric
+        self.newest_issue, self.layout_of = newest_issue, layout_of
         self.mark: Mark | None = None
         self.notes: list[Note] = []
 
@@ -92,7 +93,7 @@ class _Reader:
         with open_workbook(delivery.workbook, self.season.files) as book:
             self._note_oddities(book)
             waiting, mark = self._until_marked(book)
-            layout = self._layout(mark.kind)
+            layout = self.layout_of(mark)
             filled = FilledSheets(self.season, layout, book.inspection)
             for sheet in chain(waiting, book.sheets):
                 filled.take(sheet)
@@ -103,17 +104,11 @@ class _Reader:
         rows, notes = filled.rows, [*self.notes, *filled.notes]
         places = places_of(filled.tables, layout)
         rows = check_numbers(rows, places)
-        if mark.kind is WorkbookKind.VERDICTS:
-            rows = check_ranks(rows, places)
-        if mark.kind is WorkbookKind.SUBMISSIONS:
-            rows, more = match_attachments(rows, delivery.attachments, places, packed=delivery.packed)
+        if layout.check is not None:
+            rows, more = layout.check(rows, places, delivery)
             notes += more
         tables = tuple(filled.tables)
-        return Reading(mark.kind, mark, tuple(rows), (), tuple(notes), delivery.attachments, tables)
-
-    def _layout(self, kind: WorkbookKind) -> Layout:
-        rubric = self.rubric or (self.season.rubric_of(self.sender) if kind is WorkbookKind.VERDICTS else None)
-        return layout_of(kind, self.season, rubric)
+        return Reading(mark.kind, mark, tuple(rows), (), tuple(notes), delivery.attachments, tables, layout)
 
     def _note_oddities(self, book: Workbook) -> None:
         if book.inspection and book.inspection.macros:

@@ -20,7 +20,6 @@ from flows.workbooks.copying import AUTHOR, copy_of, put
 from flows.workbooks.findings import Problem, Reading, Refusal
 from flows.workbooks.packages import open_delivery
 from flows.workbooks.receipt_sheet import Receipt, write_receipt_sheet
-from models.enums import WorkbookKind
 
 _WRONG = PatternFill("solid", fgColor="FFC7CE")
 _TAKEN = PatternFill("solid", fgColor="E2EFDA")
@@ -124,7 +123,7 @@ def _enter_numbers(
         cell = _anchor(book[sheet], f"{openpyxl.utils.get_column_letter(column + 1)}{line}")
         if (sheet, cell.coordinate) not in wrong:
             cell.fill = _TAKEN
-            if reading.kind is WorkbookKind.SUBMISSIONS:
+            if reading.layout and reading.layout.numbered:
                 put(cell, number)
 
 

@@ -14,8 +14,6 @@ from config.units import all_units
 from flows.workbooks.copying import put
 from flows.workbooks.findings import Note, Problem, Reading
 from flows.workbooks.guide import instant, screen_width
-from flows.workbooks.layout import layout_of
-from models.enums import WorkbookKind
 from models.forms import SubmissionForm
 
 _FONT = "Microsoft YaHei"
@@ -93,7 +91,7 @@ def _write_head(sheet: Any, receipt: Receipt) -> int:
 def _result(receipt: Receipt) -> tuple[str, str, str, str]:
     taken, back, wrong = len(receipt.accepted), receipt.rows_back, len(receipt.problems)
     if not receipt.problems:
-        noun = "接收" if receipt.reading.kind is not WorkbookKind.SUBMISSIONS else "接收，编号见下表"
+        noun = "接收，编号见下表" if receipt.reading.layout and receipt.reading.layout.numbered else "接收"
         left = receipt.reading.unfinished
         what_next = f"{left}请填好后在截止前整表再报一次。" if left else "不需要再做什么。"
         return *_GREEN, f"✔ 全部接收：{taken}行", f"本次报送的{taken}行已全部{noun}；{what_next}"
@@ -220,9 +218,8 @@ def _text(
 def _column_names(receipt: Receipt) -> dict[tuple[str, str], str]:
     from flows.workbooks.table import letters
 
-    if receipt.reading.kind is None:
-        return {}
-    by_key = layout_of(receipt.reading.kind, receipt.season).by_key
+    layout = receipt.reading.layout
+    by_key = layout.by_key if layout else {}
     return {
         (table.sheet, letters(index)): by_key[key].heading
         for table in receipt.reading.tables

@@ -9,13 +9,11 @@ import xlsxwriter
 
 from config.local_time import ZONE
 from config.season import Season
-from config.season_parts import Criterion
 from flows.workbooks import guide
 from flows.workbooks.fill_sheet import FillSheet
-from flows.workbooks.layout import GUIDE_SHEET, MARK_SHEET, MATERIAL_SHEET, layout_of
+from flows.workbooks.layout import GUIDE_SHEET, MARK_SHEET, MATERIAL_SHEET, Layout
 from flows.workbooks.mark import Mark, sign
 from flows.workbooks.material_sheet import write_materials
-from models.enums import WorkbookKind
 
 _AS_TYPED = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
@@ -25,40 +23,32 @@ def write_template(
     *,
     mark: Mark,
     key: bytes,
+    layout: Layout,
     season: Season,
     recipient_name: str,
     deadline: datetime,
     rows: Sequence[Mapping[str, Any]] = (),
-    rubric: tuple[Criterion, ...] | None = None,
     created_at: datetime,
 ) -> None:
     """Write one workbook to `target`, its parent exists.
 
     `rows` fill the table from the top by column key (see `layout`); in verdicts and scores they are
-    what is to be judged, and only they can be filled. `rubric` defaults to the recipient's own for
-    verdicts and to the final round's for scores. `deadline` and `created_at` are aware. The file
+    what is to be judged, and only they can be filled. `deadline` and `created_at` are aware. The file
     says nothing about anyone but what the arguments hold. Raises MarkUnusable for a wrong key.
     """
     token = sign(mark, key)
-    rubric = rubric or _rubric(mark, season)
-    layout = layout_of(mark.kind, season, rubric)
     local = deadline.astimezone(ZONE)
     book = xlsxwriter.Workbook(str(target), _AS_TYPED)
     book.set_properties({"title": f"{season.year}年度{mark.kind.label}", "created": _naive(created_at)})
     sheet = book.add_worksheet(layout.sheet)
-    if mark.kind is WorkbookKind.SCORES:
+    if layout.materials:
         write_materials(book.add_worksheet(MATERIAL_SHEET), book, layout, rows)
-    quota = season.quota_of(mark.recipient) if mark.kind is WorkbookKind.VERDICTS else None
-    told = guide.Guide(layout, season, rubric, recipient_name, local, mark.issue, token, quota)
+    told = guide.Guide(layout, season, recipient_name, local, mark.issue, token)
     guide.write_guide(book.add_worksheet(GUIDE_SHEET), book, told)
     _write_mark(book, token)
     FillSheet(book, sheet, layout, season, rows).write(recipient_name, local)
     sheet.activate()
     book.close()
-
-
-def _rubric(mark: Mark, season: Season) -> tuple[Criterion, ...]:
-    return season.rubric_of(mark.recipient) if mark.kind is WorkbookKind.VERDICTS else season.final_round.rubric
 
 
 def _naive(moment: datetime) -> datetime:

@@ -31,3 +31,10 @@ class Deadlines:
     def at(self, milestone: Milestone, unit: str = "") -> datetime | None:
         """When a milestone falls for a unit; None when the season has no such date."""
         return self.dates.get((milestone, unit)) or self.dates.get((milestone, ""))
+
+    def required(self, milestone: Milestone, unit: str = "") -> datetime:
+        """When a milestone falls for a unit. Raises LookupError when the season has no such date."""
+        found = self.at(milestone, unit)
+        if found is None:
+            raise LookupError(f"the season has no {milestone}")
+        return found

@@ -26,7 +26,7 @@ import python_calamine
 from config.season import Season
 from config.settings import Settings
 from flows.collect import collecting
-from flows.workbooks.layout import layout_of
+from flows.kinds.table import layout_of
 from flows.workbooks.mark import Mark
 from flows.workbooks.reading import without_collector
 from flows.workbooks.receipt import write_receipt
@@ -78,6 +78,7 @@ def _write(path: Path, rows: int) -> None:
         path,
         mark=Mark(2026, UNIT, WorkbookKind.SUBMISSIONS, 1),
         key=KEY,
+        layout=layout_of(WorkbookKind.SUBMISSIONS, season()),
         season=season(),
         recipient_name="示例区科协",
         deadline=season().dates.close_call,

@@ -22,9 +22,9 @@ from config.season import Season
 from config.settings import Settings
 from flows import places
 from flows.demo.people import credit_code
+from flows.kinds.table import layout_of
 from flows.workbooks.fill_sheet import FIRST_ROW
 from flows.workbooks.filling import fill_template, submission_row
-from flows.workbooks.layout import layout_of
 from models import Assignment, Delivery, Message, Objection, Submission
 from models.database import reading
 from models.enums import AssignmentState, Carrier, Category, WorkbookKind
@@ -158,6 +158,7 @@ class People:
             return session.scalars(query).all()[place].split("/")[2]
 
     def _score(self, expert: str, sheet: Path, recusing: str) -> None:
+        re_review = self._round_of(expert, sheet) == 2
         issue = int(re.search(r"-E\d+-(\d+)\.xlsx$", sheet.name)[1]) if sheet.name.count("-") > 1 else 1
         headings, rows = self._headings(WorkbookKind.SCORES), []
         owed = self._owed(expert)
@@ -166,7 +167,7 @@ class People:
             if expert == recusing and issue == 1 and not rows:
                 row |= {"回避": "回避", "回避原因": "示例：曾参与论证"}
             else:
-                points = self._points(self._key(number), better=issue >= 900)
+                points = self._points(self._key(number), better=re_review)
                 row |= {headings[f"points.{name}"]: value for name, value in points.items()}
             rows.append(row)
         if rows:

@@ -75,7 +75,7 @@ def test_equals_at_a_cut_are_scored_again_and_settled(reviewing: Player) -> None
     assert len(reviewing.letters("expert_replacement")) == 5
     for ordinal in range(1, 6):
         rows = [{"申报编号": number, **points(reviewing.season, total)} for number, total in ((two, 70), (three, 75))]
-        reviewing.deliver(f"E000{ordinal}", WorkbookKind.SCORES, rows, issue=900)
+        reviewing.deliver(f"E000{ordinal}", WorkbookKind.SCORES, rows, issue=1)
     reviewing.play("collect", collecting)
     lines = dict(conclude(reviewing).lines)
 

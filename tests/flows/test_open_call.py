@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows import open_call as module
+from flows import issuing as module
 from flows import places
+from flows.kinds.table import read_delivery
 from flows.open_call import opening
 from flows.stage import Result
-from flows.workbooks.reading import read_delivery
 from models import Call, History, Message
 from models.enums import CallState, WorkbookKind
 from states.planning import move_date

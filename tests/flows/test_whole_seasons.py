@@ -27,8 +27,7 @@ from hypothesis.stateful import (
 from config.season import Season
 from config.settings import Settings
 from config.units import all_units
-from flows import open_call
-from flows.kinds import scores, verdicts
+from flows import issuing
 from models.database import make_engine
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player
@@ -265,9 +264,8 @@ def _next_date(season: SeasonModel) -> tuple[bool, Any]:
 @pytest.fixture
 def depth(monkeypatch: pytest.MonkeyPatch) -> Depth:
     """A small programme, and what is counted of its seasons."""
-    for module in (open_call, verdicts, scores):
-        # The workbooks have their own tests, and take most of the time here.
-        monkeypatch.setattr(module, "write_template", lambda path, **_: path.write_bytes(b""))
+    # The workbooks have their own tests, and take most of the time here.
+    monkeypatch.setattr(issuing, "write_template", lambda path, **_: path.write_bytes(b""))
     monkeypatch.setattr(Season, "units", lambda self: [all_units()[code] for code in UNITS])
     counted = Depth()
     monkeypatch.setattr(Seasons, "depth", counted, raising=False)

@@ -40,7 +40,7 @@ def test_new_experts_are_numbered(engine: Engine) -> None:
         brought = bring(session, form("示例·甲"), form("示例·乙", fields=("能源环保", "建筑交通")))
 
         assert brought.accepted == {1: "E0001", 2: "E0002"}
-        assert brought.changes.added == (("示例·甲", "示例大学"), ("示例·乙", "示例大学"))
+        assert brought.pool.added == (("示例·甲", "示例大学"), ("示例·乙", "示例大学"))
         assert session.get_one(Expert, "E0002").fields == "能源环保、建筑交通"
         entry = session.scalars(select(History).where(History.trigger == "import_experts")).one()
         assert "示例·甲" not in entry.facts
@@ -54,11 +54,11 @@ def test_known_experts_are_updated_and_the_change_is_told(engine: Engine) -> Non
         brought = bring(session, form(" 示例 甲", mail="new@example.invalid", statement_on=date(2026, 6, 15)))
 
         assert brought.accepted == {1: "E0001"}
-        assert brought.changes.changed == (
+        assert brought.pool.changed == (
             Changed("E0001", "示例·甲", "联系邮箱", "", "已更改"),
             Changed("E0001", "示例·甲", "承诺书签署日期", "（空）", "2026-06-15"),
         )
-        assert brought.changes.unlisted == (("E0002", "示例·乙"),)
+        assert brought.pool.unlisted == (("E0002", "示例·乙"),)
         assert session.get_one(Expert, "E0001").mail == "new@example.invalid"
         assert session.get(Expert, "E0002") is not None, "nobody is dropped by not being listed"
 
@@ -68,7 +68,7 @@ def test_whose_term_ends_before_the_season_is_named(engine: Engine, valid_until:
     with writing(engine) as session:
         a_season(session)
 
-        expiring = bring(session, form(valid_until=valid_until)).changes.expiring
+        expiring = bring(session, form(valid_until=valid_until)).pool.expiring
 
         assert expiring == ((("示例·甲", valid_until),) if named else ())
 
@@ -110,7 +110,7 @@ def test_the_same_rows_again_change_nothing(engine: Engine) -> None:
         a_season(session)
         bring(session, form())
 
-        assert not bring(session, form()).changes
+        assert not bring(session, form()).pool
 
 
 def test_only_the_office_keeps_the_pool(engine: Engine) -> None:

@@ -14,9 +14,9 @@ from models.database import reading, writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState
 from models.forms import ContactForm, ContributorForm, OrganisationForm
 from states.corrections import ask_correction, lapse_corrections
-from states.delivered import Delivered
+from states.delivered import Change, Delivered, Taken
 from states.identity import Incoming, fingerprint
-from states.intake import Taken, take_submissions
+from states.intake import take_submissions
 from states.machine import Actor
 from states.office import withdraw
 from states.planning import move_date
@@ -49,9 +49,9 @@ def test_accepted_rows_are_numbered_within_their_unit(engine: Engine) -> None:
         second = deliver(session, a_form("三号成果"))
         elsewhere = deliver(session, a_form("四号成果"), unit=OTHER)
 
-        assert first.accepted == {1: f"2026-{UNIT}-0001", 2: f"2026-{UNIT}-0002"}
-        assert second.accepted == {1: f"2026-{UNIT}-0003"}
-        assert elsewhere.accepted == {1: f"2026-{OTHER}-0001"}
+        assert first.of(Change.NEW) == {1: f"2026-{UNIT}-0001", 2: f"2026-{UNIT}-0002"}
+        assert second.of(Change.NEW) == {1: f"2026-{UNIT}-0003"}
+        assert elsewhere.of(Change.NEW) == {1: f"2026-{OTHER}-0001"}
         assert verify(session) == []
 
 
@@ -102,7 +102,12 @@ def test_the_same_workbook_again_changes_nothing(engine: Engine) -> None:
 
         again = deliver(session, *forms)
 
-        assert (again.unchanged, again.accepted, again.updated, again.refused) == (numbers, {}, {}, {})
+        assert (again.of(Change.UNCHANGED), again.of(Change.NEW), again.of(Change.UPDATED), again.refused) == (
+            numbers,
+            {},
+            {},
+            {},
+        )
         assert session.scalar(select(func.count()).select_from(History)) == 2 + 2  # plan, open_call, two submits
 
 
@@ -118,8 +123,8 @@ def test_two_achievements_of_one_title_stay_two_when_sent_again(engine: Engine) 
         again = deliver(session, *forms)
         turned = deliver(session, *reversed(forms))
 
-        assert again.unchanged == numbers
-        assert turned.unchanged == {1: numbers[2], 2: numbers[1]}
+        assert again.of(Change.UNCHANGED) == numbers
+        assert turned.of(Change.UNCHANGED) == {1: numbers[2], 2: numbers[1]}
 
 
 def test_a_new_row_of_a_known_title_leaves_the_known_row_alone(engine: Engine) -> None:
@@ -133,8 +138,8 @@ def test_a_new_row_of_a_known_title_leaves_the_known_row_alone(engine: Engine) -
 
         taken = deliver(session, other, known)
 
-        assert (taken.unchanged, taken.updated) == ({2: number}, {})
-        assert list(taken.accepted) == [1]
+        assert (taken.of(Change.UNCHANGED), taken.of(Change.UPDATED)) == ({2: number}, {})
+        assert list(taken.of(Change.NEW)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +153,7 @@ def test_a_change_must_be_as_good_as_a_new_row(engine: Engine, changes: dict[str
 
         again = deliver(session, a_form("一号成果", **changes))
 
-        assert (codes(again), again.updated) == ({1: code}, {})
+        assert (codes(again), again.of(Change.UPDATED)) == ({1: code}, {})
         assert session.get_one(Submission, number).version == 1
 
 
@@ -162,7 +167,7 @@ def test_a_change_before_the_deadline_is_kept_as_a_version(engine: Engine) -> No
 
         row = session.get_one(Submission, number, populate_existing=True)
         versions = session.scalars(select(SubmissionVersion).order_by(SubmissionVersion.version)).all()
-        assert (taken.updated, renamed.updated) == ({1: number}, {1: number})
+        assert (taken.of(Change.UPDATED), renamed.of(Change.UPDATED)) == ({1: number}, {1: number})
         assert (row.version, row.title) == (3, "改名的成果")
         assert [json.loads(one.content)["abstract"] for one in versions] == ["示例摘要", "改写的摘要", "示例摘要"]
         triggers = session.scalars(
@@ -179,7 +184,7 @@ def test_one_submission_is_not_changed_by_two_rows_of_one_workbook(engine: Engin
 
         taken = deliver(session, a_form("甲版", number=number), a_form("乙版", number=number))
 
-        assert (taken.updated, codes(taken)) == ({1: number}, {2: "duplicate"})
+        assert (taken.of(Change.UPDATED), codes(taken)) == ({1: number}, {2: "duplicate"})
 
 
 def test_the_same_row_twice_in_one_workbook_goes_in_once(engine: Engine) -> None:
@@ -188,7 +193,7 @@ def test_the_same_row_twice_in_one_workbook_goes_in_once(engine: Engine) -> None
 
         taken = deliver(session, a_form("一号成果"), a_form("一号成果"))
 
-        assert (len(taken.accepted), codes(taken)) == (1, {2: "duplicate"})
+        assert (len(taken.of(Change.NEW)), codes(taken)) == (1, {2: "duplicate"})
         assert "第1行" in taken.refused[2].chinese
 
 
@@ -231,8 +236,8 @@ def test_what_was_withdrawn_or_ineligible_may_come_again(engine: Engine, outcome
 
         taken = deliver(session, a_form("一号成果"))
 
-        assert list(taken.accepted) == [1]
-        assert taken.accepted[1] != gone
+        assert list(taken.of(Change.NEW)) == [1]
+        assert taken.of(Change.NEW)[1] != gone
 
 
 @pytest.mark.parametrize(
@@ -259,7 +264,7 @@ def test_a_row_that_may_not_come_in_says_why(engine: Engine, changes: dict[str, 
 
         assert codes(taken) == {1: code}
         assert words in taken.refused[1].chinese
-        assert list(taken.accepted) == [2]
+        assert list(taken.of(Change.NEW)) == [2]
 
 
 def test_a_number_of_another_unit_is_not_ones_own(engine: Engine) -> None:
@@ -284,7 +289,7 @@ def test_the_deadline_a_second_before_at_and_after(engine: Engine, offset: timed
         if late:
             assert codes(taken) == {1: "late", 2: "late"}
         else:
-            assert (list(taken.accepted), taken.updated) == ([1], {2: number})
+            assert (list(taken.of(Change.NEW)), taken.of(Change.UPDATED)) == ([1], {2: number})
 
 
 @pytest.mark.parametrize(("offset", "late"), [(-SECOND, False), (0 * SECOND, False), (SECOND, True)])
@@ -308,7 +313,7 @@ def test_the_office_may_admit_what_came_late(engine: Engine) -> None:
         taken = deliver(session, a_form("一号成果"), at=DEADLINE + timedelta(days=1), admitted=True)
 
         entry = session.scalars(select(History).where(History.trigger == "submit")).one()
-        assert list(taken.accepted) == [1]
+        assert list(taken.of(Change.NEW)) == [1]
         assert json.loads(entry.facts)["admitted"] is True
 
 
@@ -347,7 +352,7 @@ def test_a_correction_is_taken_until_its_own_deadline(engine: Engine, offset: ti
             again = deliver(session, a_form("一号成果", number=number, abstract="补正"), at=due_at + offset)
             assert again.refused[1].chinese == "补正期限已过，不能再修改"
         else:
-            assert (taken.updated, correction.state) == ({1: number}, CorrectionState.ANSWERED)
+            assert (taken.of(Change.UPDATED), correction.state) == ({1: number}, CorrectionState.ANSWERED)
             again = deliver(session, a_form("一号成果", number=number, abstract="再改"), at=due_at + offset)
             assert codes(again) == {1: "state"}
 
@@ -358,7 +363,7 @@ def test_a_large_delivery_is_chained_row_by_row(engine: Engine) -> None:
 
         taken = deliver(session, *(a_form(f"第{n}号成果") for n in range(1200)))
 
-        assert len(set(taken.accepted.values())) == 1200
+        assert len(set(taken.of(Change.NEW).values())) == 1200
     with reading(engine) as session:
         assert verify(session) == []
 

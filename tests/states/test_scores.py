@@ -11,12 +11,12 @@ from models import Assignment, History, Recusal, Score
 from models.database import writing
 from models.enums import AssignmentState, CallState, Role
 from models.forms import RecusalForm, ScoreForm
-from states.delivered import Delivered
+from states.delivered import Delivered, Taken
 from states.final import freeze_scores, presence
 from states.machine import Actor
 from states.office import withdraw
 from states.replacements import give_up_seat
-from states.scores import ScoresTaken, take_scores
+from states.scores import take_scores
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_seat, season_rules
 from tests.support.panel import a_score, a_scored_submission, an_assignment, an_eligible_submission, points_of
@@ -26,7 +26,9 @@ IN_TIME = datetime(2026, 7, 1, 9, tzinfo=ZONE)
 SECOND = timedelta(seconds=1)
 
 
-def send(session: Session, expert: str, *forms: object, at: datetime = IN_TIME, digest: str = "5") -> ScoresTaken:
+def send(
+    session: Session, expert: str, *forms: ScoreForm | RecusalForm, at: datetime = IN_TIME, digest: str = "5"
+) -> Taken:
     delivered = Delivered(2026, expert, digest * 64, at, at, Actor(Role.EXPERT, expert))
     return take_scores(session, delivered, list(enumerate(forms, start=1)))
 
@@ -35,7 +37,7 @@ def scored(number: str, total: int, comment: str = "") -> ScoreForm:
     return ScoreForm(number=number, points=points_of(season_rules(), total), comment=comment)
 
 
-def codes(taken: ScoresTaken) -> dict[int, str]:
+def codes(taken: Taken) -> dict[int, str]:
     return {place: refusal.code for place, refusal in taken.refused.items()}
 
 

@@ -17,6 +17,7 @@ from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
 from flows import places
+from flows.kinds.table import layout_of
 from flows.stage import Ending, Result, Run, play
 from flows.workbooks.filling import fill_template
 from flows.workbooks.mark import Mark
@@ -96,6 +97,7 @@ class Player:
             path,
             mark=Mark(self.year, recipient, kind, 1),
             key=self.settings.signing_key(),
+            layout=layout_of(kind, self.season, recipient),
             season=self.season,
             recipient_name="示例",
             deadline=self.season.dates.close_season,

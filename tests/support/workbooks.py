@@ -13,10 +13,10 @@ import openpyxl
 
 from config.local_time import ZONE
 from config.season import Season, load_season
+from flows.kinds.table import layout_of, read_delivery
 from flows.workbooks.filling import fill_template
 from flows.workbooks.findings import Reading
 from flows.workbooks.mark import Mark
-from flows.workbooks.reading import read_delivery
 from flows.workbooks.template import write_template
 from models.enums import WorkbookKind
 
@@ -80,6 +80,7 @@ def _issued(kind: WorkbookKind, year: int, recipient: str, issue: int, key: byte
             target,
             mark=Mark(year, recipient, kind, issue),
             key=key,
+            layout=layout_of(kind, season()),
             season=season(),
             recipient_name="示例区科协",
             deadline=season().dates.close_call,

@@ -13,8 +13,8 @@ from flows.demo.clerks import Clerks, NothingIssued
 from flows.demo.script import Act, Deed, script_of
 from flows.demo.world import World
 from flows.files import digest_of
+from flows.kinds.table import layout_of, read_delivery
 from flows.workbooks.mark import Mark
-from flows.workbooks.reading import read_delivery
 from flows.workbooks.template import write_template
 from models.enums import WorkbookKind
 
@@ -38,6 +38,7 @@ def _issue(own: Settings, unit: str) -> None:
         target,
         mark=Mark(SEASON.year, unit, WorkbookKind.SUBMISSIONS, 1),
         key=own.signing_key(),
+        layout=layout_of(WorkbookKind.SUBMISSIONS, SEASON),
         season=SEASON,
         recipient_name=unit,
         deadline=SEASON.dates.close_call,

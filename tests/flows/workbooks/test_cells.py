@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.kinds.table import layout_of
 from flows.workbooks import cells
-from flows.workbooks.layout import layout_of
 from models.enums import WorkbookKind
 from tests.support.workbooks import season
 

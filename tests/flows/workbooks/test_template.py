@@ -8,7 +8,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from flows.workbooks.layout import GUIDE_SHEET, LISTS_SHEET, MARK_SHEET, MATERIAL_SHEET, layout_of
+from flows.kinds.table import layout_of
+from flows.workbooks.layout import GUIDE_SHEET, LISTS_SHEET, MARK_SHEET, MATERIAL_SHEET
 from flows.workbooks.mark import Mark, sign
 from flows.workbooks.template import write_template
 from models.enums import WorkbookKind
@@ -116,6 +117,7 @@ def _write(target: Path, **changes: Any) -> bytes:
     given = {
         "mark": Mark(2026, "E001", WorkbookKind.SCORES, 1),
         "key": KEY,
+        "layout": layout_of(WorkbookKind.SCORES, season()),
         "season": season(),
         "recipient_name": "评审专家",
         "deadline": season().dates.close_final_round,
@@ -155,9 +157,11 @@ def test_given_texts_are_never_formulas(tmp_path: Path) -> None:
 
 def test_long_list_of_choices_stands_in_a_hidden_sheet(tmp_path: Path) -> None:
     fields = tuple(f"示例领域第{number}号" for number in range(60))
+    wide = season().model_copy(update={"fields": fields})
     _write(
         tmp_path / "a.xlsx",
-        season=season().model_copy(update={"fields": fields}),
+        season=wide,
+        layout=layout_of(WorkbookKind.SUBMISSIONS, wide),
         mark=Mark(2026, UNIT, WorkbookKind.SUBMISSIONS, 1),
         rows=(),
     )

@@ -1,0 +1,67 @@
+"""Every kind of workbook: one line each; and how a workbook of any kind is read and issued anew."""
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from config.season import Season
+from flows.issuing import newest_issues
+from flows.kinds import experts, scores, submissions, verdicts, votes
+from flows.letters import LetterKind
+from flows.post import post_to_unit
+from flows.stage import Run
+from flows.workbooks.findings import Reading
+from flows.workbooks.layout import Layout
+from flows.workbooks.reading import NewestIssue, read_workbook
+from models.enums import Trigger, WorkbookKind
+from states.door import note_call
+from states.machine import Actor
+from states.office import DecisionRefused
+
+KINDS = {kind.kind: kind for kind in (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND)}
+REISSUED = tuple(kind.kind for kind in KINDS.values() if kind.issue_again)
+
+
+def layout_of(kind: WorkbookKind, season: Season, recipient: str = "") -> Layout:
+    """The sheet of a kind in a season, for a recipient where they differ."""
+    return KINDS[kind].layout(season, recipient)
+
+
+def read_delivery(path: Path, *, season: Season, sender: str, key: bytes, newest_issue: NewestIssue) -> Reading:
+    """Everything that a file, zip or folder delivered by `sender` says; see `read_workbook`."""
+    return read_workbook(
+        path,
+        season=season,
+        sender=sender,
+        key=key,
+        newest_issue=newest_issue,
+        layout_of=lambda mark: layout_of(mark.kind, season, mark.recipient),
+    )
+
+
+def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, *, actor: Actor, reason: str) -> int:
+    """Issue a unit's workbook once more and tell the unit why. Returns the issue. Raises DecisionRefused.
+
+    From then on the earlier issues are stale.
+    """
+    newest, issue_again = newest_issues(session, run.year, code).get(kind, 0), KINDS[kind].issue_again
+    if not newest or issue_again is None:
+        raise DecisionRefused(f"{kind.label} of {code}", "none was issued yet")
+    if not reason.strip():
+        raise DecisionRefused(f"{kind.label} of {code}", "a reason is needed")
+    issued = issue_again(session, run, code, f"again/{newest + 1}")
+    facts = {"recipient": code, "kind": kind.value, "issue": issued.issue}
+    note_call(session, run.year, Trigger.REISSUE_WORKBOOK, actor=actor, at=run.at, reason=reason, facts=facts)
+    post_to_unit(
+        session,
+        run,
+        LetterKind.WORKBOOK_REISSUED,
+        code,
+        key=f"{kind.value}/{issued.issue}",
+        workbook=kind.label,
+        issue=issued.issue,
+        deadline=issued.deadline,
+        reason=reason,
+        attachments=(issued.path,),
+    )
+    return issued.issue
