@@ -34,7 +34,7 @@ class Message(SQLModel, table=True):
 
 
 class IssuedWorkbook(SQLModel, table=True):
-    """A workbook that was issued: the newest of its kind supersedes the recipient's earlier ones.
+    """A workbook that was issued. A newer one to a unit supersedes its earlier ones; an expert's stand side by side.
 
     `occasion` is why it was issued (empty the first time): a repeated run finds the same number again.
     """
@@ -47,7 +47,7 @@ class IssuedWorkbook(SQLModel, table=True):
     )
 
     season: int = Field(primary_key=True, foreign_key="call.season")
-    recipient: str = Field(primary_key=True, max_length=16, description="unit code")
+    recipient: str = Field(primary_key=True, max_length=16, description="unit code, expert id or office")
     kind: WorkbookKind = enum_field(WorkbookKind, primary_key=True)
     occasion: str = Field(primary_key=True, max_length=64)
     issue: int
@@ -76,3 +76,4 @@ class Delivery(SQLModel, table=True):
     rows_back: int = 0
     problems: str = text_field(default="[]")
     receipt: str = Field(default="", description="path of the receipt below the home folder")
+    handed_in_by: str = Field(default="", max_length=16, description="the folder it lay in, where not the sender's")

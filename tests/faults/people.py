@@ -158,7 +158,6 @@ class People:
             return session.scalars(query).all()[place].split("/")[2]
 
     def _score(self, expert: str, sheet: Path, recusing: str) -> None:
-        re_review = self._round_of(expert, sheet) == 2
         issue = int(re.search(r"-E\d+-(\d+)\.xlsx$", sheet.name)[1]) if sheet.name.count("-") > 1 else 1
         headings, rows = self._headings(WorkbookKind.SCORES), []
         owed = self._owed(expert)
@@ -167,18 +166,19 @@ class People:
             if expert == recusing and issue == 1 and not rows:
                 row |= {"回避": "回避", "回避原因": "示例：曾参与论证"}
             else:
-                points = self._points(self._key(number), better=re_review)
+                points = self._points(self._key(number), better=owed[number] == 2)
                 row |= {headings[f"points.{name}"]: value for name, value in points.items()}
             rows.append(row)
         if rows:
             self.put(expert, WorkbookKind.SCORES, sheet.stem, rows, issue)
 
-    def _owed(self, expert: str) -> list[str]:
+    def _owed(self, expert: str) -> dict[str, int]:
+        """What an expert has still to score, with the round."""
         with reading(self.engine) as session:
-            query = select(Assignment.number).where(
+            query = select(Assignment.number, Assignment.round).where(
                 Assignment.expert == expert, Assignment.state == AssignmentState.ACTIVE
             )
-            return list(session.scalars(query))
+            return {number: round_number for number, round_number in session.execute(query)}
 
     def _key(self, number: str) -> str:
         with reading(self.engine) as session:

@@ -228,3 +228,25 @@ def test_two_processes_that_start_together_upgrade_one_after_the_other(bare_data
     engine = make_engine(bare_database_url)
     assert version_of(engine) == revisions()[-1]
     engine.dispose()
+
+
+def test_workbooks_that_only_letters_numbered_keep_their_numbers(bare_engine: Engine) -> None:
+    upgrade(bare_engine, "0006")
+    load(bare_engine, "0006")
+    told = ("expert_invitation/E0001/1", "expert_replacement/E0001/2", "expert_replacement/E0001/900")
+    with writing(bare_engine) as session:
+        year = session.scalar(text("SELECT max(season) FROM call"))
+        for key in (*told, "expert_reminder/E0001/1", "ballot/office/office/1", "ballot/E0002/2"):
+            post_message(session, **{**A_MESSAGE, "key": f"{year}/{key}", "season": year})
+
+    upgrade(bare_engine)
+
+    with reading(bare_engine) as session:
+        query = "SELECT recipient, kind, occasion, issue FROM issued_workbook WHERE kind <> 'submissions' ORDER BY 1, 4"
+        assert [tuple(row) for row in session.execute(text(query))] == [
+            ("E0001", "scores", "", 1),
+            ("E0001", "scores", "further/2", 2),
+            ("E0001", "scores", "re_review", 900),
+            ("E0002", "votes", "further/2", 2),
+            ("office", "votes", "further/1", 1),
+        ]

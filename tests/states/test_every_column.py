@@ -43,7 +43,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "delivery": dict.fromkeys(
         (
             *("digest", "sender", "season", "kind", "file_name", "arrived_at", "taken_at", "state"),
-            *("rows_in", "rows_back", "problems", "receipt"),
+            *("rows_in", "rows_back", "problems", "receipt", "handed_in_by"),
         ),
         "what came in and how it was answered; what it did is in the chain, with its digest and arrival",
     ),
