@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.clock import Clock
 from config.errors import GangchuangError
+
+PUBLIC = "site"
 
 
 class HomeNotWritable(GangchuangError):
@@ -57,18 +60,51 @@ class Settings(BaseSettings):
             raise HomeNotWritable(path, problem.strerror or str(problem)) from problem
         return path
 
+    def close_home(self) -> None:
+        """Shut the home to other users; what another umask let in before, too.
+
+        Who may pass through the home to the public pages, and which group may use the inbox, stays the administrator's
+        choice.
+        """
+        os.umask(0o077)
+        home = self.folder()
+        for path in (home, *home.iterdir(), *self.folder(PUBLIC).rglob("*")):
+            with suppress(OSError):  # somebody else's, which `doctor` tells
+                if not path.is_symlink():
+                    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~strangers_in(path, home))
+        self.folder(PUBLIC).chmod(0o755)
+
     def signing_key(self) -> bytes:
-        """The server's 32-byte key for signed workbooks, made once and readable by its owner only."""
-        path = self.folder("keys") / "workbooks.key"
-        if not path.exists():
-            draft = path.with_name(f"{secrets.token_hex(8)}.part")
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-                new.write(secrets.token_bytes(32))
-            # A hard link appears whole or not at all, and never replaces another process's key.
-            with suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-        return path.read_bytes()
+        """The server's 32-byte key for signed workbooks, made once."""
+        return _kept_secret(self.folder("keys") / "workbooks.key", secrets.token_bytes(32))
+
+    @property
+    def sign_in_file(self) -> Path:
+        """Holds `user:password` of the dashboard; outside `keys/`, since a backup need not open a dashboard."""
+        return self.folder("prefect") / "sign-in"
+
+    def sign_in(self) -> str:
+        """`user:password` of the dashboard and its API, made once."""
+        return _kept_secret(self.sign_in_file, f"office:{secrets.token_urlsafe(24)}".encode()).decode().strip()
+
+
+def strangers_in(path: Path, home: Path) -> int:
+    """The mode bits that the home itself, what lies at its top, or a public page must not have."""
+    public = path.is_relative_to(home / PUBLIC)
+    return 0o022 if public else {home: 0o066, home / "inbox": 0o007}.get(path, 0o077)
+
+
+def _kept_secret(path: Path, fresh: bytes) -> bytes:
+    """A file's content, readable by its owner only; made with `fresh` when it is missing."""
+    if not path.exists():
+        draft = path.with_name(f"{secrets.token_hex(8)}.part")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+            new.write(fresh)
+        # A hard link appears whole or not at all, and never replaces another process's key.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_bytes()
 
 
 @lru_cache

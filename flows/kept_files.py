@@ -4,12 +4,15 @@ Deliveries and receipts are the named invariants of `states.invariants`; here is
 flows know: where pages, exports and letters lie.
 """
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.settings import PUBLIC, strangers_in
 from flows.mail.files import FileTransport
 from flows.publications import EXPORT, PAGES, VERIFIER
 from models import Attachment, Message, Publication
@@ -72,6 +75,26 @@ def _strange_seasons(session: Session, home: Path | None) -> Offenders:
                 yield path.relative_to(home).as_posix()
 
 
+def _modes(_: Session, home: Path | None) -> Offenders:
+    """Whose the home is, and whom else it lets in: what lies at its top decides for all below."""
+    if home is None:
+        return
+    owner = os.geteuid() or home.stat().st_uid  # root may look at anybody's home
+    deeper = [*(home / "keys").glob("*"), home / "prefect" / "sign-in", *(home / PUBLIC).rglob("*")]
+    for path in (home, *sorted((*home.iterdir(), *deeper))):
+        name = path.relative_to(home).as_posix()
+        if path.is_symlink() or not path.exists():
+            continue
+        kept = path.stat()
+        if kept.st_uid != owner:
+            yield name, f"belongs to user {kept.st_uid}, not to {owner}"
+        if open_bits := stat.S_IMODE(kept.st_mode) & strangers_in(path, home):
+            yield (
+                name,
+                f"lets other users in: its mode is {stat.S_IMODE(kept.st_mode):o}, which must lose {open_bits:o}",
+            )
+
+
 def _files_below(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
 
@@ -88,5 +111,10 @@ FILE_INVARIANTS: tuple[Invariant, ...] = (
         _attachments,
     ),
     Invariant("no_orphan_letter", "Every letter among the mail files belongs to a message.", _letters),
+    Invariant(
+        "home_is_closed",
+        "The home is its user's alone, but for the public pages, and its keys are nobody else's to read.",
+        _modes,
+    ),
     Invariant("no_strange_season", "No folder of a season lies here that was never planned.", _strange_seasons),
 )

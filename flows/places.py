@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.settings import Settings
+from config.settings import PUBLIC, Settings
 from models.enums import WorkbookKind
 
 OFFICE = "office"
@@ -47,7 +47,7 @@ def calendar_file(settings: Settings, year: int, name: str) -> Path:
 
 def site(settings: Settings) -> Path:
     """The public pages: a web server may serve this folder as it is."""
-    return settings.folder("site")
+    return settings.folder(PUBLIC)
 
 
 def office_folder(settings: Settings, year: int) -> Path:

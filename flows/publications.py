@@ -45,12 +45,15 @@ def proof_of(publication: Publication) -> Proof:
 def export_beside(session: Session, run: Run) -> None:
     """The season's history and the file that checks it, beside the pages."""
     if not run.dry_run:
-        export_history(session, run.year, site_of(run) / EXPORT)
+        exported = export_history(session, run.year, site_of(run) / EXPORT)
+        for path in (exported.path, exported.checker):
+            path.chmod(0o644)
 
 
 def site_of(run: Run) -> Path:
     path = places.site(run.settings) / str(run.year)
     path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o755)
     return path
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 BOTH = ("sqlite", "postgresql")
 
+# As every process of a home has it.
+os.umask(0o077)
+
 
 @pytest.fixture(scope="session")
 def _cluster() -> Iterator[Postgres]:

@@ -6,6 +6,7 @@ is due, no stage is at work and the inbox is empty. What was done is read from t
 so that a demo that was killed goes on from where its home stands.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,9 +88,10 @@ def play(
 def _engine_of(own: Settings) -> Iterator[None]:
     """This thread talks to the home's own Prefect, even where Prefect was imported before its address was known."""
     enter_environment(own)
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: api_url(own)}):
+    signed_in = {PREFECT_API_AUTH_STRING: os.environ.get("PREFECT_API_AUTH_STRING")}
+    with temporary_settings({PREFECT_API_URL: api_url(own), **signed_in}):
         yield
 
 

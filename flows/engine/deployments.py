@@ -18,13 +18,11 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTag
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
 
-from flows.engine.environment import WORK_POOL
+from flows.engine.environment import LAUNCH_COMMAND, WORK_POOL
 from flows.engine.errors import DeploymentMissing, EngineAway
 from flows.engine.forms import form_of
 
 TAG = "gangchuang"
-# Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
-LAUNCH_COMMAND = "python -m flows.engine.launch"
 _REQUEST_SECONDS = 15.0
 _known: dict[tuple[str, str], UUID] = {}
 

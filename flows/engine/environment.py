@@ -13,6 +13,8 @@ from pathlib import Path
 from config.settings import Settings
 
 WORK_POOL = "gangchuang"
+# Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
+LAUNCH_COMMAND = "python -m flows.engine.launch"
 OUR_LOGGERS = "gangchuang"
 HEARTBEAT_SECONDS = 30
 LOOPBACK = "127.0.0.1"
@@ -62,6 +64,11 @@ def worker_name(own: Settings) -> str:
     return f"gangchuang-{platform.node() or 'host'}-{place}"
 
 
+def entrypoints_file(own: Settings) -> Path:
+    """Lists what this home's worker runs, an entrypoint a line; written by `prepare`, never by the server."""
+    return own.folder("prefect") / "entrypoints"
+
+
 def child_environment(own: Settings, given: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables for a child process: the caller's own, then what this installation chooses.
 
@@ -75,6 +82,7 @@ def child_environment(own: Settings, given: Mapping[str, str] | None = None) -> 
         **inherited,
         **_PRIVATE,
         **_addresses(own, inherited),
+        **_sign_in(own, inherited),
         "PREFECT_HOME": str(home),
         "GANGCHUANG_HOME": str(own.home.absolute()),
         "PATH": _with_our_python(inherited.get("PATH", os.defpath)),
@@ -99,6 +107,14 @@ def _addresses(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
         # Our server refuses foreign origins itself; asking for tokens it does not give costs a request a client.
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": inherited.get("PREFECT_SERVER_CSRF_PROTECTION_ENABLED", "false"),
     }
+
+
+def _sign_in(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Server and clients need both names of one secret; a server elsewhere has its own, which the user gives."""
+    if external_api_url(inherited):
+        return {}
+    secret = inherited.get("PREFECT_SERVER_API_AUTH_STRING") or own.sign_in()
+    return {"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret}
 
 
 def _with_our_python(path: str) -> str:

@@ -29,6 +29,15 @@ class EngineNotReady(GangchuangError):
         super().__init__(f"The process `{what}` did not come up; the last lines of {log} say why.")
 
 
+class RunRefused(GangchuangError):
+    def __init__(self, run: str, what: str) -> None:
+        self.run, self.what = run, what
+        super().__init__(
+            f"The run {run} was not started: {what}. A run takes its command, folder, environment and code from this "
+            "installation alone. Start it without changing these; if a deployment was edited, restart `gangchuang serve`."
+        )
+
+
 class EngineAway(GangchuangError):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url

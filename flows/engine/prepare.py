@@ -5,16 +5,19 @@ import sys
 
 from config.settings import settings
 from flows.engine.console import tell
-from flows.engine.environment import enter_environment
+from flows.engine.environment import enter_environment, entrypoints_file
 
 
 def main(arguments: list[str]) -> int:
     """Register the stages that a module lists in `STAGES`."""
-    enter_environment(settings())
-    from flows.engine.deployments import register
+    own = settings()
+    enter_environment(own)
+    from flows.engine.deployments import entrypoint, register
     from flows.engine.reconcile import ensure_zombie_automation
 
-    for name in register(importlib.import_module(arguments[0]).STAGES):
+    stages = importlib.import_module(arguments[0]).STAGES
+    entrypoints_file(own).write_text("\n".join(entrypoint(stage.flow) for stage in stages), "utf-8")
+    for name in register(stages):
         tell(f"registered {name}")
     ensure_zombie_automation()
     return 0

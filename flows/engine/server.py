@@ -38,18 +38,20 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def guarded(app: Application, *, names: frozenset[str]) -> Application:
+def guarded(app: Application, *, origins: frozenset[str]) -> Application:
     """Wrap an ASGI application: headers on every answer, and no answer to foreign hosts or origins.
 
-    `names` are the host names (no ports) under which the dashboard may be opened. Without the
-    check any page in the administrator's browser could start stages through the open API.
+    `origins` (`scheme://host:port`) are those under which the dashboard may be opened. Without the
+    check any page in the administrator's browser, even one of another program on the same host,
+    could speak to the API.
     """
+    hosts = frozenset(urlsplit(origin).netloc for origin in origins)
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await app(scope, receive, send)
             return
-        if not _welcome(dict(scope["headers"]), names):
+        if not _welcome(dict(scope["headers"]), hosts, origins):
             await _refuse(scope, send)
             return
 
@@ -126,12 +128,17 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _welcome(headers: dict[bytes, bytes], names: frozenset[str]) -> bool:
-    host = headers.get(b"host", b"").decode("latin-1")
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if urlsplit(f"//{host}").hostname not in names:
-        return False
-    return not origin or urlsplit(origin).hostname in names
+def our_origins(port: int, dashboard: str) -> frozenset[str]:
+    """Where the dashboard may be opened: on loopback, and at the address that a reverse proxy gives it."""
+    address = urlsplit(dashboard)
+    local = {f"http://{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]")}
+    return frozenset(local | ({f"{address.scheme}://{address.netloc}".lower()} if address.netloc else set()))
+
+
+def _welcome(headers: dict[bytes, bytes], hosts: frozenset[str], origins: frozenset[str]) -> bool:
+    host = headers.get(b"host", b"").decode("latin-1").lower()
+    origin = headers.get(b"origin", b"").decode("latin-1").lower()
+    return host in hosts and (not origin or origin in origins)
 
 
 async def _refuse(scope: Scope, send: Send) -> None:
@@ -168,8 +175,8 @@ def main() -> int:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    names = {LOOPBACK, "localhost", "::1", urlsplit(os.environ["PREFECT_UI_URL"]).hostname or LOOPBACK}
-    app = guarded(patient(create_app(final=True)), names=frozenset(names))
+    origins = our_origins(own.dashboard_port, os.environ["PREFECT_UI_URL"])
+    app = guarded(patient(create_app(final=True)), origins=origins)
     options = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=3)
     uvicorn.Server(options).run(sockets=[listener])
     return 0

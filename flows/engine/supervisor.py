@@ -125,6 +125,8 @@ class Engine:
             self._add("worker", [sys.executable, "-m", "flows.engine.worker"], patience=self.drain_seconds + 20)
             self._add("clock", self.clock_command, patience=15)
             tell("worker and clock started")
+            if not external_api_url():
+                tell(f"sign in to the dashboard, once a browser, with the line in {self.own.sign_in_file}")
         except BaseException:
             self.stop()
             raise
@@ -219,6 +221,7 @@ def supervise(
     EngineRunning, EngineNotReady.
     """
     failure: list[BaseException] = []
+    own.close_home()
     with home_lock(own.folder("prefect")):
         engine = Engine(own, clock_command=clock_command, stages=stages, drain_seconds=drain_seconds)
 

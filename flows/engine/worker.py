@@ -1,13 +1,15 @@
 """The process worker of this home: `python -m flows.engine.worker`.
 
-Prefect's own worker with one thing added, an honest end: on SIGTERM it takes no new run,
-lets those in progress finish for a while, kills the rest and reports them crashed.
+Prefect's own worker with two things added. An honest end: on SIGTERM it takes no new run,
+lets those in progress finish for a while, kills the rest and reports them crashed. And a closed
+hand: what a run executes is this installation's, whatever the server's records say.
 """
 
 import asyncio
 import os
 import signal
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -15,7 +17,8 @@ from uuid import UUID
 import anyio.abc
 
 from config.settings import Settings, settings
-from flows.engine.environment import WORK_POOL, enter_environment, worker_name
+from flows.engine.environment import LAUNCH_COMMAND, WORK_POOL, enter_environment, entrypoints_file, worker_name
+from flows.engine.errors import RunRefused
 
 DRAIN_VARIABLE = "GANGCHUANG_DRAIN_SECONDS"
 _REPORTING_SECONDS = 10.0
@@ -23,9 +26,42 @@ _REPORTING_SECONDS = 10.0
 
 def make_worker(own: Settings) -> Any:
     """A worker of at most `worker_slots` runs at once; the class needs Prefect, which wants its environment first."""
+    from prefect import Flow
+    from prefect.states import Failed
+    from prefect.workers import process
     from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
+    entrypoints = frozenset(entrypoints_file(own).read_text("utf-8").split())
+    template = ProcessWorker.get_default_base_job_template()
+
+    class OurJob(ProcessJobConfiguration):
+        """Takes nothing that can be changed over the API: neither from the run nor its deployment nor the pool."""
+
+        @classmethod
+        async def resolve_for_flow_run(cls, flow_run: Any, *, client: Any, work_pool: Any, **others: Any) -> Any:
+            deployment = flow_run.deployment_id and await client.read_deployment(flow_run.deployment_id)
+            foreign = what_is_foreign(flow_run, deployment, entrypoints)
+            if foreign:
+                refusal = RunRefused(flow_run.name, foreign)
+                # Failed and not crashed: a crashed run would be repeated.
+                await client.set_flow_run_state(flow_run.id, Failed(message=str(refusal)), force=True)
+                raise refusal
+            pool = work_pool.model_copy(update={"base_job_template": template})
+            others["deployment"] = deployment
+            job = await super().resolve_for_flow_run(flow_run, client=client, work_pool=pool, **others)
+            # The run's process asks the server for its code no more.
+            job.env["PREFECT__FLOW_ENTRYPOINT"] = deployment.entrypoint
+            return job
+
+    async def without_hooks(_: Any) -> Flow[..., Any]:
+        return Flow(lambda: None, name="ended")
+
+    # After a crash or a cancellation Prefect loads the flow as the deployment says, pull steps and all, into the
+    # worker itself, to ask it for hooks; ours have none.
+    process.load_flow_from_flow_run = without_hooks  # type: ignore[assignment]
+
     class HonestWorker(ProcessWorker):
+        job_configuration = OurJob
         running: dict[UUID, int]
         draining = False
 
@@ -47,6 +83,21 @@ def make_worker(own: Settings) -> Any:
     worker = HonestWorker(WORK_POOL, name=worker_name(own), limit=own.worker_slots, create_pool_if_not_found=False)
     worker.running = {}
     return worker
+
+
+def what_is_foreign(flow_run: Any, deployment: Any, entrypoints: Collection[str]) -> str:
+    """What in a run or its deployment would have the worker execute anything but a stage of ours; "" is nothing."""
+    if not deployment:
+        return "it belongs to no deployment"
+    if flow_run.job_variables:
+        return f"its job variables set {', '.join(sorted(flow_run.job_variables))}"
+    if deployment.job_variables != {"command": LAUNCH_COMMAND}:
+        return f"the job variables of its deployment {deployment.name} were changed"
+    if deployment.pull_steps or deployment.storage_document_id:
+        return f"its deployment {deployment.name} would fetch code from elsewhere"
+    if deployment.entrypoint not in entrypoints:
+        return f"its deployment {deployment.name} names {deployment.entrypoint}, which is no stage"
+    return ""
 
 
 class _Noted:

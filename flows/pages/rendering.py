@@ -55,7 +55,7 @@ def put_page(home: Path, page: Page) -> Path:
             path, text = home / "site" / str(page.season) / "index.html", render_index(page)
         case ProposalPage():
             path, text = home / "office" / str(page.season) / "proposal.html", render_proposal(page)
-    write_atomically(path, text.encode())
+    write_atomically(path, text.encode(), public=not isinstance(page, ProposalPage))
     return path
 
 

@@ -112,10 +112,16 @@ class Serving(EngineProcess):
             if "flows.engine.server" in command:
                 os.kill(pid, signal.SIGKILL)
 
+    def _signed_in(self) -> tuple[str, str]:
+        user, _, password = self.sign_in.partition(":")
+        return user, password
+
     def runs(self, name: str) -> dict[str, str]:
         """The state of each flow run whose name begins so."""
         body: dict[str, Any] = {"flow_runs": {"name": {"like_": name}}}
-        answer = httpx.post(f"http://127.0.0.1:{self.port}/api/flow_runs/filter", json=body, timeout=30)
+        answer = httpx.post(
+            f"http://127.0.0.1:{self.port}/api/flow_runs/filter", json=body, timeout=30, auth=self._signed_in()
+        )
         return {run["name"]: run["state_type"] for run in answer.json()}
 
 
@@ -188,7 +194,10 @@ def test_a_clock_killed_as_it_hands_over_to_prefect_starts_nothing_twice(
     os.kill(own, signal.SIGSTOP)
     serving.comes_to(milestone)
     # Rehearsal or not, only this one looks now; two clocks at once is what happens when the other wakes.
-    variables = serving.environment | {"PREFECT_API_URL": f"http://127.0.0.1:{serving.port}/api"}
+    variables = serving.environment | {
+        "PREFECT_API_URL": f"http://127.0.0.1:{serving.port}/api",
+        "PREFECT_API_AUTH_STRING": serving.sign_in,
+    }
     command = [sys.executable, "-c", LOOK, f"prefect {moment} POST /api/deployments/…/create_flow_run", str(YEAR)]
     with subprocess.Popen(command, cwd=ROOT, env=variables) as second:
         stat = Path(f"/proc/{second.pid}/stat")

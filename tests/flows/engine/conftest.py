@@ -18,6 +18,7 @@ def running_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineP
     try:
         engine.wait_until_up()
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{engine.port}/api"
+        os.environ["PREFECT_API_AUTH_STRING"] = engine.sign_in
         _reread_settings()
         yield engine
     finally:

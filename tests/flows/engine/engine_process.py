@@ -83,6 +83,11 @@ class EngineProcess:
         assert self.process is not None
         self.process.send_signal(number)
 
+    @property
+    def sign_in(self) -> str:
+        """`user:password` of this engine's dashboard."""
+        return (self.home / "prefect" / "sign-in").read_text("utf-8")
+
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
         assert self.process is not None

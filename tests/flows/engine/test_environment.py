@@ -40,6 +40,25 @@ def test_prefect_lives_below_the_home_folder_on_loopback(own: Settings) -> None:
     assert made["PREFECT_UI_URL"] == "http://127.0.0.1:4321/v2"
 
 
+def test_server_and_clients_share_a_secret_that_is_the_homes_own(own: Settings, tmp_path: Path) -> None:
+    made, elsewhere = child_environment(own, {}), child_environment(Settings(home=tmp_path / "other"), {})
+
+    assert made["PREFECT_SERVER_API_AUTH_STRING"] == made["PREFECT_API_AUTH_STRING"] == own.sign_in()
+    assert len(own.sign_in().removeprefix("office:")) == 32
+    assert own.sign_in_file.stat().st_mode & 0o777 == 0o600
+    assert elsewhere["PREFECT_API_AUTH_STRING"] != made["PREFECT_API_AUTH_STRING"]
+
+
+def test_a_server_elsewhere_has_the_secret_that_the_user_gives(own: Settings) -> None:
+    given = {"PREFECT_API_URL": "https://prefect.example/api", "PREFECT_API_AUTH_STRING": "theirs:secret"}
+
+    made = child_environment(own, given)
+
+    assert made["PREFECT_API_AUTH_STRING"] == "theirs:secret"
+    assert "PREFECT_SERVER_API_AUTH_STRING" not in made
+    assert not (own.home / "prefect" / "sign-in").exists()
+
+
 def test_a_users_tuning_wins_over_ours(own: Settings) -> None:
     chosen = {"PREFECT_WORKER_QUERY_SECONDS": "7", "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql+asyncpg://x/y"}
 

@@ -153,7 +153,9 @@ def test_a_run_whose_whole_machine_is_gone_is_crashed_by_the_silence(
         "from tests.flows.engine.tiny_stages import lonely\n"
         "with prefect.tags(TAG): lonely(sys.argv[1])"
     )
-    environment = running_engine.environment | {"PREFECT_API_URL": os.environ["PREFECT_API_URL"]}
+    environment = running_engine.environment | {
+        name: os.environ[name] for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
+    }
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], env=environment, cwd=ROOT)
     wait_for("the run", lambda: (tmp_path / "run").exists() and (tmp_path / "run").read_text())
     run = (tmp_path / "run").read_text()

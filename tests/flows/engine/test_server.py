@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from flows.engine.errors import PortInUse
-from flows.engine.server import CONTENT_SECURITY_POLICY, Application, bind, guarded, patient
+from flows.engine.server import CONTENT_SECURITY_POLICY, Application, bind, guarded, our_origins, patient
 
-NAMES = frozenset({"127.0.0.1", "localhost"})
+ORIGINS = our_origins(4200, "https://prize.example/v2")
 
 
 class Recorder:
@@ -48,7 +48,7 @@ def ask(app: Application, *, method: str = "POST", body: bytes = b"", **headers:
 
 
 def test_every_answer_carries_the_policy_and_replaces_weaker_headers() -> None:
-    answer = ask(guarded(Recorder(200), names=NAMES), host="localhost:4200")
+    answer = ask(guarded(Recorder(200), origins=ORIGINS), host="localhost:4200")
 
     headers = answer[0]["headers"]
     assert (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()) in headers
@@ -61,20 +61,37 @@ def test_every_answer_carries_the_policy_and_replaces_weaker_headers() -> None:
         {"host": "evil.example"},
         {"host": "127.0.0.1:4200", "origin": "https://evil.example"},
         {"host": "127.0.0.1:4200", "origin": "null"},
+        {"host": "127.0.0.1:4200", "origin": "http://127.0.0.1:8000"},
+        {"host": "127.0.0.1:4200", "origin": "https://127.0.0.1:4200"},
+        {"host": "127.0.0.1:4200", "origin": "http://localhost"},
+        {"host": "prize.example", "origin": "http://prize.example"},
+        {"host": "prize.example", "origin": "https://prize.example:8443"},
+        {"host": "prize.example", "origin": "https://prize.example.evil"},
+        {"host": "127.0.0.1"},
+        {"host": "127.0.0.1:4200@evil.example"},
         {"host": ""},
     ],
 )
 def test_a_foreign_host_or_origin_is_refused_before_prefect_sees_it(headers: dict[str, str]) -> None:
     app = Recorder(200)
 
-    answer = ask(guarded(app, names=NAMES), **headers)
+    answer = ask(guarded(app, origins=ORIGINS), **headers)
 
     assert answer[0]["status"] == 403
     assert app.bodies == []
 
 
-def test_the_dashboard_itself_is_answered() -> None:
-    answer = ask(guarded(Recorder(200), names=NAMES), host="127.0.0.1:4200", origin="http://127.0.0.1:4200")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "127.0.0.1:4200", "origin": "http://127.0.0.1:4200"},
+        {"host": "LOCALHOST:4200", "origin": "http://localhost:4200"},
+        {"host": "prize.example", "origin": "https://prize.example"},
+        {"host": "127.0.0.1:4200"},
+    ],
+)
+def test_the_dashboard_itself_is_answered(headers: dict[str, str]) -> None:
+    answer = ask(guarded(Recorder(200), origins=ORIGINS), **headers)
 
     assert answer[0]["status"] == 200
 
@@ -85,8 +102,8 @@ def test_a_foreign_websocket_is_closed() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "websocket", "headers": [(b"host", b"localhost"), (b"origin", b"https://evil.example")]}
-    asyncio.run(guarded(Recorder(), names=NAMES)(scope, None, send))  # type: ignore[arg-type]
+    scope = {"type": "websocket", "headers": [(b"host", b"localhost:4200"), (b"origin", b"https://evil.example")]}
+    asyncio.run(guarded(Recorder(), origins=ORIGINS)(scope, None, send))  # type: ignore[arg-type]
 
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
