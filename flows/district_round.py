@@ -13,8 +13,9 @@ from flows.stage import Ending, Run
 from models import DistrictVerdict, Submission
 from models.enums import Outcome, SubmissionState, Trigger, Verdict
 from states.cases import load_frame
-from states.door import Applied, Ask, apply_to_many, unit_of
+from states.door import Applied, Ask, apply_to_many
 from states.late_verdicts import NOT_RECOMMENDED
+from states.numbers import Number
 
 
 @stage_flow(name="close-district-round")
@@ -88,7 +89,7 @@ def _tell_units(session: Session, run: Run, recommended: list[str], rejected: Ap
     by_unit: dict[str, tuple[list[str], list[str], list[str]]] = {}
     for place, numbers in enumerate((recommended, rejected.moved, unjudged.moved)):
         for number in numbers:
-            by_unit.setdefault(unit_of(number), ([], [], []))[place].append(number)
+            by_unit.setdefault(Number.of(number).unit, ([], [], []))[place].append(number)
     for code, (good, poor, unread) in sorted(by_unit.items()):
         post_to_unit(
             session,

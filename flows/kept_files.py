@@ -19,6 +19,7 @@ from models import Attachment, Message, Publication
 from models.enums import PublicationKind
 from models.queries import planned_seasons
 from states.invariant import Invariant, Offenders
+from states.numbers import Number
 
 _BY_SEASON = ("site", "office", "outbox", "taken", "receipts", "attachments")
 
@@ -50,7 +51,7 @@ def _attachments(session: Session, home: Path | None) -> Offenders:
     if home is None:
         return
     rows = session.execute(select(Attachment.number, Attachment.digest).order_by(Attachment.number)).all()
-    known = {(number.partition("-")[0], digest): number for number, digest in rows}
+    known = {(str(Number.of(number).season), digest): number for number, digest in rows}
     lying = {(path.parent.name, path.stem): path for path in _files_below(home / "attachments")}
     yield from ((known[key], f"{key[1]} is gone") for key in known.keys() - lying.keys())
     yield from (lying[key].relative_to(home).as_posix() for key in sorted(lying.keys() - known.keys()))

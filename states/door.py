@@ -25,14 +25,9 @@ from states import record
 from states.call import CALL, CallCase
 from states.cases import Ask, Frame, Group, load_cases, load_frame
 from states.machine import Actor, Refusal, TransitionRefused
+from states.numbers import Number, UnknownSubmission
 from states.record import Entry, Link
 from states.submission import SUBMISSION, Case
-
-
-class UnknownSubmission(GangchuangError):
-    def __init__(self, number: str) -> None:
-        self.number = number
-        super().__init__(f"There is no submission {number!r}. Numbers look like 2026-500237-0001.")
 
 
 class ChangedMeanwhile(GangchuangError):
@@ -51,22 +46,9 @@ class Applied:
     refused: Mapping[str, Refusal]
 
 
-def season_of(number: str) -> int:
-    """The season that a number bears. Raises UnknownSubmission."""
-    head = number.split("-", 1)[0]
-    if not head.isdigit():
-        raise UnknownSubmission(number)
-    return int(head)
-
-
-def unit_of(number: str) -> str:
-    """The reporting unit's code that a number bears: the part between the season and the running number."""
-    return number.split("-", 1)[1].rsplit("-", 1)[0]
-
-
 def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState:
     """Move one submission along one edge. Raises TransitionRefused, UnknownSubmission, ChangedMeanwhile."""
-    frame = _locked_frame(session, season_of(number))
+    frame = _locked_frame(session, Number.of(number).season)
     found = load_cases(session, frame, ask, Submission.number == number)
     if not found:
         raise UnknownSubmission(number)
@@ -110,7 +92,7 @@ def _numbers(groups: Iterable[Group]) -> tuple[str, ...]:
 
 def note_submission(session: Session, number: str, ask: Ask) -> None:
     """`note_submissions` for one. Raises UnknownSubmission."""
-    if not note_submissions(session, season_of(number), ask, Submission.number == number):
+    if not note_submissions(session, Number.of(number).season, ask, Submission.number == number):
         raise UnknownSubmission(number)
 
 
@@ -283,7 +265,6 @@ __all__ = [
     "Ask",
     "ChangedMeanwhile",
     "TransitionRefused",
-    "UnknownSubmission",
     "apply_to_many",
     "apply_transition",
     "move_call",
@@ -291,6 +272,4 @@ __all__ = [
     "note_submission",
     "note_submissions",
     "plan_call",
-    "season_of",
-    "unit_of",
 ]

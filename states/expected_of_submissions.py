@@ -8,6 +8,7 @@ from typing import Any
 
 from models.enums import Trigger
 from states.expected_of_call import Rows, Step, first, last, of
+from states.numbers import Number
 from states.rules.names import name_key
 
 Submissions = dict[str, list[Step]]
@@ -30,12 +31,11 @@ def submissions(year: int, _: list[Step], told: Submissions) -> Rows:
         begun, form = first(steps, Trigger.SUBMIT), last(steps, *_FORMS)
         checks = [step for step in of(steps, *_CHECKING) if step.facts.get("verdict") != "recommended"]
         passed = checks[-1].at if checks and checks[-1].trigger == Trigger.PASS_ELIGIBILITY else None
-        unit, _dash, place = number.partition("-")[2].rpartition("-")
         rows[(number,)] = {
             **{name: form.facts[name] for name in _KEPT},
             "season": year,
-            "unit": unit,
-            "place": int(place),
+            "unit": Number.of(number).unit,
+            "place": Number.of(number).place,
             "title_key": name_key(form.facts["title"]),
             "completed_on": date.fromisoformat(form.facts["completed_on"]),
             "submitted_at": begun.at,

@@ -23,8 +23,8 @@ from models import Call, History, Publication
 from models.enums import PublicationKind
 from models.leaf import PublicationLeaf
 from models.queries import SeasonNotPlanned
-from states.door import UnknownSubmission
 from states.entries import COLUMNS, in_byte_order, read_entries, read_leaves
+from states.numbers import UnknownSubmission
 from states.record import submission_subject
 from states.rules.merkle import inclusion_path
 from states.verification import merged

@@ -15,6 +15,7 @@ from states.cases import Ask
 from states.door import Applied, apply_to_many, note_call
 from states.entries import latest_trigger
 from states.machine import Actor
+from states.owing import scores_owed
 from states.pairing import eligible_numbers
 from states.record import call_subject, canonical
 from states.rules import scores as rules
@@ -46,7 +47,7 @@ def short_of_scores(session: Session, season: Season) -> dict[str, int]:
 def presence(session: Session, season: Season) -> Decision:
     """Whether the panel is quorate: present is who has scored everything that was asked of them."""
     seats = session.scalars(select(Seat.expert).where(Seat.season == season.year, Seat.state == SeatState.SEATED)).all()
-    owing = set(_owing(session, season.year))
+    owing = scores_owed(session, season.year, 1)
     present = sum(expert not in owing for expert in seats)
     return decide(max(len(seats), 1), present, present, quorum=season.final_round.quorum)
 
@@ -105,27 +106,9 @@ def frozen_scores(session: Session, season: Season) -> Frozen:
 
 def _count_absences(session: Session, year: int) -> list[str]:
     """Experts who still owe scores at the close, without having given up their seat."""
-    owing = _owing(session, year)
+    owing = list(scores_owed(session, year, 1))
     session.execute(update(Seat).where(Seat.season == year, Seat.expert.in_(owing)).values(absent=True))
     return owing
-
-
-def _owing(session: Session, year: int) -> list[str]:
-    """Experts who have not scored everything that was asked of them and is still in the running."""
-    return list(
-        session.scalars(
-            select(Assignment.expert)
-            .join(Submission, Submission.number == Assignment.number)
-            .where(
-                Assignment.season == year,
-                Assignment.round == 1,
-                Assignment.state == AssignmentState.ACTIVE,
-                Submission.state != SubmissionState.ARCHIVED,
-            )
-            .distinct()
-            .order_by(Assignment.expert)
-        )
-    )
 
 
 def _model_facts(frozen: Frozen) -> dict[str, object]:

@@ -49,6 +49,7 @@ from states.entries import read_entries, read_standings
 from states.erasure import erased_seasons
 from states.invariant import Invariant, Offenders, Query, breaking
 from states.invariants_of_rounds import OF_ROUNDS
+from states.numbers import Number
 from states.pairing import season_conflicts
 from states.replay import Standing, replay_subject
 from states.verification import merged
@@ -194,7 +195,7 @@ def _bent_versions(session: Session, _: Path | None) -> Offenders:
     version, erased = SubmissionVersion, erased_seasons(session)
     query = select(version.number, version.version, version.content, version.salt, version.digest)
     for number, ordinal, content, salt, digest in session.execute(query.execution_options(yield_per=1000)):
-        if int(number.partition("-")[0]) in erased and not salt and not content:
+        if Number.of(number).season in erased and not salt and not content:
             continue
         if hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != digest:
             yield number, ordinal

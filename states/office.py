@@ -25,8 +25,9 @@ from models.enums import (
 from models.queries import call_state, lock_call
 from states.cases import Ask, load_frame
 from states.corrections import eligibility_is_closed
-from states.door import UnknownSubmission, apply_transition, note_call, note_submission, season_of
+from states.door import apply_transition, note_call, note_submission
 from states.machine import Actor
+from states.numbers import Number, UnknownSubmission
 from states.record import instant_text
 
 # Why a submission is archived that the office found to repeat another.
@@ -95,7 +96,7 @@ def decide_duplicate(
     The eligibility check drops it; once that is closed it is dropped at once, as long as it is not final reviewed.
     Returns its number when it was dropped now, or nothing.
     """
-    lock_call(session, season_of(number))
+    lock_call(session, Number.of(number).season)
     pair = session.get(Duplicate, (number, other), populate_existing=True)
     pair = pair or session.get(Duplicate, (other, number), populate_existing=True)
     if pair is None:
@@ -187,7 +188,7 @@ def answer_objection(
 
 
 def _submission(session: Session, number: str) -> Submission:
-    season_of(number)
+    Number.of(number)
     submission = session.get(Submission, number)
     if submission is None:
         raise UnknownSubmission(number)

@@ -14,7 +14,7 @@ from typing import Any
 
 from models.enums import Trigger
 from states.decided import Difference, Entry, Record, in_the_running, read_record, shortened
-from states.door import unit_of
+from states.numbers import Number
 from states.recompute_votes import tiers_after, vote_differences
 from states.record import canonical
 from states.rules import scores as rules
@@ -130,7 +130,7 @@ def _cut(record: Record, scoring: Scoring) -> Ranking:
     )
     groups = record.one(Trigger.FREEZE_RANKING).get("groups", {})
     contenders = [
-        Contender(scoring.merits[number], unit_of(number), *map(tuple, groups.get(number, ((), ()))))
+        Contender(scoring.merits[number], Number.of(number).unit, *map(tuple, groups.get(number, ((), ()))))
         for number in in_the_running(record)
     ]
     return cut(

@@ -13,8 +13,9 @@ from models import Correction, DistrictVerdict, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Trigger, Verdict
 from models.queries import call_state, is_done, milestone_rows, season_in_force
 from states.cases import Ask
-from states.door import UnknownSubmission, apply_transition, note_submission, season_of
+from states.door import apply_transition, note_submission
 from states.machine import Actor
+from states.numbers import Number, UnknownSubmission
 
 _REVIEWED = SubmissionState.DISTRICT_REVIEWED
 _OUT = (Outcome.WITHDRAWN, Outcome.INELIGIBLE)
@@ -34,7 +35,7 @@ def reinstate(session: Session, number: str, *, actor: Actor, at: datetime, reas
     Once nobody will check it any more, the officer's word stands for the eligibility check.
     Raises TransitionRefused, UnknownSubmission, ReinstatementRefused.
     """
-    season_of(number)
+    Number.of(number)
     submission = session.get(Submission, number, with_for_update=True, populate_existing=True)
     if submission is None:
         raise UnknownSubmission(number)

@@ -19,6 +19,7 @@ from states.cases import Ask
 from states.delivered import Delivered
 from states.door import note_submission
 from states.identity import Incoming, Known, fingerprint
+from states.numbers import Number
 from states.record import Entry, Link
 from states.rules.names import name_key
 
@@ -41,7 +42,7 @@ def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incom
     tables: dict[Any, list[dict[str, Any]]] = {}
     accepted: dict[int, str] = {}
     for place, (row, mark) in enumerate(new, start=(last or 0) + 1):
-        number = f"{delivered.season}-{delivered.unit}-{place:04d}"
+        number = str(Number(delivered.season, delivered.unit, place))
         accepted[row.place] = number
         _rows_of_new(tables, delivered, number, place, row, mark)
     for table in (Submission, SubmissionVersion, Organisation, Contributor, Contact, Attachment):

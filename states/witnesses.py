@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from models import Submission
 from states.chain import Finding
+from states.numbers import Number
 from states.record import submission_subject
 
 _NUMBER = re.compile(r"\b\d{4}-\w+-\d{4,}\b")
@@ -65,7 +66,7 @@ class Witnesses:
         for season, unit, last in self._session.execute(query).all():
             own = select(Submission.place).where(Submission.season == season, Submission.unit == unit)
             taken = set(self._session.scalars(own))
-            yield from (f"{season}-{unit}-{place:04d}" for place in range(1, last + 1) if place not in taken)
+            yield from (str(Number(season, unit, place)) for place in range(1, last + 1) if place not in taken)
 
 
 def _belonging() -> list[Table]:

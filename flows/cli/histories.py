@@ -58,7 +58,7 @@ def show(
 
     from models import History
     from models.database import reading
-    from states.door import UnknownSubmission
+    from states.numbers import UnknownSubmission
     from states.record import call_subject, submission_subject
 
     here = opened()

@@ -19,17 +19,15 @@ from states.door import (
     Ask,
     ChangedMeanwhile,
     TransitionRefused,
-    UnknownSubmission,
     apply_to_many,
     apply_transition,
     move_call,
     note_call,
     note_submission,
     plan_call,
-    season_of,
-    unit_of,
 )
 from states.machine import Actor
+from states.numbers import Number, UnknownSubmission
 from states.roots import record_root
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission
@@ -130,9 +128,9 @@ def test_an_unknown_submission_is_an_error_that_names_it(engine: Engine, number:
 
 
 def test_a_number_bears_its_season_and_unit() -> None:
-    assert (season_of("2026-500103-0001"), unit_of("2026-500103-0001")) == (2026, "500103")
+    assert Number.of("2026-500103-0001") == (2026, "500103", 1)
     with pytest.raises(UnknownSubmission, match="Numbers look like"):
-        season_of("二〇二六-1")
+        Number.of("二〇二六-1")
 
 
 def test_a_note_moves_nothing_but_the_chain(engine: Engine) -> None:

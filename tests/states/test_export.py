@@ -15,9 +15,9 @@ from models.database import reading, writing
 from models.enums import CallState, PublicationKind, SubmissionState
 from models.queries import SeasonNotPlanned
 from states import verify_history
-from states.door import UnknownSubmission
 from states.entries import read_entries, read_standings
 from states.export import NotPublishedYet, RecordBroken, export_history, proof, read_export
+from states.numbers import UnknownSubmission
 from states.record import entry_hash
 from states.replay import Standing, replay
 from states.roots import Root, record_root

@@ -23,8 +23,9 @@ from models.enums import (
     Tier,
     WorkbookKind,
 )
-from states.door import Ask, TransitionRefused, UnknownSubmission, apply_to_many
+from states.door import Ask, TransitionRefused, apply_to_many
 from states.machine import Actor
+from states.numbers import UnknownSubmission
 from states.office import (
     DecisionRefused,
     NotAnOfficer,

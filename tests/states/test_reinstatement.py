@@ -11,9 +11,10 @@ from config.milestones import Milestone
 from models import Call, Correction, DistrictVerdict, History, MilestoneDate, Submission
 from models.database import writing
 from models.enums import CallState, CorrectionState, MilestoneState, Outcome, SubmissionState, Verdict
-from states.door import Ask, UnknownSubmission, apply_transition
+from states.door import Ask, apply_transition
 from states.invariants import broken_invariants
 from states.machine import TransitionRefused
+from states.numbers import UnknownSubmission
 from states.office import withdraw
 from states.reinstatement import ReinstatementRefused, reinstate
 from states.verification import verify
