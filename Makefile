@@ -6,7 +6,7 @@ ARGS ?=
 POINTS ?= 160
 SEED ?=
 
-.PHONY: demo serve test check lint types contract faults bench docs requirements clean
+.PHONY: demo serve test check lint types contract faults bench docs migration requirements clean
 
 demo: $(VENV)/runtime
 	$(BIN)/gangchuang demo $(ARGS)
@@ -38,6 +38,11 @@ bench: $(VENV)/develop
 
 docs: $(VENV)/develop
 	$(BIN)/python -m tests.support.readme
+
+migration: $(VENV)/develop
+	$(BIN)/python -m models.migrations.generate $(or $(NAME),$(error say what it brings: make migration NAME="an outcome"))
+	$(BIN)/ruff check -q --fix models/migrations/versions
+	$(BIN)/ruff format -q models/migrations/versions
 
 requirements: $(VENV)/develop
 	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 \

@@ -1,4 +1,4 @@
-"""Every closed list of words that a table keeps. A leaf: everything may import it."""
+"""The closed lists of words that tables keep, and which outcomes there are from where. Everything may import it."""
 
 from enum import StrEnum
 from typing import Self
@@ -101,6 +101,23 @@ class Role(Labelled):
     PANEL = "panel", "评审委员会"
     OFFICE = "office", "协调小组办公室"
     SYSTEM = "system", "系统"
+
+
+# Which outcome is possible from which state, and whose word it is; the database keeps to it as well. SYSTEM acts for
+# the office on dates and rules that the office set beforehand.
+OUTCOMES: dict[Outcome, tuple[tuple[SubmissionState, ...], tuple[Role, ...]]] = {
+    Outcome.WITHDRAWN: (
+        (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED, SubmissionState.FINAL_REVIEWED),
+        (Role.DISTRICT, Role.APPLICANT, Role.OFFICE),
+    ),
+    Outcome.INELIGIBLE: ((SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED), (Role.OFFICE, Role.SYSTEM)),
+    Outcome.NOT_REVIEWED: ((SubmissionState.SUBMITTED,), (Role.OFFICE, Role.SYSTEM)),
+    Outcome.NOT_RECOMMENDED: ((SubmissionState.DISTRICT_REVIEWED,), (Role.DISTRICT, Role.OFFICE, Role.SYSTEM)),
+    Outcome.NO_PRIZE: ((SubmissionState.FINAL_REVIEWED,), (Role.OFFICE, Role.SYSTEM)),
+    Outcome.OBJECTION_UPHELD: ((SubmissionState.FINAL_REVIEWED,), (Role.OFFICE,)),
+    Outcome.COMPLETED: ((SubmissionState.AWARDED,), (Role.OFFICE, Role.SYSTEM)),
+    Outcome.REVOKED: ((SubmissionState.AWARDED,), (Role.OFFICE,)),
+}
 
 
 class WorkbookKind(Labelled):

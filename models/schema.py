@@ -43,7 +43,7 @@ class RowsOfNothing(GangchuangError):
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to a revision in one transaction. Raises DatabaseTooNew."""
-    configuration = _configuration()
+    configuration = alembic_settings()
     if _stands_at(engine, configuration, revision):
         return
     with reachable(engine), engine.connect() as connection, _links_aside(connection), connection.begin():
@@ -92,7 +92,7 @@ def _stands_at(engine: Engine, configuration: Config, revision: str) -> bool:
 
 def revisions() -> list[str]:
     """Every schema revision, the oldest first."""
-    script = ScriptDirectory.from_config(_configuration())
+    script = ScriptDirectory.from_config(alembic_settings())
     return [one.revision for one in script.walk_revisions()][::-1]
 
 
@@ -105,7 +105,8 @@ def _refuse_newer(configuration: Config, current: str | None) -> None:
         raise DatabaseTooNew(current) from None
 
 
-def _configuration() -> Config:
+def alembic_settings() -> Config:
+    """Alembic's, without a file of its own."""
     configuration = Config()
     configuration.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return configuration

@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from models.columns import check, decimal_field, enum_field, not_negative, one_of, sha256_text, text_field
 from models.enums import (
+    OUTCOMES,
     Carrier,
     Category,
     CorrectionState,
@@ -19,13 +20,20 @@ from models.enums import (
     Verdict,
 )
 
-# Which outcomes are possible from which state; `states.submission.OUTCOMES` says it to people.
-_OUTCOME_FITS_ORIGIN = (
-    "(archived_from IS NULL AND outcome IS NULL)"
-    " OR (archived_from = 'submitted' AND outcome IN ('withdrawn', 'ineligible', 'not_reviewed'))"
-    " OR (archived_from = 'district_reviewed' AND outcome IN ('withdrawn', 'ineligible', 'not_recommended'))"
-    " OR (archived_from = 'final_reviewed' AND outcome IN ('withdrawn', 'no_prize', 'objection_upheld'))"
-    " OR (archived_from = 'awarded' AND outcome IN ('completed', 'revoked'))"
+
+def _outcomes_from(state: SubmissionState) -> str:
+    return ", ".join(f"'{outcome}'" for outcome, (origins, _) in OUTCOMES.items() if state in origins)
+
+
+_OUTCOME_FITS_ORIGIN = " OR ".join(
+    [
+        "(archived_from IS NULL AND outcome IS NULL)",
+        *(
+            f"(archived_from = '{state}' AND outcome IN ({_outcomes_from(state)}))"
+            for state in SubmissionState
+            if state is not SubmissionState.ARCHIVED
+        ),
+    ]
 )
 
 
@@ -46,7 +54,8 @@ class Submission(SQLModel, table=True):
         check("award_kept_its_tier", "archived_from IS NULL OR archived_from <> 'awarded' OR tier IS NOT NULL"),
         check(
             "tier_only_if_awarded",
-            "tier IS NULL OR state = 'awarded' OR COALESCE(outcome, '') IN ('completed', 'revoked')",
+            "tier IS NULL OR state = 'awarded'"
+            f" OR COALESCE(outcome, '') IN ({_outcomes_from(SubmissionState.AWARDED)})",
         ),
         check("final_reviewed_is_eligible", "state NOT IN ('final_reviewed', 'awarded') OR eligible_at IS NOT NULL"),
         check("sequence_positive", "sequence >= 1"),

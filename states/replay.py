@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from models.enums import Outcome, SubmissionState, Trigger
+from models.enums import OUTCOMES, Outcome, SubmissionState, Trigger
 from states.call import CALL
 from states.machine import Table
-from states.submission import OUTCOMES, SUBMISSION
+from states.submission import SUBMISSION
 
 Entry = Mapping[str, Any]
 _ARCHIVED = SubmissionState.ARCHIVED.value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from config.local_time import ZONE
-from models.enums import CallState, Outcome, Role, SubmissionState, Tier, Trigger, Verdict
+from models.enums import OUTCOMES, CallState, Outcome, Role, SubmissionState, Tier, Trigger, Verdict
 from states.machine import Edge, Refusal, Table, not_theirs
 
 S = SubmissionState
@@ -57,23 +57,6 @@ class Case:
     notice_over: bool = False
     objections_open: int = 0
     approved_tier: Tier | None = None
-
-
-# Which outcome is possible from which state, and whose word it is. SYSTEM acts for the office
-# on dates and rules that the office set beforehand.
-OUTCOMES: dict[Outcome, tuple[tuple[SubmissionState, ...], tuple[Role, ...]]] = {
-    Outcome.WITHDRAWN: (
-        (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED),
-        (Role.DISTRICT, Role.APPLICANT, Role.OFFICE),
-    ),
-    Outcome.INELIGIBLE: ((S.SUBMITTED, S.DISTRICT_REVIEWED), (Role.OFFICE, Role.SYSTEM)),
-    Outcome.NOT_REVIEWED: ((S.SUBMITTED,), (Role.OFFICE, Role.SYSTEM)),
-    Outcome.NOT_RECOMMENDED: ((S.DISTRICT_REVIEWED,), (Role.DISTRICT, Role.OFFICE, Role.SYSTEM)),
-    Outcome.NO_PRIZE: ((S.FINAL_REVIEWED,), (Role.OFFICE, Role.SYSTEM)),
-    Outcome.OBJECTION_UPHELD: ((S.FINAL_REVIEWED,), (Role.OFFICE,)),
-    Outcome.COMPLETED: ((S.AWARDED,), (Role.OFFICE, Role.SYSTEM)),
-    Outcome.REVOKED: ((S.AWARDED,), (Role.OFFICE,)),
-}
 
 
 def call_is_open(case: Case) -> Refusal | None:

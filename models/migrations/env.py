@@ -1,9 +1,18 @@
 """Alembic's entry: run with the connection that `models.schema` hands over."""
 
+from typing import Any
+
 from alembic import context
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
 import models.tables  # noqa: F401  (registers them)
+
+
+def plain_type(kind: str, item: Any, _context: object) -> str | bool:
+    """A column's type in SQLAlchemy's own words: a revision does not depend on what our types become."""
+    return f"sa.{item.impl!r}" if kind == "type" and isinstance(item, TypeDecorator) else False
+
 
 connection = context.config.attributes["connection"]
 context.configure(
@@ -11,6 +20,8 @@ context.configure(
     target_metadata=SQLModel.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
+    render_item=plain_type,
+    process_revision_directives=context.config.attributes.get("complete"),
     transactional_ddl=True,
 )
 # The caller's transaction holds the whole upgrade: all of it happens, or nothing.

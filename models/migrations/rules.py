@@ -1,7 +1,7 @@
-"""Adds rules to tables that hold data already, the same on SQLite and on PostgreSQL."""
+"""Changes the rules of tables that hold data already, the same on SQLite and on PostgreSQL."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from alembic import op
 from sqlalchemy import text
@@ -25,15 +25,28 @@ class DataBreaksRule(GangchuangError):
 
 
 def add_rules(table: str, rules: Rules) -> None:
-    """Add named constraints to a table, keeping its rows, indexes and triggers. Raises DataBreaksRule."""
+    """Add named constraints to a table, or put them in the place of those of their names.
+
+    Rows, indexes and triggers are kept. Raises DataBreaksRule.
+    """
     for rule in rules.values():
         if rule.startswith("CHECK "):
             _refuse_breaking_rows(table, rule.removeprefix("CHECK "))
     if op.get_bind().dialect.name == "postgresql":
+        drop_rules(table, *rules)
         for name, rule in rules.items():
             op.execute(text(f'ALTER TABLE "{table}" ADD CONSTRAINT {name} {rule}'))
-        return
-    _rebuild(table, rules)
+    else:
+        _rebuild(table, rules, rules)
+
+
+def drop_rules(table: str, *names: str) -> None:
+    """Take CHECK constraints off a table; those that it does not have are none's loss."""
+    if op.get_bind().dialect.name == "postgresql":
+        for name in names:
+            op.execute(text(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS {name}'))
+    else:
+        _rebuild(table, {}, names)
 
 
 def _refuse_breaking_rows(table: str, rule: str) -> None:
@@ -42,8 +55,8 @@ def _refuse_breaking_rows(table: str, rule: str) -> None:
         raise DataBreaksRule(table, rule, count)
 
 
-def _rebuild(table: str, rules: Rules) -> None:
-    """SQLite cannot add a constraint: the table is made anew beside itself, from its own words, and takes its place.
+def _rebuild(table: str, rules: Rules, gone: Iterable[str]) -> None:
+    """SQLite cannot change a constraint: the table is made anew beside itself, from its own words, and takes its place.
 
     `models.schema` has foreign keys switched off meanwhile, and checks them all before it commits.
     """
@@ -52,6 +65,8 @@ def _rebuild(table: str, rules: Rules) -> None:
     words = [(kind, sql) for kind, sql in own]
     definition = next(sql for kind, sql in words if kind == "table")
     columns = re.sub(r'^CREATE TABLE "?\w+"?\s*\(', "", definition).rstrip().removesuffix(")").rstrip()
+    for name in gone:
+        columns = _without(columns, name)
     added = "".join(f",\n\tCONSTRAINT {name} {rule}" for name, rule in rules.items())
     connection.exec_driver_sql(f'CREATE TABLE "{table}_anew" ({columns}{added}\n)')
     connection.exec_driver_sql(f'INSERT INTO "{table}_anew" SELECT * FROM "{table}"')
@@ -60,3 +75,17 @@ def _rebuild(table: str, rules: Rules) -> None:
     for kind, sql in words:
         if kind != "table":
             connection.exec_driver_sql(sql)
+
+
+def _without(columns: str, name: str) -> str:
+    """A table's own words without the CHECK of this name."""
+    found = re.search(rf',\s*CONSTRAINT "?{name}"?\s+CHECK\s*\(', columns)
+    if found is None:
+        return columns
+    end, depth, quoted = found.end(), 1, False
+    while depth:
+        sign = columns[end]
+        quoted ^= sign == "'"
+        depth += 0 if quoted else (sign == "(") - (sign == ")")
+        end += 1
+    return columns[: found.start()] + columns[end:]

@@ -1,10 +1,14 @@
 """${message}."""
-
+<% uses = [word for word in ("sa", "op") if word + "." in (upgrades or "")] %>
+% if "sa" in uses:
 import sqlalchemy as sa
+% endif
+% if "op" in uses:
 from alembic import op
+% endif
 ${imports if imports else ""}
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
+revision = "${up_revision}"
+down_revision = "${down_revision}"
 branch_labels = None
 depends_on = None
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from config.local_time import ZONE
-from models.enums import CallState, Outcome, Role, SubmissionState, Tier, Verdict
+from models.enums import OUTCOMES, CallState, Outcome, Role, SubmissionState, Tier, Verdict
 from states.machine import Refusal
-from states.submission import OUTCOMES, SUBMISSION, Case
+from states.submission import SUBMISSION, Case
 
 S, O, R = SubmissionState, Outcome, Role
 DEADLINE = datetime(2026, 4, 30, 18, tzinfo=ZONE)

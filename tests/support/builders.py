@@ -19,6 +19,7 @@ from config.season import Season, load_season
 from config.season_parts import Votes
 from models import Assignment, Call, DistrictVerdict, Expert, Placing, Score, Seat, Submission
 from models.enums import (
+    OUTCOMES,
     AssignmentState,
     CallState,
     Carrier,
@@ -42,7 +43,6 @@ from states.intake import take_submissions
 from states.machine import Actor
 from states.planning import plan_season
 from states.rules.names import name_key
-from states.submission import OUTCOMES
 
 OFFICE = Actor(Role.OFFICE, "示例·王主任")
 SYSTEM = Actor(Role.SYSTEM, "tests")

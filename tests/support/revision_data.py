@@ -1,17 +1,17 @@
-"""Writes what a database of the newest revision holds as plain SQL: `python -m tests.support.revision_data`.
+"""Databases of every schema revision with data in them.
 
-Every schema revision keeps such a file beside the tests (`tests/models/revisions/0005.sql`), written when
-it was the newest and never again: later versions must bring exactly those rows up. One INSERT a row, in
-words that SQLite and PostgreSQL both read; instants are UTC.
+What a season left in the first schema is kept as it was written then (`tests/models/revisions/0001.sql`: one INSERT a
+row, in words that SQLite and PostgreSQL both read; instants are UTC). A later revision's database is that one brought
+up, with today's rows in the tables that have come since.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Boolean, Engine, text, update
+from sqlalchemy import Boolean, Engine, inspect, text, update
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
@@ -49,35 +49,28 @@ from models.enums import (
     WorkbookKind,
 )
 from models.queries import post_message
-from models.schema import revisions, upgrade
+from models.schema import upgrade
 from states.roots import record_root
 from tests.support.builders import OFFICE, a_season, a_submission
 
-FOLDER = Path(__file__).parent.parent / "models" / "revisions"
+FIRST = Path(__file__).parent.parent / "models" / "revisions" / "0001.sql"
 
 
-def file_of(revision: str) -> Path:
-    return FOLDER / f"{revision}.sql"
+def bring_to(engine: Engine, revision: str) -> None:
+    """Make an empty database one of a revision, with rows in every table."""
+    upgrade(engine, "0001")
+    _run(engine, FIRST.read_text(encoding="utf-8"))
+    upgrade(engine, revision)
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        tables = [*inspector.get_table_names()]
+        empty = [table for table in tables if connection.scalar(text(f'SELECT count(*) FROM "{table}"')) == 0]
+        columns = {table: {column["name"] for column in inspector.get_columns(table)} for table in empty}
+    if columns:
+        _run(engine, "\n".join(_inserts(columns)))
 
 
-def write() -> Path:
-    """Keep the newest revision's rows. Raises FileExistsError where they are kept already."""
-    path = file_of(revisions()[-1])
-    with tempfile.TemporaryDirectory() as folder:
-        engine = make_engine(f"sqlite:///{Path(folder) / 'filled.db'}")
-        upgrade(engine)
-        with writing(engine) as session:
-            fill(session)
-        FOLDER.mkdir(exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in statements(engine))
-        engine.dispose()
-    return path
-
-
-def load(engine: Engine, revision: str) -> None:
-    """Put what was kept of a revision into a database of that revision."""
-    script = file_of(revision).read_text(encoding="utf-8")
+def _run(engine: Engine, script: str) -> None:
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         if engine.dialect.name == "sqlite":
@@ -86,6 +79,18 @@ def load(engine: Engine, revision: str) -> None:
             driver.execute("SET LOCAL TIME ZONE 'UTC'")
             driver.execute(script)
             driver.commit()
+
+
+def _inserts(columns: Mapping[str, Collection[str]]) -> list[str]:
+    """One INSERT a row that `fill` puts into these tables, with these columns; tables before those that refer to them."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = make_engine(f"sqlite:///{Path(folder) / 'filled.db'}")
+        upgrade(engine)
+        with writing(engine) as session:
+            fill(session)
+        found = list(_statements(engine, columns))
+        engine.dispose()
+    return found
 
 
 def fill(session: Session) -> None:
@@ -225,16 +230,13 @@ def fill(session: Session) -> None:
     session.execute(update(Submission).where(Submission.number == ended[0]).values(title="示例：“引号”'和%"))
 
 
-def statements(engine: Engine) -> Iterator[str]:
-    """One INSERT a row, tables before those that refer to them."""
+def _statements(engine: Engine, columns: Mapping[str, Collection[str]]) -> Iterator[str]:
     with engine.connect() as connection:
         for table in SQLModel.metadata.sorted_tables:
-            names = ", ".join(f'"{column.name}"' for column in table.c)
-            yes_or_no = [isinstance(column.type, Boolean) for column in table.c]
-            keys = ", ".join(f'"{column.name}"' for column in table.primary_key)
-            rows = connection.execute(text(f'SELECT {names} FROM "{table.name}" ORDER BY {keys}')).all()
-            assert rows, f"fill() puts nothing into {table.name}"
-            for row in rows:
+            kept = [column for column in table.c if column.name in columns.get(table.name, ())]
+            names = ", ".join(f'"{column.name}"' for column in kept)
+            yes_or_no = [isinstance(column.type, Boolean) for column in kept]
+            for row in connection.execute(text(f'SELECT {names} FROM "{table.name}"')) if kept else ():
                 values = ", ".join(map(_literal, row, yes_or_no))
                 yield f'INSERT INTO "{table.name}" ({names}) VALUES ({values});'
 
@@ -247,7 +249,3 @@ def _literal(value: Any, yes_or_no: bool) -> str:
     if isinstance(value, int | float):
         return repr(value)
     return "'" + str(value).replace("'", "''") + "'"
-
-
-if __name__ == "__main__":
-    print(f"wrote {write()}")
