@@ -65,6 +65,18 @@ class Milestone(StrEnum):
         return self in (Milestone.CLOSE_CALL, Milestone.CLOSE_DISTRICT_ROUND)
 
 
+class Chore(StrEnum):
+    """What the clock has done beside the dated steps, whenever there is something to do."""
+
+    COLLECT = "collect"
+    DELIVER_MESSAGES = "deliver_messages"
+
+    @property
+    def label(self) -> str:
+        """The name that the office reads."""
+        return "收件" if self is Chore.COLLECT else "发送邮件"
+
+
 _LABELS = {
     Milestone.OPEN_CALL: "发布征集通知",
     Milestone.REMIND_CALL: "申报催办",

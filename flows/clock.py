@@ -11,6 +11,8 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,25 +21,27 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.local_time import ZONE
-from config.milestones import Milestone
+from config.local_time import ZONE, local_day
+from config.milestones import Chore, Milestone
 from config.settings import Settings, settings
-from flows.deliveries import waiting_files
+from flows.deliveries import files_to_take, waiting_files
 from flows.hung_runs import end_hung_runs
+from flows.letters import LetterKind
+from flows.post import write_letter
 from models import MilestoneDate
 from models.database import reading, writing
 from models.enums import CallState, MilestoneState, Trigger
-from models.queries import call_state, lock_call, messages_due, milestone_rows, planned_seasons
+from models.queries import call_state, lock_call, messages_due, milestone_rows, planned_seasons, season_in_force
 from states.approval import waits_for_approval
 from states.cases import dated
 from states.claims import ClaimTaken, forget, is_live, take
 from states.corrections import overdue_corrections
 from states.door import note_call
+from states.failures import TOLD_FROM, failures, keep_failures, label_of, pause_after, resting
 from states.machine import CLOCK
 from states.rules.timetable import Due, due, next_dates
 
 log = logging.getLogger("gangchuang.clock")
-_LONGEST_PAUSE = 3600.0
 
 Start = Callable[[str, dict[str, Any], str], str]
 
@@ -75,6 +79,7 @@ class Timekeeper:
                     self._set_triggers(year)
                     self.look(year)
                     self._housekeeping(year, closed=state is CallState.CLOSED)
+                    self._tell_failures(year)
 
     def look(self, year: int) -> list[str]:
         """Start what is due in one season at this moment. Returns the keys of what was started or skipped."""
@@ -116,7 +121,7 @@ class Timekeeper:
             if is_live(session, f"stage/{year}/{one.dated.milestone.value}"):
                 return False
             row = _row(session, year, one)
-            pause = min(self.settings.lease_seconds * 2**row.attempts, _LONGEST_PAUSE)
+            pause = pause_after(row.attempts, self.settings.lease_seconds)
             if not self._ticket(session, f"start/{year}/{one.key}", pause):
                 return False
             row.attempts += 1
@@ -128,19 +133,42 @@ class Timekeeper:
         with reading(self.engine) as session:
             messages = messages_due(session, year)
             overdue = overdue_corrections(session, year, self.settings.clock.now())
+            files = [] if closed else files_to_take(session, year, list(waiting_files(self.settings)))
         if messages:
-            self._keep_house(year, "deliver_messages", self.settings.mail_seconds)
-        if not closed and (overdue or next(waiting_files(self.settings), None) is not None):
-            self._keep_house(year, "collect", self.settings.lease_seconds)
+            self._keep_house(year, Chore.DELIVER_MESSAGES, self.settings.mail_seconds)
+        if not closed and (overdue or files):
+            self._keep_house(year, Chore.COLLECT, self.settings.lease_seconds)
 
-    def _keep_house(self, year: int, stage: str, seconds: float) -> None:
+    def _keep_house(self, year: int, stage: Chore, seconds: float) -> None:
         ticket = f"start/{year}/{stage}"
         with writing(self.engine) as session:
+            if "" in resting(session, year, stage):
+                return
             free = not is_live(session, f"stage/{year}/{stage}")
             if not (free and self._ticket(session, ticket, seconds)):
                 return
         when = self.settings.clock.now().astimezone(ZONE)
         self._hand_over(year, stage, {}, f"{year}/{stage}/{when:%m-%dT%H:%M}/{uuid.uuid4().hex[:12]}", ticket)
+
+    def _tell_failures(self, year: int) -> None:
+        """A letter to the office a cause and day; of mail that does not go, mail cannot tell."""
+        with reading(self.engine) as session:
+            again = [one for one in failures(session, year) if one.attempts >= TOLD_FROM]
+        again = [one for one in again if one.stage != Chore.DELIVER_MESSAGES]
+        if not again:
+            return
+        at = self.settings.clock.now()
+        with writing(self.engine) as session:
+            for one in again:
+                cause = sha256(f"{one.stage}/{one.subject}".encode()).hexdigest()[:16]
+                problem = f"{one.subject}：{one.problem}" if one.subject else one.problem
+                said = {"stage": label_of(one.stage), "problem": problem}
+                self._write(session, year, at, LetterKind.STAGE_FAILED, f"{cause}/{local_day(at)}", **said)
+
+    def _write(self, session: Session, year: int, at: datetime, kind: LetterKind, key: str, **said: object) -> None:
+        season = season_in_force(session, year)
+        to = season.office.mail
+        write_letter(session, season, self.settings.home, at, kind, key=f"office/{key}", to=to, **said)
 
     def _ticket(self, session: Session, name: str, seconds: float) -> bool:
         """One start at a time: a ticket that nobody redeemed runs out, and the next attempt begins."""
@@ -171,6 +199,10 @@ class Timekeeper:
             row.state, row.settled_at = MilestoneState.SKIPPED, at
             facts = {"milestone": one.key, "late_seconds": int((at - row.due_at).total_seconds())}
             note_call(session, year, Trigger.SKIP_MILESTONE, actor=CLOCK, at=at, reason="missed its day", facts=facts)
+            keep_failures(session, year, one.dated.milestone, {}, at=at, seconds=self.settings.lease_seconds)
+            reason = f"预定{row.due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}，当日已过，或者它所提醒的截止已经执行"
+            said = {"milestone": one.dated.milestone, "reason": reason}
+            self._write(session, year, at, LetterKind.MILESTONE_SKIPPED, one.key, **said)
         return True
 
 

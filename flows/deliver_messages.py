@@ -24,6 +24,7 @@ _GIVE_UP_AFTER = 12
 # Attempts that found no server count up to here: a quarter of an hour between two, and never a reason to give up.
 _GONE_AT_MOST = 5
 _AGAIN = "sent again, may have come twice"
+_MAIL = "mail"
 _MAY_BE_OUT = "may be out already"
 
 
@@ -67,6 +68,10 @@ def delivering(run: Run) -> Ending:
                 counts["put off"] += _put_off(session, run, fate.not_before)
     for name, count in counts.items():
         run.tell(name, count)
+    if fate is None:
+        run.resting.add(_MAIL)
+    elif not counts["sent"] + counts[_AGAIN] and (fate.server_gone or counts["stuck"] or counts["put off"] > 1):
+        run.failures[_MAIL] = f"no message went out, {sum(counts.values())} failed; the last: {fate.problem}"
     return Ending()
 
 

@@ -1,7 +1,7 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.local_time import local_day
+from config.milestones import Chore
 from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
@@ -25,6 +26,7 @@ from models import Admission, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
 from states.delivered import Admitted, Delivered
+from states.failures import resting
 from states.machine import Actor
 
 log = logging.getLogger("gangchuang.deliveries")
@@ -37,7 +39,8 @@ class DeliveryFailed(GangchuangError):
         self.path = path
         super().__init__(
             f"{path} could not be taken ({type(problem).__name__}: {problem}). It stays in the inbox and is tried "
-            f"again with the next look; if this goes on, move the file away and tell its sender."
+            f"again, with growing pauses, or at once when the file is touched; if this goes on, move it away and "
+            f"tell its sender."
         )
 
 
@@ -53,15 +56,40 @@ class DeliveryChanged(GangchuangError):
 
 def take_deliveries(run: Run) -> None:
     """Take every file that lies whole in the inbox, the oldest first."""
-    files = list(waiting_files(run.settings))
+    everything = list(waiting_files(run.settings))
+    with run.step() as session:
+        files = files_to_take(session, run.year, everything)
+    run.marks = {_subject(folder, path): _mark(path) for folder, path in everything}
+    run.resting = {_subject(*one) for one in everything if one not in files}
     counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
     run.each(
         files,
         lambda one: _take_alone(run, one[0], one[1], counts),
-        name=lambda one: f"{one[0]}/{name_for_people(one[1])}",
+        name=lambda one: _subject(*one),
     )
     for name, count in counts.items():
         run.tell(name, count)
+    if run.resting:
+        run.tell("could not be taken, and rest", len(run.resting))
+
+
+def files_to_take(session: Session, year: int, files: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Of the (folder, file) that wait, those to try now: one that failed again and again rests until it changes."""
+    still = resting(session, year, Chore.COLLECT)
+    return [one for one in files if still.get(_subject(*one)) != _mark(one[1])]
+
+
+def _subject(folder: str, path: Path) -> str:
+    return f"{folder}/{name_for_people(path)}"
+
+
+def _mark(path: Path) -> str:
+    """Another one for every file that comes, is written or is only touched."""
+    try:
+        state = path.lstat()
+    except FileNotFoundError:
+        return "gone"
+    return f"{state.st_ino}/{state.st_ctime_ns}/{state.st_size}"
 
 
 def take_by_hand(run: Run, folder: str, path: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from config.milestones import Milestone
 from config.settings import settings
 from flows.engine.artifacts import current_flow_run_id, outcome
-from flows.stage import Ending, Result, Run, play
+from flows.stage import Ending, Result, Run, StageFailed, play
 from models.database import make_engine
 from models.schema import upgrade
 from states.machine import Actor
@@ -44,20 +44,26 @@ def perform(
     """Play a stage now, with the installation's settings, and show what it did as an artifact."""
     own = settings()
     own.folder()
-    result = play(
-        stage,
-        season,
-        body,
-        engine=open_database(own.database),
-        settings=own,
-        at=own.clock.now(),
-        milestone=milestone,
-        unit=unit,
-        ordinal=ordinal,
-        dry_run=dry_run,
-        actor=actor,
-        flow_run=current_flow_run_id(),
-    )
+    at = own.clock.now()
+    try:
+        result = play(
+            stage,
+            season,
+            body,
+            engine=open_database(own.database),
+            settings=own,
+            at=at,
+            milestone=milestone,
+            unit=unit,
+            ordinal=ordinal,
+            dry_run=dry_run,
+            actor=actor,
+            flow_run=current_flow_run_id(),
+        )
+    except StageFailed as failed:
+        result = Result(stage, season, "failed", at, tuple(failed.lines.items()), str(failed))
+        outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))
+        raise
     for sentence in (f"{stage} {season}: {result.outcome}", *result.sentences()):
         log.info("%s", sentence)
     outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))

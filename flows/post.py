@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from config.season import Season
 from config.units import all_units
 from flows.letters import LetterKind, compose
 from flows.stage import Run
@@ -18,23 +20,39 @@ def post(
     session: Session, run: Run, kind: LetterKind, *, key: str, to: str, attachments: Sequence[Path] = (), **context: Any
 ) -> None:
     """Write one letter to one address, once for ever for its key (the season and kind are added to it)."""
-    letter = compose(kind, season=run.season, **context)
-    home = run.settings.home.absolute()
-    new = post_message(
+    run.messages += write_letter(
+        session, run.season, run.settings.home, run.at, kind, key=key, to=to, attachments=attachments, **context
+    )
+
+
+def write_letter(
+    session: Session,
+    season: Season,
+    home: Path,
+    at: datetime,
+    kind: LetterKind,
+    *,
+    key: str,
+    to: str,
+    attachments: Sequence[Path] = (),
+    **context: Any,
+) -> bool:
+    """The same outside a stage. Returns whether it is new."""
+    letter = compose(kind, season=season, **context)
+    return post_message(
         session,
-        key=f"{run.year}/{kind.value}/{key}",
-        season=run.year,
+        key=f"{season.year}/{kind.value}/{key}",
+        season=season.year,
         recipient=to,
         subject=letter.subject,
         body=letter.body,
-        attachments=json.dumps([str(path.relative_to(home)) for path in attachments], ensure_ascii=False),
+        attachments=json.dumps([str(path.relative_to(home.absolute())) for path in attachments], ensure_ascii=False),
         state=MessageState.WAITING,
-        written_at=run.at,
+        written_at=at,
         not_before=0.0,
         attempts=0,
         problem="",
     )
-    run.messages += new
 
 
 def post_to_unit(

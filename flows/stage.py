@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.local_time import ZONE
-from config.milestones import Milestone
+from config.milestones import Chore, Milestone
 from config.season import Season
 from config.settings import Settings
 from flows.engine.artifacts import progress
@@ -33,8 +33,9 @@ from models.enums import MilestoneState, Role, Trigger
 from models.queries import call_state, lock_call, milestone_rows, season_in_force
 from states.call import CallCase
 from states.cases import dated
-from states.claims import Held, hold, release, take
+from states.claims import ClaimLost, Held, hold, release, take
 from states.door import move_call, note_call
+from states.failures import keep_failures
 from states.machine import Actor
 from states.rules.timetable import first_unsettled
 
@@ -45,8 +46,8 @@ Item = TypeVar("Item")
 class StageFailed(GangchuangError):
     """Some items of a stage failed; the others are done. The stage is not settled and may be run again."""
 
-    def __init__(self, stage: str, failures: Mapping[str, str]) -> None:
-        self.stage, self.failures = stage, failures
+    def __init__(self, stage: str, failures: Mapping[str, str], lines: Mapping[str, str]) -> None:
+        self.stage, self.failures, self.lines = stage, failures, lines
         listed = "\n".join(f"  - {item}: {problem}" for item, problem in failures.items())
         super().__init__(f"{stage}: {len(failures)} item(s) failed; the others are done. Run it again.\n{listed}")
 
@@ -63,7 +64,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage did. `outcome`: done, already_done, not_due, waiting or dry_run."""
+    """What a stage did. `outcome`: done, already_done, not_due, waiting, failed or dry_run."""
 
     stage: str
     season: int
@@ -78,7 +79,10 @@ class Result:
 
 @dataclass
 class Run:
-    """One playing of one stage: its season, its one instant, its claim, its findings."""
+    """One playing of one stage: its season, its one instant, its claim, its findings.
+
+    Of its `failures`, `marks` tells each from what may come in its place; what is `resting` was not tried.
+    """
 
     stage: str
     season: Season
@@ -93,6 +97,8 @@ class Run:
     held: Held | None = None
     lines: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    resting: set[str] = field(default_factory=set)
     messages: int = 0
     _rehearsal: Session | None = None
 
@@ -161,7 +167,8 @@ def play(
         return too_soon
     run = Run(stage, season, at, actor or Actor(Role.SYSTEM, stage), engine, settings, flow_run, unit, ordinal, dry_run)
     with ExitStack() as stack:
-        stack.enter_context(_undone(run) if dry_run else _claimed(run))
+        unattended = milestone is not None or stage in set(Chore)
+        stack.enter_context(_undone(run) if dry_run else _claimed(run, unattended=unattended))
         with run.step() as session:
             # Whoever waited for the claim may find that the one before has done it.
             done_meanwhile = _not_now(session, stage, season, milestone, unit, ordinal, at)
@@ -169,7 +176,7 @@ def play(
             return done_meanwhile
         ending = body(run)
         if run.failures:
-            raise StageFailed(stage, run.failures)
+            raise StageFailed(stage, run.failures, run.lines)
         if not ending.waiting:
             _settle(run, milestone, ending)
     if run.messages:
@@ -201,7 +208,8 @@ def _not_now(
 
 
 @contextmanager
-def _claimed(run: Run) -> Iterator[None]:
+def _claimed(run: Run, *, unattended: bool) -> Iterator[None]:
+    """Hold the stage's claim; what fails while nobody looks on is kept, and forgotten when it succeeds."""
     name, owner = f"stage/{run.year}/{run.stage}", own_name()
     with writing(run.engine) as session:
         run.held = take(session, name, owner=owner, seconds=run.settings.lease_seconds)
@@ -209,13 +217,28 @@ def _claimed(run: Run) -> Iterator[None]:
         end_silent(name, run.held.silent)
     try:
         yield
-    except BaseException:
+    except BaseException as problem:
         # Where even that fails (the database is away, its disk is full), the claim runs out by itself.
         with suppress(GangchuangError, SQLAlchemyError), writing(run.engine) as session:
             release(session, run.held)
+            if unattended and isinstance(problem, Exception) and not isinstance(problem, ClaimLost):
+                problems = problem.failures if isinstance(problem, StageFailed) else {"": _sentence(problem)}
+                _keep_failures(session, run, problems)
         raise
     with writing(run.engine) as session:
         release(session, run.held)
+        if unattended:
+            _keep_failures(session, run, {})
+
+
+def _keep_failures(session: Session, run: Run, problems: Mapping[str, str]) -> None:
+    stage = "/".join(filter(None, (run.stage, run.unit)))
+    kept = {"at": run.at, "seconds": run.settings.lease_seconds, "marks": run.marks, "resting": run.resting}
+    keep_failures(session, run.year, stage, problems, **kept)
+
+
+def _sentence(problem: Exception) -> str:
+    return str(problem) if isinstance(problem, GangchuangError) else f"{type(problem).__name__}: {problem}"
 
 
 @contextmanager

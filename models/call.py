@@ -101,6 +101,25 @@ class Admission(SQLModel, table=True):
     reason: str
 
 
+class Failure(SQLModel, table=True):
+    """What does not work at present: a stage, or one `subject` of its work. The next success takes the row away.
+
+    `mark` tells a subject from another that has come in its place (a file that was replaced).
+    """
+
+    __table_args__ = (check("attempts_counted", "attempts >= 1"),)
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    stage: str = Field(primary_key=True, max_length=64, description="with the unit, where one has a run of its own")
+    subject: str = Field(primary_key=True, description="empty for the stage as a whole")
+    mark: str = ""
+    attempts: int
+    problem: str = text_field()
+    first_failed_at: datetime
+    failed_at: datetime
+    not_before: float = Field(description="real epoch seconds of the next attempt")
+
+
 class Claim(SQLModel, table=True):
     """Who may work on a stage or tend the clock right now. Real seconds of the database's own clock.
 

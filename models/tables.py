@@ -1,6 +1,6 @@
 """Every table, registered: they refer to one another, so whoever needs one needs them all."""
 
-from models.call import Admission, Approval, Call, Claim, MilestoneDate, Publication
+from models.call import Admission, Approval, Call, Claim, Failure, MilestoneDate, Publication
 from models.history import History
 from models.leaf import PublicationLeaf
 from models.message import Delivery, IssuedWorkbook, Message
@@ -35,6 +35,7 @@ __all__ = [
     "DistrictVerdict",
     "Duplicate",
     "Expert",
+    "Failure",
     "FollowUp",
     "History",
     "IssuedWorkbook",

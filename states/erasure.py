@@ -24,6 +24,7 @@ from models import (
     Delivery,
     DistrictVerdict,
     Expert,
+    Failure,
     History,
     Message,
     Objection,
@@ -92,6 +93,7 @@ def erase(session: Session, season: Season, *, actor: Actor, at: datetime, flow_
         .values(recipient="", subject="", body="", attachments="[]", problem=""),
         "deliveries": update(Delivery).where(Delivery.season == year).values(file_name="", problems="[]", receipt=""),
     }
+    session.execute(delete(Failure).where(Failure.season == year))
     counts = {name: _rows(session, step) for name, step in steps.items()}
     note_call(session, year, Trigger.ERASE_PERSONAL_DATA, actor=actor, at=at, facts={"rows": counts}, flow_run=flow_run)
     return counts

@@ -59,7 +59,7 @@ _SCORED_BY = {Milestone.CLOSE_FINAL_ROUND: 1, Milestone.CLOSE_RE_REVIEW: 2}
 def _experts_owing(session: Session, year: int, round_number: int) -> list[Debtor]:
     owed = scores_owed(session, year, round_number)
     named = select(Expert.id, Expert.name).where(col(Expert.id).in_(owed))
-    names: dict[str, str] = dict(session.execute(named).tuples().all())
+    names = {row.id: row.name for row in session.execute(named)}
     scored = select(Score.expert).join(Submission, Submission.number == Score.number)
     began = set(session.scalars(scored.where(Submission.season == year, Score.round == round_number)))
     return [Debtor(code, names[code], len(numbers), code not in began) for code, numbers in owed.items()]

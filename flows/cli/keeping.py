@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.opening import opened, writing_to
+from flows.cli.opening import Opened, opened, writing_to
 
 
 def doctor() -> None:
-    """Check every named invariant of the database and the files, one line each; exit status 1 and what breaks any.
+    """Check every named invariant of the database and the files, and what goes on; exit status 1 and what is wrong.
 
     When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
     """
@@ -20,6 +20,7 @@ def doctor() -> None:
     from states.invariants import broken_invariants
 
     here = opened()
+    level = _tell_troubles(here)
     home = here.settings.home.absolute()
     found = 0
     for invariant in (*EVERY_INVARIANT, *FILE_INVARIANTS):
@@ -31,8 +32,32 @@ def doctor() -> None:
         found += len(broken)
     if found:
         typer.echo(f"{found} invariant(s) do not hold.", err=True)
+    if found or level > 1:
         sys.exit(1)
     typer.echo("Everything holds.")
+
+
+def health() -> None:
+    """Say whether the year goes on by itself: exit status 0 all well, 1 to be watched, 2 somebody must act now.
+
+    When: every minute by a monitoring program, which knows what mail cannot tell.
+    """
+    level = _tell_troubles(opened())
+    if not level:
+        typer.echo("All is well.")
+    sys.exit(level)
+
+
+def _tell_troubles(here: Opened) -> int:
+    """A line for each; returns the worst level: 0 all well, 1 to be watched, 2 somebody must act."""
+    from models.database import reading
+    from states.troubles import Level, troubles
+
+    with reading(here.engine) as session:
+        found = troubles(session, here.at)
+    for one in found:
+        typer.echo(f"{one.level.name:<7} {one.sentence}")
+    return max((one.level for one in found), default=Level.FINE)
 
 
 def backup(
@@ -73,5 +98,6 @@ def restore(
 
 def register(root: typer.Typer) -> None:
     root.command()(doctor)
+    root.command()(health)
     root.command()(backup)
     root.command()(restore)

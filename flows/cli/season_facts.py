@@ -6,8 +6,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from config.errors import GangchuangError
+from config.milestones import Milestone
 from config.season import Season, load_season
-from config.units import all_units
 from flows.cli.opening import Opened, local
 from models import Delivery, Duplicate, Message, Objection, Submission
 from models.enums import (
@@ -17,19 +17,19 @@ from models.enums import (
     MessageState,
     MilestoneState,
     ObjectionState,
-    SubmissionState,
 )
 from models.queries import (
     call_state,
     counts_by_state,
-    counts_by_unit,
     milestone_rows,
     outstanding_corrections,
     season_in_force,
 )
-from states.approval import is_proposed, list_digest, waits_for_approval
+from states.approval import is_proposed, list_digest, votes_are_open, waits_for_approval
 from states.cases import dated
+from states.owing import debtors
 from states.rules.timetable import due, next_dates
+from states.troubles import troubles
 
 _REFUSED_SHOWN = 5
 
@@ -55,10 +55,12 @@ def collect_facts(session: Session, here: Opened, year: int) -> dict[str, object
             {"at": local(one.due_at), "milestone": one.milestone.value, "label": one.milestone.label, "unit": one.unit}
             for one in next_dates(every, here.at)[:5]
         ],
-        "not_delivered": _not_delivered(session, here, year),
+        "not_delivered": _not_delivered(session, rules),
         "waits_for_a_person": _waits(session, year),
         "messages": _messages(session, year),
-        "stuck": _stuck(session, year),
+        "troubles": [
+            {"level": one.level.name.lower(), "sentence": one.sentence} for one in troubles(session, here.at, [year])
+        ],
         "season_file": _file_note(here, year, rules),
     }
 
@@ -72,20 +74,27 @@ def _outcomes(session: Session, year: int) -> dict[str, int]:
     return {outcome.value: count for outcome, count in rows}
 
 
-def _not_delivered(session: Session, here: Opened, year: int) -> list[str]:
-    state = call_state(session, year)
-    if state.value == "open":
-        delivered = counts_by_unit(session, year)
-        return [unit.name for unit in season_in_force(session, year).units() if unit.code not in delivered]
-    if state.value != "district_review":
+def _not_delivered(session: Session, season: Season) -> list[str]:
+    """Who owes something for the round that is open: units, experts and who has still to vote."""
+    state = call_state(session, season.year)
+    if state is CallState.OPEN:
+        return [one.name for one in debtors(session, season, Milestone.CLOSE_CALL)]
+    if state is CallState.DISTRICT_REVIEW:
+        owing = debtors(session, season, Milestone.CLOSE_DISTRICT_ROUND)
+        return [f"{one.name} ({one.items} without verdict)" for one in owing]
+    if state is not CallState.FINAL_REVIEW:
         return []
-    rows = session.execute(
-        select(Submission.unit, func.count())
-        .where(Submission.season == year, Submission.state == SubmissionState.SUBMITTED)
-        .group_by(Submission.unit)
-        .order_by(Submission.unit)
-    )
-    return [f"{all_units()[unit].name} ({count} without verdict)" for unit, count in rows]
+    rounds = (Milestone.CLOSE_FINAL_ROUND, Milestone.CLOSE_RE_REVIEW)
+    found = [
+        f"{one.name} ({one.code}: {one.items} score(s)" + (", nothing delivered)" if one.nothing_in else ")")
+        for milestone in rounds
+        for one in debtors(session, season, milestone)
+    ]
+    if votes_are_open(session, season.year):
+        from states.panel_votes import owing_votes  # with the draw's libraries
+
+        found += [f"{caster} ({len(numbers)} vote(s))" for caster, numbers in owing_votes(session, season).items()]
+    return found
 
 
 def _waits(session: Session, year: int) -> list[str]:
@@ -134,12 +143,6 @@ def _refused(session: Session, year: int) -> Sequence[Delivery]:
 def _messages(session: Session, year: int) -> dict[str, int]:
     rows = session.execute(select(Message.state, func.count()).where(Message.season == year).group_by(Message.state))
     return {MessageState(state).value: count for state, count in rows}
-
-
-def _stuck(session: Session, year: int) -> str:
-    """A sentence when messages are stuck; empty otherwise."""
-    stuck = _messages(session, year).get(MessageState.STUCK.value, 0)
-    return f"{stuck} message(s) stuck: see `gangchuang mail {year}`" if stuck else ""
 
 
 def _file_note(here: Opened, year: int, in_force: Season) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +18,9 @@ def status(
     season: Annotated[int | None, typer.Argument(help="the season's year; all when left out")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
 ) -> None:
-    """Tell where the season stands, what comes next, who has not delivered, what waits for a person.
+    """Tell where the season stands, what comes next, who owes what, what waits for a person, what is wrong.
+
+    Exit status 1 when somebody must act: a stage fails again and again, a step is late, no mail goes, the clock stands.
 
     When: any day; first thing in the morning of a deadline.
     """
@@ -31,7 +34,13 @@ def status(
         facts = [collect_facts(session, here, year) for year in years]
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
-        return
+    else:
+        _print_all(facts)
+    if any(one["level"] == "act" for season_facts in facts for one in season_facts["troubles"]):
+        sys.exit(1)
+
+
+def _print_all(facts: list[dict[str, Any]]) -> None:
     if not facts:
         typer.echo(
             "No season is planned yet. Next: `gangchuang season check YEAR`, then `gangchuang season plan YEAR`."
@@ -42,33 +51,32 @@ def status(
         _print(Console(), one)
 
 
-def _print(console: Console, facts: dict[str, object]) -> None:
+def _print(console: Console, facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     console.rule(f"{facts['title']}  ·  {facts['state_label']} ({facts['state']})")
+    for one in facts["troubles"]:
+        urgent = one["level"] == "act"
+        console.print(
+            f"{'ATTENTION' if urgent else 'note'}: {one['sentence']}",
+            style="bold red" if urgent else "yellow",
+            highlight=False,
+            markup=False,
+        )
     console.print(
         f"now {facts['now']} · {facts['settled']} of {facts['milestones']} milestones settled", highlight=False
     )
     table = Table("", "", show_header=False, box=None, pad_edge=False)
     for name in ("submissions", "outcomes", "messages"):
-        counts = facts[name]
-        assert isinstance(counts, dict)
-        table.add_row(name, "  ".join(f"{key} {count}" for key, count in counts.items()) or "none")
+        table.add_row(name, "  ".join(f"{key} {count}" for key, count in facts[name].items()) or "none")
     for name, label, between, nothing in (
         ("due_now", "due now", "\n", "nothing"),
         ("waits_for_a_person", "waits for a person", "\n", "nothing"),
         ("not_delivered", "not delivered", "、", "nobody"),
     ):
-        lines = facts[name]
-        assert isinstance(lines, list)
-        table.add_row(label, between.join(lines) or nothing)
-    upcoming = facts["next"]
-    assert isinstance(upcoming, list)
-    table.add_row(
-        "next", "\n".join(f"{one['at']}  {one['milestone']} {one['label']} {one['unit']}" for one in upcoming)
-    )
+        table.add_row(label, between.join(facts[name]) or nothing)
+    upcoming = [f"{one['at']}  {one['milestone']} {one['label']} {one['unit']}" for one in facts["next"]]
+    table.add_row("next", "\n".join(upcoming))
     console.print(table, highlight=False)
-    if facts["stuck"]:
-        console.print(f"note: {facts['stuck']}", style="yellow", highlight=False)
     if facts["season_file"]:
         console.print(f"note: {facts['season_file']}", style="yellow", highlight=False)

@@ -55,6 +55,13 @@ OTHERWISE: dict[str, dict[str, str]] = {
         ),
         f"{NAMES}; the pool that the draw had, with its fields, and every barred pair are in the chain",
     ),
+    "failure": dict.fromkeys(
+        (
+            *("season", "stage", "subject", "mark", "attempts", "problem", "first_failed_at", "failed_at"),
+            "not_before",
+        ),
+        "what does not work at present; only the pause before it is tried again",
+    ),
     "follow_up": dict.fromkeys(
         ("number", "asked_at", "answered_at", "adoption"), "asked a year after the award; no outcome depends on it"
     ),

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -20,7 +20,7 @@ from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, 
 from states.approval import list_digest
 from states.roots import record_root
 from tests.flows.cli.conftest import Gangchuang
-from tests.support.builders import OFFICE, UNIT, a_form, a_submission
+from tests.support.builders import OFFICE, UNIT, a_form, a_submission, season_rules
 from tests.support.playing import Player
 from tests.support.ranked import a_ranked_season
 
@@ -65,6 +65,7 @@ def test_a_season_is_checked(gangchuang: Gangchuang) -> None:
 
 
 def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player: Player) -> None:
+    player.at(season_rules().dates.open_call - timedelta(days=10))
     planned = gangchuang("season", "plan", 2026, *BY)
     told = gangchuang("status", 2026)
 

@@ -13,10 +13,11 @@ from models.database import database_seconds, make_engine, reading, writing
 from models.enums import PublicationKind, SubmissionState
 from models.schema import upgrade
 from states.claims import take
+from states.failures import keep_failures
 from states.roots import record_root
 from states.verification import verify
 from tests.conftest import BOTH
-from tests.flows.cli.conftest import Gangchuang
+from tests.flows.cli.conftest import Answer, Gangchuang
 from tests.support.builders import OFFICE, a_submission
 from tests.support.databases import TEMPLATE
 from tests.support.playing import Player
@@ -251,3 +252,22 @@ def test_old_data_is_kept_when_the_backups_record_is_bent(
         assert verify(session) == []
     (opened.home / "prefect" / "engine.lock").unlink()
     assert opened.kept() == before
+
+
+def test_health_status_and_doctor_say_when_somebody_must_act(gangchuang: Gangchuang, opened: Player) -> None:
+    with opened.writing() as session:
+        take(session, "clock", owner="a clock", seconds=90)
+    assert gangchuang("health") == Answer(0, "All is well.\n", "")
+
+    with opened.writing() as session:
+        opened_at = opened.settings.clock.now()
+        keep_failures(session, 2026, "collect", {"500103/坏.xlsx": "no space"}, at=opened_at, seconds=60)
+    assert gangchuang("health").status == 1
+    assert gangchuang("status").status == 0
+
+    with opened.writing() as session:
+        keep_failures(session, 2026, "collect", {"500103/坏.xlsx": "no space"}, at=opened_at, seconds=60)
+    answers = {command: gangchuang(command) for command in ("health", "status", "doctor")}
+    assert {command: answer.status for command, answer in answers.items()} == {"health": 2, "status": 1, "doctor": 1}
+    assert all("collect 2026, 500103/坏.xlsx failed 2 time(s)" in answer.out for answer in answers.values())
+    assert "ATTENTION" in answers["status"].out

@@ -96,8 +96,9 @@ def test_what_is_stuck_is_listed_without_an_address(gangchuang: Gangchuang, post
 def test_the_status_points_to_what_is_stuck(gangchuang: Gangchuang, post: Player) -> None:
     (facts,) = json.loads(gangchuang("status", 2026, "--json").out)
 
-    assert facts["stuck"] == "1 message(s) stuck: see `gangchuang mail 2026`"
-    assert "1 message(s) stuck: see `gangchuang mail 2026`" in gangchuang("status", 2026).out
+    said = {one["level"]: one["sentence"] for one in facts["troubles"]}
+    assert said["watch"] == "1 message(s) stuck: see `gangchuang mail 2026`"
+    assert "note: 1 message(s) stuck: see `gangchuang mail 2026`" in gangchuang("status", 2026).out
 
 
 def test_a_released_message_goes_out_at_once(gangchuang: Gangchuang, post: Player) -> None:
