@@ -6,7 +6,7 @@ ARGS ?=
 POINTS ?= 160
 SEED ?=
 
-.PHONY: demo serve test check lint types contract faults bench docs migration requirements clean
+.PHONY: demo serve test check lint types contract faults bench mutants docs migration requirements clean
 
 demo: $(VENV)/runtime
 	$(BIN)/gangchuang demo $(ARGS)
@@ -35,6 +35,9 @@ faults: $(VENV)/develop
 
 bench: $(VENV)/develop
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+mutants: $(VENV)/develop
+	$(BIN)/python -m tests.support.mutants $(MODULES)
 
 docs: $(VENV)/develop
 	$(BIN)/python -m tests.support.readme

@@ -1,7 +1,8 @@
 """Breaks the rules one place at a time and looks whether their tests notice.
 
-`python -m tests.support.mutants [MODULE …]` prints every change that no test noticed and ends
-with 1 if there is any. Each change is tried in a forked process that imports the broken source.
+`make mutants MODULES="states.rules.votes states.call"` prints every change that no test noticed, and ends with 1 if
+there is any; without modules it tries all rules but the assignment's, which takes hours. Each change is tried in a
+forked process that imports the broken source and runs the tests that are named for the module or import it.
 """
 
 import ast
@@ -24,31 +25,7 @@ import config.calendar
 import config.season  # noqa: F401
 import tests.conftest  # noqa: F401
 
-ASSIGNMENT = [f"tests/states/rules/test_assignment{part}.py" for part in ("_teams", "_counting", "", "_contested")]
-ASSIGNMENT_PARTS = (
-    "bounds",
-    "brackets",
-    "columns",
-    "cores",
-    "counting",
-    "instance",
-    "levels",
-    "limits",
-    "search",
-    "teams",
-)
-TESTS = {
-    "states.submission": ["tests/states/test_submission.py"],
-    "states.call": ["tests/states/test_call.py"],
-    "states.rules.timetable": ["tests/states/rules/test_timetable.py"],
-    "states.rules.deadlines": ["tests/states/rules/test_deadlines.py"],
-    "states.rules.draw": ["tests/states/rules/test_draw.py"],
-    "states.rules.ties": ["tests/states/rules/test_ranking.py"],
-    "states.rules.placings": ["tests/states/rules/test_ranking.py"],
-    "states.rules.votes": ["tests/states/rules/test_votes.py"],
-    "states.rules.conflicts": ["tests/states/rules/test_conflicts.py"],
-    **{f"states.rules.assignment_{part}": ASSIGNMENT for part in ASSIGNMENT_PARTS},
-}
+RULES, THEIR_TESTS = Path("states/rules"), Path("tests/states/rules")
 _FLIPPED = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -160,17 +137,30 @@ def survives(name: str, source: str, tests: Sequence[str]) -> bool:
     return os.waitstatus_to_exitcode(status) == 0
 
 
+def tests_of(name: str) -> list[str]:
+    """The test modules that are named for a module (or its package), or import it."""
+    folder = THEIR_TESTS if name.startswith("states.rules.") else THEIR_TESTS.parent
+    about = {f"test_{part}" for part in name.split(".")[1:]}
+    return [
+        str(path)
+        for path in sorted(folder.glob("test_*.py"))
+        if any(path.stem == stem or path.stem.startswith(f"{stem}_") for stem in about)
+        or (folder is THEIR_TESTS and f"from {name} import" in path.read_text("utf-8"))
+    ]
+
+
 def main(names: Sequence[str]) -> int:
     """Try every change of every module; the number of those that nobody noticed."""
     left = 0
-    for name in names or list(TESTS):
+    rules = [f"states.rules.{path.stem}" for path in sorted(RULES.glob("*.py")) if path.stem != "__init__"]
+    for name in names or rules:
         assert name not in sys.modules, f"{name} is loaded already"
-        source = Path(*name.split(".")).with_suffix(".py").read_text("utf-8")
-        if not survives(name, source, TESTS[name]):
+        source, tests = Path(*name.split(".")).with_suffix(".py").read_text("utf-8"), tests_of(name)
+        if not survives(name, source, tests):
             raise SystemExit(f"{name}: its tests fail as it is")
         changes = list(mutants(source))
         for change, broken in changes:
-            if survives(name, broken, TESTS[name]):
+            if survives(name, broken, tests):
                 left += 1
                 print(f"{name} {change}", flush=True)
         print(f"{name}: {len(changes)} changes tried", flush=True)

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from config.local_time import ZONE
 from config.milestones import Milestone
 from states.rules.deadlines import Dated, Deadlines
@@ -21,6 +23,12 @@ def test_a_unit_has_its_own_date_or_the_seasons() -> None:
 
 def test_a_milestone_without_a_date_has_no_deadline() -> None:
     assert Deadlines.of([]).at(M.CLOSE_CALL) is None
+
+
+def test_a_date_that_is_required_is_given_or_named_as_missing() -> None:
+    assert Deadlines.of([Dated(M.CLOSE_CALL, 1, "", DAY)]).required(M.CLOSE_CALL, "500101") == DAY
+    with pytest.raises(LookupError, match="the season has no close_votes"):
+        Deadlines.of([]).required(M.CLOSE_VOTES)
 
 
 def test_of_several_reminders_the_first_is_the_date() -> None:
