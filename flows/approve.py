@@ -7,7 +7,7 @@ from flows.proposal import put_decided
 from flows.stage import Ending, Run
 from models.enums import ApprovalDecision
 from states.approval import approve, send_back
-from states.machine import Actor
+from states.machine import Act
 from states.office import officer
 from states.planning import reopen_ranking
 
@@ -34,13 +34,13 @@ def approve_list(
     def deciding(run: Run) -> Ending:
         try:
             with run.step() as session:
-                actor = officer(run.season, officer_name)
+                act = run.act.by(officer(run.season, officer_name))
                 if decision is ApprovalDecision.SENT_BACK:
-                    send_back(session, season, digest=list_digest.strip(), actor=actor, at=run.at, reason=reason)
-                    reopen_ranking(session, season, actor=actor, at=run.at, reason=reason)
+                    send_back(session, season, act, digest=list_digest.strip(), reason=reason)
+                    reopen_ranking(session, season, act, reason=reason)
                     run.tell("decision", "sent back; the ranking will be drawn up again")
                 else:
-                    _approve(session, run, actor, list_digest.strip(), strike_numbers, reason)
+                    _approve(session, run, act, list_digest.strip(), strike_numbers, reason)
         finally:
             # Refused too: a run that died after its decision and before the page comes again as a refusal.
             put_decided(run)
@@ -49,8 +49,8 @@ def approve_list(
     return perform("approve_list", season, deciding, dry_run=dry_run)
 
 
-def _approve(session: Session, run: Run, actor: Actor, digest: str, strike: str, reason: str) -> None:
+def _approve(session: Session, run: Run, act: Act, digest: str, strike: str, reason: str) -> None:
     numbers = strike.replace("，", " ").replace(",", " ").replace("、", " ").split()
-    count = approve(session, run.year, digest=digest, strike=numbers, actor=actor, at=run.at, reason=reason)
+    count = approve(session, run.year, act, digest=digest, strike=numbers, reason=reason)
     run.tell("approved", count)
     run.tell("struck", len(numbers))

@@ -40,8 +40,8 @@ def archiving(run: Run) -> Ending:
         if open_objections:
             return Ending(waiting=f"{open_objections} objection(s) are still to be answered by the office")
         here = Submission.state == SubmissionState.FINAL_REVIEWED
-        late = apply_to_many(session, run.year, Ask(Trigger.AWARD, run.actor, run.at, flow_run=run.flow_run), here)
-        settle_rest(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        late = apply_to_many(session, run.year, Ask(Trigger.AWARD, run.act), here)
+        settle_rest(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
     put_results(run)
     with run.step() as session:

@@ -38,7 +38,7 @@ from states.claims import ClaimTaken, forget, is_live, take
 from states.corrections import overdue_corrections
 from states.door import note_call
 from states.failures import TOLD_FROM, failures, keep_failures, label_of, pause_after, resting
-from states.machine import CLOCK
+from states.machine import CLOCK, Act
 from states.rules.timetable import Due, due, next_dates
 
 log = logging.getLogger("gangchuang.clock")
@@ -198,7 +198,7 @@ class Timekeeper:
                 return False
             row.state, row.settled_at = MilestoneState.SKIPPED, at
             facts = {"milestone": one.key, "late_seconds": int((at - row.due_at).total_seconds())}
-            note_call(session, year, Trigger.SKIP_MILESTONE, actor=CLOCK, at=at, reason="missed its day", facts=facts)
+            note_call(session, year, Trigger.SKIP_MILESTONE, Act(CLOCK, at), reason="missed its day", facts=facts)
             keep_failures(session, year, one.dated.milestone, {}, at=at, seconds=self.settings.lease_seconds)
             reason = f"预定{row.due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}，当日已过，或者它所提醒的截止已经执行"
             said = {"milestone": one.dated.milestone, "reason": reason}

@@ -39,7 +39,7 @@ def tell_correction(
 
 def let_lapse(session: Session, run: Run, *, sparing: Collection[str] = ()) -> None:
     """What was not corrected in time lapses, and its unit is told; units to be spared have a delivery with us."""
-    numbers = lapse_corrections(session, run.year, at=run.at, flow_run=run.flow_run, sparing=sparing)
+    numbers = lapse_corrections(session, run.year, run.act, sparing=sparing)
     _tell_lapsed(session, run, numbers)
     run.tell("corrections lapsed", len(numbers))
 

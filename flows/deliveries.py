@@ -210,9 +210,7 @@ def _judge(
     answer = Answer(reading, newest=_replacing(run, reading, newest))
     if reading.refused or reading.kind is None:
         return answer
-    delivered = Delivered(
-        run.year, sender.code, digest, arrived_at, run.at, sender.actor, _admitted(admission), run.flow_run
-    )
+    delivered = Delivered(run.year, sender.code, digest, arrived_at, run.act.by(sender.actor), _admitted(admission))
     taken = KINDS[reading.kind].take(session, run, HandedIn(path, reading, delivered))
     for place, number in taken.accepted.items():
         answer.accepted[_line(reading, place)] = number

@@ -82,7 +82,7 @@ def closing(run: Run) -> Ending:
 
 
 def _archive(run: Run, outcome: Outcome, reason: str) -> Ask:
-    return Ask(Trigger.ARCHIVE, run.actor, run.at, reason=reason, outcome=outcome, flow_run=run.flow_run)
+    return Ask(Trigger.ARCHIVE, run.act, reason=reason, outcome=outcome)
 
 
 def _tell_units(session: Session, run: Run, recommended: list[str], rejected: Applied, unjudged: Applied) -> None:

@@ -101,9 +101,7 @@ def concluding(run: Run) -> Ending:
         _pass(session, run, [one.number for one in checked if one.passes])
         failed = {one.number: one.missing for one in checked if one.missing}
         for number, missing in failed.items():
-            ask = Ask(
-                Trigger.ARCHIVE, run.actor, run.at, reason=missing, outcome=Outcome.INELIGIBLE, flow_run=run.flow_run
-            )
+            ask = Ask(Trigger.ARCHIVE, run.act, reason=missing, outcome=Outcome.INELIGIBLE)
             apply_to_many(session, run.year, ask, Submission.number == number)
         _tell_result(session, run)
         duplicates = _noted(session, run, Trigger.ARCHIVE, DUPLICATE)
@@ -122,12 +120,7 @@ def concluding(run: Run) -> Ending:
 def _send_back(session: Session, run: Run, checked: Sequence[_Checked], *, key: str = "") -> None:
     """Send back once what lacks something; without a `key` each letter bears its first number."""
     faulty = [one for one in checked if one.missing and one.correction is None]
-    due_at = [
-        ask_correction(
-            session, run.season, one.number, missing=one.missing, actor=run.actor, at=run.at, flow_run=run.flow_run
-        )
-        for one in faulty
-    ]
+    due_at = [ask_correction(session, run.season, one.number, run.act, missing=one.missing) for one in faulty]
     for code in sorted({one.unit for one in faulty}):
         items = [(one.number, one.title, one.missing) for one in faulty if one.unit == code]
         tell_correction(session, run, code, items, due_at[0], key=key or items[0][0])
@@ -136,7 +129,7 @@ def _send_back(session: Session, run: Run, checked: Sequence[_Checked], *, key: 
 def _noted(session: Session, run: Run, trigger: Trigger, reason: str = "") -> int:
     """Counted by the record: a run that follows a killed one finds the work done, and tells the same of it."""
     session.flush()
-    return count_entries(session, run.year, str(run.actor), trigger, reason=reason)
+    return count_entries(session, run.year, str(run.act.actor), trigger, reason=reason)
 
 
 def _lapsed(session: Session, run: Run) -> int:
@@ -185,7 +178,7 @@ def _pass(session: Session, run: Run, numbers: list[str]) -> None:
         )
         .values(eligible_at=run.at)
     )
-    ask = Ask(Trigger.PASS_ELIGIBILITY, run.actor, run.at, flow_run=run.flow_run)
+    ask = Ask(Trigger.PASS_ELIGIBILITY, run.act)
     note_submissions(session, run.year, ask, Submission.number.in_(numbers))
 
 
@@ -193,14 +186,7 @@ def _drop_duplicates(session: Session, run: Run) -> None:
     # What an officer has brought back since the decision stays.
     still = or_(Submission.eligible_at.is_(None), col(Duplicate.decided_at) >= col(Submission.eligible_at))
     same = exists().where(Duplicate.other == Submission.number, Duplicate.decision == DuplicateDecision.SAME, still)
-    ask = Ask(
-        Trigger.ARCHIVE,
-        run.actor,
-        run.at,
-        reason=DUPLICATE,
-        outcome=Outcome.INELIGIBLE,
-        flow_run=run.flow_run,
-    )
+    ask = Ask(Trigger.ARCHIVE, run.act, reason=DUPLICATE, outcome=Outcome.INELIGIBLE)
     apply_to_many(
         session,
         run.year,

@@ -35,7 +35,7 @@ def erase_personal_data(season: int, dry_run: bool = False) -> dict[str, object]
 def erasing(run: Run) -> Ending:
     """The rows and their entry in one transaction; then the files, as many times as it takes."""
     with run.step() as session:
-        counts = erase(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        counts = erase(session, run.season, run.act)
         keys = session.scalars(select(Message.key).where(Message.season == run.year)).all()
     files = list(_files(run, keys))
     if not run.dry_run:

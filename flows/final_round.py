@@ -55,12 +55,12 @@ def closing(run: Run) -> Ending:
         waiting = _not_ready(session, run)
         if waiting:
             return Ending(waiting=waiting)
-        reviewed = freeze_scores(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        reviewed = freeze_scores(session, run.season, run.act)
         ranking = rank_list(session, run.season, re_review_is_over=False)
         tied = sorted(
             {number for tie in ranking.open_ties if tie.needs is SettledBy.RE_REVIEW for number in tie.submissions}
         )
-        sheets = assign_re_review(session, run.season, tied, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        sheets = assign_re_review(session, run.season, tied, run.act)
         for identifier, numbers in sorted(sheets.items()):
             issue_sheet(
                 session,
@@ -82,8 +82,8 @@ def concluding(run: Run) -> Ending:
     take_deliveries(run)
     with run.step() as session:
         ranking = rank_list(session, run.season, re_review_is_over=True)
-        freeze_ranking(session, run.season, ranking, actor=run.actor, at=run.at, flow_run=run.flow_run)
-        asked = open_votes(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        freeze_ranking(session, run.season, ranking, run.act)
+        asked = open_votes(session, run.season, run.act)
         ballots = issue_ballots(session, run, asked)
     if asked:
         run.tell("put to the panel's vote", len(asked))

@@ -57,7 +57,7 @@ def asking(run: Run) -> Ending:
 def closing(run: Run) -> Ending:
     """Count, tell the office, close."""
     with run.step() as session:
-        settle_rest(session, run.year, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        settle_rest(session, run.year, run.act)
         unsettled = (
             session.scalar(
                 select(func.count())

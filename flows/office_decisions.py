@@ -22,7 +22,7 @@ from models import Submission
 from models.enums import ObjectionState, WorkbookKind
 from states import office
 from states.corrections import ask_correction
-from states.machine import Actor
+from states.machine import Act
 from states.recusals import recuse
 from states.reinstatement import reinstate
 from states.replacements import assign_by_hand, give_up_seat
@@ -83,8 +83,8 @@ def decide(
     def deciding(run: Run) -> Ending:
         try:
             with run.step() as session:
-                actor = office.officer(run.season, officer_name)
-                _DECISIONS[decision](session, run, actor, subject.strip(), other.strip(), reason)
+                act = run.act.by(office.officer(run.season, officer_name))
+                _DECISIONS[decision](session, run, act, subject.strip(), other.strip(), reason)
                 if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
                     replace_lost_experts(session, run)
         finally:
@@ -96,23 +96,23 @@ def decide(
     return perform("decide", season, deciding, dry_run=dry_run)
 
 
-def _withdraw(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    office.withdraw(session, number, actor=actor, at=run.at, reason=reason)
+def _withdraw(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    office.withdraw(session, number, act, reason=reason)
     _tell_unit(session, run, LetterKind.WITHDRAWN, number, reason=reason)
 
 
-def _reinstate(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    reinstate(session, number, actor=actor, at=run.at, reason=reason)
+def _reinstate(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    reinstate(session, number, act, reason=reason)
     _tell_unit(session, run, LetterKind.REINSTATED, number, reason=reason)
 
 
-def _revoke(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    office.revoke(session, number, actor=actor, at=run.at, reason=reason)
+def _revoke(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    office.revoke(session, number, act, reason=reason)
     _tell_unit(session, run, LetterKind.REVOKED, number, reason=reason)
 
 
-def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: str, reason: str) -> None:
-    delivery = office.admit_late(session, run.year, digest, actor=actor, at=run.at, reason=reason)
+def _admit_late(session: Session, run: Run, act: Act, digest: str, other: str, reason: str) -> None:
+    delivery = office.admit_late(session, run.year, digest, act, reason=reason)
     lies = places.taken(run.settings, run.year, delivery.sender, delivery.digest, delivery.file_name)
     if not lies.exists():
         raise DeliveredFileMissing(lies)
@@ -133,36 +133,34 @@ def _admit_late(session: Session, run: Run, actor: Actor, digest: str, other: st
         )
 
 
-def _reissue(session: Session, run: Run, actor: Actor, code: str, other: str, reason: str) -> None:
+def _reissue(session: Session, run: Run, act: Act, code: str, other: str, reason: str) -> None:
     kind = WorkbookKind.from_label(other) or WorkbookKind(other or WorkbookKind.SUBMISSIONS)
     if code not in {unit.code for unit in run.season.units()} or kind not in REISSUED:
         raise office.DecisionRefused(
             f"workbook {other!r} of {code!r}", "give a unit's code, and submissions or verdicts"
         )
-    issue = reissue(session, run, code, kind, actor=actor, reason=reason)
+    issue = reissue(session, run, code, kind, act, reason=reason)
     run.tell("issue", issue)
 
 
-def _ask_correction(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    due_at = ask_correction(session, run.season, number, missing=reason, actor=actor, at=run.at, flow_run=run.flow_run)
+def _ask_correction(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    due_at = ask_correction(session, run.season, number, act, missing=reason)
     row = session.get_one(Submission, number)
     tell_correction(session, run, row.unit, [(number, row.title, reason)], due_at, key=number)
 
 
-def _same(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    dropped = office.decide_duplicate(session, number, other, same=True, actor=actor, at=run.at, reason=reason)
+def _same(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    dropped = office.decide_duplicate(session, number, other, act, same=True, reason=reason)
     if dropped:
         _tell_unit(session, run, LetterKind.DUPLICATE_DROPPED, dropped, reason=reason)
 
 
-def _distinct(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    office.decide_duplicate(session, number, other, same=False, actor=actor, at=run.at, reason=reason)
+def _distinct(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    office.decide_duplicate(session, number, other, act, same=False, reason=reason)
 
 
-def _raise_objection(session: Session, run: Run, actor: Actor, number: str, other: str, reason: str) -> None:
-    objection = office.raise_objection(
-        session, run.season, number, grounds=reason, objector=other, actor=actor, at=run.at
-    )
+def _raise_objection(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    objection = office.raise_objection(session, run.season, number, act, grounds=reason, objector=other)
     row = session.get_one(Submission, number)
     post_to_office(
         session,
@@ -186,10 +184,10 @@ def _raise_objection(session: Session, run: Run, actor: Actor, number: str, othe
     run.tell("objection", objection.id)
 
 
-def _answer(session: Session, run: Run, actor: Actor, subject: str, reason: str, *, upheld: bool) -> None:
+def _answer(session: Session, run: Run, act: Act, subject: str, reason: str, *, upheld: bool) -> None:
     if not subject.isdigit():
         raise office.DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
-    objection = office.answer_objection(session, int(subject), upheld=upheld, answer=reason, actor=actor, at=run.at)
+    objection = office.answer_objection(session, int(subject), act, upheld=upheld, answer=reason)
     _tell_unit(
         session,
         run,
@@ -201,27 +199,27 @@ def _answer(session: Session, run: Run, actor: Actor, subject: str, reason: str,
     )
 
 
-def _uphold(session: Session, run: Run, actor: Actor, subject: str, other: str, reason: str) -> None:
-    _answer(session, run, actor, subject, reason, upheld=True)
+def _uphold(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
+    _answer(session, run, act, subject, reason, upheld=True)
 
 
-def _dismiss(session: Session, run: Run, actor: Actor, subject: str, other: str, reason: str) -> None:
-    _answer(session, run, actor, subject, reason, upheld=False)
+def _dismiss(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
+    _answer(session, run, act, subject, reason, upheld=False)
 
 
-def _recuse(session: Session, run: Run, actor: Actor, number: str, expert: str, reason: str) -> None:
-    recuse(session, run.year, expert, number, reason=reason, actor=actor, at=run.at, flow_run=run.flow_run)
+def _recuse(session: Session, run: Run, act: Act, number: str, expert: str, reason: str) -> None:
+    recuse(session, run.year, expert, number, act, reason=reason)
 
 
-def _replace_expert(session: Session, run: Run, actor: Actor, expert: str, other: str, reason: str) -> None:
+def _replace_expert(session: Session, run: Run, act: Act, expert: str, other: str, reason: str) -> None:
     excused = other in _EXCUSED
-    lost = give_up_seat(session, run.year, expert, actor=actor, at=run.at, reason=reason, excused=excused)
+    lost = give_up_seat(session, run.year, expert, act, reason=reason, excused=excused)
     run.tell("assignments to be replaced", lost)
     run.tell("counted as an absence", not excused)
 
 
-def _assign_expert(session: Session, run: Run, actor: Actor, number: str, expert: str, reason: str) -> None:
-    assign_by_hand(session, run.season, number, expert, actor=actor, at=run.at, reason=reason)
+def _assign_expert(session: Session, run: Run, act: Act, number: str, expert: str, reason: str) -> None:
+    assign_by_hand(session, run.season, number, expert, act, reason=reason)
     issue_further_sheet(session, run, expert, [number])
 
 
@@ -232,7 +230,7 @@ def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key
     )
 
 
-_DECISIONS: dict[Decision, Callable[[Session, Run, Actor, str, str, str], None]] = {
+_DECISIONS: dict[Decision, Callable[[Session, Run, Act, str, str, str], None]] = {
     Decision.WITHDRAW: _withdraw,
     Decision.REINSTATE: _reinstate,
     Decision.REVOKE: _revoke,

@@ -68,9 +68,7 @@ def _commit_draw(run: Run) -> str:
             call.draw_seed = _seed(run)
             session.flush()
             facts = {"commitment": _commitment(call.draw_seed)}
-            note_call(
-                session, run.year, Trigger.COMMIT_DRAW, actor=run.actor, at=run.at, facts=facts, flow_run=run.flow_run
-            )
+            note_call(session, run.year, Trigger.COMMIT_DRAW, run.act, facts=facts)
         return _commitment(call.draw_seed)
 
 

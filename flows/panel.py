@@ -44,8 +44,8 @@ def drawing(run: Run) -> Ending:
             # A draw cannot be taken back: nothing is drawn before everything that it depends on is known.
             return Ending(waiting=_sentence(open_questions))
         if not seats_of(session, run.year):
-            panel = draw(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
-            assigned = assign_panel(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+            panel = draw(session, run.season, run.act)
+            assigned = assign_panel(session, run.season, run.act)
             run.tell("seated", len(panel.seated))
             run.tell("reserves", len(panel.reserves))
             for name, figure in _quality(assigned.quality):

@@ -32,7 +32,7 @@ def counting(run: Run) -> Ending:
         waiting = _no_quorum(session, run)
         if waiting:
             return Ending(waiting=waiting)
-        counted = close_panel_votes(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+        counted = close_panel_votes(session, run.season, run.act)
     digest = put_proposal(run)
     run.tell("put to the vote", len(counted))
     run.tell("not carried", sum(not one.decision.carried for one in counted))

@@ -14,7 +14,6 @@ from flows.engine.artifacts import current_flow_run_id, outcome
 from flows.stage import Ending, Result, Run, StageFailed, play
 from models.database import make_engine
 from models.schema import upgrade
-from states.machine import Actor
 
 log = logging.getLogger("gangchuang.stage")
 
@@ -39,7 +38,6 @@ def perform(
     unit: str = "",
     ordinal: int = 1,
     dry_run: bool = False,
-    actor: Actor | None = None,
 ) -> dict[str, Any]:
     """Play a stage now, with the installation's settings, and show what it did as an artifact."""
     own = settings()
@@ -57,7 +55,6 @@ def perform(
             unit=unit,
             ordinal=ordinal,
             dry_run=dry_run,
-            actor=actor,
             flow_run=current_flow_run_id(),
         )
     except StageFailed as failed:

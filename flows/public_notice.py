@@ -46,9 +46,7 @@ def opening(run: Run) -> Ending:
     with run.step() as session:
         if not is_approved(session, run.year):
             return Ending(waiting="a named person has still to approve the list")
-        closes_at = close_notice_after(
-            session, run.season, run.at, actor=run.actor, at=run.at, reason="公示日按实际发布日起算"
-        )
+        closes_at = close_notice_after(session, run.season, run.at, run.act, reason="公示日按实际发布日起算")
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
         page = notice_page(session, run, publication)
     with run.step() as session:

@@ -26,7 +26,7 @@ PAGES = {
 
 def publish_root(session: Session, run: Run, kind: PublicationKind) -> Publication:
     """The publication's root over the season's whole history; recorded once, then kept."""
-    record_root(session, run.year, kind, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    record_root(session, run.year, kind, run.act)
     return session.get_one(Publication, (run.year, kind), populate_existing=True)
 
 

@@ -34,7 +34,7 @@ def publishing(run: Run) -> Ending:
         awarded = apply_to_many(
             session,
             run.year,
-            Ask(Trigger.AWARD, run.actor, run.at, flow_run=run.flow_run),
+            Ask(Trigger.AWARD, run.act),
             Submission.state == SubmissionState.FINAL_REVIEWED,
             Submission.number.in_(approved),
         )

@@ -36,7 +36,7 @@ from states.cases import dated
 from states.claims import ClaimLost, Held, hold, release, take
 from states.door import move_call, note_call
 from states.failures import keep_failures
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.rules.timetable import first_unsettled
 
 log = logging.getLogger("gangchuang.stage")
@@ -79,18 +79,16 @@ class Result:
 
 @dataclass
 class Run:
-    """One playing of one stage: its season, its one instant, its claim, its findings.
+    """One playing of one stage: its season, its act (with its one instant), its claim, its findings.
 
     Of its `failures`, `marks` tells each from what may come in its place; what is `resting` was not tried.
     """
 
     stage: str
     season: Season
-    at: datetime
-    actor: Actor
+    act: Act
     engine: Engine
     settings: Settings
-    flow_run: str = ""
     unit: str = ""
     ordinal: int = 1
     dry_run: bool = False
@@ -101,6 +99,10 @@ class Run:
     resting: set[str] = field(default_factory=set)
     messages: int = 0
     _rehearsal: Session | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.act.at
 
     @property
     def year(self) -> int:
@@ -156,7 +158,6 @@ def play(
     unit: str = "",
     ordinal: int = 1,
     dry_run: bool = False,
-    actor: Actor | None = None,
     flow_run: str = "",
 ) -> Result:
     """Play a stage once. Raises ClaimTaken, StageFailed, TransitionRefused or what the body raises."""
@@ -165,7 +166,8 @@ def play(
         too_soon = _not_now(session, stage, season, milestone, unit, ordinal, at)
     if too_soon is not None:
         return too_soon
-    run = Run(stage, season, at, actor or Actor(Role.SYSTEM, stage), engine, settings, flow_run, unit, ordinal, dry_run)
+    act = Act(Actor(Role.SYSTEM, stage), at, flow_run)
+    run = Run(stage, season, act, engine, settings, unit, ordinal, dry_run)
     with ExitStack() as stack:
         unattended = milestone is not None or stage in set(Chore)
         stack.enter_context(_undone(run) if dry_run else _claimed(run, unattended=unattended))
@@ -268,16 +270,8 @@ def _settle(run: Run, milestone: Milestone | None, ending: Ending) -> None:
         }
         if ending.trigger and not run.unit:
             state = call_state(session, run.year)
-            case = CallCase(run.year, run.at, run.actor.role, state, row.due_at, **ending.case)
-            move_call(session, run.year, ending.trigger, actor=run.actor, case=case, facts=facts, flow_run=run.flow_run)
+            case = CallCase(run.year, run.at, run.act.actor.role, state, row.due_at, **ending.case)
+            move_call(session, run.year, ending.trigger, run.act, case=case, facts=facts)
         else:
-            note_call(
-                session,
-                run.year,
-                Trigger.SETTLE_MILESTONE,
-                actor=run.actor,
-                at=run.at,
-                facts=facts,
-                flow_run=run.flow_run,
-            )
+            note_call(session, run.year, Trigger.SETTLE_MILESTONE, run.act, facts=facts)
         row.state, row.settled_at = MilestoneState.DONE, run.at

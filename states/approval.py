@@ -5,7 +5,6 @@ The order cannot be changed by hand: what deviates from the frozen ranking is a 
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -16,7 +15,7 @@ from models.queries import call_state, lock_call
 from states.cases import Ask
 from states.door import note_call, note_submission
 from states.entries import latest_trigger
-from states.machine import Actor
+from states.machine import Act
 from states.office import DecisionRefused
 from states.record import call_subject, canonical
 
@@ -86,7 +85,7 @@ def waits_for_approval(session: Session, year: int) -> bool:
     return call_state(session, year) is CallState.FINAL_REVIEW and not is_approved(session, year)
 
 
-def _strike(session: Session, year: int, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
+def _strike(session: Session, year: int, number: str, act: Act, *, reason: str) -> None:
     """Take one submission off the proposed list, with a reason that the notice prints."""
     placing = session.get(Placing, number, with_for_update=True)
     if placing is None or placing.season != year or placing.tier is None:
@@ -98,19 +97,10 @@ def _strike(session: Session, year: int, number: str, *, actor: Actor, at: datet
     placing.struck = reason
     session.flush()
     facts = {"rank": placing.rank, "tier": placing.tier.value}
-    note_submission(session, number, Ask(Trigger.STRIKE, actor, at, reason=reason, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.STRIKE, act, reason=reason, facts=facts))
 
 
-def approve(
-    session: Session,
-    year: int,
-    *,
-    digest: str,
-    actor: Actor,
-    at: datetime,
-    reason: str = "",
-    strike: Sequence[str] = (),
-) -> int:
+def approve(session: Session, year: int, act: Act, *, digest: str, reason: str = "", strike: Sequence[str] = ()) -> int:
     """Approve the list with this digest (a unique beginning will do), some numbers struck from it with the reason.
 
     The digest is that of the list before the person's eyes, with those still on it. Returns how
@@ -118,7 +108,7 @@ def approve(
     """
     current = _open_list(session, year, digest)
     for number in strike:
-        _strike(session, year, number, actor=actor, at=at, reason=reason)
+        _strike(session, year, number, act, reason=reason)
     lines = proposed(session, year)
     session.execute(update(Placing).where(Placing.number.in_([one.number for one in lines])).values(approved=True))
     _decide(
@@ -126,20 +116,19 @@ def approve(
         year,
         ApprovalDecision.APPROVED,
         current,
-        actor,
-        at,
+        act,
         reason,
         {"list": [[one.number, one.tier.value] for one in lines if one.tier]},
     )
     return len(lines)
 
 
-def send_back(session: Session, year: int, *, digest: str, actor: Actor, at: datetime, reason: str) -> None:
+def send_back(session: Session, year: int, act: Act, *, digest: str, reason: str) -> None:
     """Send the list back with a reason: the ranking is drawn up again from the scores as they stand."""
     current = _open_list(session, year, digest)
     if not reason.strip():
         raise DecisionRefused(f"the list of {year}", "sending it back needs a reason")
-    _decide(session, year, ApprovalDecision.SENT_BACK, current, actor, at, reason, {})
+    _decide(session, year, ApprovalDecision.SENT_BACK, current, act, reason, {})
 
 
 def _open_list(session: Session, year: int, digest: str) -> str:
@@ -167,8 +156,7 @@ def _decide(
     year: int,
     decision: ApprovalDecision,
     digest: str,
-    actor: Actor,
-    at: datetime,
+    act: Act,
     reason: str,
     facts: dict[str, object],
 ) -> None:
@@ -178,12 +166,12 @@ def _decide(
             season=year,
             ordinal=last + 1,
             decision=decision,
-            officer=actor.name,
-            decided_at=at,
+            officer=act.actor.name,
+            decided_at=act.at,
             reason=reason,
             list_digest=digest,
         )
     )
     session.flush()
     trigger = Trigger.APPROVE if decision is ApprovalDecision.APPROVED else Trigger.SEND_BACK
-    note_call(session, year, trigger, actor=actor, at=at, reason=reason, facts={"digest": digest, **facts})
+    note_call(session, year, trigger, act, reason=reason, facts={"digest": digest, **facts})

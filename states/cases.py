@@ -1,7 +1,7 @@
 """Loads the facts that guards look at: the same query for one submission and for a whole round."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,25 +23,24 @@ from models.enums import (
     Trigger,
 )
 from models.queries import by_whom_assigned, milestone_rows, season_in_force
-from states.machine import Actor
+from states.machine import Act
 from states.rules.deadlines import Dated, Deadlines
 from states.submission import Case
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked of every submission of one step. `facts` gives what the record adds about one, by its number."""
+    """What is asked of every submission of one step. The record adds the same `facts` of all, and `own` of each by number."""
 
     trigger: Trigger
-    actor: Actor
-    at: datetime
+    act: Act
     reason: str = ""
     outcome: Outcome | None = None
     tier: Tier | None = None
     arrived_at: datetime | None = None
     admitted: bool = False
-    flow_run: str = ""
-    facts: Callable[[str], dict[str, Any]] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    own: Callable[[str], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -191,8 +190,8 @@ _DECISIVE = 3
 def _case(row: Any, frame: Frame, ask: Ask) -> Case:
     told = row._mapping
     own = {
-        "at": ask.at,
-        "role": ask.actor.role,
+        "at": ask.act.at,
+        "role": ask.act.actor.role,
         "state": told["state"],
         "archived_from": told["archived_from"],
         "previous_outcome": told["outcome"],

@@ -17,7 +17,7 @@ from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionSt
 from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.cases import Ask
 from states.door import apply_transition, note_submission
-from states.machine import CLOCK, Actor
+from states.machine import CLOCK, Act
 from states.record import instant_text
 
 # How the reason of an archived submission begins whose correction did not come in time.
@@ -30,9 +30,7 @@ class CorrectionRefused(GangchuangError):
         super().__init__(f"{number} cannot be sent back for correction: {reason}")
 
 
-def ask_correction(
-    session: Session, season: Season, number: str, *, missing: str, actor: Actor, at: datetime, flow_run: str = ""
-) -> datetime:
+def ask_correction(session: Session, season: Season, number: str, act: Act, *, missing: str) -> datetime:
     """Send a submission back once, with what is missing and until when. Returns the due instant."""
     lock_call(session, season.year)
     submission = session.get(Submission, number, populate_existing=True)
@@ -46,39 +44,22 @@ def ask_correction(
         raise CorrectionRefused(number, "say what is missing")
     if eligibility_is_closed(session, season.year):
         raise CorrectionRefused(number, "the eligibility check is closed, and nobody would look at it again")
-    due_at = end_of_day(working_days_after(local_day(at), season.eligibility.correction_working_days))
-    keep_correction(
-        session,
-        number,
-        missing=missing,
-        due_at=due_at,
-        actor=actor,
-        at=at,
-        flow_run=flow_run,
-        told={"missing": missing},
-    )
+    due_at = end_of_day(working_days_after(local_day(act.at), season.eligibility.correction_working_days))
+    keep_correction(session, number, act, missing=missing, due_at=due_at, told={"missing": missing})
     submission.eligible_at = None  # what passed before it was sent back is checked again
     session.flush()
     return due_at
 
 
 def keep_correction(
-    session: Session,
-    number: str,
-    *,
-    missing: str,
-    due_at: datetime,
-    actor: Actor,
-    at: datetime,
-    flow_run: str,
-    told: Mapping[str, str],
+    session: Session, number: str, act: Act, *, missing: str, due_at: datetime, told: Mapping[str, str]
 ) -> Correction:
     """Keep a submission's one chance to correct; `told` is what the history says of it besides its date."""
-    correction = Correction(number=number, asked_by=str(actor), asked_at=at, missing=missing, due_at=due_at)
+    correction = Correction(number=number, asked_by=str(act.actor), asked_at=act.at, missing=missing, due_at=due_at)
     session.add(correction)
     session.flush()
     facts = {"due_at": instant_text(due_at), **told}
-    note_submission(session, number, Ask(Trigger.ASK_CORRECTION, actor, at, flow_run=flow_run, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.ASK_CORRECTION, act, facts=facts))
     return session.get_one(Correction, number)
 
 
@@ -101,9 +82,7 @@ def overdue_corrections(
     return session.scalars(overdue.order_by(Correction.number).execution_options(populate_existing=True)).all()
 
 
-def lapse_corrections(
-    session: Session, year: int, *, at: datetime, flow_run: str = "", sparing: Collection[str] = ()
-) -> list[str]:
+def lapse_corrections(session: Session, year: int, act: Act, *, sparing: Collection[str] = ()) -> list[str]:
     """Corrections whose time is over lapse, and their submissions are archived as ineligible.
 
     The record says the same of it whichever stage comes to it first: the day decides, not the stage.
@@ -111,18 +90,16 @@ def lapse_corrections(
     """
     lock_call(session, year)  # of two stages that come to it at one moment, the second finds it done
     archived = []
-    for correction in overdue_corrections(session, year, at, sparing=sparing):
-        correction.state, correction.settled_at = CorrectionState.LAPSED, at
+    for correction in overdue_corrections(session, year, act.at, sparing=sparing):
+        correction.state, correction.settled_at = CorrectionState.LAPSED, act.at
         session.flush()
         facts = {"correction": "lapsed", "due_at": instant_text(correction.due_at)}
         ask = Ask(
             Trigger.ARCHIVE,
-            CLOCK,
-            at,
+            act.by(CLOCK),
             reason=_lapsed(correction),
             outcome=Outcome.INELIGIBLE,
-            flow_run=flow_run,
-            facts=lambda _, facts=facts: facts,  # type: ignore[misc]
+            facts=facts,
         )
         if session.get_one(Submission, correction.number).state is not SubmissionState.ARCHIVED:
             apply_transition(session, correction.number, ask)

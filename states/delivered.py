@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Self
 
-from states.machine import Actor, Refusal
+from states.machine import Act, Actor, Refusal
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,8 @@ class Delivered:
     unit: str
     digest: str
     arrived_at: datetime
-    at: datetime
-    actor: Actor
+    act: Act
     admission: Admitted | None = None
-    flow_run: str = ""
 
     @property
     def admitted(self) -> bool:

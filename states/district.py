@@ -181,10 +181,8 @@ def _shift(session: Session, delivered: Delivered, judged: Collection[str], rank
     if shifted:
         ask = Ask(
             Trigger.SHIFT_RANK,
-            delivered.actor,
-            delivered.at,
-            flow_run=delivered.flow_run,
-            facts=lambda number: {"rank": shifted[number], "delivery": delivered.digest},
+            delivered.act,
+            own=lambda number: {"rank": shifted[number], "delivery": delivered.digest},
         )
         note_submissions(session, delivered.season, ask, Submission.number.in_(shifted))
 
@@ -203,12 +201,10 @@ def _record(
     session.flush()
     ask = Ask(
         Trigger.RECORD_DISTRICT_REVIEW,
-        delivered.actor,
-        delivered.at,
+        delivered.act,
         arrived_at=delivered.arrived_at,
         admitted=delivered.admitted,
-        flow_run=delivered.flow_run,
-        facts=facts.__getitem__,
+        own=facts.__getitem__,
     )
     mine = Submission.number.in_(facts)
     again = list(session.scalars(select(Submission.number).where(mine, Submission.state == _REVIEWED)))
@@ -237,8 +233,8 @@ def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) ->
 def round_is_over(frame: Frame, delivered: Delivered) -> Refusal | None:
     """Why a unit's delivery comes too late for the district round, or None."""
     case = Case(
-        delivered.at,
-        delivered.actor.role,
+        delivered.act.at,
+        delivered.act.actor.role,
         call_state=frame.call_state,
         arrived_at=delivered.arrived_at,
         admitted=delivered.admitted,
@@ -263,13 +259,13 @@ def _keep(
             verdict=form.verdict,
             points="",
             total=total_of(form.points),
-            received_at=delivered.at,
+            received_at=delivered.act.at,
             delivery=delivered.digest,
         )
         session.add(row)
     row.verdict, row.points, row.total = form.verdict, json.dumps(points), total_of(form.points)
     row.rank = ranks.get(form.number) if form.verdict is Verdict.RECOMMENDED else None
-    row.comment, row.received_at, row.delivery = form.comment, delivered.at, delivered.digest
+    row.comment, row.received_at, row.delivery = form.comment, delivered.act.at, delivered.digest
     return {
         "verdict": form.verdict.value,
         "total": str(row.total),

@@ -8,7 +8,6 @@ set by set. Both write the same rows.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -24,7 +23,7 @@ from models.queries import lock_call
 from states import record
 from states.call import CALL, CallCase
 from states.cases import Ask, Frame, Group, load_cases, load_frame
-from states.machine import Actor, Refusal, TransitionRefused
+from states.machine import Act, Refusal, TransitionRefused
 from states.numbers import Number, UnknownSubmission
 from states.record import Entry, Link
 from states.submission import SUBMISSION, Case
@@ -100,16 +99,15 @@ def move_call(
     session: Session,
     year: int,
     trigger: Trigger,
+    act: Act,
     *,
-    actor: Actor,
     case: CallCase,
     reason: str = "",
     facts: Mapping[str, Any] | None = None,
-    flow_run: str = "",
 ) -> CallState:
     """Move a season's call along one edge. Raises TransitionRefused or ChangedMeanwhile."""
     target = CallState(CALL.move(record.call_subject(year), trigger, case))
-    _write_call(session, year, trigger, case.state, target, actor, case.at, reason, facts or {}, flow_run)
+    _write_call(session, year, trigger, act, case.state, target, reason, facts or {})
     return target
 
 
@@ -117,23 +115,30 @@ def note_call(
     session: Session,
     year: int,
     trigger: Trigger,
+    act: Act,
     *,
-    actor: Actor,
-    at: datetime,
     reason: str = "",
     facts: Mapping[str, Any] | None = None,
-    flow_run: str = "",
 ) -> None:
     """Record something that decided about a season but moves no state (a moved date, the draw, an approval)."""
     state = lock_call(session, year).state
-    _write_call(session, year, trigger, state, state, actor, at, reason, facts or {}, flow_run)
+    _write_call(session, year, trigger, act, state, state, reason, facts or {})
 
 
-def plan_call(session: Session, year: int, *, rules: str, actor: Actor, at: datetime, facts: Mapping[str, Any]) -> None:
+def plan_call(session: Session, year: int, act: Act, *, rules: str, facts: Mapping[str, Any]) -> None:
     """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
-    target = CALL.move(record.call_subject(year), Trigger.PLAN, CallCase(year, at, actor.role))
+    target = CALL.move(record.call_subject(year), Trigger.PLAN, CallCase(year, act.at, act.actor.role))
     entry = Entry(
-        record.call_subject(year), year, at, str(actor), Trigger.PLAN, "", target.value, "", record.canonical(facts), ""
+        record.call_subject(year),
+        year,
+        act.at,
+        str(act.actor),
+        Trigger.PLAN,
+        "",
+        target.value,
+        "",
+        record.canonical(facts),
+        act.flow_run,
     )
     row, link = record.chain(entry, Link(0, record.ZERO))
     try:
@@ -148,13 +153,11 @@ def _write_call(
     session: Session,
     year: int,
     trigger: Trigger,
+    act: Act,
     source: CallState | None,
     target: CallState,
-    actor: Actor,
-    at: datetime,
     reason: str,
     facts: Mapping[str, Any],
-    flow_run: str,
 ) -> None:
     call = lock_call(session, year)
     subject = record.call_subject(year)
@@ -163,14 +166,14 @@ def _write_call(
     entry = Entry(
         subject,
         year,
-        at,
-        str(actor),
+        act.at,
+        str(act.actor),
         trigger,
         call.state.value,
         target.value,
         reason,
         record.canonical(facts),
-        flow_run,
+        act.flow_run,
     )
     row, link = record.chain(entry, Link(call.sequence, call.head))
     record.append(session, [row])
@@ -185,7 +188,7 @@ def _write(session: Session, frame: Frame, ask: Ask, moves: Iterable[tuple[Group
     while batch := list(islice(members, _BATCH)):
         rows, standings = [], []
         for (number, sequence, head), step in batch:
-            facts = step.facts if ask.facts is None else record.canonical({**ask.facts(number), **step.added})
+            facts = step.facts if ask.own is None else record.canonical({**ask.own(number), **step.shared})
             row = step.row(record.submission_subject(number), facts, sequence, head)
             rows.append(row)
             standings.append((*step.standing, sequence + 1, row[-1], number, sequence))
@@ -199,7 +202,7 @@ class _Step(NamedTuple):
     """What all submissions of one case share in one step: where they stand after it, and their entry's making."""
 
     standing: tuple[str | None, ...]
-    added: dict[str, Any]
+    shared: dict[str, Any]
     facts: str
     row: Callable[[str, str, int, str], record.Row]
 
@@ -221,18 +224,18 @@ _KEY = ("number", "sequence")
 def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState) -> _Step:
     row = record.stamp(
         season=frame.season.year,
-        at=ask.at,
-        actor=str(ask.actor),
+        at=ask.act.at,
+        actor=str(ask.act.actor),
         trigger=ask.trigger,
         from_state=case.state.value if case.state else "",
         to_state=target.value,
         reason=ask.reason,
-        flow_run=ask.flow_run,
+        flow_run=ask.act.flow_run,
     )
     # Plain words: a driver takes them as they are, members of an enum only after asking around.
     standing = tuple(None if word is None else word.value for word in _standing(case, target, ask))
-    added = _added(ask, case, target)
-    return _Step(standing, added, record.canonical(added), row)
+    shared = {**ask.facts, **_added(ask, case, target)}
+    return _Step(standing, shared, record.canonical(shared), row)
 
 
 def _standing(

@@ -1,7 +1,6 @@
 """Gives every submission that is left its outcome: at the season's archiving, and before its close."""
 
 from collections import Counter
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -11,7 +10,7 @@ from models import DistrictVerdict, Submission
 from models.enums import Outcome, SubmissionState, Trigger, Verdict
 from states.cases import Ask
 from states.door import apply_to_many
-from states.machine import Actor
+from states.machine import Act
 
 S = SubmissionState
 _RECOMMENDED = col(Submission.number).in_(
@@ -29,10 +28,10 @@ _ENDINGS: tuple[tuple[Outcome, SubmissionState, str, tuple[ColumnElement[bool], 
 )
 
 
-def settle_rest(session: Session, year: int, *, actor: Actor, at: datetime, flow_run: str = "") -> dict[Outcome, int]:
+def settle_rest(session: Session, year: int, act: Act) -> dict[Outcome, int]:
     """Archive whatever of a season is not archived yet, set by set. Returns how many with which outcome."""
     ended: Counter[Outcome] = Counter()
     for outcome, state, reason, where in _ENDINGS:
-        ask = Ask(Trigger.ARCHIVE, actor, at, reason=reason, outcome=outcome, flow_run=flow_run)
+        ask = Ask(Trigger.ARCHIVE, act, reason=reason, outcome=outcome)
         ended[outcome] += len(apply_to_many(session, year, ask, col(Submission.state) == state, *where).moved)
     return {outcome: count for outcome, count in ended.items() if count}

@@ -6,7 +6,6 @@ anybody, and every chain, root and proof holds as before.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
@@ -37,7 +36,7 @@ from models import (
 from models.enums import MessageState, Outcome, Role, Trigger
 from states.door import note_call
 from states.entries import latest_trigger
-from states.machine import Actor
+from states.machine import Act
 from states.record import call_subject
 
 _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
@@ -58,7 +57,7 @@ def is_published() -> ColumnElement[bool]:
     return (col(Submission.outcome) == Outcome.COMPLETED) & col(Submission.consent)
 
 
-def erase(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Mapping[str, int]:
+def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
     """Delete or blank every row's personal data of a season, and record how much of each kind; once.
 
     Returns rows by kind; empty when it was done before.
@@ -95,7 +94,7 @@ def erase(session: Session, season: Season, *, actor: Actor, at: datetime, flow_
     }
     session.execute(delete(Failure).where(Failure.season == year))
     counts = {name: _rows(session, step) for name, step in steps.items()}
-    note_call(session, year, Trigger.ERASE_PERSONAL_DATA, actor=actor, at=at, facts={"rows": counts}, flow_run=flow_run)
+    note_call(session, year, Trigger.ERASE_PERSONAL_DATA, act, facts={"rows": counts})
     return counts
 
 

@@ -26,7 +26,7 @@ class Imported(Taken):
 
 def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, ExpertForm]]) -> Imported:
     """Add or update experts by name and organisation; nobody is dropped by not being listed."""
-    if delivered.actor.role is not Role.OFFICE:
+    if delivered.act.actor.role is not Role.OFFICE:
         only = Refusal("role", "only the office keeps the pool", "专家库只能由协调小组办公室报送")
         return Imported.refusing((place for place, _ in rows), only)
     season = season_in_force(session, delivered.season)
@@ -34,15 +34,7 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
     for place, form in rows:
         imported.accept(place, _keep(session, delivered, form))
     facts = {"delivery": delivered.digest, "rows": len(rows), **imported.pool.counts()}
-    note_call(
-        session,
-        delivered.season,
-        Trigger.IMPORT_EXPERTS,
-        actor=delivered.actor,
-        at=delivered.at,
-        facts=facts,
-        flow_run=delivered.flow_run,
-    )
+    note_call(session, delivered.season, Trigger.IMPORT_EXPERTS, delivered.act, facts=facts)
     return imported
 
 
@@ -75,5 +67,5 @@ def _declare(session: Session, delivered: Delivered, expert: str, names: Sequenc
     for name in names:
         key = (delivered.season, expert, name_key(name))
         if session.get(DeclaredConflict, key) is None:
-            session.add(DeclaredConflict(season=key[0], expert=expert, key=key[2], declared_at=delivered.at))
+            session.add(DeclaredConflict(season=key[0], expert=expert, key=key[2], declared_at=delivered.act.at))
     session.flush()

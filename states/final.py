@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,7 +13,7 @@ from models.queries import by_whom_assigned
 from states.cases import Ask
 from states.door import Applied, apply_to_many, note_call
 from states.entries import latest_trigger
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.owing import scores_owed
 from states.pairing import eligible_numbers
 from states.record import call_subject, canonical
@@ -67,7 +66,7 @@ def counted_scores(session: Session, year: int, round_number: int = 1) -> list[r
     return [rules.Score(number, expert, total) for number, expert, total in rows]
 
 
-def freeze_scores(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Applied:
+def freeze_scores(session: Session, season: Season, act: Act) -> Applied:
     """Close scoring: every submission with enough scores is final reviewed, its merit recorded; absences are counted.
 
     Once: frozen scores do not thaw, and asked again it moves nothing.
@@ -78,15 +77,13 @@ def freeze_scores(session: Session, season: Season, *, actor: Actor, at: datetim
     merits = frozen.scoring.merits
     ask = Ask(
         Trigger.RECORD_FINAL_REVIEW,
-        PANEL,
-        at,
-        flow_run=flow_run,
-        facts=lambda number: {**merits[number].facts(), "method": frozen.scoring.method.value},
+        act.by(PANEL),
+        own=lambda number: {**merits[number].facts(), "method": frozen.scoring.method.value},
     )
     applied = apply_to_many(session, season.year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED)
     absent = _count_absences(session, season.year)
     facts = {"scores": frozen.digest, "count": len(frozen.scores), "absent": absent, "scoring": _model_facts(frozen)}
-    note_call(session, season.year, Trigger.FREEZE_SCORES, actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.FREEZE_SCORES, act, facts=facts)
     return applied
 
 

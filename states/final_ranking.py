@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -16,7 +15,7 @@ from models.queries import by_whom_assigned
 from states.approval import is_ranked
 from states.door import note_call
 from states.final import counted_scores, frozen_scores
-from states.machine import Actor
+from states.machine import Act
 from states.pairing import eligible_numbers, make_pairs, season_conflicts
 from states.panel import seated
 from states.rules.draw import derive_seed
@@ -53,9 +52,7 @@ def rank_list(session: Session, season: Season, *, re_review_is_over: bool) -> R
     )
 
 
-def assign_re_review(
-    session: Session, season: Season, tied: Sequence[str], *, actor: Actor, at: datetime, flow_run: str = ""
-) -> dict[str, list[str]]:
+def assign_re_review(session: Session, season: Season, tied: Sequence[str], act: Act) -> dict[str, list[str]]:
     """A second round for submissions tied at a cut, by the experts who know them. Numbers by expert.
 
     Who has left the panel since, or came into conflict, is not asked again.
@@ -76,22 +73,18 @@ def assign_re_review(
                 pairs.setdefault(number, []).append(expert)
             sheets.setdefault(expert, []).append(number)
     if pairs:
-        make_pairs(session, season, pairs, at=at, round_number=2)
+        make_pairs(session, season, pairs, at=act.at, round_number=2)
         note_call(
             session,
             season.year,
             Trigger.ASSIGN_RE_REVIEW,
-            actor=actor,
-            at=at,
+            act,
             facts={"submissions": sorted(tied), "experts": pairs},
-            flow_run=flow_run,
         )
     return sheets
 
 
-def freeze_ranking(
-    session: Session, season: Season, ranking: Ranking, *, actor: Actor, at: datetime, flow_run: str = ""
-) -> None:
+def freeze_ranking(session: Session, season: Season, ranking: Ranking, act: Act) -> None:
     """Keep the list as data: the placings, and all of it in the record. Only a list sent back is replaced."""
     if is_ranked(session, season.year):
         return
@@ -122,7 +115,7 @@ def freeze_ranking(
     seed = session.get_one(Call, season.year).draw_seed
     facts = {"ranking": ranking.facts(), "tie_seed_from": seed, "method": season.final_round.method}
     facts |= _groups(session, season)
-    note_call(session, season.year, Trigger.FREEZE_RANKING, actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.FREEZE_RANKING, act, facts=facts)
 
 
 def _contenders(session: Session, season: Season, scoring: Scoring) -> list[Contender]:

@@ -96,8 +96,8 @@ class _Judging:
 
 def _case(frame: Frame, delivered: Delivered, form: SubmissionForm, duplicate_of: str) -> Case:
     return Case(
-        at=delivered.at,
-        role=delivered.actor.role,
+        at=delivered.act.at,
+        role=delivered.act.actor.role,
         call_state=frame.call_state,
         arrived_at=delivered.arrived_at,
         call_deadline=frame.deadlines.at(Milestone.CLOSE_CALL, delivered.unit),

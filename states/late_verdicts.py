@@ -38,11 +38,9 @@ def bring_back(session: Session, delivered: Delivered, numbers: Collection[str])
     facts = {"delivery": delivered.digest}
     ask = Ask(
         Trigger.REINSTATE,
-        delivered.admission.officer,
-        delivered.at,
+        delivered.act.by(delivered.admission.officer),
         reason=delivered.admission.reason,
-        flow_run=delivered.flow_run,
-        facts=lambda _: facts,
+        facts=facts,
     )
     # Of what fell out so, nothing else can have taken the place: its achievement is never taken again.
     fallen = (col(Submission.number).in_(numbers), col(Submission.outcome).in_(_FALLEN))
@@ -60,15 +58,7 @@ def let_fall(session: Session, delivered: Delivered, numbers: Collection[str]) -
     if not numbers or not _round_has_closed(session, delivered):
         return ()
     facts = {"delivery": delivered.digest}
-    ask = Ask(
-        Trigger.ARCHIVE,
-        delivered.actor,
-        delivered.at,
-        reason=NOT_RECOMMENDED,
-        outcome=Outcome.NOT_RECOMMENDED,
-        flow_run=delivered.flow_run,
-        facts=lambda _: facts,
-    )
+    ask = Ask(Trigger.ARCHIVE, delivered.act, reason=NOT_RECOMMENDED, outcome=Outcome.NOT_RECOMMENDED, facts=facts)
     reviewed = Submission.state == SubmissionState.DISTRICT_REVIEWED
     return apply_to_many(session, delivered.season, ask, col(Submission.number).in_(numbers), reviewed).moved
 

@@ -5,7 +5,8 @@ draws the diagram; the bulk path asks the same edges and guards without a machin
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -37,6 +38,19 @@ class Actor:
 
     def __str__(self) -> str:
         return f"{self.role.value}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What every entry of one step shares: who acts, when, and in which run."""
+
+    actor: Actor
+    at: datetime
+    flow_run: str = ""
+
+    def by(self, actor: Actor) -> "Act":
+        """The same act in another's name."""
+        return replace(self, actor=actor)
 
 
 # Acts where nothing but a day that has passed decides, whichever stage finds that it has.

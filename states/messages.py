@@ -1,7 +1,6 @@
 """What a person may do about a message that does not go out: have it tried again, or give it up. Both are recorded."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,7 +10,7 @@ from models import Message
 from models.enums import MessageState, Trigger
 from states.claims import is_live
 from states.door import note_call
-from states.machine import Actor
+from states.machine import Act
 from states.office import DecisionRefused
 
 _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
@@ -24,22 +23,22 @@ def troubled_messages(session: Session, year: int) -> Sequence[Message]:
     return session.scalars(query.order_by(Message.state != MessageState.STUCK, Message.written_at, Message.key)).all()
 
 
-def retry_message(session: Session, year: int, key: str, *, actor: Actor, at: datetime, reason: str) -> Message:
+def retry_message(session: Session, year: int, key: str, act: Act, *, reason: str) -> Message:
     """Release one message: it is tried again at once, with all its attempts. `key` may be a unique part of it.
 
     Raises DecisionRefused.
     """
     message = _open_message(session, year, key, reason)
     message.state, message.attempts, message.not_before, message.problem = MessageState.WAITING, 0, 0.0, ""
-    _note(session, message, Trigger.RELEASE_MESSAGE, actor, at, reason)
+    _note(session, message, Trigger.RELEASE_MESSAGE, act, reason)
     return message
 
 
-def give_up_message(session: Session, year: int, key: str, *, actor: Actor, at: datetime, reason: str) -> Message:
+def give_up_message(session: Session, year: int, key: str, act: Act, *, reason: str) -> Message:
     """Give one message up: it is never sent. `key` may be a unique part of it. Raises DecisionRefused."""
     message = _open_message(session, year, key, reason)
     message.state = MessageState.GIVEN_UP
-    _note(session, message, Trigger.GIVE_UP_MESSAGE, actor, at, reason)
+    _note(session, message, Trigger.GIVE_UP_MESSAGE, act, reason)
     return message
 
 
@@ -61,7 +60,7 @@ def _open_message(session: Session, year: int, key: str, reason: str) -> Message
     return message
 
 
-def _note(session: Session, message: Message, trigger: Trigger, actor: Actor, at: datetime, reason: str) -> None:
+def _note(session: Session, message: Message, trigger: Trigger, act: Act, reason: str) -> None:
     session.flush()
     facts = {"message": message.key}
-    note_call(session, message.season, trigger, actor=actor, at=at, reason=reason, facts=facts)
+    note_call(session, message.season, trigger, act, reason=reason, facts=facts)

@@ -1,7 +1,5 @@
 """What a named officer decides by hand, each with a reason that is kept."""
 
-from datetime import datetime
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -26,7 +24,7 @@ from models.queries import call_state, lock_call
 from states.cases import Ask, load_frame
 from states.corrections import eligibility_is_closed
 from states.door import apply_transition, note_call, note_submission
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.numbers import Number, UnknownSubmission
 from states.record import instant_text
 
@@ -57,17 +55,17 @@ def officer(season: Season, name: str) -> Actor:
     return Actor(Role.OFFICE, name)
 
 
-def withdraw(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
+def withdraw(session: Session, number: str, act: Act, *, reason: str) -> None:
     """Take a submission back (撤回) at its unit's wish, before the award."""
-    apply_transition(session, number, Ask(Trigger.ARCHIVE, actor, at, reason=reason, outcome=Outcome.WITHDRAWN))
+    apply_transition(session, number, Ask(Trigger.ARCHIVE, act, reason=reason, outcome=Outcome.WITHDRAWN))
 
 
-def revoke(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> None:
+def revoke(session: Session, number: str, act: Act, *, reason: str) -> None:
     """Take an award away (撤销获奖)."""
-    apply_transition(session, number, Ask(Trigger.REVOKE, actor, at, reason=reason))
+    apply_transition(session, number, Ask(Trigger.REVOKE, act, reason=reason))
 
 
-def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: datetime, reason: str) -> Delivery:
+def admit_late(session: Session, year: int, digest: str, act: Act, *, reason: str) -> Delivery:
     """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
     lock_call(session, year)
     beginning = col(Delivery.digest).startswith(digest, autoescape=True)
@@ -82,15 +80,15 @@ def admit_late(session: Session, year: int, digest: str, *, actor: Actor, at: da
     if not reason.strip():
         raise DecisionRefused(f"delivery {digest}", "a reason is needed")
     if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
-        session.add(Admission(season=year, digest=delivery.digest, officer=actor.name, admitted_at=at, reason=reason))
+        session.add(
+            Admission(season=year, digest=delivery.digest, officer=act.actor.name, admitted_at=act.at, reason=reason)
+        )
         facts = {"delivery": delivery.digest, "sender": delivery.sender}
-        note_call(session, year, Trigger.ADMIT_LATE, actor=actor, at=at, reason=reason, facts=facts)
+        note_call(session, year, Trigger.ADMIT_LATE, act, reason=reason, facts=facts)
     return delivery
 
 
-def decide_duplicate(
-    session: Session, number: str, other: str, *, same: bool, actor: Actor, at: datetime, reason: str
-) -> str:
+def decide_duplicate(session: Session, number: str, other: str, act: Act, *, same: bool, reason: str) -> str:
     """Say whether two submissions that look alike are one achievement; the later one is then ineligible.
 
     The eligibility check drops it; once that is closed it is dropped at once, as long as it is not final reviewed.
@@ -109,24 +107,24 @@ def decide_duplicate(
         way_out = "strike it when the list is approved, or revoke its award"
         raise DecisionRefused(pair.other, f"it is {later.state}, too late to drop it as a duplicate; {way_out}")
     pair.decision = DuplicateDecision.SAME if same else DuplicateDecision.DISTINCT
-    pair.officer, pair.decided_at, pair.reason = actor.name, at, reason
+    pair.officer, pair.decided_at, pair.reason = act.actor.name, act.at, reason
     session.flush()
     facts = {"other": pair.number, "decision": pair.decision.value, "similarity": pair.similarity}
-    note_submission(session, pair.other, Ask(Trigger.DECIDE_DUPLICATE, actor, at, reason=reason, facts=lambda _: facts))
+    note_submission(session, pair.other, Ask(Trigger.DECIDE_DUPLICATE, act, reason=reason, facts=facts))
     if not at_once or later.state is SubmissionState.ARCHIVED:
         return ""
-    apply_transition(session, pair.other, Ask(Trigger.ARCHIVE, actor, at, reason=DUPLICATE, outcome=Outcome.INELIGIBLE))
+    apply_transition(session, pair.other, Ask(Trigger.ARCHIVE, act, reason=DUPLICATE, outcome=Outcome.INELIGIBLE))
     return pair.other
 
 
 def raise_objection(
-    session: Session, season: Season, number: str, *, grounds: str, objector: str, actor: Actor, at: datetime
+    session: Session, season: Season, number: str, act: Act, *, grounds: str, objector: str
 ) -> Objection:
     """Keep an objection (异议): written, with a real name, while the public notice runs."""
     lock_call(session, season.year)
     submission = _submission(session, number)
     closes_at = load_frame(session, season.year).deadlines.at(Milestone.CLOSE_PUBLIC_NOTICE)
-    if call_state(session, season.year) is not CallState.PUBLIC_NOTICE or closes_at is None or at >= closes_at:
+    if call_state(session, season.year) is not CallState.PUBLIC_NOTICE or closes_at is None or act.at >= closes_at:
         raise DecisionRefused(number, "objections are taken while the public notice runs")
     if not grounds.strip() or not objector.strip():
         raise DecisionRefused(number, "an objection is written and bears a real name")
@@ -136,19 +134,19 @@ def raise_objection(
     known = session.scalar(open_ones.where(Objection.objector == objector, Objection.grounds == grounds))
     if known is not None:
         raise DecisionRefused(number, f"this objection was taken already, as number {known}")
-    due_at = end_of_day(working_days_after(local_day(at), season.public_notice.answer_working_days))
+    due_at = end_of_day(working_days_after(local_day(act.at), season.public_notice.answer_working_days))
     objection = Objection(
         id=_next_objection(session, season.year),
         number=number,
         grounds=grounds,
         objector=objector,
-        received_at=at,
+        received_at=act.at,
         due_at=due_at,
     )
     session.add(objection)
     session.flush()
     facts = {"objection": objection.id, "due_at": instant_text(due_at)}
-    note_submission(session, number, Ask(Trigger.RAISE_OBJECTION, actor, at, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.RAISE_OBJECTION, act, facts=facts))
     return objection
 
 
@@ -164,9 +162,7 @@ def _next_objection(session: Session, year: int) -> int:
     return (last or first) + 1
 
 
-def answer_objection(
-    session: Session, objection_id: int, *, upheld: bool, answer: str, actor: Actor, at: datetime
-) -> Objection:
+def answer_objection(session: Session, objection_id: int, act: Act, *, upheld: bool, answer: str) -> Objection:
     """Decide an objection with a reasoned answer; upheld, it ends that one award, if nothing else has."""
     objection = session.get(Objection, objection_id, with_for_update=True)
     if objection is None:
@@ -176,13 +172,13 @@ def answer_objection(
     if not answer.strip():
         raise DecisionRefused(f"objection {objection_id}", "an answer with its reasons is needed")
     objection.state = ObjectionState.UPHELD if upheld else ObjectionState.DISMISSED
-    objection.officer, objection.answered_at, objection.answer = actor.name, at, answer
+    objection.officer, objection.answered_at, objection.answer = act.actor.name, act.at, answer
     session.flush()
     facts = {"objection": objection_id, "decision": objection.state.value}
-    ask = Ask(Trigger.ANSWER_OBJECTION, actor, at, reason=answer, facts=lambda _: facts)
+    ask = Ask(Trigger.ANSWER_OBJECTION, act, reason=answer, facts=facts)
     note_submission(session, objection.number, ask)
     if upheld and _submission(session, objection.number).state is not SubmissionState.ARCHIVED:
-        ending = Ask(Trigger.ARCHIVE, actor, at, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
+        ending = Ask(Trigger.ARCHIVE, act, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
         apply_transition(session, objection.number, ending)
     return objection
 

@@ -22,7 +22,7 @@ from models.enums import SeatState, SubmissionState, Trigger
 from models.forms import SubmissionForm
 from states.cases import Ask
 from states.door import note_call, note_submissions
-from states.machine import Actor
+from states.machine import Act
 from states.pairing import eligible_numbers, make_pairs, season_conflicts
 from states.pool import keeps_out
 from states.record import canonical
@@ -103,9 +103,9 @@ def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert
     return [one for one in experts if not keeps_out(one, season, at)]
 
 
-def draw(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Panel:
+def draw(session: Session, season: Season, act: Act) -> Panel:
     """Draw the panel and reveal the seed. Raises PanelShortage. Call once: the seats are the record."""
-    pool = eligible_pool(session, season, at)
+    pool = eligible_pool(session, season, act.at)
     barred = season_conflicts(session, season, pool).everywhere
     candidates = [Candidate(one.id, tuple(one.fields.split("、"))) for one in pool if one.id not in barred]
     rules_of = season.final_round
@@ -136,11 +136,11 @@ def draw(session: Session, season: Season, *, actor: Actor, at: datetime, flow_r
         "pool": [[one.id, list(one.fields)] for one in candidates],
         "panel": panel.facts(),
     }
-    note_call(session, season.year, Trigger.DRAW_PANEL, actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.DRAW_PANEL, act, facts=facts)
     return panel
 
 
-def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> Assigned:
+def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
     """Assign every eligible submission to its experts, by the season's order of aims.
 
     Raises PanelTooSmall naming who and what limits. An assignment that could not be proven best is
@@ -155,11 +155,9 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
         number: tuple(sorted(experts[place].id for place in row if place >= 0))
         for number, row in zip(numbers, found.experts, strict=True)
     }
-    make_pairs(session, season, pairs, at=at)
+    make_pairs(session, season, pairs, at=act.at)
     assigned = Assigned(pairs, AssignmentQuality.of(found.certificate))
-    ask = Ask(
-        Trigger.ASSIGN, actor, at, flow_run=flow_run, facts=lambda number: {"experts": list(pairs[number]), "round": 1}
-    )
+    ask = Ask(Trigger.ASSIGN, act, own=lambda number: {"experts": list(pairs[number]), "round": 1})
     note_submissions(session, season.year, ask, Submission.number.in_(numbers))
     facts = {
         "assignment": hashlib.sha256(
@@ -172,7 +170,7 @@ def assign_panel(session: Session, season: Season, *, actor: Actor, at: datetime
             [one, two, [found.kind.value for found in why]] for one, two, why in _barred_pairs(barred, numbers)
         ],
     }
-    note_call(session, season.year, Trigger.ASSIGN, actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.ASSIGN, act, facts=facts)
     return assigned
 
 

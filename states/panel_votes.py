@@ -6,7 +6,6 @@ nobody else moves. Ballots are signed or the scrutineers' count of secret ones, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -21,7 +20,7 @@ from states.approval import votes_are_open
 from states.cases import Ask, load_frame
 from states.delivered import Delivered, Taken
 from states.door import note_call, note_submissions
-from states.machine import Actor, Refusal
+from states.machine import Act, Refusal
 from states.pairing import season_conflicts
 from states.panel import seated
 from states.rules.votes import Decision, decide, tier_after
@@ -77,12 +76,12 @@ def motions(session: Session, season: Season) -> list[Motion]:
     ]
 
 
-def open_votes(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> list[Motion]:
+def open_votes(session: Session, season: Season, act: Act) -> list[Motion]:
     """Put the prizes to the vote, once; returns what is voted on, nothing where the season asks for no vote."""
     asked = motions(session, season)
     if asked and not votes_are_open(session, season.year):
         facts = {"motions": [one.facts() for one in asked], **_rules(season)}
-        note_call(session, season.year, Trigger.OPEN_VOTES, actor=actor, at=at, facts=facts, flow_run=flow_run)
+        note_call(session, season.year, Trigger.OPEN_VOTES, act, facts=facts)
     return asked
 
 
@@ -101,9 +100,7 @@ def take_votes(session: Session, season: Season, delivered: Delivered, rows: Seq
         taken.accept(place, form.number)
     session.flush()
     if cast:
-        ask = Ask(
-            Trigger.RECORD_VOTES, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=cast.__getitem__
-        )
+        ask = Ask(Trigger.RECORD_VOTES, delivered.act, own=cast.__getitem__)
         note_submissions(session, season.year, ask, Submission.number.in_(cast))
     return taken
 
@@ -139,7 +136,7 @@ def owing_votes(session: Session, season: Season) -> dict[str, list[str]]:
     return owing
 
 
-def close_votes(session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = "") -> list[Counted]:
+def close_votes(session: Session, season: Season, act: Act) -> list[Counted]:
     """Count, record, and give each prize the tier that its vote leaves it. Every motion must be quorate."""
     if not votes_are_open(session, season.year):
         return []
@@ -162,7 +159,7 @@ def close_votes(session: Session, season: Season, *, actor: Actor, at: datetime,
         )
     session.flush()
     facts = {"votes": results, **_rules(season)}
-    note_call(session, season.year, Trigger.CLOSE_VOTES, actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season.year, Trigger.CLOSE_VOTES, act, facts=facts)
     return counted
 
 
@@ -187,11 +184,11 @@ def _closed(session: Session, season: Season, delivered: Delivered) -> Refusal |
     if frame.call_state is not CallState.FINAL_REVIEW or not votes_are_open(session, season.year):
         return Refusal("no_vote_open", "the panel is not voting", "当前没有进行表决，不能接收")
     votes = season.final_round.votes
-    if votes is not None and votes.secret and delivered.actor.role is not Role.OFFICE:
+    if votes is not None and votes.secret and delivered.act.actor.role is not Role.OFFICE:
         return Refusal(
             "role", "the ballot is secret: the office enters the count", "本次为无记名表决，由办公室统一录入计票结果"
         )
-    if votes is not None and not votes.secret and delivered.actor.role is not Role.EXPERT:
+    if votes is not None and not votes.secret and delivered.act.actor.role is not Role.EXPERT:
         return Refusal("role", "the ballot is signed: each expert votes", "本次为记名表决，由专家本人投票")
     deadline = frame.deadlines.at(Milestone.CLOSE_VOTES)
     if (
@@ -223,14 +220,14 @@ def _no_vote(season: Season, delivered: Delivered, form: VoteForm, motion: Motio
                 f"票数合计{form.cast}，应在1到{len(motion.members)}（有表决权的评委人数）之间",
             )
         return None
-    if delivered.actor.name not in motion.members:
+    if delivered.act.actor.name not in motion.members:
         return Refusal("no_vote", "the expert has no vote on it", "您不是本项的表决人（未入席、已回避或有利益冲突）")
     return None
 
 
 def _keep(session: Session, delivered: Delivered, form: VoteForm) -> dict[str, dict[str, Any]]:
     """Keep one row; returns what the record is to say of it, by number, or nothing when nothing is new."""
-    caster = OFFICE if delivered.actor.role is Role.OFFICE else delivered.actor.name
+    caster = OFFICE if delivered.act.actor.role is Role.OFFICE else delivered.act.actor.name
     counts = {name: getattr(form, name) for name in _COUNTS}
     ballot = session.get(Ballot, (form.number, form.tier, caster))
     if ballot is not None and counts == {name: getattr(ballot, name) for name in _COUNTS}:
@@ -241,11 +238,11 @@ def _keep(session: Session, delivered: Delivered, form: VoteForm) -> dict[str, d
             tier=form.tier,
             caster=caster,
             **counts,
-            received_at=delivered.at,
+            received_at=delivered.act.at,
             delivery=delivered.digest,
         )
         session.add(ballot)
     for name, value in counts.items():
         setattr(ballot, name, value)
-    ballot.received_at, ballot.delivery = delivered.at, delivered.digest
+    ballot.received_at, ballot.delivery = delivered.act.at, delivered.digest
     return {form.number: {"caster": caster, "tier": form.tier.value, **counts, "delivery": delivered.digest}}

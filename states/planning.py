@@ -18,7 +18,7 @@ from models.enums import MilestoneState, Trigger
 from models.queries import lock_call, milestone_rows, season_in_force
 from states.claims import forget
 from states.door import note_call, plan_call
-from states.machine import Actor
+from states.machine import Act
 from states.owing import Debtor, debtors
 from states.record import instant_text
 
@@ -75,14 +75,14 @@ def notice_closes_at(season: Season, opened_at: datetime) -> datetime:
     return datetime.combine(last + timedelta(days=1), time(0), ZONE)
 
 
-def plan_season(session: Session, season: Season, *, actor: Actor, at: datetime) -> None:
+def plan_season(session: Session, season: Season, act: Act) -> None:
     """Record a season's rules and dates; from then on they are the ones in force. Raises AlreadyPlanned."""
     if session.get(Call, season.year) is not None:
         raise AlreadyPlanned(season.year)
     dates = planned_dates(season)
     named = {_key(milestone, ordinal, unit): instant_text(due_at) for milestone, ordinal, unit, due_at in dates}
     rules = season.model_dump_json(exclude_defaults=False)
-    plan_call(session, season.year, rules=rules, actor=actor, at=at, facts={"dates": named, "rules": rules})
+    plan_call(session, season.year, act, rules=rules, facts={"dates": named, "rules": rules})
     session.add_all(
         MilestoneDate(season=season.year, milestone=milestone, ordinal=ordinal, unit=unit, due_at=due_at)
         for milestone, ordinal, unit, due_at in dates
@@ -94,11 +94,10 @@ def move_date(
     session: Session,
     year: int,
     milestone: str,
+    act: Act,
     *,
     to: datetime,
     reason: str,
-    actor: Actor,
-    at: datetime,
     unit: str = "",
     ordinal: int = 1,
     at_once: bool = False,
@@ -120,7 +119,7 @@ def move_date(
     old = row.due_at
     if old == to and row in rows:
         return Moved(old, to)
-    to, sudden = max(to, at), _sudden(step, old, to, at)
+    to, sudden = max(to, act.at), _sudden(step, old, to, act.at)
     _refuse_disorder(rows, step, row, to)
     owing = _with_nothing_in(session, season, rows, step, unit) if sudden else []
     if sudden and not at_once:
@@ -134,9 +133,9 @@ def move_date(
         "new": instant_text(to),
         **({"at_once": True} if sudden else {}),
     }
-    note_call(session, year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
+    note_call(session, year, Trigger.MOVE_DATE, act, reason=reason, facts=facts)
     if step is Milestone.OPEN_PUBLIC_NOTICE:
-        close_notice_after(session, season, to, actor=actor, at=at, reason=reason)
+        close_notice_after(session, season, to, act, reason=reason)
     return Moved(old, to, sudden, owing)
 
 
@@ -163,9 +162,7 @@ def _sudden(step: Milestone, old: datetime, to: datetime, at: datetime) -> str:
     return ""
 
 
-def close_notice_after(
-    session: Session, season: Season, opened_at: datetime, *, actor: Actor, at: datetime, reason: str
-) -> datetime:
+def close_notice_after(session: Session, season: Season, opened_at: datetime, act: Act, *, reason: str) -> datetime:
     """The notice's end follows its beginning: full working days from the real posting day. Returns the end."""
     row = session.get_one(MilestoneDate, (season.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, ""))
     closes_at = notice_closes_at(season, opened_at)
@@ -176,23 +173,23 @@ def close_notice_after(
             "new": instant_text(closes_at),
         }
         row.due_at = closes_at
-        note_call(session, season.year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
+        note_call(session, season.year, Trigger.MOVE_DATE, act, reason=reason, facts=facts)
     return closes_at
 
 
-def reopen_ranking(session: Session, year: int, *, actor: Actor, at: datetime, reason: str) -> None:
+def reopen_ranking(session: Session, year: int, act: Act, *, reason: str) -> None:
     """A list sent back is ranked again: the ranking's milestone is pending once more, from now."""
     row = session.get_one(MilestoneDate, (year, Milestone.CLOSE_RE_REVIEW.value, 1, ""))
     facts = {
         "milestone": _key(Milestone.CLOSE_RE_REVIEW, 1, ""),
         "old": instant_text(row.due_at),
-        "new": instant_text(at),
+        "new": instant_text(act.at),
         "reopened": True,
     }
-    row.state, row.settled_at, row.due_at, row.attempts = MilestoneState.PENDING, None, at, 0
+    row.state, row.settled_at, row.due_at, row.attempts = MilestoneState.PENDING, None, act.at, 0
     forget(session, f"start/{year}/{_key(Milestone.CLOSE_RE_REVIEW, 1, '')}")
-    _reopen_votes(session, year, at)
-    note_call(session, year, Trigger.MOVE_DATE, actor=actor, at=at, reason=reason, facts=facts)
+    _reopen_votes(session, year, act.at)
+    note_call(session, year, Trigger.MOVE_DATE, act, reason=reason, facts=facts)
 
 
 def _reopen_votes(session: Session, year: int, at: datetime) -> None:

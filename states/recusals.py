@@ -12,7 +12,7 @@ from models.enums import AssignmentState, Trigger
 from models.queries import lock_call
 from states.cases import Ask
 from states.door import note_submission
-from states.machine import Actor
+from states.machine import Act
 from states.pairing import season_conflicts
 
 
@@ -22,17 +22,7 @@ class RecusalRefused(GangchuangError):
         super().__init__(f"{expert} cannot step back from {number}: {reason}")
 
 
-def recuse(
-    session: Session,
-    year: int,
-    expert: str,
-    number: str,
-    *,
-    reason: str,
-    actor: Actor,
-    at: datetime,
-    flow_run: str = "",
-) -> None:
+def recuse(session: Session, year: int, expert: str, number: str, act: Act, *, reason: str) -> None:
     """An expert steps back from one submission before scoring it; never undone. Raises RecusalRefused."""
     lock_call(session, year)
     if not reason.strip():
@@ -44,14 +34,12 @@ def recuse(
         raise RecusalRefused(expert, number, "it is scored already; ask the office to strike the score's submission")
     if session.get(Recusal, (year, expert, number)) is not None:
         return
-    _step_back(session, year, expert, number, reason=reason, at=at)
+    _step_back(session, year, expert, number, reason=reason, at=act.at)
     facts = {"expert": expert}  # the reason may name people, and the history holds none
-    note_submission(session, number, Ask(Trigger.RECUSE, actor, at, flow_run=flow_run, facts=lambda _: facts))
+    note_submission(session, number, Ask(Trigger.RECUSE, act, facts=facts))
 
 
-def step_back_conflicted(
-    session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = ""
-) -> list[tuple[str, str]]:
+def step_back_conflicted(session: Session, season: Season, act: Act) -> list[tuple[str, str]]:
     """Take every expert off the submissions with which they are now in conflict. Returns (number, expert).
 
     For before the scores are frozen: a conflict may be declared, or a contributor become known, after
@@ -76,9 +64,9 @@ def step_back_conflicted(
         score = session.get(Score, (number, expert, 1))
         if score is not None:
             session.delete(score)
-        _step_back(session, season.year, expert, number, reason="；".join(one.label for one in kinds), at=at)
+        _step_back(session, season.year, expert, number, reason="；".join(one.label for one in kinds), at=act.at)
         facts = {"expert": expert, "conflict": [one.value for one in kinds], "score_struck": score is not None}
-        ask = Ask(Trigger.RECUSE, actor, at, flow_run=flow_run, facts=lambda _, facts=facts: facts)  # type: ignore[misc]
+        ask = Ask(Trigger.RECUSE, act, facts=facts)
         note_submission(session, number, ask)
     return found
 

@@ -1,6 +1,5 @@
 """Brings an archived submission back: into the quota, the check and the round as they stand by then."""
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +13,7 @@ from models.enums import CallState, CorrectionState, Outcome, SubmissionState, T
 from models.queries import call_state, is_done, milestone_rows, season_in_force
 from states.cases import Ask
 from states.door import apply_transition, note_submission
-from states.machine import Actor
+from states.machine import Act
 from states.numbers import Number, UnknownSubmission
 
 _REVIEWED = SubmissionState.DISTRICT_REVIEWED
@@ -29,7 +28,7 @@ class ReinstatementRefused(GangchuangError):
         super().__init__(f"{number} cannot be brought back: {reason}. Nothing was changed.")
 
 
-def reinstate(session: Session, number: str, *, actor: Actor, at: datetime, reason: str) -> SubmissionState:
+def reinstate(session: Session, number: str, act: Act, *, reason: str) -> SubmissionState:
     """Bring an archived submission back to where it came from; its state then.
 
     Once nobody will check it any more, the officer's word stands for the eligibility check.
@@ -43,9 +42,9 @@ def reinstate(session: Session, number: str, *, actor: Actor, at: datetime, reas
     # A closed season gives no place back; its fingerprints may be deleted by now.
     running = call_state(session, submission.season) is not CallState.CLOSED
     facts = _free_place(session, submission) if archived and running else {}
-    state = apply_transition(session, number, Ask(Trigger.REINSTATE, actor, at, reason=reason, facts=lambda _: facts))
+    state = apply_transition(session, number, Ask(Trigger.REINSTATE, act, reason=reason, facts=facts))
     if state is _REVIEWED and outcome is not None:
-        _check(session, submission, outcome, actor=actor, at=at, reason=reason)
+        _check(session, submission, outcome, act, reason=reason)
     return state
 
 
@@ -92,9 +91,7 @@ def _taken_places(session: Session, submission: Submission) -> set[int]:
     return {rank for rank in ranks if rank is not None}
 
 
-def _check(
-    session: Session, submission: Submission, outcome: Outcome, *, actor: Actor, at: datetime, reason: str
-) -> None:
+def _check(session: Session, submission: Submission, outcome: Outcome, act: Act, *, reason: str) -> None:
     dates = milestone_rows(session, submission.season)
     over = is_done(dates, Milestone.CLOSE_ELIGIBILITY)
     overruled = outcome is Outcome.INELIGIBLE and is_done(dates, Milestone.CHECK_ELIGIBILITY)
@@ -103,8 +100,8 @@ def _check(
         return
     correction = session.get(Correction, submission.number)
     if correction is not None and correction.state is CorrectionState.OUTSTANDING:
-        correction.state, correction.settled_at = CorrectionState.LAPSED, at
+        correction.state, correction.settled_at = CorrectionState.LAPSED, act.at
     if submission.eligible_at is None:
-        submission.eligible_at = at
+        submission.eligible_at = act.at
         session.flush()
-        note_submission(session, submission.number, Ask(Trigger.PASS_ELIGIBILITY, actor, at, reason=reason))
+        note_submission(session, submission.number, Ask(Trigger.PASS_ELIGIBILITY, act, reason=reason))

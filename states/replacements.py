@@ -1,7 +1,5 @@
 """Who is lost to the panel is replaced: by the next unconflicted expert, or by one an officer names."""
 
-from datetime import datetime
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -10,15 +8,13 @@ from models import Assignment, Seat
 from models.enums import AssignmentState, SeatState, Trigger
 from states.cases import Ask
 from states.door import note_call, note_submission
-from states.machine import Actor
+from states.machine import Act
 from states.office import DecisionRefused
 from states.pairing import make_pairs, season_conflicts
 from states.panel import reserves, seated, similarity_of, to_review
 
 
-def replace_missing(
-    session: Session, season: Season, *, actor: Actor, at: datetime, flow_run: str = ""
-) -> dict[str, list[str]]:
+def replace_missing(session: Session, season: Season, act: Act) -> dict[str, list[str]]:
     """Give each submission that lost an expert another one: unconflicted, least loaded, nearest. Numbers by expert.
 
     Reserves take a seat when nobody seated is left. A submission that nobody may take is left
@@ -46,18 +42,16 @@ def replace_missing(
             _seat(session, season.year, expert, on_reserve)
             loads[expert] = loads.get(expert, 0) + 1
             pairs.setdefault(number, []).append(expert)
-    make_pairs(session, season, pairs, at=at)
+    make_pairs(session, season, pairs, at=act.at)
     added: dict[str, list[str]] = {}
     for number, chosen in pairs.items():
         for expert in chosen:
             added.setdefault(expert, []).append(number)
-            _note_replacement(session, number, expert, actor=actor, at=at, flow_run=flow_run)
+            _note_replacement(session, number, expert, act)
     return added
 
 
-def assign_by_hand(
-    session: Session, season: Season, number: str, expert: str, *, actor: Actor, at: datetime, reason: str
-) -> None:
+def assign_by_hand(session: Session, season: Season, number: str, expert: str, act: Act, *, reason: str) -> None:
     """An officer gives a submission that lacks an expert one of their choice; a reserve takes a seat.
 
     Raises PairRefused where nobody may be paired – a conflict bars by hand as well – and DecisionRefused.
@@ -69,13 +63,11 @@ def assign_by_hand(
     if (number, expert) in _assigned_pairs(session, season.year):
         raise DecisionRefused(number, f"{expert} has it, or had it before")
     _seat(session, season.year, expert, {one.id for one in reserves(session, season.year)})
-    make_pairs(session, season, {number: (expert,)}, at=at)
-    _note_replacement(session, number, expert, actor=actor, at=at, reason=reason)
+    make_pairs(session, season, {number: (expert,)}, at=act.at)
+    _note_replacement(session, number, expert, act, reason=reason)
 
 
-def give_up_seat(
-    session: Session, year: int, expert: str, *, actor: Actor, at: datetime, reason: str, excused: bool = False
-) -> int:
+def give_up_seat(session: Session, year: int, expert: str, act: Act, *, reason: str, excused: bool = False) -> int:
     """An expert leaves the panel; what they had not scored is lost to others. Returns how many.
 
     It counts as an absence unless they are excused: they said so in time and gave a reason.
@@ -93,7 +85,7 @@ def give_up_seat(
         one.state = AssignmentState.LOST
     session.flush()
     facts = {"expert": expert, "lost": sorted(one.number for one in open_ones), "excused": excused}
-    note_call(session, year, Trigger.GIVE_UP_SEAT, actor=actor, at=at, reason=reason, facts=facts)
+    note_call(session, year, Trigger.GIVE_UP_SEAT, act, reason=reason, facts=facts)
     return len(open_ones)
 
 
@@ -118,13 +110,9 @@ def lacking_experts(session: Session, season: Season) -> dict[str, int]:
     }
 
 
-def _note_replacement(
-    session: Session, number: str, expert: str, *, actor: Actor, at: datetime, reason: str = "", flow_run: str = ""
-) -> None:
+def _note_replacement(session: Session, number: str, expert: str, act: Act, *, reason: str = "") -> None:
     facts = {"expert": expert, "round": 1}
-    note_submission(
-        session, number, Ask(Trigger.REPLACE, actor, at, reason=reason, flow_run=flow_run, facts=lambda _: facts)
-    )
+    note_submission(session, number, Ask(Trigger.REPLACE, act, reason=reason, facts=facts))
 
 
 def _loads(session: Session, year: int) -> dict[str, int]:

@@ -6,7 +6,6 @@ that of RFC 6962. Root and number of leaves stand in the call's own chain and on
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, insert, literal, select, type_coerce
@@ -18,7 +17,7 @@ from models.leaf import PublicationLeaf
 from models.queries import lock_call
 from states.door import note_call
 from states.entries import in_byte_order
-from states.machine import Actor
+from states.machine import Act
 from states.rules.merkle import Fold
 
 _BATCH = 5_000
@@ -38,9 +37,7 @@ def season_root(session: Session, season: int) -> Root:
     return _fold(session, select(latest.c.hash).order_by(in_byte_order(session, latest.c.subject)))
 
 
-def record_root(
-    session: Session, season: int, kind: PublicationKind, *, actor: Actor, at: datetime, flow_run: str = ""
-) -> Root:
+def record_root(session: Session, season: int, kind: PublicationKind, act: Act) -> Root:
     """Keep the leaves of this moment, the publication and its entry in the call's chain; the caller commits.
 
     Once a season and kind: asked again, it answers with what was recorded.
@@ -55,9 +52,9 @@ def record_root(
     target = insert(PublicationLeaf).from_select(["season", "kind", "subject", "sequence", "hash"], leaves)
     session.execute(target.execution_options(synchronize_session=False))
     made = kept_root(session, season, kind)
-    session.add(Publication(season=season, kind=kind, published_at=at, root=made.root, subjects=made.leaves))
+    session.add(Publication(season=season, kind=kind, published_at=act.at, root=made.root, subjects=made.leaves))
     facts = {"publication": kind.value, "root": made.root, "leaves": made.leaves}
-    note_call(session, season, Trigger.RECORD_ROOT, actor=actor, at=at, facts=facts, flow_run=flow_run)
+    note_call(session, season, Trigger.RECORD_ROOT, act, facts=facts)
     return made
 
 

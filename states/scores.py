@@ -25,7 +25,7 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
     taken = Taken()
     facts: dict[str, dict[str, Any]] = {}
     for place, form in rows:
-        assignment = _assignment(session, form.number, delivered.actor.name)
+        assignment = _assignment(session, form.number, delivered.act.actor.name)
         refusal = _not_now(session, frame, delivered, assignment)
         if refusal is not None:
             taken.refused[place] = refusal
@@ -38,9 +38,7 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
         taken.accept(place, form.number)
     session.flush()
     if facts:
-        ask = Ask(
-            Trigger.RECORD_SCORE, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=facts.__getitem__
-        )
+        ask = Ask(Trigger.RECORD_SCORE, delivered.act, own=facts.__getitem__)
         note_submissions(session, delivered.season, ask, Submission.number.in_(facts))
     return taken
 
@@ -70,16 +68,7 @@ def _not_now(session: Session, frame: Frame, delivered: Delivered, assignment: A
 
 
 def _step_back(session: Session, delivered: Delivered, form: RecusalForm) -> None:
-    recuse(
-        session,
-        delivered.season,
-        delivered.actor.name,
-        form.number,
-        reason=form.reason,
-        actor=delivered.actor,
-        at=delivered.at,
-        flow_run=delivered.flow_run,
-    )
+    recuse(session, delivered.season, delivered.act.actor.name, form.number, delivered.act, reason=form.reason)
 
 
 def _record(
@@ -98,12 +87,12 @@ def _record(
             round=assignment.round,
             points="",
             total=total,
-            received_at=delivered.at,
+            received_at=delivered.act.at,
             delivery=delivered.digest,
         )
         session.add(score)
     score.points, score.total, score.comment = json.dumps(points), total, form.comment
-    score.received_at, score.delivery = delivered.at, delivered.digest
+    score.received_at, score.delivery = delivered.act.at, delivered.digest
     assignment.state = AssignmentState.SCORED
     return {
         form.number: {

@@ -70,11 +70,9 @@ def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, 
             known = keep_correction(
                 session,
                 form.number,
+                delivered.act,
                 missing=form.missing,
                 due_at=due_at,
-                actor=delivered.actor,
-                at=delivered.at,
-                flow_run=delivered.flow_run,
                 told={"delivery": delivered.digest},
             )
             title = session.get_one(Submission, form.number).title
@@ -88,12 +86,10 @@ def _withdraw(session: Session, delivered: Delivered, number: str) -> Refusal | 
     facts: dict[str, Any] = {"delivery": delivered.digest}
     ask = Ask(
         Trigger.ARCHIVE,
-        delivered.actor,
-        delivered.at,
+        delivered.act,
         reason="报送单位在工作簿中撤回",
         outcome=Outcome.WITHDRAWN,
-        flow_run=delivered.flow_run,
-        facts=lambda _: facts,
+        facts=facts,
     )
     try:
         apply_transition(session, number, ask)
@@ -104,7 +100,7 @@ def _withdraw(session: Session, delivered: Delivered, number: str) -> Refusal | 
 
 def _due_at(frame: Frame, delivered: Delivered) -> datetime | None:
     """The season's working days, but so that a working day is left to judge; None when none is left to correct."""
-    today = local_day(delivered.at)
+    today = local_day(delivered.act.at)
     due_at = end_of_day(working_days_after(today, frame.season.eligibility.correction_working_days))
     closes_at = frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit)
     if closes_at is None or due_at < closes_at:

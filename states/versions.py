@@ -73,7 +73,7 @@ def _rows_of_new(
             "unit": delivered.unit,
             "place": place,
             "state": SubmissionState.SUBMITTED,
-            "submitted_at": delivered.at,
+            "submitted_at": delivered.act.at,
             "version": 1,
             "sequence": link.sequence,
             "head": link.head,
@@ -105,10 +105,10 @@ def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -
     facts = {**_facts(delivered, form, version), **digests_of(files)}
     correction = session.get(Correction, known.number)
     if correction is not None and correction.state is CorrectionState.OUTSTANDING:
-        correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.at
+        correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.act.at
         facts["correction"] = "answered"
     session.flush()
-    ask = Ask(Trigger.AMEND, delivered.actor, delivered.at, flow_run=delivered.flow_run, facts=lambda number: facts)
+    ask = Ask(Trigger.AMEND, delivered.act, facts=facts)
     note_submission(session, known.number, ask)
 
 
@@ -167,7 +167,7 @@ def _version(delivered: Delivered, number: str, version: int, form: SubmissionFo
         "salt": salt,
         "digest": digest,
         "delivery": delivered.digest,
-        "kept_at": delivered.at,
+        "kept_at": delivered.act.at,
     }
 
 
@@ -202,12 +202,12 @@ def _entry(
     return Entry(
         record.submission_subject(number),
         delivered.season,
-        delivered.at,
-        str(delivered.actor),
+        delivered.act.at,
+        str(delivered.act.actor),
         trigger,
         source,
         target,
         "",
         record.canonical(facts),
-        delivered.flow_run,
+        delivered.act.flow_run,
     )

@@ -59,7 +59,7 @@ def import_file(
         if not forms:
             raise PoolFileRefused(file, problems or ["it holds no row of an expert"])
         with run.step() as session:
-            note_call(session, season, Trigger.IMPORT_BY_HAND, actor=acting, at=run.at, facts={"rows": len(forms)})
+            note_call(session, season, Trigger.IMPORT_BY_HAND, run.act.by(acting), facts={"rows": len(forms)})
             lines.extend(change_lines(pool_changes(session, run.season, forms)))
         lines.extend(f"退回：{problem}" for problem in problems)
         source = file if run.dry_run else put_into_inbox(run, file)

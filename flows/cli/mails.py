@@ -10,6 +10,7 @@ import typer
 from config.units import all_units
 from flows.cli.opening import local, opened
 from models.enums import MessageState
+from states.machine import Act
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -39,8 +40,8 @@ def mail(
     if retry or give_up:
         with writing(here.engine) as session:
             _, actor = here.acting(session, season, officer_name)
-            act, key = (retry_message, retry) if retry else (give_up_message, give_up)
-            done = act(session, season, key, actor=actor, at=here.at, reason=reason)
+            decide, key = (retry_message, retry) if retry else (give_up_message, give_up)
+            done = decide(session, season, key, Act(actor, here.at), reason=reason)
         typer.echo(f"{done.key}: {'is tried again at once' if retry else 'is given up'}; recorded.")
         return
     with reading(here.engine) as session:

@@ -7,6 +7,7 @@ import typer
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.cli.opening import opened, show
+from states.machine import Act
 
 app = typer.Typer(help="A season's file: check it before you plan it.", no_args_is_help=True)
 
@@ -61,7 +62,7 @@ def plan(
     here = opened()
     rules = load_season(season, here.settings.home)
     with writing(here.engine) as session:
-        plan_season(session, rules, actor=officer(rules, officer_name), at=here.at)
+        plan_season(session, rules, Act(officer(rules, officer_name), here.at))
     typer.echo(f"Season {season} is planned: {len(planned_dates(rules))} dates in force. See `gangchuang status`.")
 
 

@@ -57,7 +57,7 @@ def take_off_conflicted(session: Session, run: Run) -> None:
     """A conflict declared while scores are given takes the expert off what they are in conflict with."""
     if call_state(session, run.year) is not CallState.FINAL_REVIEW or scores_are_frozen(session, run.year):
         return
-    conflicted = step_back_conflicted(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    conflicted = step_back_conflicted(session, run.season, run.act)
     if conflicted:
         run.tell("taken off for a conflict", len(conflicted))
 

@@ -76,7 +76,7 @@ def replace_lost_experts(session: Session, run: Run) -> None:
         return
     if not lacking_experts(session, run.season):
         return
-    added = replace_missing(session, run.season, actor=run.actor, at=run.at, flow_run=run.flow_run)
+    added = replace_missing(session, run.season, run.act)
     for identifier, numbers in added.items():
         issue_further_sheet(session, run, identifier, numbers)
     run.tell("replacements", sum(len(numbers) for numbers in added.values()))

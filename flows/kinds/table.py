@@ -15,7 +15,7 @@ from flows.workbooks.layout import Layout
 from flows.workbooks.reading import NewestIssue, read_workbook
 from models.enums import Trigger, WorkbookKind
 from states.door import note_call
-from states.machine import Actor
+from states.machine import Act
 from states.office import DecisionRefused
 
 KINDS = {kind.kind: kind for kind in (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND)}
@@ -39,7 +39,7 @@ def read_delivery(path: Path, *, season: Season, sender: str, key: bytes, newest
     )
 
 
-def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, *, actor: Actor, reason: str) -> int:
+def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, act: Act, *, reason: str) -> int:
     """Issue a unit's workbook once more and tell the unit why. Returns the issue. Raises DecisionRefused.
 
     From then on the earlier issues are stale.
@@ -51,7 +51,7 @@ def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, *, actor:
         raise DecisionRefused(f"{kind.label} of {code}", "a reason is needed")
     issued = issue_again(session, run, code, f"again/{newest + 1}")
     facts = {"recipient": code, "kind": kind.value, "issue": issued.issue}
-    note_call(session, run.year, Trigger.REISSUE_WORKBOOK, actor=actor, at=run.at, reason=reason, facts=facts)
+    note_call(session, run.year, Trigger.REISSUE_WORKBOOK, act, reason=reason, facts=facts)
     post_to_unit(
         session,
         run,

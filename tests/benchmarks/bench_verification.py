@@ -21,6 +21,7 @@ from models.enums import CallState, Outcome, PublicationKind, SubmissionState
 from models.schema import upgrade
 from states import record, verify_history
 from states.export import export_history
+from states.machine import Act
 from states.record import Entry, Link
 from states.roots import record_root
 from states.verification import verify
@@ -108,7 +109,7 @@ def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any
 def _measure(engine: Engine, folder: Path) -> Iterator[str]:
     at = season_rules().dates.publish_results
     with writing(engine) as session:
-        seconds, made = _timed(lambda: record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at))
+        seconds, made = _timed(lambda: record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at)))
     yield f"{seconds:.2f}"
     with reading(engine) as session:
         verifying, findings = _timed(lambda: verify(session, 2026, [made.root]))

@@ -37,7 +37,7 @@ from models.forms import SubmissionForm
 from states.delivered import Delivered
 from states.identity import Incoming
 from states.intake import take_submissions
-from states.machine import Actor
+from states.machine import Act, Actor
 from tests.support.builders import a_season
 from tests.support.databases import migrated_sqlite
 from tests.support.playing import Player
@@ -159,7 +159,7 @@ def _take(path: Path, file: Path) -> int:
         rows = [
             Incoming(place, row.form) for place, row in enumerate(reading.rows) if isinstance(row.form, SubmissionForm)
         ]
-        delivered = Delivered(2026, UNIT, "0" * 64, at, at, Actor(Role.DISTRICT, UNIT))
+        delivered = Delivered(2026, UNIT, "0" * 64, at, Act(Actor(Role.DISTRICT, UNIT), at))
         taken = take_submissions(session, delivered, rows)
         assert len(taken.accepted) == len(reading.rows), next(iter(taken.refused.values()))
     engine.dispose()

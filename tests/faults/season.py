@@ -42,6 +42,7 @@ from states import claims
 from states.approval import waits_for_approval
 from states.cases import dated
 from states.corrections import overdue_corrections
+from states.machine import Act as Acting
 from states.office import officer
 from states.planning import plan_season
 from states.rules.timetable import due, next_dates
@@ -164,7 +165,7 @@ class Player:
 
     def _plan(self) -> None:
         with writing(self.engine) as session:
-            plan_season(session, self.season, actor=officer(self.season, OFFICER), at=self.own.clock.now())
+            plan_season(session, self.season, Acting(officer(self.season, OFFICER), self.own.clock.now()))
 
     def _act(self, act: Act) -> None:
         if act.send is not None:

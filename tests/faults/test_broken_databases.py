@@ -45,7 +45,7 @@ def planned(player_on_both: Player) -> Player:
 
 def noting(run: Run) -> Ending:
     with run.step() as session:
-        note_call(session, run.year, "commit_draw", actor=run.actor, at=run.at)
+        note_call(session, run.year, "commit_draw", run.act)
     return Ending("open_call", facts={"units": []})
 
 

@@ -22,6 +22,7 @@ from models import Call, Claim, History, Message, MilestoneDate
 from models.database import make_engine, reading, writing
 from models.enums import CallState, MessageState, MilestoneState
 from models.schema import upgrade
+from states.machine import Act
 from states.office import officer
 from states.planning import plan_season
 from states.verification import verify
@@ -69,7 +70,7 @@ class Serving(EngineProcess):
         upgrade(self.database)
         with writing(self.database) as session:
             at = self.season.dates.open_call
-            plan_season(session, self.season, actor=officer(self.season, OFFICER), at=at)
+            plan_season(session, self.season, Act(officer(self.season, OFFICER), at))
 
     def state(self) -> CallState:
         with reading(self.database) as session:

@@ -17,6 +17,7 @@ from models.enums import CallState, MessageState, MilestoneState
 from models.queries import milestone_rows
 from states.approval import approve, list_digest
 from states.claims import take
+from states.machine import Act
 from states.planning import move_date
 from states.rules.deadlines import Dated
 from states.rules.timetable import Due
@@ -214,10 +215,9 @@ def test_a_moved_date_is_followed(season: Callable[..., Prefect]) -> None:
             session,
             2026,
             "close_call",
+            Act(OFFICE, local("2026-04-30T17:00")),
             to=local("2026-05-08T18:00"),
             reason="示例",
-            actor=OFFICE,
-            at=local("2026-04-30T17:00"),
         )
     prefect.keeper.look(2026)
     assert prefect.started == []
@@ -235,10 +235,9 @@ def test_a_date_moved_after_a_start_that_failed_is_started_anew(season: Callable
             session,
             2026,
             "close_call",
+            Act(OFFICE, local("2026-04-30T18:30")),
             to=local("2026-04-30T19:00"),
             reason="示例",
-            actor=OFFICE,
-            at=local("2026-04-30T18:30"),
         )
     prefect.player.at(local("2026-04-30T19:00"))
 
@@ -253,10 +252,9 @@ def test_a_district_with_its_own_date_has_its_own_run(season: Callable[..., Pref
             session,
             2026,
             "close_call",
+            Act(OFFICE, local("2026-04-20T09:00")),
             to=local("2026-05-08T18:00"),
             reason="示例",
-            actor=OFFICE,
-            at=local("2026-04-20T09:00"),
             unit=UNIT,
         )
     prefect.player.at(local("2026-04-30T18:00"))
@@ -281,7 +279,7 @@ def test_the_notice_waits_for_a_person(player: Player) -> None:
     assert prefect.started == []
 
     with player.writing() as session:
-        approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=local("2026-08-03T10:00"))
+        approve(session, 2026, Act(OFFICE, local("2026-08-03T10:00")), digest=list_digest(session, 2026))
     assert prefect.keeper.look(2026) == ["open_public_notice/1"]
 
 

@@ -12,6 +12,7 @@ from flows.stage import Result
 from flows.workbooks.filling import submission_row
 from models import Call, Delivery, Duplicate, MilestoneDate, Submission
 from models.enums import CallState, DuplicateDecision, MilestoneState, Outcome, SubmissionState, WorkbookKind
+from states.machine import Act
 from states.office import decide_duplicate
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
@@ -54,9 +55,7 @@ def test_a_district_with_a_later_date_is_closed_by_itself(player: Player) -> Non
         a_submission(session)
         a_submission(session, unit=OTHER)
         own = season.dates.close_call + timedelta(days=8)
-        move_date(
-            session, 2026, "close_call", to=own, reason="示例", actor=OFFICE, at=season.dates.open_call, unit=UNIT
-        )
+        move_date(session, 2026, "close_call", Act(OFFICE, season.dates.open_call), to=own, reason="示例", unit=UNIT)
 
     assert dict(play(player).lines)["units closed"] == "38"
     assert (issued(player, UNIT), issued(player, OTHER), state(player)) == (False, True, CallState.DISTRICT_REVIEW)
@@ -72,7 +71,7 @@ def test_a_district_with_an_earlier_date_does_not_close_the_call_for_all(player:
         season = a_season(session)
         a_submission(session)
         own = season.dates.close_call - timedelta(days=8)
-        how = {"reason": "示例", "actor": OFFICE, "at": season.dates.open_call, "unit": UNIT, "at_once": True}
+        how = {"reason": "示例", "act": Act(OFFICE, season.dates.open_call), "unit": UNIT, "at_once": True}
         move_date(session, 2026, "close_call", to=own, **how)
 
     play(player, UNIT)
@@ -110,9 +109,7 @@ def test_pairs_that_come_up_later_get_a_letter_of_their_own(player: Player) -> N
         a_submission(session, unit=OTHER, form=a_form("输电线路智能巡检机器人一"))
         a_submission(session, unit=OTHER, form=a_form("输电线路智能巡检机器人二"))
         own = season.dates.close_call + timedelta(days=8)
-        move_date(
-            session, 2026, "close_call", to=own, reason="示例", actor=OFFICE, at=season.dates.open_call, unit=UNIT
-        )
+        move_date(session, 2026, "close_call", Act(OFFICE, season.dates.open_call), to=own, reason="示例", unit=UNIT)
     play(player)
     with player.writing() as session:
         a_submission(session, form=a_form("输电线路智能巡检机器人三"))
@@ -137,7 +134,7 @@ def test_the_same_achievement_as_last_years_is_dropped_by_the_eligibility_check(
         )
         again = a_submission(session, SubmissionState.DISTRICT_REVIEWED, form=a_form("巡检机器人一"))
         session.add(Duplicate(number=earlier, other=again, similarity=95))
-        decide_duplicate(session, again, earlier, same=True, actor=OFFICE, at=season.dates.close_call, reason="示例")
+        decide_duplicate(session, again, earlier, Act(OFFICE, season.dates.close_call), same=True, reason="示例")
     player.come_to(M.CHECK_ELIGIBILITY)
 
     lines = dict(player.play("check_eligibility", checking, M.CHECK_ELIGIBILITY).lines)

@@ -18,6 +18,7 @@ from models import Delivery, Message, Submission
 from models.database import make_engine, reading
 from models.enums import CallState, DeliveryState, WorkbookKind
 from states.claims import ClaimTaken
+from states.machine import Act
 from states.planning import move_date
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season
@@ -174,7 +175,7 @@ def test_a_units_own_date_counts_for_it_alone(opened: Player) -> None:
     own = opened.season.dates.close_call + timedelta(days=8)
     with opened.writing() as session:
         move_date(
-            session, 2026, "close_call", to=own, reason="示例", actor=OFFICE, at=opened.settings.clock.now(), unit=UNIT
+            session, 2026, "close_call", Act(OFFICE, opened.settings.clock.now()), to=own, reason="示例", unit=UNIT
         )
     opened.at(own)
     send(opened, "一号成果")

@@ -12,6 +12,7 @@ from flows.stage import Result
 from models import DistrictVerdict, Message, MilestoneDate, Submission
 from models.enums import CallState, MilestoneState, Outcome, SubmissionState, Verdict
 from states.corrections import ask_correction
+from states.machine import Act
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
 from tests.support.playing import Player
@@ -64,10 +65,9 @@ def test_a_district_with_a_later_date_is_closed_by_itself(player: Player) -> Non
             session,
             2026,
             "close_district_round",
+            Act(OFFICE, season.dates.close_call),
             to=own,
             reason="示例",
-            actor=OFFICE,
-            at=season.dates.close_call,
             unit=UNIT,
         )
 
@@ -84,7 +84,7 @@ def test_a_correction_whose_time_is_over_lapses_first(player: Player) -> None:
     with player.writing() as session:
         season = a_season(session, state=CallState.DISTRICT_REVIEW)
         number = a_submission(session)
-        ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=season.dates.close_call)
+        ask_correction(session, season, number, Act(OFFICE, season.dates.close_call), missing="缺附件")
 
     play(player)
 

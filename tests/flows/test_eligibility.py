@@ -16,6 +16,7 @@ from models.enums import CallState, CorrectionState, Outcome, SubmissionState, V
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from states.corrections import ask_correction
 from states.entries import latest_facts
+from states.machine import Act
 from states.office import withdraw
 from states.reinstatement import reinstate
 from states.verification import verify
@@ -125,7 +126,7 @@ def test_a_correction_asked_for_late_keeps_its_working_days(recommended: tuple[P
     check(player)
     late = player.due_at(M.CLOSE_ELIGIBILITY) - timedelta(hours=1)
     with player.writing() as session:
-        due_at = ask_correction(session, player.season, good, missing="缺证明", actor=OFFICE, at=late)
+        due_at = ask_correction(session, player.season, good, Act(OFFICE, late), missing="缺证明")
 
     waiting = conclude(player)
     assert (waiting.outcome, waiting.explanation) == ("waiting", "1 correction(s) are still within their working days")
@@ -137,7 +138,7 @@ def test_a_correction_asked_for_late_keeps_its_working_days(recommended: tuple[P
 
 def test_what_is_brought_back_after_the_check_has_its_one_chance_as_well(recommended: tuple[Player, str, str]) -> None:
     player, _, flawed = recommended
-    how = {"actor": OFFICE, "at": player.due_at(M.CHECK_ELIGIBILITY), "reason": "示例"}
+    how = {"act": Act(OFFICE, player.due_at(M.CHECK_ELIGIBILITY)), "reason": "示例"}
     with player.writing() as session:
         withdraw(session, flawed, **how)
     check(player)
@@ -175,7 +176,7 @@ def test_what_is_out_for_correction_passes_only_when_it_is_answered(recommended:
     player, good, _ = recommended
     with player.writing() as session:
         ask_correction(
-            session, player.season, good, missing="缺证明", actor=OFFICE, at=player.due_at(M.CLOSE_DISTRICT_ROUND)
+            session, player.season, good, Act(OFFICE, player.due_at(M.CLOSE_DISTRICT_ROUND)), missing="缺证明"
         )
 
     assert dict(check(player).lines)["passed"] == "0"
@@ -193,8 +194,8 @@ def test_nobody_waits_for_a_correction_of_what_was_withdrawn(recommended: tuple[
     check(player)
     late = player.due_at(M.CLOSE_ELIGIBILITY) - timedelta(hours=1)
     with player.writing() as session:
-        ask_correction(session, player.season, good, missing="缺证明", actor=OFFICE, at=late)
-        withdraw(session, good, actor=OFFICE, at=late, reason="示例")
+        ask_correction(session, player.season, good, Act(OFFICE, late), missing="缺证明")
+        withdraw(session, good, Act(OFFICE, late), reason="示例")
 
     assert conclude(player).outcome == "done"
 

@@ -20,6 +20,7 @@ from models import Contributor, Delivery, Expert, History, Message, Publication,
 from models.enums import MessageState, PublicationKind
 from states.export import export_history, proof, read_export
 from states.invariants import broken_invariants
+from states.machine import Act
 from states.office import revoke
 from states.planning import move_date
 from states.recompute import recompute
@@ -172,7 +173,7 @@ def test_an_award_can_be_revoked_afterwards(played: Player) -> None:
     erase(played)
 
     with played.writing() as session:
-        revoke(session, BEST, actor=OFFICE, at=played.settings.clock.now(), reason="示例")
+        revoke(session, BEST, Act(OFFICE, played.settings.clock.now()), reason="示例")
     played.play("put", _put_results)
 
     with played.reading() as session:
@@ -245,7 +246,7 @@ def test_a_person_may_put_it_off_with_a_reason(played: Player) -> None:
     later = played.due_at(ERASE) + 90 * DAY
 
     with played.writing() as session:
-        how = {"reason": "诉讼未结", "actor": OFFICE, "at": played.settings.clock.now()}
+        how = {"reason": "诉讼未结", "act": Act(OFFICE, played.settings.clock.now())}
         move_date(session, 2026, ERASE, to=later, **how)
 
     played.at(later - DAY)

@@ -20,6 +20,7 @@ from models import Correction, History, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind
 from models.queries import next_correction_due
 from states.corrections import ask_correction
+from states.machine import Act
 from states.office import withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
@@ -39,7 +40,7 @@ def asked(player_on_both: Player) -> tuple[Player, str]:
     with player.writing() as session:
         season = a_season(session, state=CallState.DISTRICT_REVIEW)
         number = a_submission(session, form=a_form("一号成果"))
-        ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=ASKED_AT)
+        ask_correction(session, season, number, Act(OFFICE, ASKED_AT), missing="缺附件")
     return player, number
 
 
@@ -144,7 +145,7 @@ def test_an_answer_that_lies_in_the_inbox_spares_its_unit(
     player, number = asked
     with player.writing() as session:
         other = a_submission(session, unit=OTHER, form=a_form("二号成果"))
-        ask_correction(session, player.season, other, missing="缺附件", actor=OFFICE, at=ASKED_AT)
+        ask_correction(session, player.season, other, Act(OFFICE, ASKED_AT), missing="缺附件")
     player.issue(WorkbookKind.SUBMISSIONS, UNIT)
     player.deliver(UNIT, WorkbookKind.SUBMISSIONS, [submission_row(a_form("一号成果", number=number, abstract="补正"))])
     player.at(DUE_AT + SECOND)
@@ -168,7 +169,7 @@ def test_an_answer_that_lies_in_the_inbox_spares_its_unit(
 def test_of_what_was_withdrawn_meanwhile_only_the_record_is_told(asked: tuple[Player, str]) -> None:
     player, number = asked
     with player.writing() as session:
-        withdraw(session, number, actor=OFFICE, at=ASKED_AT, reason="示例")
+        withdraw(session, number, Act(OFFICE, ASKED_AT), reason="示例")
 
     assert sweep(player, DUE_AT + SECOND) == ["collect"]
 

@@ -17,6 +17,7 @@ from models import Correction, Delivery, Message, Submission
 from models.enums import CallState, DeliveryState, Outcome, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from states.invariants import broken_invariants
+from states.machine import Act
 from states.panel import to_review
 from states.reinstatement import reinstate
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
@@ -115,7 +116,7 @@ def test_what_came_back_is_checked_at_the_close_and_only_that_reaches_the_panel(
     judge_late(player, (good, False), (unjudged, True))
     with player.writing() as session:
         # An officer may bring it back, but nobody recommends it.
-        reinstate(session, good, actor=OFFICE, at=player.settings.clock.now(), reason="示例")
+        reinstate(session, good, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
     assert conclude(player).outcome == "done"
 

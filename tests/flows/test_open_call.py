@@ -16,6 +16,7 @@ from flows.open_call import opening
 from flows.stage import Result
 from models import Call, History, Message
 from models.enums import CallState, WorkbookKind
+from states.machine import Act
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_season
 from tests.support.playing import Player
@@ -92,10 +93,9 @@ def test_a_unit_with_a_date_of_its_own_reads_its_own(planned: Player) -> None:
             session,
             2026,
             "close_call",
+            Act(OFFICE, planned.settings.clock.now()),
             to=datetime(2026, 5, 8, 18, tzinfo=ZONE),
             reason="示例",
-            actor=OFFICE,
-            at=planned.settings.clock.now(),
             unit=UNIT,
         )
 

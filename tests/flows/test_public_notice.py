@@ -18,6 +18,7 @@ from models import Call, FollowUp, MilestoneDate, Objection, Publication, Submis
 from models.enums import CallState, MilestoneState, Outcome, PublicationKind, SubmissionState, Tier
 from models.queries import milestone_rows
 from states.approval import approve, list_digest
+from states.machine import Act
 from states.office import answer_objection, raise_objection, revoke, withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, a_submission
@@ -54,9 +55,7 @@ def play(player: Player, milestone: Milestone, *, late: timedelta = timedelta(0)
 
 def approved(player: Player, **options: object) -> None:
     with player.writing() as session:
-        approve(
-            session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=player.settings.clock.now(), **options
-        )  # type: ignore[arg-type]
+        approve(session, 2026, Act(OFFICE, player.settings.clock.now()), digest=list_digest(session, 2026), **options)  # type: ignore[arg-type]
 
 
 def page(player: Player, name: str) -> str:
@@ -104,7 +103,7 @@ def test_what_was_withdrawn_after_the_approval_is_not_posted(ranked: tuple[Playe
     player, (one, two, three, _) = ranked
     approved(player)
     with player.writing() as session:
-        withdraw(session, two, actor=OFFICE, at=player.settings.clock.now(), reason="示例")
+        withdraw(session, two, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
     lines = dict(play(player, M.OPEN_PUBLIC_NOTICE).lines)
 
@@ -131,10 +130,9 @@ def to_the_results(player: Player, objected: str = "") -> Result:
                 session,
                 player.season,
                 objected,
+                Act(OFFICE, player.settings.clock.now()),
                 grounds="示例",
                 objector="示例·举报人",
-                actor=OFFICE,
-                at=player.settings.clock.now(),
             )
     play(player, M.CLOSE_PUBLIC_NOTICE)
     return play(player, M.PUBLISH_RESULTS)
@@ -144,7 +142,7 @@ def answer(player: Player, *, upheld: bool) -> None:
     with player.writing() as session:
         identity = session.scalars(select(Objection.id)).one()
         assert identity
-        answer_objection(session, identity, upheld=upheld, answer="示例", actor=OFFICE, at=player.settings.clock.now())
+        answer_objection(session, identity, Act(OFFICE, player.settings.clock.now()), upheld=upheld, answer="示例")
 
 
 def test_everything_approved_is_awarded_in_its_tier(ranked: tuple[Player, list[str]]) -> None:
@@ -217,7 +215,7 @@ def test_a_year_later_the_units_are_asked_and_the_season_closes(ranked: tuple[Pl
     to_the_results(player)
     play(player, M.ARCHIVE)
     with player.writing() as session:
-        revoke(session, three, actor=OFFICE, at=player.settings.clock.now(), reason="示例")
+        revoke(session, three, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
     assert dict(play(player, M.FOLLOW_UP).lines)["asked about"] == "2"
     lines = dict(play(player, M.CLOSE_SEASON).lines)

@@ -22,6 +22,7 @@ from models.enums import CallState, DeliveryState, MilestoneState, SubmissionSta
 from models.queries import milestone_rows
 from states.approval import approve, list_digest
 from states.corrections import ask_correction
+from states.machine import Act
 from states.office import withdraw
 from states.pairing import make_pairs
 from states.planning import move_date
@@ -93,7 +94,7 @@ def test_a_unit_whose_own_date_has_passed_is_not_reminded(player: Player) -> Non
     with player.writing() as session:
         season = a_season(session)
         early = season.dates.close_call - timedelta(days=20)
-        how = {"reason": "示例", "actor": OFFICE, "at": season.dates.open_call, "unit": UNIT, "at_once": True}
+        how = {"reason": "示例", "act": Act(OFFICE, season.dates.open_call), "unit": UNIT, "at_once": True}
         move_date(session, 2026, "close_call", to=early, **how)
 
     play(player, M.REMIND_CALL)
@@ -108,8 +109,8 @@ def test_districts_are_told_which_verdicts_and_corrections_are_missing(player: P
         a_submission(session, SubmissionState.DISTRICT_REVIEWED, OTHER)
         at = season.dates.close_call
         for number in (two, three):
-            ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=at)
-        withdraw(session, three, actor=OFFICE, at=at, reason="示例")
+            ask_correction(session, season, number, Act(OFFICE, at), missing="缺附件")
+        withdraw(session, three, Act(OFFICE, at), reason="示例")
 
     assert play(player, M.REMIND_DISTRICT_ROUND, 2)["reminded"] == "1"
 
@@ -150,7 +151,7 @@ def test_a_reminder_brings_its_date_and_grows_from_unit_to_office_to_coordinatio
     assert reached(player) == [(office.mail, line), (office.mail, line), (office.coordination_mail, line)]
 
     with player.writing() as session:
-        withdraw(session, number, actor=OFFICE, at=player.settings.clock.now(), reason="示例")
+        withdraw(session, number, Act(OFFICE, player.settings.clock.now()), reason="示例")
     before = player.letters()
     play(player, M.REMIND_DISTRICT_ROUND, 3)
     assert player.letters() == before
@@ -163,7 +164,7 @@ def test_experts_are_told_what_they_owe_and_nobody_of_what_was_withdrawn(player:
         owing = an_assignment(session, one, 1)
         a_score(session, one, 2, 80)
         an_assignment(session, gone, 3)
-        withdraw(session, gone, actor=OFFICE, at=player.settings.clock.now(), reason="示例")
+        withdraw(session, gone, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
     assert play(player, M.REMIND_EXPERTS, 3)["reminded"] == "1"
 
@@ -217,7 +218,7 @@ def test_approval_is_asked_for_first_of_the_office_then_of_the_coordination_grou
 def test_after_the_approval_nobody_is_reminded(player: Player) -> None:
     with player.writing() as session:
         season, _ = a_ranked_season(session)
-        approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=season.dates.close_re_review)
+        approve(session, 2026, Act(OFFICE, season.dates.close_re_review), digest=list_digest(session, 2026))
 
     assert play(player, M.REMIND_APPROVAL, 2)["reminded"] == "0"
     assert player.letters() == []

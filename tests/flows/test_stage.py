@@ -19,7 +19,7 @@ from states.claims import ClaimLost, ClaimTaken
 from states.door import note_call
 from states.machine import TransitionRefused
 from states.verification import verify
-from tests.support.builders import OFFICE, a_season, season_rules
+from tests.support.builders import a_season, season_rules
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player
 from tests.support.threads import at_once
@@ -40,7 +40,7 @@ def planned(player_on_both: Player) -> Player:
 def noting(run: Run) -> Ending:
     """A body that leaves one trace."""
     with run.step() as session:
-        note_call(session, run.year, "commit_draw", actor=run.actor, at=run.at, flow_run=run.flow_run)
+        note_call(session, run.year, "commit_draw", run.act)
     run.tell("noted", 1)
     return Ending("open_call", facts={"units": []})
 
@@ -124,7 +124,7 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
             if item == "bad":
                 raise GangchuangError("it is broken")
             with run.step() as session:
-                note_call(session, run.year, item, actor=run.actor, at=run.at)
+                note_call(session, run.year, item, run.act)
 
         run.each(["reissue_workbook", "bad", "import_by_hand"], work)
         return Ending("open_call")
@@ -269,7 +269,6 @@ def test_of_twenty_runs_of_the_same_stage_one_does_it(racing: tuple[Engine, Sett
         settings=own,
         at=OPENS,
         milestone=M.OPEN_CALL,
-        actor=OFFICE,
     )
 
     through, refused = at_once(plays)

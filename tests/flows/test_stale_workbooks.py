@@ -16,6 +16,7 @@ from flows.open_call import opening
 from flows.workbooks.filling import submission_row
 from models import Delivery, DistrictVerdict, History, Message, MilestoneDate, Submission
 from models.enums import CallState, DeliveryState, SubmissionState, Verdict, WorkbookKind
+from states.machine import Act
 from states.office import DecisionRefused
 from states.planning import move_date
 from states.verification import verify
@@ -165,7 +166,7 @@ def test_a_call_open_once_more_for_a_unit_ends_with_a_newer_verdict_workbook(pla
     own = season.dates.close_call + timedelta(days=8)
     with player.writing() as session:
         at = player.settings.clock.now()
-        move_date(session, 2026, "close_call", to=own, reason="汛情", actor=OFFICE, at=at, unit=UNIT)
+        move_date(session, 2026, "close_call", Act(OFFICE, at), to=own, reason="汛情", unit=UNIT)
     later(player, days=2)
     player.issue(K.SUBMISSIONS, UNIT)
     player.deliver(UNIT, K.SUBMISSIONS, [submission_row(a_form("延期成果"))])

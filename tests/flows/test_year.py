@@ -40,6 +40,7 @@ from models.enums import CallState, MessageState, MilestoneState, Outcome, Workb
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import milestone_rows
 from states.approval import approve, list_digest, placings
+from states.machine import Act
 from states.office import answer_objection, raise_objection
 from states.planning import plan_season
 from states.verification import verify
@@ -148,7 +149,7 @@ def test_a_year_stage_by_stage(player_on_both: Player) -> None:
     player, this = player_on_both, Year(player_on_both)
     rules = small_rules()
     with player.writing() as session:
-        plan_season(session, rules, actor=OFFICE, at=rules.dates.open_call - timedelta(days=10))
+        plan_season(session, rules, Act(OFFICE, rules.dates.open_call - timedelta(days=10)))
 
     assert this.pass_milestone(M.OPEN_CALL)["units called"] == "39"
     submissions_come_in(player, this)
@@ -274,7 +275,7 @@ def a_person_approves_and_the_public_reads(player: Player, this: Year) -> None:
     with player.writing() as session:
         best, second, *_ = [one.number for one in placings(session, 2026)]
         at = player.settings.clock.now()
-        approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=at)
+        approve(session, 2026, Act(OFFICE, at), digest=list_digest(session, 2026))
 
     assert this.pass_milestone(M.OPEN_PUBLIC_NOTICE)["on the list"] == "3"
     with player.writing() as session:
@@ -282,10 +283,9 @@ def a_person_approves_and_the_public_reads(player: Player, this: Year) -> None:
             session,
             player.season,
             best,
+            Act(OFFICE, player.settings.clock.now()),
             grounds="示例",
             objector="示例·举报人",
-            actor=OFFICE,
-            at=player.settings.clock.now(),
         )
     assert this.pass_milestone(M.CLOSE_PUBLIC_NOTICE)["objections open"] == "1"
     lines = this.pass_milestone(M.PUBLISH_RESULTS)
@@ -303,7 +303,7 @@ def the_season_ends(player: Player, this: Year) -> None:
     with player.writing() as session:
         objection = session.scalars(select(Objection)).one()
         answer_objection(
-            session, objection.id or 0, upheld=False, answer="示例", actor=OFFICE, at=player.settings.clock.now()
+            session, objection.id or 0, Act(OFFICE, player.settings.clock.now()), upheld=False, answer="示例"
         )
     lines = this.pass_milestone(M.ARCHIVE)
     assert lines["awarded after an objection was dismissed"] == "1"

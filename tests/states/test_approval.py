@@ -22,6 +22,7 @@ from states.approval import (
     waits_for_approval,
 )
 from states.final_ranking import rank_list
+from states.machine import Act
 from states.office import DecisionRefused, withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, a_season, a_submission
@@ -56,7 +57,7 @@ def test_approving_names_the_person_the_list_and_its_digest(engine: Engine) -> N
         _, (one, two, three, four) = a_ranked_season(session)
         digest = list_digest(session, 2026)
 
-        count = approve(session, 2026, digest=digest[:8], actor=OFFICE, at=AT)
+        count = approve(session, 2026, Act(OFFICE, AT), digest=digest[:8])
 
         row = session.get_one(Approval, (2026, 1))
         assert count == 3
@@ -83,7 +84,7 @@ def test_another_digest_approves_nothing(engine: Engine, digest: str) -> None:
         a_ranked_season(session)
 
         with pytest.raises(DecisionRefused, match="look at the list as it is now"):
-            approve(session, 2026, digest=digest, actor=OFFICE, at=AT)
+            approve(session, 2026, Act(OFFICE, AT), digest=digest)
 
         assert not any(approved(session).values())
 
@@ -92,12 +93,12 @@ def test_the_digest_changes_with_the_list_so_nobody_approves_what_they_did_not_s
     with writing(engine) as session:
         _, (_, two, *_) = a_ranked_season(session)
         seen = list_digest(session, 2026)
-        withdraw(session, two, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, two, Act(OFFICE, AT), reason="示例")
 
         with pytest.raises(DecisionRefused, match="its digest is"):
-            approve(session, 2026, digest=seen, actor=OFFICE, at=AT)
+            approve(session, 2026, Act(OFFICE, AT), digest=seen)
 
-        assert approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT) == 2
+        assert approve(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026)) == 2
 
 
 def test_striking_takes_one_off_and_leaves_the_order_of_the_others(engine: Engine) -> None:
@@ -105,7 +106,7 @@ def test_striking_takes_one_off_and_leaves_the_order_of_the_others(engine: Engin
         _, (one, two, three, four) = a_ranked_season(session)
 
         count = approve(
-            session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT, reason="材料不实", strike=[two]
+            session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason="材料不实", strike=[two]
         )
 
         assert count == 2
@@ -140,7 +141,7 @@ def test_a_strike_that_cannot_be_approves_nothing_at_all(engine: Engine, strike:
     numbers = {"two": [two], "four": [four], "twice": [two, two]}.get(strike, [strike])
 
     with pytest.raises(DecisionRefused, match=words), writing(engine) as session:
-        approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT, reason=reason, strike=numbers)
+        approve(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason=reason, strike=numbers)
 
     with writing(engine) as session:
         assert not any(approved(session).values())
@@ -152,12 +153,12 @@ def test_a_list_is_approved_once(engine: Engine) -> None:
     with writing(engine) as session:
         a_ranked_season(session)
         digest = list_digest(session, 2026)
-        approve(session, 2026, digest=digest, actor=OFFICE, at=AT)
+        approve(session, 2026, Act(OFFICE, AT), digest=digest)
 
         with pytest.raises(DecisionRefused, match="it is approved already"):
-            approve(session, 2026, digest=digest, actor=OFFICE, at=AT)
+            approve(session, 2026, Act(OFFICE, AT), digest=digest)
         with pytest.raises(DecisionRefused, match="it is approved already"):
-            send_back(session, 2026, digest=digest, actor=OFFICE, at=AT, reason="示例")
+            send_back(session, 2026, Act(OFFICE, AT), digest=digest, reason="示例")
 
 
 def test_a_list_sent_back_waits_for_a_new_ranking_before_anybody_approves(engine: Engine) -> None:
@@ -165,14 +166,14 @@ def test_a_list_sent_back_waits_for_a_new_ranking_before_anybody_approves(engine
         season, (one, *_) = a_ranked_season(session)
         digest = list_digest(session, 2026)
 
-        send_back(session, 2026, digest=digest, actor=OFFICE, at=AT, reason="核对分数")
+        send_back(session, 2026, Act(OFFICE, AT), digest=digest, reason="核对分数")
 
         assert (is_ranked(session, 2026), waits_for_approval(session, 2026)) == (False, True)
         with pytest.raises(DecisionRefused, match="no ranking waits for a decision"):
-            approve(session, 2026, digest=digest, actor=OFFICE, at=AT)
+            approve(session, 2026, Act(OFFICE, AT), digest=digest)
 
         rank_again(session, season)
-        approve(session, 2026, digest=digest, actor=OFFICE, at=AT)
+        approve(session, 2026, Act(OFFICE, AT), digest=digest)
         assert session.get_one(Placing, one).approved
         assert [row.decision for row in session.scalars(select(Approval).order_by(Approval.ordinal))] == [
             ApprovalDecision.SENT_BACK,
@@ -183,7 +184,7 @@ def test_a_list_sent_back_waits_for_a_new_ranking_before_anybody_approves(engine
 def test_an_approved_list_is_not_ranked_again(engine: Engine) -> None:
     with writing(engine) as session:
         season, (one, *_) = a_ranked_season(session)
-        approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT)
+        approve(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026))
 
         rank_again(session, season)
 
@@ -196,7 +197,7 @@ def test_sending_back_needs_a_reason(engine: Engine) -> None:
         a_ranked_season(session)
 
         with pytest.raises(DecisionRefused, match="sending it back needs a reason"):
-            send_back(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT, reason=" ")
+            send_back(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason=" ")
 
 
 @pytest.mark.parametrize("state", [CallState.DISTRICT_REVIEW, CallState.FINAL_REVIEW, CallState.PUBLIC_NOTICE])
@@ -205,7 +206,7 @@ def test_without_a_ranking_there_is_nothing_to_decide(engine: Engine, state: Cal
         a_season(session, state=state)
 
         with pytest.raises(DecisionRefused, match="no ranking waits"):
-            approve(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT)
+            approve(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026))
 
 
 def test_an_archived_submission_is_on_no_list(engine: Engine) -> None:
@@ -213,7 +214,7 @@ def test_an_archived_submission_is_on_no_list(engine: Engine) -> None:
         _, (one, *_) = a_ranked_season(session)
         a_submission(session, SubmissionState.SUBMITTED)
 
-        withdraw(session, one, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, one, Act(OFFICE, AT), reason="示例")
 
         assert one not in {row.number for row in proposed(session, 2026)}
         assert session.get_one(Submission, one).tier is None

@@ -18,6 +18,7 @@ from models.database import database_seconds, make_engine, reading, writing
 from models.enums import CallState, PublicationKind, SubmissionState
 from models.schema import DatabaseTooNew, upgrade
 from states.backup import MANIFEST, backup
+from states.machine import Act
 from states.restore import BackupBroken, BackupTampered, StillRunning, restore
 from states.roots import record_root
 from states.verification import verify
@@ -57,7 +58,7 @@ def season(engine: Engine) -> Engine:
         for state in SubmissionState:
             a_submission(session, state)
         session.add(Objection(number=AWARDED, grounds="示例", received_at=at, due_at=at, officer="示例"))
-        record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at)
+        record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at))
     return engine
 
 

@@ -16,7 +16,7 @@ from models.database import writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState, Tier, Verdict
 from states.cases import Ask
 from states.door import TransitionRefused, apply_to_many, apply_transition, note_submission, note_submissions
-from states.machine import Actor
+from states.machine import Act, Actor
 from tests.support.builders import a_season, a_submission
 from tests.support.panel import a_scored_submission, an_eligible_submission
 
@@ -84,8 +84,12 @@ def crowd(engine: Engine) -> Engine:
 asks = st.builds(
     Ask,
     st.sampled_from(TRIGGERS),
-    st.builds(Actor, st.sampled_from(Role), st.just("示例")),
-    st.just(AT),
+    st.builds(
+        Act,
+        st.builds(Actor, st.sampled_from(Role), st.just("示例")),
+        st.just(AT),
+        st.sampled_from(("", "示例运行")),
+    ),
     reason=st.sampled_from(("", "示例理由")),
     outcome=st.none() | st.sampled_from(Outcome),
     tier=st.none() | st.sampled_from(Tier),
@@ -93,8 +97,8 @@ asks = st.builds(
         (None, datetime(2026, 5, 29, 18, tzinfo=ZONE), datetime(2026, 5, 29, 18, 0, 1, tzinfo=ZONE))
     ),
     admitted=st.booleans(),
-    flow_run=st.sampled_from(("", "示例运行")),
-    facts=st.just(lambda number: {"about": number}),
+    facts=st.sampled_from(({}, {"alike": True})),
+    own=st.sampled_from((None, lambda number: {"about": number})),
 )
 
 
@@ -110,7 +114,7 @@ def test_many_at_once_equals_one_by_one(crowd: Engine, ask: Ask) -> None:
 
 
 def test_a_note_for_many_equals_notes_one_by_one(crowd: Engine) -> None:
-    ask = Ask("assign", Actor(Role.SYSTEM, "x"), AT, facts=lambda number: {"experts": [number]})
+    ask = Ask("assign", Act(Actor(Role.SYSTEM, "x"), AT), own=lambda number: {"experts": [number]})
 
     def one_by_one(session: Session) -> None:
         for number in session.scalars(select(Submission.number).order_by(Submission.number)).all():
@@ -146,6 +150,6 @@ def after(engine: Engine, work: Callable[[Session], Any]) -> tuple[Any, ...]:
 
 
 def test_the_comparison_sees_a_difference(crowd: Engine) -> None:
-    ask = Ask("archive", Actor(Role.OFFICE, "x"), AT, outcome=Outcome.WITHDRAWN)
+    ask = Ask("archive", Act(Actor(Role.OFFICE, "x"), AT), outcome=Outcome.WITHDRAWN)
 
     assert after(crowd, lambda session: together(session, ask)) != after(crowd, lambda session: None)

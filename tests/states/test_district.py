@@ -21,11 +21,11 @@ from models.forms import VerdictForm
 from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.delivered import Delivered
 from states.district import VerdictsTaken, take_verdicts
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
-from tests.support.builders import ADMITTED, OFFICE, UNIT, a_form, a_season, a_submission, season_rules
+from tests.support.builders import ADMITTED, OFFICE, SYSTEM, UNIT, a_form, a_season, a_submission, season_rules
 from tests.support.panel import points_of
 
 DEADLINE = datetime(2026, 5, 29, 18, tzinfo=ZONE)
@@ -52,7 +52,7 @@ def verdict(number: str, total: int = 80, *, yes: bool = True, rank: int | None 
 def judge(
     session: Session, forms: Sequence[VerdictForm], *, unit: str = UNIT, at: datetime = IN_TIME, admitted: bool = False
 ) -> VerdictsTaken:
-    delivered = Delivered(2026, unit, "d" * 64, at, at, Actor(Role.DISTRICT, unit), ADMITTED if admitted else None)
+    delivered = Delivered(2026, unit, "d" * 64, at, Act(Actor(Role.DISTRICT, unit), at), ADMITTED if admitted else None)
     return take_verdicts(session, delivered, list(enumerate(forms, start=1)))
 
 
@@ -204,7 +204,7 @@ def test_a_date_of_its_own_before_or_after_the_seasons_is_kept_to_the_second(
     own = DEADLINE + moved
     with writing(engine) as session:
         _, (number,) = a_district_round(session, 1)
-        how = {"reason": "示例", "actor": OFFICE, "at": IN_TIME, "unit": UNIT, "at_once": True}
+        how = {"reason": "示例", "act": Act(OFFICE, IN_TIME), "unit": UNIT, "at_once": True}
         move_date(session, 2026, "close_district_round", to=own, **how)
 
         assert codes(judge(session, [verdict(number)], at=own + offset)) == ({1: "late"} if late else {})
@@ -215,7 +215,7 @@ def test_a_unit_with_a_date_of_its_own(engine: Engine) -> None:
     with writing(engine) as session:
         _, (number,) = a_district_round(session, 1)
         theirs = a_submission(session, unit=OTHER)
-        move_date(session, 2026, "close_district_round", to=own, reason="示例", actor=OFFICE, at=IN_TIME, unit=UNIT)
+        move_date(session, 2026, "close_district_round", Act(OFFICE, IN_TIME), to=own, reason="示例", unit=UNIT)
 
         assert codes(judge(session, [verdict(theirs)], unit=OTHER, at=own)) == {1: "late"}
         assert codes(judge(session, [verdict(number)], at=own + SECOND)) == {1: "late"}
@@ -266,7 +266,7 @@ def test_no_verdict_outside_the_district_round(engine: Engine, state: CallState)
 def test_what_is_out_for_correction_waits_for_it(engine: Engine) -> None:
     with writing(engine) as session:
         season, (one, two) = a_district_round(session, 2)
-        ask_correction(session, season, one, missing="缺附件", actor=OFFICE, at=IN_TIME)
+        ask_correction(session, season, one, Act(OFFICE, IN_TIME), missing="缺附件")
 
         taken = judge(session, [verdict(one, 99), verdict(two, 50)])
 
@@ -280,7 +280,7 @@ def test_a_correction_is_due_at_the_end_of_its_last_working_day_and_recorded(eng
 
         # Wednesday before the Dragon Boat holiday (19 to 21 June 2026)
         due_at = ask_correction(
-            session, season, number, missing="缺附件", actor=OFFICE, at=datetime(2026, 6, 17, 10, tzinfo=ZONE)
+            session, season, number, Act(OFFICE, datetime(2026, 6, 17, 10, tzinfo=ZONE)), missing="缺附件"
         )
 
         assert due_at == datetime(2026, 6, 25, 23, 59, 59, tzinfo=ZONE)
@@ -304,29 +304,29 @@ def test_a_correction_that_cannot_be_asked_for(
         number = a_submission(session, state)
 
         with pytest.raises(CorrectionRefused, match=words):
-            ask_correction(session, season, number, missing=missing, actor=OFFICE, at=IN_TIME)
+            ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing=missing)
         with pytest.raises(CorrectionRefused, match="no such submission"):
-            ask_correction(session, season, "2026-500103-0999", missing="x", actor=OFFICE, at=IN_TIME)
+            ask_correction(session, season, "2026-500103-0999", Act(OFFICE, IN_TIME), missing="x")
 
 
 def test_there_is_one_chance_to_correct(engine: Engine) -> None:
     with writing(engine) as session:
         season, (number,) = a_district_round(session, 1)
-        ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
+        ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing="缺附件")
         correction = session.get_one(Correction, number)
         correction.state, correction.settled_at = CorrectionState.ANSWERED, correction.asked_at
 
         with pytest.raises(CorrectionRefused, match="it had its one chance already"):
-            ask_correction(session, season, number, missing="还缺", actor=OFFICE, at=IN_TIME)
+            ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing="还缺")
 
 
 @pytest.mark.parametrize(("offset", "lapsed"), [(-SECOND, False), (0 * SECOND, False), (SECOND, True)])
 def test_a_correction_lapses_a_second_after_it_was_due(engine: Engine, offset: timedelta, lapsed: bool) -> None:
     with writing(engine) as session:
         season, (number,) = a_district_round(session, 1)
-        due_at = ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
+        due_at = ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing="缺附件")
 
-        numbers = lapse_corrections(session, 2026, at=due_at + offset)
+        numbers = lapse_corrections(session, 2026, Act(SYSTEM, due_at + offset))
 
         row = session.get_one(Submission, number, populate_existing=True)
         assert numbers == ([number] if lapsed else [])
@@ -334,17 +334,17 @@ def test_a_correction_lapses_a_second_after_it_was_due(engine: Engine, offset: t
         if lapsed:
             entry = session.scalars(select(History).where(History.trigger == "archive")).one()
             assert (entry.reason, json.loads(entry.facts)["correction"]) == ("逾期未补正：缺附件", "lapsed")
-            assert lapse_corrections(session, 2026, at=due_at + offset) == []
+            assert lapse_corrections(session, 2026, Act(SYSTEM, due_at + offset)) == []
 
 
 def test_what_was_withdrawn_meanwhile_lapses_without_another_ending(engine: Engine) -> None:
     with writing(engine) as session:
         season, numbers = a_district_round(session, 2)
         for number in numbers:
-            due_at = ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
-        withdraw(session, numbers[0], actor=OFFICE, at=IN_TIME, reason="示例")
+            due_at = ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing="缺附件")
+        withdraw(session, numbers[0], Act(OFFICE, IN_TIME), reason="示例")
 
-        assert lapse_corrections(session, 2026, at=due_at + SECOND) == numbers[1:]
+        assert lapse_corrections(session, 2026, Act(SYSTEM, due_at + SECOND)) == numbers[1:]
 
     with reading(engine) as session:
         outcomes = [session.get_one(Submission, number).outcome for number in numbers]
@@ -360,7 +360,7 @@ def test_nothing_is_sent_back_that_nobody_will_check_again(engine: Engine) -> No
         session.flush()
 
         with pytest.raises(CorrectionRefused, match="the eligibility check is closed"):
-            ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
+            ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing="缺附件")
 
 
 def test_what_is_sent_back_after_it_passed_is_checked_again(engine: Engine) -> None:
@@ -369,7 +369,7 @@ def test_what_is_sent_back_after_it_passed_is_checked_again(engine: Engine) -> N
         session.get_one(Submission, number).eligible_at = IN_TIME
         session.flush()
 
-        ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
+        ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing="缺附件")
 
         assert session.get_one(Submission, number, populate_existing=True).eligible_at is None
 
@@ -377,7 +377,7 @@ def test_what_is_sent_back_after_it_passed_is_checked_again(engine: Engine) -> N
 def test_a_verdict_on_what_was_withdrawn_while_out_for_correction_names_its_state(engine: Engine) -> None:
     with writing(engine) as session:
         season, (number,) = a_district_round(session, 1)
-        ask_correction(session, season, number, missing="缺附件", actor=OFFICE, at=IN_TIME)
-        withdraw(session, number, actor=OFFICE, at=IN_TIME, reason="示例")
+        ask_correction(session, season, number, Act(OFFICE, IN_TIME), missing="缺附件")
+        withdraw(session, number, Act(OFFICE, IN_TIME), reason="示例")
 
         assert codes(judge(session, [verdict(number)])) == {1: "state"}

@@ -26,7 +26,7 @@ from states.door import (
     note_submission,
     plan_call,
 )
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.numbers import Number, UnknownSubmission
 from states.roots import record_root
 from states.verification import verify
@@ -39,7 +39,7 @@ S = SubmissionState
 
 
 def withdrawal(reason: str = "单位撤回") -> Ask:
-    return Ask("archive", OFFICE, AT, reason=reason, outcome=Outcome.WITHDRAWN, flow_run="示例运行")
+    return Ask("archive", Act(OFFICE, AT, "示例运行"), reason=reason, outcome=Outcome.WITHDRAWN)
 
 
 def entries(session: Session, subject: str) -> list[History]:
@@ -74,7 +74,7 @@ def test_a_reinstated_submission_is_as_it_was(engine: Engine) -> None:
         a_season(session, state=CallState.PUBLISHED)
         number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED, tier=Tier.SECOND)
 
-        reached = apply_transition(session, number, Ask("reinstate", OFFICE, AT, reason="示例"))
+        reached = apply_transition(session, number, Ask("reinstate", Act(OFFICE, AT), reason="示例"))
 
         row = session.get_one(Submission, number)
         assert (reached, row.state, row.archived_from, row.outcome, row.tier) == (
@@ -91,7 +91,7 @@ def test_an_award_archived_as_completed_can_be_revoked_and_keeps_its_tier_on_rec
         a_season(session, state=CallState.PUBLISHED)
         number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED, tier=Tier.FIRST)
 
-        apply_transition(session, number, Ask("revoke", OFFICE, AT, reason="材料不实"))
+        apply_transition(session, number, Ask("revoke", Act(OFFICE, AT), reason="材料不实"))
 
         row = session.get_one(Submission, number)
         assert (row.state, row.archived_from, row.outcome, row.tier) == (
@@ -109,7 +109,7 @@ def test_a_refused_transition_changes_nothing(engine: Engine) -> None:
         number = a_submission(session)
 
         with pytest.raises(TransitionRefused, match=f"{number}: award is refused in state submitted"):
-            apply_transition(session, number, Ask("award", OFFICE, AT))
+            apply_transition(session, number, Ask("award", Act(OFFICE, AT)))
 
         assert session.get_one(Submission, number).sequence == 1
         assert len(entries(session, f"submission/{number}")) == 1
@@ -139,7 +139,7 @@ def test_a_note_moves_nothing_but_the_chain(engine: Engine) -> None:
         number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED, tier=Tier.SECOND)
         before = session.get_one(Submission, number).model_dump()
 
-        note_submission(session, number, Ask("raise_objection", OFFICE, AT, facts=lambda n: {"objection": 1}))
+        note_submission(session, number, Ask("raise_objection", Act(OFFICE, AT), facts={"objection": 1}))
 
         row = session.get_one(Submission, number, populate_existing=True).model_dump()
         assert {key for key in row if row[key] != before[key]} == {"sequence", "head"}
@@ -153,7 +153,7 @@ def test_many_move_together_and_refusals_are_named(engine: Engine) -> None:
         open_ones = [a_submission(session) for _ in range(3)]
         gone = a_submission(session, S.ARCHIVED, outcome=Outcome.WITHDRAWN)
 
-        applied = apply_to_many(session, 2026, Ask("archive", SYSTEM, AT, outcome=Outcome.NOT_REVIEWED))
+        applied = apply_to_many(session, 2026, Ask("archive", Act(SYSTEM, AT), outcome=Outcome.NOT_REVIEWED))
 
         assert applied.moved == tuple(open_ones)
         assert {number: refusal.code for number, refusal in applied.refused.items()} == {gone: "state"}
@@ -165,7 +165,7 @@ def test_a_season_is_planned_once(engine: Engine) -> None:
         a_season(session)
 
     with pytest.raises(ChangedMeanwhile, match="call/2026"), writing(engine) as session:
-        plan_call(session, 2026, rules="{}", actor=OFFICE, at=AT, facts={})
+        plan_call(session, 2026, Act(OFFICE, AT), rules="{}", facts={})
 
 
 def test_a_call_moves_with_its_history(engine: Engine) -> None:
@@ -173,7 +173,7 @@ def test_a_call_moves_with_its_history(engine: Engine) -> None:
         a_season(session, state=CallState.OPEN)
         case = CallCase(2026, AT, Role.OFFICE, CallState.OPEN, due_at=AT)
 
-        reached = move_call(session, 2026, "close_call", actor=OFFICE, case=case, facts={"submissions": 3})
+        reached = move_call(session, 2026, "close_call", Act(OFFICE, AT), case=case, facts={"submissions": 3})
 
         call = session.get_one(Call, 2026)
         last = entries(session, "call/2026")[-1]
@@ -187,13 +187,13 @@ def test_a_call_that_stands_elsewhere_than_the_case_says_is_not_moved(engine: En
         stale = CallCase(2026, AT, Role.OFFICE, CallState.OPEN, due_at=AT)
 
         with pytest.raises(ChangedMeanwhile, match="somebody else at the same moment"):
-            move_call(session, 2026, "close_call", actor=OFFICE, case=stale)
+            move_call(session, 2026, "close_call", Act(OFFICE, AT), case=stale)
 
 
 def test_facts_without_one_canonical_form_are_a_programming_error(engine: Engine) -> None:
     with pytest.raises(record.NotRecordable, match=r"1\.5"), writing(engine) as session:
         a_season(session)
-        note_call(session, 2026, "draw_panel", actor=OFFICE, at=AT, facts={"merit": 1.5})
+        note_call(session, 2026, "draw_panel", Act(OFFICE, AT), facts={"merit": 1.5})
 
 
 @pytest.mark.parametrize("table", ["history", "publication_leaf"])
@@ -201,7 +201,7 @@ def test_facts_without_one_canonical_form_are_a_programming_error(engine: Engine
 def test_the_database_itself_refuses_to_change_the_record(engine: Engine, verb: str, table: str) -> None:
     with writing(engine) as session:
         a_season(session)
-        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, actor=OFFICE, at=AT)
+        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(OFFICE, AT))
     statement = f"DELETE FROM {table}" if verb == "delete" else f"UPDATE {table} SET hash = hash"
 
     with pytest.raises(DatabaseError, match="append-only"), writing(engine) as session:
@@ -271,7 +271,7 @@ def test_of_twenty_who_close_the_same_round_one_moves_all(server_engine: Engine)
 
     def close(_: int) -> int:
         with writing(server_engine) as session:
-            ask = Ask("archive", SYSTEM, AT, outcome=Outcome.NOT_REVIEWED)
+            ask = Ask("archive", Act(SYSTEM, AT), outcome=Outcome.NOT_REVIEWED)
             return len(apply_to_many(session, 2026, ask, Submission.state == S.SUBMITTED).moved)
 
     through, failed = at_once(close)
@@ -286,7 +286,7 @@ def test_of_twenty_who_close_the_same_round_one_moves_all(server_engine: Engine)
 def test_of_twenty_who_plan_the_same_season_one_wins(server_engine: Engine) -> None:
     def plan(place: int) -> int:
         with writing(server_engine) as session:
-            plan_call(session, 2026, rules="{}", actor=Actor(Role.OFFICE, f"{place}"), at=AT, facts={})
+            plan_call(session, 2026, Act(Actor(Role.OFFICE, f"{place}"), AT), rules="{}", facts={})
         return place
 
     through, refused = at_once(plan)
@@ -302,7 +302,7 @@ def test_of_twenty_who_note_the_same_call_all_are_chained(server_engine: Engine)
 
     def note(place: int) -> int:
         with writing(server_engine) as session:
-            note_call(session, 2026, "admit_late", actor=OFFICE, at=AT, facts={"place": place})
+            note_call(session, 2026, "admit_late", Act(OFFICE, AT), facts={"place": place})
         return place
 
     through, failed = at_once(note)

@@ -9,6 +9,7 @@ from models import DistrictVerdict, Submission
 from models.database import writing
 from models.enums import CallState, Outcome, SubmissionState, Verdict
 from states.ending import settle_rest
+from states.machine import Act
 from states.verification import verify
 from tests.support.builders import SYSTEM, a_season, a_submission
 from tests.support.panel import an_eligible_submission
@@ -32,7 +33,7 @@ def test_every_submission_ends_with_one_outcome(engine: Engine) -> None:
         session.get_one(DistrictVerdict, rejected).verdict = Verdict.NOT_RECOMMENDED
         session.flush()
 
-        ended = settle_rest(session, 2026, actor=SYSTEM, at=AT)
+        ended = settle_rest(session, 2026, Act(SYSTEM, AT))
 
         assert dict(session.execute(select(Submission.number, Submission.outcome)).all()) == {
             **expected,
@@ -45,7 +46,7 @@ def test_every_submission_ends_with_one_outcome(engine: Engine) -> None:
             Outcome.NOT_RECOMMENDED: 2,
             Outcome.NOT_REVIEWED: 1,
         }
-        assert settle_rest(session, 2026, actor=SYSTEM, at=AT) == {}
+        assert settle_rest(session, 2026, Act(SYSTEM, AT)) == {}
         assert verify(session) == []
 
 
@@ -55,6 +56,6 @@ def test_another_season_is_left_alone(engine: Engine) -> None:
         a_season(session, 2025)
         earlier = a_submission(session, year=2025)
 
-        assert settle_rest(session, 2026, actor=SYSTEM, at=AT) == {}
+        assert settle_rest(session, 2026, Act(SYSTEM, AT)) == {}
 
         assert session.get_one(Submission, earlier).state is S.SUBMITTED

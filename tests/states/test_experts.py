@@ -14,7 +14,7 @@ from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ExpertForm
 from states.delivered import Delivered
 from states.experts import Imported, import_experts
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.pool import Changed, pool_standings
 from states.recusals import RecusalRefused, recuse
 from tests.support.builders import OFFICE, a_season, season_rules
@@ -29,7 +29,7 @@ def form(name: str = "示例·甲", **changes: Any) -> ExpertForm:
 
 
 def bring(session: Session, *forms: ExpertForm, role: Role = Role.OFFICE) -> Imported:
-    delivered = Delivered(2026, "office", "e" * 64, AT, AT, Actor(role, "office"))
+    delivered = Delivered(2026, "office", "e" * 64, AT, Act(Actor(role, "office"), AT))
     return import_experts(session, delivered, list(enumerate(forms, start=1)))
 
 
@@ -141,7 +141,7 @@ def test_an_expert_steps_back_before_scoring(engine: Engine) -> None:
         expert = an_assignment(session, number, 1)
 
         for _ in range(2):
-            recuse(session, 2026, expert, number, reason="与完成人相识：示例·甲", actor=OFFICE, at=AT)
+            recuse(session, 2026, expert, number, Act(OFFICE, AT), reason="与完成人相识：示例·甲")
 
         assert session.get_one(Assignment, (number, expert, 1), populate_existing=True).state is AssignmentState.RECUSED
         assert len(session.scalars(select(Recusal)).all()) == 1
@@ -156,7 +156,7 @@ def test_who_has_scored_cannot_step_back(engine: Engine) -> None:
         expert = a_score(session, number, 1, 80)
 
         with pytest.raises(RecusalRefused, match=f"{expert} cannot step back from {number}: it is scored already"):
-            recuse(session, 2026, expert, number, reason="示例", actor=OFFICE, at=AT)
+            recuse(session, 2026, expert, number, Act(OFFICE, AT), reason="示例")
 
 
 @pytest.mark.parametrize(("expert", "number"), [("E9999", None), ("E0001", "2026-500103-0999"), ("", "")])
@@ -167,4 +167,4 @@ def test_nobody_unknown_steps_back(engine: Engine, expert: str, number: str | No
         an_assignment(session, known, 1)
 
         with pytest.raises(RecusalRefused, match="no such expert, or no such submission"):
-            recuse(session, 2026, expert, known if number is None else number, reason="示例", actor=OFFICE, at=AT)
+            recuse(session, 2026, expert, known if number is None else number, Act(OFFICE, AT), reason="示例")

@@ -17,6 +17,7 @@ from models.queries import SeasonNotPlanned
 from states import verify_history
 from states.entries import read_entries, read_standings
 from states.export import NotPublishedYet, RecordBroken, export_history, proof, read_export
+from states.machine import Act
 from states.numbers import UnknownSubmission
 from states.record import entry_hash
 from states.replay import Standing, replay
@@ -36,10 +37,10 @@ def published(engine: Engine) -> Root:
         for state in SubmissionState:
             a_submission(session, state)
         notice = season_rules().dates.open_public_notice
-        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, actor=SYSTEM, at=notice)
+        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(SYSTEM, notice))
         a_submission(session, unit="500101")
         at = season_rules().dates.publish_results
-        root = record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at)
+        root = record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at))
         a_submission(session)
     return root
 

@@ -18,6 +18,7 @@ from models.enums import AssignmentState, CallState, SubmissionState, Tier
 from states.approval import list_digest, send_back
 from states.final import freeze_scores, frozen_scores, presence, scores_are_frozen, short_of_scores
 from states.final_ranking import assign_re_review, freeze_ranking, rank_list
+from states.machine import Act
 from states.office import withdraw
 from states.reinstatement import reinstate
 from states.rules.ties import SettledBy
@@ -44,7 +45,7 @@ def a_final_round(session: Session, totals: Sequence[int], prizes: int = 3, **ru
 
 
 def close(session: Session, season: Season) -> None:
-    freeze_scores(session, season, actor=SYSTEM, at=AT)
+    freeze_scores(session, season, Act(SYSTEM, AT))
 
 
 def rank(session: Session, season: Season, *, over: bool = True) -> list[tuple[str, int, Tier | None]]:
@@ -61,7 +62,7 @@ def test_freezing_moves_what_has_enough_scores_and_records_every_merit(engine: E
         season, (one,) = a_final_round(session, [80])
         two = a_scored_submission(session, (90, 90, 90, 90))
 
-        applied = freeze_scores(session, season, actor=SYSTEM, at=AT)
+        applied = freeze_scores(session, season, Act(SYSTEM, AT))
 
         assert (applied.moved, applied.refused[two].code) == ((one,), "too_few_scores")
         entry = session.scalars(select(History).where(History.trigger == "record_final_review")).one()
@@ -79,7 +80,7 @@ def test_scores_are_frozen_once(engine: Engine) -> None:
         close(session, season)
         assert scores_are_frozen(session, 2026)
 
-        again = freeze_scores(session, season, actor=SYSTEM, at=AT)
+        again = freeze_scores(session, season, Act(SYSTEM, AT))
 
         assert (again.moved, again.refused) == ((), {})
         assert len(session.scalars(select(History).where(History.trigger == "freeze_scores")).all()) == 1
@@ -100,7 +101,7 @@ def test_a_recused_experts_score_does_not_count(engine: Engine) -> None:
         session.get_one(Assignment, (number, "E0001", 1)).state = AssignmentState.RECUSED
 
         assert short_of_scores(session, season) == {number: 4}
-        assert freeze_scores(session, season, actor=SYSTEM, at=AT).refused[number].code == "too_few_scores"
+        assert freeze_scores(session, season, Act(SYSTEM, AT)).refused[number].code == "too_few_scores"
 
 
 @pytest.mark.parametrize(("owing", "quorate"), [(0, True), (2, True), (3, False)])
@@ -149,7 +150,7 @@ def test_a_withdrawn_submission_never_changes_the_others_frozen_scores(engine: E
         close(session, season)
         before, places = merits(session, season), rank(session, season)
 
-        withdraw(session, two, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, two, Act(OFFICE, AT), reason="示例")
 
         after = merits(session, season)
         assert {n: after[n] for n in (one, three, four)} == {n: before[n] for n in (one, three, four)}
@@ -163,11 +164,11 @@ def test_equals_at_a_cut_go_to_a_re_review_of_just_those(engine: Engine) -> None
 
         ranking = rank_list(session, season, re_review_is_over=False)
         (tie,) = ranking.open_ties
-        sheets = assign_re_review(session, season, tie.submissions, actor=SYSTEM, at=AT)
+        sheets = assign_re_review(session, season, tie.submissions, Act(SYSTEM, AT))
 
         assert (set(tie.submissions), tie.needs) == ({two, three}, SettledBy.RE_REVIEW)
         assert sheets == {f"E000{n}": [two, three] for n in range(1, 6)}
-        again = assign_re_review(session, season, tie.submissions, actor=SYSTEM, at=AT)
+        again = assign_re_review(session, season, tie.submissions, Act(SYSTEM, AT))
         assert again == sheets
         rounds = session.scalars(select(Assignment.number).where(Assignment.round == 2)).all()
         assert len(rounds) == 10
@@ -201,7 +202,7 @@ def test_the_re_review_settles_a_tie(engine: Engine) -> None:
     with writing(engine) as session:
         season, (_, two, three) = a_final_round(session, [90, 80, 80], prizes=2)
         close(session, season)
-        assign_re_review(session, season, [two, three], actor=SYSTEM, at=AT)
+        assign_re_review(session, season, [two, three], Act(SYSTEM, AT))
         give_again(session, two, [70] * 5)
         give_again(session, three, [75] * 5)
 
@@ -218,7 +219,7 @@ def test_a_re_review_that_was_not_finished_leaves_the_tie_to_the_criteria_and_th
     with writing(engine) as session:
         season, (_, two, three) = a_final_round(session, [90, 80, 80], prizes=2)
         close(session, season)
-        assign_re_review(session, season, [two, three], actor=SYSTEM, at=AT)
+        assign_re_review(session, season, [two, three], Act(SYSTEM, AT))
         give_again(session, two, [70] * 4)
         give_again(session, three, [75] * 4)
 
@@ -234,7 +235,7 @@ def test_the_frozen_ranking_is_data_and_in_the_record(engine: Engine) -> None:
         season, (one, two) = a_final_round(session, [70, 90], prizes=1)
         close(session, season)
 
-        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), actor=SYSTEM, at=AT)
+        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
 
     with reading(engine) as session:
         rows = session.scalars(select(Placing).order_by(Placing.position)).all()
@@ -251,13 +252,13 @@ def test_a_frozen_ranking_is_replaced_only_when_it_was_sent_back(engine: Engine)
     with writing(engine) as session:
         season, (one, two) = a_final_round(session, [70, 90], prizes=1)
         close(session, season)
-        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), actor=SYSTEM, at=AT)
-        withdraw(session, two, actor=OFFICE, at=AT, reason="示例")
+        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
+        withdraw(session, two, Act(OFFICE, AT), reason="示例")
 
-        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), actor=SYSTEM, at=AT)
+        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
         kept = session.scalars(select(Placing.number).order_by(Placing.position)).all()
-        send_back(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=AT, reason="示例")
-        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), actor=SYSTEM, at=AT)
+        send_back(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason="示例")
+        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
 
         assert kept == [two, one]
         assert session.execute(select(Placing.number, Placing.tier)).all() == [(one, Tier.FIRST)]
@@ -268,9 +269,9 @@ def test_a_reinstated_submission_is_ranked_by_its_frozen_scores(engine: Engine) 
         season, (one, two) = a_final_round(session, [70, 90])
         close(session, season)
         before = rank(session, season)
-        withdraw(session, two, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, two, Act(OFFICE, AT), reason="示例")
 
-        assert reinstate(session, two, actor=OFFICE, at=AT, reason="示例") is S.FINAL_REVIEWED
+        assert reinstate(session, two, Act(OFFICE, AT), reason="示例") is S.FINAL_REVIEWED
 
         assert rank(session, season) == before
 
@@ -292,7 +293,7 @@ def test_an_empty_round_closes_empty(engine: Engine) -> None:
         season, _ = a_final_round(session, [])
 
         close(session, season)
-        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), actor=SYSTEM, at=AT)
+        freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
 
         assert rank(session, season) == []
         assert session.scalars(select(Submission)).all() == []

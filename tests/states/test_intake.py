@@ -17,11 +17,11 @@ from states.corrections import ask_correction, lapse_corrections
 from states.delivered import Change, Delivered, Taken
 from states.identity import Incoming, fingerprint
 from states.intake import take_submissions
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
-from tests.support.builders import ADMITTED, OFFICE, UNIT, a_form, a_season, a_submission, advance
+from tests.support.builders import ADMITTED, OFFICE, SYSTEM, UNIT, a_form, a_season, a_submission, advance
 
 DEADLINE = datetime(2026, 4, 30, 18, tzinfo=ZONE)
 EARLY = datetime(2026, 3, 10, 10, tzinfo=ZONE)
@@ -33,7 +33,9 @@ def deliver(
     session: Session, *forms: Any, unit: str = UNIT, at: datetime = EARLY, admitted: bool = False, digest: str = "a"
 ) -> Taken:
     """A workbook of these rows arrives and is taken; rows count from 1."""
-    delivered = Delivered(2026, unit, digest * 64, at, at, Actor(Role.DISTRICT, unit), ADMITTED if admitted else None)
+    delivered = Delivered(
+        2026, unit, digest * 64, at, Act(Actor(Role.DISTRICT, unit), at), ADMITTED if admitted else None
+    )
     return take_submissions(session, delivered, [Incoming(place, form) for place, form in enumerate(forms, start=1)])
 
 
@@ -297,7 +299,7 @@ def test_a_unit_with_a_date_of_its_own_has_its_own_deadline(engine: Engine, offs
     own = datetime(2026, 5, 8, 18, tzinfo=ZONE)
     with writing(engine) as session:
         a_season(session)
-        move_date(session, 2026, "close_call", to=own, reason="示例", actor=OFFICE, at=EARLY, unit=UNIT)
+        move_date(session, 2026, "close_call", Act(OFFICE, EARLY), to=own, reason="示例", unit=UNIT)
 
         mine = deliver(session, a_form("一号成果"), at=own + offset)
         theirs = deliver(session, a_form("二号成果"), at=own + offset, unit=OTHER)
@@ -341,14 +343,14 @@ def test_a_correction_is_taken_until_its_own_deadline(engine: Engine, offset: ti
     with writing(engine) as session:
         season = a_season(session, state=CallState.DISTRICT_REVIEW)
         number = a_submission(session, SubmissionState.DISTRICT_REVIEWED, form=a_form("一号成果"))
-        due_at = ask_correction(session, season, number, missing="缺信用代码", actor=OFFICE, at=asked_at)
+        due_at = ask_correction(session, season, number, Act(OFFICE, asked_at), missing="缺信用代码")
 
         taken = deliver(session, a_form("一号成果", number=number, abstract="补正"), at=due_at + offset)
 
         correction = session.get_one(Correction, number, populate_existing=True)
         if late:
             assert (codes(taken), correction.state) == ({1: "late"}, CorrectionState.OUTSTANDING)
-            lapse_corrections(session, 2026, at=due_at + offset)
+            lapse_corrections(session, 2026, Act(SYSTEM, due_at + offset))
             again = deliver(session, a_form("一号成果", number=number, abstract="补正"), at=due_at + offset)
             assert again.refused[1].chinese == "补正期限已过，不能再修改"
         else:
@@ -400,15 +402,15 @@ def test_what_was_withdrawn_while_out_for_correction_is_not_changed(engine: Engi
     with writing(engine) as session:
         season = a_season(session)
         number = a_submission(session, form=a_form("一号成果"))
-        ask_correction(session, season, number, missing="缺信用代码", actor=OFFICE, at=EARLY)
-        withdraw(session, number, actor=OFFICE, at=EARLY, reason="示例")
+        ask_correction(session, season, number, Act(OFFICE, EARLY), missing="缺信用代码")
+        withdraw(session, number, Act(OFFICE, EARLY), reason="示例")
 
         taken = deliver(session, a_form("一号成果", number=number, abstract="补正"))
 
         assert codes(taken) == {1: "state"}
         correction = session.get_one(Correction, number)
         assert correction.state is CorrectionState.OUTSTANDING
-        lapse_corrections(session, 2026, at=correction.due_at + SECOND)
+        lapse_corrections(session, 2026, Act(SYSTEM, correction.due_at + SECOND))
         taken = deliver(session, a_form("一号成果", number=number, abstract="补正"), at=correction.due_at + SECOND)
         assert codes(taken) == {1: "state"}
 

@@ -13,6 +13,7 @@ from models.database import reading, writing
 from models.enums import CallState, DeliveryState, MessageState, SubmissionState
 from states.door import note_call
 from states.invariants import INVARIANTS, broken_invariants
+from states.machine import Act
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
 from tests.support.tampering import lift_protections, undone
 
@@ -130,7 +131,7 @@ def _settled_without_instant(session: Session, home: Path) -> None:
 
 def _erased_in_word_only(session: Session, home: Path) -> None:
     at = season_rules().dates.close_season
-    note_call(session, 2026, "erase_personal_data", actor=OFFICE, at=at)
+    note_call(session, 2026, "erase_personal_data", Act(OFFICE, at))
     session.execute(text("DELETE FROM contact WHERE number <> :number"), {"number": FINAL})
     session.execute(text("DELETE FROM contributor"))
 
@@ -292,7 +293,7 @@ def test_a_damaged_reference_is_found_on_sqlite(season: Engine) -> None:
 def test_a_score_after_the_freeze_is_named(season: Engine) -> None:
     with undone(season) as session:
         at = season_rules().dates.close_final_round
-        note_call(session, 2026, "freeze_scores", actor=SYSTEM, at=at)
+        note_call(session, 2026, "freeze_scores", Act(SYSTEM, at))
         assert broken_invariants(session) == []
         score = session.get_one(Score, (FINAL, "E0002", 1))
         score.received_at = at + timedelta(seconds=1)

@@ -17,7 +17,7 @@ from models.forms import VerdictForm
 from states.corrections import ask_correction
 from states.delivered import Delivered
 from states.district import VerdictsTaken, take_verdicts
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.panel import to_review
 from states.planning import move_date
 from states.record import instant_text
@@ -51,7 +51,7 @@ def judge(session: Session, *given: tuple[str, bool], admitted: bool = True, in_
     ]
     arrived_at = season_rules().dates.close_district_round if in_time else AT
     admission = ADMITTED if admitted else None
-    delivered = Delivered(2026, UNIT, DIGEST, arrived_at, AT, Actor(Role.DISTRICT, UNIT), admission)
+    delivered = Delivered(2026, UNIT, DIGEST, arrived_at, Act(Actor(Role.DISTRICT, UNIT), AT), admission)
     return take_verdicts(session, delivered, list(enumerate(forms, start=1)))
 
 
@@ -132,7 +132,7 @@ def test_before_the_close_a_verdict_waits_for_it(engine: Engine, own: bool) -> N
             closing.state, closing.settled_at = MilestoneState.DONE, closing.due_at
             to = season.dates.close_district_round + timedelta(hours=1)
             at = season.dates.close_district_round
-            move_date(session, 2026, M.CLOSE_DISTRICT_ROUND, to=to, reason="示例", actor=OFFICE, at=at, unit=UNIT)
+            move_date(session, 2026, M.CLOSE_DISTRICT_ROUND, Act(OFFICE, at), to=to, reason="示例", unit=UNIT)
 
         taken = judge(session, (number, False))
 
@@ -192,7 +192,7 @@ def test_what_an_officer_brings_back_does_not_reach_the_panel_by_a_check_of_befo
         number = an_eligible_submission(session)
         judge(session, (number, False))
 
-        reinstate(session, number, actor=OFFICE, at=AT, reason="示例")
+        reinstate(session, number, Act(OFFICE, AT), reason="示例")
 
         assert row(session, number).state is S.DISTRICT_REVIEWED
         assert to_review(session, 2026) == []
@@ -209,7 +209,7 @@ def ineligible(session: Session) -> str:
 def out_for_correction(session: Session) -> str:
     """Its correction can no longer come, for it is archived; only an officer can bring it back."""
     number = a_submission(session)
-    ask_correction(session, season_rules(), number, missing="示例", actor=OFFICE, at=AT)
+    ask_correction(session, season_rules(), number, Act(OFFICE, AT), missing="示例")
     _archive(session, number, Outcome.NOT_REVIEWED)
     return number
 

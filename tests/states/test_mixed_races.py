@@ -11,7 +11,7 @@ from models.database import reading, writing
 from models.enums import CallState, Outcome, PublicationKind, SubmissionState
 from states.cases import Ask
 from states.door import apply_to_many, apply_transition
-from states.machine import TransitionRefused
+from states.machine import Act, TransitionRefused
 from states.office import revoke
 from states.planning import close_notice_after
 from states.roots import record_root
@@ -31,9 +31,9 @@ def test_a_round_closes_while_its_submissions_are_withdrawn_one_by_one(engine: E
 
     def end(session: Session, place: int) -> int:
         if place >= len(numbers):
-            ask = Ask("archive", SYSTEM, AT, outcome=Outcome.NOT_REVIEWED)
+            ask = Ask("archive", Act(SYSTEM, AT), outcome=Outcome.NOT_REVIEWED)
             return len(apply_to_many(session, 2026, ask, Submission.state == S.SUBMITTED).moved)
-        apply_transition(session, numbers[place], Ask("archive", OFFICE, AT, outcome=Outcome.WITHDRAWN))
+        apply_transition(session, numbers[place], Ask("archive", Act(OFFICE, AT), outcome=Outcome.WITHDRAWN))
         return 1
 
     through, refused = sessions_at_once(engine, end)
@@ -53,14 +53,14 @@ def test_nobody_waits_for_one_who_waits_for_him(engine: Engine) -> None:
 
     def mixed(session: Session, place: int) -> object:
         if place % 4 == 0:
-            apply_to_many(session, 2026, Ask("archive", SYSTEM, AT, outcome=Outcome.COMPLETED))
-            return record_root(session, 2026, PublicationKind.ARCHIVE, actor=SYSTEM, at=AT)
+            apply_to_many(session, 2026, Ask("archive", Act(SYSTEM, AT), outcome=Outcome.COMPLETED))
+            return record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, AT))
         if place % 4 == 1:
-            record_root(session, 2026, PublicationKind.ARCHIVE, actor=SYSTEM, at=AT)
-            return apply_to_many(session, 2026, Ask("archive", SYSTEM, AT, outcome=Outcome.COMPLETED))
+            record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, AT))
+            return apply_to_many(session, 2026, Ask("archive", Act(SYSTEM, AT), outcome=Outcome.COMPLETED))
         if place % 4 == 2:
-            return close_notice_after(session, season, AT, actor=OFFICE, at=AT, reason="示例")
-        return revoke(session, numbers[place % 6], actor=OFFICE, at=AT, reason="示例")
+            return close_notice_after(session, season, AT, Act(OFFICE, AT), reason="示例")
+        return revoke(session, numbers[place % 6], Act(OFFICE, AT), reason="示例")
 
     _, refused = sessions_at_once(engine, mixed)
 

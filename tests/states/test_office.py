@@ -24,7 +24,7 @@ from models.enums import (
     WorkbookKind,
 )
 from states.door import Ask, TransitionRefused, apply_to_many
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.numbers import UnknownSubmission
 from states.office import (
     DecisionRefused,
@@ -67,7 +67,7 @@ def test_a_unit_may_withdraw_before_the_award(engine: Engine, state: SubmissionS
         a_season(session, state=CallState.FINAL_REVIEW)
         number = a_submission(session, state)
 
-        withdraw(session, number, actor=OFFICE, at=AT, reason="单位申请")
+        withdraw(session, number, Act(OFFICE, AT), reason="单位申请")
 
         assert (row(session, number).outcome, row(session, number).archived_from) == (Outcome.WITHDRAWN, state)
 
@@ -79,7 +79,7 @@ def test_nobody_withdraws_after_the_award(engine: Engine, state: SubmissionState
         number = a_submission(session, state)
 
         with pytest.raises(TransitionRefused):
-            withdraw(session, number, actor=OFFICE, at=AT, reason="单位申请")
+            withdraw(session, number, Act(OFFICE, AT), reason="单位申请")
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -90,8 +90,8 @@ def test_reinstated_where_it_came_from(engine: Engine, outcome: Outcome) -> None
         origin = row(session, number).archived_from
 
         with pytest.raises(TransitionRefused, match="a reason is needed"):
-            reinstate(session, number, actor=OFFICE, at=AT, reason=" ")
-        assert reinstate(session, number, actor=OFFICE, at=AT, reason="示例") is origin
+            reinstate(session, number, Act(OFFICE, AT), reason=" ")
+        assert reinstate(session, number, Act(OFFICE, AT), reason="示例") is origin
 
         assert (row(session, number).state, row(session, number).outcome) == (origin, None)
         assert verify(session) == []
@@ -103,8 +103,8 @@ def test_nothing_is_reinstated_in_a_closed_season_but_an_award_is_revoked(engine
         number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED)
 
         with pytest.raises(TransitionRefused, match="the season is closed"):
-            reinstate(session, number, actor=OFFICE, at=AT, reason="示例")
-        revoke(session, number, actor=OFFICE, at=AT, reason="示例")
+            reinstate(session, number, Act(OFFICE, AT), reason="示例")
+        revoke(session, number, Act(OFFICE, AT), reason="示例")
 
         assert row(session, number).outcome is Outcome.REVOKED
 
@@ -116,11 +116,11 @@ def test_an_award_is_revoked_with_a_reason_and_may_come_back(engine: Engine, sta
         number = a_submission(session, state, tier=Tier.SECOND)
 
         with pytest.raises(TransitionRefused, match="a reason is needed"):
-            revoke(session, number, actor=OFFICE, at=AT, reason="")
-        revoke(session, number, actor=OFFICE, at=AT, reason="材料不实")
+            revoke(session, number, Act(OFFICE, AT), reason="")
+        revoke(session, number, Act(OFFICE, AT), reason="材料不实")
         with pytest.raises(TransitionRefused, match="only an award archived as completed"):
-            revoke(session, number, actor=OFFICE, at=AT, reason="再次")
-        reinstate(session, number, actor=OFFICE, at=AT, reason="申诉成立")
+            revoke(session, number, Act(OFFICE, AT), reason="再次")
+        reinstate(session, number, Act(OFFICE, AT), reason="申诉成立")
 
         assert (row(session, number).state, row(session, number).tier) == (S.AWARDED, Tier.SECOND)
         assert verify(session) == []
@@ -149,7 +149,7 @@ def test_a_late_delivery_is_admitted_once_with_a_reason(engine: Engine, state: D
         a_delivery(session, state=state)
 
         for _ in range(2):
-            admitted = admit_late(session, 2026, DIGEST[:8], actor=OFFICE, at=AT, reason="邮路中断")
+            admitted = admit_late(session, 2026, DIGEST[:8], Act(OFFICE, AT), reason="邮路中断")
 
         assert admitted.digest == DIGEST
         assert [(one.digest, one.officer, one.reason) for one in session.scalars(select(Admission))] == [
@@ -175,7 +175,7 @@ def test_what_cannot_be_admitted(engine: Engine, digest: str, reason: str, state
         a_delivery(session, state=state)
 
         with pytest.raises(DecisionRefused, match=words):
-            admit_late(session, 2026, digest, actor=OFFICE, at=AT, reason=reason)
+            admit_late(session, 2026, digest, Act(OFFICE, AT), reason=reason)
 
 
 def test_a_beginning_that_two_deliveries_share_admits_neither(engine: Engine) -> None:
@@ -185,7 +185,7 @@ def test_a_beginning_that_two_deliveries_share_admits_neither(engine: Engine) ->
         a_delivery(session, "abababab" + "0" * 56)
 
         with pytest.raises(DecisionRefused, match="2 deliveries begin so"):
-            admit_late(session, 2026, "abababab", actor=OFFICE, at=AT, reason="示例")
+            admit_late(session, 2026, "abababab", Act(OFFICE, AT), reason="示例")
 
 
 @pytest.mark.parametrize(("same", "word"), [(True, DuplicateDecision.SAME), (False, DuplicateDecision.DISTINCT)])
@@ -197,7 +197,7 @@ def test_two_that_look_alike_are_decided_once_and_on_the_later_ones_record(
         one, two = a_submission(session), a_submission(session)
         session.add(Duplicate(number=one, other=two, similarity=95))
 
-        decide_duplicate(session, two, one, same=same, actor=OFFICE, at=AT, reason="示例")
+        decide_duplicate(session, two, one, Act(OFFICE, AT), same=same, reason="示例")
 
         pair = session.get_one(Duplicate, (one, two))
         assert (pair.decision, pair.officer, pair.reason) == (word, OFFICE.name, "示例")
@@ -205,7 +205,7 @@ def test_two_that_look_alike_are_decided_once_and_on_the_later_ones_record(
         assert entry.subject == f"submission/{two}"
         assert json.loads(entry.facts) == {"decision": word.value, "other": one, "similarity": 95}
         with pytest.raises(DecisionRefused, match="decided already"):
-            decide_duplicate(session, one, two, same=not same, actor=OFFICE, at=AT, reason="示例")
+            decide_duplicate(session, one, two, Act(OFFICE, AT), same=not same, reason="示例")
 
 
 @pytest.mark.parametrize("state", [SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED])
@@ -217,7 +217,7 @@ def test_found_the_same_after_the_eligibility_check_the_later_one_is_dropped_at_
         one, two = a_submission(session, state), a_submission(session, state)
         session.add(Duplicate(number=one, other=two, similarity=95))
 
-        dropped = decide_duplicate(session, one, two, same=True, actor=OFFICE, at=AT, reason="示例")
+        dropped = decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
 
         assert dropped == two
         later = session.get_one(Submission, two, populate_existing=True)
@@ -239,10 +239,10 @@ def test_found_the_same_too_late_the_way_out_is_named(engine: Engine, call: Call
         session.add(Duplicate(number=one, other=two, similarity=95))
 
         with pytest.raises(DecisionRefused, match="too late to drop it.*strike it when the list is approved"):
-            decide_duplicate(session, one, two, same=True, actor=OFFICE, at=AT, reason="示例")
+            decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
 
         assert session.get_one(Duplicate, (one, two)).decision is DuplicateDecision.PENDING
-        assert decide_duplicate(session, one, two, same=False, actor=OFFICE, at=AT, reason="示例") == ""
+        assert decide_duplicate(session, one, two, Act(OFFICE, AT), same=False, reason="示例") == ""
 
 
 def test_what_was_never_shown_as_alike_is_not_decided(engine: Engine) -> None:
@@ -251,12 +251,12 @@ def test_what_was_never_shown_as_alike_is_not_decided(engine: Engine) -> None:
         one, two = a_submission(session), a_submission(session)
 
         with pytest.raises(DecisionRefused, match="never shown as alike"):
-            decide_duplicate(session, one, two, same=True, actor=OFFICE, at=AT, reason="示例")
+            decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
 
 
 def object_to(session: Session, number: str, *, at: datetime = AT, **words: Any) -> Objection:
     said = {"grounds": "示例事由", "objector": "示例·举报人", **words}
-    return raise_objection(session, season_rules(), number, actor=OFFICE, at=at, **said)
+    return raise_objection(session, season_rules(), number, Act(OFFICE, at), **said)
 
 
 def test_objections_are_numbered_within_their_season_without_a_hole(engine: Engine) -> None:
@@ -277,7 +277,7 @@ def test_objections_are_numbered_within_their_season_without_a_hole(engine: Engi
 def a_notice(session: Session, *, listed: int = 1) -> list[str]:
     """A public notice that runs, with approved submissions on it."""
     season = a_season(session, state=CallState.PUBLIC_NOTICE)
-    close_notice_after(session, season, season.dates.open_public_notice, actor=SYSTEM, at=AT, reason="示例")
+    close_notice_after(session, season, season.dates.open_public_notice, Act(SYSTEM, AT), reason="示例")
     numbers = [a_submission(session, S.FINAL_REVIEWED) for _ in range(listed)]
     for place, number in enumerate(numbers, start=1):
         session.add(
@@ -350,7 +350,7 @@ def test_no_objection_outside_the_notice(engine: Engine, state: CallState) -> No
 def test_an_objection_needs_a_submission_that_is_in_the_running(engine: Engine) -> None:
     with writing(engine) as session:
         (number,) = a_notice(session)
-        withdraw(session, number, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, number, Act(OFFICE, AT), reason="示例")
 
         with pytest.raises(DecisionRefused, match="it is archived"):
             object_to(session, number)
@@ -364,12 +364,12 @@ def test_an_open_objection_suspends_one_award_only(engine: Engine) -> None:
         objection = object_to(session, one)
         _settle_notice(session)
 
-        applied = apply_to_many(session, 2026, Ask("award", SYSTEM, AT), Submission.state == S.FINAL_REVIEWED)
+        applied = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
         assert (applied.moved, {n: r.code for n, r in applied.refused.items()}) == ((two,), {one: "objection_open"})
 
         assert objection.id
-        answer_objection(session, objection.id, upheld=False, answer="核查无误", actor=OFFICE, at=AT)
-        again = apply_to_many(session, 2026, Ask("award", SYSTEM, AT), Submission.state == S.FINAL_REVIEWED)
+        answer_objection(session, objection.id, Act(OFFICE, AT), upheld=False, answer="核查无误")
+        again = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
         assert again.moved == (one,)
 
 
@@ -385,7 +385,7 @@ def test_an_objection_upheld_ends_that_one_award(engine: Engine) -> None:
         objection = object_to(session, one)
         assert objection.id
 
-        answered = answer_objection(session, objection.id, upheld=True, answer="情况属实", actor=OFFICE, at=AT)
+        answered = answer_objection(session, objection.id, Act(OFFICE, AT), upheld=True, answer="情况属实")
 
         assert (answered.state, answered.officer, answered.answer) == (ObjectionState.UPHELD, OFFICE.name, "情况属实")
         assert (row(session, one).outcome, row(session, two).state) == (Outcome.OBJECTION_UPHELD, S.FINAL_REVIEWED)
@@ -399,21 +399,21 @@ def test_an_objection_is_answered_once_and_with_reasons(engine: Engine) -> None:
         assert identity
 
         with pytest.raises(DecisionRefused, match="an answer with its reasons"):
-            answer_objection(session, identity, upheld=False, answer=" ", actor=OFFICE, at=AT)
-        answer_objection(session, identity, upheld=False, answer="核查无误", actor=OFFICE, at=AT)
+            answer_objection(session, identity, Act(OFFICE, AT), upheld=False, answer=" ")
+        answer_objection(session, identity, Act(OFFICE, AT), upheld=False, answer="核查无误")
         with pytest.raises(DecisionRefused, match="answered it already"):
-            answer_objection(session, identity, upheld=True, answer="改判", actor=OFFICE, at=AT)
+            answer_objection(session, identity, Act(OFFICE, AT), upheld=True, answer="改判")
         with pytest.raises(DecisionRefused, match="no such objection"):
-            answer_objection(session, 999, upheld=True, answer="示例", actor=OFFICE, at=AT)
+            answer_objection(session, 999, Act(OFFICE, AT), upheld=True, answer="示例")
 
 
 def test_an_objection_to_what_was_withdrawn_meanwhile_can_be_upheld(engine: Engine) -> None:
     with writing(engine) as session:
         (number,) = a_notice(session)
         objection = object_to(session, number)
-        withdraw(session, number, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, number, Act(OFFICE, AT), reason="示例")
 
-        answered = answer_objection(session, objection.id or 0, upheld=True, answer="情况属实", actor=OFFICE, at=AT)
+        answered = answer_objection(session, objection.id or 0, Act(OFFICE, AT), upheld=True, answer="情况属实")
 
         assert answered.state is ObjectionState.UPHELD
         assert row(session, number).outcome is Outcome.WITHDRAWN

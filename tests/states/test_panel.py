@@ -16,7 +16,7 @@ from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ContributorForm, OrganisationForm, ScoreForm
 from states.delivered import Delivered
 from states.invariants import broken_invariants
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.office import DecisionRefused
 from states.pairing import PairRefused, make_pairs, season_conflicts
 from states.panel import PanelTooSmall, assign_panel, draw, eligible_pool, reserves, seated
@@ -83,7 +83,7 @@ def test_the_draw_can_be_repeated_from_the_record(engine: Engine) -> None:
     with writing(engine) as session:
         season, _ = a_panel_season(session)
 
-        panel = draw(session, season, actor=SYSTEM, at=AT)
+        panel = draw(session, season, Act(SYSTEM, AT))
 
         facts = json.loads(session.scalars(select(History.facts).where(History.trigger == "draw_panel")).one())
         again = draw_panel(
@@ -104,7 +104,7 @@ def test_too_small_a_pool_is_an_error_that_says_how_many_lack(engine: Engine) ->
         season, _ = a_panel_season(session, experts=4)
 
         with pytest.raises(PanelShortage, match="4 eligible experts .* for .* seats"):
-            draw(session, season, actor=SYSTEM, at=AT)
+            draw(session, season, Act(SYSTEM, AT))
 
 
 def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine) -> None:
@@ -116,9 +116,9 @@ def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine)
         season, numbers = a_panel_season(session, experts=9, reserves=0, panel_size=8)
         close = an_eligible_submission(session, form=a_form("利益相关", **parties))
         session.add(DeclaredConflict(season=2026, expert="E0003", key="示例单位示例项目2026第1号", declared_at=AT))
-        draw(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
 
-        assigned = assign_panel(session, season, actor=SYSTEM, at=AT)
+        assigned = assign_panel(session, season, Act(SYSTEM, AT))
 
         barred = season_conflicts(session, season, seated(session, 2026))
         assert "E0002" not in {one.id for one in seated(session, 2026)}, "who submits does not review at all"
@@ -147,10 +147,10 @@ def test_a_submission_without_enough_experts_is_named_by_its_number(engine: Engi
     with writing(engine) as session:
         season, _ = a_panel_season(session, experts=5, reserves=0)
         close = an_eligible_submission(session, form=a_form("利益相关", **rivals))
-        draw(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
 
         with pytest.raises(PanelTooSmall) as refused:
-            assign_panel(session, season, actor=SYSTEM, at=AT)
+            assign_panel(session, season, Act(SYSTEM, AT))
 
         assert refused.value.numbers == (close,)
         assert str(refused.value) == (
@@ -166,10 +166,10 @@ def test_submissions_that_crowd_the_same_experts_are_named_and_so_are_the_expert
     with writing(engine) as session:
         season, _ = a_panel_season(session, experts=5, reserves=0, submissions=0, submissions_per_expert=2)
         crowd = [an_eligible_submission(session, form=a_form(f"利益相关{one}", **rivals)) for one in range(3)]
-        draw(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
 
         with pytest.raises(PanelTooSmall) as refused:
-            assign_panel(session, season, actor=SYSTEM, at=AT)
+            assign_panel(session, season, Act(SYSTEM, AT))
 
         assert (list(refused.value.numbers), refused.value.experts) == (crowd, ("E0002", "E0003", "E0005"))
         assert str(refused.value).startswith(
@@ -183,8 +183,8 @@ def test_the_assignment_is_the_same_again(engine: Engine) -> None:
     for _ in range(2):
         with Session(engine) as session:
             season, _ = a_panel_season(session)
-            draw(session, season, actor=SYSTEM, at=AT)
-            found.append(assign_panel(session, season, actor=SYSTEM, at=AT))
+            draw(session, season, Act(SYSTEM, AT))
+            found.append(assign_panel(session, season, Act(SYSTEM, AT)))
             session.rollback()
 
     assert found[0] == found[1]
@@ -193,12 +193,12 @@ def test_the_assignment_is_the_same_again(engine: Engine) -> None:
 def test_who_gives_up_the_seat_is_replaced_by_somebody_unconflicted(engine: Engine) -> None:
     with writing(engine) as session:
         season, numbers = a_panel_season(session, submissions=2)
-        draw(session, season, actor=SYSTEM, at=AT)
-        before = assign_panel(session, season, actor=SYSTEM, at=AT).experts
+        draw(session, season, Act(SYSTEM, AT))
+        before = assign_panel(session, season, Act(SYSTEM, AT)).experts
         leaver = before[numbers[0]][0]
 
-        lost = give_up_seat(session, 2026, leaver, actor=OFFICE, at=AT, reason="示例")
-        added = replace_missing(session, season, actor=SYSTEM, at=AT)
+        lost = give_up_seat(session, 2026, leaver, Act(OFFICE, AT), reason="示例")
+        added = replace_missing(session, season, Act(SYSTEM, AT))
 
         assert lost == sum(leaver in experts for experts in before.values())
         assert leaver not in added
@@ -209,18 +209,18 @@ def test_who_gives_up_the_seat_is_replaced_by_somebody_unconflicted(engine: Engi
         assert {state for _, state in active} == {"lost"}
         assert all(sum(n == number and state == "active" for n, _, state in pairs(session)) == 3 for number in numbers)
         assert session.get_one(Seat, (2026, leaver)).absent
-        assert replace_missing(session, season, actor=SYSTEM, at=AT) == {}
+        assert replace_missing(session, season, Act(SYSTEM, AT)) == {}
 
 
 def test_a_reserve_takes_a_seat_when_nobody_seated_is_left(engine: Engine) -> None:
     with writing(engine) as session:
         season, (number,) = a_panel_season(session, submissions=1, panel_size=3, experts=5)
-        draw(session, season, actor=SYSTEM, at=AT)
-        leaver = assign_panel(session, season, actor=SYSTEM, at=AT).experts[number][0]
+        draw(session, season, Act(SYSTEM, AT))
+        leaver = assign_panel(session, season, Act(SYSTEM, AT)).experts[number][0]
         waiting = {one.id for one in reserves(session, 2026)}
-        give_up_seat(session, 2026, leaver, actor=OFFICE, at=AT, reason="示例")
+        give_up_seat(session, 2026, leaver, Act(OFFICE, AT), reason="示例")
 
-        (successor,) = replace_missing(session, season, actor=SYSTEM, at=AT)
+        (successor,) = replace_missing(session, season, Act(SYSTEM, AT))
 
         assert successor in waiting
         assert session.get_one(Seat, (2026, successor)).state is SeatState.SEATED
@@ -229,11 +229,11 @@ def test_a_reserve_takes_a_seat_when_nobody_seated_is_left(engine: Engine) -> No
 def test_a_submission_that_nobody_may_take_is_left_short(engine: Engine) -> None:
     with writing(engine) as session:
         season, _ = a_panel_season(session, submissions=1, panel_size=3, experts=3, reserves=0)
-        draw(session, season, actor=SYSTEM, at=AT)
-        assign_panel(session, season, actor=SYSTEM, at=AT)
-        give_up_seat(session, 2026, "E0001", actor=OFFICE, at=AT, reason="示例")
+        draw(session, season, Act(SYSTEM, AT))
+        assign_panel(session, season, Act(SYSTEM, AT))
+        give_up_seat(session, 2026, "E0001", Act(OFFICE, AT), reason="示例")
 
-        assert replace_missing(session, season, actor=SYSTEM, at=AT) == {}
+        assert replace_missing(session, season, Act(SYSTEM, AT)) == {}
 
 
 def in_conflict(session: Session, kind: str, expert: str) -> str:
@@ -267,17 +267,17 @@ CONFLICTS = ("same organisation", "same credit code", "colleague", "own", "decla
 def test_nobody_in_conflict_is_paired_by_hand_either(engine: Engine, kind: str) -> None:
     with writing(engine) as session:
         season, _ = a_panel_season(session, submissions=2)
-        draw(session, season, actor=SYSTEM, at=AT)
-        assign_panel(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
+        assign_panel(session, season, Act(SYSTEM, AT))
         expert = seated(session, 2026)[0].id
         number = in_conflict(session, kind, expert)
 
         with pytest.raises(PairRefused, match=f"{expert} cannot review {number}: 专家"):
-            assign_by_hand(session, season, number, expert, actor=OFFICE, at=AT, reason="示例")
+            assign_by_hand(session, season, number, expert, Act(OFFICE, AT), reason="示例")
         with pytest.raises(PairRefused, match=f"{expert} cannot review {number}: 专家"):
             make_pairs(session, season, {number: [expert]}, at=AT)
-        step_back_conflicted(session, season, actor=SYSTEM, at=AT)
-        replace_missing(session, season, actor=SYSTEM, at=AT)
+        step_back_conflicted(session, season, Act(SYSTEM, AT))
+        replace_missing(session, season, Act(SYSTEM, AT))
 
         assert (number, expert, "active") not in pairs(session)
         assert broken(session) == []
@@ -287,7 +287,7 @@ def test_nobody_in_conflict_is_paired_by_hand_either(engine: Engine, kind: str) 
 def test_the_doctor_sees_who_was_paired_behind_the_door(engine: Engine, kind: str) -> None:
     with writing(engine) as session:
         season, _ = a_panel_season(session, submissions=1)
-        draw(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
         expert = seated(session, 2026)[0].id
         number = in_conflict(session, kind, expert)
         session.add(Assignment(season=2026, number=number, expert=expert, assigned_at=AT))
@@ -305,32 +305,32 @@ def broken(session: Session) -> list[str]:
 def test_an_officer_gives_a_submission_that_lacks_an_expert_one_of_their_choice(engine: Engine) -> None:
     with writing(engine) as session:
         season, (number,) = a_panel_season(session, submissions=1)
-        draw(session, season, actor=SYSTEM, at=AT)
-        had = assign_panel(session, season, actor=SYSTEM, at=AT).experts[number]
+        draw(session, season, Act(SYSTEM, AT))
+        had = assign_panel(session, season, Act(SYSTEM, AT)).experts[number]
         reserve = reserves(session, 2026)[0].id
         with pytest.raises(DecisionRefused, match="it lacks no expert"):
-            assign_by_hand(session, season, number, reserve, actor=OFFICE, at=AT, reason="示例")
-        give_up_seat(session, 2026, had[0], actor=OFFICE, at=AT, reason="示例")
+            assign_by_hand(session, season, number, reserve, Act(OFFICE, AT), reason="示例")
+        give_up_seat(session, 2026, had[0], Act(OFFICE, AT), reason="示例")
 
         for expert, problem in ((had[0], "has it, or had it before"), (had[1], "has it, or had it before")):
             with pytest.raises(DecisionRefused, match=problem):
-                assign_by_hand(session, season, number, expert, actor=OFFICE, at=AT, reason="示例")
+                assign_by_hand(session, season, number, expert, Act(OFFICE, AT), reason="示例")
         with pytest.raises(DecisionRefused, match="a reason is needed"):
-            assign_by_hand(session, season, number, reserve, actor=OFFICE, at=AT, reason=" ")
+            assign_by_hand(session, season, number, reserve, Act(OFFICE, AT), reason=" ")
         an_expert(session, 9, statement_on=SIGNED)
         with pytest.raises(PairRefused, match="they have no seat on the panel"):
-            assign_by_hand(session, season, number, "E0009", actor=OFFICE, at=AT, reason="示例")
-        assign_by_hand(session, season, number, reserve, actor=OFFICE, at=AT, reason="示例")
+            assign_by_hand(session, season, number, "E0009", Act(OFFICE, AT), reason="示例")
+        assign_by_hand(session, season, number, reserve, Act(OFFICE, AT), reason="示例")
 
         assert (number, reserve, "active") in pairs(session)
         assert session.get_one(Seat, (2026, reserve)).state is SeatState.SEATED
-        assert replace_missing(session, season, actor=SYSTEM, at=AT) == {}
+        assert replace_missing(session, season, Act(SYSTEM, AT)) == {}
 
 
 def test_who_has_not_signed_gets_nothing_to_read(engine: Engine) -> None:
     with writing(engine) as session:
         season, (number,) = a_panel_season(session, submissions=1)
-        draw(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
         expert = seated(session, 2026)[0].id
         session.get_one(Seat, (2026, expert)).signed_on = None
         session.flush()
@@ -346,18 +346,18 @@ def test_who_has_not_signed_gets_nothing_to_read(engine: Engine) -> None:
 def test_a_conflict_that_comes_to_light_before_the_freeze_takes_the_expert_off(engine: Engine, scored: bool) -> None:
     with writing(engine) as session:
         season, numbers = a_panel_season(session, submissions=2)
-        draw(session, season, actor=SYSTEM, at=AT)
-        expert, *_ = assign_panel(session, season, actor=SYSTEM, at=AT).experts[numbers[0]]
+        draw(session, season, Act(SYSTEM, AT))
+        expert, *_ = assign_panel(session, season, Act(SYSTEM, AT)).experts[numbers[0]]
         if scored:
             points = {key: str(value) for key, value in points_of(season, 80).items()}
             form = ScoreForm(number=numbers[0], points=points)
-            delivered = Delivered(2026, expert, "d" * 64, AT, AT, Actor(Role.EXPERT, expert))
+            delivered = Delivered(2026, expert, "d" * 64, AT, Act(Actor(Role.EXPERT, expert), AT))
             assert take_scores(session, delivered, [(1, form)]).accepted
         session.add(DeclaredConflict(season=2026, expert=expert, key="示例单位示例项目2026第1号", declared_at=AT))
         session.flush()
 
-        found = step_back_conflicted(session, season, actor=SYSTEM, at=AT)
-        replace_missing(session, season, actor=SYSTEM, at=AT)
+        found = step_back_conflicted(session, season, Act(SYSTEM, AT))
+        replace_missing(session, season, Act(SYSTEM, AT))
 
         assert found == [(numbers[0], expert)]
         assert (numbers[0], expert, "recused") in pairs(session)
@@ -365,7 +365,7 @@ def test_a_conflict_that_comes_to_light_before_the_freeze_takes_the_expert_off(e
         assert session.get(Score, (numbers[0], expert, 1)) is None
         entry = session.scalars(select(History).where(History.trigger == "recuse")).one()
         assert json.loads(entry.facts) == {"conflict": ["declared"], "expert": expert, "score_struck": scored}
-        assert step_back_conflicted(session, season, actor=SYSTEM, at=AT) == []
+        assert step_back_conflicted(session, season, Act(SYSTEM, AT)) == []
         assert broken(session) == []
 
 
@@ -373,10 +373,10 @@ def test_a_conflict_that_comes_to_light_before_the_freeze_takes_the_expert_off(e
 def test_who_leaves_with_a_reason_in_time_is_not_absent(engine: Engine, excused: bool) -> None:
     with writing(engine) as session:
         season, _ = a_panel_season(session, submissions=1)
-        draw(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
         expert = seated(session, 2026)[0].id
 
-        give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例", excused=excused)
+        give_up_seat(session, 2026, expert, Act(OFFICE, AT), reason="示例", excused=excused)
 
         assert session.get_one(Seat, (2026, expert)).absent is not excused
         entry = session.scalars(select(History).where(History.trigger == "give_up_seat")).one()
@@ -389,7 +389,7 @@ def test_scores_already_given_stay_when_the_expert_leaves(engine: Engine) -> Non
         number = an_eligible_submission(session)
         expert = a_score(session, number, 1, 80)
 
-        assert give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例") == 0
+        assert give_up_seat(session, 2026, expert, Act(OFFICE, AT), reason="示例") == 0
 
         assert session.get_one(Assignment, (number, expert, 1)).state is AssignmentState.SCORED
 
@@ -401,19 +401,19 @@ def test_nobody_leaves_a_seat_that_they_do_not_have(engine: Engine, expert: str)
         number = an_eligible_submission(session)
         a_score(session, number, 1, 80)
         if expert == "E0001":
-            give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例")
+            give_up_seat(session, 2026, expert, Act(OFFICE, AT), reason="示例")
 
         with pytest.raises(DecisionRefused, match=f"{expert}: nobody of this id has a seat"):
-            give_up_seat(session, 2026, expert, actor=OFFICE, at=AT, reason="示例")
+            give_up_seat(session, 2026, expert, Act(OFFICE, AT), reason="示例")
 
 
 def test_only_the_eligible_are_assigned(engine: Engine) -> None:
     with writing(engine) as session:
         season, numbers = a_panel_season(session, submissions=2)
         session.get_one(Submission, numbers[0]).eligible_at = None
-        draw(session, season, actor=SYSTEM, at=AT)
+        draw(session, season, Act(SYSTEM, AT))
 
-        assert set(assign_panel(session, season, actor=SYSTEM, at=AT).experts) == {numbers[1]}
+        assert set(assign_panel(session, season, Act(SYSTEM, AT)).experts) == {numbers[1]}
 
 
 def test_a_moved_date_does_not_touch_the_seed(engine: Engine) -> None:
@@ -421,6 +421,6 @@ def test_a_moved_date_does_not_touch_the_seed(engine: Engine) -> None:
         season, _ = a_panel_season(session)
         to = season.dates.close_final_round + timedelta(days=1)
 
-        move_date(session, 2026, "close_final_round", to=to, reason="示例", actor=OFFICE, at=AT)
+        move_date(session, 2026, "close_final_round", Act(OFFICE, AT), to=to, reason="示例")
 
         assert session.get_one(Call, 2026).draw_seed == SEED

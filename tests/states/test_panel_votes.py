@@ -14,7 +14,7 @@ from models.forms import VoteForm
 from states.approval import approve, is_proposed, list_digest, send_back, votes_are_open
 from states.delivered import Delivered
 from states.final_ranking import assign_re_review, freeze_ranking, rank_list
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.office import DecisionRefused
 from states.panel import seated
 from states.panel_votes import close_votes, counted_votes, motions, open_votes, owing_votes, take_votes
@@ -29,18 +29,18 @@ def a_voting_season(session: Session, *, open_: bool = True, **votes: object) ->
     season = with_votes(small_rules(), **votes)  # type: ignore[arg-type]
     numbers = a_scored_season(session, season)
     at = season.dates.close_final_round
-    assign_re_review(session, season, numbers[1:3], actor=SYSTEM, at=at)
+    assign_re_review(session, season, numbers[1:3], Act(SYSTEM, at))
     for number, total in ((numbers[1], 85), (numbers[2], 75)):
         score(session, season, number, total, at + timedelta(days=1), round_number=2)
     rank(session, season)
     if open_:
-        open_votes(session, season, actor=SYSTEM, at=season.dates.close_re_review)
+        open_votes(session, season, Act(SYSTEM, season.dates.close_re_review))
     return season, numbers
 
 
 def rank(session: Session, season: Season) -> None:
     ranking = rank_list(session, season, re_review_is_over=True)
-    freeze_ranking(session, season, ranking, actor=SYSTEM, at=season.dates.close_re_review)
+    freeze_ranking(session, season, ranking, Act(SYSTEM, season.dates.close_re_review))
 
 
 def tiers(session: Session) -> list[tuple[str, Tier | None]]:
@@ -60,7 +60,7 @@ def cast(
     """One row from somebody's inbox; "" when it is taken, else the refusal's code."""
     actor = Actor(Role.OFFICE if caster == "office" else Role.EXPERT, caster)
     at = at or season.dates.close_re_review + timedelta(days=1)
-    delivered = Delivered(season.year, caster, "b" * 64, at, at, actor)
+    delivered = Delivered(season.year, caster, "b" * 64, at, Act(actor, at))
     names = ("votes_for", "votes_against", "abstentions")
     form = VoteForm(number=number, tier=tier, **dict(zip(names, votes, strict=True)))
     taken = take_votes(session, season, delivered, [(1, form)])
@@ -75,7 +75,7 @@ def test_what_is_not_carried_falls_and_nobody_else_moves(engine: Engine, secret:
         assert before[:2] == [(one, Tier.FIRST), (two, Tier.FIRST)]
 
         vote(session, season, against=(two,))
-        counted = close_votes(session, season, actor=SYSTEM, at=season.dates.close_votes)
+        counted = close_votes(session, season, Act(SYSTEM, season.dates.close_votes))
 
         assert [(one.motion.number, one.decision.carried) for one in counted] == [(one, True), (two, False)]
         assert tiers(session) == [before[0], (two, Tier.SECOND), *before[2:]]
@@ -108,7 +108,7 @@ def test_nobody_approves_before_the_votes_are_counted(engine: Engine) -> None:
         assert not is_proposed(session, 2026)
 
         with pytest.raises(DecisionRefused, match="the panel's votes are not counted yet"):
-            approve(session, 2026, digest=digest, actor=OFFICE, at=season.dates.close_votes)
+            approve(session, 2026, Act(OFFICE, season.dates.close_votes), digest=digest)
 
 
 def test_who_is_in_conflict_or_off_the_panel_has_no_vote(engine: Engine) -> None:
@@ -118,7 +118,7 @@ def test_who_is_in_conflict_or_off_the_panel_has_no_vote(engine: Engine) -> None
         at = season.dates.close_re_review
         key = f"示例单位示例项目2026第{int(one[-4:])}号"
         session.add(DeclaredConflict(season=2026, expert=members[0], key=key, declared_at=at))
-        give_up_seat(session, 2026, members[1], actor=OFFICE, at=at, reason="示例")
+        give_up_seat(session, 2026, members[1], Act(OFFICE, at), reason="示例")
         session.flush()
 
         assert cast(session, season, one, members[0]) == "no_vote"
@@ -134,7 +134,7 @@ def test_a_ballot_of_who_leaves_does_not_count(engine: Engine) -> None:
         vote(session, season)
         leaver = motions(session, season)[0].members[0]
 
-        give_up_seat(session, 2026, leaver, actor=OFFICE, at=season.dates.close_re_review, reason="示例")
+        give_up_seat(session, 2026, leaver, Act(OFFICE, season.dates.close_re_review), reason="示例")
 
         assert [one.decision.facts()["present"] for one in counted_votes(session, season)] == [4, 4]
         assert {one.state for one in session.query(Seat).filter_by(expert=leaver)} == {SeatState.LEFT}
@@ -208,28 +208,28 @@ def test_nothing_is_voted_on_before_or_after(engine: Engine) -> None:
     with writing(engine) as session:
         season, numbers = a_voting_season(session, open_=False)
         assert cast(session, season, numbers[0], "E0001") == "no_vote_open"
-        open_votes(session, season, actor=SYSTEM, at=season.dates.close_re_review)
+        open_votes(session, season, Act(SYSTEM, season.dates.close_re_review))
         vote(session, season)
-        close_votes(session, season, actor=SYSTEM, at=season.dates.close_votes)
+        close_votes(session, season, Act(SYSTEM, season.dates.close_votes))
 
         assert cast(session, season, numbers[0], "E0001") == "no_vote_open"
-        assert close_votes(session, season, actor=SYSTEM, at=season.dates.close_votes) == []
+        assert close_votes(session, season, Act(SYSTEM, season.dates.close_votes)) == []
 
 
 def test_a_list_sent_back_keeps_the_ballots_on_what_is_proposed_again(engine: Engine) -> None:
     with writing(engine) as session:
         season, (_, two, *_) = a_voting_season(session)
         vote(session, season, against=(two,))
-        close_votes(session, season, actor=SYSTEM, at=season.dates.close_votes)
+        close_votes(session, season, Act(SYSTEM, season.dates.close_votes))
         voted = tiers(session)
         at = season.dates.close_votes + timedelta(days=1)
-        send_back(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=at, reason="示例")
+        send_back(session, 2026, Act(OFFICE, at), digest=list_digest(session, 2026), reason="示例")
         assert not votes_are_open(session, 2026)
 
         rank(session, season)
-        open_votes(session, season, actor=SYSTEM, at=at)
+        open_votes(session, season, Act(SYSTEM, at))
         assert owing_votes(session, season) == {}
-        close_votes(session, season, actor=SYSTEM, at=at)
+        close_votes(session, season, Act(SYSTEM, at))
 
         assert tiers(session) == voted
 
@@ -240,5 +240,5 @@ def test_a_season_without_votes_asks_for_none(engine: Engine) -> None:
         a_scored_season(session, rules)
         rank(session, rules)
 
-        assert open_votes(session, rules, actor=SYSTEM, at=rules.dates.close_re_review) == []
+        assert open_votes(session, rules, Act(SYSTEM, rules.dates.close_re_review)) == []
         assert is_proposed(session, 2026)

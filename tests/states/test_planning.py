@@ -16,6 +16,7 @@ from models.database import reading, writing
 from models.enums import CallState, MilestoneState
 from models.queries import SeasonNotPlanned, milestone_rows, season_in_force
 from states.claims import take
+from states.machine import Act
 from states.planning import (
     AlreadyPlanned,
     MoveRefused,
@@ -72,7 +73,7 @@ def test_planning_records_rules_and_dates(engine: Engine) -> None:
     season = season_rules()
 
     with writing(engine) as session:
-        plan_season(session, season, actor=OFFICE, at=AT)
+        plan_season(session, season, Act(OFFICE, AT))
 
     with reading(engine) as session:
         facts = json.loads(last_entry(session).facts)
@@ -85,10 +86,10 @@ def test_planning_records_rules_and_dates(engine: Engine) -> None:
 
 def test_a_season_is_planned_once(engine: Engine) -> None:
     with writing(engine) as session:
-        plan_season(session, season_rules(), actor=OFFICE, at=AT)
+        plan_season(session, season_rules(), Act(OFFICE, AT))
 
     with pytest.raises(AlreadyPlanned, match="Season 2026 is planned already"), writing(engine) as session:
-        plan_season(session, season_rules(), actor=OFFICE, at=AT)
+        plan_season(session, season_rules(), Act(OFFICE, AT))
 
 
 def test_a_units_own_dates_in_the_season_file_are_dates_of_its_own(engine: Engine) -> None:
@@ -97,7 +98,7 @@ def test_a_units_own_dates_in_the_season_file_are_dates_of_its_own(engine: Engin
     district_round = season.district_round.model_copy(update={"units": {UNIT: own}})
 
     with writing(engine) as session:
-        plan_season(session, season.model_copy(update={"district_round": district_round}), actor=OFFICE, at=AT)
+        plan_season(session, season.model_copy(update={"district_round": district_round}), Act(OFFICE, AT))
 
         assert date_of(session, M.CLOSE_CALL, UNIT).due_at == local("2026-05-08T18:00")
         assert date_of(session, M.CLOSE_CALL).due_at == local("2026-04-30T18:00")
@@ -107,9 +108,7 @@ def test_moving_a_date_for_all_is_recorded_with_its_reason(engine: Engine) -> No
     with writing(engine) as session:
         a_season(session)
 
-        moved = move_date(
-            session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例理由", actor=OFFICE, at=AT
-        )
+        moved = move_date(session, 2026, "close_call", Act(OFFICE, AT), to=local("2026-05-08T18:00"), reason="示例理由")
 
         entry = last_entry(session)
         assert (moved.old, moved.new) == (local("2026-04-30T18:00"), local("2026-05-08T18:00"))
@@ -126,9 +125,7 @@ def test_one_district_gets_a_date_of_its_own(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
 
-        move_date(
-            session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=AT, unit=UNIT
-        )
+        move_date(session, 2026, "close_call", Act(OFFICE, AT), to=local("2026-05-08T18:00"), reason="示例", unit=UNIT)
 
         assert date_of(session, M.CLOSE_CALL).due_at == local("2026-04-30T18:00")
         assert date_of(session, M.CLOSE_CALL, UNIT).due_at == local("2026-05-08T18:00")
@@ -140,9 +137,9 @@ def test_a_date_that_has_passed_can_still_be_moved_for_one_district(engine: Engi
         after = local("2026-05-02T10:00")
 
         with pytest.raises(MoveRefused, match="it is done already; give the districts concerned a date of their own"):
-            move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=after)
+            move_date(session, 2026, "close_call", Act(OFFICE, after), to=local("2026-05-08T18:00"), reason="示例")
         move_date(
-            session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=after, unit=UNIT
+            session, 2026, "close_call", Act(OFFICE, after), to=local("2026-05-08T18:00"), reason="示例", unit=UNIT
         )
 
         assert date_of(session, M.CLOSE_CALL, UNIT).state is MilestoneState.PENDING
@@ -183,7 +180,7 @@ def test_a_move_that_cannot_be_says_why_and_changes_nothing(
     options = {"reason": "示例", **more}
 
     with pytest.raises(error, match=words), writing(engine) as session:
-        move_date(session, 2026, milestone, to=local(to), actor=OFFICE, at=AT, **options)  # type: ignore[arg-type]
+        move_date(session, 2026, milestone, Act(OFFICE, AT), to=local(to), **options)  # type: ignore[arg-type]
 
     with reading(engine) as session:
         assert [row.model_dump() for row in milestone_rows(session, 2026)] == before
@@ -191,7 +188,7 @@ def test_a_move_that_cannot_be_says_why_and_changes_nothing(
 
 def test_a_date_for_all_does_not_come_before_a_districts_own_earlier_step(engine: Engine) -> None:
     """A district whose call closes later must still have time to judge."""
-    said = {"reason": "示例", "actor": OFFICE, "at": AT}
+    said = {"reason": "示例", "act": Act(OFFICE, AT)}
     with writing(engine) as session:
         a_season(session)
         move_date(session, 2026, "close_call", to=local("2026-05-20T18:00"), unit=UNIT, **said)
@@ -206,7 +203,7 @@ def test_a_date_for_all_does_not_come_before_a_districts_own_earlier_step(engine
 
 
 def test_a_districts_own_dates_are_held_against_one_another(engine: Engine) -> None:
-    said = {"reason": "示例", "actor": OFFICE, "at": AT, "unit": UNIT}
+    said = {"reason": "示例", "act": Act(OFFICE, AT), "unit": UNIT}
     with writing(engine) as session:
         a_season(session)
         with pytest.raises(MoveRefused, match=r"it would come after close_district_round \(2026-05-29"):
@@ -221,14 +218,14 @@ def test_a_districts_own_dates_are_held_against_one_another(engine: Engine) -> N
 
 def test_a_season_that_is_not_planned_cannot_be_moved(engine: Engine) -> None:
     with pytest.raises(SeasonNotPlanned), writing(engine) as session:
-        move_date(session, 2026, "close_call", to=AT, reason="示例", actor=OFFICE, at=AT)
+        move_date(session, 2026, "close_call", Act(OFFICE, AT), to=AT, reason="示例")
 
 
 def test_moving_the_notice_takes_its_end_along(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session, state=CallState.FINAL_REVIEW)
 
-        move_date(session, 2026, "open_public_notice", to=local("2026-08-06T09:00"), reason="示例", actor=OFFICE, at=AT)
+        move_date(session, 2026, "open_public_notice", Act(OFFICE, AT), to=local("2026-08-06T09:00"), reason="示例")
 
         assert date_of(session, M.CLOSE_PUBLIC_NOTICE).due_at == local("2026-08-13T00:00")
         assert json.loads(last_entry(session).facts)["milestone"] == "close_public_notice/1"
@@ -239,7 +236,7 @@ def test_the_notices_end_follows_the_real_posting_day_and_is_recorded_once(engin
         season = a_season(session, state=CallState.FINAL_REVIEW)
         posted = local("2026-08-05T14:00")
 
-        ends = [close_notice_after(session, season, posted, actor=OFFICE, at=posted, reason="示例") for _ in range(2)]
+        ends = [close_notice_after(session, season, posted, Act(OFFICE, posted), reason="示例") for _ in range(2)]
 
         assert ends == [local("2026-08-12T00:00")] * 2
         moves = select(History).where(History.subject == "call/2026", History.trigger == "move_date")
@@ -251,7 +248,7 @@ def test_a_moved_date_is_started_anew_by_the_clock(engine: Engine) -> None:
         a_season(session)
         take(session, "start/2026/close_call/1", owner="clock", seconds=3600)
 
-        move_date(session, 2026, "close_call", to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=AT)
+        move_date(session, 2026, "close_call", Act(OFFICE, AT), to=local("2026-05-08T18:00"), reason="示例")
 
         assert session.scalars(select(Claim.name)).all() == []
 
@@ -263,7 +260,7 @@ def test_a_ranking_sent_back_is_due_again_at_once(engine: Engine) -> None:
         row.state, row.settled_at, row.attempts = MilestoneState.DONE, row.due_at, 3
         at = local("2026-07-28T10:00")
 
-        reopen_ranking(session, 2026, actor=OFFICE, at=at, reason="示例")
+        reopen_ranking(session, 2026, Act(OFFICE, at), reason="示例")
 
         row = date_of(session, M.CLOSE_RE_REVIEW)
         assert (row.state, row.settled_at, row.due_at, row.attempts) == (MilestoneState.PENDING, None, at, 0)
@@ -275,7 +272,7 @@ def test_a_move_to_where_the_date_stands_already_is_recorded_once(engine: Engine
         with writing(engine) as session:
             if session.get(Call, 2026) is None:
                 a_season(session, state=CallState.OPEN)
-            move_date(session, 2026, M.CLOSE_CALL, to=local("2026-05-08T18:00"), reason="示例", actor=OFFICE, at=AT)
+            move_date(session, 2026, M.CLOSE_CALL, Act(OFFICE, AT), to=local("2026-05-08T18:00"), reason="示例")
 
     with reading(engine) as session:
         moves = session.scalars(select(History).where(History.trigger == "move_date")).all()
@@ -290,10 +287,9 @@ def test_a_move_by_a_second_is_a_move(engine: Engine) -> None:
             session,
             2026,
             "close_call",
+            Act(OFFICE, AT),
             to=season.dates.close_district_round - timedelta(seconds=1),
             reason="示例",
-            actor=OFFICE,
-            at=AT,
         )
 
         assert date_of(session, M.CLOSE_CALL).due_at == local("2026-05-29T17:59:59")

@@ -20,7 +20,7 @@ from states.call import CallCase
 from states.cases import Ask
 from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.door import ChangedMeanwhile, apply_transition, move_call
-from states.machine import Actor, TransitionRefused
+from states.machine import Act, Actor, TransitionRefused
 from states.office import (
     DecisionRefused,
     admit_late,
@@ -89,7 +89,7 @@ def a_list(session: Session) -> str:
 
 def on_notice(session: Session) -> str:
     season = a_season(session, state=CallState.PUBLIC_NOTICE)
-    close_notice_after(session, season, season.dates.open_public_notice, actor=SYSTEM, at=AT, reason="示例")
+    close_notice_after(session, season, season.dates.open_public_notice, Act(SYSTEM, AT), reason="示例")
     return a_submission(session, S.FINAL_REVIEWED)
 
 
@@ -125,12 +125,12 @@ def a_late_delivery(session: Session) -> None:
 
 def close_call(session: Session, _: object, place: int) -> CallState:
     case = CallCase(2026, AT, Role.OFFICE, CallState.OPEN, due_at=AT)
-    return move_call(session, 2026, "close_call", actor=officer(place), case=case)
+    return move_call(session, 2026, "close_call", Act(officer(place), AT), case=case)
 
 
 def correct(session: Session, number: str, place: int) -> datetime:
     season = season_in_force(session, 2026)
-    return ask_correction(session, season, number, missing="缺附件", actor=officer(place), at=AT)
+    return ask_correction(session, season, number, Act(officer(place), AT), missing="缺附件")
 
 
 def object_to(session: Session, number: str, place: int) -> Objection:
@@ -139,10 +139,9 @@ def object_to(session: Session, number: str, place: int) -> Objection:
         session,
         season,
         number,
+        Act(officer(place), season.dates.open_public_notice),
         grounds="示例",
         objector="示例·甲",
-        actor=officer(place),
-        at=season.dates.open_public_notice,
     )
 
 
@@ -150,7 +149,7 @@ RACES = {
     "withdraw": Race(
         a_submitted,
         lambda session, number, place: apply_transition(
-            session, number, Ask("archive", officer(place), AT, outcome=Outcome.WITHDRAWN)
+            session, number, Ask("archive", Act(officer(place), AT), outcome=Outcome.WITHDRAWN)
         ),
         "archive",
         TransitionRefused,
@@ -158,14 +157,14 @@ RACES = {
     ),
     "reinstate": Race(
         an_archived,
-        lambda session, number, place: reinstate(session, number, actor=officer(place), at=AT, reason="示例"),
+        lambda session, number, place: reinstate(session, number, Act(officer(place), AT), reason="示例"),
         "reinstate",
         TransitionRefused,
         "possible only from: archived",
     ),
     "revoke": Race(
         an_award,
-        lambda session, number, place: revoke(session, number, actor=officer(place), at=AT, reason="示例"),
+        lambda session, number, place: revoke(session, number, Act(officer(place), AT), reason="示例"),
         "revoke",
         TransitionRefused,
         "only an award archived as completed can be revoked",
@@ -173,16 +172,14 @@ RACES = {
     "move the call along one edge": Race(an_open_call, close_call, "close_call", ChangedMeanwhile, "Look again"),
     "approve one list": Race(
         a_list,
-        lambda session, digest, place: approve(session, 2026, digest=digest, actor=officer(place), at=AT),
+        lambda session, digest, place: approve(session, 2026, Act(officer(place), AT), digest=digest),
         "approve",
         DecisionRefused,
         "it is approved already",
     ),
     "send one list back": Race(
         a_list,
-        lambda session, digest, place: send_back(
-            session, 2026, digest=digest, actor=officer(place), at=AT, reason="示例"
-        ),
+        lambda session, digest, place: send_back(session, 2026, Act(officer(place), AT), digest=digest, reason="示例"),
         "send_back",
         DecisionRefused,
         "no ranking waits for a decision",
@@ -194,7 +191,7 @@ RACES = {
     "answer one objection": Race(
         an_objection,
         lambda session, objection, place: answer_objection(
-            session, objection, upheld=True, answer="属实", actor=officer(place), at=AT
+            session, objection, Act(officer(place), AT), upheld=True, answer="属实"
         ),
         "answer_objection",
         DecisionRefused,
@@ -203,7 +200,7 @@ RACES = {
     "judge one pair": Race(
         two_alike,
         lambda session, pair, place: decide_duplicate(
-            session, *pair, same=bool(place % 2), actor=officer(place), at=AT, reason="示例"
+            session, *pair, same=bool(place % 2), act=Act(officer(place), AT), reason="示例"
         ),
         "decide_duplicate",
         DecisionRefused,
@@ -211,21 +208,19 @@ RACES = {
     ),
     "admit one late delivery": Race(
         a_late_delivery,
-        lambda session, _, place: admit_late(session, 2026, DIGEST, actor=officer(place), at=AT, reason="示例"),
+        lambda session, _, place: admit_late(session, 2026, DIGEST, Act(officer(place), AT), reason="示例"),
         "admit_late",
         None,
     ),
     "step back from one submission": Race(
         a_submitted,
-        lambda session, number, place: recuse(
-            session, 2026, "E0001", number, reason="示例", actor=officer(place), at=AT
-        ),
+        lambda session, number, place: recuse(session, 2026, "E0001", number, Act(officer(place), AT), reason="示例"),
         "recuse",
         None,
     ),
     "record one root": Race(
         an_award,
-        lambda session, _, place: record_root(session, 2026, PublicationKind.RESULTS, actor=officer(place), at=AT),
+        lambda session, _, place: record_root(session, 2026, PublicationKind.RESULTS, Act(officer(place), AT)),
         "record_root",
         None,
     ),
@@ -255,7 +250,9 @@ def test_of_twenty_that_let_a_correction_lapse_one_does_and_the_others_find_it_d
         correct(session, number, 0)
         overdue_at = session.get_one(Correction, number).due_at + timedelta(seconds=1)
 
-    through, refused = sessions_at_once(engine, lambda session, _: lapse_corrections(session, 2026, at=overdue_at))
+    through, refused = sessions_at_once(
+        engine, lambda session, _: lapse_corrections(session, 2026, Act(SYSTEM, overdue_at))
+    )
 
     assert (sorted(through), refused) == ([[]] * 19 + [[number]], [])
     with reading(engine) as session:

@@ -16,6 +16,7 @@ from models import History
 from models.database import reading, writing
 from models.enums import CallState, PublicationKind, Tier
 from states import verify_history
+from states.machine import Act
 from states.record import ZERO, Entry, Link, NotRecordable, append, canonical, chain, entry_hash, instant_text
 from states.roots import record_root
 from tests.support.builders import SYSTEM, a_season, a_submission, season_rules
@@ -128,7 +129,7 @@ def test_the_database_itself_refuses_to_change_or_drop_an_entry(engine: Engine, 
         a_season(session, state=CallState.PUBLISHED)
         a_submission(session)
         at = season_rules().dates.publish_results
-        record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at)
+        record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at))
     with reading(engine) as session:
         before = session.execute(text(f"SELECT * FROM {table} ORDER BY subject, sequence")).all()
     statements = [*CHANGES, "TRUNCATE {table}"] if engine.dialect.name == "postgresql" else [*CHANGES, _REPLACE[table]]

@@ -13,7 +13,7 @@ from models.database import writing
 from models.enums import CallState, CorrectionState, MilestoneState, Outcome, SubmissionState, Verdict
 from states.door import Ask, apply_transition
 from states.invariants import broken_invariants
-from states.machine import TransitionRefused
+from states.machine import Act, TransitionRefused
 from states.numbers import UnknownSubmission
 from states.office import withdraw
 from states.reinstatement import ReinstatementRefused, reinstate
@@ -40,11 +40,11 @@ def settle(session: Session, *milestones: Milestone) -> None:
 
 
 def take_back(session: Session, number: str, outcome: Outcome = Outcome.WITHDRAWN) -> None:
-    apply_transition(session, number, Ask("archive", OFFICE, AT, reason="示例", outcome=outcome))
+    apply_transition(session, number, Ask("archive", Act(OFFICE, AT), reason="示例", outcome=outcome))
 
 
 def bring_back(session: Session, number: str) -> SubmissionState:
-    return reinstate(session, number, actor=OFFICE, at=AT, reason="示例")
+    return reinstate(session, number, Act(OFFICE, AT), reason="示例")
 
 
 def test_a_place_in_the_quota_that_was_given_to_another_does_not_come_back(engine: Engine) -> None:
@@ -96,13 +96,13 @@ def test_the_same_achievement_does_not_stand_twice(engine: Engine, again: Submis
     with writing(engine) as session:
         a_season(session, state=CallState.DISTRICT_REVIEW)
         one = a_submission(session, form=a_form("示例重复"))
-        withdraw(session, one, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, one, Act(OFFICE, AT), reason="示例")
         two = a_submission(session, again, unit="500101", form=a_form("示例重复"))
 
         with pytest.raises(ReinstatementRefused, match=f"came again meanwhile, as {two}"):
             bring_back(session, one)
 
-        withdraw(session, two, actor=OFFICE, at=AT, reason="示例")
+        withdraw(session, two, Act(OFFICE, AT), reason="示例")
         assert bring_back(session, one) is S.SUBMITTED
 
 

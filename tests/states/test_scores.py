@@ -13,7 +13,7 @@ from models.enums import AssignmentState, CallState, Role
 from models.forms import RecusalForm, ScoreForm
 from states.delivered import Delivered, Taken
 from states.final import freeze_scores, presence
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.office import withdraw
 from states.replacements import give_up_seat
 from states.scores import take_scores
@@ -29,7 +29,7 @@ SECOND = timedelta(seconds=1)
 def send(
     session: Session, expert: str, *forms: ScoreForm | RecusalForm, at: datetime = IN_TIME, digest: str = "5"
 ) -> Taken:
-    delivered = Delivered(2026, expert, digest * 64, at, at, Actor(Role.EXPERT, expert))
+    delivered = Delivered(2026, expert, digest * 64, at, Act(Actor(Role.EXPERT, expert), at))
     return take_scores(session, delivered, list(enumerate(forms, start=1)))
 
 
@@ -108,7 +108,7 @@ def test_who_gave_up_the_seat_cannot_score(engine: Engine) -> None:
         a_season(session, state=CallState.FINAL_REVIEW)
         number = an_eligible_submission(session)
         expert = an_assignment(session, number, 1)
-        give_up_seat(session, 2026, expert, actor=OFFICE, at=IN_TIME, reason="示例")
+        give_up_seat(session, 2026, expert, Act(OFFICE, IN_TIME), reason="示例")
 
         assert codes(send(session, expert, scored(number, 80))) == {1: "not_assigned"}
         assert session.get_one(Assignment, (number, expert, 1)).state is AssignmentState.LOST
@@ -140,7 +140,7 @@ def test_frozen_scores_do_not_thaw_for_a_file_that_lay_there_in_time(engine: Eng
     with writing(engine) as session:
         season = a_season(session, state=CallState.FINAL_REVIEW)
         number = a_scored_submission(session, (90, 80, 70, 60, 50))
-        freeze_scores(session, season, actor=SYSTEM, at=DEADLINE)
+        freeze_scores(session, season, Act(SYSTEM, DEADLINE))
 
         taken = send(session, "E0001", scored(number, 10), at=DEADLINE - SECOND)
 
@@ -154,7 +154,7 @@ def test_the_re_review_has_a_deadline_of_its_own(engine: Engine, offset: timedel
     with writing(engine) as session:
         season = a_season(session, state=CallState.FINAL_REVIEW)
         number = a_scored_submission(session, (90, 80, 70, 60, 50))
-        freeze_scores(session, season, actor=SYSTEM, at=DEADLINE)
+        freeze_scores(session, season, Act(SYSTEM, DEADLINE))
         session.add(Assignment(season=2026, number=number, expert="E0001", round=2, assigned_at=DEADLINE))
 
         assert codes(send(session, "E0001", scored(number, 85), at=closes + offset)) == ({1: "late"} if late else {})
@@ -165,7 +165,7 @@ def test_the_re_review_is_scored_after_the_final_round_until_its_own_deadline(en
     with writing(engine) as session:
         season = a_season(session, state=CallState.FINAL_REVIEW)
         number = a_scored_submission(session, (90, 80, 70, 60, 50))
-        freeze_scores(session, season, actor=SYSTEM, at=DEADLINE)
+        freeze_scores(session, season, Act(SYSTEM, DEADLINE))
         session.add(Assignment(season=2026, number=number, expert="E0001", round=2, assigned_at=DEADLINE))
 
         late = send(session, "E0001", scored(number, 85), at=closes + SECOND)
@@ -184,6 +184,6 @@ def test_nobody_owes_scores_of_what_was_withdrawn(engine: Engine) -> None:
         an_assignment(session, number, 2)
         assert presence(session, season).present == 1
 
-        withdraw(session, number, actor=OFFICE, at=IN_TIME, reason="示例")
+        withdraw(session, number, Act(OFFICE, IN_TIME), reason="示例")
 
         assert presence(session, season).present == 2

@@ -14,7 +14,7 @@ from states import record
 from states.chain import Finding
 from states.door import note_call
 from states.entries import COLUMNS, read_entries
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.roots import record_root
 from states.rules.merkle import Fold
 from states.verification import season_root, verify
@@ -53,13 +53,13 @@ def season(engine: Engine) -> Engine:
         a_season(session, state=CallState.PUBLISHED)
         for state in PUBLISHED:
             a_submission(session, state)
-        record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=dates.publish_results)
+        record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, dates.publish_results))
     with writing(engine) as session:
         a_submission(session)
         a_submission(session, SubmissionState.DISTRICT_REVIEWED)
         advance(session, AWARDED, "strike", SubmissionState.AWARDED, OFFICE, dates.archive, {"said": "示例"})
         note_call(
-            session, 2026, "reissue_workbook", actor=OFFICE, at=dates.archive, facts={"numbers": ["2026-500103-0007"]}
+            session, 2026, "reissue_workbook", Act(OFFICE, dates.archive), facts={"numbers": ["2026-500103-0007"]}
         )
     lift_protections(engine)
     return engine
@@ -397,10 +397,10 @@ def test_a_root_is_recorded_once_however_often_it_is_asked_for(engine: Engine) -
     with writing(engine) as session:
         a_season(session, state=CallState.PUBLISHED)
         a_submission(session)
-        first = record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at)
+        first = record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at))
     with writing(engine) as session:
         a_submission(session)
-        second = record_root(session, 2026, PublicationKind.RESULTS, actor=SYSTEM, at=at)
+        second = record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at))
 
         assert first == second
         assert verify(session, printed=[first.root]) == []

@@ -40,7 +40,7 @@ from states.delivered import Admitted, Delivered
 from states.door import move_call
 from states.identity import Incoming
 from states.intake import take_submissions
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.planning import plan_season
 from states.rules.names import name_key
 
@@ -89,7 +89,7 @@ def a_season(
 ) -> Season:
     """A season planned and brought to a state through the door; the milestones before are settled."""
     season = rules or season_rules(year)
-    plan_season(session, season, actor=OFFICE, at=season.dates.open_call - timedelta(days=30))
+    plan_season(session, season, Act(OFFICE, season.dates.open_call - timedelta(days=30)))
     for edge in CALL.edges:
         current = session.get_one(Call, year).state
         if current is state:
@@ -97,7 +97,7 @@ def a_season(
         if edge.source is current:
             at = getattr(season.dates, str(_REACHED_BY[CallState(edge.target)]))
             case = CallCase(year, at, Role.SYSTEM, current, due_at=at, approved=True, notice_over=True)
-            move_call(session, year, edge.trigger, actor=SYSTEM, case=case)
+            move_call(session, year, edge.trigger, Act(SYSTEM, at), case=case)
     _settle_milestones(session, season, state)
     return season
 
@@ -242,8 +242,7 @@ def _taken_in(session: Session, season: Season, unit: str, form: SubmissionForm 
         unit=unit,
         digest=hashlib.sha256(form.title.encode()).hexdigest(),
         arrived_at=at,
-        at=at,
-        actor=Actor(Role.DISTRICT, unit),
+        act=Act(Actor(Role.DISTRICT, unit), at),
         admission=ADMITTED,
     )
     call = session.get_one(Call, season.year, populate_existing=True)

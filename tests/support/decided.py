@@ -14,7 +14,7 @@ from states.delivered import Delivered
 from states.door import note_call
 from states.final import freeze_scores
 from states.final_ranking import assign_re_review, freeze_ranking, rank_list
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.panel import assign_panel, draw
 from states.panel_votes import close_votes, motions, open_votes, take_votes
 from states.replacements import replace_missing
@@ -50,12 +50,12 @@ def a_drawn_season(session: Session, rules: Season) -> list[str]:
     season = a_season(session, state=CallState.FINAL_REVIEW, rules=rules)
     session.get_one(Call, season.year).draw_seed = SEED.hex()
     at = season.dates.open_call
-    note_call(session, season.year, "commit_draw", actor=SYSTEM, at=at, facts={"commitment": commitment(SEED)})
+    note_call(session, season.year, "commit_draw", Act(SYSTEM, at), facts={"commitment": commitment(SEED)})
     for ordinal in range(1, 9):
         an_expert(session, ordinal, statement_on=SIGNED)
     numbers = [an_eligible_submission(session) for _ in TOTALS]
-    draw(session, season, actor=SYSTEM, at=season.dates.draw_panel)
-    assign_panel(session, season, actor=SYSTEM, at=season.dates.draw_panel)
+    draw(session, season, Act(SYSTEM, season.dates.draw_panel))
+    assign_panel(session, season, Act(SYSTEM, season.dates.draw_panel))
     return numbers
 
 
@@ -66,10 +66,10 @@ def a_scored_season(session: Session, rules: Season) -> list[str]:
     first = _assigned(session, numbers[5])[0]
     delivered = _delivered(rules, Actor(Role.EXPERT, first), at)
     take_scores(session, delivered, [(1, RecusalForm(number=numbers[5], reason="示例"))])
-    replace_missing(session, rules, actor=SYSTEM, at=at)
+    replace_missing(session, rules, Act(SYSTEM, at))
     for number, total in zip(numbers, TOTALS, strict=True):
         score(session, rules, number, total, at + timedelta(days=1))
-    freeze_scores(session, rules, actor=SYSTEM, at=rules.dates.close_final_round)
+    freeze_scores(session, rules, Act(SYSTEM, rules.dates.close_final_round))
     return numbers
 
 
@@ -80,19 +80,19 @@ def a_decided_season(session: Session, rules: Season, *, against: tuple[str, ...
     """
     numbers = a_scored_season(session, rules)
     at = rules.dates.close_final_round
-    assign_re_review(session, rules, numbers[1:3], actor=SYSTEM, at=at)
+    assign_re_review(session, rules, numbers[1:3], Act(SYSTEM, at))
     for number, total in ((numbers[1], 75), (numbers[2], 85)):
         score(session, rules, number, total, at + timedelta(days=1), round_number=2)
     at = rules.dates.close_re_review
     ranking = rank_list(session, rules, re_review_is_over=True)
-    freeze_ranking(session, rules, ranking, actor=SYSTEM, at=at)
-    if open_votes(session, rules, actor=SYSTEM, at=at):
+    freeze_ranking(session, rules, ranking, Act(SYSTEM, at))
+    if open_votes(session, rules, Act(SYSTEM, at)):
         vote(session, rules, against=against)
-        close_votes(session, rules, actor=SYSTEM, at=at + timedelta(days=2))
+        close_votes(session, rules, Act(SYSTEM, at + timedelta(days=2)))
     at += timedelta(days=3)
     digest = list_digest(session, rules.year)
     last = proposed(session, rules.year)[-1].number
-    approve(session, rules.year, digest=digest, strike=[last], reason="示例", actor=OFFICE, at=at)
+    approve(session, rules.year, Act(OFFICE, at), digest=digest, strike=[last], reason="示例")
     for number in numbers:
         placing = session.get_one(Placing, number)
         if placing.approved and placing.tier:
@@ -134,4 +134,4 @@ def _assigned(session: Session, number: str, round_number: int = 1) -> list[str]
 
 
 def _delivered(season: Season, actor: Actor, at: object) -> Delivered:
-    return Delivered(season.year, actor.name, "d" * 64, at, at, actor)  # type: ignore[arg-type]
+    return Delivered(season.year, actor.name, "d" * 64, at, Act(actor, at))  # type: ignore[arg-type]

@@ -40,6 +40,7 @@ from models.enums import AssignmentState, DeliveryState, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from states import office
 from states.approval import approve, list_digest, placings, send_back
+from states.machine import Act
 from states.planning import move_date, plan_season, reopen_ranking
 from states.recusals import recuse
 from states.reinstatement import reinstate
@@ -77,7 +78,7 @@ def play_season(player: Player) -> None:
     rules = small_rules()
     player.at(rules.dates.open_call - timedelta(days=10))
     with player.writing() as session:
-        plan_season(session, rules, actor=OFFICE, at=player.settings.clock.now())
+        plan_season(session, rules, Act(OFFICE, player.settings.clock.now()))
     _pass(player, M.OPEN_CALL, open_call.opening)
     _submissions(player)
     _verdicts(player)
@@ -102,10 +103,10 @@ def _submissions(player: Player) -> None:
     withdrawn = f"2026-{THREE}-0001"
     with player.writing() as session:
         at = player.settings.clock.now()
-        office.withdraw(session, withdrawn, actor=OFFICE, at=at, reason="单位申请")
-        reinstate(session, withdrawn, actor=OFFICE, at=at, reason="单位撤回申请")
+        office.withdraw(session, withdrawn, Act(OFFICE, at), reason="单位申请")
+        reinstate(session, withdrawn, Act(OFFICE, at), reason="单位撤回申请")
         moved = player.season.dates.close_district_round + timedelta(hours=1)
-        how = {"reason": "会议推迟", "actor": OFFICE, "at": at}
+        how = {"reason": "会议推迟", "act": Act(OFFICE, at)}
         move_date(session, 2026, M.CLOSE_DISTRICT_ROUND, to=moved, unit=THREE, **how)
     _pass(player, M.CLOSE_CALL, close_call.closing)
     player.at(player.season.dates.close_call + SECOND)
@@ -113,15 +114,13 @@ def _submissions(player: Player) -> None:
     _collect(player)
     with player.writing() as session:
         refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)).one()
-        office.admit_late(
-            session, 2026, refused.digest, actor=OFFICE, at=player.settings.clock.now(), reason="系统故障"
-        )
+        office.admit_late(session, 2026, refused.digest, Act(OFFICE, player.settings.clock.now()), reason="系统故障")
     lies = places.taken(player.settings, 2026, LATE, refused.digest, refused.file_name)
     (player.inbox(LATE) / "迟到.xlsx").write_bytes(lies.read_bytes())
     _collect(player)
     with player.writing() as session:
         twins = (f"2026-{ONE}-0003", f"2026-{ONE}-0004")
-        how = {"actor": OFFICE, "at": player.settings.clock.now(), "reason": "同一装置"}
+        how = {"act": Act(OFFICE, player.settings.clock.now()), "reason": "同一装置"}
         office.decide_duplicate(session, *twins, same=True, **how)
 
 
@@ -184,7 +183,7 @@ def _final_round(player: Player) -> None:
     with player.reading() as session:
         stepping_back = _experts_of(player, BEST)[0]
         leaving = next(one for one in _experts_of(player, LAST) if one != stepping_back)
-    how = {"actor": OFFICE, "at": player.settings.clock.now()}
+    how = {"act": Act(OFFICE, player.settings.clock.now())}
     with player.writing() as session:
         recuse(session, 2026, stepping_back, BEST, reason="示例：曾共事", **how)
         give_up_seat(session, 2026, leaving, reason="出差", **how)
@@ -234,14 +233,14 @@ def _ranking(player: Player) -> None:
     _vote(player, 3)
     at = player.settings.clock.now()
     with player.writing() as session:
-        send_back(session, 2026, digest=list_digest(session, 2026), actor=OFFICE, at=at, reason="核对分数")
-        reopen_ranking(session, 2026, actor=OFFICE, at=at, reason="核对分数")
+        send_back(session, 2026, Act(OFFICE, at), digest=list_digest(session, 2026), reason="核对分数")
+        reopen_ranking(session, 2026, Act(OFFICE, at), reason="核对分数")
     _pass(player, M.CLOSE_RE_REVIEW, final_round.concluding)
     _vote(player, 2)
     with player.writing() as session:
         assert [one.number for one in placings(session, 2026)] == list(SCORES)
         digest = list_digest(session, 2026)
-        approve(session, 2026, digest=digest, actor=OFFICE, at=at, reason="材料不实", strike=(STRUCK,))
+        approve(session, 2026, Act(OFFICE, at), digest=digest, reason="材料不实", strike=(STRUCK,))
 
 
 def _vote(player: Player, votes_for: int) -> None:
@@ -257,7 +256,7 @@ def _notice(player: Player) -> None:
     for number in (BEST, UPHELD):
         with player.writing() as session:
             at = player.settings.clock.now()
-            who = {"grounds": "示例理由", "objector": f"示例·举报人 {PHONE}", "actor": OFFICE, "at": at}
+            who = {"grounds": "示例理由", "objector": f"示例·举报人 {PHONE}", "act": Act(OFFICE, at)}
             office.raise_objection(session, player.season, number, **who)
     _pass(player, M.CLOSE_PUBLIC_NOTICE, public_notice.closing)
     _answer(player, UPHELD, upheld=True)
@@ -272,7 +271,7 @@ def _answer(player: Player, number: str, *, upheld: bool) -> None:
     with player.writing() as session:
         objection = session.scalars(select(Objection).where(Objection.number == number)).one()
         at = player.settings.clock.now()
-        office.answer_objection(session, objection.id or 0, upheld=upheld, answer="示例：经核查", actor=OFFICE, at=at)
+        office.answer_objection(session, objection.id or 0, Act(OFFICE, at), upheld=upheld, answer="示例：经核查")
 
 
 def good(title: str, serial: int) -> SubmissionForm:

@@ -9,6 +9,7 @@ from models import Call
 from models.enums import CallState
 from states.final import freeze_scores
 from states.final_ranking import freeze_ranking, rank_list
+from states.machine import Act
 from tests.support.builders import SYSTEM, a_season
 from tests.support.panel import a_scored_submission
 
@@ -27,7 +28,7 @@ def a_ranked_season(
     call = session.get_one(Call, season.year)
     call.rules, call.draw_seed = season.model_dump_json(), SEED
     numbers = [a_scored_submission(session, [total] * 5) for total in totals]
-    freeze_scores(session, season, actor=SYSTEM, at=season.dates.close_final_round)
+    freeze_scores(session, season, Act(SYSTEM, season.dates.close_final_round))
     rank_again(session, season)
     return season, numbers
 
@@ -35,4 +36,4 @@ def a_ranked_season(
 def rank_again(session: Session, season: Season) -> None:
     """Freeze the ranking from the scores as they stand."""
     ranking = rank_list(session, season, re_review_is_over=True)
-    freeze_ranking(session, season, ranking, actor=SYSTEM, at=season.dates.close_re_review)
+    freeze_ranking(session, season, ranking, Act(SYSTEM, season.dates.close_re_review))

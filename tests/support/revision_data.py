@@ -51,6 +51,7 @@ from models.enums import (
 )
 from models.queries import post_message
 from models.schema import upgrade
+from states.machine import Act
 from states.roots import record_root
 from tests.support.builders import OFFICE, a_season, a_submission
 
@@ -233,7 +234,7 @@ def fill(session: Session) -> None:
             problem="",
         )
     for kind in PublicationKind:
-        record_root(session, season.year, kind, actor=OFFICE, at=at)
+        record_root(session, season.year, kind, Act(OFFICE, at))
     session.execute(
         update(MilestoneDate)
         .where(MilestoneDate.milestone == "archive")

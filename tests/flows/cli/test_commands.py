@@ -18,6 +18,7 @@ from flows.workbooks.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
 from states.approval import list_digest
+from states.machine import Act
 from states.roots import record_root
 from tests.flows.cli.conftest import Gangchuang
 from tests.support.builders import OFFICE, UNIT, a_form, a_submission, season_rules
@@ -181,9 +182,7 @@ def test_an_export_is_checked_by_the_file_beside_it(gangchuang: Gangchuang, open
     target = tmp_path / "out" / "history.jsonl"
     target.parent.mkdir()
     with opened.writing() as session:
-        root = record_root(
-            session, 2026, PublicationKind.PUBLIC_NOTICE, actor=OFFICE, at=opened.settings.clock.now()
-        ).root
+        root = record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(OFFICE, opened.settings.clock.now())).root
 
     answer = gangchuang("history", "export", 2026, target)
     checked = subprocess.run(

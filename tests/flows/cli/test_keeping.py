@@ -14,6 +14,7 @@ from models.enums import PublicationKind, SubmissionState
 from models.schema import upgrade
 from states.claims import take
 from states.failures import keep_failures
+from states.machine import Act
 from states.roots import record_root
 from states.verification import verify
 from tests.conftest import BOTH
@@ -69,7 +70,7 @@ def test_the_doctor_names_what_breaks_an_invariant(gangchuang: Gangchuang, whole
 
 def test_the_doctor_misses_a_published_page(gangchuang: Gangchuang, opened: Player) -> None:
     with opened.writing() as session:
-        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, actor=OFFICE, at=opened.settings.clock.now())
+        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(OFFICE, opened.settings.clock.now()))
         root = session.get_one(Publication, (2026, PublicationKind.PUBLIC_NOTICE)).root
     site = opened.home / "site" / "2026"
     site.mkdir(parents=True)

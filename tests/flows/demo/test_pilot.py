@@ -16,7 +16,7 @@ from flows.demo.pilot import DemoStopped, HomeInUse, play
 from models import Correction, Delivery, Submission
 from models.database import reading, writing
 from models.enums import CorrectionState, DeliveryState, Outcome, Role, SubmissionState
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.planning import plan_season
 from tests.flows.demo.conftest import InProcessEngine
 
@@ -83,7 +83,7 @@ def time_beyond(session: Session) -> list[timedelta]:
 def test_demo_does_not_touch_a_real_season(engine_in_process: InProcessEngine) -> None:
     with writing(engine_in_process.engine) as session:
         actor = Actor(Role.OFFICE, SEASON.office.officers[0])
-        plan_season(session, SEASON, actor=actor, at=SEASON.dates.open_call)
+        plan_season(session, SEASON, Act(actor, SEASON.dates.open_call))
 
     with pytest.raises(HomeInUse):
         play(settings())

@@ -35,7 +35,7 @@ from states.district import take_verdicts
 from states.identity import Incoming
 from states.intake import take_submissions
 from states.invariants import broken_invariants
-from states.machine import Actor, Refusal
+from states.machine import Act, Actor, Refusal
 from states.replacements import replace_missing
 from states.rules.timetable import due
 from states.scores import take_scores
@@ -108,14 +108,14 @@ class SeasonsDatabase:
 
     def replace_missing(self, year: int, at: datetime) -> None:
         with self.player.writing() as session:
-            replace_missing(session, season_in_force(session, year), actor=OFFICE, at=at)
+            replace_missing(session, season_in_force(session, year), Act(OFFICE, at))
 
     def _delivered(
         self, year: int, sender: str, at: datetime, *, role: Role = Role.DISTRICT, admitted: bool = False
     ) -> Delivered:
         self.deliveries += 1
         return Delivered(
-            year, sender, f"{self.deliveries:064x}", at, at, Actor(role, sender), ADMITTED if admitted else None
+            year, sender, f"{self.deliveries:064x}", at, Act(Actor(role, sender), at), ADMITTED if admitted else None
         )
 
     # the clock

@@ -16,7 +16,7 @@ from models.enums import Role
 from states import office
 from states.approval import approve, list_digest, send_back
 from states.corrections import CorrectionRefused, ask_correction
-from states.machine import Actor, TransitionRefused
+from states.machine import Act, Actor, TransitionRefused
 from states.planning import MoveRefused, move_date, plan_season, reopen_ranking
 from states.recusals import RecusalRefused, recuse
 from states.reinstatement import ReinstatementRefused, reinstate
@@ -49,7 +49,7 @@ class Game:
 
     def plan(self, rules: Season, codes: Sequence[str], quota: int, sizes: Sequence[int], experts: int) -> None:
         with self.player.writing() as session:
-            plan_season(session, rules, actor=OFFICE, at=self.now)
+            plan_season(session, rules, Act(OFFICE, self.now))
             for ordinal in range(1, experts + 1):
                 an_expert(session, ordinal, statement_on=date(2026, 5, 1))
         dates: dict[Key, datetime] = {(name, ""): instant for name, instant in rules.dates.given()}
@@ -122,7 +122,7 @@ class Game:
         self._decide(
             "ask correction",
             expected,
-            lambda session: ask_correction(session, rules, number, missing="示例", actor=OFFICE, at=self.now),
+            lambda session: ask_correction(session, rules, number, Act(OFFICE, self.now), missing="示例"),
         )
 
     def move(self, season: SeasonModel, step: str, unit: str, to: datetime, *, at_once: bool = False) -> str:
@@ -170,7 +170,7 @@ class Game:
         season = self.of(number)
         expected = people.object_to(season, number, grounds, at=self.now)
         rules = self.database.season(season.year)
-        told = {"grounds": grounds, "objector": "示例·异议人", "actor": OFFICE, "at": self.now}
+        told = {"grounds": grounds, "objector": "示例·异议人", "act": Act(OFFICE, self.now)}
         self._decide("object", expected, lambda session: office.raise_objection(session, rules, number, **told))
         if not expected:
             self.raised[number, grounds] = self.database.objection(number, grounds)
@@ -178,7 +178,7 @@ class Game:
     def answer(self, number: str, grounds: str, *, upheld: bool) -> None:
         expected = people.answer(self.of(number), number, grounds, upheld=upheld)
         identifier = self.raised[number, grounds]
-        told = {"upheld": upheld, "answer": "示例", "actor": OFFICE, "at": self.now}
+        told = {"upheld": upheld, "answer": "示例", "act": Act(OFFICE, self.now)}
         self._decide("answer", expected, lambda session: office.answer_objection(session, identifier, **told))
 
     # experts
@@ -192,7 +192,7 @@ class Game:
     def recuse(self, expert: str, number: str) -> None:
         season = self.of(number)
         expected = people.recuse(season, expert, number)
-        told = {"reason": "示例", "actor": Actor(Role.EXPERT, expert), "at": self.now}
+        told = {"reason": "示例", "act": Act(Actor(Role.EXPERT, expert), self.now)}
         self._decide("recuse", expected, lambda session: recuse(session, season.year, expert, number, **told))
         self._replace(season)
 
@@ -297,4 +297,4 @@ class Game:
         self._agree(deed, expected, answer)
 
     def _said(self) -> dict[str, Any]:
-        return {"actor": OFFICE, "at": self.now, "reason": "示例"}
+        return {"act": Act(OFFICE, self.now), "reason": "示例"}
