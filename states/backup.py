@@ -3,7 +3,8 @@
 Rows are kept as JSON Lines with plain values, so that a backup of SQLite can be restored into
 PostgreSQL and the other way round. Files are copied before the snapshot and once more after
 it: a delivery that moves from the inbox to its place meanwhile is caught in one of the two.
-Left out are the database's own files, Prefect's records, logs, other backups and half-written files.
+Files are those of the home's own folders: no database file, no stepped clock, no records of Prefect, logs or other
+backups, and nothing half-written.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from alembic.runtime.migration import MigrationContext
@@ -29,7 +30,9 @@ from states.roots import season_root
 
 FORMAT = "gangchuang-backup/1"
 MANIFEST = "backup.json"
-LEFT_OUT = frozenset({"prefect", "logs", "backups", "before-restore"})
+FOLDERS = frozenset(
+    {"attachments", "inbox", "keys", "mail", "office", "outbox", "receipts", "seasons", "site", "taken"}
+)
 _BATCH = 2_000
 
 
@@ -69,12 +72,23 @@ def backup(engine: Engine, home: Path, target: Path) -> BackedUp:
 
 def home_files(home: Path) -> Iterator[Path]:
     """The files of a home that belong into a backup, as paths below it."""
-    for path in sorted(home.rglob("*")):
-        own = path.relative_to(home)
-        hidden = any(part.startswith(".") for part in own.parts)
-        left_out = own.parts[0] in LEFT_OUT or own.name.startswith("gangchuang.db") or own.suffix == ".part"
-        if not hidden and not left_out and path.is_file() and not path.is_symlink():
-            yield own
+    for folder in sorted(FOLDERS):
+        for path in sorted((home / folder).rglob("*")):
+            own = path.relative_to(home)
+            if belongs(own.as_posix()) and path.is_file() and not path.is_symlink():
+                yield own
+
+
+def belongs(name: str) -> bool:
+    """Whether a name, as a backup writes it, is one of a file that a backup holds: `folder/…/file`."""
+    path = PurePosixPath(name)
+    return (
+        path.as_posix() == name
+        and len(path.parts) > 1
+        and path.parts[0] in FOLDERS
+        and path.suffix != ".part"
+        and not any(part.startswith(".") or "\0" in part for part in path.parts)
+    )
 
 
 def _roots(session: Session) -> dict[str, str]:
@@ -126,4 +140,4 @@ def _owners_file(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
 
 
-__all__ = ["FORMAT", "LEFT_OUT", "MANIFEST", "BackedUp", "backup", "home_files"]
+__all__ = ["FOLDERS", "FORMAT", "MANIFEST", "BackedUp", "backup", "belongs", "home_files"]

@@ -13,12 +13,12 @@ import secrets
 import shutil
 import sqlite3
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import count, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Date, Engine, String, TypeDecorator, column, func, inspect, select, table, text
@@ -32,8 +32,11 @@ from config.errors import GangchuangError
 from models import Claim
 from models.columns import DecimalText, EnumText
 from models.database import database_seconds, make_engine, reading, writing
+from models.queries import planned_seasons
 from models.schema import DatabaseTooNew, revisions, upgrade
-from states.backup import FORMAT, MANIFEST, home_files
+from states.backup import FORMAT, MANIFEST, belongs, home_files
+from states.invariant import Invariant
+from states.invariants import Broken, broken_invariants
 from states.roots import season_root
 from states.verification import Finding, verify
 
@@ -59,6 +62,19 @@ class BackupTampered(GangchuangError):
         )
 
 
+class BackupUnsound(GangchuangError):
+    """Rows or files of the backup break invariants; `broken` names which, and by what."""
+
+    def __init__(self, path: Path, broken: list[Broken]) -> None:
+        self.path, self.broken = path, broken
+        shown = "\n".join(f"  - {one}" for one in broken)
+        names = " ".join(f"--despite {one.invariant.name}" for one in broken)
+        super().__init__(
+            f"What {path} holds does not fit together. Nothing was changed.\n{shown}\n"
+            f"Take another backup; if there is none, say that you have read this: {names}"
+        )
+
+
 class StillRunning(GangchuangError):
     def __init__(self, names: list[str]) -> None:
         self.names = names
@@ -77,10 +93,10 @@ class Restored:
     files_before: Path | None
 
 
-def restore(source: Path, engine: Engine, home: Path) -> Restored:
-    """Put a backup in the place of the database and the home's files.
+def restore(source: Path, engine: Engine, home: Path, *, invariants: Iterable[Invariant]) -> Restored:
+    """Put a backup in the place of the database and the home's files, if its record and these invariants hold.
 
-    Raises BackupBroken, BackupTampered, DatabaseTooNew, StillRunning: then nothing was changed.
+    Raises BackupBroken, BackupTampered, BackupUnsound, DatabaseTooNew, StillRunning: then nothing was changed.
     """
     _refuse_while_running(engine)
     unpacked = home / f".restore-{secrets.token_hex(4)}"
@@ -92,6 +108,10 @@ def restore(source: Path, engine: Engine, home: Path) -> Restored:
             with _beside(engine, home) as (fresh, swap):
                 _load(source, archive, manifest, fresh)
                 _verify(source, manifest, fresh)
+                with reading(fresh) as session:
+                    broken = broken_invariants(session, unpacked, invariants)
+                if broken:
+                    raise BackupUnsound(source, broken)
                 swap()
         before = _exchange_files(home, unpacked, manifest["files"], source)
     finally:
@@ -144,22 +164,23 @@ def _manifest(source: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
 
 def _unpack(source: Path, archive: zipfile.ZipFile, files: Mapping[str, str], target: Path) -> None:
     for name, expected in files.items():
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise BackupBroken(source, f"the file name {name!r} leads out of the home folder")
+        if not belongs(name):
+            raise BackupBroken(source, f"a backup holds no file of the name {name!r}")
         path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(f"files/{name}") as kept, path.open("wb") as written:
                 while block := kept.read(1 << 20):
                     digest.update(block)
                     written.write(block)
         except KeyError as problem:
             raise BackupBroken(source, f"the file {name} is missing in it") from problem
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as problem:
+            raise BackupBroken(source, f"{name} is a file and a folder in it") from problem
         if digest.hexdigest() != expected:
             raise BackupBroken(source, f"the file {name} is not the one that was backed up")
-        # Keys stay what they were: readable by their owner only.
-        path.chmod(0o600 if path.suffix == ".key" else 0o644)
+        path.chmod(0o644 if name.startswith("site/") else 0o600)
 
 
 def _load(source: Path, archive: zipfile.ZipFile, manifest: Mapping[str, Any], fresh: Engine) -> None:
@@ -226,6 +247,8 @@ def _verify(source: Path, manifest: Mapping[str, Any], fresh: Engine) -> None:
         findings = verify(session)
         if findings:
             raise BackupTampered(source, findings)
+        if {str(year) for year in planned_seasons(session)} != set(manifest["roots"]):
+            raise BackupBroken(source, "its seasons are not those that were backed up")
         for year, root in manifest["roots"].items():
             if season_root(session, int(year)).root != root:
                 raise BackupBroken(source, f"the history of season {year} is not the one that was backed up")

@@ -124,7 +124,7 @@ def played(home_settings: Settings, engine: Engine, played_backup: Path) -> "Pla
     from states.restore import restore
     from tests.support.playing import Player
 
-    restore(played_backup, engine, home_settings.home)
+    restore(played_backup, engine, home_settings.home, invariants=())
     return Player(home_settings, engine)
 
 

@@ -66,7 +66,8 @@ def backup(
     """Write a backup of database and files, one consistent moment, while everything goes on running.
 
     When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
-    personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted.
+    personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted. Of
+    the home's files it holds attachments, inbox, keys, mail, office, outbox, receipts, seasons, site and taken.
     """
     from states.backup import backup as back_up
 
@@ -78,19 +79,28 @@ def backup(
 
 def restore(
     file: Annotated[Path, typer.Argument(help="a file that `gangchuang backup` wrote, on either kind of database")],
+    despite: Annotated[
+        list[str] | None, typer.Option(help="an invariant that may be broken, by the name that the refusal told")
+    ] = None,
 ) -> None:
-    """Put a backup in the place of database and files; its record is verified before the old data goes.
+    """Put a backup in the place of database and files; its record and what `doctor` examines must hold first.
 
     When: after a disk failure, or to move to another machine or from SQLite to PostgreSQL and back. Stop `serve` first.
     """
     from config.settings import settings
     from flows.engine.locks import home_lock
+    from flows.kept_files import FILE_INVARIANTS
     from models.database import make_engine
+    from states.agreement import EVERY_INVARIANT
     from states.restore import restore as put_back
 
-    own = settings()
+    own, examined = settings(), (*EVERY_INVARIANT, *FILE_INVARIANTS)
+    waived = set(despite or ())
+    if strange := sorted(waived - {invariant.name for invariant in examined}):
+        raise typer.BadParameter(f"no invariant has the name {', '.join(strange)}; `gangchuang doctor` lists them")
+    chosen = [invariant for invariant in examined if invariant.name not in waived]
     with home_lock(own.folder("prefect")):
-        made = put_back(file, make_engine(own.database), own.home.absolute())
+        made = put_back(file, make_engine(own.database), own.home.absolute(), invariants=chosen)
     typer.echo(f"{file} is restored: {sum(made.rows.values())} rows, {made.files} files; its record is whole.")
     if made.files_before is not None:
         typer.echo(f"The files that were here before lie in {made.files_before}; delete them when all is well.")

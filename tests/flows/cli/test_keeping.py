@@ -1,6 +1,10 @@
 """`doctor`, `backup` and `restore` as an administrator uses them."""
 
+import hashlib
+import json
 import random
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -120,7 +124,8 @@ def test_a_backup_is_restored_into_either_database(
         server = request.getfixturevalue("postgres")
         monkeypatch.setenv("GANGCHUANG_DATABASE_URL", server.create("gangchuang_restored", TEMPLATE))
     settings.cache_clear()
-    restored = gangchuang("restore", file)
+    # A submission set up by hand has no steps that would lead to its state.
+    restored = gangchuang("restore", file, *waived(gangchuang("restore", file).err))
     assert (restored.status, restored.err) == (0, "")
     assert "its record is whole" in restored.out
     assert gangchuang("verify").out == "The record is whole.\n"
@@ -239,7 +244,7 @@ def test_old_data_is_kept_when_the_backups_record_is_bent(
     from states.backup import backup
     from states.restore import restore
 
-    restore(file, bent, tmp_path / "bent-home")
+    restore(file, bent, tmp_path / "bent-home", invariants=())
     with writing(bent) as session:
         session.execute(text("DROP TRIGGER history_no_update"))
         session.execute(text(f"UPDATE history SET actor = 'office:x' WHERE subject = 'submission/{number}'"))
@@ -272,3 +277,66 @@ def test_health_status_and_doctor_say_when_somebody_must_act(gangchuang: Gangchu
     assert {command: answer.status for command, answer in answers.items()} == {"health": 2, "status": 1, "doctor": 1}
     assert all("collect 2026, 500103/坏.xlsx failed 2 time(s)" in answer.out for answer in answers.values())
     assert "ATTENTION" in answers["status"].out
+
+
+def waived(refusal: str) -> list[str]:
+    """The options by which an administrator says that they have read a refusal."""
+    return refusal.split("have read this: ")[1].split()
+
+
+def _score_raised(name: str, content: bytes) -> bytes | None:
+    first, _, rest = content.partition(b"\n")
+    if name != "tables/score.jsonl":
+        return content
+    row = json.loads(first)
+    return json.dumps({**row, "total": "100.00"}).encode() + b"\n" + rest
+
+
+def _letter_added(name: str, content: bytes) -> bytes | None:
+    manifest = json.loads(content) if name == "backup.json" else {}
+    added = {"mail/forged.eml": hashlib.sha256(b"forged").hexdigest()}
+    return json.dumps({**manifest, "files": {**manifest["files"], **added}}).encode() if manifest else content
+
+
+def _page_dropped(name: str, content: bytes) -> bytes | None:
+    if name.startswith("files/site/2026/results"):
+        return None
+    if name != "backup.json":
+        return content
+    manifest = json.loads(content)
+    kept = {path: digest for path, digest in manifest["files"].items() if not path.startswith("site/2026/results")}
+    return json.dumps({**manifest, "files": kept}).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_score_raised, "rows_follow_the_record"),
+        (_letter_added, "no_orphan_letter"),
+        (_page_dropped, "pages_as_published"),
+    ],
+)
+def test_a_backup_whose_rows_or_files_were_forged_is_refused(
+    gangchuang: Gangchuang,
+    opened: Player,
+    played_backup: Path,
+    tmp_path: Path,
+    change: Callable[[str, bytes], bytes | None],
+    told: str,
+) -> None:
+    forged = tmp_path / "forged.zip"
+    with zipfile.ZipFile(played_backup) as old, zipfile.ZipFile(forged, "w") as new:
+        for name in old.namelist():
+            if (content := change(name, old.read(name))) is not None:
+                new.writestr(name, content)
+        new.writestr("files/mail/forged.eml", b"forged")
+    before = opened.kept()
+
+    refused = gangchuang("restore", forged)
+
+    assert refused.status == 1
+    assert told in refused.err
+    (opened.home / "prefect" / "engine.lock").unlink()
+    assert opened.kept() == before
+
+    assert gangchuang("restore", forged, *waived(refused.err)).status == 0
