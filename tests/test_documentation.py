@@ -19,6 +19,7 @@ from config.settings import Settings
 from flows.cli.commands import app
 from flows.office_decisions import Decision
 from flows.year import STAGES
+from tests.support import readme
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("config", "models", "states", "flows")
@@ -194,6 +195,12 @@ def test_the_readme_names_the_libraries_that_are_declared() -> None:
     named = {plain(name) for row in table.splitlines()[2:] for name in row.split("|")[1].split(",")}
 
     assert named == declared
+
+
+def test_the_made_parts_of_the_readme_are_fresh() -> None:
+    text = readme.README.read_text("utf-8")
+
+    assert readme.written(text) == text, "run `make docs`"
 
 
 def assert_none(complaints: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.local_time import ZONE, end_of_day, local_day
-from config.milestones import Milestone
+from config.milestones import Milestone, Missed
 from config.season import SEASONS, SeasonFileBroken, UnknownSeason, load_season, parse_season, season_path
 from config.season_parts import UnitDates, UnitRules
 from models.enums import Category
@@ -212,3 +212,25 @@ def test_days_are_local_days() -> None:
         2026, 4, 30, 23, 59, 59, tzinfo=ZONE
     )
     assert str(local_day(datetime.fromisoformat("2026-04-30T16:00:00+00:00"))) == "2026-05-01"
+
+
+def test_every_milestone_has_a_chinese_name_of_its_own() -> None:
+    labels = [one.label for one in Milestone]
+
+    assert len(set(labels)) == len(labels) == 21
+
+
+def test_steps_run_late_and_reminders_are_skipped() -> None:
+    skipped = {one for one in Milestone if one.missed is Missed.SKIP}
+
+    assert skipped == {
+        Milestone.REMIND_CALL,
+        Milestone.REMIND_DISTRICT_ROUND,
+        Milestone.REMIND_EXPERTS,
+        Milestone.REMIND_RE_REVIEW,
+        Milestone.REMIND_APPROVAL,
+    }
+
+
+def test_a_district_may_have_its_own_date_for_two_closings() -> None:
+    assert [one.value for one in Milestone if one.per_unit] == ["close_call", "close_district_round"]

@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.faults.compare import mail_of
-from tests.support.mail_server import HOST, _free_port
+from tests.support.mail import HOST, _free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,7 +18,7 @@ from models.database import database_seconds
 from models.enums import MessageState
 from models.queries import post_message
 from tests.support.builders import a_season
-from tests.support.mail_server import HOST, Post, serving
+from tests.support.mail import HOST, Post, serving
 from tests.support.playing import Player
 
 pytestmark = pytest.mark.faults

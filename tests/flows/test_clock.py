@@ -22,8 +22,8 @@ from states.planning import move_date
 from states.rules.deadlines import Dated
 from states.rules.timetable import Due
 from tests.support.builders import OFFICE, UNIT, a_season
+from tests.support.panel import a_ranked_season
 from tests.support.playing import Player
-from tests.support.ranked import a_ranked_season
 
 M = Milestone
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)

@@ -20,9 +20,8 @@ from states.office import DecisionRefused, NotAnOfficer
 from states.pairing import PairRefused
 from states.planning import TakesEffectAtOnce
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_seat, a_submission
-from tests.support.panel import an_assignment, an_eligible_submission
+from tests.support.panel import a_ranked_season, an_assignment, an_eligible_submission
 from tests.support.playing import Player
-from tests.support.ranked import a_ranked_season
 
 D = Decision
 

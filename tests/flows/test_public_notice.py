@@ -22,8 +22,8 @@ from states.machine import Act
 from states.office import answer_objection, raise_objection, revoke, withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, a_submission
+from tests.support.panel import a_ranked_season
 from tests.support.playing import Player
-from tests.support.ranked import a_ranked_season
 
 M = Milestone
 BODIES = {

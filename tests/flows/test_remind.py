@@ -27,9 +27,8 @@ from states.office import withdraw
 from states.pairing import make_pairs
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
-from tests.support.panel import a_score, an_assignment, an_eligible_submission
+from tests.support.panel import a_ranked_season, a_score, an_assignment, an_eligible_submission
 from tests.support.playing import Player
-from tests.support.ranked import a_ranked_season
 
 M = Milestone
 OTHER = "500101"

@@ -32,16 +32,12 @@ from models.database import make_engine
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player
 from tests.support.seasons.database import TITLES
-from tests.support.seasons.deeds import at_home, deed
+from tests.support.seasons.deeds import at_home, deed, owed_scores, prepare
 from tests.support.seasons.depth import Depth
 from tests.support.seasons.game import Game
-from tests.support.seasons.late_verdicts import count_late_verdicts
-from tests.support.seasons.model import JUDGING, PER_UNIT, STEPS, SeasonModel
-from tests.support.seasons.preparing import owed_scores, prepare
+from tests.support.seasons.model import JUDGING, LIVE, PER_UNIT, STEPS, Points, Row, SeasonModel
 from tests.support.seasons.refusals import try_what_is_refused
-from tests.support.seasons.rows import LIVE, Points, Row
-from tests.support.seasons.script import play_every_edge
-from tests.support.seasons.small import EXPERTS, UNITS, begin
+from tests.support.seasons.script import EXPERTS, UNITS, begin, count_late_verdicts, play_every_edge
 
 ASKED_FOR = int(os.environ.get("GANGCHUANG_SEASONS", "0"))  # before the home's fixture clears the environment
 SHRINKING = "GANGCHUANG_NO_SHRINKING" not in os.environ

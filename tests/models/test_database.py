@@ -1,13 +1,16 @@
 """Engines and sessions: one transaction, one consistent view, clear errors, the same on both."""
 
+import signal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from models import Claim
+from config.settings import Settings
+from models import Call, Claim
 from models.database import DatabaseUnreachable, database_seconds, make_engine, reading, writing
+from models.enums import CallState
 from models.schema import upgrade
 from tests.support.databases import Postgres
 
@@ -136,3 +139,36 @@ def test_parameters_do_not_reach_an_error_text(engine: Engine) -> None:
             Claim.__table__.insert().values(name="personal data", owner="someone@example.invalid", fence=1, expires=0)
         )  # type: ignore[attr-defined]
     assert "someone@example.invalid" not in str(caught.value).split("DETAIL")[0]
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_every_test_begins_with_an_empty_migrated_database(engine: Engine, turn: int) -> None:
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).select_from(Call)) == 0, f"turn {turn}"
+        assert session.scalar(text("SELECT version_num FROM alembic_version"))
+
+    with writing(engine) as session:
+        session.add(Call(season=2026, state=CallState.PLANNED, rules="{}", sequence=1, head="0" * 64))
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["broken off", "crashed"])
+def test_a_stopped_server_keeps_what_was_committed(postgres: Postgres, how: signal.Signals) -> None:
+    engine = make_engine(postgres.create("stopped"))
+    upgrade(engine)
+    with writing(engine) as session:
+        session.add(Call(season=2026, state=CallState.PLANNED, rules="{}", sequence=1, head="0" * 64))
+
+    postgres.stop(how)
+    with pytest.raises((DatabaseUnreachable, OperationalError)), reading(engine) as session:
+        session.scalar(select(Call.season))
+
+    postgres.start()
+    with reading(engine) as session:
+        assert session.scalar(select(Call.season)) == 2026
+    engine.dispose()
+    postgres.drop("stopped")
+
+
+def test_a_home_has_settings_of_its_own(home_settings: Settings, database_url: str) -> None:
+    assert home_settings.database == database_url
+    assert home_settings.folder("inbox").is_dir()

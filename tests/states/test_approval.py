@@ -26,7 +26,7 @@ from states.machine import Act
 from states.office import DecisionRefused, withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, a_season, a_submission
-from tests.support.ranked import a_ranked_season, rank_again
+from tests.support.panel import a_ranked_season, rank_again
 
 AT = datetime(2026, 7, 28, 10, tzinfo=ZONE)
 

@@ -1,4 +1,4 @@
-"""Twenty sessions do the same at one moment: exactly one does it, the others are told so in words."""
+"""Twenty sessions do the same, or different things, at one moment: one does it, the others are told so in words."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.local_time import ZONE
-from models import Correction, Delivery, Duplicate, History, Objection
+from models import Correction, Delivery, Duplicate, History, Objection, Submission
 from models.database import reading, writing
 from models.enums import CallState, DeliveryState, Outcome, PublicationKind, Role, SubmissionState
 from models.queries import season_in_force
@@ -19,7 +19,7 @@ from states.approval import approve, list_digest, send_back
 from states.call import CallCase
 from states.cases import Ask
 from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
-from states.door import ChangedMeanwhile, apply_transition, move_call
+from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
 from states.machine import Act, Actor, TransitionRefused
 from states.office import (
     DecisionRefused,
@@ -35,8 +35,8 @@ from states.recusals import recuse
 from states.reinstatement import reinstate
 from states.roots import record_root
 from states.verification import verify
-from tests.support.builders import SYSTEM, a_season, a_submission, an_expert
-from tests.support.ranked import a_ranked_season
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert
+from tests.support.panel import a_ranked_season
 from tests.support.threads import sessions_at_once
 
 AT = datetime(2026, 8, 5, 10, tzinfo=ZONE)
@@ -258,4 +258,50 @@ def test_of_twenty_that_let_a_correction_lapse_one_does_and_the_others_find_it_d
     with reading(engine) as session:
         told = select(History.trigger).where(History.subject == submission_subject(number))
         assert session.scalars(told.order_by(History.sequence)).all() == ["submit", "ask_correction", "archive"]
+        assert verify(session) == []
+
+
+def test_a_round_closes_while_its_submissions_are_withdrawn_one_by_one(engine: Engine) -> None:
+    """Given 18 withdrawals and 2 closings at once, each submission ends once, by one of them."""
+    with writing(engine) as session:
+        a_season(session, state=CallState.DISTRICT_REVIEW)
+        numbers = [a_submission(session) for _ in range(18)]
+
+    def end(session: Session, place: int) -> int:
+        if place >= len(numbers):
+            ask = Ask("archive", Act(SYSTEM, AT), outcome=Outcome.NOT_REVIEWED)
+            return len(apply_to_many(session, 2026, ask, Submission.state == S.SUBMITTED).moved)
+        apply_transition(session, numbers[place], Ask("archive", Act(OFFICE, AT), outcome=Outcome.WITHDRAWN))
+        return 1
+
+    through, refused = sessions_at_once(engine, end)
+
+    assert {type(one) for one in refused} <= {TransitionRefused}
+    assert sum(through) == len(numbers)
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).where(History.trigger == "archive")) == len(numbers)
+        assert verify(session) == []
+
+
+def test_nobody_waits_for_one_who_waits_for_him(engine: Engine) -> None:
+    """Rounds, roots, dates and decisions mixed: whatever order they come in, none is broken off as a deadlock."""
+    with writing(engine) as session:
+        season = a_season(session, state=CallState.PUBLISHED)
+        numbers = [a_submission(session, S.AWARDED) for _ in range(6)]
+
+    def mixed(session: Session, place: int) -> object:
+        if place % 4 == 0:
+            apply_to_many(session, 2026, Ask("archive", Act(SYSTEM, AT), outcome=Outcome.COMPLETED))
+            return record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, AT))
+        if place % 4 == 1:
+            record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, AT))
+            return apply_to_many(session, 2026, Ask("archive", Act(SYSTEM, AT), outcome=Outcome.COMPLETED))
+        if place % 4 == 2:
+            return close_notice_after(session, season, AT, Act(OFFICE, AT), reason="示例")
+        return revoke(session, numbers[place % 6], Act(OFFICE, AT), reason="示例")
+
+    _, refused = sessions_at_once(engine, mixed)
+
+    assert {type(one) for one in refused} <= {TransitionRefused}
+    with reading(engine) as session:
         assert verify(session) == []

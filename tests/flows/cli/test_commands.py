@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.cli.commands import app
+from flows.cli.facts import fact_lines
 from flows.workbooks.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
@@ -22,8 +23,8 @@ from states.machine import Act
 from states.roots import record_root
 from tests.flows.cli.conftest import Gangchuang
 from tests.support.builders import OFFICE, UNIT, a_form, a_submission, season_rules
+from tests.support.panel import a_ranked_season
 from tests.support.playing import Player
-from tests.support.ranked import a_ranked_season
 
 BY = ("--by", "示例·王主任")
 
@@ -269,3 +270,30 @@ def test_a_refused_delivery_waits_until_the_unit_has_sent_a_good_one(gangchuang:
     (facts,) = json.loads(gangchuang("status", "--json").out)
 
     assert facts["waits_for_a_person"] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (True, "yes"),
+        (False, "no"),
+        (None, "–"),
+        ("", "–"),
+        (10, "10"),
+        ([], "none"),
+        ("a1" * 32, "a1a1a1a1a1a1a1a1…"),
+        ("an" * 32, "an" * 32),
+        ({"benefit": "25", "spread": "19"}, "benefit 25, spread 19"),
+        ([["E0001", ["机械制造"]]], "(E0001, (机械制造))"),
+        (list(range(9)), "0, 1, 2, 3, 4, 5, 6, 7 … and 1 more"),
+        (list(range(8)), "0, 1, 2, 3, 4, 5, 6, 7"),
+    ],
+)
+def test_a_fact_is_told_in_one_line(value: object, told: str) -> None:
+    assert list(fact_lines({"fact": value})) == [f"fact: {told}"]
+
+
+def test_facts_come_by_name_and_instants_in_local_time() -> None:
+    facts = {"rank": 1, "arrived_at": "2026-04-28T02:00:00.000000+00:00"}
+
+    assert list(fact_lines(facts)) == ["arrived_at: 2026-04-28 10:00 Asia/Shanghai", "rank: 1"]

@@ -5,17 +5,19 @@ import re
 import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from icalendar import Calendar, Event
 from jinja2 import Environment, UndefinedError, meta
 
 import flows.letters
 from config.milestones import Milestone
-from config.season import load_season
-from flows.letters import ContextMissing, Letter, LetterKind, compose
+from config.season import Season, load_season
+from flows.letters import ContextMissing, Letter, LetterKind, calendar_entry, compose
+from flows.letters.filters import day, instant
 from tests.support.letters import DUE, NUMBER, SEED, TITLE, a_context, everything
 
 TEMPLATES = Path(flows.letters.__file__).parent / "templates"
@@ -214,3 +216,73 @@ def _names(source: str) -> set[str]:
     environment = Environment(autoescape=False)
     environment.filters.update(dict.fromkeys(("instant", "day", "listed", "paragraphs"), str))
     return meta.find_undeclared_variables(environment.parse(source))
+
+
+AT = datetime(2026, 4, 30, 10, 0, tzinfo=UTC)
+WRITTEN = datetime(2026, 3, 2, 1, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def season() -> Season:
+    return load_season(2026)
+
+
+def test_an_entry_holds_the_deadline_and_an_alarm_a_day_before(season: Season) -> None:
+    event = _event(calendar_entry(key="a", title="申报截止", at=AT, written_at=WRITTEN, season=season))
+
+    assert event["SUMMARY"] == "申报截止"
+    assert event["DTSTART"].dt == AT
+    assert event["DTSTAMP"].dt == WRITTEN.replace(microsecond=0)
+    assert event.walk("VALARM")[0]["TRIGGER"].dt == timedelta(days=-1)
+    assert season.office.mail in event["DESCRIPTION"]
+
+
+def test_the_same_deadline_keeps_its_uid_when_it_moves(season: Season) -> None:
+    def entry(key: str, at: datetime, sequence: int = 0) -> Event:
+        return _event(
+            calendar_entry(key=key, title="截止", at=at, written_at=WRITTEN, season=season, sequence=sequence)
+        )
+
+    first, moved, other = entry("a", AT), entry("a", AT + timedelta(days=1), 1), entry("b", AT)
+
+    assert first["UID"] == moved["UID"] != other["UID"]
+    assert (first["SEQUENCE"], moved["SEQUENCE"]) == (0, 1)
+
+
+def test_the_same_entry_has_the_same_bytes_in_folded_lines(season: Season) -> None:
+    def made() -> bytes:
+        return calendar_entry(key="a", title="一个很长的名称" * 30, at=AT, written_at=WRITTEN, season=season)
+
+    assert made() == made()
+    assert max(map(len, made().split(b"\r\n"))) <= 75
+
+
+def _event(content: bytes) -> Event:
+    (event,) = Calendar.from_ical(content).walk("VEVENT")
+    return event
+
+
+BANGKOK = timezone(timedelta(hours=7))
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (datetime(2026, 4, 30, 10, 0, tzinfo=UTC), "2026年4月30日(周四)18:00 北京时间"),
+        (datetime(2026, 4, 30, 17, 0, tzinfo=BANGKOK), "2026年4月30日(周四)18:00 北京时间"),
+        (datetime(2026, 12, 31, 16, 5, tzinfo=UTC), "2027年1月1日(周五)00:05 北京时间"),
+        (datetime(2026, 3, 1, 1, 2, 3, 999999, tzinfo=UTC), "2026年3月1日(周日)09:02:03 北京时间"),
+    ],
+)
+def test_an_instant_is_written_in_beijing_time(given: datetime, read: str) -> None:
+    assert instant(given) == read
+
+
+def test_an_instant_without_a_zone_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no zone"):
+        instant(datetime(2026, 4, 30))
+
+
+def test_a_day_has_its_weekday() -> None:
+    assert day(date(2026, 8, 3)) == "2026年8月3日(周一)"
+    assert day(datetime(2026, 8, 2, 20, 0, tzinfo=UTC)) == "2026年8月3日(周一)"

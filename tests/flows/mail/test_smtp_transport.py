@@ -20,8 +20,7 @@ from flows.mail.transport import (
     hashed,
     open_transport,
 )
-from tests.support.mail import SENDER, an_envelope
-from tests.support.mail_server import HOST, PASSWORD, USER, Post, certified, knows_the_account, serving
+from tests.support.mail import HOST, PASSWORD, SENDER, USER, Post, an_envelope, certified, knows_the_account, serving
 
 A, B, C = (f"{name}@example.invalid" for name in "abc")
 # The tests' server knows accounts without encryption, which it rightly says to be unwise.

@@ -42,8 +42,7 @@ from states.scores import take_scores
 from tests.flows.test_year import BODIES
 from tests.support.builders import ADMITTED, OFFICE, a_form
 from tests.support.playing import Player
-from tests.support.seasons.model import Key
-from tests.support.seasons.rows import Points
+from tests.support.seasons.model import Key, Points
 
 TITLES = (
     *("钢筋矫直", "茶叶萎凋", "病床护栏", "稻田除草", "电缆敷设", "课堂教具"),

@@ -6,8 +6,7 @@ What is said is the refusal's code, or for a decision of the office a piece of i
 from collections.abc import Sequence
 from datetime import datetime
 
-from tests.support.seasons.model import JUDGING, PER_UNIT, STEPS, SeasonModel
-from tests.support.seasons.rows import LIVE, Points
+from tests.support.seasons.model import JUDGING, LIVE, PER_UNIT, STEPS, Points, SeasonModel
 
 # the office
 

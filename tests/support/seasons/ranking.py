@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 
-from tests.support.seasons.rows import Row
+from tests.support.seasons.model import Row
 
 TIERS = ("first", "second", "third")
 CRITERIA = ("innovation", "benefit", "practicality", "spread")

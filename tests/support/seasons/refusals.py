@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
+from tests.support.seasons.deeds import owed_scores
 from tests.support.seasons.game import SECOND, Game
-from tests.support.seasons.model import SeasonModel
-from tests.support.seasons.preparing import owed_scores
-from tests.support.seasons.rows import Points
-from tests.support.seasons.small import UNITS, begin
+from tests.support.seasons.model import Points, SeasonModel
+from tests.support.seasons.script import UNITS, begin
 
 A, B, C = UNITS
 YES, NO = "recommended", "not_recommended"

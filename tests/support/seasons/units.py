@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from tests.support.seasons.model import JUDGING, SeasonModel
+from tests.support.seasons.model import JUDGING, Row, SeasonModel
 from tests.support.seasons.people import withdraw
-from tests.support.seasons.rows import Row
 
 UNFIT = {"incomplete": "incomplete", "uncovered": "not_covered"}
 
