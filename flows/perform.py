@@ -13,7 +13,7 @@ from config.settings import settings
 from flows.engine.artifacts import current_flow_run_id, outcome
 from flows.stage import Ending, Result, Run, StageFailed, play
 from models.database import make_engine
-from models.schema import upgrade
+from states.identity import bring_up
 
 log = logging.getLogger("gangchuang.stage")
 
@@ -25,7 +25,7 @@ stage_flow = partial(flow, retries=0, persist_result=False, validate_parameters=
 def open_database(url: str) -> Engine:
     """The process's engine, its schema brought to this version. Raises DatabaseTooNew or DatabaseUnreachable."""
     engine = make_engine(url)
-    upgrade(engine)
+    bring_up(engine)
     return engine
 
 

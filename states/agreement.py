@@ -28,7 +28,7 @@ from states.expected_of_call import Rows, Step, seed_is_committed, steps
 from states.identity import fingerprint
 from states.invariant import Invariant, Offenders
 from states.invariants import INVARIANTS
-from states.rules.names import name_key
+from states.rules.names import name_key, recorded_key
 from states.verification import verify
 
 _ALWAYS_KEYED_BY = {"admission": ("digest",)}
@@ -122,7 +122,7 @@ def _against_contents(session: Session, year: int, told: dict[str, list[Step]], 
     contributors = _listed(session, "contributor", year)
     for number, mark, content in session.execute(query.where(Submission.season == year)):
         form_given = expected_of_call.last(told.get(number, ()), Trigger.SUBMIT, Trigger.AMEND)
-        named = [one["credit_code"] or one["name_key"] for one in organisations.get(number, ())]
+        named = [one["credit_code"] or recorded_key(one["name"]) for one in organisations.get(number, ())]
         if named != form_given.facts["organisations"]:
             yield "organisation", number, "is not what was recorded"
         if not content and erased:

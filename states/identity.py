@@ -6,17 +6,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from models import Submission
+from models import Contributor, Expert, Organisation, Submission, SubmissionVersion
+from models.database import reading, writing
 from models.enums import Outcome, SubmissionState
 from models.forms import SubmissionForm
+from models.schema import upgrade
 from states.attachments import AttachedFile
 from states.delivered import Delivered
 from states.rules.names import name_key
 
 _CHUNK = 500
+_WITHOUT_KEY = select(Submission.number).where(Submission.title_key == "").order_by(Submission.number)
+_NAMELESS = select(Expert.id).where(Expert.name_key == "")
 _OUT = (Outcome.WITHDRAWN, Outcome.INELIGIBLE)  # the same achievement may come again
 
 
@@ -38,6 +42,39 @@ class Known:
     outcome: Outcome | None
     version: int
     fingerprint: str
+
+
+def bring_up(engine: Engine) -> None:
+    """Bring a database to this version: its schema, and the keys that the schema's own steps emptied.
+
+    What is a key here is made from names by rules that no migration can know. Raises DatabaseTooNew.
+    """
+    upgrade(engine)
+    with reading(engine) as session:
+        if not (session.scalar(_WITHOUT_KEY.limit(1)) or session.scalar(_NAMELESS.limit(1))):
+            return
+    with writing(engine) as session:
+        _renew_keys(session)
+
+
+def _renew_keys(session: Session) -> None:
+    numbers = list(session.scalars(_WITHOUT_KEY))
+    for part in _chunks(numbers):
+        for one in session.scalars(select(Submission).where(Submission.number.in_(part))):
+            one.title_key = name_key(one.title)
+            content = session.get_one(SubmissionVersion, (one.number, one.version)).content
+            # With the personal data deleted, a submission has no fingerprint any more.
+            one.fingerprint = fingerprint(SubmissionForm.model_validate_json(content)) if content else ""
+        for table in (Organisation, Contributor):
+            for named in session.scalars(select(table).where(table.number.in_(part))):
+                named.name_key = name_key(named.name)
+        session.flush()
+    taken: set[tuple[str, str]] = set()
+    for expert in session.scalars(select(Expert).order_by(Expert.id)):
+        keys = name_key(expert.name), name_key(expert.organisation)
+        # Two who were told apart by a look-alike sign stay two; only the first is found by a new row.
+        expert.name_key, expert.organisation_key = keys if keys not in taken else (keys[0], f"{keys[1]}#{expert.id}")
+        taken.add(keys)
 
 
 def fingerprint(form: SubmissionForm) -> str:

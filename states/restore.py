@@ -35,6 +35,7 @@ from models.database import database_seconds, make_engine, reading, writing
 from models.queries import planned_seasons
 from models.schema import DatabaseTooNew, revisions, upgrade
 from states.backup import FORMAT, MANIFEST, belongs, home_files
+from states.identity import bring_up
 from states.invariant import Invariant
 from states.invariants import Broken, broken_invariants
 from states.roots import season_root
@@ -197,7 +198,7 @@ def _load(source: Path, archive: zipfile.ZipFile, manifest: Mapping[str, Any], f
         _continue_numbering(session)
         # Whoever held a claim when the backup was made is long gone.
         session.query(Claim).update({"expires": 0.0})
-    upgrade(fresh)
+    bring_up(fresh)
 
 
 def _load_table(source: Path, archive: zipfile.ZipFile, session: Session, name: str) -> int:

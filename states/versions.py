@@ -21,7 +21,7 @@ from states.door import note_submission
 from states.identity import Incoming, Known, fingerprint
 from states.numbers import Number
 from states.record import Entry, Link
-from states.rules.names import name_key
+from states.rules.names import name_key, recorded_key
 
 
 def content_of(form: SubmissionForm) -> str:
@@ -180,7 +180,7 @@ def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any
         "carrier": form.carrier.value,
         "field": form.field,
         "completed_on": form.completed_on.isoformat(),
-        "organisations": [one.credit_code or name_key(one.name) for one in form.organisations],
+        "organisations": [one.credit_code or recorded_key(one.name) for one in form.organisations],
         "contributors": len(form.contributors),
         "consent": form.consent,
         "version": version["version"],

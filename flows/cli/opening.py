@@ -51,12 +51,12 @@ def opened() -> Opened:
     """Open the installation that the environment names. Raises HomeNotWritable, DatabaseUnreachable, DatabaseTooNew."""
     from config.settings import settings
     from models.database import make_engine
-    from models.schema import upgrade
+    from states.identity import bring_up
 
     own = settings()
     own.folder()
     engine = make_engine(own.database)
-    upgrade(engine)
+    bring_up(engine)
     return Opened(own, engine, own.clock.now())
 
 

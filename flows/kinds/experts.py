@@ -17,9 +17,9 @@ from flows.kinds.scores import replace_lost_experts
 from flows.letters import LetterKind
 from flows.post import post_to_office
 from flows.stage import Run
-from flows.workbooks import cells, dates
+from flows.workbooks import cells, dates, parties
 from flows.workbooks.assembly import Assembler, filled_in
-from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column
+from flows.workbooks.columns import LINE_LIMIT, Column
 from flows.workbooks.findings import Form, Note, Problem
 from flows.workbooks.layout import Layout
 from flows.workbooks.table import Line
@@ -104,11 +104,11 @@ def _layout(season: Season, _: str) -> Layout:
 def _columns(season: Season) -> tuple[Column, ...]:
     group, short = "专家", cells.line(LINE_LIMIT)
     return (
-        Column("name", "姓名", cells.line(NAME_LIMIT), group, "一行一人", ("专家姓名",), required=True, width=14),
+        Column("name", "姓名", parties.person, group, "一行一人", ("专家姓名",), required=True, width=14),
         Column(
             "organisation",
             "工作单位",
-            short,
+            parties.body,
             group,
             "公章上的全称",
             ("单位", "所在单位", "单位名称"),

@@ -148,7 +148,12 @@ class SubmissionRows(Assembler):
         values, found = line.values, []
         for place, keys in enumerate(self.bodies):
             name, code = values.get(keys[0]), values.get(keys[1])
-            if name is not None:
+            if isinstance(name, tuple) and code is not None:
+                message = f"里有{len(name)}个单位，分不清后面的代码是哪一个的，请一格一个单位"
+                problems.append(self.place.problem(keys[0], line.number, message))
+            elif isinstance(name, tuple):
+                found += [{"name": one, "credit_code": ""} for one in name]
+            elif name is not None:
                 found.append({"name": name, "credit_code": code or ""})
             elif place and code is not None:
                 problems.append(self.place.problem(keys[0], line.number, "没有填，但填了它的代码"))
@@ -171,7 +176,11 @@ class SubmissionRows(Assembler):
                 body = self._body_of(body_key, only, line, problems, notes)
             if share is not None:
                 shared.append((share_key, share))
-            found.append({"name": name, "organisation": body, "role": role or "", "share": share})
+            names = name if isinstance(name, tuple) else (name,)
+            if len(names) > 1 and (share is not None or role is not None):
+                message = f"里有{len(names)}人，分不清后面的承担工作和占比是谁的，请一格一人"
+                problems.append(self.place.problem(name_key, line.number, message))
+            found += [{"name": one, "organisation": body, "role": role or "", "share": share} for one in names]
         if shared:
             self._check_shares(line, shared, found, problems, notes)
         return found

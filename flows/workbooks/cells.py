@@ -14,6 +14,8 @@ from typing import Any
 
 from stdnum.cn import uscc
 
+from states.rules.names import INVISIBLE
+
 Cell = str | int | float | bool | date | datetime | time | timedelta | None
 
 
@@ -38,8 +40,10 @@ _HALF = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21,
 _INVISIBLE = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
 )
+_UNSEEN = re.compile(f"[{INVISIBLE}]")
 _DROPPED = re.compile(f"_x000[dD]_|\r|[{_INVISIBLE}\ud800-\udfff]")
 _ODD_LINE = re.compile(f"_x000|[\\s{_INVISIBLE}\ud800-\udfff\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\u3000]")
+_CHANGED_IN_NAME = re.compile(f"[ {INVISIBLE}\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 _CHANGED_IN_LINE = re.compile("[ \uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 _ODD_PROSE = re.compile(f"_x000|[\r\t\xa0{_INVISIBLE}\ud800-\udfff\u3000]")
 _SPACES = re.compile(r"[ \t\xa0\u3000]+")
@@ -47,6 +51,10 @@ _BREAK_IN_CHINESE = re.compile(r"(?<=[^\x00-\xff])\s*\n\s*|\s*\n\s*(?=[^\x00-\xf
 _MAIL = re.compile(r"[^@\s,;，；]+@[^@\s,;，；]+\.[A-Za-z0-9-]{2,}")
 _PHONE = re.compile(r"\+?[0-9][0-9-]{5,19}(?:转[0-9]{1,6})?")
 _LIST = re.compile(r"[;；、\n|]+|[,，](?!\d{3}(?!\d))")
+_SHORT = 8
+_ELSEWHERE = frozenset(
+    {"同上", "同前", "同左", "〃", "″", '"', "''", "′′", "略", "见附件", "详见附件", "见材料", "见附表", "如附件"}
+)
 _NOTHING = frozenset({"", "-", "--", "—", "——", "/", "\\", "无", "没有", "暂无", "空", "n/a", "na", "none", "null"})
 
 
@@ -97,16 +105,29 @@ class Text:
     """The parser of a text of at most `limit` characters.
 
     `clean` makes a text tidy; among printable characters it changes only what `odd` finds and, where
-    there is no `odd`, blanks at the ends.
+    there is no `odd`, blanks at the ends. `asked` is said to who points elsewhere (见附件) instead of
+    writing; `seen`: every sign must be one that people see.
     """
 
     limit: int
     clean: Callable[[str], str]
     odd: re.Pattern[str] | None = None
     advice: str = ""
+    asked: str = ""
+    seen: bool = False
 
     def __call__(self, value: Cell) -> Any:
-        text = self.clean(value if type(value) is str else as_text(value))
+        raw = value if type(value) is str else as_text(value)
+        hidden = _UNSEEN.search(raw) if self.seen else None
+        if hidden:
+            where = f"第{hidden.start() + 1}个字处有看不见的字符（U+{ord(hidden[0]):04X}）"
+            return WrongCell(f"{where}，请把这一格清空后重新输入")
+        text = self.clean(raw)
+        if self.asked and len(text) < _SHORT:
+            if means_nothing(text):
+                return None
+            if elsewhere(text):
+                return WrongCell(f"现在填的是{quote(text)}，{self.asked}")
         if len(text) > self.limit:
             return WrongCell(f"太长：有{len(text)}个字，最多{self.limit}个字{self.advice}")
         return text or None
@@ -114,6 +135,8 @@ class Text:
     def column(self, values: Sequence[Cell]) -> list[Any] | None:
         """All of a column at once when nothing in it is odd, otherwise None."""
         if set(map(type, values)) != {str} or max(map(len, values)) > self.limit:
+            return None
+        if self.asked and any(0 < len(value) < _SHORT for value in values):
             return None
         joined = "".join(values)
         if not joined.isprintable() or "_x000" in joined:
@@ -130,9 +153,19 @@ def line(limit: int) -> Text:
     return Text(limit, clean_line, _CHANGED_IN_LINE)
 
 
+def name(limit: int, asked: str = "") -> Text:
+    """A name or title: one line without signs that nobody sees, which would make two of what looks the same."""
+    return Text(limit, clean_line, _CHANGED_IN_NAME, asked=asked, seen=True)
+
+
 def prose(limit: int) -> Text:
     """A text of at most `limit` characters, line breaks allowed."""
     return Text(limit, clean_prose, advice="，请精简，详细材料放附件")
+
+
+def told(limit: int) -> Text:
+    """A text that experts are to read: not 见附件 or 略, which tells them nothing."""
+    return Text(limit, clean_prose, advice="，请精简，详细材料放附件", asked="评审看不到别处的内容，请写在这一格里")
 
 
 def choice(labels: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Parser:
@@ -223,6 +256,11 @@ def consent(value: Cell) -> Any:
     if key in {"不同意", "否", "n", "no", "false", "×", "✗", "x", "不愿意"}:
         return False
     return WrongCell(f"只能填：同意、不同意（现在填的是{quote(as_text(value))}）") if key else None
+
+
+def elsewhere(text: str) -> bool:
+    """True for what points to another cell or paper instead of saying it: 同上, 见附件, 略."""
+    return compact(text) in _ELSEWHERE
 
 
 def means_nothing(text: str) -> bool:

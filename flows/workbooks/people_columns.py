@@ -1,7 +1,7 @@
 """The columns of organisations and contributors, numbered in the order of merit."""
 
-from flows.workbooks import cells, numbers
-from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column
+from flows.workbooks import cells, numbers, parties
+from flows.workbooks.columns import LINE_LIMIT, Column
 
 
 def organisation_columns(place: int) -> tuple[Column, ...]:
@@ -15,7 +15,7 @@ def organisation_columns(place: int) -> tuple[Column, ...]:
         Column(
             f"organisations.{place}.name",
             f"单位{n}名称",
-            cells.line(LINE_LIMIT),
+            parties.bodies,
             group,
             hint,
             (f"单位{n}", f"申报单位{n}", f"完成单位{n}", f"申报单位{n}名称", *first),
@@ -35,7 +35,7 @@ def organisation_columns(place: int) -> tuple[Column, ...]:
 
 
 def contributor_columns(place: int) -> tuple[Column, ...]:
-    group, n, name = "完成人（按贡献大小排序）", place + 1, cells.line(NAME_LIMIT)
+    group, n, name = "完成人（按贡献大小排序）", place + 1, parties.people
     first = ("申报人", "申报人姓名", "第一完成人", "完成人", "主要完成人", "姓名") if place == 0 else ()
     return (
         Column(
@@ -51,7 +51,7 @@ def contributor_columns(place: int) -> tuple[Column, ...]:
         Column(
             f"contributors.{place}.organisation",
             f"完成人{n}单位",
-            cells.line(LINE_LIMIT),
+            parties.body,
             group,
             "完成时所在单位",
             (f"完成人{n}工作单位", f"完成人{n}所在单位", f"第{n}完成人单位"),

@@ -19,7 +19,7 @@ def submission_columns(season: Season) -> tuple[Column, ...]:
 
 def _what_columns(season: Season) -> tuple[Column, ...]:
     years = "、".join(str(year) for year in season.covered_years)
-    group, short = "成果", cells.line(LINE_LIMIT)
+    group = "成果"
     categories = {
         "发明": Category.INVENTION,
         "技改": Category.IMPROVEMENT,
@@ -49,7 +49,7 @@ def _what_columns(season: Season) -> tuple[Column, ...]:
         Column(
             "title",
             "成果名称",
-            short,
+            cells.name(LINE_LIMIT, "请写出成果名称"),
             group,
             "写全称，一行写完，不超过200字",
             ("项目名称", "申报项目名称", "创新成果名称", "成果题目", "名称", "题目", "项目名"),
@@ -103,7 +103,7 @@ def _what_columns(season: Season) -> tuple[Column, ...]:
 
 
 def _worth_columns(season: Season) -> tuple[Column, ...]:
-    group, long = "成效", cells.prose(season.files.max_cell_characters)
+    group, long = "成效", cells.told(season.files.max_cell_characters)
     return (
         Column(
             "abstract",

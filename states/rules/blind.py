@@ -1,19 +1,21 @@
 """Where a text gives away who stands behind it: names of people and organisations, found and masked.
 
-People write a name with blanks or dots between its characters, in full or half width, and an
-organisation without its legal form or the city in front. All of these are found. A person's
+People write a name with blanks or dots between its characters, in full or half width, in traditional
+characters, with signs that look alike or that nobody sees, and an organisation without its legal form
+or the city in front. All of these are found. A person's
 name of a single character is not looked for, nor is a rest of an organisation's name that is
 shorter than `_LEAST`: both would stand in half of all texts by chance.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from states.rules.names import fold, like_digits
+
 MASK = "■■"
 _LEAST = 4
-_BETWEEN = r"[\s\-·•・.]*"
+_BETWEEN = r"[\s\-·•・‧.]*"
 _LEGAL_FORM = re.compile(r"\(?(?:有限责任公司|股份有限公司|有限公司|总公司|公司|集团)\)?$")
 _CITY = re.compile(r"^重庆市?")
 _NOBODY = frozenset({"个人", "自由职业", "退休", "已退休", "没有", "暂无"})
@@ -66,10 +68,10 @@ def _spellings(organisation: str) -> Iterable[str]:
 
 
 def _folded(text: str) -> tuple[str, list[int]]:
-    """Width and case folded, with the place in the text from which each character came."""
+    """Every sign folded, with the place in the text from which each one came."""
     characters, origin = [], []
     for place, character in enumerate(text):
-        for folded in unicodedata.normalize("NFKC", character).casefold():
+        for folded in like_digits(fold(character)):
             characters.append(folded)
             origin.append(place)
     return "".join(characters), origin

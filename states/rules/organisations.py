@@ -1,6 +1,6 @@
 """When two written names mean one organisation.
 
-The key folds what people write differently: width, case, blanks, brackets, the city in
+The key folds what people write differently, or so that it looks alike: width, case, script, blanks, brackets, the city in
 front, the legal form behind, 科学技术协会 and 科协. A branch (分公司) is its company – it is no
 legal person of its own (Company Law, art. 13) – and a school, department or ward is its
 university or hospital. An affiliated hospital stays itself. Where the key is too broad, two
@@ -12,7 +12,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from states.rules.names import name_key
+from states.rules.names import like_digits, plain_key
 
 _BRANCH = re.compile(r"^(.+?公司).*(?:分公司|分厂|分院|营业部|项目部)$")
 _PART = re.compile(r"^(.+?(?:大学(?!城)|医院))(?!.*(?:附属|医院)).*(?:学院|研究院|系|所|中心|实验室|科|室|部|处)$")
@@ -29,14 +29,14 @@ _LEAST_REST = 3
 @lru_cache(maxsize=1 << 16)
 def organisation_key(name: str) -> str:
     """The key under which two spellings of an organisation meet; empty where the name says nobody."""
-    key = _PEOPLES.sub("县", name_key(name).replace("科学技术协会", "科协"))
+    key = _PEOPLES.sub("县", plain_key(name).replace("科学技术协会", "科协"))
     if key in _NOBODY:
         return ""
     for longer in (_BRANCH, _PART):
         found = longer.match(key)
         key = found.group(1) if found else key
     key = _without(_LEGAL_FORM, key, least=2)
-    return _without(_CITY, key, least=_LEAST_REST) if len(key) > 2 else key
+    return like_digits(_without(_CITY, key, least=_LEAST_REST) if len(key) > 2 else key)
 
 
 def credit_code_key(code: str) -> str:

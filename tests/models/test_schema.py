@@ -78,7 +78,7 @@ def test_every_revision_with_data_comes_up_whole(bare_engine: Engine, revision: 
     upgrade(bare_engine)
 
     assert version_of(bare_engine) == revisions()[-1]
-    assert rows_of(bare_engine, like=before) == before
+    assert _but_emptied(rows_of(bare_engine, like=before), revision) == _but_emptied(before, revision)
     with reading(bare_engine) as session:
         assert verify(session) == []
     with writing(bare_engine) as session:
@@ -156,6 +156,15 @@ def rows_of(engine: Engine, like: Mapping[str, list[dict[str, object]]] | None =
             rows = connection.execute(text(f'SELECT {listed} FROM "{name}"')).mappings().all()
             found[name] = sorted((dict(row) for row in rows), key=repr)
     return found
+
+
+def _but_emptied(rows: dict[str, list[Any]], revision: str) -> dict[str, list[Any]]:
+    """Without the keys of names, which a step empties for `bring_up` to make them anew."""
+    emptied = {"submission": {"title_key"}, "expert": {"name_key", "organisation_key"}} if revision < "0009" else {}
+    return {
+        table: [{name: value for name, value in row.items() if name not in emptied.get(table, ())} for row in found]
+        for table, found in rows.items()
+    }
 
 
 def rules_of(engine: Engine) -> dict[str, Any]:

@@ -199,7 +199,21 @@ def test_the_same_row_twice_in_one_workbook_goes_in_once(engine: Engine) -> None
         assert "第1行" in taken.refused[2].chinese
 
 
-@pytest.mark.parametrize("typed", ["一号成果", " 一号 成果 ", "一号成果。", "一号－成果"])
+def test_variants_that_look_alike_are_one_achievement(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session)
+
+        taken = deliver(
+            session,
+            a_form("智能10KV巡检装置"),
+            a_form("智能1\u041eＫＶ巡檢裝置"),
+            a_form("智能\u200b10KV巡检装置\ufe0f"),
+        )
+
+        assert (len(taken.accepted), codes(taken)) == (1, {2: "duplicate", 3: "duplicate"})
+
+
+@pytest.mark.parametrize("typed", ["一号成果", " 一号 成果 ", "一号成果。", "一号－成果", "\u30fc號成果"])
 def test_the_same_achievement_from_another_unit_is_refused_with_the_number_of_the_other(
     engine: Engine, typed: str
 ) -> None:

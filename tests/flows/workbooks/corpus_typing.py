@@ -183,7 +183,75 @@ _row("a title with a line break", "成果名称", "示例成果\n二号", takes=
 _row("a title with a line break between words", "成果名称", "new\nidea", takes={5: {"title": "new idea"}})
 _row("a title with trailing and full-width blanks", "成果名称", "　示例成果　 ", takes={5: {"title": "示例成果"}})
 _row("a title in full-width letters", "成果名称", "ＡＢ１２型示例", takes={5: {"title": "AB12型示例"}})
-_row("a title with invisible characters", "成果名称", "示例\u200b成\ufeff果\u202e", takes={5: {"title": "示例成果"}})
+for _name, _sign in (
+    ("a zero-width space", "\u200b"),
+    ("a mark of direction", "\u202e"),
+    ("a variation selector", "\ufe0f"),
+    ("a Hangul filler", "\u3164"),
+):
+    _message = f"第3个字处有看不见的字符（U+{ord(_sign):04X}），请把这一格清空后重新输入。"
+    _row(f"a title with {_name}", "成果名称", f"示例{_sign}成果", backs=(("B5", f"“成果名称”{_message}"),))
+    _row(f"a name with {_name}", "完成人1姓名", f"示例{_sign}甲", backs=(("T5", f"“完成人1姓名”{_message}"),))
+for _name, _value in (
+    ("、", "示例甲、示例乙、示例丙"),
+    ("commas and semicolons", "示例甲，示例乙; 示例丙"),
+    ("a slash and a line break", "示例甲/示例乙\n示例丙"),
+    ("blanks", "示例甲 示例乙　示例丙"),
+):
+    _row(
+        f"three people in a cell with {_name}",
+        "完成人1姓名",
+        _value,
+        takes={5: {"people": ("示例甲", "示例乙", "示例丙")}},
+        notes=(("T5", "“完成人1姓名”里有3人，已分开登记：示例甲、示例乙、示例丙。"),),
+    )
+_row("a name with a blank in it", "完成人1姓名", "张　三", takes={5: {"people": ("张三",)}})
+_row(
+    "a telephone number beside a name",
+    "完成人1姓名",
+    "示例甲 13800000000",
+    takes={5: {"people": ("示例甲",)}},
+    notes=(("T5", "“完成人1姓名”“示例甲 13800000000”按姓名“示例甲”计，其余没有采用。"),),
+)
+for _name, _value, _message in (
+    ("people and others", "示例甲等3人", "填的是“示例甲等3人”，不是一个人的姓名。请逐人写全，一格一人"),
+    ("a group for a person", "装配班组集体", "填的是“装配班组集体”，不是一个人的姓名。请逐人写全，一格一人"),
+    ("ditto for a person", "同上", "应填姓名，现在填的是“同上”，请写出姓名"),
+    ("people that nobody can part", "欧阳 示例", "填的是“欧阳 示例”，像是几个人，但看不清怎样分开。请一格一人"),
+    (
+        "people without anything between",
+        "示例甲和示例乙",
+        "填的是“示例甲和示例乙”，像是几个人。请一格一人；姓名本来就长的，请用“·”隔开",
+    ),
+):
+    _row(_name, "完成人1姓名", _value, backs=(("T5", f"“完成人1姓名”{_message}。"),))
+add(
+    "several people with one share",
+    lambda shop: shop.filled(typed({"完成人1姓名": "示例甲、示例乙", "完成人1贡献占比（%）": 60})),
+    backs=(("T5", "“完成人1姓名”里有2人，分不清后面的承担工作和占比是谁的，请一格一人。"),),
+    notes=(("T5", "“完成人1姓名”里有2人，已分开登记：示例甲、示例乙。"),),
+)
+_row(
+    "two firms in a cell",
+    "单位1名称",
+    "示例公司、示例机械厂",
+    takes={5: {"organisations": (("示例公司", ""), ("示例机械厂", ""))}},
+    notes=(("N5", "“单位1名称”里有2个单位，已分开登记：示例公司、示例机械厂。"),),
+)
+for _name, _value, _message in (
+    ("two firms, one of them hardly", "示例公司、示例甲", "填的是“示例公司、示例甲”，像是几个单位，请一格一个单位"),
+    ("nobody for a firm", "个人", "应填公章上的单位全称，现在填的是“个人”"),
+    ("ditto for a firm", "〃", "应填公章上的单位全称，现在填的是“〃”"),
+):
+    _row(_name, "单位1名称", _value, backs=(("N5", f"“单位1名称”{_message}。"),))
+_row("no title, in words", "成果名称", "无", backs=(("B5", "“成果名称”没有填。"),))
+_row(
+    "a text that stands elsewhere",
+    "成果简介",
+    "见附件",
+    backs=(("G5", "“成果简介”现在填的是“见附件”，评审看不到别处的内容，请写在这一格里。"),),
+)
+_row("no social benefit, in words", "社会效益", "无", takes={5: {"benefit_social": ""}})
 _row("a title that is a number", "成果名称", 2025, takes={5: {"title": "2025"}})
 _row("a title that looks like a formula", "成果名称", "=1+1 示例", takes={5: {"title": "=1+1 示例"}})
 _row("a title of blanks only", "成果名称", " 　\n", backs=(("B5", "“成果名称”没有填。"),))

@@ -112,6 +112,15 @@ def test_contributor_of_any_submission_reviews_nothing() -> None:
     assert kinds(found, "2026-2") == [ConflictKind.CONTRIBUTES, ConflictKind.SAME_ORGANISATION]
 
 
+@pytest.mark.parametrize("name", ["張工", "张\u30a8", "张\u200b工", "张·工"])
+def test_contributor_reviews_nothing_under_a_name_that_looks_alike(name: str) -> None:
+    own = a_submission(contributors=(Person(name, "示例機械有限公司"),))
+
+    found = find_conflicts([own], [an_expert("张工", "示例机械有限公司")])
+
+    assert kinds(found) == [ConflictKind.CONTRIBUTES, ConflictKind.SAME_ORGANISATION]
+
+
 def test_contributor_of_a_submission_that_is_not_reviewed_reviews_nothing() -> None:
     withdrawn = a_submission("2026-9", contributors=(Person("示例·李", "示例研究院"),))
 
