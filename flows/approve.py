@@ -3,10 +3,10 @@
 from sqlalchemy.orm import Session
 
 from flows.perform import perform, stage_flow
-from flows.proposal import put_decided
+from flows.proposal import put_decided, put_proposal
 from flows.stage import Ending, Run
 from models.enums import ApprovalDecision
-from states.approval import approve, send_back
+from states.approval import approve, send_back, withdraw_approval
 from states.machine import Act
 from states.office import officer
 from states.planning import reopen_ranking
@@ -22,13 +22,14 @@ def approve_list(
     reason: str = "",
     dry_run: bool = False,
 ) -> dict[str, object]:
-    """Approve the award list, or send it back (审定获奖名单).
+    """Approve the award list, send it back, or take an approval back (审定获奖名单).
 
     Runs: by a person, after the ranking is frozen and before the public notice.
     Before: the proposed list lies in `office/<season>/`; its digest stands on it and in the mail.
-    After: the list is approved by a named officer; or it is sent back with a reason and ranked again.
+    After: the list is approved by a named officer; or it is sent back with a reason and ranked again; or the approval
+    is withdrawn with a reason, and the list waits again, with what had been struck.
     Numbers to strike (separated by blanks or commas) are taken off first, with the reason.
-    Undo: none once the notice is posted.
+    Undo: withdraw the approval, until the notice is posted; none then.
     """
 
     def deciding(run: Run) -> Ending:
@@ -39,11 +40,16 @@ def approve_list(
                     send_back(session, season, act, digest=list_digest.strip(), reason=reason)
                     reopen_ranking(session, season, act, reason=reason)
                     run.tell("decision", "sent back; the ranking will be drawn up again")
+                elif decision is ApprovalDecision.WITHDRAWN:
+                    withdraw_approval(session, season, act, digest=list_digest.strip(), reason=reason)
+                    run.tell("decision", "withdrawn; the list waits again")
                 else:
                     _approve(session, run, act, list_digest.strip(), strike_numbers, reason)
         finally:
             # Refused too: a run that died after its decision and before the page comes again as a refusal.
             put_decided(run)
+        if decision is ApprovalDecision.WITHDRAWN:
+            put_proposal(run)
         return Ending()
 
     return perform("approve_list", season, deciding, dry_run=dry_run)

@@ -5,6 +5,7 @@ may look, a lease; once, a ticket in the database and Prefect's idempotency key;
 Prefect's. Two clocks running by mistake do no harm.
 """
 
+import importlib
 import logging
 import signal
 import threading
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -238,7 +240,9 @@ def main() -> None:
     own.folder()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    Timekeeper(own, open_database(own.database), start).run(stopped)
+    # The stages are loaded only when one must be registered again.
+    starting = partial(start, stages=lambda: importlib.import_module("flows.year").STAGES)
+    Timekeeper(own, open_database(own.database), starting).run(stopped)
 
 
 if __name__ == "__main__":

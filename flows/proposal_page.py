@@ -82,9 +82,9 @@ def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
     """What deviates from the ranking: lists sent back, prizes that the panel did not carry, submissions struck."""
     decided = session.scalars(select(Approval).where(Approval.season == year).order_by(Approval.ordinal)).all()
     sent_back = [
-        Deviation("", "全部名单", "退回重排", one.officer, one.reason, one.decided_at)
+        Deviation("", "全部名单", one.decision.label, one.officer, one.reason, one.decided_at)
         for one in decided
-        if one.decision is ApprovalDecision.SENT_BACK
+        if one.decision is not ApprovalDecision.APPROVED
     ]
     struck = session.execute(
         select(Placing.number, Submission.title, Placing.tier, Placing.struck)

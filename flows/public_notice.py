@@ -12,6 +12,7 @@ from flows.publications import page_address, publish_root, put_index
 from flows.stage import Ending, Run
 from models import Objection, Submission
 from models.enums import ObjectionState, PublicationKind, Trigger
+from models.queries import lock_call
 from states.approval import is_approved
 from states.planning import close_notice_after
 
@@ -44,6 +45,7 @@ def close_public_notice(season: int, dry_run: bool = False) -> dict[str, object]
 def opening(run: Run) -> Ending:
     """Record the root, put the page out, tell the units."""
     with run.step() as session:
+        lock_call(session, run.year)  # from here on the approval cannot be withdrawn
         if not is_approved(session, run.year):
             return Ending(waiting="a named person has still to approve the list")
         closes_at = close_notice_after(session, run.season, run.at, run.act, reason="公示日按实际发布日起算")

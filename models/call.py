@@ -55,6 +55,7 @@ class Approval(SQLModel, table=True):
         check("ordinal_positive", "ordinal >= 1"),
         check("officer_named", "officer <> ''"),
         check("sent_back_with_reason", "decision <> 'sent_back' OR reason <> ''"),
+        check("withdrawn_with_reason", "decision <> 'withdrawn' OR reason <> ''"),
         *sha256_text("list_digest"),
     )
 

@@ -162,6 +162,7 @@ class AssignmentState(Labelled):
 class ApprovalDecision(Labelled):
     APPROVED = "approved", "同意"
     SENT_BACK = "sent_back", "退回重排"
+    WITHDRAWN = "withdrawn", "撤回审定"
 
 
 class ObjectionState(Labelled):
@@ -247,6 +248,11 @@ class Trigger(Labelled):
     CLOSE_VOTES = "close_votes", "表决截止", "The panel's ballots were counted."
     APPROVE = "approve", "审定", "An officer approved the award list as it stood."
     SEND_BACK = "send_back", "退回重排", "An officer sent the award list back to be ranked again."
+    WITHDRAW_APPROVAL = (
+        "withdraw_approval",
+        "撤回审定",
+        "An officer took the approval back: the list waits again, with what had been struck from it.",
+    )
     RECORD_ROOT = "record_root", "记录根值", "The root over all histories was fixed for a publication."
     RELEASE_MESSAGE = "release_message", "重新发送", "An administrator had a message tried again."
     GIVE_UP_MESSAGE = "give_up_message", "放弃发送", "An administrator gave a message up."

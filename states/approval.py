@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from models import Approval, Placing, Submission
-from models.enums import ApprovalDecision, CallState, SubmissionState, Trigger
+from models import Approval, Placing, Publication, Submission
+from models.enums import ApprovalDecision, CallState, PublicationKind, SubmissionState, Trigger
 from models.queries import call_state, lock_call
 from states.cases import Ask
 from states.door import note_call, note_submission
@@ -18,6 +18,13 @@ from states.entries import latest_trigger
 from states.machine import Act
 from states.office import DecisionRefused
 from states.record import call_subject, canonical
+
+# What the record calls each decision.
+TRIGGERS = {
+    ApprovalDecision.APPROVED: Trigger.APPROVE,
+    ApprovalDecision.SENT_BACK: Trigger.SEND_BACK,
+    ApprovalDecision.WITHDRAWN: Trigger.WITHDRAW_APPROVAL,
+}
 
 
 def placings(session: Session, year: int) -> list[Placing]:
@@ -131,8 +138,32 @@ def send_back(session: Session, year: int, act: Act, *, digest: str, reason: str
     _decide(session, year, ApprovalDecision.SENT_BACK, current, act, reason, {})
 
 
+def withdraw_approval(session: Session, year: int, act: Act, *, digest: str, reason: str) -> None:
+    """Take an approval back, with a reason, until the notice opens: the list waits again, with what was struck."""
+    lock_call(session, year)
+    subject = f"the list of {year}"
+    if call_state(session, year) is not CallState.FINAL_REVIEW or not is_approved(session, year):
+        raise DecisionRefused(subject, "no approved list waits for its public notice")
+    if session.get(Publication, (year, PublicationKind.PUBLIC_NOTICE)) is not None:
+        raise DecisionRefused(subject, "its public notice is being posted at this moment")
+    if not reason.strip():
+        raise DecisionRefused(subject, "withdrawing the approval needs a reason")
+    current = _the_list(session, year, digest)
+    own = Placing.season == year
+    struck = session.scalars(select(Placing.number).where(own, Placing.struck != "").order_by(Placing.position)).all()
+    session.execute(update(Placing).where(own).values(approved=False, struck=""))
+    for number in struck:
+        note_submission(session, number, Ask(Trigger.WITHDRAW_APPROVAL, act, reason=reason))
+    _decide(session, year, ApprovalDecision.WITHDRAWN, current, act, reason, {"restored": list(struck)})
+
+
 def _open_list(session: Session, year: int, digest: str) -> str:
     _refuse_unless_undecided(session, year)
+    return _the_list(session, year, digest)
+
+
+def _the_list(session: Session, year: int, digest: str) -> str:
+    """The digest of the list as it stands. Raises DecisionRefused when another one was looked at."""
     current = list_digest(session, year)
     if len(digest) < 8 or not current.startswith(digest):
         raise DecisionRefused(
@@ -173,5 +204,4 @@ def _decide(
         )
     )
     session.flush()
-    trigger = Trigger.APPROVE if decision is ApprovalDecision.APPROVED else Trigger.SEND_BACK
-    note_call(session, year, trigger, act, reason=reason, facts={"digest": digest, **facts})
+    note_call(session, year, TRIGGERS[decision], act, reason=reason, facts={"digest": digest, **facts})

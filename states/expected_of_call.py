@@ -7,6 +7,7 @@ from typing import Any
 
 from config.milestones import Milestone
 from models.enums import Trigger
+from states.approval import TRIGGERS
 from states.replay import Entry, facts_of
 from states.rules.draw import commitment
 from states.rules.placings import PassedOver
@@ -105,16 +106,16 @@ def _key(year: int, name: str) -> tuple[Any, ...]:
 
 
 def approvals(year: int, call: list[Step]) -> Rows:
-    decided = enumerate(of(call, Trigger.APPROVE, Trigger.SEND_BACK), start=1)
+    decisions: dict[str, str] = {trigger: decision.value for decision, trigger in TRIGGERS.items()}
     return {
         (year, ordinal): {
-            "decision": "approved" if step.trigger == Trigger.APPROVE else "sent_back",
+            "decision": decisions[step.trigger],
             "officer": step.officer,
             "decided_at": step.at,
             "reason": step.reason,
             "list_digest": step.facts["digest"],
         }
-        for ordinal, step in decided
+        for ordinal, step in enumerate(of(call, *TRIGGERS.values()), start=1)
     }
 
 
@@ -158,11 +159,11 @@ def placings(year: int, call: list[Step], submissions: dict[str, list[Step]]) ->
         for one in step.facts["votes"]:
             rows[(one["number"],)]["tier"] = one["after"]
     for number, told in submissions.items():
-        struck = [step.reason for step in of(told, Trigger.STRIKE) if step.at >= frozen[-1].at]
-        if (number,) in rows:
-            rows[(number,)]["struck"] = struck[-1] if struck else ""
-    for step in of(later, Trigger.APPROVE):
-        for number, _ in step.facts["list"]:
+        struck = [step for step in of(told, Trigger.STRIKE, Trigger.WITHDRAW_APPROVAL) if step.at >= frozen[-1].at]
+        if (number,) in rows and struck and struck[-1].trigger == Trigger.STRIKE:
+            rows[(number,)]["struck"] = struck[-1].reason
+    for step in [*of(later, Trigger.APPROVE, Trigger.WITHDRAW_APPROVAL)][-1:]:
+        for number, _ in step.facts.get("list", ()):
             rows[(number,)]["approved"] = True
     return rows
 

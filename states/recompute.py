@@ -39,7 +39,7 @@ def recompute(entries: Iterable[Entry]) -> list[Difference]:
         if record.one(Trigger.FREEZE_RANKING):
             found += _ranking(record, scoring)
             found += vote_differences(record)
-    if record.one(Trigger.APPROVE):
+    if len(record.call.get(Trigger.APPROVE, ())) > len(record.call.get(Trigger.WITHDRAW_APPROVAL, ())):
         found += [*_approval(record), *_awards(record)]
     return found
 
@@ -172,7 +172,7 @@ def _criteria(record: Record) -> tuple[Criterion, ...]:
 
 
 def _approval(record: Record) -> Iterator[Difference]:
-    struck = {number for number, _ in record.facts(Trigger.STRIKE)}
+    struck = set(_struck(record))
     placed = record.one(Trigger.FREEZE_RANKING)["ranking"]["placed"]
     still = set(in_the_running(record, Trigger.APPROVE)) - struck
     tiers = {one["submission"]: one["tier"] for one in placed} | tiers_after(record)
@@ -181,6 +181,15 @@ def _approval(record: Record) -> Iterator[Difference]:
     approved = record.one(Trigger.APPROVE)["list"]
     if expected != approved:
         yield Difference("approved list", "the season", shortened(approved), shortened(expected))
+
+
+def _struck(record: Record) -> Iterator[str]:
+    """Who was struck, and not given back by an approval that was withdrawn since."""
+    for number, entries in record.submissions.items():
+        words = (entry["trigger"] for entry, _ in entries)
+        latest = [word for word in words if word in (Trigger.STRIKE, Trigger.WITHDRAW_APPROVAL)][-1:]
+        if latest == [Trigger.STRIKE]:
+            yield number
 
 
 def _awards(record: Record) -> Iterator[Difference]:

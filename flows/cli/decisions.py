@@ -13,16 +13,22 @@ def approve(
     digest: Annotated[str, typer.Option(help="the list's digest, as its page and mail print it; 8 characters will do")],
     officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
     send_back: Annotated[bool, typer.Option("--send-back", help="do not approve: rank again")] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="take the approval back, until the notice is posted; needs --reason")
+    ] = False,
     strike: Annotated[str, typer.Option(help="numbers to strike, separated by commas; needs --reason")] = "",
     reason: Annotated[str, typer.Option(help="kept in the history; printed on the notice for what is struck")] = "",
 ) -> None:
-    """Approve the proposed award list, or send it back.
+    """Approve the proposed award list, send it back, or take an approval back.
 
     When: after the ranking is frozen (July), before the public notice; `status` shows that it waits.
     """
     from flows.approve import approve_list
 
+    if send_back and withdraw:
+        raise typer.BadParameter("either --send-back or --withdraw, not both")
     decision = ApprovalDecision.SENT_BACK if send_back else ApprovalDecision.APPROVED
+    decision = ApprovalDecision.WITHDRAWN if withdraw else decision
     show(approve_list.fn(season, officer_name, decision, digest, strike, reason))
 
 

@@ -2,7 +2,7 @@
 
 import ssl
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +15,7 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
 
 from flows.engine.environment import LAUNCH_COMMAND, WORK_POOL
@@ -90,20 +90,37 @@ def register(stages: Iterable[Stage]) -> list[str]:
     return [deployment_name(stage) for stage in stages]
 
 
-def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) -> str:
+def start(
+    stage_name: str,
+    parameters: Mapping[str, Any],
+    idempotency_key: str,
+    *,
+    stages: Callable[[], Iterable[Stage]] = tuple,
+) -> str:
     """Start a stage's deployment and return the flow run's id; the same key gives the same run.
 
     The key is also the run's name in the dashboard. Prefect keeps the key with the run
-    even if the run failed: put an attempt number in it.
-    Raises EngineAway, DeploymentMissing.
+    even if the run failed: put an attempt number in it. A deployment that somebody deleted is
+    registered again, if it is one of `stages`. Raises EngineAway, DeploymentMissing.
     """
     with prefect_client() as client:
         try:
             return _start(client, stage_name, parameters, idempotency_key)
-        except ObjectNotFound:
-            # The server's database was replaced since the id was learnt.
+        except (ObjectNotFound, PrefectHTTPStatusError) as problem:
+            # Deleted, or the server's database was replaced, since the id was learnt.
+            if isinstance(problem, PrefectHTTPStatusError) and problem.response.status_code != httpx.codes.NOT_FOUND:
+                raise
             _known.clear()
+        except DeploymentMissing:
+            pass
+        try:
             return _start(client, stage_name, parameters, idempotency_key)
+        except DeploymentMissing:
+            if stage_name not in {stage.name for stage in stages()}:
+                raise
+    register(stages())
+    with prefect_client() as client:
+        return _start(client, stage_name, parameters, idempotency_key)
 
 
 def run_state(flow_run_id: str) -> RunState | None:

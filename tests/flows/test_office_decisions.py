@@ -267,6 +267,22 @@ def test_a_list_sent_back_is_ranked_again_before_it_can_be_approved(ranked: tupl
     assert approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest)["approved"] == "3"
 
 
+def test_a_withdrawn_approval_asks_the_office_again(ranked: tuple[Player, list[str], str]) -> None:
+    player, (one, *_), digest = ranked
+    approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, one, "材料不实")
+    with player.reading() as session:
+        approved = list_digest(session, 2026)
+
+    told = approve_list.fn(2026, OFFICE.name, ApprovalDecision.WITHDRAWN, approved, "", "划错一项")
+
+    assert told["list digest"] == digest, "the list as it was before anything was struck"
+    assert player.letters("approval_wanted") == [f"approval_wanted/office/{digest[:16]}/2"]
+    page = (player.home / "office" / "2026" / "proposal.html").read_text("utf-8")
+    assert "撤回审定" in page
+    assert "移出名单" not in page
+    assert approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest)["approved"] == "3"
+
+
 def test_a_dry_approval_changes_nothing(ranked: tuple[Player, list[str], str]) -> None:
     player, _, digest = ranked
     before = player.kept()

@@ -8,9 +8,10 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from config.local_time import ZONE
-from models import Approval, History, Placing, Submission
+from models import Approval, Call, History, Placing, Publication, Submission
 from models.database import writing
-from models.enums import ApprovalDecision, CallState, SubmissionState, Tier
+from models.enums import ApprovalDecision, CallState, PublicationKind, SubmissionState, Tier
+from states.agreement import disagreements
 from states.approval import (
     approve,
     is_approved,
@@ -20,6 +21,7 @@ from states.approval import (
     proposed,
     send_back,
     waits_for_approval,
+    withdraw_approval,
 )
 from states.final_ranking import rank_list
 from states.machine import Act
@@ -190,6 +192,67 @@ def test_an_approved_list_is_not_ranked_again(engine: Engine) -> None:
 
         assert session.get_one(Placing, one).approved
         assert rank_list(session, season, re_review_is_over=True).placed[0].submission == one
+
+
+def test_an_approval_is_withdrawn_with_a_reason_and_the_list_waits_again_with_what_was_struck(engine: Engine) -> None:
+    with writing(engine) as session:
+        _, (one, two, three, _) = a_ranked_season(session)
+        before = list_digest(session, 2026)
+        approve(session, 2026, Act(OFFICE, AT), digest=before, strike=[two], reason="材料不实")
+        how = {"act": Act(OFFICE, AT), "digest": list_digest(session, 2026)}
+        with pytest.raises(DecisionRefused, match="needs a reason"):
+            withdraw_approval(session, 2026, **how, reason=" ")
+
+        withdraw_approval(session, 2026, **how, reason="划错一项")
+
+        assert (waits_for_approval(session, 2026), is_approved(session, 2026)) == (True, False)
+        assert not any(approved(session).values())
+        assert (session.get_one(Placing, two).struck, list_digest(session, 2026)) == ("", before)
+        entries = session.scalars(select(History).where(History.trigger == "withdraw_approval")).all()
+        assert {(entry.subject, entry.reason) for entry in entries} == {
+            ("call/2026", "划错一项"),
+            (f"submission/{two}", "划错一项"),
+        }
+        assert rows_agree(session)
+        approve(session, 2026, Act(OFFICE, AT), digest=before, strike=[three], reason="材料不实")
+        assert approved(session) == {one: True, two: True, three: False, placings(session, 2026)[3].number: False}
+        assert [row.decision for row in session.scalars(select(Approval).order_by(Approval.ordinal))] == [
+            ApprovalDecision.APPROVED,
+            ApprovalDecision.WITHDRAWN,
+            ApprovalDecision.APPROVED,
+        ]
+        assert rows_agree(session)
+        assert verify(session) == []
+
+
+def rows_agree(session: Session) -> bool:
+    """Whether placings and approvals are what the record says of them."""
+    return not [table for table, *_ in disagreements(session, 2026) if table in ("placing", "approval")]
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ("not approved", "no approved list waits"),
+        ("posting", "is being posted at this moment"),
+        ("posted", "no approved list waits"),
+    ],
+)
+def test_an_approval_is_withdrawn_only_until_the_notice_opens(engine: Engine, given: str, refusal: str) -> None:
+    with writing(engine) as session:
+        a_ranked_season(session)
+        digest = list_digest(session, 2026)
+        if given != "not approved":
+            approve(session, 2026, Act(OFFICE, AT), digest=digest)
+        if given == "posting":
+            kind = PublicationKind.PUBLIC_NOTICE
+            session.add(Publication(season=2026, kind=kind, published_at=AT, root="ab" * 32, subjects=1))
+        if given == "posted":
+            session.get_one(Call, 2026).state = CallState.PUBLIC_NOTICE
+        session.flush()
+
+        with pytest.raises(DecisionRefused, match=refusal):
+            withdraw_approval(session, 2026, Act(OFFICE, AT), digest=digest, reason="示例")
 
 
 def test_sending_back_needs_a_reason(engine: Engine) -> None:

@@ -86,6 +86,20 @@ def test_a_stage_that_nobody_registered_is_named(running_engine: EngineProcess) 
     assert refusal.value.stage == "no_such_stage"
 
 
+def test_a_deployment_that_was_deleted_is_registered_again(running_engine: EngineProcess) -> None:
+    register(STAGES)
+    start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")
+    with prefect_client() as client:
+        (deleted,) = (one for one in client.read_deployments() if "stage:tiny" in one.tags)
+        client.delete_deployment(deleted.id)
+    with pytest.raises(DeploymentMissing):
+        start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")
+
+    run = start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}", stages=lambda: STAGES)
+
+    assert _ends(run) == "COMPLETED"
+
+
 def test_a_run_that_prefect_does_not_know_has_no_state(running_engine: EngineProcess) -> None:
     assert run_state(str(uuid.uuid4())) is None
 

@@ -1,0 +1,28 @@
+"""an approval withdrawn."""
+
+from models.migrations.rules import add_rules
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    add_rules(
+        "approval",
+        {
+            "decision_known": "CHECK (decision IN ('approved', 'sent_back', 'withdrawn'))",
+            "withdrawn_with_reason": "CHECK (decision <> 'withdrawn' OR reason <> '')",
+        },
+    )
+    add_rules(
+        "history",
+        {
+            "trigger_known": "CHECK (trigger IN ('plan', 'open_call', 'close_call', 'begin_final_review', 'open_public_notice', 'publish_results', 'close_season', 'move_date', 'settle_milestone', 'skip_milestone', 'commit_draw', 'import_experts', 'import_by_hand', 'admit_late', 'reissue_workbook', 'draw_panel', 'assign', 'give_up_seat', 'freeze_scores', 'assign_re_review', 'freeze_ranking', 'open_votes', 'close_votes', 'approve', 'send_back', 'withdraw_approval', 'record_root', 'release_message', 'give_up_message', 'erase_personal_data', 'submit', 'record_district_review', 'record_final_review', 'award', 'archive', 'reinstate', 'revoke', 'amend', 'amend_verdict', 'shift_rank', 'ask_correction', 'lapse_correction', 'pass_eligibility', 'decide_duplicate', 'replace', 'recuse', 'record_score', 'record_votes', 'strike', 'raise_objection', 'answer_objection'))",
+        },
+    )
+
+
+def downgrade() -> None:
+    raise RuntimeError("history is append-only: restore a backup instead")
