@@ -23,6 +23,7 @@ from config.season_parts import (
     FileLimits,
     FinalRound,
     Office,
+    OneLine,
     Part,
     PublicNotice,
     Reminders,
@@ -52,7 +53,7 @@ class Season(Part):
     """One year's rules. Instants are aware and in Asia/Shanghai."""
 
     year: int = Field(ge=2020, le=2100)
-    title: str
+    title: OneLine
     covered_years: tuple[int, ...] = Field(min_length=1)
     fields: tuple[str, ...] = Field(min_length=1, description="fields of work, for submissions and experts alike")
     office: Office
@@ -106,7 +107,7 @@ class Season(Part):
 
     def mail_of(self, code: UnitCode) -> str:
         rules = self.district_round.units.get(code)
-        return (rules.mail if rules else None) or self.district_round.mail.format(code=code)
+        return (rules.mail if rules else None) or self.district_round.mail.replace("{code}", code)
 
     def unit_date(self, milestone: Milestone, code: UnitCode) -> datetime | None:
         """A unit's own date for a milestone, if the season file gives it one."""

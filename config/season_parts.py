@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -26,6 +28,29 @@ def _in_season_zone(moment: datetime) -> datetime:
     return moment.astimezone(ZONE)
 
 
+def _one_line(text: str) -> str:
+    if not text.strip() or text != text.strip() or not text.isprintable():
+        raise ValueError("must be one line that is not empty, without blanks around it or hidden signs")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        whole = Address(addr_spec=text).addr_spec
+    except (HeaderParseError, ValueError, IndexError) as problem:
+        raise ValueError(f"is no mail address ({problem})") from problem
+    if whole != text or not text.isascii() or not text.isprintable() or set(text) & set(' {}%"<>,;'):
+        raise ValueError("is no plain mail address: one name@host, without blanks, line breaks, braces or other signs")
+    return text
+
+
+def _address_by_code(text: str) -> str:
+    _address(text.replace("{code}", "500101"))
+    return text
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+MailAddress = Annotated[str, AfterValidator(_address)]
 Instant = Annotated[datetime, AfterValidator(_in_season_zone)]
 
 
@@ -36,10 +61,10 @@ class Part(BaseModel):
 class Office(Part):
     """The coordinating office (协调小组办公室) and the accounts that may decide."""
 
-    name: str
-    mail: str
-    coordination_mail: str = Field(description="where reminders go that nobody answered")
-    officers: tuple[str, ...] = Field(min_length=1, description="accounts that may approve, move dates, decide")
+    name: OneLine
+    mail: MailAddress
+    coordination_mail: MailAddress = Field(description="where reminders go that nobody answered")
+    officers: tuple[OneLine, ...] = Field(min_length=1, description="accounts that may approve, move dates, decide")
 
 
 class Dates(Part):
@@ -99,7 +124,7 @@ class UnitDates(Part):
 class UnitRules(Part):
     """What differs for one reporting unit."""
 
-    mail: str | None = None
+    mail: MailAddress | None = None
     quota: int | None = Field(None, ge=0)
     dates: UnitDates = UnitDates()
     rubric: "tuple[Criterion, ...] | None" = None
@@ -137,7 +162,9 @@ class DistrictRound(Part):
 
     quota: int = Field(10, ge=0, description="recommendations a unit may make")
     quota_by_category: dict[Literal["invention", "improvement", "design"], int] = {}
-    mail: str = Field("kexie-{code}@example.invalid", description="a unit's address; {code} is its code")
+    mail: Annotated[str, AfterValidator(_address_by_code)] = Field(
+        "kexie-{code}@example.invalid", description="a unit's address; {code} is its code"
+    )
     rubric: Rubric | None = Field(None, description="the districts' own; empty means the final round's")
     units: dict[UnitCode, UnitRules] = {}
 

@@ -15,11 +15,12 @@ from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
 from flows.answers import Answer, Sender, keep_answer, rows_back_of
-from flows.files import digest_of, move_atomically, name_for_people
+from flows.files import digest_of, is_larger, move_atomically, name_for_people
 from flows.issuing import newest_issues
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, REISSUED, read_delivery
 from flows.stage import Run
+from flows.workbooks.archives import MIB
 from flows.workbooks.findings import Problem, Reading
 from flows.workbooks.reading import without_collector
 from models import Admission, Delivery, Expert
@@ -51,6 +52,17 @@ class DeliveryChanged(GangchuangError):
         self.path = path
         super().__init__(
             f"{path} was replaced while it was being read. Nothing was kept; it is taken with the next look."
+        )
+
+
+class DeliveryTooLarge(GangchuangError):
+    """A delivery so large that it is not even looked at: hashing it alone would hold everybody up."""
+
+    def __init__(self, path: Path, most_mib: int) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is larger than any delivery may be ({most_mib} MiB, files.max_unpacked_mib of the season file). It "
+            f"was not read and its sender has no answer. Move it away and ask them for a smaller one."
         )
 
 
@@ -132,6 +144,9 @@ def _take_alone(run: Run, folder: str, path: Path, counts: dict[str, int]) -> No
 
 
 def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
+    limits = run.season.files
+    if is_larger(path, max(limits.max_unpacked_mib, limits.max_file_mib) * MIB):
+        raise DeliveryTooLarge(path, max(limits.max_unpacked_mib, limits.max_file_mib))
     arrived_at = run.settings.clock.arrived_at(path)
     digest = digest_of(path)
     sender = _sender(run, folder)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import stat
+from itertools import chain
 from pathlib import Path
 
 from config.settings import HomeNotWritable
@@ -60,6 +61,17 @@ def move_atomically(source: Path, target: Path) -> None:
             raise
     except OSError as problem:
         raise HomeNotWritable(target, problem.strerror or str(problem)) from problem
+
+
+def is_larger(path: Path, most: int) -> bool:
+    """Whether a file, or a folder's files together, have more bytes than this; looks no further than it must."""
+    total = 0
+    for part in chain((path,), path.rglob("*") if path.is_dir() and not path.is_symlink() else ()):
+        kept = part.lstat()
+        total += kept.st_size if stat.S_ISREG(kept.st_mode) else 0
+        if total > most:
+            return True
+    return False
 
 
 def digest_of(path: Path) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from config.milestones import Milestone
 from config.settings import settings
-from flows.engine.artifacts import current_flow_run_id, outcome
+from flows.engine.artifacts import current_flow_run_id, outcome, plain
 from flows.stage import Ending, Result, Run, StageFailed, play
 from models.database import make_engine
 from states.identity import bring_up
@@ -70,6 +70,6 @@ def perform(
 def as_markdown(result: Result) -> str:
     """A stage's result as a table for the dashboard."""
     head = f"## {result.stage} · {result.season}\n\n**{result.outcome}** · {result.at:%Y-%m-%d %H:%M} UTC\n\n"
-    rows = "".join(f"| {name} | {value} |\n" for name, value in result.lines)
+    rows = "".join(f"| {plain(name)} | {plain(value)} |\n" for name, value in result.lines)
     table = f"| | |\n|---|---|\n{rows}\n" if rows else ""
-    return head + (f"{result.explanation}\n\n" if result.explanation else "") + table
+    return head + (f"{plain(result.explanation)}\n\n" if result.explanation else "") + table

@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 
 from flows import places
-from flows.engine.artifacts import outcome
+from flows.engine.artifacts import outcome, plain
 from flows.letters import LetterKind
 from flows.pages import ProposalPage, put_page
 from flows.post import post_to_office
@@ -71,13 +71,13 @@ def as_markdown(page: ProposalPage) -> str:
         f"- {cut.tier.label}以下（第{cut.after}位后）：得分相同：{_numbers(cut.tied)}；评分难以区分：{_numbers(cut.close)}\n"
         for cut in page.cuts
     )
-    looks = "".join(f"- {one.number} {_cell(one.title)}：分差{one.spread}\n" for one in page.disagreements)
+    looks = "".join(f"- {one.number} {plain(one.title)}：分差{one.spread}\n" for one in page.disagreements)
     deviations = "".join(
-        f"- {one.number} {_cell(one.title)}：{one.change}（{_cell(one.reason)}）\n" for one in page.deviations
+        f"- {one.number} {plain(one.title)}：{one.change}（{plain(one.reason)}）\n" for one in page.deviations
     )
     rows = "".join(
-        f"| {line.rank} | {line.number} | {_cell(line.title)} | {line.tier.label if line.tier else ''} | "
-        f"{line.merit:.2f} | {line.raw_mean:.2f} | {line.low:.2f}–{line.high:.2f} | {_cell('；'.join(line.notes))} |\n"
+        f"| {line.rank} | {line.number} | {plain(line.title)} | {line.tier.label if line.tier else ''} | "
+        f"{line.merit:.2f} | {line.raw_mean:.2f} | {line.low:.2f}–{line.high:.2f} | {plain('；'.join(line.notes))} |\n"
         for line in page.lines
     )
     return (
@@ -91,9 +91,3 @@ def _numbers(numbers: tuple[str, ...]) -> str:
     """The first few; the workbook lists them all."""
     more = f"……共{len(numbers)}项，全部见工作簿“等次分界”" if len(numbers) > _SHOWN else ""
     return ("、".join(numbers[:_SHOWN]) or "无") + more
-
-
-def _cell(text: str) -> str:
-    """Words of people within a Markdown table: they can begin no cell, line or tag of their own."""
-    flat = " ".join(text.split())
-    return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

@@ -55,6 +55,13 @@ def outcome(markdown: str, *, key: str) -> None:
         _painter.order(lambda client: _create(client, ids, kind="markdown", key=key, data=markdown))
 
 
+def plain(text: object) -> str:
+    """Words of people within Markdown: they make no link, image, tag, cell, heading or line of their own."""
+    flat = re.sub(r"([\\`*_\[\]()!|~#])", r"\\\1", " ".join(str(text).split()))
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return flat.replace("://", ":\\//").replace("www.", "www\\.").replace("@", "\\@")
+
+
 def flush(seconds: float = _PARTING_SECONDS) -> bool:
     """Wait until everything ordered so far is drawn; False when that took longer than `seconds`."""
     return _painter.finish(seconds)

@@ -22,7 +22,7 @@ from flows.workbooks.cells import as_text
 from flows.workbooks.findings import Reading
 from flows.workbooks.formats import Format, identify
 from flows.workbooks.inspection import inspect
-from flows.workbooks.layout import OWN_SHEETS, RECEIPT_SHEET
+from flows.workbooks.layout import FORMULA_SIGNS, OWN_SHEETS, RECEIPT_SHEET
 from flows.workbooks.sheets import Sheet, open_workbook
 
 AUTHOR = "岗创"
@@ -31,7 +31,6 @@ _LIST = re.compile(r'"[^"\[\]|!]*"|(?:\'?选项\'?!)?\$?[A-Z]{1,3}\$?\d{1,7}(?::
 _LONGEST = 32_000
 _WHOLE_ROWS = 2000
 _LAST_LINE, _LAST_COLUMN = 1_048_576, 16_384  # of any workbook; a damaged one may claim more
-_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def put(cell: Any, value: Any) -> None:
@@ -40,7 +39,7 @@ def put(cell: Any, value: Any) -> None:
         text = _ILLEGAL.sub("", value)[:_LONGEST]
         cell.value = text
         cell.data_type = "s"
-        if text.startswith(_SIGNS):
+        if text.startswith(FORMULA_SIGNS):
             cell.quotePrefix = True
     else:
         cell.value = value

@@ -5,10 +5,11 @@
 Broken or hostile files can make the native reader run out of memory or panic. Here that ends a
 small process with hard limits and nothing else. Only the standard library and calamine are
 loaded (olefile and msoffcrypto for old formats), so that the process starts in some 30 ms.
-Each frame is 4 bytes of length and a marshalled tuple; dates travel as tuples ("d", …).
+Each frame is 4 bytes of length and a JSON list, since whoever takes this process over must not be able to do more
+than tell wrong cells; dates travel as lists ["d", …].
 """
 
-import marshal
+import json
 import resource
 import struct
 import sys
@@ -32,7 +33,7 @@ class Unreadable(Exception):
 
 
 def encode(value: object) -> object:
-    """A cell that marshal can carry."""
+    """A cell that JSON can carry."""
     if isinstance(value, datetime):
         return "t", value.year, value.month, value.day, value.hour, value.minute, value.second
     if isinstance(value, date):
@@ -42,7 +43,7 @@ def encode(value: object) -> object:
     return ("s", value.total_seconds()) if isinstance(value, timedelta) else str(value)
 
 
-def decode(value: tuple[Any, ...]) -> object:
+def decode(value: list[Any]) -> object:
     """What `encode` was given."""
     made = {"t": datetime, "d": date, "c": time}.get(value[0])
     return made(*value[1:]) if made else timedelta(seconds=value[1])
@@ -134,7 +135,7 @@ def row_frames(rows: Iterable[list[Any]], most_rows: int) -> Iterator[tuple[Any,
 
 def send(frame: tuple[Any, ...], out: BinaryIO) -> int:
     """Write one frame; returns its bytes."""
-    packed = marshal.dumps(frame)
+    packed = json.dumps(frame, separators=(",", ":")).encode()
     out.write(struct.pack("<I", len(packed)))
     out.write(packed)
     return len(packed)

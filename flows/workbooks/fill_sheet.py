@@ -10,7 +10,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from config.season import Season
 from flows.workbooks.columns import Column
 from flows.workbooks.guide import instant, screen_width
-from flows.workbooks.layout import GUIDE_SHEET, LISTS_SHEET, Layout
+from flows.workbooks.layout import FORMULA_SIGNS, GUIDE_SHEET, LISTS_SHEET, Layout
 
 TITLE_ROW, HOW_ROW, BAND_ROW, HEADING_ROW, FIRST_ROW = range(5)
 STATEMENT_SPAN = 4  # columns under the statement; the answer stands in the next one
@@ -145,7 +145,7 @@ class FillSheet:
             self.sheet.write_datetime(row, index, datetime.combine(value, time()), plain)
         else:
             text = str(value)[:32_000]
-            self.sheet.write_string(row, index, text, quoted if text[:1] in "=+-@" else plain)
+            self.sheet.write_string(row, index, text, quoted if text.startswith(FORMULA_SIGNS) else plain)
 
     def _restrict(self, index: int, column: Column) -> None:
         rule: dict[str, Any] = {"validate": "any"}

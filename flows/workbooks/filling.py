@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 
 from flows.workbooks.fill_sheet import FIRST_ROW, HEADING_ROW, HOW_ROW, STATEMENT_SPAN
-from flows.workbooks.layout import STATEMENT
+from flows.workbooks.layout import FORMULA_SIGNS, STATEMENT
 from models.enums import WorkbookKind
 from models.forms import SubmissionForm
 
@@ -99,7 +99,7 @@ def _type_in(cell: Any, value: Any) -> None:
     if isinstance(value, Decimal):
         value = float(value)
     cell.value = value
-    if isinstance(value, str) and value[:1] in "=+-@":
+    if isinstance(value, str) and value.startswith(FORMULA_SIGNS):
         cell.data_type = "s"
     if isinstance(value, date) and cell.number_format in ("General", "@"):
         cell.number_format = "yyyy-mm-dd"

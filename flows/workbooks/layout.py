@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Check = Callable[[Sequence[Row], Mapping[str, Place], Delivery], tuple[list[Row], list[Note]]]
 
+# What makes some spreadsheet program, now or after a further edit, take a text for a formula; full-width signs too.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")
 STATEMENT = "公正与保密承诺"
 GUIDE_SHEET = "填写说明"
 MARK_SHEET = "模板标识"

@@ -1,6 +1,6 @@
 """Opens a workbook and gives its sheets as rows of plain values, in this process or in a smaller one."""
 
-import marshal
+import json
 import struct
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import python_calamine
 
@@ -25,6 +25,7 @@ from flows.workbooks.layout import OWN_SHEETS
 from flows.workbooks.mark import find_tokens
 
 WAIT_SECONDS = 90
+Told = TypeVar("Told")
 _MOST_FRAME = 256 * MIB
 _SAVE_AS = "请用 Excel 或 WPS 另存为 .xlsx 再报送"
 
@@ -162,14 +163,18 @@ class _Helper:
         self.process.communicate()
 
     def sheets(self) -> Iterator[Sheet]:
-        """Frames grouped by sheet; rows that nobody asked for are skipped."""
+        """Frames grouped by sheet; rows that nobody asked for are skipped. Raises Refusal, whatever it is told."""
+        return _believed(self._sheets(), self.limits)
+
+    def _sheets(self) -> Iterator[Sheet]:
         frames = self._frames()
         current = next(frames, None)
         while current is not None:
             _, name, visible, start, merged = current
+            merged = [(tuple(first), tuple(last)) for first, last in merged]
             following: list[tuple[Any, ...]] = []
-            rows = _rows(frames, following)
-            yield Sheet(name, visible, start, merged, rows)
+            rows = _believed(_rows(frames, following), self.limits)
+            yield Sheet(name, visible, tuple(start), merged, rows)
             for _ in rows:
                 pass
             current = following[0] if following else None
@@ -183,12 +188,20 @@ class _Helper:
             body = pipe.read(length) if length < _MOST_FRAME else b""
             if not body or len(body) < length:
                 raise _refusal("rows" if self.reaches > _most_rows(self.limits) else "died", self.limits)
-            frame = marshal.loads(body)
+            frame = json.loads(body)
             if frame[0] == "end":
                 return
             if frame[0] == "unreadable":
                 raise _refusal(frame[1], self.limits)
             yield frame
+
+
+def _believed(told: Iterator[Told], limits: FileLimits) -> Iterator[Told]:
+    """What the reading process tells, as far as it can be understood. Raises Refusal."""
+    try:
+        yield from told
+    except (ValueError, TypeError, LookupError, RecursionError, OverflowError) as problem:
+        raise _refusal("died", limits) from problem
 
 
 def _rows(frames: Iterator[tuple[Any, ...]], following: list[tuple[Any, ...]]) -> Iterator[list[Cell]]:
@@ -199,6 +212,6 @@ def _rows(frames: Iterator[tuple[Any, ...]], following: list[tuple[Any, ...]]) -
         _, rows, encoded = frame
         for row in rows:
             for column in encoded:
-                if type(row[column]) is tuple:
+                if type(row[column]) is list:
                     row[column] = extraction.decode(row[column])
             yield row

@@ -16,6 +16,10 @@ from tests.support.builders import season_rules
 SHIPPED = (SEASONS / "2026.toml").read_text("utf-8")
 
 
+UNIT_MAIL = 'mail = "kexie-{code}@example.invalid"'
+OFFICE_MAIL = 'mail = "office@example.invalid"'
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> Callable[..., Path]:
     """Writes the shipped file with one text exchanged for another."""
@@ -100,14 +104,32 @@ def test_the_shipped_season_is_in_order() -> None:
         ),
         ("quota = 10", "quota = -1", "district_round.quota", "greater than or equal to 0"),
         (
-            "quota = 10",
-            "quota = 10\n[district_round.units.999999]\nquota = 3",
+            UNIT_MAIL,
+            UNIT_MAIL + "\n[district_round.units.999999]\nquota = 3",
             "district_round",
             "codes that no reporting unit bears: 999999",
         ),
         ('method = "trimmed_mean"', 'method = "best"', "final_round.method", "'mean', 'trimmed_mean' or 'shrinkage'"),
         ('quorum = "2/3"', 'quorum = "most"', "final_round.quorum", "valid fraction"),
         ('officers = ["示例·王主任", "示例·李干事"]', "officers = []", "office.officers", "at least 1 item"),
+        (
+            'officers = ["示例·王主任", "示例·李干事"]',
+            'officers = [""]',
+            "office.officers.0",
+            "one line that is not empty",
+        ),
+        ('officers = ["示例·王主任", "示例·李干事"]', 'officers = [" 王"]', "office.officers.0", "without blanks"),
+        (OFFICE_MAIL, 'mail = "a@example.invalid\\nBcc: b@example.invalid"', "office.mail", "no mail address"),
+        (OFFICE_MAIL, 'mail = "a@example.invalid, b@example.invalid"', "office.mail", "no mail address"),
+        (OFFICE_MAIL, 'mail = "{0.__class__}@example.invalid"', "office.mail", "no plain mail address"),
+        (UNIT_MAIL, "mail = '{code.__class__}@example.invalid'", "district_round.mail", "braces"),
+        (UNIT_MAIL, "mail = '{code!r}@example.invalid'", "district_round.mail", "no plain mail address"),
+        (
+            UNIT_MAIL,
+            UNIT_MAIL + "\n[district_round.units.500101]\nmail = 'a b@example.invalid'",
+            "district_round.units.500101.mail",
+            "no mail address",
+        ),
     ],
 )
 def test_each_error_names_its_key_and_the_reason(

@@ -142,6 +142,25 @@ def test_one_bad_file_does_not_stop_the_next(opened: Player) -> None:
     }
 
 
+def test_what_is_too_large_is_not_even_hashed(opened: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    giant = opened.inbox(UNIT) / "申报.zip"
+    with giant.open("wb") as file:
+        file.truncate(6 << 30)
+    folder = opened.inbox(UNIT) / "文件夹"
+    folder.mkdir()
+    for name in ("一", "二"):
+        with (folder / name).open("wb") as file:
+            file.truncate(200 << 20)
+    monkeypatch.setattr("flows.deliveries.digest_of", lambda path: pytest.fail(f"{path} was hashed"))
+
+    with pytest.raises(StageFailed, match="is larger than any delivery may be"):
+        collect(opened)
+
+    assert giant.exists()
+    assert folder.exists()
+    assert deliveries(opened) == []
+
+
 def test_whatever_lies_in_an_inbox_is_answered_and_put_aside(player: Player) -> None:
     """A dangling link, a pipe, a name that is no UTF-8, one too long for the disk beside its digest, a folder."""
     an_open_call(player)

@@ -108,3 +108,20 @@ def test_what_the_dashboard_cannot_take_in_is_left_out(
 
     assert caplog.text.count("a picture was left out") == 1
     assert not painter.finish(0.05)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("示例 [点此](https://evil.example)", r"示例 \[点此\]\(https:\//evil.example\)"),
+        ("![x](data:image/png)", r"\!\[x\]\(data:image/png\)"),
+        ("a | b", r"a \| b"),
+        ("<img src=x>", "&lt;img src=x&gt;"),
+        ("`rm` **x** _y_ ~z~", r"\`rm\` \*\*x\*\* \_y\_ \~z\~"),
+        ("x\n\n# 标题\r\n| a |", r"x \# 标题 \| a \|"),
+        ("www.evil.example a@b.example", r"www\.evil.example a\@b.example"),
+        ("初评截止 05-29 18:00，共 39 项", "初评截止 05-29 18:00，共 39 项"),
+    ],
+)
+def test_words_of_people_are_words_in_markdown(words: str, shown: str) -> None:
+    assert artifacts.plain(words) == shown

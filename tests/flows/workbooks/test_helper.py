@@ -1,11 +1,15 @@
 """The process that reads what strangers sent has nothing of ours, and a delivery cannot slip code into it."""
 
 import resource
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from flows.workbooks import extraction
+from flows.workbooks.findings import Refusal
 from flows.workbooks.formats import Format
 from flows.workbooks.sheets import _Helper
 from tests.flows.workbooks.corpus_files import old_workbook
@@ -15,7 +19,7 @@ _MODULES = (
     "python_calamine",
     "msoffcrypto",
     "olefile",
-    "marshal",
+    "json",
     "struct",
     "sitecustomize",
     "usercustomize",
@@ -66,3 +70,34 @@ def test_the_reading_process_has_no_input_no_settings_and_hard_limits(
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_NOFILE: extraction.OPEN_FILES,
     }
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"\xe3\xff\xff",
+        b"[" * 100_000,
+        b"{}",
+        b"[]",
+        b"7",
+        b'["sheet"]',
+        b'["sheet", "x", true, 5, []]',
+        b'["rows", [[1]], [9]]',
+        b'["sheet", "x", true, [0, 0], []]\x00["rows", [[["t", 99999999999, 1]]], [0]]',
+        b'["sheet", "x", true, [0, 0], []]\x00["rows", [[["s", 1e300]]], [0]]',
+    ],
+)
+def test_a_reading_process_that_was_taken_over_can_only_be_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bytes
+) -> None:
+    lies, program = tmp_path / "lies", tmp_path / "lying.py"
+    lies.write_bytes(b"".join(struct.pack("<I", len(frame)) + frame for frame in told.split(b"\0")))
+    program.write_text(f"import sys\nsys.stdout.buffer.write(open({str(lies)!r}, 'rb').read())\n")
+    path = Workshop(tmp_path).filled(typed())
+
+    with _Helper(path, Format.XLSX, season().files) as helper:
+        helper.process.kill()
+        helper.process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE)
+        with pytest.raises(Refusal):
+            for sheet in helper.sheets():
+                list(sheet.rows)

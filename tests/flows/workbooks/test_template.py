@@ -144,7 +144,7 @@ def test_blind_score_sheet_says_nothing_about_people(tmp_path: Path) -> None:
 
 
 def test_given_texts_are_never_formulas(tmp_path: Path) -> None:
-    titles = ["=1+1", "+1", "-1", "@x", "http://example.invalid", "12"]
+    titles = ["=1+1", "+1", "-1", "@x", "＝1+1", "＋1", "﹢1", "－1", "＠x", "http://example.invalid", "12"]
     _write(tmp_path / "a.xlsx", rows=[{**GIVEN[0], "title": title} for title in titles])
 
     sheet = openpyxl.load_workbook(tmp_path / "a.xlsx")["评分表"]
@@ -152,7 +152,7 @@ def test_given_texts_are_never_formulas(tmp_path: Path) -> None:
     assert [cell.value for cell in cells] == titles
     assert {cell.data_type for cell in cells} == {"s"}
     assert {cell.hyperlink for cell in cells} == {None}
-    assert [cell.quotePrefix for cell in cells] == [True] * 4 + [False] * 2
+    assert [cell.quotePrefix for cell in cells] == [True] * 9 + [False] * 2
 
 
 def test_long_list_of_choices_stands_in_a_hidden_sheet(tmp_path: Path) -> None:
