@@ -9,8 +9,10 @@ from pathlib import Path
 
 from vulture import Vulture
 
+from models import tables
 from tests.test_documentation import MODULES, ROOMS, ROOT, TEMPLATES, assert_none, texts
 
+PROGRAM = [module for module in MODULES if "migrations" not in module.parts]  # a migration names every column
 # Called by a library under its name, or only by whoever reads the object that is made.
 LIBRARIES = (
     "model_config",
@@ -27,6 +29,7 @@ DECORATORS = ("@app.*", "@model_validator", "@field_validator")
 EXCEPTIONS = {
     "__getattr__": "Python calls it for the package's names",
     "trace": "Mail transports and files share one signature; files have nobody to tell",
+    "declared_at": "when an expert declared a conflict: asked by people, by no rule",
     "diagram": "draws the README's state diagrams",
 }
 # Enums whose members people choose on forms and in season files: the code takes the word, whichever it is.
@@ -36,15 +39,19 @@ CHOSEN = {
     "Tier": "the season file: its prizes, in order",
     "Method": "the season file: [scoring]",
 }
-# Letters whose sending is being built.
-COMING = {"LetterKind.MILESTONE_SKIPPED", "LetterKind.STAGE_FAILED"}
+COLUMNS = {
+    "FollowUp.answered_at": "the follow-up's answer, which units cannot send yet",
+    "FollowUp.adoption": "the follow-up's answer, which units cannot send yet",
+}
+# What is being built.
+COMING = {"LetterKind.MILESTONE_SKIPPED", "LetterKind.STAGE_FAILED", "Delivery.handed_in_by", "handed_in_by"}
 
 
 def test_nothing_is_defined_that_nothing_uses() -> None:
     looked_at = Vulture(ignore_names=LIBRARIES, ignore_decorators=DECORATORS)
     looked_at.scavenge([str(ROOT / room) for room in ROOMS], exclude=["*/migrations/*"])
     # A column may be read by its name, a field of a context by a template.
-    looked_at.used_names |= {word for module in MODULES for word in words(module)}
+    looked_at.used_names |= {word for module in PROGRAM for word in words(module)}
     looked_at.used_names |= {word for path in TEMPLATES for word in re.findall(r"\w+", path.read_text("utf-8"))}
     members = {member for enum in enums() for member in enum.__members__}  # the next test's
     unused = [item for item in looked_at.get_unused_code() if item.name not in members]
@@ -54,8 +61,35 @@ def test_nothing_is_defined_that_nothing_uses() -> None:
     assert_none(
         f"{Path(item.filename).relative_to(ROOT)}:{item.first_lineno}: {item.typ} {item.name}"
         for item in unused
-        if item.name not in EXCEPTIONS
+        if item.name not in EXCEPTIONS.keys() | COMING
     )
+
+
+def test_every_column_is_used_where_its_table_is() -> None:
+    """A name may stand in several tables, so the module that uses it must speak of the table too."""
+    used = [(module, *spoken_of(module)) for module in PROGRAM]
+    unused = {
+        f"{table.__name__}.{column}"
+        for table in (getattr(tables, name) for name in tables.__all__)
+        for column in [field.name for field in table.__table__.columns]
+        if not any(
+            {table.__name__, table.__tablename__} & names and column in attributes
+            for module, names, attributes in used
+            if not table.__module__.endswith(module.stem)
+        )
+    }
+
+    assert unused >= set(COLUMNS), "an exception that is not needed any more"
+    assert_none(unused - set(COLUMNS) - COMING)
+
+
+def spoken_of(module: Path) -> tuple[set[str], set[str]]:
+    """The names of a module, and its attributes and keywords; words of its texts are both."""
+    nodes = list(ast.walk(ast.parse(module.read_text("utf-8"))))
+    told = {word for text, is_told in texts(module) if not is_told for word in re.findall(r"\w+", text)}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    keywords = {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
+    return told | {node.id for node in nodes if isinstance(node, ast.Name)}, told | attributes | keywords
 
 
 def words(module: Path) -> Iterator[str]:
