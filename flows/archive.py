@@ -7,7 +7,7 @@ from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.publications import export_beside, publish_root, put_index, put_results
+from flows.publications import kept_outside, publish_root, put_everything
 from flows.stage import Ending, Run
 from models import Objection, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState, Trigger
@@ -43,14 +43,13 @@ def archiving(run: Run) -> Ending:
         late = apply_to_many(session, run.year, Ask(Trigger.AWARD, run.act), here)
         settle_rest(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
-    put_results(run)
+    put_everything(run)
     with run.step() as session:
-        export_beside(session, run)
-        put_index(session, run)
         outcomes = _outcomes(session, run.year)
-        for code in sorted({code for code, _ in outcomes}):
+        kept = kept_outside(session, publication)
+        for code in sorted({code for code, _ in outcomes} | {unit.code for unit in run.season.units()}):
             counts = {outcome: count for (unit, outcome), count in outcomes.items() if unit == code}
-            post_to_unit(session, run, LetterKind.ARCHIVED, code, counts=counts)
+            post_to_unit(session, run, LetterKind.ARCHIVED, code, counts=counts, **kept)
     for outcome in Outcome:
         run.tell(outcome.value, sum(count for (_, one), count in outcomes.items() if one is outcome))
     run.tell("awarded after an objection was dismissed", len(late.moved))

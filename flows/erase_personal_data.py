@@ -11,6 +11,7 @@ from config.settings import HomeNotWritable
 from flows.mail.files import FileTransport
 from flows.notice_page import put_notice
 from flows.perform import perform, stage_flow
+from flows.publications import publish_change, put_everything
 from flows.stage import Ending, Run
 from models import Message
 from states.erasure import erase
@@ -36,11 +37,13 @@ def erasing(run: Run) -> Ending:
     """The rows and their entry in one transaction; then the files, as many times as it takes."""
     with run.step() as session:
         counts = erase(session, run.season, run.act)
+        publish_change(session, run)
         keys = session.scalars(select(Message.key).where(Message.season == run.year)).all()
     files = list(_files(run, keys))
     if not run.dry_run:
         # The notice named people who were not awarded in the end; the results name only who was.
         put_notice(run)
+        put_everything(run)
         _forget_pages(run.engine)
         _delete(run, files)
     for name, count in counts.items():

@@ -6,6 +6,7 @@ from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
+from flows.publications import publish_change, put_everything
 from flows.stage import Ending, Run
 from models import FollowUp, Submission
 from models.enums import Outcome, SubmissionState, Trigger
@@ -73,7 +74,9 @@ def closing(run: Run) -> Ending:
                 .group_by(Submission.outcome)
             ).all()
         )
+        publish_change(session, run)
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
+    put_everything(run)
     run.tell("archived", sum(counts.values()))
     return Ending(
         Trigger.CLOSE_SEASON,

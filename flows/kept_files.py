@@ -34,7 +34,7 @@ def _pages(session: Session, home: Path | None) -> Offenders:
         expected[folder / PAGES[published.kind][1]] = published.root
         expected.setdefault(folder / "index.html", published.root)
         if published.kind is not PublicationKind.PUBLIC_NOTICE:
-            expected.setdefault(folder / EXPORT, published.root)
+            expected[folder / EXPORT] = published.root
             expected.setdefault(folder / VERIFIER, "")
     for path, root in expected.items():
         if not path.is_file():

@@ -19,7 +19,7 @@ from states.record import submission_subject
 def notice_page(session: Session, run: Run, publication: Publication) -> NoticePage:
     """The list as it was when its root was recorded; its people as far as they may still be named."""
     leaf, entry = PublicationLeaf, History
-    of_the_moment = (leaf.season == run.year) & (leaf.kind == PublicationKind.PUBLIC_NOTICE)
+    of_the_moment = (leaf.season == run.year) & (leaf.kind == PublicationKind.PUBLIC_NOTICE) & (leaf.ordinal == 1)
     tiers = session.execute(
         select(Placing.number, Placing.tier)
         .join(leaf, of_the_moment & (leaf.subject == literal(submission_subject("")) + Placing.number))
@@ -46,7 +46,7 @@ def notice_page(session: Session, run: Run, publication: Publication) -> NoticeP
 def put_notice(run: Run) -> None:
     """Put the notice in its place once more."""
     with run.step() as session:
-        publication = session.get(Publication, (run.year, PublicationKind.PUBLIC_NOTICE))
+        publication = session.get(Publication, (run.year, PublicationKind.PUBLIC_NOTICE, 1))
         if publication is not None and not run.dry_run:
             put_page(run.settings.home.absolute(), notice_page(session, run, publication))
 

@@ -16,7 +16,7 @@ from flows.kinds.table import REISSUED, reissue
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
-from flows.publications import put_results
+from flows.publications import publish_change, put_everything
 from flows.stage import Ending, Run
 from models import Submission
 from models.enums import ObjectionState, WorkbookKind
@@ -76,7 +76,8 @@ def decide(
     is `excused` for who gave a reason in time, else it counts as an absence), an objection's id (uphold, dismiss,
     with the answer as reason), or the beginning of a
     delivery's digest (admit_late).
-    After: the decision, its officer and its reason are history; those concerned have a letter.
+    After: the decision, its officer and its reason are history; those concerned have a letter. After the
+    archive it has a root of its own, on the season's page and in a letter to every unit.
     Undo: the opposite decision, where there is one.
     """
 
@@ -87,9 +88,10 @@ def decide(
                 _DECISIONS[decision](session, run, act, subject.strip(), other.strip(), reason)
                 if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
                     replace_lost_experts(session, run)
+                publish_change(session, run)
         finally:
             # Refused too: a run that died after its decision and before the page comes again as a refusal.
-            put_results(run)
+            put_everything(run)
         run.tell(decision.value, subject)
         return Ending()
 

@@ -8,7 +8,7 @@ from flows.notice_page import notice_page
 from flows.pages import put_page
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.publications import page_address, publish_root, put_index
+from flows.publications import kept_outside, page_address, publish_root, put_index
 from flows.stage import Ending, Run
 from models import Objection, Submission
 from models.enums import ObjectionState, PublicationKind, Trigger
@@ -55,6 +55,7 @@ def opening(run: Run) -> Ending:
         if not run.dry_run:
             put_page(run.settings.home.absolute(), page)
         put_index(session, run)
+        kept = kept_outside(session, publication)
         for unit in run.season.units():
             post_to_unit(
                 session,
@@ -64,7 +65,7 @@ def opening(run: Run) -> Ending:
                 opens_on=page.opens_on,
                 closes_on=page.closes_on,
                 page=page_address(run, "notice.html"),
-                root=publication.root,
+                **kept,
             )
     run.tell("on the list", len(page.lines))
     run.tell("struck by a person", len(page.deviations))

@@ -8,44 +8,65 @@ from sqlalchemy.orm import Session
 
 from config.units import all_units
 from flows import places
+from flows.letters import LetterKind
 from flows.pages import AwardLine, IndexEntry, IndexPage, Proof, Remark, ResultsPage, put_page
+from flows.post import post_to_unit
 from flows.stage import Run
 from models import Contributor, Objection, Organisation, Placing, Publication, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, Tier
 from models.queries import lock_call
-from states.export import export_history
-from states.roots import record_root
+from states.export import digest_of_checker, digest_of_export, export_history
+from states.roots import newest_publication, record_change, record_root
 
 EXPORT, VERIFIER = "history.jsonl", "verify_history.py"
 PAGES = {
     PublicationKind.PUBLIC_NOTICE: ("拟获奖名单公示", "notice.html"),
     PublicationKind.RESULTS: ("获奖项目发布", "results.html"),
     PublicationKind.ARCHIVE: ("年度归档（全部操作留痕）", EXPORT),
+    PublicationKind.SUPPLEMENT: ("归档后变动（全部操作留痕）", EXPORT),
 }
 
 
 def publish_root(session: Session, run: Run, kind: PublicationKind) -> Publication:
     """The publication's root over the season's whole history; recorded once, then kept."""
-    record_root(session, run.year, kind, run.act)
-    return session.get_one(Publication, (run.year, kind), populate_existing=True)
+    return record_root(session, run.year, kind, run.act)
 
 
-def proof_of(publication: Publication) -> Proof:
-    """What the page prints so that an outsider can check the history against it."""
+def publish_change(session: Session, run: Run) -> None:
+    """A root of its own for what changed after the archive, told to every unit in the change's own transaction."""
+    publication = record_change(session, run.year, run.act)
+    if publication is None:
+        return
+    kept = {**kept_outside(session, publication), "page": page_address(run, "index.html")}
+    ordinal = publication.ordinal
+    for unit in run.season.units():
+        post_to_unit(session, run, LetterKind.RECORD_CHANGED, unit.code, key=str(ordinal), ordinal=ordinal, **kept)
+
+
+def kept_outside(session: Session, publication: Publication) -> dict[str, str]:
+    """What every unit is asked to keep: the root, the SHA-256 of the history up to it and of its checker."""
+    export = digest_of_export(session, publication)
+    return {"root": publication.root, "export": export, "checker": digest_of_checker()}
+
+
+def proof_of(publication: Publication, later: Sequence[Publication] = ()) -> Proof:
+    """What the page prints so that an outsider can check the history against it, and the roots recorded since."""
     with_export = publication.kind is not PublicationKind.PUBLIC_NOTICE
     return Proof(
         root=publication.root,
         subjects=publication.subjects,
         export=EXPORT if with_export else "",
         verifier=VERIFIER if with_export else "",
-        command=f"python {VERIFIER} {EXPORT} --root {publication.root}" if with_export else "",
+        command=f"python {VERIFIER} {EXPORT} --root {(later or [publication])[-1].root}" if with_export else "",
+        later=tuple((_title(one), one.root) for one in later),
     )
 
 
 def export_beside(session: Session, run: Run) -> None:
-    """The season's history and the file that checks it, beside the pages."""
-    if not run.dry_run:
-        exported = export_history(session, run.year, site_of(run) / EXPORT)
+    """The season's history up to its newest root and the file that checks it, beside the pages once results are out."""
+    if not run.dry_run and _published(session, run.year, PublicationKind.RESULTS):
+        newest = newest_publication(session, run.year)
+        exported = export_history(session, run.year, site_of(run) / EXPORT, newest)
         for path in (exported.path, exported.checker):
             path.chmod(0o644)
 
@@ -99,7 +120,7 @@ def results_page(session: Session, run: Run, publication: Publication) -> Result
         contact=office.mail,
         published_at=publication.published_at,
         lines=award_lines(session, [(number, tier) for number, tier in awards]),
-        proof=proof_of(publication),
+        proof=proof_of(publication, _since(session, publication)),
         notice_link="notice.html",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in run.season.final_round.tiers.amounts_yuan.items()),
         suspended=_suspended(session, run),
@@ -134,9 +155,19 @@ def put_results(run: Run) -> None:
     """
     with run.step() as session:
         lock_call(session, run.year)
-        publication = session.get(Publication, (run.year, PublicationKind.RESULTS))
+        publication = _published(session, run.year, PublicationKind.RESULTS)
         if publication is not None and not run.dry_run:
             put_page(run.settings.home.absolute(), results_page(session, run, publication))
+
+
+def put_everything(run: Run) -> None:
+    """Results, history and index in their places as they now stand, after whatever changed."""
+    put_results(run)
+    with run.step() as session:
+        lock_call(session, run.year)
+        if newest_publication(session, run.year) is not None:
+            export_beside(session, run)
+            put_index(session, run)
 
 
 def put_index(session: Session, run: Run) -> None:
@@ -144,11 +175,34 @@ def put_index(session: Session, run: Run) -> None:
     if run.dry_run:
         return
     published = session.scalars(
-        select(Publication).where(Publication.season == run.year).order_by(Publication.published_at.desc())
+        select(Publication)
+        .where(Publication.season == run.year)
+        .order_by(Publication.published_at.desc(), Publication.ordinal.desc())
     )
-    entries = tuple(IndexEntry(*PAGES[one.kind], one.published_at, f"操作留痕根值：{one.root}") for one in published)
+    entries = tuple(_index_entry(one) for one in published)
     office = run.season.office
     put_page(run.settings.home.absolute(), IndexPage(run.year, run.season.title, office.name, office.mail, entries))
+
+
+def _title(publication: Publication) -> str:
+    title = PAGES[publication.kind][0]
+    return f"{title}（第{publication.ordinal}次）" if publication.kind is PublicationKind.SUPPLEMENT else title
+
+
+def _index_entry(publication: Publication) -> IndexEntry:
+    link, summary = PAGES[publication.kind][1], f"操作留痕根值：{publication.root}"
+    return IndexEntry(_title(publication), link, publication.published_at, summary)
+
+
+def _since(session: Session, publication: Publication) -> list[Publication]:
+    later = select(Publication).where(
+        Publication.season == publication.season, Publication.published_at > publication.published_at
+    )
+    return list(session.scalars(later.order_by(Publication.published_at, Publication.ordinal)))
+
+
+def _published(session: Session, year: int, kind: PublicationKind) -> Publication | None:
+    return session.get(Publication, (year, kind, 1), populate_existing=True)
 
 
 def page_address(run: Run, name: str) -> str:

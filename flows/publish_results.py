@@ -1,5 +1,7 @@
 """Publishes the results: awards are given as approved, the page goes out with the history's root."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -7,7 +9,15 @@ from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.publications import export_beside, page_address, publish_root, put_index, put_results, results_page
+from flows.publications import (
+    export_beside,
+    kept_outside,
+    page_address,
+    publish_root,
+    put_index,
+    put_results,
+    results_page,
+)
 from flows.stage import Ending, Run
 from models import Placing, Submission
 from models.enums import PublicationKind, SubmissionState, Tier, Trigger
@@ -44,8 +54,9 @@ def publishing(run: Run) -> Ending:
     with run.step() as session:
         export_beside(session, run)
         put_index(session, run)
+        kept = kept_outside(session, publication)
         for unit in run.season.units():
-            _tell_unit(session, run, unit.code, publication.root)
+            _tell_unit(session, run, unit.code, kept)
     for tier in Tier:
         run.tell(tier.value, sum(line.tier is tier for line in page.lines))
     run.tell("awarded", len(awarded.moved))
@@ -57,7 +68,7 @@ def publishing(run: Run) -> Ending:
     )
 
 
-def _tell_unit(session: Session, run: Run, code: str, root: str) -> None:
+def _tell_unit(session: Session, run: Run, code: str, kept: Mapping[str, str]) -> None:
     rows = session.execute(
         select(Submission.number, Submission.title, Submission.tier)
         .where(Submission.season == run.year, Submission.unit == code, Submission.state == SubmissionState.AWARDED)
@@ -65,5 +76,5 @@ def _tell_unit(session: Session, run: Run, code: str, root: str) -> None:
     ).all()
     lists = {tier.value: [(row.number, row.title) for row in rows if row.tier is tier] for tier in Tier}
     post_to_unit(
-        session, run, LetterKind.RESULTS_PUBLISHED, code, page=page_address(run, "results.html"), root=root, **lists
+        session, run, LetterKind.RESULTS_PUBLISHED, code, page=page_address(run, "results.html"), **kept, **lists
     )

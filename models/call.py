@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import check, enum_field, one_of, sha256_text, text_field
@@ -74,14 +74,22 @@ class Publication(SQLModel, table=True):
     __table_args__ = (
         one_of("kind", PublicationKind),
         check("subjects_counted", "subjects >= 1"),
+        check("ordinal_positive", "ordinal >= 1"),
         *sha256_text("root"),
     )
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     kind: PublicationKind = enum_field(PublicationKind, primary_key=True)
+    ordinal: int = Field(
+        default=1,
+        primary_key=True,
+        sa_column_kwargs={"server_default": text("1")},
+        description="counts the supplements; 1 for what goes out once",
+    )
     published_at: datetime
     root: str = Field(max_length=64)
     subjects: int = Field(description="leaves under the root")
+    entries: int | None = Field(default=None, description="entries under the root; earlier versions did not count them")
 
 
 class Admission(SQLModel, table=True):

@@ -191,6 +191,7 @@ class PublicationKind(Labelled):
     PUBLIC_NOTICE = "public_notice", "公示"
     RESULTS = "results", "结果"
     ARCHIVE = "archive", "归档"
+    SUPPLEMENT = "supplement", "归档后变动"
 
 
 class DuplicateDecision(Labelled):

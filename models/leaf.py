@@ -1,6 +1,6 @@
 """The leaves under the Merkle root of a publication: which entry of each subject was the latest then."""
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import enum_field, one_of
@@ -23,6 +23,7 @@ class PublicationLeaf(SQLModel, table=True):
 
     season: int = Field(primary_key=True, foreign_key="call.season")
     kind: PublicationKind = enum_field(PublicationKind, primary_key=True)
+    ordinal: int = Field(default=1, primary_key=True, sa_column_kwargs={"server_default": text("1")})
     subject: str = Field(primary_key=True, max_length=48)
     sequence: int
     hash: str = Field(max_length=64)

@@ -39,11 +39,16 @@ class End:
 START = End(0, frozenset({ZERO}))
 
 
-def check_chain(subject: str, season: int | None, entries: Iterable[Entry]) -> tuple[list[Finding], End]:
-    """Everything wrong with one chain, given by sequence, and where it ends."""
+def check_chain(
+    subject: str, season: int | None, entries: Iterable[Entry], dated: bool = True
+) -> tuple[list[Finding], End]:
+    """Everything wrong with one chain, given by sequence, and where it ends.
+
+    `dated`: nobody may have dated an entry before the one that it follows; earlier versions did not see to it.
+    """
     findings: list[Finding] = []
     end = START
-    known = True
+    known, before = True, ""
     for entry in entries:
         found, hashes = _check_entry(subject, season, entry)
         sequence = entry["sequence"]
@@ -60,7 +65,9 @@ def check_chain(subject: str, season: int | None, entries: Iterable[Entry]) -> t
         follows = bool(gap) or not known or entry["previous_hash"] in end.hashes
         if not found and not follows:
             found = [_unlinked(subject, sequence)]
+        found = found or (_backwards(subject, entry, before) if dated else [])
         findings += found
+        before = before if found else entry["at"]
         known = not any(one.code == "unreadable" for one in found)
         end = End(sequence, hashes)
     return findings, end
@@ -105,6 +112,14 @@ def _gap(subject: str, last: int, sequence: int) -> Sequence[Finding]:
     lacking = f"entry {last + 1} is" if sequence == last + 2 else f"entries {last + 1} to {sequence - 1} are"
     sentence = f"{lacking} missing: deleted, or the entries after were moved"
     return [Finding("missing", subject, last + 1, sentence)]
+
+
+def _backwards(subject: str, entry: Entry, before: str) -> list[Finding]:
+    """Instants are text of one width, in UTC, so they compare as they read."""
+    if entry["at"] >= before:
+        return []
+    sentence = f"it is dated {entry['at']}, before the entry that it follows ({before})"
+    return [Finding("backwards", subject, entry["sequence"], sentence)]
 
 
 def _unlinked(subject: str, sequence: int) -> Finding:

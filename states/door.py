@@ -6,17 +6,18 @@ through the machine; a step for many reads the same table and the same guards an
 set by set. Both write the same rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from models import Call, Submission
+from models import Call, History, Publication, Submission
 from models.database import update_many
 from models.enums import CallState, Outcome, SubmissionState, Tier, Trigger
 from models.queries import lock_call
@@ -52,7 +53,7 @@ def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState
     if not found:
         raise UnknownSubmission(number)
     target = SubmissionState(SUBMISSION.move(number, ask.trigger, found[0].case))
-    _write(session, frame, ask, [(found[0], target)])
+    _write(session, frame, ask, [(found[0], target)], Submission.number == number)
     return target
 
 
@@ -67,7 +68,7 @@ def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[b
             refused.update((number, verdict) for number, _, _ in group.members)
         else:
             moves.append((group, SubmissionState(verdict.target)))
-    _write(session, frame, ask, moves)
+    _write(session, frame, ask, moves, *where)
     return Applied(_numbers(group for group, _ in moves), dict(sorted(refused.items())))
 
 
@@ -75,7 +76,7 @@ def note_submissions(session: Session, year: int, ask: Ask, *where: ColumnElemen
     """Record something that decided about submissions but moves none (a correction, a score, an objection)."""
     frame = _locked_frame(session, year)
     found = load_cases(session, frame, ask, *where)
-    _write(session, frame, ask, [(group, group.case.state) for group in found if group.case.state])
+    _write(session, frame, ask, [(group, group.case.state) for group in found if group.case.state], *where)
     return _numbers(found)
 
 
@@ -83,6 +84,28 @@ def _locked_frame(session: Session, year: int) -> Frame:
     """What the guards look at of the season, held as it is until the commit."""
     lock_call(session, year)
     return load_frame(session, year)
+
+
+class _Instants(NamedTuple):
+    """When a step stands in the record, but for those submissions that others wrote about later."""
+
+    earliest: datetime
+    overtaken: Mapping[str, datetime]
+
+
+def _instants(session: Session, year: int, at: datetime, *where: ColumnElement[bool]) -> _Instants:
+    """When a step stands in the record: never before what it follows, nor before a root that cannot cover it any more.
+
+    A run that others overtook has an instant before theirs; its entries then say it as `as_of`.
+    """
+    last = (History.subject == literal(record.submission_subject("")) + Submission.number) & (
+        History.sequence == Submission.sequence
+    )
+    rooted = session.scalar(select(func.max(Publication.published_at)).where(Publication.season == year))
+    earliest = max(at, rooted or at)
+    later = (Submission.season == year, History.at > record.instant_text(earliest), *where)
+    overtaken = session.execute(select(Submission.number, History.at).join(History, last).where(*later))
+    return _Instants(earliest, {number: datetime.fromisoformat(text) for number, text in overtaken})
 
 
 def _numbers(groups: Iterable[Group]) -> tuple[str, ...]:
@@ -125,6 +148,17 @@ def note_call(
     _write_call(session, year, trigger, act, state, state, reason, facts or {})
 
 
+def after_latest(session: Session, year: int, at: datetime) -> datetime:
+    """The instant, or that of the call's latest entry when it is later."""
+    call = lock_call(session, year)
+    latest = session.get(History, (record.call_subject(year), call.sequence))
+    return max(at, datetime.fromisoformat(latest.at)) if latest else at
+
+
+def _as_of(at: datetime, stands_at: datetime) -> dict[str, str]:
+    return {"as_of": record.instant_text(at)} if stands_at > at else {}
+
+
 def plan_call(session: Session, year: int, act: Act, *, rules: str, facts: Mapping[str, Any]) -> None:
     """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
     target = CALL.move(record.call_subject(year), Trigger.PLAN, CallCase(year, act.at, act.actor.role))
@@ -137,7 +171,7 @@ def plan_call(session: Session, year: int, act: Act, *, rules: str, facts: Mappi
         "",
         target.value,
         "",
-        record.canonical(facts),
+        record.canonical({**facts, "record": record.VERSION}),
         act.flow_run,
     )
     row, link = record.chain(entry, Link(0, record.ZERO))
@@ -163,16 +197,17 @@ def _write_call(
     subject = record.call_subject(year)
     if source is not None and call.state is not source:
         raise ChangedMeanwhile(subject)
+    stands_at = after_latest(session, year, act.at)
     entry = Entry(
         subject,
         year,
-        act.at,
+        stands_at,
         str(act.actor),
         trigger,
         call.state.value,
         target.value,
         reason,
-        record.canonical(facts),
+        record.canonical({**facts, **_as_of(act.at, stands_at)}),
         act.flow_run,
     )
     row, link = record.chain(entry, Link(call.sequence, call.head))
@@ -181,10 +216,21 @@ def _write_call(
     session.flush()
 
 
-def _write(session: Session, frame: Frame, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]]) -> None:
-    """The new standing and the history entry of each move: two statements a batch, however many there are."""
+def _write(
+    session: Session,
+    frame: Frame,
+    ask: Ask,
+    moves: Sequence[tuple[Group, SubmissionState]],
+    *where: ColumnElement[bool],
+) -> None:
+    """The new standing and the history entry of each move: two statements a batch, however many there are.
+
+    `where` meets everything that moves.
+    """
+    if not moves:
+        return
     session.flush()  # the driver's statements below would overtake what the session still holds
-    members = _members(frame, ask, moves)
+    members = _members(frame, ask, moves, _instants(session, frame.season.year, ask.act.at, *where))
     while batch := list(islice(members, _BATCH)):
         rows, standings = [], []
         for (number, sequence, head), step in batch:
@@ -208,12 +254,13 @@ class _Step(NamedTuple):
 
 
 def _members(
-    frame: Frame, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]]
+    frame: Frame, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]], instants: _Instants
 ) -> Iterator[tuple[tuple[str, int, str], _Step]]:
     for group, target in moves:
-        step = _step(frame, ask, group.case, target)
+        step = _step(frame, ask, group.case, target, instants.earliest)
         for member in group.members:
-            yield member, step
+            late = instants.overtaken.get(member[0])
+            yield member, _step(frame, ask, group.case, target, late) if late else step
 
 
 _BATCH = 10_000  # rows made ready at a time: bounds the memory of a round of any size
@@ -221,10 +268,10 @@ _STANDING = ("state", "archived_from", "outcome", "tier", "sequence", "head")
 _KEY = ("number", "sequence")
 
 
-def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState) -> _Step:
+def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState, stands_at: datetime) -> _Step:
     row = record.stamp(
         season=frame.season.year,
-        at=ask.act.at,
+        at=stands_at,
         actor=str(ask.act.actor),
         trigger=ask.trigger,
         from_state=case.state.value if case.state else "",
@@ -234,7 +281,7 @@ def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState) -> _Step:
     )
     # Plain words: a driver takes them as they are, members of an enum only after asking around.
     standing = tuple(None if word is None else word.value for word in _standing(case, target, ask))
-    shared = {**ask.facts, **_added(ask, case, target)}
+    shared = {**ask.facts, **_added(ask, case, target), **_as_of(ask.act.at, stands_at)}
     return _Step(standing, shared, record.canonical(shared), row)
 
 

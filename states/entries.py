@@ -70,8 +70,9 @@ def latest_entry(session: Session, subject: str, trigger: Trigger) -> tuple[str,
         .order_by(History.sequence.desc())
         .limit(1)
     )
-    at, facts = session.execute(last).one_or_none() or ("", "{}")
-    return at, json.loads(facts)
+    at, written = session.execute(last).one_or_none() or ("", "{}")
+    facts = json.loads(written)
+    return facts.get("as_of", at), facts
 
 
 def latest_facts(session: Session, subject: str, trigger: Trigger) -> dict[str, Any]:
@@ -98,10 +99,12 @@ def read_leaves(session: Session, season: int | None = None) -> Iterator[dict[st
     """The leaves kept of every publication, by subject."""
     leaf = PublicationLeaf
     kind = type_coerce(leaf.kind, String).label("kind")
-    query = select(leaf.season, kind, leaf.subject, leaf.sequence, leaf.hash)
+    query = select(leaf.season, kind, leaf.ordinal, leaf.subject, leaf.sequence, leaf.hash)
     if season is not None:
         query = query.where(leaf.season == season)
-    for row in _stream(session, query.order_by(in_byte_order(session, leaf.subject), leaf.season, "kind")):
+    for row in _stream(
+        session, query.order_by(in_byte_order(session, leaf.subject), leaf.season, "kind", leaf.ordinal)
+    ):
         yield dict(row._mapping)
 
 

@@ -31,10 +31,14 @@ class Step:
 
 
 def steps(entries: Iterable[Entry]) -> list[Step]:
-    """The entries of one chain, in their order. Raises ValueError for an instant that is none."""
+    """The entries of one chain, in their order, as of the instant of the run that wrote each.
+
+    Raises ValueError for an instant that is none.
+    """
+    told = ((one, facts_of(one)) for one in entries)
     return [
-        Step(one["trigger"], datetime.fromisoformat(one["at"]), one["actor"], one["reason"], facts_of(one))
-        for one in entries
+        Step(one["trigger"], datetime.fromisoformat(facts.get("as_of", one["at"])), one["actor"], one["reason"], facts)
+        for one, facts in told
     ]
 
 

@@ -2,30 +2,33 @@
 
 Line 1 names format and season. Then, subject by subject in the order of their bytes, the
 entries exactly as they are kept and, for each publication, the leaf that the subject gave to
-its root. The last line counts them.
+its root. The last line counts them. Up to a publication it holds what that root covers and the
+entry that recorded it, nothing later: the same bytes whenever it is made, so their digest can go out.
 """
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, true
+from sqlalchemy import ColumnElement, and_, func, select, true
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from models import Call, History, Publication
-from models.enums import PublicationKind
+from models.enums import PublicationKind, Trigger
 from models.leaf import PublicationLeaf
 from models.queries import SeasonNotPlanned
 from states.entries import COLUMNS, in_byte_order, read_entries, read_leaves
 from states.numbers import UnknownSubmission
 from states.record import submission_subject
+from states.replay import facts_of
 from states.rules.merkle import inclusion_path
 from states.verification import merged
 from states.verify_history import HISTORY_FORMAT, PROOF_FORMAT
@@ -65,8 +68,8 @@ class Exported:
     subjects: int
 
 
-def export_history(session: Session, season: int, target: Path) -> Exported:
-    """Write a season's history to a file, whole or not at all, and the checker beside it.
+def export_history(session: Session, season: int, target: Path, until: Publication | None = None) -> Exported:
+    """Write a season's history (up to a publication) to a file, whole or not at all, and the checker beside it.
 
     Raises SeasonNotPlanned, RecordBroken, OSError.
     """
@@ -76,8 +79,8 @@ def export_history(session: Session, season: int, target: Path) -> Exported:
     counts = {"entries": 0, "subjects": 0}
     try:
         with draft.open("w", encoding="utf-8", newline="\n") as file:
-            for line in _lines(session, season, counts):
-                file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            for line in _lines(session, season, counts, until):
+                file.write(_text(line))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
@@ -89,6 +92,19 @@ def export_history(session: Session, season: int, target: Path) -> Exported:
     checker = target.with_name(CHECKER.name)
     shutil.copyfile(CHECKER, checker)
     return Exported(target, checker, **counts)
+
+
+def digest_of_export(session: Session, until: Publication) -> str:
+    """SHA-256 of the export up to a publication."""
+    digest, counts = hashlib.sha256(), {"entries": 0, "subjects": 0}
+    for line in _lines(session, until.season, counts, until):
+        digest.update(_text(line).encode())
+    return digest.hexdigest()
+
+
+def digest_of_checker() -> str:
+    """SHA-256 of the file that checks exports."""
+    return hashlib.sha256(CHECKER.read_bytes()).hexdigest()
 
 
 def read_export(path: Path) -> Iterator[dict[str, Any]]:
@@ -110,14 +126,19 @@ def proof(session: Session, number: str, kind: PublicationKind | None = None) ->
     if not entries:
         raise UnknownSubmission(number)
     publication, sequence = _publication(session, number, kind)
-    subjects, hashes = _leaves_of(session, publication.season, publication.kind)
+    subjects, hashes = _leaves_of(session, publication)
     index = subjects.index(subject)
     path = inclusion_path(map(bytes.fromhex, hashes), index)
     return {
         "format": PROOF_FORMAT,
         "season": publication.season,
         "number": number,
-        "publication": {"kind": publication.kind.value, "root": publication.root, "leaves": publication.subjects},
+        "publication": {
+            "kind": publication.kind.value,
+            "ordinal": publication.ordinal,
+            "root": publication.root,
+            "leaves": publication.subjects,
+        },
         "leaf": {"sequence": sequence, "index": index, "leaves": len(hashes), "path": [one.hex() for one in path]},
         "entries": entries,
     }
@@ -127,9 +148,9 @@ def _publication(session: Session, number: str, kind: PublicationKind | None) ->
     leaf = PublicationLeaf
     found = session.execute(
         select(Publication, leaf.sequence)
-        .join(leaf, (leaf.season == Publication.season) & (leaf.kind == Publication.kind))
+        .join(leaf, _its_leaves())
         .where(leaf.subject == submission_subject(number), true() if kind is None else leaf.kind == kind)
-        .order_by(leaf.sequence.desc(), Publication.published_at.desc())
+        .order_by(Publication.published_at.desc(), func.coalesce(Publication.entries, 0).desc())
         .limit(1)
     ).first()
     if found is None:
@@ -137,22 +158,53 @@ def _publication(session: Session, number: str, kind: PublicationKind | None) ->
     return found[0], found[1]
 
 
-def _lines(session: Session, season: int, counts: dict[str, int]) -> Iterator[Line]:
+def _its_leaves() -> ColumnElement[bool]:
+    leaf = PublicationLeaf
+    return and_(leaf.season == Publication.season, leaf.kind == Publication.kind, leaf.ordinal == Publication.ordinal)
+
+
+def _lines(session: Session, season: int, counts: dict[str, int], until: Publication | None = None) -> Iterator[Line]:
     yield {"line": "header", "format": HISTORY_FORMAT, "season": season}
     streams = (
         ({"line": "entry", **entry} for entry in read_entries(session, season)),
         (_leaf_line(leaf) for leaf in read_leaves(session, season)),
     )
+    recorded: list[Key] = []
     for _, group in groupby(merged(*streams), key=lambda one: one[0]):
-        counts["subjects"] += 1
-        for _, _, line in group:
-            counts["entries"] += line["line"] == "entry"
-            yield line
+        own = [line for _, _, line in group]
+        if until is not None:
+            own = list(_up_to(own, (until.kind.value, until.ordinal), recorded))
+        counts["subjects"] += bool(own)
+        counts["entries"] += sum(line["line"] == "entry" for line in own)
+        yield from own
     yield {"line": "end", **counts}
 
 
+Key = tuple[str, int]  # kind and ordinal of a publication
+
+
+def _up_to(own: Sequence[Line], key: Key, recorded: list[Key]) -> Iterator[Line]:
+    """The lines of one subject that a root covers; of the call, up to the entry that recorded it.
+
+    The call comes first, and fills in which roots were recorded until then.
+    """
+    leaves = [line for line in own if line["line"] == "leaf"]
+    last = next((leaf["sequence"] for leaf in leaves if (leaf["kind"], leaf["ordinal"]) == key), 0)
+    for entry in own[: len(own) - len(leaves)]:
+        facts = facts_of(entry) if entry["trigger"] == Trigger.RECORD_ROOT and key not in recorded else {}
+        if facts:
+            recorded.append((facts["publication"], facts.get("ordinal", 1)))
+        if facts or entry["sequence"] <= last:
+            yield entry
+    yield from (leaf for leaf in leaves if (leaf["kind"], leaf["ordinal"]) in recorded)
+
+
 def _leaf_line(leaf: Line) -> Line:
-    return {"line": "leaf", **{name: leaf[name] for name in ("kind", "subject", "sequence", "hash")}}
+    return {"line": "leaf", **{name: leaf[name] for name in ("kind", "ordinal", "subject", "sequence", "hash")}}
+
+
+def _text(line: Line) -> str:
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def _entries_of(session: Session, subject: str) -> list[dict[str, Any]]:
@@ -160,8 +212,10 @@ def _entries_of(session: Session, subject: str) -> list[dict[str, Any]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in session.execute(query.order_by(History.sequence))]
 
 
-def _leaves_of(session: Session, season: int, kind: PublicationKind) -> tuple[list[str], list[str]]:
-    query = select(PublicationLeaf.subject, PublicationLeaf.hash)
-    query = query.where(PublicationLeaf.season == season, PublicationLeaf.kind == kind)
+def _leaves_of(session: Session, publication: Publication) -> tuple[list[str], list[str]]:
+    leaf = PublicationLeaf
+    query = select(leaf.subject, leaf.hash).where(
+        leaf.season == publication.season, leaf.kind == publication.kind, leaf.ordinal == publication.ordinal
+    )
     rows = session.execute(query.order_by(in_byte_order(session, PublicationLeaf.subject))).all()
     return [row.subject for row in rows], [row.hash for row in rows]

@@ -40,6 +40,7 @@ from models.enums import (
     Verdict,
 )
 from models.queries import planned_seasons, season_in_force
+from states.entries import latest_entry
 from states.invariant import Invariant, Offenders, Query, breaking
 from states.record import call_subject
 from states.rules.ranking import tier_sizes
@@ -153,12 +154,10 @@ def _wrong_sums(session: Session, _: Path | None) -> Offenders:
 def _thawed(session: Session, _: Path | None) -> Offenders:
     """First-round scores received after the record says that they were frozen; rankings of scores never frozen."""
     for year in planned_seasons(session):
-        text = session.scalar(
-            select(History.at).where(History.subject == call_subject(year), History.trigger == Trigger.FREEZE_SCORES)
-        )
+        frozen_at = latest_entry(session, call_subject(year), Trigger.FREEZE_SCORES)[0]
         of_season = (Score.round == 1, col(Score.number).startswith(f"{year}-"))
-        if text is not None:
-            late = col(Score.received_at) > datetime.fromisoformat(text)
+        if frozen_at:
+            late = col(Score.received_at) > datetime.fromisoformat(frozen_at)
             for row in session.execute(select(Score.number, Score.expert).where(*of_season, late)):
                 yield tuple(row)
         elif _is_ranked(session, year):

@@ -24,6 +24,8 @@ from models.database import insert_many
 from models.enums import Trigger
 
 ZERO = "0" * 64
+# Of the record of a season, in its first entry: since 2, an entry is dated no earlier than the one before it.
+VERSION = 2
 _COLUMNS = tuple(History.__table__.columns.keys())
 # What the hashed text of one entry shares with the other entries of the same step.
 _SHARED = ("actor", "at", "flow_run", "from_state", "reason", "season", "to_state", "trigger")

@@ -16,6 +16,7 @@ from states.machine import Table
 from states.submission import SUBMISSION
 
 Entry = Mapping[str, Any]
+_WORDS = frozenset(Trigger)
 _ARCHIVED = SubmissionState.ARCHIVED.value
 
 
@@ -84,6 +85,8 @@ class _Legal:
         if source != before:
             return f"it comes from {source or 'nothing'}, but the entry before led to {before or 'nothing'}"
         if trigger not in self.triggers:
+            if trigger not in _WORDS:
+                return f"{trigger!r} is no word of the record"
             moved = not source or source != target
             return f"{trigger} moves nothing, yet {source or 'nothing'} became {target}" if moved else ""
         roles = self.roles.get((trigger, source, target))

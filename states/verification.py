@@ -42,15 +42,22 @@ def verify(session: Session, season: int | None = None, printed: Collection[str]
 
     `printed` are roots (hex) as they stand on published pages: each must be a recorded one.
     """
+    return [*examine(session, season, printed)[0]]
+
+
+def examine(
+    session: Session, season: int | None = None, printed: Collection[str] = ()
+) -> tuple[list[Finding], Mapping[int, Sequence[str]]]:
+    """`verify`, and by season what no root covers yet: subject, number, date and trigger of each entry."""
     findings: list[Finding] = []
     publications = Publications(session, season)
     witnesses = Witnesses(session, season)
     for subject in _subjects(session, season):
-        found, end = _verify_subject(subject)
+        found, end = _verify_subject(subject, publications)
         publications.take(subject.name, subject.entries, subject.leaves)
         witnesses.take(subject.name, subject.entries)
         findings += found + _against_row(subject, end, bool(found))
-    return findings + publications.findings(printed) + witnesses.findings()
+    return findings + publications.findings(printed) + witnesses.findings(), publications.later
 
 
 def verify_each(session: Session, seasons: Iterable[int]) -> Iterator[tuple[int, Root, list[Finding]]]:
@@ -59,13 +66,13 @@ def verify_each(session: Session, seasons: Iterable[int]) -> Iterator[tuple[int,
         yield season, season_root(session, season), verify(session, season)
 
 
-def _verify_subject(subject: _Subject) -> tuple[list[Finding], End]:
+def _verify_subject(subject: _Subject, publications: Publications) -> tuple[list[Finding], End]:
     season = season_of_subject(subject.name)
     if season is None and subject.entries:
         first = subject.entries[0]["sequence"]
         sentence = "there can be no such subject: the subject of this entry was altered"
         return [Finding("altered", subject.name, first, sentence)], START
-    return check_chain(subject.name, season, subject.entries)
+    return check_chain(subject.name, season, subject.entries, publications.are_dated(season, subject.entries))
 
 
 def _against_row(subject: _Subject, end: End, bent: bool) -> list[Finding]:

@@ -14,8 +14,14 @@ What is checked:
    entry was changed, left out, added or moved within what follows it.
 2. At each publication the latest hash of every subject went under one Merkle root (RFC 6962,
    leaves ordered by the subjects' bytes). The root is computed again from the entries and must
-   be the printed one. So nothing up to that publication was removed or written anew.
-3. Each entry starts in the state in which the one before it ended.
+   be the printed one. So nothing up to that publication was removed or written anew. How many
+   entries of each subject the root covers is under it too, and their sum is recorded with it.
+3. Each entry is a step that the rules allow to who took it, from the state in which the one
+   before it ended, and is dated no earlier than that one (earlier versions did not see to the
+   latter: their seasons say so by having no "record" in their first entry).
+4. What is dated before a root is under it. What is under no root yet is listed: nothing but the
+   office's word stands for that. The newest root is the one to ask for: an award may be revoked
+   after an earlier one, and the earlier one cannot know.
 
 Exit code: 0 everything holds; 1 something does not (the first wrong entry is named), or the file
 cannot be read.
@@ -33,8 +39,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-HISTORY_FORMAT = "gangchuang-history/1"
-PROOF_FORMAT = "gangchuang-proof/1"
+HISTORY_FORMAT = "gangchuang-history/2"
+PROOF_FORMAT = "gangchuang-proof/2"
+# Files of earlier versions: no ordinals of publications, no count of entries under a root.
+EARLIER = ("gangchuang-history/1", "gangchuang-proof/1")
 ZERO = "0" * 64
 HASHED = (
     "actor",
@@ -49,6 +57,86 @@ HASHED = (
     "to_state",
     "trigger",
 )
+ENTRY = {*HASHED, "previous_hash", "hash"}
+LEAF = {"kind", "ordinal", "subject", "sequence", "hash"}
+SHOWN = 20
+
+# Who may take which step: trigger, from, to, roles.
+STEPS = (
+    ("plan", "", "planned", "office system"),
+    ("open_call", "planned", "open", "office system"),
+    ("close_call", "open", "district_review", "office system"),
+    ("begin_final_review", "district_review", "final_review", "office system"),
+    ("open_public_notice", "final_review", "public_notice", "office system"),
+    ("publish_results", "public_notice", "published", "office system"),
+    ("close_season", "published", "closed", "office system"),
+    ("submit", "", "submitted", "district applicant"),
+    ("record_district_review", "submitted", "district_reviewed", "district"),
+    ("record_final_review", "district_reviewed", "final_reviewed", "panel"),
+    ("award", "final_reviewed", "awarded", "office system"),
+    ("archive", "submitted", "archived", "applicant district office system"),
+    ("archive", "district_reviewed", "archived", "applicant district office system"),
+    ("archive", "final_reviewed", "archived", "applicant district office system"),
+    ("archive", "awarded", "archived", "office system"),
+    ("reinstate", "archived", "submitted", "office"),
+    ("reinstate", "archived", "district_reviewed", "office"),
+    ("reinstate", "archived", "final_reviewed", "office"),
+    ("reinstate", "archived", "awarded", "office"),
+    ("revoke", "awarded", "archived", "office"),
+    ("revoke", "archived", "archived", "office"),
+)
+# What may be noted without moving anything; since format 2 there is no other word.
+NOTES = [
+    "admit_late",
+    "amend",
+    "amend_verdict",
+    "answer_objection",
+    "approve",
+    "ask_correction",
+    "assign",
+    "assign_re_review",
+    "close_votes",
+    "commit_draw",
+    "decide_duplicate",
+    "draw_panel",
+    "erase_personal_data",
+    "freeze_ranking",
+    "freeze_scores",
+    "give_up_message",
+    "give_up_seat",
+    "import_by_hand",
+    "import_experts",
+    "lapse_correction",
+    "move_date",
+    "open_votes",
+    "pass_eligibility",
+    "raise_objection",
+    "record_root",
+    "record_score",
+    "record_votes",
+    "recuse",
+    "reissue_workbook",
+    "release_message",
+    "replace",
+    "send_back",
+    "settle_milestone",
+    "shift_rank",
+    "skip_milestone",
+    "strike",
+]
+# What an archived submission may be archived as: outcome, from which states, by which roles.
+OUTCOMES = (
+    ("withdrawn", "submitted district_reviewed final_reviewed", "district applicant office"),
+    ("ineligible", "submitted district_reviewed", "office system"),
+    ("not_reviewed", "submitted", "office system"),
+    ("not_recommended", "district_reviewed", "district office system"),
+    ("no_prize", "final_reviewed", "office system"),
+    ("objection_upheld", "final_reviewed", "office"),
+    ("completed", "awarded", "office system"),
+    ("revoked", "awarded", "office"),
+)
+# What the call's own milestones say went out.
+PUBLISHED_BY = {"open_public_notice": "public_notice", "publish_results": "results", "archive": "archive"}
 
 
 class Wrong(Exception):
@@ -64,6 +152,28 @@ class Wrong(Exception):
 
 class Unreadable(Exception):
     """The file is not what this program checks."""
+
+
+def without_doubles(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object none of whose keys stands twice: of two, a reader would show one and hash the other."""
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise Unreadable("a key stands twice: " + next(key for key in keys if keys.count(key) > 1))
+    return dict(pairs)
+
+
+def loads(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=without_doubles)
+
+
+def take_keys(value: Any, keys: Iterable[str], what: str) -> dict[str, Any]:
+    """An object with exactly these keys. Raises Unreadable."""
+    if not isinstance(value, dict):
+        raise Unreadable(f"{what} is no object")
+    strange = set(value) ^ set(keys)
+    if strange:
+        raise Unreadable(f"{what} has, or lacks, {sorted(strange)[0]!r}")
+    return value
 
 
 def canonical(value: Any) -> str:
@@ -125,8 +235,10 @@ def root_by_path(data: bytes, index: int, size: int, path: Sequence[str]) -> str
     return node.hex() if last == 0 else None
 
 
-def check_entry(entry: dict[str, Any], subject: str, sequence: int, previous: str, state: str) -> None:
-    """One entry in its place. Raises Wrong."""
+def check_entry(entry: dict[str, Any], subject: str, sequence: int, previous: str, before: dict[str, Any]) -> None:
+    """One entry in its place, after the one before it (or none). Raises Wrong."""
+    take_keys(entry, ENTRY, f"{subject}, entry {sequence},")
+    state = before.get("to_state", "")
     found = entry.get("sequence")
     if found != sequence:
         raise Wrong(
@@ -155,16 +267,55 @@ def check_entry(entry: dict[str, Any], subject: str, sequence: int, previous: st
             f"it starts in {source!r}, but the entry before it ended in {state!r}",
             "起始状态与上一条的结束状态不一致",
         )
+    if before.get("dated") and entry["at"] < before.get("at", ""):
+        raise Wrong(subject, sequence, "it is dated before the entry that it follows", "时间早于上一条")
+    problem = step_problem(entry, before)
+    if problem:
+        raise Wrong(subject, sequence, problem, "不符合规则：该角色不能进行这一步，或不存在这一步")
 
 
-def check_chain(subject: str, entries: Iterable[dict[str, Any]]) -> list[str]:
+def step_problem(entry: dict[str, Any], before: dict[str, Any]) -> str:
+    """Why the rules do not allow this step to who took it; empty when they do."""
+    trigger, source, target = entry["trigger"], entry["from_state"], entry["to_state"]
+    role = entry["actor"].partition(":")[0]
+    known = [step for step in STEPS if step[0] == trigger]
+    if not known:
+        if before["dated"] and trigger not in NOTES:
+            return f"{trigger!r} is no word of the record"
+        return "" if source and source == target else f"{trigger} moves nothing, yet {source!r} became {target!r}"
+    allowed = " ".join(step[3] for step in known if step[1:3] == (source, target)).split()
+    if role not in allowed:
+        return f"{trigger} from {source!r} to {target!r} is not for {role} to do"
+    if trigger == "reinstate" and target != before.get("archived_from"):
+        return f"it goes back to {target!r}, but came from {before.get('archived_from')!r}"
+    if trigger == "revoke" and source == "archived" and before.get("outcome") != "completed":
+        return f"it revokes what was archived as {before.get('outcome')}"
+    if trigger == "archive":
+        outcome = loads(entry["facts"]).get("outcome")
+        rule = next((one for one in OUTCOMES if one[0] == outcome), ("", "", ""))
+        if source not in rule[1].split() or role not in rule[2].split():
+            return f"the outcome {outcome!r} from {source!r} is not for {role} to give"
+    return ""
+
+
+def remembered(entry: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """What the next entry is held against."""
+    now = {**before, "to_state": entry["to_state"], "at": entry["at"]}
+    if entry["trigger"] in ("archive", "revoke"):
+        outcome = "revoked" if entry["trigger"] == "revoke" else loads(entry["facts"]).get("outcome")
+        origin = before.get("archived_from") if entry["from_state"] == "archived" else entry["from_state"]
+        now.update(outcome=outcome, archived_from=origin)
+    return now
+
+
+def check_chain(subject: str, entries: Iterable[dict[str, Any]], dated: bool) -> list[str]:
     """The hashes of one subject's entries, each checked. Raises Wrong."""
     hashes: list[str] = []
-    state = ""
+    before: dict[str, Any] = {"dated": dated}
     for entry in entries:
-        check_entry(entry, subject, len(hashes) + 1, hashes[-1] if hashes else ZERO, state)
+        check_entry(entry, subject, len(hashes) + 1, hashes[-1] if hashes else ZERO, before)
         hashes.append(entry["hash"])
-        state = entry["to_state"]
+        before = remembered(entry, before)
     return hashes
 
 
@@ -173,9 +324,11 @@ class History:
 
     def __init__(self, season: int) -> None:
         self.season = season
-        self.recorded: dict[str, tuple[str, int, int]] = {}
-        self.trees: dict[str, Tree] = {}
-        self.covered: dict[str, int] = {}
+        self.recorded: dict[tuple[str, int], dict[str, Any]] = {}
+        self.trees: dict[tuple[str, int], Tree] = {}
+        self.covered: dict[tuple[str, int], int] = {}
+        self.later: list[str] = []
+        self.dated = True
         self.entries = self.subjects = 0
 
     def check(self, lines: Iterator[dict[str, Any]]) -> None:
@@ -199,8 +352,11 @@ class History:
             )
 
     def check_subject(self, subject: str, lines: list[dict[str, Any]]) -> None:
-        entries = [line for line in lines if line["line"] == "entry"]
-        hashes = check_chain(subject, entries)
+        leaves = [without(line) for line in lines if line["line"] == "leaf"]
+        entries = [without(line) for line in lines if line["line"] == "entry"]
+        if subject == f"call/{self.season}":
+            self.dated = "record" in loads(entries[0]["facts"]) if entries else True
+        hashes = check_chain(subject, entries, self.dated)
         self.entries += len(hashes)
         self.subjects += 1
         for entry in entries:
@@ -208,49 +364,84 @@ class History:
                 raise Wrong(subject, entry["sequence"], f"it is of season {entry['season']}", "不属于本年度")
         if subject == f"call/{self.season}":
             self.read_roots(entries)
-        for leaf in lines:
-            if leaf["line"] == "leaf":
-                self.check_leaf(subject, leaf, hashes)
+        covered = {}
+        for leaf in leaves:
+            key = (leaf["kind"], leaf["ordinal"])
+            if key in covered:
+                raise Wrong(subject, leaf["sequence"], f"two leaves of it are given for {named(key)}", "叶子重复")
+            self.check_leaf(subject, leaf, key, hashes)
+            covered[key] = leaf["sequence"]
+        self.check_dates(subject, entries, covered)
 
-    def check_leaf(self, subject: str, leaf: dict[str, Any], hashes: Sequence[str]) -> None:
-        sequence, kind = leaf["sequence"], leaf["kind"]
+    def check_leaf(self, subject: str, leaf: dict[str, Any], key: tuple[str, int], hashes: Sequence[str]) -> None:
+        sequence = leaf["sequence"]
         if not 1 <= sequence <= len(hashes):
             raise Wrong(
                 subject,
                 len(hashes) + 1,
-                f"it was removed: entry {sequence} is under the root of {kind}",
-                f"被删除：第 {sequence} 条在“{kind}”的根值之下",
+                f"it was removed: entry {sequence} is under the root of {named(key)}",
+                f"被删除：第 {sequence} 条在“{named(key)}”的根值之下",
             )
         if hashes[sequence - 1] != leaf["hash"]:
             raise Wrong(
                 subject,
                 sequence,
-                f"it, or one before it, was replaced after the publication {kind}",
-                f"本条或之前的某条在“{kind}”公布后被替换",
+                f"it, or one before it, was replaced after the publication {named(key)}",
+                f"本条或之前的某条在“{named(key)}”公布后被替换",
             )
-        self.trees.setdefault(kind, Tree()).add(bytes.fromhex(hashes[sequence - 1]))
-        self.covered[kind] = self.covered.get(kind, 0) + sequence
+        self.trees.setdefault(key, Tree()).add(bytes.fromhex(hashes[sequence - 1]))
+        self.covered[key] = self.covered.get(key, 0) + sequence
+
+    def check_dates(self, subject: str, entries: list[dict[str, Any]], covered: dict[tuple[str, int], int]) -> None:
+        """What is dated before a root is under it; what is under none yet is listed."""
+        for key, recorded in self.recorded.items():
+            for entry in entries[covered.get(key, 0) : covered.get(key, 0) + 1]:
+                if entry["at"] < recorded["at"]:
+                    raise Wrong(
+                        subject,
+                        entry["sequence"],
+                        f"it is dated before the root of {named(key)}, but is not under it: it was added afterwards",
+                        f"时间早于“{named(key)}”的根值，却不在其下：是事后添加的",
+                    )
+        newest = list(self.recorded)[-1:]
+        last = covered.get(newest[0], 0) if newest else 0
+        self.later += [f"{subject}, entry {one['sequence']}: {one['at']} {one['trigger']}" for one in entries[last:]]
 
     def read_roots(self, entries: Iterable[dict[str, Any]]) -> None:
         for entry in entries:
+            facts = loads(entry["facts"])
             if entry["trigger"] == "record_root":
-                facts = json.loads(entry["facts"])
-                self.recorded[facts["publication"]] = (facts["root"], facts["leaves"], entry["sequence"])
+                key = (facts["publication"], facts.get("ordinal", 1))
+                if key in self.recorded:
+                    raise Wrong(entry["subject"], entry["sequence"], "a root is recorded twice", "根值重复记录")
+                self.recorded[key] = {**facts, "at": entry["at"], "sequence": entry["sequence"]}
+            said = PUBLISHED_BY.get(str(facts.get("milestone", "")).partition("/")[0])
+            skipped = entry["trigger"] == "skip_milestone"
+            if said and not skipped and "late_seconds" in facts and (said, 1) not in self.recorded:
+                raise Wrong(
+                    entry["subject"],
+                    entry["sequence"],
+                    f"it says that {said} went out, but no root was recorded for it before",
+                    f"“{said}”已公布，却没有记录根值",
+                )
 
     def check_roots(self, printed: Sequence[str]) -> None:
         """Every recorded root computed again; every printed root must be among them. Raises Wrong."""
-        for kind, (root, leaves, sequence) in self.recorded.items():
-            tree = self.trees.get(kind, Tree())
-            if (tree.root(), tree.size) != (root, leaves):
-                got = tree.root()
+        for key, recorded in self.recorded.items():
+            tree, covered = self.trees.pop(key, Tree()), self.covered.get(key, 0)
+            root, leaves, counted = recorded["root"], recorded["leaves"], recorded.get("entries", covered)
+            if (tree.root(), tree.size, covered) != (root, leaves, counted):
                 raise Wrong(
                     f"call/{self.season}",
-                    sequence,
-                    f"{kind} was recorded as {root} over {leaves} subjects, "
-                    f"but its entries give {got} over {tree.size}",
-                    f"“{kind}”的根值不符：记录为 {root}（{leaves} 项），由各条算得 {got}（{tree.size} 项）",
+                    recorded["sequence"],
+                    f"{named(key)} was recorded as {root} over {leaves} subjects and {counted} entries, "
+                    f"but its entries give {tree.root()} over {tree.size} and {covered}",
+                    f"“{named(key)}”的根值不符：记录为 {root}（{leaves} 项 {counted} 条），"
+                    f"由各条算得 {tree.root()}（{tree.size} 项 {covered} 条）",
                 )
-        roots = [recorded[0] for recorded in self.recorded.values()]
+        for key in self.trees:
+            raise Wrong("the file", None, f"it has leaves of {named(key)}, which was never recorded", "有多余的叶子")
+        roots = [recorded["root"] for recorded in self.recorded.values()]
         for root in printed:
             if root not in roots:
                 raise Wrong(
@@ -261,79 +452,116 @@ class History:
                 )
 
 
+def without(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name != "line"}
+
+
+def named(key: tuple[str, int]) -> str:
+    return key[0] if key[1] == 1 else f"{key[0]} {key[1]}"
+
+
+def listed(later: Sequence[str]) -> str:
+    """The entries that are under no root, a line each."""
+    more = len(later) - SHOWN
+    return "".join(f"\n  {line}" for line in later[:SHOWN]) + (f"\n  … and {more} more" if more > 0 else "")
+
+
 def check_history(season: int, lines: Iterator[dict[str, Any]], printed: Sequence[str]) -> tuple[str, str]:
     """Check a whole export; what holds, in English and Chinese. Raises Wrong."""
     history = History(season)
     history.check(lines)
     history.check_roots(printed)
-    kinds = [kind for kind, recorded in history.recorded.items() if recorded[0] in printed]
-    covered = max(history.covered[kind] for kind in kinds)
-    later = history.entries - covered
+    keys = [key for key, recorded in history.recorded.items() if recorded["root"] in printed]
+    covered = max(history.covered[key] for key in keys)
+    names, newest = ", ".join(map(named, keys)), list(history.recorded)[-1]
+    older, chinese_older = "", ""
+    if newest not in keys:
+        older = f"\nThe newest root here is that of {named(newest)}: ask for it, later changes are under that one only"
+        chinese_older = f"\n本文件最新的根值是“{named(newest)}”的，其后的变动只受它约束，请索取该值"
+    loose, later = listed(history.later), history.entries - covered
     return (
         f"OK: {history.entries} entries of {history.subjects} subjects; {covered} of them are bound to the printed "
-        f"root ({', '.join(kinds)}), {later} are later",
+        f"root ({names}), {later} are later{older}\nUnder no root yet: {len(history.later)}{loose}",
         f"核对无误：{history.subjects} 个对象共 {history.entries} 条；其中 {covered} 条受公布的根值约束"
-        f"（{'、'.join(kinds)}），{later} 条在其后形成",
+        f"（{names}），{later} 条在其后形成{chinese_older}\n尚不在任何根值之下：{len(history.later)} 条（见上）",
     )
 
 
+PROOF = {"format", "season", "number", "publication", "leaf", "entries"}
+PATH = {"sequence", "index", "leaves", "path"}
+
+
 def check_proof(proof: dict[str, Any], printed: Sequence[str]) -> tuple[str, str]:
-    """Check one submission's proof; what holds, in English and Chinese. Raises Wrong."""
-    subject, leaf = "submission/" + str(proof["number"]), proof["leaf"]
+    """Check one submission's proof; what holds, in English and Chinese. Raises Wrong or Unreadable."""
+    take_keys(proof, PROOF, "the proof")
+    publication, leaf = proof["publication"], take_keys(proof["leaf"], PATH, "the leaf")
+    ordinal = {"ordinal"} if proof["format"] == PROOF_FORMAT else set()
+    take_keys(publication, {"kind", "root", "leaves", *ordinal}, "the publication")
+    subject = "submission/" + str(proof["number"])
     for place, entry in enumerate(proof["entries"], start=1):
         if entry.get("subject") != subject:
             raise Wrong(subject, place, f"it belongs to {entry.get('subject')}", "不是本项申报的留痕")
-    hashes = check_chain(subject, proof["entries"])
+    hashes = check_chain(subject, proof["entries"], proof["format"] == PROOF_FORMAT)
     if not 1 <= leaf["sequence"] <= len(hashes):
         raise Wrong(subject, leaf["sequence"], "it is missing", "缺少这一条")
     data = bytes.fromhex(hashes[leaf["sequence"] - 1])
     root = root_by_path(data, leaf["index"], leaf["leaves"], leaf["path"])
+    name = named((publication["kind"], publication.get("ordinal", 1)))
     if root is None or root not in printed:
-        other = proof["publication"]
-        meant = root is not None and root == other["root"]
+        meant = root is not None and root == publication["root"]
         raise Wrong(
             subject,
             leaf["sequence"],
             "it, or one before it, is not under the printed root"
-            + (f"; this proof is for the root of {other['kind']}: compare that one" if meant else ""),
+            + (f"; this proof is for the root of {name}: compare that one" if meant else ""),
             "本条或之前的某条不在公布的根值之下"
-            + (f"；本证明对应的是“{other['kind']}”页面的根值，请用那一个核对" if meant else ""),
+            + (f"；本证明对应的是“{name}”页面的根值，请用那一个核对" if meant else ""),
         )
-    last, later = leaf["sequence"], len(hashes) - leaf["sequence"]
+    last, later = leaf["sequence"], proof["entries"][leaf["sequence"] :]
+    loose = listed([f"entry {entry['sequence']}: {entry['at']} {entry['trigger']}" for entry in later])
+    end = proof["entries"][last - 1]
+    stands = (
+        f"The root covers exactly {last}: the last is {end['trigger']} of {end['at']}, leading to {end['to_state']}"
+    )
+    newest = "what came after that root is under a newer one only: ask for the newest"
     return (
-        f"OK: entries 1 to {last} of {subject} are under the printed root; {later} are later",
-        f"核对无误：{subject} 的第 1 至 {last} 条在公布的根值之下；其后另有 {later} 条",
+        f"OK: entries 1 to {last} of {subject} are under the printed root; {len(later)} are later{loose}"
+        f"\n{stands}; {newest}",
+        f"核对无误：{subject} 的第 1 至 {last} 条在公布的根值之下；其后另有 {len(later)} 条"
+        f"\n该根值恰好约束 {last} 条，最后一条为 {end['at']} 的 {end['trigger']}；其后的变动只受更新的根值约束，请索取最新的根值",
     )
 
 
-def read_lines(file: Iterable[str]) -> Iterator[dict[str, Any]]:
+def read_lines(file: Iterable[str], earlier: bool) -> Iterator[dict[str, Any]]:
+    keys = {"entry": ENTRY, "leaf": LEAF - {"ordinal"} if earlier else LEAF, "end": {"entries", "subjects"}}
     for number, text in enumerate(file, start=2):
         try:
-            line = json.loads(text)
-            if line["line"] in ("entry", "leaf", "end"):
-                yield line
-                continue
-        except (KeyError, TypeError, ValueError):
-            pass
-        raise Unreadable(f"line {number} is no line of such a history")
+            line = loads(text)
+            take_keys(line, {"line", *keys[line["line"]]}, "it")
+        except (KeyError, TypeError, ValueError, RecursionError, Unreadable) as problem:
+            raise Unreadable(f"line {number} is no line of such a history: {problem}") from problem
+        if line["line"] == "leaf":
+            line.setdefault("ordinal", 1)
+        yield line
 
 
-def read_header(text: str) -> int:
-    """The season that the first line names."""
-    header = json.loads(text)
-    if header != {"line": "header", "format": HISTORY_FORMAT, "season": header.get("season")}:
+def read_header(text: str) -> tuple[int, bool]:
+    """The season that the first line names, and whether an earlier version wrote the file."""
+    header = take_keys(loads(text), {"line", "format", "season"}, "the first line")
+    if header["line"] != "header" or header["format"] not in (HISTORY_FORMAT, EARLIER[0]):
         raise Unreadable("the first line is no header")
-    return header["season"]
+    return header["season"], header["format"] in EARLIER
 
 
 def check_file(path: str, printed: Sequence[str]) -> tuple[str, str]:
     """Check an export or a proof. Raises Wrong or Unreadable."""
     with open(path, encoding="utf-8") as file:  # noqa: PTH123
         first = file.readline()
-        if HISTORY_FORMAT in first:
-            return check_history(read_header(first), read_lines(file), printed)
-        proof = json.loads(first + file.read())
-    if proof["format"] != PROOF_FORMAT:
+        if '"line":"header"' in first:
+            season, earlier = read_header(first)
+            return check_history(season, read_lines(file, earlier), printed)
+        proof = loads(first + file.read())
+    if proof["format"] not in (PROOF_FORMAT, EARLIER[1]):
         raise Unreadable(f"it is neither {HISTORY_FORMAT} nor {PROOF_FORMAT}")
     return check_proof(proof, printed)
 
@@ -351,7 +579,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Wrong as problem:
         out.write(f"WRONG: {problem.english}\n不符：{problem.chinese}\n")
         return 1
-    except (OSError, KeyError, TypeError, ValueError, RecursionError, Unreadable) as problem:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, Unreadable) as problem:
         out.write(f"UNREADABLE: {problem}\n无法读取：文件不是本程序能核对的留痕或证明\n")
         return 1
     out.write(f"{english}\n{chinese}\n")

@@ -1,12 +1,16 @@
 """Commands about the record: is it whole, and does what was decided follow from it."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.opening import opened
+
+if TYPE_CHECKING:
+    from models import Publication
 
 
 def verify(
@@ -21,20 +25,35 @@ def verify(
     from models import Call
     from models.database import reading
     from models.queries import call_state
-    from states.verification import verify as find_tampering
+    from states.roots import newest_publication
+    from states.verification import examine
 
     here = opened()
     with reading(here.engine) as session:
-        findings = list(find_tampering(session, season))
+        findings, later = examine(session, season)
         entries = session.scalar(select(Call.sequence).limit(1)) is not None
         if season is not None and not findings:
             call_state(session, season)
+        newest = {year: newest_publication(session, year) for year in later}
     for finding in findings:
         typer.echo(str(finding), err=True)
     if findings:
         typer.echo(f"{len(findings)} finding(s): the record was changed.", err=True)
         sys.exit(1)
     typer.echo("The record is whole." if entries else "The record is empty: no season is planned yet.")
+    for year, root in sorted(newest.items()):
+        _tell_later(year, root, later[year])
+
+
+def _tell_later(year: int, newest: "Publication | None", later: Sequence[str]) -> None:
+    """What nobody outside could contradict: listed after the newest root, said in a sentence before the first."""
+    if newest is None:
+        typer.echo(f"{year}: no root was published yet; whoever owns the database can still rewrite the whole season.")
+        return
+    name = newest.kind.value if newest.ordinal == 1 else f"{newest.kind.value} {newest.ordinal}"
+    typer.echo(f"{year}: newest root {newest.root} ({name}); later than it, and under no root yet: {len(later)}")
+    for line in later:
+        typer.echo(f"  {line}")
 
 
 def recompute(
@@ -48,6 +67,7 @@ def recompute(
     When: after the ranking, before the notice, and whenever somebody doubts it; exit status 1 and the first differences.
     """
     from models.database import reading
+    from models.queries import call_state
     from states.entries import read_entries
     from states.export import read_export
     from states.recompute import recompute as recompute_record
@@ -57,6 +77,7 @@ def recompute(
     else:
         here = opened()
         with reading(here.engine) as session:
+            call_state(session, season)
             entries = list(read_entries(session, season))
     differences = recompute_record(entries)
     for difference in differences[:10]:

@@ -7,6 +7,7 @@ Shapes of the context, the same in every kind:
 - `numbers`, `without_verdict`, `in_correction`, `owed`, `passed`, `recommended`, `not_recommended`,
   `not_reviewed`: lists of submission numbers; `ties`: a list of such lists, one a cut;
 - `items`, `ineligible`, `back`, `out`, `first`, `second`, `third`, `pairs`, `problems`: lists of tuples as named below;
+- `root`: a Merkle root; `export`, `checker`: SHA-256 of the history up to that root, and of the file that checks it;
 - `counts`: a mapping from a word (or an enum with `.label`) to a number;
 - `level`: 1 to the unit or officer, 2 with the office told, 3 with the coordination group told;
 - `until`: the instant by which to come back or go on; without it the letter says so in words. Letters take
@@ -77,13 +78,13 @@ class LetterKind(StrEnum):
     # Approval, notice, results
     APPROVAL_WANTED = "approval_wanted", "officers due_at digest page level"
     APPROVAL_ESCALATED = "approval_escalated", "officers due_at digest page"  # to the coordination group
-    NOTICE_OPENED = "notice_opened", "unit_name opens_on closes_on page root"
+    NOTICE_OPENED = "notice_opened", "unit_name opens_on closes_on page root export checker"
     OBJECTION_RECEIVED = "objection_received", "number title due_at"  # to the office
     OBJECTION_RECEIVED_UNIT = "objection_received_unit", "unit_name number title due_at"
     OBJECTION_ANSWERED = "objection_answered", "unit_name number title decision answer", "until"
     RESULTS_PUBLISHED = (
         "results_published",
-        "unit_name first second third page root",
+        "unit_name first second third page root export checker",
         "until",
     )  # (number, title)
 
@@ -94,7 +95,8 @@ class LetterKind(StrEnum):
     REINSTATED = "reinstated", "unit_name number title reason", "until"
 
     # After the award
-    ARCHIVED = "archived", "unit_name counts", "until"
+    ARCHIVED = "archived", "unit_name counts root export checker", "until"
+    RECORD_CHANGED = "record_changed", "unit_name ordinal page root export checker"  # ordinal: the how manieth change
     FOLLOW_UP = "follow_up", "unit_name items due_at"  # (number, title)
     SEASON_CLOSED = "season_closed", "counts"  # to the office
 

@@ -62,7 +62,8 @@ class Proof:
 
     `root` is the RFC 6962 Merkle root (hex) over the latest hashes of `subjects` subjects, `head`
     the hash of the call's latest history entry. `export` and `verifier` are links relative to the
-    page, empty while the history is not out yet; `command` is what the reader types.
+    page, empty while the history is not out yet; `command` is what the reader types. `later` are the
+    roots recorded since, with their names.
     """
 
     root: str
@@ -71,6 +72,7 @@ class Proof:
     export: str = ""
     verifier: str = ""
     command: str = ""
+    later: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

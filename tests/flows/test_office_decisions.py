@@ -9,18 +9,32 @@ from config.milestones import Milestone
 from flows import approve as approving
 from flows.approve import approve_list
 from flows.collect import collecting
+from flows.files import digest_of
 from flows.final_round import concluding
 from flows.move_date import move_date
 from flows.office_decisions import Decision, decide
 from models import Assignment, History, Message, Recusal, Seat, Submission
-from models.enums import ApprovalDecision, AssignmentState, CallState, Outcome, SeatState, SubmissionState, WorkbookKind
+from models.enums import (
+    ApprovalDecision,
+    AssignmentState,
+    CallState,
+    Outcome,
+    PublicationKind,
+    SeatState,
+    SubmissionState,
+    WorkbookKind,
+)
 from models.forms import OrganisationForm
 from states.approval import is_approved, list_digest
 from states.office import DecisionRefused, NotAnOfficer
 from states.pairing import PairRefused
 from states.planning import TakesEffectAtOnce
+from states.roots import newest_publication
+from states.verification import examine, verify
+from states.verify_history import check_file
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_seat, a_submission
 from tests.support.panel import a_ranked_season, an_assignment, an_eligible_submission
+from tests.support.played import BEST
 from tests.support.playing import Player
 
 D = Decision
@@ -206,6 +220,27 @@ def test_an_award_revoked_leaves_the_page(player: Player) -> None:
     with player.reading() as session:
         assert session.get_one(Submission, number).outcome is Outcome.REVOKED
     assert player.letters("revoked") == [f"revoked/{UNIT}/{number}/{_sequence(player, number)}"]
+
+
+def test_a_revocation_after_the_archive_has_its_own_root_on_the_page_and_in_every_letter(played: Player) -> None:
+    site = played.home / "site" / "2026"
+
+    ask(D.REVOKE, BEST)
+
+    with played.reading() as session:
+        root = newest_publication(session, 2026)
+        assert root is not None
+        assert (root.kind, root.ordinal) == (PublicationKind.SUPPLEMENT, 1)
+        assert verify(session) == []
+        letters = session.scalars(select(Message.body).where(Message.key.contains("/record_changed/"))).all()
+        _, later = examine(session, 2026)
+    kept = (root.root, digest_of(site / "history.jsonl"), digest_of(site / "verify_history.py"))
+    assert len(letters) == 39
+    assert all(value in body for value in kept for body in letters)
+    for page in ("results.html", "index.html"):
+        assert root.root in (site / page).read_text("utf-8")
+    assert check_file(str(site / "history.jsonl"), [root.root])[0].startswith("OK: ")
+    assert [line.split()[-1] for line in later[2026]] == ["record_root"]
 
 
 def _sequence(player: Player, number: str) -> int:

@@ -88,7 +88,7 @@ def test_the_notice_prints_the_list_the_root_and_every_deviation(ranked: tuple[P
 
     said = page(player, "notice.html")
     with player.reading() as session:
-        publication = session.get_one(Publication, (2026, PublicationKind.PUBLIC_NOTICE))
+        publication = session.get_one(Publication, (2026, PublicationKind.PUBLIC_NOTICE, 1))
         assert session.get_one(Call, 2026).state is CallState.PUBLIC_NOTICE
         assert verify(session) == []
     assert {one, three} <= listed(said)

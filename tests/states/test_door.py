@@ -35,6 +35,7 @@ from tests.support.databases import TEMPLATE, Postgres
 from tests.support.threads import at_once
 
 AT = datetime(2026, 4, 1, 10, 30, tzinfo=ZONE)
+LATER = AT + timedelta(days=300)
 S = SubmissionState
 
 
@@ -91,7 +92,7 @@ def test_an_award_archived_as_completed_can_be_revoked_and_keeps_its_tier_on_rec
         a_season(session, state=CallState.PUBLISHED)
         number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED, tier=Tier.FIRST)
 
-        apply_transition(session, number, Ask("revoke", Act(OFFICE, AT), reason="材料不实"))
+        apply_transition(session, number, Ask("revoke", Act(OFFICE, LATER), reason="材料不实"))
 
         row = session.get_one(Submission, number)
         assert (row.state, row.archived_from, row.outcome, row.tier) == (
@@ -139,7 +140,7 @@ def test_a_note_moves_nothing_but_the_chain(engine: Engine) -> None:
         number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED, tier=Tier.SECOND)
         before = session.get_one(Submission, number).model_dump()
 
-        note_submission(session, number, Ask("raise_objection", Act(OFFICE, AT), facts={"objection": 1}))
+        note_submission(session, number, Ask("raise_objection", Act(OFFICE, LATER), facts={"objection": 1}))
 
         row = session.get_one(Submission, number, populate_existing=True).model_dump()
         assert {key for key in row if row[key] != before[key]} == {"sequence", "head"}

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ from sqlalchemy import Engine, select
 
 from models import Publication
 from models.database import reading, writing
-from models.enums import CallState, PublicationKind, SubmissionState
+from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 from models.queries import SeasonNotPlanned
 from states import verify_history
+from states.call import CALL
 from states.entries import read_entries, read_standings
-from states.export import NotPublishedYet, RecordBroken, export_history, proof, read_export
+from states.export import NotPublishedYet, RecordBroken, digest_of_export, export_history, proof, read_export
 from states.machine import Act
 from states.numbers import UnknownSubmission
+from states.office import revoke
 from states.record import entry_hash
 from states.replay import Standing, replay
-from states.roots import Root, record_root
-from tests.support.builders import SYSTEM, a_season, a_submission, season_rules
+from states.roots import Root, record_change, record_root
+from states.submission import OUTCOMES, SUBMISSION
+from states.verification import verify
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
 from tests.support.tampering import chain_of, lift_protections, set_column, undone
 
 AWARDED = "2026-500103-0004"
@@ -36,11 +41,11 @@ def published(engine: Engine) -> Root:
         a_season(session, state=CallState.PUBLISHED)
         for state in SubmissionState:
             a_submission(session, state)
-        notice = season_rules().dates.open_public_notice
-        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(SYSTEM, notice))
-        a_submission(session, unit="500101")
         at = season_rules().dates.publish_results
-        root = record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at))
+        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(SYSTEM, at))
+        a_submission(session, unit="500101")
+        published = record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at + timedelta(days=1)))
+        root = Root(published.root, published.subjects, published.entries or 0)
         a_submission(session)
     return root
 
@@ -74,7 +79,10 @@ def test_an_export_holds_against_the_printed_root(exported: Path, published: Roo
 
     assert code == 0
     assert said[0].startswith("OK: 28 entries of 8 subjects; 26 of them are bound to the printed root (results), 2 are")
-    assert said[1].startswith("核对无误：8 个对象共 28 条；其中 26 条受公布的根值约束（results），2 条在其后形成")
+    assert said[1:4] == ["Under no root yet: 2", *said[2:4]]
+    assert said[2].endswith(" record_root")
+    assert said[3].endswith(" submit")
+    assert said[4].startswith("核对无误：8 个对象共 28 条；其中 26 条受公布的根值约束（results），2 条在其后形成")
 
 
 def test_an_export_does_not_hold_against_another_root(exported: Path) -> None:
@@ -285,3 +293,165 @@ def test_there_is_no_proof_before_a_publication(engine: Engine) -> None:
             proof(session, number)
         with pytest.raises(UnknownSubmission):
             proof(session, "2026-500103-9999")
+
+
+def test_the_checkers_steps_are_those_of_the_two_machines() -> None:
+    """Archiving is told by its outcome there, whose roles are narrower than the edge's."""
+    edges = {
+        (edge.trigger, edge.source.value if edge.source else "", edge.target.value): {role.value for role in edge.by}
+        for table in (CALL, SUBMISSION)
+        for edge in table.edges
+        if edge.trigger != "archive"
+    }
+    written = {step[:3]: set(step[3].split()) for step in verify_history.STEPS if step[0] != "archive"}
+    outcomes = {
+        outcome.value: ({state.value for state in states}, {role.value for role in roles})
+        for outcome, (states, roles) in OUTCOMES.items()
+    }
+
+    assert written == edges
+    assert {*verify_history.NOTES} == {*Trigger} - {step[0] for step in verify_history.STEPS}
+    assert {one[0]: (set(one[1].split()), set(one[2].split())) for one in verify_history.OUTCOMES} == outcomes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('{"line":"entry",', '{"line":"entry","line":"entry",', "a key stands twice: line"),
+        ('{"line":"entry",', '{"line":"entry","note":"示例",', "it has, or lacks, 'note'"),
+        ('{"line":"leaf",', '{"line":"leaf","hash":"' + "0" * 64 + '",', "a key stands twice: hash"),
+        ('{"line":"end",', '{"line":"end","more":1,', "it has, or lacks, 'more'"),
+        ('{"line":"header",', '{"line":"header","more":1,', "the first line has, or lacks, 'more'"),
+        ('"actor":"office', '"actor":["office"],"season":2026,"x":"', "a key stands twice"),
+    ],
+)
+def test_a_key_that_is_doubled_or_unknown_is_refused(
+    exported: Path, published: Root, old: str, new: str, sentence: str
+) -> None:
+    exported.write_text(exported.read_text("utf-8").replace(old, new, 1), "utf-8")
+
+    code, said = check(exported, published.root)
+
+    assert (code, len(said)) == (1, 2)
+    assert said[0].startswith("UNREADABLE: ")
+    assert sentence in said[0]
+
+
+def _forged(lines: list[dict[str, Any]], subject: str, **changes: Any) -> list[dict[str, Any]]:
+    """The same export with one more entry at the end of a chain, its hashes right and everything counted."""
+    own = [line for line in lines if line.get("subject") == subject and line["line"] == "entry"]
+    entry = {**own[-1], "sequence": len(own) + 1, "previous_hash": own[-1]["hash"], "reason": "", "flow_run": ""}
+    entry |= {"from_state": own[-1]["to_state"], "to_state": own[-1]["to_state"], "facts": "{}", **changes}
+    entry["hash"] = entry_hash(entry)
+    place = lines.index(own[-1]) + 1
+    end = {**lines[-1], "entries": lines[-1]["entries"] + 1}
+    return [*lines[:place], entry, *lines[place:-1], end]
+
+
+EARLY = "2026-04-20T01:00:00.000000+00:00"
+CALL_SUBJECT, LATEST = "call/2026", "submission/2026-500103-0006"
+
+
+@pytest.mark.parametrize(
+    ("subject", "changes", "sentence"),
+    [
+        (
+            CALL_SUBJECT,
+            {"at": EARLY, "trigger": "strike", "actor": "office:示例"},
+            "dated before the entry that it follows",
+        ),
+        (LATEST, {"at": EARLY, "trigger": "strike", "actor": "office:示例"}, "dated before the entry that it follows"),
+        (LATEST, {"trigger": "award", "to_state": "awarded", "actor": "office:示例"}, "is not for office to do"),
+        (LATEST, {"trigger": "strike", "to_state": "awarded", "actor": "office:示例"}, "strike moves nothing"),
+        (
+            LATEST,
+            {
+                "trigger": "archive",
+                "to_state": "archived",
+                "actor": "district:500103",
+                "facts": '{"outcome":"ineligible"}',
+            },
+            "the outcome 'ineligible' from 'submitted' is not for district to give",
+        ),
+        (
+            LATEST,
+            {"trigger": "record_district_review", "to_state": "district_reviewed", "actor": "office:示例"},
+            "is not for office to do",
+        ),
+    ],
+)
+def test_a_step_that_nobody_could_have_taken_is_found_without_our_code(
+    exported: Path, published: Root, subject: str, changes: dict[str, Any], sentence: str
+) -> None:
+    rewrite(exported, _forged(lines_of(exported), subject, **changes))
+
+    code, said = check(exported, published.root)
+
+    assert code == 1
+    assert said[0].startswith(f"WRONG: {subject}, entry ")
+    assert sentence in said[0]
+
+
+def test_a_submission_dated_before_the_root_and_added_after_it_is_found(exported: Path, published: Root) -> None:
+    lines = lines_of(exported)
+    first = next(line for line in lines if line.get("subject") == LATEST and line["line"] == "entry")
+    added = {**first, "subject": LATEST[:-1] + "9", "at": EARLY}
+    added["hash"] = entry_hash(added)
+    end = {**lines[-1], "entries": lines[-1]["entries"] + 1, "subjects": lines[-1]["subjects"] + 1}
+    rewrite(exported, [*lines[:-1], added, end])
+
+    code, said = check(exported, published.root)
+
+    assert code == 1
+    assert "entry 1: it is dated before the root of public_notice, but is not under it" in said[0]
+
+
+def test_up_to_a_publication_the_export_is_the_same_whenever_it_is_made(engine: Engine, published: Root) -> None:
+    with reading(engine) as session:
+        publications = session.scalars(select(Publication).order_by(Publication.published_at)).all()
+        before = [digest_of_export(session, one) for one in publications]
+    with writing(engine) as session:
+        a_submission(session)
+        at = season_rules().dates.archive
+        record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, at))
+        a_submission(session)
+    with reading(engine) as session:
+        assert [digest_of_export(session, one) for one in publications] == before
+
+
+def test_a_change_after_the_archive_has_a_root_of_its_own(engine: Engine, published: Root, tmp_path: Path) -> None:
+    """A proof under the older root goes on saying what was then; under the newer one, nothing can be cut off."""
+    at = season_rules().dates.archive
+    with writing(engine) as session:
+        archive = record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, at))
+        assert record_change(session, 2026, Act(SYSTEM, at)) is None
+        revoke(session, AWARDED, Act(OFFICE, at + timedelta(days=9)), reason="示例")
+        change = record_change(session, 2026, Act(OFFICE, at + timedelta(days=9)))
+        assert change is not None
+        assert (change.kind, change.ordinal) == (PublicationKind.SUPPLEMENT, 1)
+        assert record_change(session, 2026, Act(OFFICE, at + timedelta(days=9))) is None
+    with reading(engine) as session:
+        assert verify(session) == []
+        path = export_history(session, 2026, tmp_path / "history.jsonl", change).path
+        made, before = proof(session, AWARDED), proof(session, AWARDED, PublicationKind.ARCHIVE)
+
+    assert check(path, change.root)[0] == 0
+    assert "newest root here is that of supplement: ask for it" in "".join(check(path, archive.root)[1])
+    english, _ = verify_history.check_proof(made, [change.root])
+    assert "The root covers exactly 6: the last is revoke" in english
+    english, _ = verify_history.check_proof(before, [archive.root])
+    assert "1 are later\n  entry 6: 2026-" in english
+    assert "revoke" in english
+    cut = {**made, "entries": made["entries"][:-1], "leaf": {**made["leaf"], "sequence": 5}}
+    for forged in (cut, {**before, "entries": before["entries"][:-1]}):
+        with pytest.raises(verify_history.Wrong):
+            verify_history.check_proof(forged, [change.root])
+
+
+def test_an_export_and_a_proof_of_earlier_versions_still_hold() -> None:
+    """Written by the version before roots had ordinals and counts."""
+    for name in ("history-1.jsonl", "proof-1.json"):
+        path = Path(__file__).parent / "exports" / name
+        root = (path.parent / "root-1.txt").read_text().strip()
+        english, _ = verify_history.check_file(str(path), [root])
+        assert english.startswith("OK: ")

@@ -8,16 +8,18 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from models import Submission
 from models.database import reading, writing
 from models.enums import CallState, PublicationKind, Role, SubmissionState, Tier
 from states import record
+from states.cases import Ask
 from states.chain import Finding
-from states.door import note_call
+from states.door import note_call, note_submission
 from states.entries import COLUMNS, read_entries
 from states.machine import Act, Actor
 from states.roots import record_root
 from states.rules.merkle import Fold
-from states.verification import season_root, verify
+from states.verification import examine, season_root, verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, advance, season_rules
 from tests.support.tampering import (
     chain_of,
@@ -277,10 +279,42 @@ def _call_row_bent(session: Session) -> None:
     session.execute(text("UPDATE call SET state = 'closed'"))
 
 
+def _submission_dated_before_the_root(session: Session) -> None:
+    """A whole subject more: its row, its history and its place among the running numbers, all consistent."""
+    row = entry(session, record.submission_subject("2026-500103-0007"), 1)
+    added = {**row, "subject": ADDED, "at": EARLY}
+    added["hash"] = record.entry_hash(added)
+    insert_entry(session, added)
+    columns = [column.name for column in Submission.__table__.c]  # type: ignore[attr-defined]
+    changed = {"number": f"'{ADDED.partition('/')[2]}'", "place": "8", "head": f"'{added['hash']}'", "sequence": "1"}
+    changed |= {"state": "'submitted'"}
+    values = ", ".join(changed.get(name, f'"{name}"') for name in columns)
+    names = ", ".join(f'"{name}"' for name in columns)
+    copied = f"INSERT INTO submission ({names}) SELECT {values} FROM submission WHERE number = '2026-500103-0006'"
+    session.execute(text(copied))
+
+
+def _call_entry_dated_before_the_root(session: Session) -> None:
+    last = chain_of(session, CALL)[-1]
+    insert_entry(session, {**last, "sequence": last["sequence"] + 1, "at": EARLY, "facts": "{}"})
+    hash_anew(session, CALL, last["sequence"] + 1, head=True)
+
+
+def _dated_back(session: Session) -> None:
+    set_column(session, entry(session, SUBJECT, LENGTH), "at", EARLY)
+    hash_anew(session, SUBJECT, LENGTH, head=True)
+
+
+EARLY = "2026-04-20T01:00:00.000000+00:00"
+ADDED = record.submission_subject("2026-500103-0008")
 LENGTH = 6
 TAMPERINGS: dict[Callable[[Session], None], set[tuple[str, str, int | None]]] = {
     _swapped: {("altered", SUBJECT, 2), ("altered", SUBJECT, 3), ("unlinked", SUBJECT, 4)},
-    _swapped_and_linked_anew: {("head", SUBJECT, LENGTH), ("not_published", SUBJECT, 5)},
+    _swapped_and_linked_anew: {
+        ("head", SUBJECT, LENGTH),
+        ("not_published", SUBJECT, 5),
+        ("backwards", SUBJECT, 3),
+    },
     _inserted_in_the_middle: {("altered", SUBJECT, n) for n in (3, 4, 5, 6, 7)}
     | {("inserted", SUBJECT, 7), ("not_published", SUBJECT, 5)},
     _inserted_with_hashes_made_anew: {("inserted", SUBJECT, 7), ("not_published", SUBJECT, 5)},
@@ -301,12 +335,15 @@ TAMPERINGS: dict[Callable[[Session], None], set[tuple[str, str, int | None]]] = 
     _last_of_its_unit_removed: {("removed", record.submission_subject("2026-500103-0007"), 1)},
     _call_set_back: {("unrecorded", CALL, None)},
     _leaf_bent: {("leaf", SUBJECT, 5)},
-    _leaf_removed: {("root", CALL, 7)},
+    _leaf_removed: {("root", CALL, 7), ("not_under_root", SUBJECT, 1)},
     _publication_bent: {("publication", CALL, 7)},
     _publication_removed: {("publication", CALL, 7)},
     _row_bent: {("row", SUBJECT, LENGTH)},
     _head_bent: {("head", SUBJECT, LENGTH)},
     _call_row_bent: {("row", CALL, 8)},
+    _submission_dated_before_the_root: {("not_under_root", ADDED, 1)},
+    _call_entry_dated_before_the_root: {("not_under_root", CALL, 9), ("backwards", CALL, 9)},
+    _dated_back: {("not_under_root", SUBJECT, LENGTH), ("backwards", SUBJECT, LENGTH)},
 }
 
 
@@ -318,6 +355,36 @@ def test_every_kind_of_tampering_is_found_and_named(season: Engine) -> None:
             assert codes(verify(session)) == expected, tamper.__name__
             assert codes(verify(session, 2026)) == expected, tamper.__name__
     print(f"{season.dialect.name}: {len(TAMPERINGS)} kinds of tampering tried, {len(TAMPERINGS)} found")
+
+
+def test_what_is_later_than_the_newest_root_is_listed(season: Engine) -> None:
+    with reading(season) as session:
+        _, later = examine(session, 2026)
+
+    written = [line.split() for line in later[2026]]
+    assert [(line[0], line[2], line[4]) for line in written] == [
+        (f"{CALL},", "7:", "record_root"),
+        (f"{CALL},", "8:", "reissue_workbook"),
+        (f"{SUBJECT},", "6:", "strike"),
+        *((f"submission/2026-500103-{place:04d},", "1:", "submit") for place in (6, 7)),
+        ("submission/2026-500103-0007,", "2:", "record_district_review"),
+    ]
+
+
+def test_nothing_is_dated_before_what_it_follows_or_before_a_root(season: Engine) -> None:
+    """A run that slept while others wrote stands after them, and says of when it was."""
+    early = season_rules().dates.open_call
+    with writing(season) as session:
+        number = a_submission(session)
+        note_call(session, 2026, "assign", Act(OFFICE, early))
+        note_submission(session, AWARDED, Ask("strike", Act(OFFICE, early)))
+        note_submission(session, number, Ask("strike", Act(OFFICE, early)))
+    with reading(season) as session:
+        assert verify(session) == []
+        for subject in (CALL, SUBJECT, record.submission_subject(number)):
+            last = chain_of(session, subject)[-1]
+            assert last["at"] > record.instant_text(early)
+            assert last["facts"] == f'{{"as_of":"{record.instant_text(early)}"}}'
 
 
 def test_a_history_forged_whole_is_found_by_the_printed_root(season: Engine) -> None:

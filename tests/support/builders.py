@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season, load_season
 from config.season_parts import Votes
-from models import Assignment, Call, DistrictVerdict, Expert, Placing, Score, Seat, Submission
+from models import Assignment, Call, DistrictVerdict, Expert, Placing, Publication, Score, Seat, Submission
 from models.enums import (
     OUTCOMES,
     AssignmentState,
@@ -213,6 +213,7 @@ def advance(
 ) -> None:
     """One step of a submission without its guards: the row's state and a real link of the chain."""
     row = session.get_one(Submission, number, populate_existing=True)
+    at = after_roots(session, row.season, at)
     entry = record.Entry(
         record.submission_subject(number),
         row.season,
@@ -232,8 +233,14 @@ def advance(
     session.flush()
 
 
+def after_roots(session: Session, year: int, at: datetime) -> datetime:
+    """The instant, or that of the newest root: what is written now is dated no earlier than what was published."""
+    newest = session.scalar(select(func.max(Publication.published_at)).where(Publication.season == year))
+    return max(at, newest) if newest else at
+
+
 def _taken_in(session: Session, season: Season, unit: str, form: SubmissionForm | None) -> str:
-    at = season.dates.open_call + timedelta(hours=1)
+    at = after_roots(session, season.year, season.dates.open_call + timedelta(hours=1))
     known = session.scalar(select(func.count()).where(Submission.season == season.year)) or 0
     completed_on = date(season.covered_years[0], 6, 1)
     form = form or a_form(f"示例项目{season.year}第{known + 1}号", completed_on=completed_on)

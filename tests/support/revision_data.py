@@ -234,7 +234,7 @@ def fill(session: Session) -> None:
             problem="",
         )
     for kind in PublicationKind:
-        record_root(session, season.year, kind, Act(OFFICE, at))
+        record_root(session, season.year, kind, Act(OFFICE, season.dates.archive))
     session.execute(
         update(MilestoneDate)
         .where(MilestoneDate.milestone == "archive")

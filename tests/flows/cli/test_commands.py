@@ -157,7 +157,16 @@ def test_a_whole_record_is_said_to_be_whole(gangchuang: Gangchuang, player: Play
     assert opened is player
     answer = gangchuang("verify")
 
-    assert (answer.status, answer.out, answer.err) == (0, "The record is whole.\n", "")
+    said = "2026: no root was published yet; whoever owns the database can still rewrite the whole season."
+    assert (answer.status, answer.out.splitlines(), answer.err) == (0, ["The record is whole.", said], "")
+
+
+def test_a_season_that_does_not_exist_is_neither_whole_nor_recomputed(gangchuang: Gangchuang, opened: Player) -> None:
+    for command in ("verify", "recompute"):
+        answer = gangchuang(command, "2031")
+
+        assert (answer.status, answer.out) == (1, "")
+        assert "2031" in answer.err
 
 
 def test_an_empty_record_is_said_to_be_empty(gangchuang: Gangchuang) -> None:
