@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from config.local_time import local_day
@@ -32,9 +33,11 @@ from flows import (
 from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
+from flows.engine.forms import FIELDS, form_of
 from flows.kinds.scores import assignments_of
 from flows.stage import Ending, Run
 from flows.workbooks.filling import submission_row
+from flows.year import STAGES, Stage
 from models import Call, Message, Objection, Submission
 from models.enums import CallState, MessageState, MilestoneState, Outcome, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
@@ -353,3 +356,18 @@ def test_every_stage_says_when_it_runs_and_how_it_is_undone() -> None:
         places = [words.index(f"{heading}:") for heading in ("Runs", "Before", "After", "Undo")]
         assert places == sorted(places), stage.name
         assert "dry_run" in str(stage.flow.parameters.properties), stage.name
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_every_field_of_every_form_is_explained(stage: Stage) -> None:
+    properties = form_of(stage.flow)["properties"]
+
+    said = {name: (field["title"], field["description"]) for name, field in properties.items()}
+
+    assert said == {name: FIELDS[name] for name in properties}
+
+
+def test_no_words_are_kept_for_a_field_that_no_form_has() -> None:
+    asked = {name for stage in STAGES for name in form_of(stage.flow)["properties"]}
+
+    assert set(FIELDS) == asked

@@ -1,4 +1,4 @@
-"""What is due at an instant: steps in the order of the year, reminders on their day only."""
+"""What is due and what comes next, whatever was missed or moved; a district's own date comes before the season's."""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from config.local_time import ZONE
 from config.milestones import Milestone
 from states.planning import planned_dates
-from states.rules.deadlines import Dated
+from states.rules.deadlines import Dated, Deadlines
 from states.rules.timetable import REMINDS_OF, due, first_unsettled, next_dates
 from tests.support.builders import season_rules, with_votes
 
@@ -168,3 +168,39 @@ def test_what_falls_on_one_instant_goes_by_ordinal_and_unit() -> None:
         "close_call/1/500101",
         "close_call/1/500107",
     ]
+
+
+CLOSING = datetime(2026, 4, 30, 18, tzinfo=ZONE)
+
+
+def test_a_unit_has_its_own_date_or_the_seasons() -> None:
+    own = CLOSING + timedelta(days=8)
+    deadlines = Deadlines.of([Dated(M.CLOSE_CALL, 1, "", CLOSING), Dated(M.CLOSE_CALL, 1, "500103", own)])
+
+    assert deadlines.at(M.CLOSE_CALL, "500103") == own
+    assert deadlines.at(M.CLOSE_CALL, "500101") == CLOSING
+    assert deadlines.at(M.CLOSE_CALL) == CLOSING
+
+
+def test_a_milestone_without_a_date_has_no_deadline() -> None:
+    assert Deadlines.of([]).at(M.CLOSE_CALL) is None
+
+
+def test_a_date_that_is_required_is_given_or_named_as_missing() -> None:
+    assert Deadlines.of([Dated(M.CLOSE_CALL, 1, "", CLOSING)]).required(M.CLOSE_CALL, "500101") == CLOSING
+    with pytest.raises(LookupError, match="the season has no close_votes"):
+        Deadlines.of([]).required(M.CLOSE_VOTES)
+
+
+def test_of_several_reminders_the_first_is_the_date() -> None:
+    dated = [Dated(M.REMIND_CALL, 2, "", CLOSING), Dated(M.REMIND_CALL, 1, "", CLOSING - timedelta(days=3))]
+
+    assert Deadlines.of(dated).at(M.REMIND_CALL) == CLOSING - timedelta(days=3)
+
+
+def test_a_settled_date_is_still_the_deadline() -> None:
+    assert Deadlines.of([Dated(M.CLOSE_CALL, 1, "", CLOSING, settled=True)]).at(M.CLOSE_CALL) == CLOSING
+
+
+def test_a_date_is_to_come_unless_it_is_said_to_be_settled() -> None:
+    assert Dated(M.CLOSE_CALL, 1, "", CLOSING).settled is False
