@@ -87,6 +87,7 @@ STEPS = (
 )
 # What may be noted without moving anything; since format 2 there is no other word.
 NOTES = [
+    "withdraw_approval",
     "admit_late",
     "amend",
     "amend_verdict",
