@@ -16,11 +16,13 @@ from flows.kinds.table import KINDS
 from flows.letters import LetterKind
 from flows.post import post
 from flows.stage import Run
-from flows.workbooks.findings import Problem, Reading
+from flows.standing import CHANGES, Standing, remarks_of, standing_of
+from flows.workbooks.findings import Note, Problem, Reading
 from flows.workbooks.receipt import write_receipt
 from models import Delivery, Submission
 from models.enums import DeliveryState, WorkbookKind
 from states.cases import load_frame
+from states.delivered import Change
 from states.machine import Actor
 
 _SHOWN = 20
@@ -45,6 +47,7 @@ class Answer:
     reading: Reading
     accepted: dict[tuple[str, int], str] = field(default_factory=dict)
     remarks: dict[tuple[str, int], str] = field(default_factory=dict)
+    changes: dict[tuple[str, int], Change] = field(default_factory=dict)
     refused: list[Problem] = field(default_factory=list)
     newest: Path | None = None
 
@@ -71,6 +74,7 @@ def keep_answer(
 ) -> None:
     """Write the receipt, keep what became of the delivery, and answer its sender by mail."""
     # A letter that waits, or goes out again, must carry the answer that it was written for.
+    standing = _standing(session, run, sender, answer)
     target = places.receipt(run.settings, run.year, sender.code, digest, again=known is not None)
     if not run.dry_run:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +86,9 @@ def keep_answer(
             accepted=answer.accepted,
             written_at=run.at,
             season=run.season,
-            remarks=answer.remarks,
+            remarks=_remarks(session, run, sender, answer),
+            standing=standing.lines,
+            owed=standing.owed,
             titles=_titles(session, answer.accepted.values()),
             file_name=name_for_people(path),
         )
@@ -102,7 +108,25 @@ def keep_answer(
     row.receipt = str(target.relative_to(home))
     session.add(row)
     session.flush()
-    _answer_by_mail(session, run, sender, path, digest, arrived_at, answer, target, again=known is not None)
+    _answer_by_mail(session, run, sender, path, digest, arrived_at, answer, standing, target, again=known is not None)
+
+
+def _standing(session: Session, run: Run, sender: Sender, answer: Answer) -> Standing:
+    numbers = set(answer.accepted.values())
+    return standing_of(session, run.season, sender.code, answer.reading.kind, numbers, answer.changes.values())
+
+
+def _remarks(session: Session, run: Run, sender: Sender, answer: Answer) -> dict[tuple[str, int], str]:
+    """What became of each row: what was said of it, else what it changed, else how it stands now."""
+    numbers = list(answer.accepted.values())
+    known = (
+        {}
+        if len(numbers) > _MOST_TITLES
+        else remarks_of(session, run.season, sender.code, answer.reading.kind, numbers)
+    )
+    stands = {line: known[number] for line, number in answer.accepted.items() if number in known}
+    changed = {line: CHANGES[change] for line, change in answer.changes.items()}
+    return {**stands, **changed, **answer.remarks}
 
 
 def _titles(session: Session, numbers: Collection[str]) -> dict[str, str]:
@@ -127,6 +151,7 @@ def _answer_by_mail(
     digest: str,
     arrived_at: datetime,
     answer: Answer,
+    standing: Standing,
     receipt: Path,
     *,
     again: bool,
@@ -148,7 +173,11 @@ def _answer_by_mail(
         numbers=list(answer.accepted.values()),
         newest=answer.newest is not None,
         deadline=_open_until(session, run, sender.code, answer.reading.kind),
-        unfinished=answer.reading.unfinished,
+        standing=standing.lines,
+        owed=standing.owed,
+        unread=len(answer.reading.unread),
+        notes=[(_where(note), note.message) for note in answer.reading.all_notes[:_SHOWN]],
+        more_notes=max(0, len(answer.reading.all_notes) - _SHOWN),
         attachments=(receipt, *([answer.newest] if answer.newest else [])),
     )
 
@@ -158,7 +187,7 @@ def rows_back_of(answer: Answer) -> int:
     return sum(1 for row in answer.reading.rows if (row.sheet, row.line) not in answer.accepted)
 
 
-def _where(problem: Problem) -> str:
+def _where(problem: Problem | Note) -> str:
     if not problem.sheet:
         return "整份文件"
     return f"“{problem.sheet}”工作表" + (f"{problem.cell}单元格" if problem.cell else "")

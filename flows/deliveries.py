@@ -19,6 +19,7 @@ from flows.files import digest_of, is_larger, move_atomically, name_for_people
 from flows.issuing import newest_issues
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, REISSUED, read_delivery
+from flows.misplaced import part_misplaced
 from flows.stage import Run
 from flows.workbooks.archives import MIB
 from flows.workbooks.findings import Problem, Reading
@@ -222,6 +223,7 @@ def _judge(
     reading = read_delivery(
         path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
+    reading = part_misplaced(session, reading)
     answer = Answer(reading, newest=_replacing(run, reading, newest))
     if reading.refused or reading.kind is None:
         return answer
@@ -229,6 +231,8 @@ def _judge(
     taken = KINDS[reading.kind].take(session, run, HandedIn(path, reading, delivered))
     for place, number in taken.accepted.items():
         answer.accepted[_line(reading, place)] = number
+    for place, change in taken.changes.items():
+        answer.changes[_line(reading, place)] = change
     for place, remark in taken.remarks.items():
         answer.remarks[_line(reading, place)] = remark
     for place, refusal in taken.refused.items():

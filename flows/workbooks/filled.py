@@ -6,7 +6,7 @@ from itertools import chain, islice
 from config.season import Season
 from flows.workbooks import findings
 from flows.workbooks.cells import Cell, as_text, compact, quote
-from flows.workbooks.findings import UNFINISHED, Note, Refusal, Row
+from flows.workbooks.findings import Note, Refusal, Row
 from flows.workbooks.headings import LOOKED_AT, Headings, find_headings
 from flows.workbooks.inspection import Inspection
 from flows.workbooks.layout import OWN_SHEETS, STATEMENT, Layout
@@ -154,6 +154,6 @@ class FilledSheets:
             raise Refusal("尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。", sheet=sheet, cell=cell)
         if self.untouched:
             shown = "、".join(self.untouched[:10]) + ("等" if len(self.untouched) > 10 else "")
-            self.notes.append(Note("", None, f"{UNFINISHED}{len(self.untouched)}项没有填写：{shown}。"))
+            self.notes.append(Note("", None, f"还有{len(self.untouched)}项没有填写：{shown}。"))
         if not self.rows:
             raise Refusal("表里没有填写任何内容，请填好后再报送。", sheet=self.tables[0].sheet)

@@ -11,8 +11,6 @@ from models.enums import WorkbookKind
 
 Form = BaseModel  # one of those in `models.forms`; each kind of workbook knows its own
 
-UNFINISHED = "还有"
-
 
 class Problem(NamedTuple):
     """Why a cell, a row or the whole file cannot be taken, in plain Chinese. Empty sheet: the file."""
@@ -84,11 +82,6 @@ class Reading:
     def unread(self) -> tuple[Note, ...]:
         """What of the file nobody read, though there was something."""
         return tuple(note for note in self.notes if note.unread)
-
-    @property
-    def unfinished(self) -> str:
-        """Which of the given rows nobody filled in yet, as a sentence; empty when all are."""
-        return next((note.message for note in self.notes if note.message.startswith(UNFINISHED)), "")
 
     @property
     def refused(self) -> bool:

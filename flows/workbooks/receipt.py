@@ -41,12 +41,14 @@ def write_receipt(
     file_name: str = "",
     remarks: Mapping[tuple[str, int], str] | None = None,
     titles: Mapping[str, str] | None = None,
+    standing: Sequence[tuple[str, str]] = (),
+    owed: Sequence[str] = (),
 ) -> None:
     """Write the receipt of the delivery `source` to `target`, its parent exists.
 
     `problems`: the reading's and those of the guards; `accepted`: (sheet, line) -> submission number;
     `remarks`: what became of a row where that is not plain (withdrawn, sent back), by the same key; `titles`: number -> title,
-    for rows that do not hold it.
+    for rows that do not hold it; `standing`, `owed`: what the database holds of the sender and still lacks.
     The copy can be corrected and sent again: it keeps the mark, and accepted rows get their number.
     A file that cannot be opened is answered with the receipt sheet alone. Same input, same bytes.
     """
@@ -69,6 +71,8 @@ def write_receipt(
         entered,
         remarks or {},
         titles or {},
+        tuple(standing),
+        tuple(owed),
     )
     write_receipt_sheet(book.create_sheet("回执", 0), receipt, set(book.sheetnames))
     book.active = 0

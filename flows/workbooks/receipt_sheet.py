@@ -37,6 +37,8 @@ class Receipt(NamedTuple):
     entered: Mapping[tuple[str, str], str]
     remarks: Mapping[tuple[str, int], str]
     titles: Mapping[str, str]
+    standing: tuple[tuple[str, str], ...] = ()
+    owed: tuple[str, ...] = ()
 
     @property
     def rows_back(self) -> int:
@@ -54,7 +56,9 @@ def write_receipt_sheet(sheet: Any, receipt: Receipt, sheets: set[str]) -> None:
     if receipt.accepted:
         line = _write_accepted(sheet, receipt, sheets, line + 1)
     if receipt.reading.all_notes:
-        _write_notes(sheet, receipt.reading.all_notes, sheets, line + 1)
+        line = _write_notes(sheet, receipt.reading.all_notes, sheets, line + 1)
+    if receipt.standing or receipt.owed:
+        _write_standing(sheet, receipt, line + 1)
     _set_page(sheet)
 
 
@@ -92,9 +96,11 @@ def _result(receipt: Receipt) -> tuple[str, str, str, str]:
     taken, back, wrong = len(receipt.accepted), receipt.rows_back, len(receipt.problems)
     if not receipt.problems:
         noun = "接收，编号见下表" if receipt.reading.layout and receipt.reading.layout.numbered else "接收"
-        left = receipt.reading.unfinished
-        what_next = f"{left}请填好后在截止前整表再报一次。" if left else "不需要再做什么。"
-        return *_GREEN, f"✔ 全部接收：{taken}行", f"本次报送的{taken}行已全部{noun}；{what_next}"
+        unread = len(receipt.reading.unread)
+        left = [*receipt.owed, *([f"有{unread}处内容没有读取，见下面的提示"] if unread else [])]
+        if left:
+            return *_AMBER, f"● 已接收{taken}行，还没有完成", f"本次报送的{taken}行已{noun}。{'；'.join(left)}。"
+        return *_GREEN, f"✔ 全部接收：{taken}行", f"本次报送的{taken}行已全部{noun}；不需要再做什么。"
     if not taken:
         head = f"✘ 退回：{back}行，共{wrong}处问题" if back else "✘ 退回：整份文件未能接收"
         return *_RED, head, _how_to_mend(receipt)
@@ -153,7 +159,7 @@ def _write_accepted(sheet: Any, receipt: Receipt, sheets: set[str], line: int) -
     return line
 
 
-def _write_notes(sheet: Any, notes: Iterable[Note], sheets: set[str], line: int) -> None:
+def _write_notes(sheet: Any, notes: Iterable[Note], sheets: set[str], line: int) -> int:
     line = _section(sheet, line, "提示（不影响接收，请看一眼）", ("序号", "工作表", "单元格", "说明", "", ""), "7F6000")
     for count, note in enumerate(notes, 1):
         if count > _MOST_LISTED:
@@ -162,6 +168,18 @@ def _write_notes(sheet: Any, notes: Iterable[Note], sheets: set[str], line: int)
         sheet.merge_cells(start_row=line, start_column=4, end_row=line, end_column=6)
         sheet.row_dimensions[line].height = 18 * max(1, -(-screen_width(note.message) // 116)) + 2
         _link(sheet, line, Problem(note.sheet, note.cell, ""), sheets)
+        line += 1
+    return line
+
+
+def _write_standing(sheet: Any, receipt: Receipt, line: int) -> None:
+    """What the database holds now, whatever this file says."""
+    line = _section(sheet, line, "目前的情况（以数据库为准）", ("", "事项", "", "情况", "", ""), "1F4E78")
+    for label, text in (*receipt.standing, *(("仍欠", sentence) for sentence in receipt.owed)):
+        _line(sheet, line, ("", label, "", text, "", ""))
+        sheet.merge_cells(start_row=line, start_column=2, end_row=line, end_column=3)
+        sheet.merge_cells(start_row=line, start_column=4, end_row=line, end_column=6)
+        sheet.row_dimensions[line].height = 18 * max(1, -(-screen_width(text) // 116)) + 2
         line += 1
 
 

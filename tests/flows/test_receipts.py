@@ -1,0 +1,135 @@
+"""A receipt is green only when nothing is owed and nothing went unread; it ends with what the database holds."""
+
+from typing import Any
+
+import openpyxl
+import pytest
+from sqlalchemy import select
+
+from flows.collect import collecting
+from flows.workbooks.filling import submission_row
+from models import Delivery, Message, Submission
+from models.enums import CallState, SubmissionState, WorkbookKind
+from tests.support.builders import UNIT, a_form, a_season, a_submission
+from tests.support.playing import Player, points
+from tests.support.workbooks import Workshop
+
+S = SubmissionState
+GREEN, AMBER = "E2EFDA", "FFF2CC"
+
+
+@pytest.fixture
+def opened(player: Player) -> Player:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.OPEN)
+    player.at(season.dates.open_call.replace(month=4))
+    player.issue(WorkbookKind.SUBMISSIONS, UNIT)
+    return player
+
+
+@pytest.fixture
+def judging(player: Player) -> Player:
+    """Two submissions wait for their verdicts; a workbook over both is out."""
+    with player.writing() as session:
+        season = a_season(session, state=CallState.DISTRICT_REVIEW)
+        titles = {a_submission(session, form=a_form(title)): title for title in ("一号成果", "二号成果")}
+    player.at(season.dates.close_call.replace(month=5, day=5))
+    rows = [{"number": number, "title": title} for number, title in titles.items()]
+    player.issue(WorkbookKind.VERDICTS, UNIT, rows=rows)
+    return player
+
+
+def answered(player: Player) -> tuple[str, str, str]:
+    """The colour of the newest receipt's head, all that its first sheet says, and the letter."""
+    player.play("collect", collecting)
+    with player.reading() as session:
+        row = session.scalars(select(Delivery).order_by(Delivery.file_name.desc())).first()
+        letters = session.scalars(select(Message).where(Message.key.contains(row.digest[:16]))).all()
+    sheet = openpyxl.load_workbook(player.home / row.receipt)["回执"]
+    said = "\n".join(str(cell.value) for line in sheet.iter_rows() for cell in line if cell.value is not None)
+    return sheet["A3"].fill.fgColor.rgb[-6:], said, letters[-1].subject + "\n" + letters[-1].body
+
+
+def numbers(player: Player) -> list[str]:
+    with player.reading() as session:
+        return list(session.scalars(select(Submission.number).order_by(Submission.number)))
+
+
+def judged(player: Player, number: str, **more: Any) -> dict[str, Any]:
+    names = [f"{one.name}（满分{one.maximum}）" for one in player.season.final_round.rubric]
+    values = points(player.season, 85).values()
+    return {"申报编号": number, "初评结论": "推荐", **dict(zip(names, values, strict=True)), **more}
+
+
+def test_submissions_are_counted_by_what_they_changed_and_the_others_still_stand(opened: Player) -> None:
+    first, second = submission_row(a_form("一号成果")), submission_row(a_form("二号成果"))
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [first, second], name="一.xlsx")
+    answered(opened)
+    one, two = numbers(opened)
+
+    changed = {**second, "申报编号": two, "成果简介": "改过的简介"}
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [changed, submission_row(a_form("三号成果"))], name="二.xlsx")
+    colour, said, letter = answered(opened)
+
+    counted = "新接收1项，已更新1项，与已接收的相同0项，已撤回0项"
+    assert colour == GREEN
+    for text in (said, letter):
+        assert counted in text
+        assert f"1项：{one}《一号成果》" in text
+
+
+def test_a_verdict_whose_row_was_deleted_is_still_owed(judging: Player) -> None:
+    first, second = numbers(judging)
+    path = judging.deliver(UNIT, WorkbookKind.VERDICTS, [judged(judging, first, 推荐排序=1)])
+    with Workshop(path.parent).opened(path) as book:
+        book["初评结果表"].delete_rows(6)
+
+    colour, said, letter = answered(judging)
+
+    assert colour == AMBER
+    assert f"还有1项没有初评结论：{second}" in said
+    assert f"仍欠：还有1项没有初评结论：{second}" in letter
+    assert "无需再做任何事" not in letter
+    assert "已接收，还有事项没有完成" in letter
+    assert "共85分，排第1" in said
+
+
+def test_what_went_unread_makes_no_green_receipt_and_stands_in_the_letter(opened: Player) -> None:
+    path = opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [submission_row(a_form("一号成果"))])
+    with Workshop(path.parent).opened(path) as book:
+        book.create_sheet("续表").append(["", "二号成果"])
+
+    colour, said, letter = answered(opened)
+
+    assert colour == AMBER
+    assert "工作表“续表”没有找到本表的列名" in said
+    assert "工作表“续表”没有找到本表的列名" in letter
+    assert "已接收，有内容没有读取" in letter
+
+
+def test_a_number_beside_the_title_of_another_comes_back(judging: Player) -> None:
+    first, second = numbers(judging)
+    path = judging.deliver(UNIT, WorkbookKind.VERDICTS, [judged(judging, first), judged(judging, second)])
+    with Workshop(path.parent).opened(path) as book:
+        sheet = book["初评结果表"]
+        sheet["A5"].value, sheet["A6"].value = second, first
+
+    _, said, letter = answered(judging)
+
+    asked = f"编号{second}是“二号成果”，本行写的却是“一号成果”，而“一号成果”是编号{first}：编号和名称对不上，请核对是否错行。"
+    assert asked in said
+    assert f"“初评结果表”工作表B5单元格：{asked}" in letter
+
+
+@pytest.mark.parametrize(("title", "taken"), [("一号成果（改进型）", True), ("二号成果", False)])
+def test_a_unit_may_correct_a_title_but_not_take_anothers(opened: Player, title: str, taken: bool) -> None:
+    rows = [submission_row(a_form(name)) for name in ("一号成果", "二号成果")]
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, rows, name="一.xlsx")
+    answered(opened)
+    first, _ = numbers(opened)
+
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [{**rows[0], "申报编号": first, "成果名称": title}], name="二.xlsx")
+    answered(opened)
+
+    with opened.reading() as session:
+        assert (session.get_one(Submission, first).title == title) is taken
