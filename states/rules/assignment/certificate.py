@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from states.rules.assignment.bounds import Proof, level_bound, out_of_reach, priced_bound, total_bound
-from states.rules.assignment.brackets import floors_of
-from states.rules.assignment.floors import without_hopeless_pairs
+from states.rules.assignment.bounds import Proof, excludes, supply
 from states.rules.assignment.instance import Floats, Instance, Ints, read_instance
+from states.rules.assignment.levels import floors_of
 
 ROUNDING = 1e-7
 
@@ -128,17 +127,20 @@ def values_of(instance: Instance, chosen: Ints) -> dict[str, float]:
     served, own, needy = instance.served(chosen), instance.own_best(), instance.needy()
     share = np.divide(served, own, out=np.ones(served.size), where=own > 0)
     return {
-        "total": float(served.sum()) / instance.unit,
+        "total": instance.total_of(chosen) / instance.unit,
         "worst": float(served[needy].min()) / instance.unit if needy.any() else 0.0,
         "worst_share": float(share.min(initial=1.0)),
     }
 
 
 def _wrong_bounds(instance: Instance, certificate: Certificate) -> list[str]:
-    unit = instance.unit
+    unit, slopes = instance.unit, slopes_of(instance, certificate.aim)
+    scale = level_unit(instance, certificate.aim)
+    nothing = np.full(instance.shape[0], -np.inf)
+    floors = nothing if certificate.level is None else floors_of(instance, slopes, certificate.level * scale)
     claims = [
-        ("largest total", certificate.largest_total, _largest_again(instance, certificate) / unit),
-        ("total from prices", certificate.total_from_prices, _total_again(instance, certificate) / unit),
+        ("largest total", certificate.largest_total, supply(instance, certificate.largest_proof, nothing) / unit),
+        ("total from prices", certificate.total_from_prices, supply(instance, certificate.total_proof, floors) / unit),
     ]
     if certificate.level_from_prices is not None:
         claims.append(("level from prices", certificate.level_from_prices, _level_again(instance, certificate)))
@@ -149,29 +151,12 @@ def _wrong_bounds(instance: Instance, certificate: Certificate) -> list[str]:
     ]
 
 
-def _largest_again(instance: Instance, certificate: Certificate) -> float:
-    return priced_bound(instance, certificate.largest_proof)
-
-
-def _total_again(instance: Instance, certificate: Certificate) -> float:
-    if certificate.level is None:
-        return total_bound(instance, certificate.total_proof)
-    level = certificate.level * level_unit(instance, certificate.aim)
-    floors = floors_of(instance, slopes_of(instance, certificate.aim), level)
-    able = without_hopeless_pairs(instance, floors)
-    return total_bound(able, certificate.total_proof, floors)
-
-
 def _level_again(instance: Instance, certificate: Certificate) -> float:
-    slopes, unit = slopes_of(instance, certificate.aim), level_unit(instance, certificate.aim)
-    proof = certificate.level_proof
-    least = -np.inf if certificate.least_total is None else certificate.least_total * instance.unit
-    if proof is not None and proof.weights.any() and proof.teamed is None:
-        return level_bound(instance, proof, slopes, least) / unit
-    if proof is not None and certificate.level_from_prices is not None:
-        floors = floors_of(instance, slopes, certificate.level_from_prices * unit)
-        able = without_hopeless_pairs(instance, floors)
-        excluded = out_of_reach(able, proof, floors, least)
-        return certificate.level_from_prices if excluded else np.inf
-    holder = certificate.level_holder
-    return np.nan if holder is None else float(instance.own_best()[holder] / slopes[holder] / unit)
+    """The level that the proof excludes, or that the holder cannot exceed."""
+    slopes, scale = slopes_of(instance, certificate.aim), level_unit(instance, certificate.aim)
+    proof, holder, level = certificate.level_proof, certificate.level_holder, certificate.level_from_prices
+    if proof is not None and level is not None:
+        least = -np.inf if certificate.least_total is None else certificate.least_total * instance.unit
+        out = excludes(instance, proof, floors_of(instance, slopes, level * scale), least)
+        return level if out else np.inf
+    return np.nan if holder is None else float(instance.own_best()[holder] / slopes[holder] / scale)

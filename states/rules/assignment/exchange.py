@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from states.rules.assignment.bounds import Proof
 from states.rules.assignment.flow import FINEST, best_pairs, flow_within
 from states.rules.assignment.instance import Floats, Instance, Ints
 
 PAIRS_LOOKED_AT = 8_000_000
 MOST_ROUNDS = 120
 PROMISING_TO_TRADE = 60
-TRADED_AT_MOST = 150_000
+TRADED_AT_MOST = 100_000
+AROUND = (1.05, 1.0, 0.95)
 FRUITLESS = 24
 SHARPNESS = (6.0, 12.0, 24.0)
 SHORTFALL = 2.0**14
@@ -31,11 +31,10 @@ def rounded(instance: Instance, keys: Ints, x: Floats) -> Ints | None:
     return flow_within(instance, keys, -np.rint(np.ldexp(x, 24)).astype(np.int64), instance.wanted, instance.least)
 
 
-def tradeable(instance: Instance, proof: Proof, keys: Ints) -> Ints:
-    """These sorted pairs and each submission's best at the proof's prices: more where submissions are few."""
+def tradeable(instance: Instance, prices: Floats, keys: Ints) -> Ints:
+    """These pairs and each submission's best around the prices: more where submissions are few."""
     depth = min(PROMISING_TO_TRADE, TRADED_AT_MOST // max(instance.shape[0], 1))
-    worth = float(proof.weights.max(initial=0.0)) or 1.0
-    return np.union1d(keys, best_pairs(instance, proof.weights / worth, proof.prices / worth, depth))
+    return np.unique(np.concatenate([keys, *(best_pairs(instance, part * prices, depth) for part in AROUND)]))
 
 
 def raised_level(instance: Instance, slopes: Floats, keys: Ints, chosen: Ints, enough: float) -> Ints:

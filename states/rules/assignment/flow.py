@@ -1,10 +1,9 @@
 """The largest total: a minimum-cost flow over few pairs, widened until prices prove that no other pair helps."""
 
 import numpy as np
-from ortools.graph.python import min_cost_flow
 
 from states.rules.assignment.instance import ROWS_AT_A_TIME, Floats, Instance, Ints, worth_of
-from states.rules.assignment.limits import pairs_that_suffice
+from states.rules.assignment.limits import explained
 
 FEW_PAIRS = 400_000
 FIRST_CHOICES = 14
@@ -13,45 +12,39 @@ NEW_PAIRS_A_ROUND = 8
 FINEST = 2.0**40
 
 
-def largest_total(instance: Instance) -> tuple[Ints, Ints, Floats]:
-    """The pairs of an assignment of largest total, the pairs looked at, and float64[R] prices that prove it.
+def largest_total(instance: Instance) -> tuple[Ints, Floats]:
+    """The pairs of an assignment of largest total, and float64[R] prices that prove it.
 
     The prices are shadow prices: what one more place at that expert would add (from 0 up
     where the maximum load binds, below 0 where the minimum does). Raises AssignmentInfeasible.
     """
-    keys = first_pairs(instance)
+    P, R = instance.shape
+    depth = R if P * R <= FEW_PAIRS else int(instance.wanted.max(initial=0)) + FIRST_CHOICES
+    keys = best_pairs(instance, np.zeros(R), depth)
     while True:
         chosen = _cheapest_flow(instance, keys)
         if chosen is None:
-            keys = pairs_that_suffice(instance, keys)
+            if depth >= R:
+                raise explained(instance)
+            depth *= 2
+            keys = np.union1d(keys, best_pairs(instance, np.zeros(R), depth))
             continue
         prices = _expert_prices(instance, keys, chosen)
-        weights = np.ones(instance.shape[0])
-        missing = pairs_worth_adding(instance, keys, weights, prices, _bars(instance, chosen, prices))
+        missing = pairs_worth_adding(instance, keys, 1.0, prices, _bars(instance, chosen, prices))
         if missing.size == 0:
-            return chosen, keys, prices
+            return chosen, prices
         keys = np.union1d(keys, missing)
 
 
-def first_pairs(instance: Instance) -> Ints:
-    """All pairs of a small instance; of a large one each submission's best, equal ones spread over the experts."""
+def best_pairs(instance: Instance, prices: Floats, depth: int) -> Ints:
+    """Sorted keys of each submission's `depth` pairs of largest score - price, ties spread over the experts."""
     P, R = instance.shape
-    if P * R <= FEW_PAIRS:
+    if depth >= R:
         return instance.all_pairs()
-    depth = int(instance.wanted.max(initial=0)) + FIRST_CHOICES
-    return best_pairs(instance, np.ones(P), np.zeros(R), depth)
-
-
-def best_pairs(instance: Instance, weights: Floats, prices: Floats, depth: int) -> Ints:
-    """Sorted keys of each submission's `depth` pairs of largest weight * score - price, ties spread over the experts."""
-    P, R = instance.shape
-    depth = min(depth, R)
     nudge = 2.0**-12 if instance.grid else 2.0**-40
     found = [np.array([], dtype=np.int64)]
     for start in range(0, P, ROWS_AT_A_TIME):
-        worth = worth_of(
-            instance.scores[start : start + ROWS_AT_A_TIME], weights[start : start + ROWS_AT_A_TIME], prices
-        )
+        worth = worth_of(instance.scores[start : start + ROWS_AT_A_TIME], 1.0, prices)
         rows = np.arange(start, start + worth.shape[0])[:, None]
         worth += nudge * (((rows * 7919 + np.arange(R) * 104_729) % 1009) / 1009)
         columns = np.argpartition(worth, R - depth, axis=1)[:, R - depth :]
@@ -59,13 +52,13 @@ def best_pairs(instance: Instance, weights: Floats, prices: Floats, depth: int) 
     return np.sort(np.concatenate(found)).astype(np.int64)
 
 
-def pairs_worth_adding(instance: Instance, keys: Ints, weights: Floats, prices: Floats, bars: Floats) -> Ints:
+def pairs_worth_adding(instance: Instance, keys: Ints, weight: float, prices: Floats, bars: Floats) -> Ints:
     """Pairs outside `keys` whose worth exceeds the submission's bar: the best few of each."""
     found = [np.array([], dtype=np.int64)]
     slack = 1e-9 * max(1.0, float(np.abs(prices).max(initial=0.0)))
     for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
         rows = slice(start, start + ROWS_AT_A_TIME)
-        gain = worth_of(instance.scores[rows], weights[rows], prices) - bars[rows][:, None]
+        gain = worth_of(instance.scores[rows], weight, prices) - bars[rows][:, None]
         row, column = np.nonzero(gain > slack)
         new = (row + start) * instance.shape[1] + column
         fresh = ~np.isin(new, keys[slice(*np.searchsorted(keys, [new[0], new[-1] + 1]))] if new.size else keys)
@@ -83,6 +76,8 @@ def flow_within(
 
     costs int64 of the length of the keys; the loads are the instance's unless given.
     """
+    from ortools.graph.python import min_cost_flow
+
     P, R = instance.shape
     papers, experts = instance.split(keys)
     tails = np.concatenate([papers, np.arange(P, P + R)]).astype(np.int32)

@@ -5,7 +5,6 @@ int64 keys `submission * R + expert`, so that sets of pairs are plain arrays.
 """
 
 from dataclasses import dataclass
-from math import fsum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,10 +60,17 @@ class Instance:
         papers, _ = self.split(keys)
         return np.bincount(papers, self.scores_of(keys), minlength=self.shape[0]).astype(np.float64)
 
-    def own_best(self) -> Floats:
-        """float64[P]: what each submission's own best experts would give it if nobody else were served."""
-        zero = np.zeros(self.shape[1])
-        return np.array([fsum(best) for best in best_of_each(self, np.ones(self.shape[0]), zero)])
+    def total_of(self, keys: Ints | None) -> float:
+        return -np.inf if keys is None else float(self.scores_of(keys).sum())
+
+    def own_best(self, fewer: int = 0) -> Floats:
+        """float64[P]: what each submission's own best experts, or so many fewer, would give it if it were alone."""
+        deepest = min(int(self.wanted.max(initial=0)), self.shape[1])
+        if deepest == 0:
+            return np.zeros(self.shape[0])
+        ranked = -np.sort(-np.partition(self.scores, self.shape[1] - deepest, axis=1)[:, self.shape[1] - deepest :])
+        sums = np.concatenate([np.zeros((self.shape[0], 1)), np.cumsum(ranked, axis=1)], axis=1)
+        return np.asarray(sums[np.arange(self.shape[0]), np.maximum(self.wanted - fewer, 0)])
 
     def all_pairs(self) -> Ints:
         return np.flatnonzero(self.scores > -np.inf).astype(np.int64)
@@ -72,6 +78,21 @@ class Instance:
     def needy(self) -> NDArray[np.bool_]:
         """bool[P]: the submissions that want anybody at all; the others have no score to be fair about."""
         return self.wanted > 0
+
+    def step(self, total: float) -> float:
+        """Totals that are nearer to each other count as the same."""
+        return 1.0 if self.grid else 1e-9 * max(1.0, abs(total))
+
+    def whole(self, bound: float) -> float:
+        """A bound of a whole number is that number's too."""
+        return float(np.floor(bound + self.tolerance)) if self.grid else bound
+
+    def table(self, keys: Ints) -> Ints:
+        """int64[P,k] from sorted pairs: experts ascending in each row, -1 where a submission wants fewer."""
+        papers, experts = self.split(keys)
+        table = np.full((self.shape[0], int(self.wanted.max(initial=0))), -1, dtype=np.int64)
+        table[papers, np.arange(papers.size) - np.searchsorted(papers, papers)] = experts
+        return table
 
 
 def read_instance(
@@ -99,27 +120,9 @@ def read_instance(
     return Instance(scores=scores, wanted=wanted, most=most, least=least, unit=unit, grid=grid)
 
 
-def best_of_each(instance: Instance, weights: Floats, prices: Floats) -> list[Floats]:
-    """For each submission the `wanted` largest worths, in no order; forbidden pairs are -inf."""
-    best: list[Floats] = []
-    for start in range(0, instance.shape[0], ROWS_AT_A_TIME):
-        rows = slice(start, start + ROWS_AT_A_TIME)
-        worth = worth_of(instance.scores[rows], weights[rows], prices)
-        deepest = int(instance.wanted[rows].max(initial=0))
-        if 0 < deepest < worth.shape[1]:
-            worth = np.partition(worth, worth.shape[1] - deepest, axis=1)[:, worth.shape[1] - deepest :]
-        worth.sort(axis=1)
-        counts = instance.wanted[rows]
-        best.extend(row[row.size - count :] for row, count in zip(worth, counts, strict=True))
-    return best
-
-
-def worth_of(scores: Floats, weights: Floats, prices: Floats) -> Floats:
-    """float64 like `scores`: each row's weight * score - price; -inf where the score is."""
-    worth = np.full(scores.shape, -np.inf)
-    np.multiply(scores, weights[:, None], out=worth, where=scores > -np.inf)
-    worth -= prices[None, :]
-    return worth
+def worth_of(scores: Floats, weight: float, prices: Floats) -> Floats:
+    """float64 like `scores`: weight * score - price; -inf where the score is."""
+    return np.where(scores > -np.inf, scores if weight else 0.0, -np.inf) - prices
 
 
 def _counts(given: ArrayLike, length: int, name: str) -> Ints:

@@ -1,45 +1,46 @@
 """The highest level that all submissions can reach at once: a score (aim "fair") or a share of their own best.
 
-If every submission can have what the worst-off could have at best, nothing better exists. Otherwise the highest
-level that nothing excludes yet is tried, until one is reached: experts that submissions need more of than there are
-exclude levels (`counting`), and so do prices at which there are no whole teams for all
-(`columns`). Where too many floors bind for that, fractions and trades come near (`leveling`).
+A submission's level is its score over its slope: slope 1 for scores, its own best for shares. If every submission can
+have what the worst-off could have at best, nothing better exists; nor does anything above the mean of the largest total.
+Otherwise the highest level that nothing excludes yet is tried, until one is reached: prices at which there are no whole
+teams for all exclude levels, and so does a search. Where too many floors bind for either, trades come near.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from states.rules.assignment.bounds import Proof, out_of_reach
-from states.rules.assignment.brackets import (
-    Bracket,
-    Excluded,
-    Goal,
-    asked_at,
-    floors_of,
-    just_above,
-    least_step,
-    level_of,
-    lowest_excluded,
-    reached_by,
-)
-from states.rules.assignment.columns import TEAMED_AT_MOST
-from states.rules.assignment.counting import crowd_at, highest_left, ranked_best
-from states.rules.assignment.floors import by_flow, largest_total_of_teams
+from states.rules.assignment.bounds import SHALLOW, Proof, demand, exceeds, paid
+from states.rules.assignment.exchange import raised_level, tradeable
 from states.rules.assignment.instance import Floats, Instance, Ints
-from states.rules.assignment.leveling import leveled_by_fractions
-from states.rules.assignment.search import Kept
+from states.rules.assignment.search import Asked, Kept, largest_total_with_floors
+from states.rules.assignment.solver import Patience
+from states.rules.assignment.teams import best_teams
 
 TRIES, SLOW, UNTOLD = 40, 0.75, 2
-MUCH = 0.75
+NEAREST = 1e-9
+
+
+@dataclass(frozen=True)
+class Goal:
+    """slopes float64[P] (0 where a submission has no level), a least total, and the patience of all searches."""
+
+    slopes: Floats
+    least_total: float = -np.inf
+    patience: Patience = field(default_factory=Patience)
+
+    def own(self, scores: Floats) -> Floats:
+        """float64[P]: the level of each submission at these scores; infinite without a slope."""
+        return np.divide(scores, self.slopes, out=np.full(self.slopes.size, np.inf), where=self.slopes > 0)
+
+    def asked(self, instance: Instance, level: float) -> Asked:
+        return Asked(floors_of(instance, self.slopes, level), self.least_total, self.patience)
 
 
 @dataclass(frozen=True)
 class Level:
-    """`reached` by `kept`, `bound` for all: because of the submission `holder`'s own best, or by `proof`.
-
-    `priced` is what holder or proof alone say; `proven` that nothing above `reached` exists.
-    """
+    """`reached` by `kept`; no assignment has a higher one than `bound`. `proof` excludes the level `priced`; without
+    one the submission `holder` can have no more than `priced` by itself."""
 
     reached: float
     bound: float
@@ -50,71 +51,139 @@ class Level:
     proven: bool
 
 
-def highest_level(instance: Instance, goal: Goal, chosen: Ints, prices: Floats) -> Level:
-    """The highest level with the largest total there; `chosen` and `prices` are the largest total's and its proof."""
+@dataclass
+class _Bracket:
+    """`chosen` has the level `low`; nothing is above `high`; `excluded` is the lowest level that `proof` excludes."""
+
+    instance: Instance
+    goal: Goal
+    low: float
+    high: float
+    chosen: Ints
+    excluded: float = np.inf
+    proof: Proof | None = None
+
+    def raise_to(self, chosen: Ints, least: float = -np.inf) -> None:
+        """To the level of an assignment; found for a level of real scores it is no less, only rounding could say so."""
+        level = max(level_of(self.instance, self.goal.slopes, chosen), -np.inf if self.instance.grid else least)
+        if level > self.low:
+            self.low, self.chosen = level, chosen
+
+    def shut(self, level: float) -> None:
+        """Nothing reaches the level."""
+        self.high = max(self.low, min(self.high, level_below(self.instance, self.goal.slopes, level)))
+
+    def exclude(self, proof: Proof, level: float) -> None:
+        if level < self.excluded:
+            self.excluded, self.proof = level, proof
+        self.shut(level)
+
+    @property
+    def certain(self) -> bool:
+        return bool(self.high < level_above(self.instance, self.goal.slopes, self.low) - NEAREST / 4)
+
+
+def floors_of(instance: Instance, slopes: Floats, level: float) -> Floats:
+    """float64[P]: what the level asks of each submission; on grid the next whole score."""
+    floors = np.where(slopes > 0, slopes * level, -np.inf)
+    return np.ceil(floors - 1e-6) if instance.grid else floors
+
+
+def level_above(instance: Instance, slopes: Floats, level: float) -> float:
+    """The next level that whole scores can have; real ones that are nearer to each other count as the same."""
+    mine = slopes[slopes > 0]
+    if instance.grid:
+        return float(((np.floor(mine * level + 1e-6) + 1) / mine).min(initial=np.inf))
+    return level + NEAREST * max(1.0, abs(level))
+
+
+def level_below(instance: Instance, slopes: Floats, level: float) -> float:
+    """The highest level that is to be told from this one and below it."""
+    mine = slopes[slopes > 0]
+    if instance.grid:
+        return float(((np.ceil(mine * level - 1e-6) - 1) / mine).max(initial=-np.inf))
+    return level - NEAREST / 2 * max(1.0, abs(level))
+
+
+def level_of(instance: Instance, slopes: Floats, chosen: Ints) -> float:
+    """The level that all submissions with a slope reach; infinite when there is none."""
+    leveled = slopes > 0
+    return float((instance.served(chosen)[leveled] / slopes[leveled]).min(initial=np.inf))
+
+
+def highest_level(instance: Instance, goal: Goal, chosen: Ints, largest: Proof) -> Level:
+    """The highest level with the largest total there; `chosen` and `largest` are the largest total's and its proof."""
     own = goal.own(instance.own_best())
     holder, ceiling = int(np.argmin(own)), float(own.min())
-    kept = by_flow(instance, asked_at(instance, goal, ceiling)).outcome
-    if kept is not None and kept.chosen is not None:
-        return Level(ceiling, ceiling, ceiling, kept, holder, None, proven=True)
-    bracket = Bracket(low=level_of(instance, goal.slopes, chosen), high=ceiling, chosen=chosen)
-    _count(instance, goal, bracket)
-    kept = _by_teams(instance, goal, bracket)
+    bracket = _Bracket(instance, goal, level_of(instance, goal.slopes, chosen), ceiling, chosen)
+    mean = instance.total_of(chosen) / goal.slopes.sum()
+    if (goal.slopes[instance.needy()] > 0).all() and mean < ceiling:
+        bracket.exclude(largest, level_above(instance, goal.slopes, mean + 2e-7 * max(1.0, abs(mean))))
+    kept = _by_teams(bracket)
     if kept is None:
-        kept = leveled_by_fractions(instance, goal, bracket, prices)
-    proof = None if bracket.excluded is None else bracket.excluded.proof
-    priced = ceiling if bracket.excluded is None else bracket.excluded.level
-    return Level(bracket.low, bracket.high, priced, kept, None if proof else holder, proof, bracket.certain)
+        _trade(bracket, largest)
+        kept = largest_total_with_floors(instance, goal.asked(instance, bracket.low), bracket.chosen)
+    priced = ceiling if bracket.proof is None else bracket.excluded
+    certain = bracket.certain
+    bound = bracket.low if certain else bracket.high
+    return Level(bracket.low, bound, priced, kept, None if bracket.proof else holder, bracket.proof, certain)
 
 
-def _by_teams(instance: Instance, goal: Goal, bracket: Bracket) -> Kept | None:
+def _by_teams(bracket: _Bracket) -> Kept | None:
     """Try the highest level that nothing excludes, or the middle where that helps little; None where that is given up.
 
-    Above `roof` whole teams do not tell, because too many floors bind or too much is left to search.
+    At `roof` and above it cannot be told.
     """
-    below = goal.own(instance.served(bracket.chosen)) < bracket.high
-    if goal.least_total == -np.inf and below.sum() > TEAMED_AT_MOST:
-        return None
-    middle, roof, untold = False, bracket.high, 0
+    instance, goal, middle, roof, untold = bracket.instance, bracket.goal, False, np.inf, 0
     for _ in range(TRIES):
         high = min(roof, bracket.high)
-        tried = (bracket.low + high) / 2 if middle or high < bracket.high else bracket.highest(instance)
-        kept = largest_total_of_teams(instance, asked_at(instance, goal, tried))
-        untold += kept is None or not kept.finished
-        if kept is not None and kept.chosen is not None:
-            bracket.raise_to(reached_by(instance, goal, kept.chosen, tried), kept.chosen)
-            bracket.settle(instance, goal)
+        tried = (bracket.low + high) / 2 if middle or high < bracket.high else high
+        kept = largest_total_with_floors(instance, goal.asked(instance, tried), bracket.chosen)
+        untold += not kept.finished
+        width = bracket.high - bracket.low
+        if kept.chosen is not None:
+            bracket.raise_to(kept.chosen, tried)
             middle = False
-        elif kept is None or not kept.finished:
+        elif not kept.finished:
             roof = tried
         else:
-            width = bracket.high - bracket.low
-            _shut(instance, goal, bracket, kept, tried)
+            if kept.excluded:
+                bracket.exclude(kept.proof, _lowest_excluded(bracket, kept.proof, tried))
+            bracket.shut(tried)
             middle = not middle and bracket.high - bracket.low > SLOW * width
         if bracket.certain:
-            return kept
-        if goal.patience.left <= 0 or untold > UNTOLD or high - bracket.low < least_step(high):
+            return kept if kept.chosen is not None else None
+        if goal.patience.left <= 0 or untold > UNTOLD or roof <= level_above(instance, goal.slopes, bracket.low):
             break
     return None
 
 
-def _shut(instance: Instance, goal: Goal, bracket: Bracket, kept: Kept, tried: float) -> None:
-    """Nothing reaches the level tried, by prices or by a search."""
-    if kept.excluded:
-        bracket.exclude(instance, goal, lowest_excluded(instance, goal, kept.proof, bracket.low, tried))
-    else:
-        bracket.shut_out(instance, goal, tried)
+def _lowest_excluded(bracket: _Bracket, proof: Proof, high: float) -> float:
+    """The lowest level above the bracket's low that these prices exclude; `high` is one.
+
+    Of submissions whose best team keeps its floor at `high` without being asked, no lower level asks anything.
+    """
+    instance, slopes = bracket.instance, bracket.goal.slopes
+    needy, top = np.flatnonzero(instance.needy()), floors_of(instance, slopes, high)
+    free = best_teams(instance, needy, np.full(top.size, -np.inf), proof.weight, proof.prices)
+    bound = free.scores < top[needy] - instance.tolerance
+    rest, binding = float(free.worth[~bound].sum()) + paid(instance, proof.prices), needy[bound]
+
+    def out(level: float) -> bool:
+        floors = floors_of(instance, slopes, level)
+        best = best_teams(instance, binding, floors, proof.weight, proof.prices, SHALLOW)
+        there = rest + float(best.worth.sum() + best.gap.sum())
+        return exceeds(demand(instance, proof, floors, bracket.goal.least_total), there)
+
+    low = bracket.low
+    while high > level_above(instance, slopes, low) + NEAREST / 4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if out(middle) else (middle, high)
+    return high
 
 
-def _count(instance: Instance, goal: Goal, bracket: Bracket) -> None:
-    """Lower the high end by what counting excludes, as long as that helps much."""
-    ranked, narrowed = ranked_best(instance), True
-    while narrowed:
-        width = bracket.high - bracket.low
-        floors = floors_of(instance, goal.slopes, bracket.highest(instance))
-        proof = crowd_at(instance, ranked, floors)
-        if proof is None or not out_of_reach(instance, proof, floors):
-            return
-        level, slope = highest_left(instance, goal.slopes, proof)
-        bracket.exclude(instance, goal, Excluded(just_above(instance, goal, level, slope), proof))
-        narrowed = bracket.high - bracket.low < MUCH * width
+def _trade(bracket: _Bracket, largest: Proof) -> None:
+    """Raise the low end by trades alone."""
+    if bracket.goal.least_total == -np.inf:
+        keys = tradeable(bracket.instance, largest.prices, bracket.chosen)
+        bracket.raise_to(raised_level(bracket.instance, bracket.goal.slopes, keys, bracket.chosen, bracket.high))

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from ortools.graph.python import max_flow
 
 from config.errors import GangchuangError
 from states.rules.assignment.instance import Instance, Ints
 
 NAMED_AT_MOST = 12
-ARCS_PER_WIDENING = 16
 
 
 @dataclass(frozen=True)
@@ -84,20 +82,18 @@ def refuse_the_obvious(instance: Instance) -> None:
     _refuse_idle_experts(instance, allowed.sum(axis=0))
 
 
-def pairs_that_suffice(instance: Instance, keys: Ints) -> Ints:
-    """The pairs, widened until they admit an assignment. Raises AssignmentInfeasible when all pairs do not."""
-    while True:
-        cut = minimum_cut(instance, keys)
-        if cut is None:
-            return keys
-        crossing = _crossing_pairs(instance, keys, cut)
-        if crossing.size == 0:
-            raise _explain(instance, cut)
-        keys = np.union1d(keys, crossing)
+def explained(instance: Instance) -> AssignmentInfeasible:
+    """Why no assignment exists, where no obvious condition says so."""
+    cut = minimum_cut(instance)
+    assert cut is not None
+    return _explain_idle(instance, cut) if cut.spare else _explain_crowd(instance, cut)
 
 
-def minimum_cut(instance: Instance, keys: Ints) -> Cut | None:
-    """None when the pairs admit an assignment; otherwise the source's side of a minimum cut."""
+def minimum_cut(instance: Instance) -> Cut | None:
+    """None when there is an assignment; otherwise the source's side of a minimum cut."""
+    from ortools.graph.python import max_flow
+
+    keys = instance.all_pairs()
     P, R = instance.shape
     source, spare, sink = P + R, P + R + 1, P + R + 2
     papers, experts = instance.split(keys)
@@ -191,29 +187,6 @@ def _refuse_idle_experts(instance: Instance, choices: Ints) -> None:
             needed=int(instance.least[idle].sum()),
             available=int(choices[idle].sum()),
         )
-
-
-def _crossing_pairs(instance: Instance, keys: Ints, cut: Cut) -> Ints:
-    """Unused pairs that lead out of the cut, the best few of each submission, spread over equal experts."""
-    experts = np.flatnonzero(~cut.experts)
-    found = [np.array([], dtype=np.int64)]
-    for paper in np.flatnonzero(cut.papers):
-        turned = np.roll(experts, -(int(paper) * ARCS_PER_WIDENING) % max(experts.size, 1))
-        worth = instance.scores[paper, turned]
-        new = paper * instance.shape[1] + turned[worth > -np.inf]
-        fresh = ~_contains(keys, new)
-        order = np.argsort(-worth[worth > -np.inf][fresh], kind="stable")
-        found.append(new[fresh][order[:ARCS_PER_WIDENING]])
-    return np.concatenate(found)
-
-
-def _contains(keys: Ints, wanted: Ints) -> NDArray[np.bool_]:
-    place = np.minimum(np.searchsorted(keys, wanted), max(keys.size - 1, 0))
-    return keys[place] == wanted if keys.size else np.zeros(wanted.size, dtype=bool)
-
-
-def _explain(instance: Instance, cut: Cut) -> AssignmentInfeasible:
-    return _explain_idle(instance, cut) if cut.spare else _explain_crowd(instance, cut)
 
 
 def _explain_crowd(instance: Instance, cut: Cut) -> AssignmentInfeasible:

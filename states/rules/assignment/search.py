@@ -1,44 +1,60 @@
-"""The best whole assignment under floors: a search of the teams and pairs that prices cannot exclude (HiGHS).
+"""The largest total among assignments that give every submission at least its floor.
 
-Within a loss of the bound a submission has few cores (`cores`). All of them, written out beside the pairs that
-they are made of, leave the search no floors at all: experts who cannot keep one together are not on the list. The search
-is repeated with more until nothing left out could be better than what is found.
+A flow that ignores the floors may keep them all the same. Otherwise prices that whole teams agree on (`columns`) bound the
+total, or exclude the floors. A search of the pairs that an assignment near the bound can use closes in on it, repeated
+with more pairs until nothing left out could be better than what is found. Where that is too much, trades come near.
 """
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from states.rules.assignment.bounds import Proof, pairs_within, total_bound
-from states.rules.assignment.cores import Cores, cores_within
+from states.rules.assignment.bounds import Proof, excludes, supply
+from states.rules.assignment.columns import Agreed, agreed_prices
+from states.rules.assignment.exchange import missing_of, raised_total, rounded, tradeable
+from states.rules.assignment.flow import best_pairs, largest_total
 from states.rules.assignment.instance import Floats, Instance, Ints
-from states.rules.assignment.program import Aims, Patience, Program, Searched, search_whole
-from states.rules.assignment.teams import best_teams
+from states.rules.assignment.limits import AssignmentInfeasible
+from states.rules.assignment.solver import Found, Patience, search_whole
+from states.rules.assignment.teams import pairs_within
 
-CORES_AT_MOST, PAIRS_AT_MOST = 80_000, 30_000
+PAIRS_AT_MOST = 40_000
 FIRST_LOSS = {True: 1e-3, False: 4e-4}
 WIDER = 4
+MISSED = 1e-9
+PROMISING = 10
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What counts: floors float64[P] (-inf where none) and a least total, in working units; `any_will_do`
-    stops at the first assignment that keeps them; `patience` is shared by all searches of an assignment."""
+    """What counts: floors float64[P] (-inf where none) and a least total, in working units; `patience` is shared by all
+    searches of an assignment."""
 
     floors: Floats
     least_total: float = -np.inf
-    any_will_do: bool = False
     patience: Patience = field(default_factory=Patience)
+
+    def kept_by(self, instance: Instance, chosen: Ints | None) -> bool:
+        """Whether these pairs are an assignment within the limits that keeps what is asked."""
+        if chosen is None:
+            return False
+        papers, experts = instance.split(chosen)
+        load = np.bincount(experts, minlength=instance.shape[1])
+        return (
+            np.array_equal(np.bincount(papers, minlength=instance.shape[0]), instance.wanted)
+            and bool(((instance.least <= load) & (load <= instance.most)).all())
+            and missing_of(instance, self.floors, chosen) == 0.0
+            and instance.total_of(chosen) >= self.least_total - instance.tolerance
+        )
 
 
 @dataclass(frozen=True)
 class Kept:
     """An outcome under floors, in working units.
 
-    `chosen` is None when no assignment keeps what was asked (proven if `finished`, and by the proof alone if
-    `excluded`). No assignment has a larger total than `bound`; `priced` is what the proof alone says, without
-    the search over `searched` pairs and cores.
+    `chosen` is None when no assignment keeps what was asked (if `finished`, and by the proof alone if `excluded`), or
+    none was found. No assignment has a larger total than `bound`; `priced` is what the proof alone says, without the
+    search of `searched` pairs.
     """
 
     chosen: Ints | None
@@ -46,58 +62,106 @@ class Kept:
     priced: float
     proof: Proof
     finished: bool
-    searched: int
+    searched: int = 0
     excluded: bool = False
 
-
-@dataclass(frozen=True)
-class _Space:
-    """Sorted pairs, which of them are taken for certain, and the cores of submissions whose floor is at stake."""
-
-    keys: Ints
-    forced: NDArray[np.bool_]
-    cores: Cores
-
     @property
-    def size(self) -> int:
-        return int(self.keys.size - self.forced.sum()) + self.cores.papers.size
+    def told(self) -> bool:
+        """Whether what was asked can be kept."""
+        return self.finished or self.chosen is not None
+
+
+def largest_total_with_floors(instance: Instance, asked: Asked, start: Ints | None = None) -> Kept:
+    """The largest total with score >= floor for every submission; trades may begin at `start`, any assignment."""
+    if (instance.own_best() < asked.floors - instance.tolerance).any():
+        return _out_of_reach(instance, asked, Proof(1.0, np.zeros(instance.shape[1])))
+    able = without_hopeless_pairs(instance, asked.floors)
+    try:
+        chosen, prices = largest_total(able)
+    except AssignmentInfeasible as why:
+        # The crowd, or the idle, whom the flow names: a price of one for each of them tells as much.
+        prices = np.zeros(instance.shape[1])
+        prices[list(why.experts)] = -1.0 if why.limit == "min_load" else 1.0
+        return _out_of_reach(able, asked, Proof(0.0, prices))
+    flow = Proof(1.0, prices)
+    bound = able.whole(able.total_of(chosen))
+    if bound < asked.least_total - able.tolerance:
+        return _out_of_reach(able, asked, flow)
+    if missing_of(able, asked.floors, chosen) == 0.0:
+        return Kept(chosen, bound, supply(able, flow, asked.floors), flow, finished=True)
+    agreed = _agreed(able, asked, flow, chosen)
+    if agreed is not None:
+        proof, missed = agreed.proof, agreed.missed > MISSED
+        if missed:
+            possible = _agreed(able, asked, flow, chosen, weight=0.0)
+            proof = proof if possible is None else possible.proof
+        if excludes(able, proof, asked.floors, asked.least_total):
+            return _out_of_reach(able, asked, proof)
+        if not missed:
+            kept = _by_search(able, asked, agreed, start)
+            starts = [rounded(able, agreed.keys, agreed.x), kept.chosen, start]
+            return kept if kept.finished else _traded(instance, asked, kept, agreed.keys, starts)
+    known = start if asked.kept_by(able, start) else None
+    free = Proof(1.0, prices, floored=False)
+    bound = supply(able, free, asked.floors)
+    return _traded(instance, asked, Kept(known, bound, bound, free, finished=False), chosen, [start])
+
+
+def without_hopeless_pairs(instance: Instance, floors: Floats) -> Instance:
+    """The instance without the pairs that miss the floor even beside the submission's own best others."""
+    hopeless = instance.scores < (floors - instance.own_best(fewer=1) - instance.tolerance)[:, None]
+    return replace(instance, scores=np.where(hopeless, -np.inf, instance.scores))
+
+
+def _out_of_reach(instance: Instance, asked: Asked, proof: Proof) -> Kept:
+    excluded = excludes(instance, proof, asked.floors, asked.least_total)
+    return Kept(None, -np.inf, -np.inf, proof, finished=True, excluded=excluded)
+
+
+def _agreed(instance: Instance, asked: Asked, flow: Proof, chosen: Ints, weight: float = 1.0) -> Agreed | None:
+    depth = int(instance.wanted.max(initial=0)) + PROMISING
+    promising = [best_pairs(instance, part * flow.prices, depth) for part in (1.0, 0.0)]
+    pairs = np.unique(np.concatenate([chosen, *promising]))
+    return agreed_prices(instance, asked.floors, flow.prices, pairs, chosen, asked.patience, weight)
+
+
+def _by_search(instance: Instance, asked: Asked, agreed: Agreed, start: Ints | None) -> Kept:
+    """A search of what the agreed prices leave."""
+    candidates = [found for found in (agreed.keys[agreed.x > 0.5], start) if asked.kept_by(instance, found)]
+    known = max(candidates, key=instance.total_of, default=None)
+    return searched(instance, asked, agreed.proof, known)
 
 
 def searched(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) -> Kept:
-    """The largest total under the floors; `known` keeps them. The proof's weights are one."""
-    priced = total_bound(instance, proof, asked.floors)
-    step = step_of(instance, priced)
+    """The largest total under the floors; `known` keeps them. The proof's weight is one."""
+    priced = supply(instance, proof, asked.floors)
+    step = instance.step(priced)
     least, bound = max(asked.least_total - instance.tolerance, _lowest(instance)), priced
     best, loss, size = known, FIRST_LOSS[instance.grid], 0
-    while bound >= max(total_of(instance, best) + step, least):
-        if asked.any_will_do and best is not None:
-            return Kept(best, bound, priced, proof, finished=True, searched=size)
-        needed = priced - max(total_of(instance, best) + step, least)
+    while bound >= max(instance.total_of(best) + step, least):
+        needed = priced - max(instance.total_of(best) + step, least)
         loss = needed + instance.tolerance if needed < WIDER * loss else loss
-        space = _space(instance, asked.floors, proof, loss)
-        found = Searched(None, np.inf, finished=False)
-        if space is not None and asked.patience.left > 0:
-            found, size = _search(instance, asked, space, best), space.size
-        if total_of(instance, found.chosen) > total_of(instance, best):
+        keys, staked = pairs_within(instance, asked.floors, proof.prices, loss)
+        found = Found(None, np.inf, finished=False)
+        if keys.size <= PAIRS_AT_MOST and asked.patience.left > 0:
+            found, size = (
+                search_whole(instance, keys, asked.floors, staked, asked.least_total, best, asked.patience),
+                keys.size,
+            )
+        if instance.total_of(found.chosen) > instance.total_of(best):
             best = found.chosen
-        bound = min(bound, max(total_of(instance, best), found.bound, priced - loss if loss < needed else -np.inf))
+        bound = min(bound, max(instance.total_of(best), found.bound, priced - loss if loss < needed else -np.inf))
         if not found.finished:
             break
         loss *= WIDER
-    return kept_at_most(instance, best, bound, Kept(best, bound, priced, proof, bound < least, size))
+    return _settled(instance, Kept(best, bound, priced, proof, finished=bound < least, searched=size))
 
 
-def kept_at_most(instance: Instance, chosen: Ints | None, bound: float, kept: Kept) -> Kept:
-    """The outcome with this assignment, which is known to be the best if its total comes near the bound."""
-    value = total_of(instance, chosen)
-    bound = max(value, whole(instance, bound))
-    finished = kept.finished or bound < value + step_of(instance, kept.priced)
-    return replace(kept, chosen=chosen, bound=bound, finished=finished)
-
-
-def step_of(instance: Instance, total: float) -> float:
-    """Totals that are nearer to each other count as the same."""
-    return 1.0 if instance.grid else 1e-9 * max(1.0, abs(total))
+def _settled(instance: Instance, kept: Kept) -> Kept:
+    """What is found is the best if its total comes near the bound."""
+    value = instance.total_of(kept.chosen)
+    bound = max(value, instance.whole(kept.bound))
+    return replace(kept, bound=bound, finished=kept.finished or bound < value + instance.step(kept.priced))
 
 
 def _lowest(instance: Instance) -> float:
@@ -106,48 +170,13 @@ def _lowest(instance: Instance) -> float:
     return -float(worst.own_best().sum())
 
 
-def whole(instance: Instance, bound: float) -> float:
-    """A bound of a whole number is that number's too."""
-    return float(np.floor(bound + instance.tolerance)) if instance.grid else bound
-
-
-def total_of(instance: Instance, chosen: Ints | None) -> float:
-    return -np.inf if chosen is None else float(instance.scores_of(chosen).sum())
-
-
-def _space(instance: Instance, floors: Floats, proof: Proof, loss: float) -> _Space | None:
-    """All that an assignment within `loss` of the bound can use; None where that is too much to search."""
-    while True:
-        keys, forced = pairs_within(instance, proof, loss)
-        staked = _at_stake(instance, floors, keys)
-        if not staked.any():
-            break
-        proof = replace(proof, teamed=staked if proof.teamed is None else proof.teamed | staked)
-    if keys.size - forced.sum() > PAIRS_AT_MOST:
-        return None
-    papers = np.flatnonzero(proof.teamed) if proof.teamed is not None else np.array([], dtype=np.int64)
-    best = best_teams(instance, papers, floors, proof.weights, proof.prices)
-    cores = cores_within(instance, papers, floors, proof.prices, best.worth + best.gap - loss, CORES_AT_MOST)
-    if cores is None:
-        return None
-    order = np.argsort(np.concatenate([keys, cores.keys]))
-    return _Space(np.concatenate([keys, cores.keys])[order], np.concatenate([forced, cores.forced])[order], cores)
-
-
-def _at_stake(instance: Instance, floors: Floats, keys: Ints) -> NDArray[np.bool_]:
-    """bool[P]: the submissions whose worst experts among these pairs would leave them below their floor."""
-    papers, _ = instance.split(keys)
-    scores = instance.scores_of(keys)
-    order = np.lexsort((scores, papers))
-    place = np.arange(order.size) - np.searchsorted(papers, papers)
-    worst = place < instance.wanted[papers]
-    least = np.bincount(papers[worst], scores[order][worst], minlength=instance.shape[0])
-    seen = np.bincount(papers, minlength=instance.shape[0]) > 0
-    return np.asarray(seen & (least < floors - instance.tolerance))
-
-
-def _search(instance: Instance, asked: Asked, space: _Space, known: Ints | None) -> Searched:
-    aims = Aims(1.0, 0.0, np.zeros(instance.shape[0]), asked.floors, least_total=asked.least_total, aux_limit=0.0)
-    program = Program(instance, aims, space.keys, patience=asked.patience)
-    program.add_cores(space.cores.papers, space.cores.experts)
-    return search_whole(program, fixed=space.forced, known=known, first_will_do=asked.any_will_do)
+def _traded(instance: Instance, asked: Asked, kept: Kept, keys: Ints, starts: list[Ints | None]) -> Kept:
+    """The best assignment that trades find from these starts, or what is known."""
+    best, keys = kept.chosen, tradeable(instance, kept.proof.prices, keys)
+    for start in starts:
+        if start is None:
+            continue
+        found = raised_total(instance, asked.floors, keys, start)
+        if asked.kept_by(instance, found) and instance.total_of(found) > instance.total_of(best):
+            best = found
+    return _settled(instance, replace(kept, chosen=best))

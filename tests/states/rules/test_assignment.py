@@ -12,12 +12,11 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from config.errors import GangchuangError
 from states.rules.assignment import assign, assign_with_certificate
 from states.rules.assignment import flow as assignment_flow
-from states.rules.assignment import limits as assignment_limits
 from states.rules.assignment.best import TOTAL_KEPT
 from states.rules.assignment.certificate import faults
-from states.rules.assignment.floors import Asked, largest_total_with_floors
 from states.rules.assignment.instance import AssignmentMalformed, read_instance
-from states.rules.assignment.limits import AssignmentInfeasible, pairs_that_suffice
+from states.rules.assignment.limits import AssignmentInfeasible
+from states.rules.assignment.search import Asked, largest_total_with_floors
 
 EXAMPLES = settings(max_examples=80, deadline=None, derandomize=True)
 
@@ -295,13 +294,10 @@ def test_largest_total_adds_the_pairs_that_pay(monkeypatch):
     instance = read_instance(*given_.arrays())
     monkeypatch.setattr(assignment_flow, "FEW_PAIRS", 0)
     monkeypatch.setattr(assignment_flow, "FIRST_CHOICES", 1)
-    first = assignment_flow.first_pairs(instance)
 
-    chosen, keys, _ = assignment_flow.largest_total(instance)
+    chosen, _ = assignment_flow.largest_total(instance)
 
-    assert first.size == 6
     assert instance.scores_of(chosen).sum() / instance.unit == pytest.approx(2.5)
-    assert keys.size >= first.size
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -309,15 +305,33 @@ def test_largest_total_of_few_pairs_equals_that_of_all(monkeypatch, seed):
     rng = np.random.default_rng(seed)
     similarity = 0.5 * rng.random(30)[None, :] + 0.5 * rng.random((60, 30))
     instance = read_instance(*an_instance(similarity, per_paper=2, max_load=5, min_load=2).arrays())
-    whole, _, _ = assignment_flow.largest_total(instance)
+    whole, _ = assignment_flow.largest_total(instance)
+    looked_at = []
+    within = assignment_flow.flow_within
+
+    def watched(of, keys, *rest):
+        looked_at.append(keys.size)
+        return within(of, keys, *rest)
 
     monkeypatch.setattr(assignment_flow, "FEW_PAIRS", 0)
     monkeypatch.setattr(assignment_flow, "FIRST_CHOICES", 3)
-    monkeypatch.setattr(assignment_limits, "ARCS_PER_WIDENING", 1)
-    pruned, keys, _ = assignment_flow.largest_total(instance)
+    monkeypatch.setattr(assignment_flow, "flow_within", watched)
+    pruned, _ = assignment_flow.largest_total(instance)
 
-    assert keys.size < instance.all_pairs().size
+    assert len(looked_at) > 1
+    assert max(looked_at) < instance.all_pairs().size
     assert instance.scores_of(pruned).sum() == pytest.approx(instance.scores_of(whole).sum(), abs=1e-9)
+
+
+def test_pairs_are_added_until_they_admit_an_assignment(monkeypatch):
+    """All want the same two experts first, and only their last choices have room."""
+    instance = read_instance(*an_instance([[1.0, 0.9, 0.2, 0.1]] * 4, max_load=1).arrays())
+    monkeypatch.setattr(assignment_flow, "FEW_PAIRS", 0)
+    monkeypatch.setattr(assignment_flow, "FIRST_CHOICES", 0)
+
+    chosen, _ = assignment_flow.largest_total(instance)
+
+    assert sorted(instance.split(chosen)[1].tolist()) == [0, 1, 2, 3]
 
 
 def test_a_floor_is_not_kept_by_the_solvers_tolerance():
@@ -329,14 +343,6 @@ def test_a_floor_is_not_kept_by_the_solvers_tolerance():
 
     assert (instance.served(kept.chosen) >= 0.9).tolist() == [True, False]
     assert instance.scores_of(kept.chosen).sum() == pytest.approx(1.7)
-
-
-def test_pairs_widen_until_they_admit_an_assignment():
-    instance = read_instance(*an_instance([[1.0, 0.5], [1.0, 0.5]], max_load=1).arrays())
-
-    widened = pairs_that_suffice(instance, np.array([0, 2], dtype=np.int64))
-
-    assert {0, 2} < set(widened.tolist())
 
 
 def test_floors_that_only_fractions_could_keep_are_refused():

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from states.rules.assignment import assign, assign_with_certificate
-from states.rules.assignment.brackets import level_of
 from states.rules.assignment.certificate import faults
 from states.rules.assignment.exchange import missing_of, raised_level, raised_total
 from states.rules.assignment.flow import largest_total
 from states.rules.assignment.instance import read_instance
+from states.rules.assignment.levels import level_of
 from tests.support.plain_assignment import best_total, best_worst
 
 
@@ -84,7 +84,7 @@ def test_without_any_patience_the_bounds_hold_and_nothing_is_claimed(aim):
 def test_trades_keep_the_limits_and_only_improve(seed):
     instance = read_instance(**a_contested_instance(seed, papers=24, experts=9))
     keys, slopes = instance.all_pairs(), np.ones(24)
-    chosen, _, _ = largest_total(instance)
+    chosen, _ = largest_total(instance)
 
     lifted = raised_level(instance, slopes, keys, chosen, np.inf)
     floors = instance.served(lifted) - 0.05

@@ -8,20 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from states.rules.assignment import assign_with_certificate
-from states.rules.assignment import columns as assignment_columns
-from states.rules.assignment import floors as assignment_floors
-from states.rules.assignment import levels as assignment_levels
-from states.rules.assignment.bounds import Proof, out_of_reach, total_bound
-from states.rules.assignment.certificate import faults
+from states.rules.assignment import assign_with_certificate, columns, faults
+from states.rules.assignment.bounds import Proof, excludes, supply
 from states.rules.assignment.columns import agreed_prices
-from states.rules.assignment.cores import cores_within
-from states.rules.assignment.floors import Asked, largest_total_of_teams, largest_total_with_floors
 from states.rules.assignment.flow import largest_total
 from states.rules.assignment.instance import Instance, read_instance
-from states.rules.assignment.program import Patience
-from states.rules.assignment.search import searched
-from states.rules.assignment.teams import best_teams
+from states.rules.assignment.search import Asked, largest_total_with_floors, searched
+from states.rules.assignment.solver import Patience
+from states.rules.assignment.teams import best_teams, pairs_within
 from tests.support.plain_assignment import best_total, best_worst
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)
@@ -60,7 +54,7 @@ def test_the_best_team_is_the_best_of_all_that_keep_the_floor(seed, weight):
     instance, rng = a_round(seed), np.random.default_rng(seed)
     floors, prices = some_floors(instance, rng), some_prices(instance, rng)
 
-    found = best_teams(instance, np.flatnonzero(instance.needy()), floors, np.full(6, weight), prices)
+    found = best_teams(instance, np.flatnonzero(instance.needy()), floors, weight, prices)
 
     assert (found.gap <= instance.tolerance).all()
     for paper, team, worth in zip(found.papers, found.experts, found.worth, strict=True):
@@ -82,7 +76,7 @@ def test_of_many_teams_that_are_better_than_the_first_the_best_is_taken(seed):
     prices = (1.5 * instance.scores[0]) ** 2 + 0.2 * rng.random(18)
     floors = 0.8 * instance.own_best()
 
-    found = best_teams(instance, np.array([0]), floors, np.ones(1), prices)
+    found = best_teams(instance, np.array([0]), floors, 1.0, prices)
 
     every = [(instance.scores[0] - prices)[list(team)].sum() for team in teams_of_one(instance, 0, floors[0])]
     assert found.worth[0] == pytest.approx(max(every), abs=1e-9)
@@ -93,10 +87,10 @@ def test_of_many_teams_that_are_better_than_the_first_the_best_is_taken(seed):
 def test_a_team_found_without_effort_says_by_how_much_it_may_miss_the_best(seed):
     instance, rng = a_round(seed, experts=12), np.random.default_rng(seed)
     floors, prices = some_floors(instance, rng), some_prices(instance, rng)
-    papers, weights = np.flatnonzero(instance.needy()), np.ones(6)
+    papers = np.flatnonzero(instance.needy())
 
-    quick = best_teams(instance, papers, floors, weights, prices, effort=0)
-    best = best_teams(instance, papers, floors, weights, prices)
+    quick = best_teams(instance, papers, floors, 1.0, prices, effort=0)
+    best = best_teams(instance, papers, floors, 1.0, prices)
 
     assert (quick.worth <= best.worth + 1e-9).all()
     assert (best.worth <= quick.worth + quick.gap + 1e-9).all()
@@ -105,43 +99,28 @@ def test_a_team_found_without_effort_says_by_how_much_it_may_miss_the_best(seed)
 def test_a_floor_that_nobody_can_keep_has_no_team():
     instance = read_instance([[3.0, 2.0, 1.0]], [2], [1] * 3, np.zeros((1, 3), bool), None)
 
-    found = best_teams(instance, np.array([0]), np.array([6.0]), np.ones(1), np.zeros(3))
+    found = best_teams(instance, np.array([0]), np.array([6.0]), 1.0, np.zeros(3))
 
     assert found.worth.tolist() == [-np.inf]
 
 
 @given(SEEDS, st.floats(0.0, 0.6))
 @EXAMPLES
-def test_every_team_within_the_loss_has_a_core_and_whoever_completes_a_core_keeps_the_floor(seed, loss):
+def test_every_team_within_the_loss_is_of_pairs_that_can_be_used(seed, loss):
     instance, rng = a_round(seed), np.random.default_rng(seed)
     floors, prices = some_floors(instance, rng), some_prices(instance, rng)
-    floors[floors == -np.inf] = instance.own_best()[floors == -np.inf] / 2
-    papers = np.flatnonzero(instance.needy())
-    least = best_teams(instance, papers, floors, np.ones(6), prices).worth - loss * instance.unit
+    best = best_teams(instance, np.flatnonzero(instance.needy()), floors, 1.0, prices)
 
-    found = cores_within(instance, papers, floors, prices, least, at_most=10_000)
+    keys, staked = pairs_within(instance, floors, prices, loss * instance.unit)
 
-    for paper, bar in zip(papers, least, strict=True):
-        cores = [set(row[row >= 0].tolist()) for row in found.experts[found.papers == paper]]
-        keys = {int(key) % 9: sure for key, sure in zip(found.keys, found.forced, strict=True) if key // 9 == paper}
+    for paper, bar in zip(best.papers, best.worth - loss * instance.unit, strict=True):
+        usable = {int(key) % 9 for key in keys if key // 9 == paper}
         worth = instance.scores[paper] - prices
         for team in teams_of_one(instance, paper, floors[paper]):
             if worth[list(team)].sum() >= bar:
-                assert any(core <= set(team) for core in cores)
-                assert set(team) <= set(keys)
-                assert {one for one, sure in keys.items() if sure} <= set(team)
-        for core in cores:
-            fill = sorted(instance.scores[paper, one] for one in keys if one not in core)
-            lowest = instance.scores[paper, list(core)].sum() + sum(fill[: int(instance.wanted[paper]) - len(core)])
-            assert lowest >= floors[paper] - 1e-9
-
-
-def test_more_cores_than_asked_for_are_not_listed():
-    instance = read_instance(np.ones((1, 9)), [4], [1] * 9, np.zeros((1, 9), bool), None)
-    asked = (instance, np.array([0]), np.array([4.0]), np.zeros(9), np.array([4.0]))
-
-    assert cores_within(*asked, at_most=6).papers.size == 6
-    assert cores_within(*asked, at_most=5) is None
+                assert set(team) <= usable
+        worst = sorted(instance.scores[paper, sorted(usable)])[: int(instance.wanted[paper])]
+        assert paper in staked or sum(worst) >= floors[paper] - 1e-9
 
 
 def a_contest(seed: int) -> dict[str, np.ndarray]:
@@ -163,14 +142,15 @@ def test_agreed_prices_bound_the_total_and_never_more_loosely_than_the_flows(see
     contest = a_contest(seed)
     instance, floor = read_instance(**contest), part * (best_worst(**contest) - 2e-6)
     floors = np.full(12, floor * instance.unit)
-    chosen, keys, prices = largest_total(instance)
+    chosen, prices = largest_total(instance)
 
-    agreed = agreed_prices(instance, floors, prices, keys, chosen, Patience())
+    agreed = agreed_prices(instance, floors, prices, instance.all_pairs(), chosen, Patience())
 
     best = best_total(**contest, floor=floor) * instance.unit
-    assert best - 1e-6 <= agreed.bound <= total_bound(instance, Proof(np.ones(12), prices)) + 1e-6
+    bound = supply(instance, agreed.proof, floors)
+    assert best - 1e-6 <= bound <= supply(instance, Proof(1.0, prices), floors) + 1e-6
     assert agreed.missed == pytest.approx(0.0, abs=1e-9)
-    assert not out_of_reach(instance, agreed.proof, floors, best - 1e-6)
+    assert not excludes(instance, agreed.proof, floors, best - 1e-6)
 
 
 @given(SEEDS)
@@ -182,11 +162,11 @@ def test_floors_that_cannot_be_kept_are_excluded_by_prices_or_searched_through(s
     if not instance.grid:
         floors[:] = (best_worst(**contest) + 1e-5) * instance.unit
 
-    kept = largest_total_of_teams(instance, Asked(floors))
+    kept = largest_total_with_floors(instance, Asked(floors))
 
     assert (kept.chosen, kept.finished) == (None, True)
     if kept.excluded:
-        assert out_of_reach(instance, kept.proof, floors)
+        assert excludes(instance, kept.proof, floors)
 
 
 def test_a_search_without_prices_that_help_still_finds_the_best():
@@ -195,7 +175,7 @@ def test_a_search_without_prices_that_help_still_finds_the_best():
     instance, floor = read_instance(**contest), 0.9 * best_worst(**contest)
     floors = np.full(12, floor * instance.unit)
 
-    kept = searched(instance, Asked(floors), Proof(np.ones(12), np.zeros(10)), None)
+    kept = searched(instance, Asked(floors), Proof(1.0, np.zeros(10)), None)
 
     assert kept.finished
     assert instance.scores_of(kept.chosen).sum() / instance.unit == pytest.approx(best_total(**contest, floor=floor))
@@ -212,11 +192,10 @@ def test_a_least_total_above_the_best_is_out_of_reach():
     assert largest_total_with_floors(instance, replace(asked, least_total=best - 1e-3)).chosen is not None
 
 
-def test_too_many_binding_floors_are_left_to_fractions_and_trades(monkeypatch):
+def test_too_many_binding_floors_are_left_to_trades(monkeypatch):
     contest = a_contest(6)
     whole = assign_with_certificate(**contest).certificate
-    for module in (assignment_columns, assignment_levels):
-        monkeypatch.setattr(module, "TEAMED_AT_MOST", 0)
+    monkeypatch.setattr(columns, "TEAMED_AT_MOST", 0)
 
     found = assign_with_certificate(**contest)
 
@@ -226,18 +205,22 @@ def test_too_many_binding_floors_are_left_to_fractions_and_trades(monkeypatch):
     assert faults(found.experts, known, **contest) == []
 
 
-@pytest.mark.parametrize(("seed", "aim", "weight"), [(0, "fair", 0.0), (28, "share", 0.0), (20, "share", 1.0)])
-def test_a_level_below_what_teams_exclude_is_not_believed(seed, aim, weight):
-    """Excluded by a crowd, by prices at which there are no teams for all, and by the least total."""
-    contest = a_contest(seed)
-    found = assign_with_certificate(**contest, aim=aim)
-    known = found.certificate
-    assert known.level_proof.teamed.any()
-    assert known.level_proof.weights.max() == weight
-    forged = replace(known, level_from_prices=known.level_from_prices * 0.99, level_at_most=known.level_at_most * 0.99)
+@pytest.mark.parametrize(("aim", "weight"), [("fair", 0.0), ("share", 1.0)])
+def test_a_level_below_what_prices_exclude_is_not_believed(aim, weight):
+    """Excluded by places that cannot be paid for, and by the least total."""
+    weights = set()
+    for seed in range(30):
+        contest = a_contest(seed)
+        found = assign_with_certificate(**contest, aim=aim)
+        known = found.certificate
+        if known.level_proof is None:
+            continue
+        weights.add(known.level_proof.weight)
+        forged = replace(known, level_from_prices=known.level_from_prices * 0.99)
 
-    assert faults(found.experts, known, **contest) == []
-    assert any("level from prices" in one for one in faults(found.experts, forged, **contest))
+        assert faults(found.experts, known, **contest) == []
+        assert any("level from prices" in one for one in faults(found.experts, forged, **contest)), seed
+    assert weight in weights
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -267,25 +250,26 @@ def test_a_level_that_the_assignment_does_not_reach_is_found(aim):
 
 def test_patience_that_is_half_used_leaves_the_prices_unagreed():
     instance = read_instance(**a_contest(2))
-    chosen, keys, prices = largest_total(instance)
+    chosen, prices = largest_total(instance)
 
-    assert agreed_prices(instance, np.zeros(12), prices, keys, chosen, Patience(0.0)) is None
+    assert agreed_prices(instance, np.zeros(12), prices, instance.all_pairs(), chosen, Patience(0.0)) is None
 
 
 def test_only_whole_assignments_within_the_limits_count_as_known():
     instance = read_instance(**a_contest(4))
-    chosen, _, _ = largest_total(instance)
+    chosen, _ = largest_total(instance)
     asked = Asked(np.full(12, -np.inf))
 
-    assert assignment_floors._keeps(instance, asked, chosen)
-    assert not assignment_floors._keeps(instance, asked, chosen[1:])
-    assert not assignment_floors._keeps(instance, Asked(instance.served(chosen) + 1), chosen)
-    assert not assignment_floors._keeps(instance, Asked(asked.floors, least_total=np.inf), chosen)
+    assert asked.kept_by(instance, chosen)
+    assert not asked.kept_by(instance, chosen[1:])
+    assert not asked.kept_by(instance, None)
+    assert not Asked(instance.served(chosen) + 1).kept_by(instance, chosen)
+    assert not Asked(asked.floors, least_total=np.inf).kept_by(instance, chosen)
 
 
-def test_a_solver_that_gives_up_leaves_the_work_to_fractions_and_trades(monkeypatch):
+def test_a_solver_that_gives_up_leaves_the_work_to_trades(monkeypatch):
     contest = a_contest(6)
-    monkeypatch.setattr(assignment_columns._Master, "solve", lambda self, patience: None)
+    monkeypatch.setattr(columns._Master, "solve", lambda self, patience: None)
 
     found = assign_with_certificate(**contest)
 
