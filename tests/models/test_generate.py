@@ -28,14 +28,14 @@ from models.enums import Outcome, Role, Trigger
 from models.schema import upgrade
 from states.cases import Ask
 from states.door import apply_transition
-from states.machine import Actor
+from states.machine import Act, Actor
 from states.verification import verify
 
 engine = make_engine(sys.argv[1])
 upgrade(engine)
 with writing(engine) as session:
-    office, at = Actor(Role.OFFICE, "示例"), datetime(2026, 9, 1, tzinfo=UTC)
-    apply_transition(session, sys.argv[2], Ask(Trigger.ARCHIVE, office, at, reason="示例", outcome=Outcome("merged")))
+    act = Act(Actor(Role.OFFICE, "示例"), datetime(2026, 9, 1, tzinfo=UTC))
+    apply_transition(session, sys.argv[2], Ask(Trigger.ARCHIVE, act, reason="示例", outcome=Outcome("merged")))
 with reading(engine) as session:
     assert verify(session) == []
 """
