@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from config.units import all_units
 from flows import places
-from flows.files import name_for_people
+from flows.inbox import Sealed
 from flows.kinds.table import KINDS
 from flows.letters import LetterKind
-from flows.post import post
+from flows.post import post, post_again
 from flows.stage import Run
 from flows.standing import CHANGES, Standing, remarks_of, standing_of
 from flows.workbooks.findings import Note, Problem, Reading
@@ -40,6 +40,16 @@ class Sender:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Brought:
+    """A delivery as it came: whose it is, our copy of it, its name, and who handed it in where not the sender."""
+
+    sender: Sender
+    copy: Sealed
+    name: str
+    handed_in_by: str = ""
+
+
 @dataclass
 class Answer:
     """What becomes of one file."""
@@ -62,24 +72,16 @@ class Answer:
         return DeliveryState.PARTLY if self.problems else DeliveryState.ACCEPTED
 
 
-def keep_answer(
-    session: Session,
-    run: Run,
-    sender: Sender,
-    path: Path,
-    digest: str,
-    arrived_at: datetime,
-    answer: Answer,
-    known: Delivery | None,
-) -> None:
+def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, known: Delivery | None) -> None:
     """Write the receipt, keep what became of the delivery, and answer its sender by mail."""
     # A letter that waits, or goes out again, must carry the answer that it was written for.
+    sender, copy = brought.sender, brought.copy
     standing = _standing(session, run, sender, answer)
-    target = places.receipt(run.settings, run.year, sender.code, digest, again=known is not None)
+    target = places.receipt(run.settings, run.year, sender.code, copy.digest, again=known is not None)
     if not run.dry_run:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_receipt(
-            path,
+            copy.path,
             target,
             reading=answer.reading,
             problems=answer.problems,
@@ -90,17 +92,18 @@ def keep_answer(
             standing=standing.lines,
             owed=standing.owed,
             titles=_titles(session, answer.accepted.values()),
-            file_name=name_for_people(path),
+            file_name=brought.name,
         )
     home = run.settings.home.absolute()
     row = known or Delivery(
-        digest=digest,
+        digest=copy.digest,
         sender=sender.code,
         season=run.year,
-        file_name=name_for_people(path),
-        arrived_at=arrived_at,
+        file_name=brought.name,
+        arrived_at=copy.arrived_at,
         taken_at=run.at,
         state=answer.state,
+        handed_in_by=brought.handed_in_by,
     )
     row.kind, row.state, row.taken_at = answer.reading.kind, answer.state, run.at
     row.rows_in, row.rows_back = len(answer.accepted), rows_back_of(answer)
@@ -108,7 +111,15 @@ def keep_answer(
     row.receipt = str(target.relative_to(home))
     session.add(row)
     session.flush()
-    _answer_by_mail(session, run, sender, path, digest, arrived_at, answer, standing, target, again=known is not None)
+    _answer_by_mail(session, run, brought, answer, standing, target, again=known is not None)
+
+
+def answer_again(session: Session, run: Run, known: Delivery, arrived_at: datetime) -> None:
+    """The same content came once more: its sender gets the earlier receipt again, once for that arrival."""
+    key = f"{known.sender}/{known.digest[:16]}"
+    post_again(
+        session, run, LetterKind.RECEIPT, (key, f"{key}/admitted"), key=f"{key}/again/{arrived_at:%Y%m%dT%H%M%S}"
+    )
 
 
 def _standing(session: Session, run: Run, sender: Sender, answer: Answer) -> Standing:
@@ -146,26 +157,24 @@ def _open_until(session: Session, run: Run, code: str, kind: WorkbookKind | None
 def _answer_by_mail(
     session: Session,
     run: Run,
-    sender: Sender,
-    path: Path,
-    digest: str,
-    arrived_at: datetime,
+    brought: Brought,
     answer: Answer,
     standing: Standing,
     receipt: Path,
     *,
     again: bool,
 ) -> None:
+    sender, copy = brought.sender, brought.copy
     problems = [(_where(one), one.message) for one in answer.problems[:_SHOWN]]
     post(
         session,
         run,
         LetterKind.RECEIPT,
-        key=f"{sender.code}/{digest[:16]}" + ("/admitted" if again else ""),
+        key=f"{sender.code}/{copy.digest[:16]}" + ("/admitted" if again else ""),
         to=sender.mail,
         recipient_name=sender.name,
-        file_name=name_for_people(path),
-        arrived_at=arrived_at,
+        file_name=brought.name,
+        arrived_at=copy.arrived_at,
         rows_in=len(answer.accepted),
         rows_back=rows_back_of(answer),
         problems=problems,

@@ -26,8 +26,9 @@ from config.errors import GangchuangError
 from config.local_time import ZONE, local_day
 from config.milestones import Chore, Milestone
 from config.settings import Settings, settings
-from flows.deliveries import files_to_take, waiting_files
+from flows.deliveries import files_to_take
 from flows.hung_runs import end_hung_runs
+from flows.inbox import waiting_files
 from flows.letters import LetterKind
 from flows.post import write_letter
 from models import MilestoneDate

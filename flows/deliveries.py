@@ -1,8 +1,7 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from config.milestones import Chore
 from config.settings import Settings
 from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows import places
-from flows.answers import Answer, Sender, keep_answer, rows_back_of
-from flows.files import digest_of, is_larger, move_atomically, name_for_people
+from flows.answers import Answer, Brought, Sender, answer_again, keep_answer, rows_back_of
+from flows.files import is_larger, name_for_people
+from flows.inbox import clear, is_left_over, lying, put_away, sealed, waiting_files
 from flows.issuing import newest_issues
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, REISSUED, read_delivery
@@ -23,7 +23,7 @@ from flows.misplaced import part_misplaced
 from flows.stage import Run
 from flows.workbooks.archives import MIB
 from flows.workbooks.findings import Problem, Reading
-from flows.workbooks.reading import without_collector
+from flows.workbooks.reading import genuine_mark, without_collector
 from models import Admission, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
@@ -43,16 +43,6 @@ class DeliveryFailed(GangchuangError):
             f"{path} could not be taken ({type(problem).__name__}: {problem}). It stays in the inbox and is tried "
             f"again, with growing pauses, or at once when the file is touched; if this goes on, move it away and "
             f"tell its sender."
-        )
-
-
-class DeliveryChanged(GangchuangError):
-    """A file was replaced while it was read; nothing of it was kept."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            f"{path} was replaced while it was being read. Nothing was kept; it is taken with the next look."
         )
 
 
@@ -113,24 +103,9 @@ def take_by_hand(run: Run, folder: str, path: Path) -> None:
         run.tell(name, count)
 
 
-def waiting_files(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """(folder, file) of every delivery that has come to rest, the oldest first."""
-    at_rest = ((folder, path) for folder, path in _lying(settings) if settings.clock.is_at_rest(path))
-    found = [(path.lstat().st_mtime, folder, path) for folder, path in at_rest]
-    return ((folder, path) for _, folder, path in sorted(found))
-
-
 def senders_waiting(settings: Settings) -> set[str]:
     """Folders in which something lies that is not taken: it came just now, or could not be taken."""
-    return {folder for folder, _ in _lying(settings)}
-
-
-def _lying(settings: Settings) -> Iterator[tuple[str, Path]]:
-    """(folder, file) of everything in the inbox but for the traces of programs."""
-    for folder in sorted(path for path in places.inbox(settings).iterdir() if path.is_dir() and not path.is_symlink()):
-        for path in folder.iterdir():
-            if not (path.name.startswith((".", "~$")) or path.name.endswith((".part", ".tmp", ".crdownload"))):
-                yield folder.name, path
+    return {folder for folder, _ in lying(settings)}
 
 
 def _take_alone(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
@@ -148,44 +123,38 @@ def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
     limits = run.season.files
     if is_larger(path, max(limits.max_unpacked_mib, limits.max_file_mib) * MIB):
         raise DeliveryTooLarge(path, max(limits.max_unpacked_mib, limits.max_file_mib))
-    arrived_at = run.settings.clock.arrived_at(path)
-    digest = digest_of(path)
-    sender = _sender(run, folder)
-    with run.step() as session:
-        # One intake at a time: whoever comes second sees what the first has kept.
-        lock_call(session, run.year)
-        known = session.get(Delivery, (digest, folder))
-        admission = session.query(Admission).filter_by(digest=digest).one_or_none()
-        if known is not None and (admission is None or known.state is DeliveryState.ACCEPTED):
-            counts["taken before"] += 1
-        else:
-            with without_collector():
-                answer = _judge(session, run, sender, path, digest, arrived_at, admission)
-            keep_answer(session, run, sender, path, digest, arrived_at, answer, known)
-            counts["taken"] += 1
-            counts["rows in"] += len(answer.accepted)
-            counts["rows back"] += rows_back_of(answer)
-            if digest_of(path) != digest:
-                raise DeliveryChanged(path)
-    if not run.dry_run:
-        _put_away(path, places.taken(run.settings, run.year, folder, digest, name_for_people(path)), digest)
-
-
-def _put_away(path: Path, target: Path, digest: str) -> None:
-    """Move a taken file out of the inbox; another one that came in its place meanwhile is not touched."""
-    with suppress(FileNotFoundError):
-        if target.exists() and digest_of(path) != digest:
-            return
-    move_atomically(path, target)
-    if digest_of(target) != digest:
-        # It came in the very last moment: back, unless there is yet another.
-        with suppress(FileExistsError):
-            if target.is_dir():
-                path.mkdir()
-                target.replace(path)
+    with sealed(run.settings, path) as copy:
+        recipient = _recipient(run, folder, copy.path)
+        sender = _sender(run, recipient)
+        target = places.taken(run.settings, run.year, sender.code, copy.digest, name_for_people(path))
+        with run.step() as session:
+            # One intake at a time: whoever comes second sees what the first has kept.
+            lock_call(session, run.year)
+            known = session.get(Delivery, (copy.digest, sender.code))
+            admission = session.query(Admission).filter_by(digest=copy.digest).one_or_none()
+            if known is not None and (admission is None or known.state is DeliveryState.ACCEPTED):
+                counts["taken before"] += 1
+                if not is_left_over(copy, target):
+                    answer_again(session, run, known, copy.arrived_at)
             else:
-                path.hardlink_to(target)
-                target.unlink()
+                brought = Brought(sender, copy, name_for_people(path), folder if folder != sender.code else "")
+                with without_collector():
+                    answer = _judge(session, run, brought, admission)
+                keep_answer(session, run, brought, answer, known)
+                counts["taken"] += 1
+                counts["rows in"] += len(answer.accepted)
+                counts["rows back"] += rows_back_of(answer)
+            if not run.dry_run:
+                # Before the commit: nothing counts as taken that does not lie sealed.
+                put_away(copy, target)
+        if not run.dry_run:
+            clear(path, copy)
+
+
+def _recipient(run: Run, folder: str, path: Path) -> str:
+    """Whose delivery it is: the folder's – but the office hands in for whoever a genuine mark names."""
+    mark = genuine_mark(path, run.season, run.settings.signing_key()) if folder == places.OFFICE else None
+    return mark.recipient if mark else folder
 
 
 def _sender(run: Run, folder: str) -> Sender:
@@ -208,27 +177,24 @@ def _sender(run: Run, folder: str) -> Sender:
     return Sender(folder, office.name, office.mail, Actor(Role.DISTRICT, folder), problem)
 
 
-def _judge(
-    session: Session,
-    run: Run,
-    sender: Sender,
-    path: Path,
-    digest: str,
-    arrived_at: datetime,
-    admission: Admission | None,
-) -> Answer:
+def _judge(session: Session, run: Run, brought: Brought, admission: Admission | None) -> Answer:
+    sender, copy = brought.sender, brought.copy
     if sender.problem:
         return Answer(Reading(None, None, problems=(Problem("", None, sender.problem),)))
-    newest = {} if admission is not None else _superseding(session, run, sender.code, arrived_at)
+    # What came before a further issue went out is judged by the issue of its time; what the office admits, by none.
+    newest = {} if admission is not None else _superseding(session, run, sender.code, copy.arrived_at)
     reading = read_delivery(
-        path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
+        copy.path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
     reading = part_misplaced(session, reading)
     answer = Answer(reading, newest=_replacing(run, reading, newest))
     if reading.refused or reading.kind is None:
         return answer
-    delivered = Delivered(run.year, sender.code, digest, arrived_at, run.act.by(sender.actor), _admitted(admission))
-    taken = KINDS[reading.kind].take(session, run, HandedIn(path, reading, delivered))
+    act = run.act.by(sender.actor)
+    delivered = Delivered(
+        run.year, sender.code, copy.digest, copy.arrived_at, act, _admitted(admission), brought.handed_in_by
+    )
+    taken = KINDS[reading.kind].take(session, run, HandedIn(copy.path, reading, delivered))
     for place, number in taken.accepted.items():
         answer.accepted[_line(reading, place)] = number
     for place, change in taken.changes.items():

@@ -13,11 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.settings import PUBLIC, strangers_in
+from flows.files import digest_of
 from flows.mail.files import FileTransport
 from flows.publications import EXPORT, PAGES, VERIFIER
-from models import Attachment, Message, Publication
+from models import Attachment, Delivery, Message, Publication
 from models.enums import PublicationKind
 from models.queries import planned_seasons
+from states.erasure import erased_seasons
 from states.invariant import Invariant, Offenders
 from states.numbers import Number
 
@@ -55,6 +57,20 @@ def _attachments(session: Session, home: Path | None) -> Offenders:
     lying = {(path.parent.name, path.stem): path for path in _files_below(home / "attachments")}
     yield from ((known[key], f"{key[1]} is gone") for key in known.keys() - lying.keys())
     yield from (lying[key].relative_to(home).as_posix() for key in sorted(lying.keys() - known.keys()))
+
+
+def _taken(session: Session, home: Path | None) -> Offenders:
+    """Deliveries that do not lie as they came; each lies sealed, named by the beginning of its content's SHA-256."""
+    if home is None:
+        return
+    query = select(Delivery.season, Delivery.sender, Delivery.digest).order_by(Delivery.season, Delivery.sender)
+    for season, sender, digest in session.execute(query.where(Delivery.season.not_in(erased_seasons(session)))):
+        found = sorted((home / "taken" / str(season) / sender).glob(f"{digest[:16]}-*"))
+        if not found:
+            yield sender, f"{digest[:16]} is gone"
+        yield from (
+            (path.relative_to(home).as_posix(), "is not what came") for path in found if digest_of(path) != digest
+        )
 
 
 def _letters(session: Session, home: Path | None) -> Offenders:
@@ -111,6 +127,7 @@ FILE_INVARIANTS: tuple[Invariant, ...] = (
         "Every attachment of a submission lies in the home, and no other file among them.",
         _attachments,
     ),
+    Invariant("taken_as_they_came", "Every delivery lies in the home as it came, byte by byte.", _taken),
     Invariant("no_orphan_letter", "Every letter among the mail files belongs to a message.", _letters),
     Invariant(
         "home_is_closed",

@@ -6,12 +6,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.season import Season
 from config.units import all_units
 from flows.letters import LetterKind, compose
 from flows.stage import Run
+from models import Message
 from models.enums import MessageState
 from models.queries import post_message
 
@@ -23,6 +26,17 @@ def post(
     run.messages += write_letter(
         session, run.season, run.settings.home, run.at, kind, key=key, to=to, attachments=attachments, **context
     )
+
+
+def post_again(session: Session, run: Run, kind: LetterKind, earlier: Sequence[str], *, key: str) -> None:
+    """The newest of some letters once more as it was, once for ever for the new key; nothing where it was deleted."""
+    keys = [f"{run.year}/{kind.value}/{known}" for known in earlier]
+    query = select(Message).where(col(Message.key).in_(keys), Message.recipient != "")
+    letter = session.scalars(query.order_by(col(Message.written_at).desc())).first()
+    if letter is not None:
+        same = letter.model_dump(include={"season", "recipient", "subject", "body", "attachments"})
+        anew = {"state": MessageState.WAITING, "written_at": run.at, "not_before": 0.0, "attempts": 0, "problem": ""}
+        run.messages += post_message(session, key=f"{run.year}/{kind.value}/{key}", **same, **anew)
 
 
 def write_letter(

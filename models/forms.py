@@ -47,6 +47,7 @@ class SubmissionForm(_Form):
     """One submission (申报)."""
 
     number: str | None = Field(None, description="given once accepted; names the submission that a row updates")
+    restores: bool = Field(False, description="an older content is meant to be in force again")
     title: Text
     category: Category
     carrier: Carrier

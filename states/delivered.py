@@ -27,6 +27,13 @@ class Delivered:
     arrived_at: datetime
     act: Act
     admission: Admitted | None = None
+    handed_in_by: str = ""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What every entry that a delivery causes says of it."""
+        handed_in = {"handed_in_by": self.handed_in_by} if self.handed_in_by else {}
+        return {"delivery": self.digest, **handed_in}
 
     @property
     def admitted(self) -> bool:

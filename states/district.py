@@ -182,7 +182,7 @@ def _shift(session: Session, delivered: Delivered, judged: Collection[str], rank
         ask = Ask(
             Trigger.SHIFT_RANK,
             delivered.act,
-            own=lambda number: {"rank": shifted[number], "delivery": delivered.digest},
+            own=lambda number: {"rank": shifted[number], **delivered.facts},
         )
         note_submissions(session, delivered.season, ask, Submission.number.in_(shifted))
 
@@ -272,7 +272,7 @@ def _keep(
         "rank": row.rank,
         "points": points,
         "quota": frame.season.quota_of(delivered.unit),
-        "delivery": delivered.digest,
+        **delivered.facts,
     }
 
 

@@ -33,7 +33,7 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
     imported = Imported(pool=pool_changes(session, season, [form for _, form in rows]))
     for place, form in rows:
         imported.accept(place, _keep(session, delivered, form))
-    facts = {"delivery": delivered.digest, "rows": len(rows), **imported.pool.counts()}
+    facts = {**delivered.facts, "rows": len(rows), **imported.pool.counts()}
     note_call(session, delivered.season, Trigger.IMPORT_EXPERTS, delivered.act, facts=facts)
     return imported
 

@@ -31,6 +31,12 @@ class Incoming:
     place: int
     form: SubmissionForm
     files: tuple[AttachedFile, ...] = ()
+    line: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The row as its sender finds it: by the sheet's line, where there is a sheet."""
+        return f"第{self.place if self.line is None else self.line}行"
 
 
 @dataclass(frozen=True, slots=True)

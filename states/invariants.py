@@ -241,8 +241,8 @@ def _orphans(session: Session, home: Path | None) -> Offenders:
     known = {(str(season), sender, digest[:16]) for season, sender, digest in rows}
     for folder in ("taken", "receipts"):
         for path in _files_below(home / folder):
-            season, sender, *_ = (*path.relative_to(home / folder).parts, "", "")
-            if (season, sender, path.name.partition("-")[0]) not in known:
+            season, sender, name, *_ = (*path.relative_to(home / folder).parts, "", "", "")
+            if (season, sender, name.partition("-")[0]) not in known:
                 yield path.relative_to(home).as_posix()
 
 

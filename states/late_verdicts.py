@@ -35,7 +35,7 @@ def bring_back(session: Session, delivered: Delivered, numbers: Collection[str])
     """Reinstate those of a unit's submissions that fell out, by the word of who admitted the delivery."""
     if delivered.admission is None:
         return ()
-    facts = {"delivery": delivered.digest}
+    facts = delivered.facts
     ask = Ask(
         Trigger.REINSTATE,
         delivered.act.by(delivered.admission.officer),
@@ -57,7 +57,7 @@ def let_fall(session: Session, delivered: Delivered, numbers: Collection[str]) -
     """Archive what a unit does not recommend, if its round has closed already; the close does it otherwise."""
     if not numbers or not _round_has_closed(session, delivered):
         return ()
-    facts = {"delivery": delivered.digest}
+    facts = delivered.facts
     ask = Ask(Trigger.ARCHIVE, delivered.act, reason=NOT_RECOMMENDED, outcome=Outcome.NOT_RECOMMENDED, facts=facts)
     reviewed = Submission.state == SubmissionState.DISTRICT_REVIEWED
     return apply_to_many(session, delivered.season, ask, col(Submission.number).in_(numbers), reviewed).moved

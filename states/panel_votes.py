@@ -245,4 +245,4 @@ def _keep(session: Session, delivered: Delivered, form: VoteForm) -> dict[str, d
     for name, value in counts.items():
         setattr(ballot, name, value)
     ballot.received_at, ballot.delivery = delivered.act.at, delivered.digest
-    return {form.number: {"caster": caster, "tier": form.tier.value, **counts, "delivery": delivered.digest}}
+    return {form.number: {"caster": caster, "tier": form.tier.value, **counts, **delivered.facts}}

@@ -100,6 +100,6 @@ def _record(
             "round": assignment.round,
             "points": points,
             "total": str(total),
-            "delivery": delivered.digest,
+            **delivered.facts,
         }
     }

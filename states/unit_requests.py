@@ -73,7 +73,7 @@ def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, 
                 delivered.act,
                 missing=form.missing,
                 due_at=due_at,
-                told={"delivery": delivered.digest},
+                told=delivered.facts,
             )
             title = session.get_one(Submission, form.number).title
             taken.sent_back.append((form.number, title, form.missing))
@@ -83,7 +83,7 @@ def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, 
 
 
 def _withdraw(session: Session, delivered: Delivered, number: str) -> Refusal | None:
-    facts: dict[str, Any] = {"delivery": delivered.digest}
+    facts: dict[str, Any] = dict(delivered.facts)
     ask = Ask(
         Trigger.ARCHIVE,
         delivered.act,

@@ -26,7 +26,7 @@ from states.rules.names import name_key, recorded_key
 
 def content_of(form: SubmissionForm) -> str:
     """A form's content as kept and digested: canonical JSON without the number and the contact."""
-    fields = form.model_dump(mode="json", exclude={"number", "contact"})
+    fields = form.model_dump(mode="json", exclude={"number", "restores", "contact"})
     fields["attachments"] = [base_name(name) for name in form.attachments]
     return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -185,7 +185,7 @@ def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any
         "consent": form.consent,
         "version": version["version"],
         "content_digest": version["digest"],
-        "delivery": delivered.digest,
+        **delivered.facts,
         "arrived_at": record.instant_text(delivered.arrived_at),
         "admitted": delivered.admitted,
     }

@@ -8,8 +8,11 @@ from sqlalchemy.orm import Session, aliased
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, load_season
+from config.units import all_units
+from flows import places
 from flows.cli.opening import Opened, local
-from models import Delivery, Duplicate, Message, Objection, Submission
+from flows.inbox import lying, strays, unfinished
+from models import Delivery, Duplicate, Expert, Message, Objection, Submission
 from models.enums import (
     CallState,
     DeliveryState,
@@ -56,7 +59,7 @@ def collect_facts(session: Session, here: Opened, year: int) -> dict[str, object
             for one in next_dates(every, here.at)[:5]
         ],
         "not_delivered": _not_delivered(session, rules),
-        "waits_for_a_person": _waits(session, year),
+        "waits_for_a_person": [*_waits(session, year), *_misplaced(session, here)],
         "messages": _messages(session, year),
         "troubles": [
             {"level": one.level.name.lower(), "sentence": one.sentence} for one in troubles(session, here.at, [year])
@@ -118,6 +121,24 @@ def _waits(session: Session, year: int) -> list[str]:
         found.append(f"{corrections} correction(s) by their units")
     found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in _refused(session, year)]
     return found
+
+
+def _misplaced(session: Session, here: Opened) -> list[str]:
+    """What lies in the inbox where or as nobody takes it."""
+    home = here.settings
+    known = {places.OFFICE, *all_units(), *session.scalars(select(Expert.id))}
+    folders = {folder for folder, _ in lying(home)} - known
+    return [
+        *(f"inbox/{path.name} lies in no folder: move it to inbox/<unit code>/" for path in strays(home)),
+        *(
+            f"inbox/{folder}/ is no unit's, expert's or office's folder: move what lies in it"
+            for folder in sorted(folders)
+        ),
+        *(
+            f"inbox/{path.parent.name}/{path.name} is not whole or still open: ask its sender, or move it away"
+            for path in unfinished(home)
+        ),
+    ]
 
 
 def _refused(session: Session, year: int) -> Sequence[Delivery]:

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
-from flows.deliveries import waiting_files
 from flows.demo.cast import Cast
+from flows.inbox import waiting_files
 from models import (
     Admission,
     Approval,

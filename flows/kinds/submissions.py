@@ -62,7 +62,10 @@ def _layout(season: Season, _: str) -> Layout:
 
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
     delivered, forms = handed.delivered, dict(handed.forms(SubmissionForm))
-    rows = [Incoming(place, form, _files_of(handed.reading, form)) for place, form in forms.items()]
+    rows = [
+        Incoming(place, form, _files_of(handed.reading, form), handed.reading.rows[place].line)
+        for place, form in forms.items()
+    ]
     taken = take_submissions(session, delivered, rows)
     _keep_files(run, handed.path, [form for place, form in forms.items() if place in taken.accepted])
     taken.join(take_withdrawals(session, delivered, handed.forms(WithdrawalForm)))

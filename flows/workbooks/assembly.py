@@ -14,6 +14,7 @@ from flows.workbooks.findings import Form, Note, Problem, Row
 from flows.workbooks.headings import heading_key
 from flows.workbooks.inspection import STRUCK
 from flows.workbooks.layout import Layout
+from flows.workbooks.submission_columns import RESTORED, WITHDRAWN
 from flows.workbooks.table import Line, Place
 from models.forms import ContactForm, SubmissionForm, WithdrawalForm
 
@@ -27,7 +28,9 @@ _ADDED = re.compile(
     r"|第(?P<ordinal>[1-9]\d?|[一二三四五六七八九])完成人|(?:其他|其余)(?:主要)?(?:完成人|完成单位|申报单位)"
 )
 _CHINESE_DIGITS = str.maketrans("一二三四五六七八九", "123456789")
-_PLAIN = tuple(name for name in SubmissionForm.model_fields if name not in ("contact", "organisations", "contributors"))
+_PLAIN = tuple(
+    name for name in SubmissionForm.model_fields if name not in ("restores", "contact", "organisations", "contributors")
+)
 _CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
 
 
@@ -108,13 +111,13 @@ class SubmissionRows(Assembler):
 
     def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
-        if values.get("withdrawal"):
+        if values.get("withdrawal") == WITHDRAWN:
             return self._withdrawal(line, problems, notes)
         self.require(line, self.required, problems)
         organisations = self._organisations(line, problems)
         contributors = self._contributors(line, organisations, problems, notes)
         self._beyond(line, problems)
-        payload = filled_in(values, _PLAIN)
+        payload = filled_in(values, _PLAIN) | {"restores": values.get("withdrawal") == RESTORED}
         payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
         payload["organisations"], payload["contributors"] = organisations, contributors
         return self.made(SubmissionForm, payload, line, problems)

@@ -15,7 +15,7 @@ from config.season_parts import FileLimits
 from flows.workbooks.archives import MIB, Archive, Member
 from flows.workbooks.findings import Attachment, Refusal
 from flows.workbooks.formats import SPREADSHEETS, Format, identify
-from flows.workbooks.sheets import bears_mark
+from flows.workbooks.sheets import marks_in
 
 _JUNK = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|Thumbs\.db$|desktop\.ini$|~\$|\._|\.~)", re.IGNORECASE)
 _PROGRAMS = frozenset(
@@ -197,7 +197,7 @@ def _choose(entries: list[_Entry], scratch: Path, limits: FileLimits) -> tuple[_
         _copy(entry, copies[place])
     if len(sheets) == 1:
         return sheets[0], copies[0]
-    marked = [place for place, copy in copies.items() if bears_mark(copy, limits)]
+    marked = [place for place, copy in copies.items() if marks_in(copy, limits)]
     if not marked:
         raise Refusal(f"有{len(sheets)}个表格文件，但没有一个带模板标识。请使用下发的模板填写。")
     if len(marked) > 1:

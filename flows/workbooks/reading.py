@@ -12,9 +12,9 @@ from flows.workbooks.extraction import HEAD_ROWS
 from flows.workbooks.filled import FilledSheets
 from flows.workbooks.findings import Attachment, Note, Problem, Reading, Refusal, Row
 from flows.workbooks.layout import OWN_SHEETS, Layout
-from flows.workbooks.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark
+from flows.workbooks.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark, verify
 from flows.workbooks.packages import Delivery, open_delivery
-from flows.workbooks.sheets import Sheet, Workbook, open_workbook
+from flows.workbooks.sheets import Sheet, Workbook, marks_in, open_workbook
 from flows.workbooks.table import letters
 from models.enums import WorkbookKind
 
@@ -54,6 +54,16 @@ def read_workbook(
         return Reading(reader.kind, reader.mark, problems=(Problem("", None, str(refused)),))
     except RecursionError:
         return Reading(reader.kind, reader.mark, problems=(Problem("", None, "文件结构不正常，无法读取。"),))
+
+
+def genuine_mark(path: Path, season: Season, key: bytes) -> Mark | None:
+    """The mark of a delivery's workbook, where it is one that this season issued to somebody; None for any other."""
+    try:
+        with open_delivery(path, season.files) as delivery:
+            marks = {verify(token, key) for token in marks_in(delivery.workbook, season.files)}
+    except (Refusal, MarkRefused, RecursionError):
+        return None
+    return marks.pop() if len(marks) == 1 and all(mark.season == season.year for mark in marks) else None
 
 
 @contextmanager

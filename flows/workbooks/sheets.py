@@ -79,14 +79,14 @@ def _inspected(form: Format, archive: Archive, limits: FileLimits) -> Inspection
     return None
 
 
-def bears_mark(path: Path, limits: FileLimits) -> bool:
-    """Whether a spreadsheet bears any mark, valid or not."""
+def marks_in(path: Path, limits: FileLimits) -> list[str]:
+    """Every mark that a spreadsheet bears, valid or not."""
     try:
         with open_workbook(path, limits) as book:
             heads = (islice(sheet.rows, extraction.HEAD_ROWS) for sheet in book.sheets)
-            return any(find_tokens(chain.from_iterable(head)) for head in heads)
+            return find_tokens(chain.from_iterable(map(chain.from_iterable, heads)))
     except Refusal:
-        return False
+        return []
 
 
 def _most_rows(limits: FileLimits) -> int:

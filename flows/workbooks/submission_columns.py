@@ -6,6 +6,8 @@ from flows.workbooks.columns import LINE_LIMIT, NAME_LIMIT, Column, choice, labe
 from flows.workbooks.people_columns import contributor_columns, organisation_columns
 from models.enums import Carrier, Category, Origin
 
+WITHDRAWN, RESTORED = "withdrawn", "restored"  # what a unit says in the column 撤回
+
 
 def submission_columns(season: Season) -> tuple[Column, ...]:
     return (
@@ -258,10 +260,10 @@ def _other_columns(season: Season) -> tuple[Column, ...]:
         choice(
             "withdrawal",
             "撤回",
-            {"撤回": True},
+            {"撤回": WITHDRAWN, "改回": RESTORED},
             group="撤回",
-            hint="只在要撤回已接收的申报时选“撤回”，并填好申报编号，其余各列可不填；授奖前随时可以",
-            words={"是": True, "申请撤回": True, "否": None, "不撤回": None, "无": None},
+            hint="撤回已接收的申报：选“撤回”并填好申报编号，其余各列可不填；授奖前随时可以。确要把内容改回以前报过的：选“改回”",
+            words={"是": WITHDRAWN, "申请撤回": WITHDRAWN, "否": None, "不撤回": None, "无": None},
             also=("是否撤回", "申请撤回"),
             width=9,
         ),

@@ -48,6 +48,12 @@ def near_pairs(
             yield others[rows[place]][0], others[columns[place]][0], int(percents[place])
 
 
+def closest(key: str, others: Sequence[str], least: int) -> tuple[int, int] | None:
+    """(place, percent) of the title key most like one, at least so alike; the first of equals."""
+    found = process.extractOne(key, others, scorer=fuzz.ratio, score_cutoff=least)
+    return None if found is None else (found[2], int(found[1]))
+
+
 def _signs(keys: Sequence[str]) -> list[list[int]]:
     """Each title's characters as numbers, the rarest first; a second 机 in a title counts as a sign of its own."""
     titles = [[(sign, key[:place].count(sign)) for place, sign in enumerate(key)] or [("", 0)] for key in keys]

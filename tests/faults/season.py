@@ -31,7 +31,7 @@ from config.settings import Settings, settings
 from config.units import all_units
 from flows import deliver_messages, hung_runs
 from flows.clock import Timekeeper
-from flows.deliveries import waiting_files
+from flows.inbox import waiting_files
 from flows.perform import open_database
 from flows.year import stage_named
 from models import Call, History, Message, database, queries

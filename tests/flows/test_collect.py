@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
@@ -11,6 +13,7 @@ from sqlalchemy import Engine, select
 from config.settings import HomeNotWritable, Settings, settings
 from flows import deliveries as module
 from flows.collect import collecting
+from flows.inbox import Sealed
 from flows.office_decisions import Decision, decide
 from flows.stage import Result, StageFailed, play
 from flows.workbooks.filling import submission_row
@@ -90,17 +93,26 @@ def test_the_same_content_under_another_name_is_taken_once(opened: Player) -> No
     lines = collect(opened)
 
     assert (lines["taken"], lines["taken before"]) == ("0", "1")
-    assert (len(deliveries(opened)), opened.letters()) == (1, opened.letters("receipt"))
-    assert len(opened.letters()) == 1
+    assert len(deliveries(opened)) == 1
     assert list(opened.inbox(UNIT).iterdir()) == []
+    first, again = opened.letters("receipt")
+    with opened.reading() as session:
+        letters = [session.get_one(Message, f"2026/{key}") for key in (first, again)]
+        assert letters[0].body == letters[1].body
+        assert letters[0].attachments == letters[1].attachments
 
 
 def test_half_copied_files_and_traces_of_programs_wait(opened: Player) -> None:
-    for name in (".hidden.xlsx", "~$申报.xlsx", "申报.xlsx.part", "申报.tmp", "申报.crdownload"):
+    partial = ("part", "FilePart", "tmp", "crdownload", "partial", "OPDOWNLOAD", "download")
+    traces = (".hidden.xlsx", "~$申报.xlsx", "._申报.xlsx", ".DS_Store", "desktop.ini", "Thumbs.DB", "__MACOSX")
+    names = (*traces, *(f"申报.xlsx.{ending}" for ending in partial))
+    for name in names:
         (opened.inbox(UNIT) / name).write_bytes(b"x")
+    (opened.inbox(UNIT) / "资料").mkdir()
+    (opened.inbox(UNIT) / "资料" / "附件.pdf.filepart").write_bytes(b"x")
 
     assert collect(opened)["taken"] == "0"
-    assert len(list(opened.inbox(UNIT).iterdir())) == 5
+    assert len(list(opened.inbox(UNIT).iterdir())) == len(names) + 1
 
 
 def test_a_workbook_of_another_unit_is_refused_and_nothing_of_it_comes_in(opened: Player) -> None:
@@ -243,14 +255,14 @@ def test_a_file_that_vanishes_is_named_and_the_others_are_taken(
     an_open_call(player)
     send(player, "一号成果")
     send(player, "二号成果", unit=OTHER)
-    move = module.move_atomically
+    clear = module.clear
 
-    def full(source: object, target: object) -> None:
-        if OTHER in str(source):
+    def full(path: Path, copy: Sealed) -> None:
+        if OTHER in str(path):
             raise HomeNotWritable(player.home, "No space left on device")
-        move(source, target)  # type: ignore[arg-type]
+        clear(path, copy)
 
-    monkeypatch.setattr(module, "move_atomically", full)
+    monkeypatch.setattr(module, "clear", full)
     with pytest.raises(StageFailed, match=f"{OTHER}/申报.xlsx: .*No space left"):
         collect(player)
     monkeypatch.undo()
@@ -258,8 +270,24 @@ def test_a_file_that_vanishes_is_named_and_the_others_are_taken(
     lines = collect(player)
 
     assert (lines["taken"], lines["taken before"]) == ("0", "1")
+    assert len(player.letters("receipt")) == 2, "it is the same arrival: no second receipt"
     with player.reading() as session:
         assert len(session.scalars(select(Submission)).all()) == 2
+
+
+def test_where_no_copy_can_be_sealed_nothing_is_taken_until_it_can(
+    opened: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(opened, "一号成果")
+    monkeypatch.setattr(shutil, "copyfileobj", lambda *_: 1 / 0)
+    with pytest.raises(StageFailed, match="stays in the inbox"):
+        collect(opened)
+    monkeypatch.undo()
+    assert deliveries(opened) == []
+    assert len(list(opened.inbox(UNIT).iterdir())) == 1
+
+    assert collect(opened)["taken"] == "1"
+    assert list((opened.home / "taken").glob(".*")) == []
 
 
 @pytest.fixture
