@@ -56,7 +56,7 @@ class Clock:
         newest = max(one.lstat().st_ctime for one in (path, *path.rglob("*")))
         return min(present, datetime.fromtimestamp(newest, UTC))
 
-    def is_at_rest(self, path: Path, seconds: float = 2.0) -> bool:
+    def is_at_rest(self, path: Path, seconds: float) -> bool:
         """Whether nobody has written to a file or folder for some real seconds: half-copied files wait."""
         if self.stepped:
             return True

@@ -26,7 +26,9 @@ _TRACE = re.compile(r"^(?:\.|~\$|__macosx$|desktop\.ini$|thumbs\.db$)", re.IGNOR
 _PARTIAL = re.compile(
     r"\.(?:filepart|part|partial|crdownload|opdownload|download|downloading|aria2|xltd|tmp)$", re.IGNORECASE
 )
-_CUT_RESTS = 600.0  # seconds after which what looks cut off is judged as it is
+_RESTS = 2.0  # seconds for which nobody may have written
+_UNSEEN_RESTS = 60.0  # the same for files of other users, whose programs we may not be able to look into
+_CUT_RESTS = 600.0  # after that what looks cut off is judged as it is
 _ZIP, _ZIP_END, _LONGEST_END = b"PK\x03\x04", b"PK\x05\x06", 22 + 0xFFFF
 _DRAFT = re.compile(r"\.sealing-(\d+)-")
 
@@ -76,8 +78,9 @@ def _is_whole(settings: Settings, path: Path) -> bool:
         files = _files(path)
         if any(_PARTIAL.search(file.name) for file in files):
             return False
-        at_rest = settings.clock.is_at_rest(path, *([_CUT_RESTS] if any(map(_looks_cut, files)) else []))
-        return at_rest and not any(map(is_open_for_writing, files))
+        unseen = os.geteuid() != 0 and any(file.lstat().st_uid != os.geteuid() for file in files)
+        rests = _CUT_RESTS if any(map(_looks_cut, files)) else _UNSEEN_RESTS if unseen else _RESTS
+        return settings.clock.is_at_rest(path, rests) and not any(map(is_open_for_writing, files))
     except FileNotFoundError:
         return False
     except PermissionError:

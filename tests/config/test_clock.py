@@ -65,7 +65,7 @@ def test_in_a_rehearsal_a_file_arrives_now(tmp_path: Path) -> None:
     step_to(tmp_path, SPRING)
 
     assert Clock(tmp_path).arrived_at(path) == SPRING
-    assert Clock(tmp_path).is_at_rest(path)
+    assert Clock(tmp_path).is_at_rest(path, 2.0)
 
 
 def test_a_file_still_written_to_is_not_at_rest(tmp_path: Path) -> None:
@@ -74,9 +74,9 @@ def test_a_file_still_written_to_is_not_at_rest(tmp_path: Path) -> None:
     (path / "申报.xlsx").write_bytes(b"x")
     old = Clock(tmp_path).now().timestamp() - 60
 
-    assert not Clock(tmp_path).is_at_rest(path)
+    assert not Clock(tmp_path).is_at_rest(path, 2.0)
     os.utime(path, (old, old))
-    assert not Clock(tmp_path).is_at_rest(path), "one of its files is new"
+    assert not Clock(tmp_path).is_at_rest(path, 2.0), "one of its files is new"
     os.utime(path / "申报.xlsx", (old, old))
-    assert Clock(tmp_path).is_at_rest(path)
-    assert not Clock(tmp_path).is_at_rest(tmp_path / "gone")
+    assert Clock(tmp_path).is_at_rest(path, 2.0)
+    assert not Clock(tmp_path).is_at_rest(tmp_path / "gone", 2.0)

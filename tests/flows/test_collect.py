@@ -163,7 +163,7 @@ def test_what_is_too_large_is_not_even_hashed(opened: Player, monkeypatch: pytes
     for name in ("一", "二"):
         with (folder / name).open("wb") as file:
             file.truncate(200 << 20)
-    monkeypatch.setattr("flows.deliveries.digest_of", lambda path: pytest.fail(f"{path} was hashed"))
+    monkeypatch.setattr("flows.inbox.digest_of", lambda path: pytest.fail(f"{path} was hashed"))
 
     with pytest.raises(StageFailed, match="is larger than any delivery may be"):
         collect(opened)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from flows import places
-from flows.open_call import _issue_pool_template
+from flows.kinds.experts import issue_pool
 from flows.stage import Ending, Run
 from flows.workbooks.filling import fill_template
 from models import Expert, History, Message
@@ -31,7 +31,8 @@ def pool(player: Player) -> Player:
     player.at(season.dates.draw_panel.replace(day=20))
 
     def issue(run: Run) -> Ending:
-        _issue_pool_template(run)
+        with run.step() as session:
+            issue_pool(session, run)
         return Ending()
 
     player.play("open_call", issue)
