@@ -1,9 +1,9 @@
 """The one door through which state changes.
 
 Every step writes the new state, its history entry and nothing else; the caller puts the
-messages it causes into the same transaction and commits. A step for one submission goes
-through the machine; a step for many reads the same table and the same guards and writes
-set by set. Both write the same rows.
+messages it causes into the same transaction and commits. A step for one submission lets
+the table's machine judge it; a step for many lets the same machine judge each group of equal
+facts once, and writes set by set. Both write the same rows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -67,7 +67,7 @@ def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[b
         if isinstance(verdict, Refusal):
             refused.update((number, verdict) for number, _, _ in group.members)
         else:
-            moves.append((group, SubmissionState(verdict.target)))
+            moves.append((group, SubmissionState(verdict)))
     _write(session, frame, ask, moves, *where)
     return Applied(_numbers(group for group, _ in moves), dict(sorted(refused.items())))
 

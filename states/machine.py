@@ -1,16 +1,18 @@
 """How a state machine is declared and asked: one line an edge, guards as small pure functions.
 
-The table is the document. `transitions` turns it into a machine that moves one subject and
-draws the diagram; the bulk path asks the same edges and guards without a machine per row.
+The table is the document. `transitions` turns it into a machine whose conditions are the guards;
+its walk is the one judgement, for a subject and for every group of a round, and it draws the diagram.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
-from transitions import Machine, MachineError
+from transitions import EventData, Machine, MachineError
 from transitions.extensions import GraphMachine
 
 from config.errors import GangchuangError
@@ -80,6 +82,10 @@ class Edge(Generic[CaseT]):
     guards: tuple[Guard[CaseT], ...] = ()
     when: Callable[[CaseT], bool] = lambda case: True
 
+    def theirs(self, case: CaseT) -> Refusal | None:
+        """The guard that every edge has: whether the role may."""
+        return None if case.role in self.by else not_theirs(case.role, self.by)
+
 
 class TransitionRefused(GangchuangError):
     """A transition that may not happen: names the subject, the trigger, the state and the reason."""
@@ -90,53 +96,42 @@ class TransitionRefused(GangchuangError):
 
 
 class Table(Generic[CaseT]):
-    """A machine's edges, for one subject or for many."""
+    """A machine's edges, and the machine that `transitions` builds from them: it alone judges."""
 
     def __init__(self, name: str, states: type[StrEnum], edges: Sequence[Edge[CaseT]]) -> None:
         self.name, self.states, self.edges = name, states, tuple(edges)
         self.triggers = tuple(dict.fromkeys(edge.trigger for edge in edges))
-        self._by_key: dict[tuple[str, str | None], list[Edge[CaseT]]] = {}
-        for edge in edges:
-            self._by_key.setdefault((edge.trigger, edge.source), []).append(edge)
-        self._machine = Machine(
-            model=None, states=[state.value for state in states], initial=None, auto_transitions=False, send_event=True
+        self.machine = Machine(
+            model=None,
+            states=[_NOWHERE, *(state.value for state in states)],
+            initial=None,
+            auto_transitions=False,
+            send_event=True,
         )
         for edge in edges:
-            if edge.source is not None:
-                self._machine.add_transition(
-                    edge.trigger, edge.source.value, edge.target.value, conditions=_chosen(edge)
-                )
+            conditions = [_chosen(edge), *map(_asked, (edge.theirs, *edge.guards))]
+            source = edge.source.value if edge.source else _NOWHERE
+            self.machine.add_transition(str(edge.trigger), source, edge.target.value, conditions=conditions)
 
-    def judge(self, trigger: Trigger, case: CaseT) -> Edge[CaseT] | Refusal:
-        """The edge that the trigger takes from the case's state, or why it may not. Pure; for one and for many."""
-        choices = self._by_key.get((trigger, case.state), ())
-        edge = next((edge for edge in choices if edge.when(case)), None)
-        if edge is None:
-            return self._illegal(trigger, case.state)
-        if case.role not in edge.by:
-            return not_theirs(case.role, edge.by)
-        for guard in edge.guards:
-            refusal = guard(case)
-            if refusal is not None:
-                return refusal
-        return edge
+    def judge(self, trigger: Trigger, case: CaseT) -> StrEnum | Refusal:
+        """The state to which the machine walks from the case's, or why it may not.
+
+        Of many subjects with equal facts one walks: nothing is kept of the walk, and the case is left as it is.
+        """
+        walker, refusals = _Walker(case.state.value if case.state else _NOWHERE), list[Refusal]()
+        event = self.machine.events.get(trigger)
+        # A state that the trigger does not leave is an exception of the library's; conditions that fail are none.
+        with suppress(MachineError):
+            if event is not None and event.trigger(walker, case=case, refusals=refusals):
+                return self.states(walker.state)
+        return refusals[0] if refusals else self._illegal(trigger, case.state)
 
     def move(self, subject: str, trigger: Trigger, case: CaseT) -> StrEnum:
-        """The state that one subject reaches by the machine. Raises TransitionRefused."""
+        """The state that one subject reaches. Raises TransitionRefused."""
         verdict = self.judge(trigger, case)
         if isinstance(verdict, Refusal):
             raise TransitionRefused(subject, trigger, case.state or "", verdict)
-        if verdict.source is None:
-            return verdict.target
-        walker = _Walker()
-        self._machine.add_model(walker, initial=verdict.source.value)
-        try:
-            walker.trigger(trigger, case=case)
-        except (MachineError, AttributeError) as problem:
-            raise TransitionRefused(subject, trigger, case.state or "", self._illegal(trigger, case.state)) from problem
-        finally:
-            self._machine.remove_model(walker)
-        return self.states(walker.state)
+        return verdict
 
     def _illegal(self, trigger: Trigger, state: str | None) -> Refusal:
         if trigger not in self.triggers:
@@ -147,16 +142,17 @@ class Table(Generic[CaseT]):
         return Refusal("state", f"possible only from: {sources}", f"当前状态为“{label}”，不能进行此操作")
 
     def diagram(self) -> str:
-        """The machine as a Mermaid state diagram, drawn by `transitions` from the same edges."""
+        """The machine as a Mermaid state diagram, drawn by `transitions`."""
         first = next(edge.target for edge in self.edges if edge.source is None)
         walker = _Walker()
         GraphMachine(
             model=walker,
             states=[state.value for state in self.states],
             transitions=[
-                {"trigger": edge.trigger, "source": edge.source.value, "dest": edge.target.value}
-                for edge in self.edges
-                if edge.source is not None
+                {"trigger": event.name, "source": walk.source, "dest": walk.dest}
+                for event in self.machine.events.values()
+                for walk in chain.from_iterable(event.transitions.values())
+                if walk.source != _NOWHERE
             ],
             initial=first.value,
             auto_transitions=False,
@@ -170,11 +166,28 @@ def not_theirs(role: Role, allowed: Sequence[Role]) -> Refusal:
     return Refusal("role", f"only {', '.join(allowed)} may do this, not {role}", f"{role.label}无权进行此操作")
 
 
+# Where a subject stands that is not there yet.
+_NOWHERE = "nowhere"
+
+
+@dataclass
 class _Walker:
     """A plain subject for the machine; it lives for one step."""
 
-    state: str
+    state: str = _NOWHERE
 
 
-def _chosen(edge: Edge[Any]) -> Callable[[Any], bool]:
+def _chosen(edge: Edge[Any]) -> Callable[[EventData], bool]:
     return lambda event: edge.when(event.kwargs["case"])
+
+
+def _asked(guard: Guard[Any]) -> Callable[[EventData], bool]:
+    """A guard as a condition of the machine's; its refusal names itself."""
+
+    def allows(event: EventData) -> bool:
+        refusal = guard(event.kwargs["case"])
+        if refusal is not None:
+            event.kwargs["refusals"].append(refusal)
+        return refusal is None
+
+    return allows

@@ -43,8 +43,8 @@ def test_every_trigger_from_every_state(trigger: str, state: CallState | None) -
 
     if (trigger, state) in TABLE:
         assert not isinstance(verdict, Refusal), verdict
-        assert verdict.target is TABLE[trigger, state]
-        assert CALL.move("call/2026", trigger, replace(IN_ORDER, state=state)) is verdict.target
+        assert verdict is TABLE[trigger, state]
+        assert CALL.move("call/2026", trigger, replace(IN_ORDER, state=state)) is verdict
     else:
         assert isinstance(verdict, Refusal)
         assert verdict.code == "state"

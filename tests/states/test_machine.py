@@ -1,9 +1,10 @@
-"""A table of edges, asked without a machine and walked with one."""
+"""A table of edges: the machine that the library builds from it judges, for one and for many."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 import pytest
+from transitions.core import Event
 
 from models.enums import Role
 from states.machine import Actor, Edge, Refusal, Table, TransitionRefused
@@ -98,7 +99,34 @@ def test_the_machine_forgets_its_subjects() -> None:
     with pytest.raises(TransitionRefused):
         TABLE.move("light/1", "switch", Case(Light.DARK))
 
-    assert TABLE._machine.models == []
+    assert TABLE.machine.models == []
+
+
+def test_the_librarys_walk_decides_and_nothing_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken away, taken elsewhere, or its edge or guard taken out of the machine: the judgement is another."""
+    case = Case(Light.RED)
+    assert TABLE.judge("switch", case) is Light.GREEN
+
+    with monkeypatch.context() as changed:
+        changed.setattr(Event, "trigger", lambda *_, **__: False)
+        assert isinstance(TABLE.judge("switch", case), Refusal)
+    (walk,) = TABLE.machine.get_transitions("switch", "red")
+    with monkeypatch.context() as changed:
+        changed.setattr(walk, "dest", "dark")
+        assert TABLE.judge("switch", case) is TABLE.move("light/1", "switch", case) is Light.DARK
+    with monkeypatch.context() as changed:
+        changed.setattr(walk, "conditions", [])
+        assert TABLE.judge("switch", Case(Light.RED, Role.EXPERT, power=False)) is Light.GREEN
+    with monkeypatch.context() as changed:
+        changed.setitem(TABLE.machine.events["switch"].transitions, "red", [])
+        assert isinstance(TABLE.judge("switch", case), Refusal)
+
+
+def test_a_walk_that_was_refused_leaves_nothing_behind() -> None:
+    refused = [TABLE.judge("switch", Case(Light.RED, power=False)) for _ in range(3)]
+
+    assert refused == [NO_POWER] * 3
+    assert TABLE.judge("switch", Case(Light.RED)) is Light.GREEN
 
 
 def test_the_diagram_shows_every_edge() -> None:

@@ -138,8 +138,8 @@ def test_every_trigger_from_every_state(trigger: str, state: SubmissionState | N
 
     if (trigger, state) in TABLE:
         assert not isinstance(verdict, Refusal), verdict
-        assert verdict.target is TABLE[trigger, state][0]
-        assert SUBMISSION.move("n", trigger, in_order(trigger, state)) is verdict.target
+        assert verdict is TABLE[trigger, state][0]
+        assert SUBMISSION.move("n", trigger, in_order(trigger, state)) is verdict
     else:
         assert isinstance(verdict, Refusal)
         assert verdict.code == "state"
