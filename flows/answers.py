@@ -22,7 +22,7 @@ from flows.workbooks.receipt import write_receipt
 from models import Delivery, Submission
 from models.enums import DeliveryState, WorkbookKind
 from states.cases import load_frame
-from states.delivered import Change
+from states.delivered import Change, keep_delivery
 from states.machine import Actor
 
 _SHOWN = 20
@@ -105,12 +105,17 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
         state=answer.state,
         handed_in_by=brought.handed_in_by,
     )
-    row.kind, row.state, row.taken_at = answer.reading.kind, answer.state, run.at
-    row.rows_in, row.rows_back = len(answer.accepted), rows_back_of(answer)
-    row.problems = json.dumps([list(problem) for problem in answer.problems], ensure_ascii=False)
-    row.receipt = str(target.relative_to(home))
-    session.add(row)
-    session.flush()
+    keep_delivery(
+        session,
+        row,
+        taken_at=run.at,
+        kind=answer.reading.kind,
+        state=answer.state,
+        rows_in=len(answer.accepted),
+        rows_back=rows_back_of(answer),
+        problems=json.dumps([list(problem) for problem in answer.problems], ensure_ascii=False),
+        receipt=str(target.relative_to(home)),
+    )
     _answer_by_mail(session, run, brought, answer, standing, target, again=known is not None)
 
 

@@ -31,17 +31,16 @@ from flows.hung_runs import end_hung_runs
 from flows.inbox import waiting_files
 from flows.letters import LetterKind
 from flows.post import write_letter
-from models import MilestoneDate
 from models.database import reading, writing
-from models.enums import CallState, MilestoneState, Trigger
-from models.queries import call_state, lock_call, messages_due, milestone_rows, planned_seasons, season_in_force
+from models.enums import CallState
+from models.queries import call_state, messages_due, milestone_rows, planned_seasons, season_in_force
 from states.approval import waits_for_approval
 from states.cases import dated
 from states.claims import ClaimTaken, forget, is_live, take
 from states.corrections import overdue_corrections
-from states.door import note_call
 from states.failures import TOLD_FROM, failures, keep_failures, label_of, pause_after, resting
 from states.machine import CLOCK, Act
+from states.planning import attempts_of, count_attempt, skip_milestone
 from states.rules.timetable import Due, due, next_dates
 
 log = logging.getLogger("gangchuang.clock")
@@ -123,12 +122,10 @@ class Timekeeper:
         with writing(self.engine) as session:
             if is_live(session, f"stage/{year}/{one.dated.milestone.value}"):
                 return False
-            row = _row(session, year, one)
-            pause = pause_after(row.attempts, self.settings.lease_seconds)
+            pause = pause_after(attempts_of(session, year, one.dated), self.settings.lease_seconds)
             if not self._ticket(session, f"start/{year}/{one.key}", pause):
                 return False
-            row.attempts += 1
-            attempt = row.attempts
+            attempt = count_attempt(session, year, one.dated)
         return self._hand_over(year, stage, parameters, f"{year}/{one.key}/{attempt}", f"start/{year}/{one.key}")
 
     def _housekeeping(self, year: int, *, closed: bool) -> None:
@@ -195,15 +192,11 @@ class Timekeeper:
     def _skip(self, year: int, one: Due) -> bool:
         at = self.settings.clock.now()
         with writing(self.engine) as session:
-            lock_call(session, year)
-            row = _row(session, year, one)
-            if row.state is not MilestoneState.PENDING:
+            due_at = skip_milestone(session, year, one.dated, Act(CLOCK, at))
+            if due_at is None:
                 return False
-            row.state, row.settled_at = MilestoneState.SKIPPED, at
-            facts = {"milestone": one.key, "late_seconds": int((at - row.due_at).total_seconds())}
-            note_call(session, year, Trigger.SKIP_MILESTONE, Act(CLOCK, at), reason="missed its day", facts=facts)
             keep_failures(session, year, one.dated.milestone, {}, at=at, seconds=self.settings.lease_seconds)
-            reason = f"预定{row.due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}，当日已过，或者它所提醒的截止已经执行"
+            reason = f"预定{due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}，当日已过，或者它所提醒的截止已经执行"
             said = {"milestone": one.dated.milestone, "reason": reason}
             self._write(session, year, at, LetterKind.MILESTONE_SKIPPED, one.key, **said)
         return True
@@ -214,11 +207,6 @@ def call_of(one: Due) -> tuple[str, dict[str, Any]]:
     if one.dated.milestone.is_reminder:
         return "remind", {"milestone": one.dated.milestone.value, "ordinal": one.dated.ordinal}
     return one.dated.milestone.value, {"unit": one.dated.unit} if one.dated.milestone.per_unit else {}
-
-
-def _row(session: Session, year: int, one: Due) -> MilestoneDate:
-    key = (year, one.dated.milestone.value, one.dated.ordinal, one.dated.unit)
-    return session.get_one(MilestoneDate, key, with_for_update=True)
 
 
 @contextmanager

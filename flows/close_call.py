@@ -13,6 +13,7 @@ from flows.stage import Ending, Run
 from models import Duplicate, Submission
 from models.enums import SubmissionState, Trigger
 from states.cases import load_frame
+from states.duplicates import keep_pairs
 from states.rules.deadlines import Deadlines
 from states.rules.similarity import near_pairs
 
@@ -77,9 +78,7 @@ def _show_near_duplicates(session: Session, run: Run) -> None:
         (one, two, alike) if two in own else (two, one, alike) for one, two, alike in near_pairs(here, earlier, least)
     ]
     found = [pair for pair in pairs if frozenset(pair[:2]) not in known]
-    for number, other, percent in found:
-        session.add(Duplicate(number=number, other=other, similarity=percent))
-    session.flush()
+    keep_pairs(session, found)
     if found:
         post_to_office(session, run, LetterKind.DUPLICATE_FOUND, key="/".join(found[0][:2]), pairs=found)
     run.tell("near duplicates shown to the office", len(found))

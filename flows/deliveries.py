@@ -16,7 +16,6 @@ from flows import places
 from flows.answers import Answer, Brought, Sender, answer_again, keep_answer, rows_back_of
 from flows.files import is_larger, name_for_people
 from flows.inbox import clear, is_left_over, lying, put_away, sealed, waiting_files
-from flows.issuing import newest_issues
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, REISSUED, read_delivery
 from flows.misplaced import part_misplaced
@@ -29,6 +28,7 @@ from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
 from states.delivered import Admitted, Delivered
 from states.failures import resting
+from states.issued import newest_issues
 from states.machine import Actor
 
 log = logging.getLogger("gangchuang.deliveries")

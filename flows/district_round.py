@@ -11,10 +11,9 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from models import DistrictVerdict, Submission
-from models.enums import Outcome, SubmissionState, Trigger, Verdict
+from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
 from states.cases import load_frame
 from states.door import Applied, Ask, apply_to_many
-from states.late_verdicts import NOT_RECOMMENDED
 from states.numbers import Number
 
 
@@ -54,7 +53,7 @@ def closing(run: Run) -> Ending:
         unjudged = apply_to_many(
             session,
             run.year,
-            _archive(run, Outcome.NOT_REVIEWED, "初评截止时未收到初评结果"),
+            Ask(Trigger.ARCHIVE, run.act, cause=Cause.NOT_REVIEWED, outcome=Outcome.NOT_REVIEWED),
             *here,
             Submission.state == SubmissionState.SUBMITTED,
         )
@@ -62,7 +61,7 @@ def closing(run: Run) -> Ending:
         not_recommended = apply_to_many(
             session,
             run.year,
-            _archive(run, Outcome.NOT_RECOMMENDED, NOT_RECOMMENDED),
+            Ask(Trigger.ARCHIVE, run.act, cause=Cause.NOT_RECOMMENDED, outcome=Outcome.NOT_RECOMMENDED),
             *here,
             Submission.state == SubmissionState.DISTRICT_REVIEWED,
             Submission.number.in_(rejected),
@@ -79,10 +78,6 @@ def closing(run: Run) -> Ending:
     run.tell("not recommended", len(not_recommended.moved))
     run.tell("not reviewed", len(unjudged.moved))
     return Ending(facts={"units": codes, "recommended": len(recommended)})
-
-
-def _archive(run: Run, outcome: Outcome, reason: str) -> Ask:
-    return Ask(Trigger.ARCHIVE, run.act, reason=reason, outcome=outcome)
 
 
 def _tell_units(session: Session, run: Run, recommended: list[str], rejected: Applied, unjudged: Applied) -> None:

@@ -1,10 +1,9 @@
 """The eligibility check (形式审查) of what the districts recommend, with one chance to correct."""
 
-import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -15,16 +14,14 @@ from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
-from models import Correction, DistrictVerdict, Duplicate, Submission, SubmissionVersion
-from models.enums import CorrectionState, DuplicateDecision, Outcome, SubmissionState, Trigger, Verdict
-from models.forms import SubmissionForm
+from models import Correction, Submission
+from models.enums import Cause, Outcome, SubmissionState, Trigger
 from models.queries import outstanding_corrections
-from states.corrections import LAPSED, ask_correction
-from states.door import Ask, apply_to_many, note_submissions
-from states.entries import count_entries
+from states.corrections import ask_correction
+from states.duplicates import drop_duplicates
+from states.eligibility import Checked, check, fail_faulty, pass_good
+from states.entries import count_causes
 from states.machine import CLOCK
-from states.office import DUPLICATE
-from states.rules.eligibility import shortcomings
 
 
 @stage_flow(name="check-eligibility")
@@ -52,33 +49,17 @@ def close_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
     return perform("close_eligibility", season, concluding, milestone=Milestone.CLOSE_ELIGIBILITY, dry_run=dry_run)
 
 
-@dataclass(frozen=True)
-class _Checked:
-    """One submission under the check."""
-
-    number: str
-    unit: str
-    title: str
-    missing: str
-    correction: CorrectionState | None
-
-    @property
-    def passes(self) -> bool:
-        """Nothing is missing, and nothing that the office or the unit asked for is still owed."""
-        return not self.missing and self.correction is not CorrectionState.OUTSTANDING
-
-
 def checking(run: Run) -> Ending:
     """Pass the good, send back the others, drop the duplicates."""
     with run.step() as session:
-        _drop_duplicates(session, run)
-        checked = _check(session, run)
-        _pass(session, run, [one.number for one in checked if one.passes])
+        drop_duplicates(session, run.year, run.act)
+        checked = check(session, run.season)
+        pass_good(session, run.year, checked, run.act)
         _send_back(session, run, checked, key="eligibility")
         facts = {
-            "passed": _noted(session, run, Trigger.PASS_ELIGIBILITY),
-            "corrections": _noted(session, run, Trigger.ASK_CORRECTION),
-            "duplicates": _noted(session, run, Trigger.ARCHIVE, DUPLICATE),
+            "passed": _counts(session, run, Trigger.PASS_ELIGIBILITY).total(),
+            "corrections": _counts(session, run, Trigger.ASK_CORRECTION).total(),
+            "duplicates": _counts(session, run, Trigger.ARCHIVE)[Cause.DUPLICATE],
         }
     run.tell("passed", facts["passed"])
     run.tell("sent back for correction", facts["corrections"])
@@ -91,25 +72,22 @@ def concluding(run: Run) -> Ending:
     take_deliveries(run)
     with run.step() as session:
         let_lapse(session, run)
-        _drop_duplicates(session, run)
-        checked = _check(session, run)
+        drop_duplicates(session, run.year, run.act)
+        checked = check(session, run.season)
         # What was recommended or brought back only since the check has its one chance too.
         _send_back(session, run, checked)
         outstanding = outstanding_corrections(session, run.year)
         if outstanding:
             return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
-        _pass(session, run, [one.number for one in checked if one.passes])
-        failed = {one.number: one.missing for one in checked if one.missing}
-        for number, missing in failed.items():
-            ask = Ask(Trigger.ARCHIVE, run.act, reason=missing, outcome=Outcome.INELIGIBLE)
-            apply_to_many(session, run.year, ask, Submission.number == number)
+        pass_good(session, run.year, checked, run.act)
+        fail_faulty(session, run.year, checked, run.act)
         _tell_result(session, run)
-        duplicates = _noted(session, run, Trigger.ARCHIVE, DUPLICATE)
+        archived = _counts(session, run, Trigger.ARCHIVE)
         facts = {
-            "passed": _noted(session, run, Trigger.PASS_ELIGIBILITY),
+            "passed": _counts(session, run, Trigger.PASS_ELIGIBILITY).total(),
             "lapsed": _lapsed(session, run),
-            "failed": _noted(session, run, Trigger.ARCHIVE) - duplicates,
-            "duplicates": duplicates,
+            "failed": archived.total() - archived[Cause.DUPLICATE],
+            "duplicates": archived[Cause.DUPLICATE],
         }
     run.tell("passed after correction", facts["passed"])
     run.tell("lapsed", facts["lapsed"])
@@ -117,7 +95,7 @@ def concluding(run: Run) -> Ending:
     return Ending(facts=facts)
 
 
-def _send_back(session: Session, run: Run, checked: Sequence[_Checked], *, key: str = "") -> None:
+def _send_back(session: Session, run: Run, checked: Sequence[Checked], *, key: str = "") -> None:
     """Send back once what lacks something; without a `key` each letter bears its first number."""
     faulty = [one for one in checked if one.missing and one.correction is None]
     due_at = [ask_correction(session, run.season, one.number, run.act, missing=one.missing) for one in faulty]
@@ -126,74 +104,16 @@ def _send_back(session: Session, run: Run, checked: Sequence[_Checked], *, key: 
         tell_correction(session, run, code, items, due_at[0], key=key or items[0][0])
 
 
-def _noted(session: Session, run: Run, trigger: Trigger, reason: str = "") -> int:
+def _counts(session: Session, run: Run, trigger: Trigger) -> Counter[Cause | None]:
     """Counted by the record: a run that follows a killed one finds the work done, and tells the same of it."""
     session.flush()
-    return count_entries(session, run.year, str(run.act.actor), trigger, reason=reason)
+    return count_causes(session, run.year, run.act.actor, trigger)
 
 
 def _lapsed(session: Session, run: Run) -> int:
     """Of what the districts had reviewed: nearly all lapsed by itself, on the day after it was due."""
-    source = SubmissionState.DISTRICT_REVIEWED.value
-    return count_entries(session, run.year, str(CLOCK), Trigger.ARCHIVE, source=source, reason=LAPSED)
-
-
-def _check(session: Session, run: Run) -> list[_Checked]:
-    rows = session.execute(
-        select(Submission.number, Submission.unit, Submission.title, SubmissionVersion.content, Correction.state)
-        .join(
-            SubmissionVersion,
-            (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
-        )
-        .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
-        .outerjoin(Correction, Correction.number == Submission.number)
-        .where(
-            Submission.season == run.year,
-            Submission.state == SubmissionState.DISTRICT_REVIEWED,
-            Submission.eligible_at.is_(None),
-            DistrictVerdict.verdict == Verdict.RECOMMENDED,
-        )
-        .order_by(Submission.number)
-    )
-    return [
-        _Checked(number, unit, title, "；".join(_faults(content, run)), correction)
-        for number, unit, title, content, correction in rows
-    ]
-
-
-def _faults(content: str, run: Run) -> list[str]:
-    return shortcomings(SubmissionForm.model_validate(json.loads(content)), run.season)
-
-
-def _pass(session: Session, run: Run, numbers: list[str]) -> None:
-    if not numbers:
-        return
-    session.execute(
-        update(Submission)
-        .where(
-            Submission.season == run.year,
-            Submission.state == SubmissionState.DISTRICT_REVIEWED,
-            Submission.eligible_at.is_(None),
-            Submission.number.in_(numbers),
-        )
-        .values(eligible_at=run.at)
-    )
-    ask = Ask(Trigger.PASS_ELIGIBILITY, run.act)
-    note_submissions(session, run.year, ask, Submission.number.in_(numbers))
-
-
-def _drop_duplicates(session: Session, run: Run) -> None:
-    # What an officer has brought back since the decision stays.
-    still = or_(Submission.eligible_at.is_(None), col(Duplicate.decided_at) >= col(Submission.eligible_at))
-    same = exists().where(Duplicate.other == Submission.number, Duplicate.decision == DuplicateDecision.SAME, still)
-    ask = Ask(Trigger.ARCHIVE, run.act, reason=DUPLICATE, outcome=Outcome.INELIGIBLE)
-    apply_to_many(
-        session,
-        run.year,
-        ask,
-        Submission.state == SubmissionState.DISTRICT_REVIEWED,
-        same,
-    )
+    counts = count_causes(session, run.year, CLOCK, Trigger.ARCHIVE, SubmissionState.DISTRICT_REVIEWED)
+    return counts[Cause.CORRECTION_LAPSED]
 
 
 def _tell_result(session: Session, run: Run) -> None:

@@ -8,9 +8,9 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
 from flows.publications import publish_change, put_everything
 from flows.stage import Ending, Run
-from models import FollowUp, Submission
+from models import Submission
 from models.enums import Outcome, SubmissionState, Trigger
-from states.ending import settle_rest
+from states.ending import ask_about_awards, settle_rest
 
 
 @stage_flow(name="follow-up")
@@ -40,16 +40,9 @@ def close_season(season: int, dry_run: bool = False) -> dict[str, object]:
 def asking(run: Run) -> Ending:
     """One letter a unit, one row an achievement."""
     with run.step() as session:
-        rows = session.execute(
-            select(Submission.unit, Submission.number, Submission.title)
-            .where(Submission.season == run.year, Submission.outcome == Outcome.COMPLETED)
-            .order_by(Submission.number)
-        ).all()
-        for row in rows:
-            if session.get(FollowUp, row.number) is None:
-                session.add(FollowUp(number=row.number, asked_at=run.at))
-        for code in sorted({row.unit for row in rows}):
-            items = [(row.number, row.title) for row in rows if row.unit == code]
+        rows = ask_about_awards(session, run.year, run.act)
+        for code in sorted({unit for unit, _, _ in rows}):
+            items = [(number, title) for unit, number, title in rows if unit == code]
             post_to_unit(session, run, LetterKind.FOLLOW_UP, code, items=items, due_at=run.season.dates.close_season)
     run.tell("asked about", len(rows))
     return Ending(facts={"asked": len(rows)})

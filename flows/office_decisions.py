@@ -22,6 +22,7 @@ from models import Submission
 from models.enums import ObjectionState, WorkbookKind
 from states import office
 from states.corrections import ask_correction
+from states.duplicates import decide_duplicate
 from states.machine import Act
 from states.recusals import recuse
 from states.reinstatement import reinstate
@@ -152,13 +153,13 @@ def _ask_correction(session: Session, run: Run, act: Act, number: str, other: st
 
 
 def _same(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    dropped = office.decide_duplicate(session, number, other, act, same=True, reason=reason)
+    dropped = decide_duplicate(session, number, other, act, same=True, reason=reason)
     if dropped:
         _tell_unit(session, run, LetterKind.DUPLICATE_DROPPED, dropped, reason=reason)
 
 
 def _distinct(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    office.decide_duplicate(session, number, other, act, same=False, reason=reason)
+    decide_duplicate(session, number, other, act, same=False, reason=reason)
 
 
 def _raise_objection(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:

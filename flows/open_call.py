@@ -16,8 +16,7 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.stage import Ending, Run
 from models.enums import Trigger
-from models.queries import lock_call
-from states.door import note_call
+from states.panel import commit_draw
 
 
 @stage_flow(name="open-call")
@@ -63,13 +62,7 @@ def _call(run: Run, unit: Unit, commitment: str) -> None:
 def _commit_draw(run: Run) -> str:
     """The hash of the draw's seed goes out before anybody knows who may be drawn; the seed follows after the draw."""
     with run.step() as session:
-        call = lock_call(session, run.year)
-        if not call.draw_seed:
-            call.draw_seed = _seed(run)
-            session.flush()
-            facts = {"commitment": _commitment(call.draw_seed)}
-            note_call(session, run.year, Trigger.COMMIT_DRAW, run.act, facts=facts)
-        return _commitment(call.draw_seed)
+        return commit_draw(session, run.year, run.act, seed=_seed(run))
 
 
 def _seed(run: Run) -> str:
@@ -77,10 +70,6 @@ def _seed(run: Run) -> str:
     if run.settings.clock.stepped:
         return hashlib.sha256(f"rehearsal/{run.year}".encode()).hexdigest()
     return secrets.token_hex(32)
-
-
-def _commitment(seed: str) -> str:
-    return hashlib.sha256(bytes.fromhex(seed)).hexdigest()
 
 
 def _calendar(run: Run, unit: Unit, deadline: datetime) -> Path:

@@ -16,7 +16,7 @@ from flows.letters import LetterKind, compose
 from flows.stage import Run
 from models import Message
 from models.enums import MessageState
-from models.queries import post_message
+from states.messages import post_message
 
 
 def post(

@@ -30,13 +30,12 @@ from flows.hung_runs import end_silent, own_name
 from models import MilestoneDate
 from models.database import writing
 from models.enums import MilestoneState, Role, Trigger
-from models.queries import call_state, lock_call, milestone_rows, season_in_force
-from states.call import CallCase
+from models.queries import milestone_rows, season_in_force
 from states.cases import dated
 from states.claims import ClaimLost, Held, hold, release, take
-from states.door import move_call, note_call
 from states.failures import keep_failures
 from states.machine import Act, Actor
+from states.planning import settle_milestone
 from states.rules.timetable import first_unsettled
 
 log = logging.getLogger("gangchuang.stage")
@@ -179,8 +178,19 @@ def play(
         ending = body(run)
         if run.failures:
             raise StageFailed(stage, run.failures, run.lines)
-        if not ending.waiting:
-            _settle(run, milestone, ending)
+        if milestone is not None and not ending.waiting:
+            with run.step() as session:
+                settle_milestone(
+                    session,
+                    year,
+                    milestone,
+                    run.act,
+                    ordinal=ordinal,
+                    unit=unit,
+                    trigger=ending.trigger,
+                    case=ending.case,
+                    facts=ending.facts,
+                )
     if run.messages:
         run.tell("messages written", run.messages)
     outcome = "waiting" if ending.waiting else "dry_run" if dry_run else "done"
@@ -252,26 +262,3 @@ def _undone(run: Run) -> Iterator[None]:
         finally:
             run._rehearsal.close()
             outer.rollback()
-
-
-def _settle(run: Run, milestone: Milestone | None, ending: Ending) -> None:
-    """The last transaction: the call moves, the record says why, the milestone is settled."""
-    if milestone is None:
-        return
-    with run.step() as session:
-        lock_call(session, run.year)
-        row = session.get_one(MilestoneDate, (run.year, milestone.value, run.ordinal, run.unit), with_for_update=True)
-        if row.state is not MilestoneState.PENDING:
-            return
-        facts = {
-            "milestone": f"{milestone.value}/{run.ordinal}" + (f"/{run.unit}" if run.unit else ""),
-            "late_seconds": int((run.at - row.due_at).total_seconds()),
-            **ending.facts,
-        }
-        if ending.trigger and not run.unit:
-            state = call_state(session, run.year)
-            case = CallCase(run.year, run.at, run.act.actor.role, state, row.due_at, **ending.case)
-            move_call(session, run.year, ending.trigger, run.act, case=case, facts=facts)
-        else:
-            note_call(session, run.year, Trigger.SETTLE_MILESTONE, run.act, facts=facts)
-        row.state, row.settled_at = MilestoneState.DONE, run.at

@@ -200,6 +200,20 @@ class DuplicateDecision(Labelled):
     SAME = "same", "重复"
 
 
+class Cause(Labelled):
+    """Why a submission ended without anybody's own words; its entry has the word as a fact and the label as its reason."""
+
+    WITHDRAWN_IN_WORKBOOK = "withdrawn_in_workbook", "报送单位在工作簿中撤回"
+    NOT_REVIEWED = "not_reviewed", "初评截止时未收到初评结果"
+    NOT_RECOMMENDED = "not_recommended", "区县初评未推荐"
+    DUPLICATE = "duplicate", "经协调小组办公室判定与其他申报重复"
+    CORRECTION_LAPSED = "correction_lapsed", "逾期未补正"
+    STILL_LACKING = "still_lacking", "补正后仍不符合要求"
+    UNCHECKED_AT_END = "unchecked_at_end", "形式审查未通过"
+    OUTSIDE_FINAL_ROUND = "outside_final_round", "未进入终评"
+    UNREVIEWED_AT_END = "unreviewed_at_end", "初评截止后未再初评"
+
+
 class Trigger(Labelled):
     """Every word that the record may hold as what was done, with what an entry of it says.
 

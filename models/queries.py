@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -96,14 +95,6 @@ def is_done(rows: Sequence[MilestoneDate], milestone: str) -> bool:
     """Whether every date of a milestone is settled (and there is one)."""
     own = [row for row in rows if row.milestone == milestone]
     return bool(own) and all(row.state is not MilestoneState.PENDING for row in own)
-
-
-def post_message(session: Session, **values: object) -> bool:
-    """Keep a message unless one with its key exists already. Returns whether it is new."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Message).values(**values).on_conflict_do_nothing(index_elements=["key"])
-    # Counted by what comes back: the drivers do not agree how to count an insert's rows.
-    return session.scalar(statement.returning(Message.key)) is not None
 
 
 def outstanding_corrections(session: Session, year: int) -> int:

@@ -15,6 +15,7 @@ from models import Assignment, Call, Correction, DistrictVerdict, MilestoneDate,
 from models.enums import (
     AssignmentState,
     CallState,
+    Cause,
     CorrectionState,
     MilestoneState,
     ObjectionState,
@@ -35,12 +36,18 @@ class Ask:
     trigger: Trigger
     act: Act
     reason: str = ""
+    cause: Cause | None = None
     outcome: Outcome | None = None
     tier: Tier | None = None
     arrived_at: datetime | None = None
     admitted: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
     own: Callable[[str], Mapping[str, Any]] | None = None
+
+    @property
+    def said(self) -> str:
+        """The reason as recorded: somebody's words, else what the cause is called."""
+        return self.reason or (self.cause.label if self.cause else "")
 
 
 @dataclass(frozen=True)

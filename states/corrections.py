@@ -13,7 +13,7 @@ from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
 from config.season import Season
 from models import Correction, Submission
-from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState, Trigger
+from models.enums import CallState, Cause, CorrectionState, Outcome, Role, SubmissionState, Trigger
 from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.cases import Ask
 from states.door import apply_transition, note_submission
@@ -21,7 +21,6 @@ from states.machine import CLOCK, Act
 from states.record import instant_text
 
 # How the reason of an archived submission begins whose correction did not come in time.
-LAPSED = "逾期未补正"
 
 
 class CorrectionRefused(GangchuangError):
@@ -98,6 +97,7 @@ def lapse_corrections(session: Session, year: int, act: Act, *, sparing: Collect
             Trigger.ARCHIVE,
             act.by(CLOCK),
             reason=_lapsed(correction),
+            cause=Cause.CORRECTION_LAPSED,
             outcome=Outcome.INELIGIBLE,
             facts=facts,
         )
@@ -118,6 +118,6 @@ def eligibility_is_closed(session: Session, year: int) -> bool:
 
 
 def _lapsed(correction: Correction) -> str:
-    """The reason that is kept: a unit's free text stays out of the history."""
+    """What is said beyond the cause: a unit's free text stays out of the history."""
     by_unit = correction.asked_by.startswith(f"{Role.DISTRICT.value}:")
-    return LAPSED if by_unit else f"{LAPSED}：{correction.missing}"
+    return "" if by_unit else f"{Cause.CORRECTION_LAPSED.label}：{correction.missing}"

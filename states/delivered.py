@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
-from typing import Self
+from typing import Any, Self
 
+from sqlalchemy.orm import Session
+
+from models import Delivery
 from states.machine import Act, Actor, Refusal
 
 
@@ -85,3 +88,11 @@ class Taken:
         self.remarks |= other.remarks
         self.changes |= other.changes
         return self
+
+
+def keep_delivery(session: Session, row: Delivery, **answer: Any) -> None:
+    """Keep what became of a delivery, by its columns: of one that is new, or of one that is taken once more."""
+    for column, value in answer.items():
+        setattr(row, column, value)
+    session.add(row)
+    session.flush()

@@ -7,7 +7,7 @@ facts once, and writes set by set. Both write the same rows.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,15 +18,15 @@ from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from models import Call, History, Publication, Submission
-from models.database import update_many
+from models.database import insert_rows, update_many
 from models.enums import CallState, Outcome, SubmissionState, Tier, Trigger
 from models.queries import lock_call
 from states import record
 from states.call import CALL, CallCase
 from states.cases import Ask, Frame, Group, load_cases, load_frame
+from states.history_write import Row, append, stamp
 from states.machine import Act, Refusal, TransitionRefused
 from states.numbers import Number, UnknownSubmission
-from states.record import Entry, Link
 from states.submission import SUBMISSION, Case
 
 
@@ -162,25 +162,39 @@ def _as_of(at: datetime, stands_at: datetime) -> dict[str, str]:
 def plan_call(session: Session, year: int, act: Act, *, rules: str, facts: Mapping[str, Any]) -> None:
     """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
     target = CALL.move(record.call_subject(year), Trigger.PLAN, CallCase(year, act.at, act.actor.role))
-    entry = Entry(
-        record.call_subject(year),
-        year,
-        act.at,
-        str(act.actor),
-        Trigger.PLAN,
-        "",
-        target.value,
-        "",
-        record.canonical({**facts, "record": record.VERSION}),
-        act.flow_run,
-    )
-    row, link = record.chain(entry, Link(0, record.ZERO))
+    subject, told = record.call_subject(year), {**facts, "record": record.VERSION}
+    row = stamp(act, year, Trigger.PLAN, "", target.value)(subject, record.canonical(told), 0, record.ZERO)
     try:
-        session.add(Call(season=year, state=CallState(target), rules=rules, sequence=link.sequence, head=link.head))
+        session.add(Call(season=year, state=CallState(target), rules=rules, sequence=1, head=row[-1]))
         session.flush()
-        record.append(session, [row])
+        append(session, [row])
     except IntegrityError as problem:
-        raise ChangedMeanwhile(entry.subject) from problem
+        raise ChangedMeanwhile(subject) from problem
+
+
+class Begun(NamedTuple):
+    """A submission that comes in: its number, the columns of its row, what decides about it."""
+
+    number: str
+    columns: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
+def begin_submissions(session: Session, year: int, act: Act, begun: Sequence[Begun]) -> None:
+    """The row and the first entry of each submission that the table lets in, set by set; the caller has asked it."""
+    state = SubmissionState.SUBMITTED
+    row = stamp(act, year, Trigger.SUBMIT, "", state.value)
+    entries = [row(record.submission_subject(one.number), record.canonical(one.facts), 0, record.ZERO) for one in begun]
+    own = {"season": year, "state": state, "submitted_at": act.at, "version": 1, "sequence": 1}
+    insert_rows(
+        session,
+        Submission.__table__,
+        [
+            {"number": one.number, **own, "head": entry[-1], **one.columns}
+            for one, entry in zip(begun, entries, strict=True)
+        ],
+    )
+    append(session, entries)
 
 
 def _write_call(
@@ -197,22 +211,12 @@ def _write_call(
     subject = record.call_subject(year)
     if source is not None and call.state is not source:
         raise ChangedMeanwhile(subject)
-    stands_at = after_latest(session, year, act.at)
-    entry = Entry(
-        subject,
-        year,
-        stands_at,
-        str(act.actor),
-        trigger,
-        call.state.value,
-        target.value,
-        reason,
-        record.canonical({**facts, **_as_of(act.at, stands_at)}),
-        act.flow_run,
-    )
-    row, link = record.chain(entry, Link(call.sequence, call.head))
-    record.append(session, [row])
-    call.state, call.sequence, call.head = target, link.sequence, link.head
+    standing = replace(act, at=after_latest(session, year, act.at))
+    written = stamp(standing, year, trigger, call.state.value, target.value, reason)
+    told = {**facts, **_as_of(act.at, standing.at)}
+    row = written(subject, record.canonical(told), call.sequence, call.head)
+    append(session, [row])
+    call.state, call.sequence, call.head = target, call.sequence + 1, row[-1]
     session.flush()
 
 
@@ -240,7 +244,7 @@ def _write(
             standings.append((*step.standing, sequence + 1, row[-1], number, sequence))
         if update_many(session, Submission.__tablename__, _STANDING, _KEY, standings) != len(standings):
             raise ChangedMeanwhile(f"season {frame.season.year}")
-        record.append_rows(session, rows)
+        append(session, rows)
     session.expire_all()
 
 
@@ -250,7 +254,7 @@ class _Step(NamedTuple):
     standing: tuple[str | None, ...]
     shared: dict[str, Any]
     facts: str
-    row: Callable[[str, str, int, str], record.Row]
+    row: Callable[[str, str, int, str], Row]
 
 
 def _members(
@@ -269,16 +273,8 @@ _KEY = ("number", "sequence")
 
 
 def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState, stands_at: datetime) -> _Step:
-    row = record.stamp(
-        season=frame.season.year,
-        at=stands_at,
-        actor=str(ask.act.actor),
-        trigger=ask.trigger,
-        from_state=case.state.value if case.state else "",
-        to_state=target.value,
-        reason=ask.reason,
-        flow_run=ask.act.flow_run,
-    )
+    act, source = replace(ask.act, at=stands_at), case.state.value if case.state else ""
+    row = stamp(act, frame.season.year, ask.trigger, source, target.value, ask.said)
     # Plain words: a driver takes them as they are, members of an enum only after asking around.
     standing = tuple(None if word is None else word.value for word in _standing(case, target, ask))
     shared = {**ask.facts, **_added(ask, case, target), **_as_of(ask.act.at, stands_at)}
@@ -303,20 +299,23 @@ def _outcome(ask: Ask) -> Outcome | None:
 
 def _added(ask: Ask, case: Case, target: SubmissionState) -> dict[str, Any]:
     """What the door itself adds to an entry's facts."""
+    told: dict[str, Any] = {"cause": ask.cause} if ask.cause else {}
     if ask.trigger == Trigger.AWARD:
-        return {"tier": case.tier}
+        told["tier"] = case.tier
     if ask.trigger in (Trigger.ARCHIVE, Trigger.REVOKE) and target is SubmissionState.ARCHIVED:
-        return {"outcome": _outcome(ask)}
-    return {}
+        told["outcome"] = _outcome(ask)
+    return told
 
 
 __all__ = [
     "Applied",
     "Ask",
+    "Begun",
     "ChangedMeanwhile",
     "TransitionRefused",
     "apply_to_many",
     "apply_transition",
+    "begin_submissions",
     "move_call",
     "note_call",
     "note_submission",

@@ -6,8 +6,8 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from models import DistrictVerdict, Submission
-from models.enums import Outcome, SubmissionState, Trigger, Verdict
+from models import DistrictVerdict, FollowUp, Submission
+from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
 from states.cases import Ask
 from states.door import apply_to_many
 from states.machine import Act
@@ -19,19 +19,32 @@ _RECOMMENDED = col(Submission.number).in_(
 _UNCHECKED = _RECOMMENDED & col(Submission.eligible_at).is_(None)
 
 # What was brought back after its round had closed ends by how far it had come.
-_ENDINGS: tuple[tuple[Outcome, SubmissionState, str, tuple[ColumnElement[bool], ...]], ...] = (
-    (Outcome.COMPLETED, S.AWARDED, "", ()),
-    (Outcome.NO_PRIZE, S.FINAL_REVIEWED, "", ()),
-    (Outcome.INELIGIBLE, S.DISTRICT_REVIEWED, "形式审查未通过", (_UNCHECKED,)),
-    (Outcome.NOT_RECOMMENDED, S.DISTRICT_REVIEWED, "未进入终评", ()),
-    (Outcome.NOT_REVIEWED, S.SUBMITTED, "初评截止后未再初评", ()),
+_ENDINGS: tuple[tuple[Outcome, SubmissionState, Cause | None, tuple[ColumnElement[bool], ...]], ...] = (
+    (Outcome.COMPLETED, S.AWARDED, None, ()),
+    (Outcome.NO_PRIZE, S.FINAL_REVIEWED, None, ()),
+    (Outcome.INELIGIBLE, S.DISTRICT_REVIEWED, Cause.UNCHECKED_AT_END, (_UNCHECKED,)),
+    (Outcome.NOT_RECOMMENDED, S.DISTRICT_REVIEWED, Cause.OUTSIDE_FINAL_ROUND, ()),
+    (Outcome.NOT_REVIEWED, S.SUBMITTED, Cause.UNREVIEWED_AT_END, ()),
 )
 
 
 def settle_rest(session: Session, year: int, act: Act) -> dict[Outcome, int]:
     """Archive whatever of a season is not archived yet, set by set. Returns how many with which outcome."""
     ended: Counter[Outcome] = Counter()
-    for outcome, state, reason, where in _ENDINGS:
-        ask = Ask(Trigger.ARCHIVE, act, reason=reason, outcome=outcome)
+    for outcome, state, cause, where in _ENDINGS:
+        ask = Ask(Trigger.ARCHIVE, act, cause=cause, outcome=outcome)
         ended[outcome] += len(apply_to_many(session, year, ask, col(Submission.state) == state, *where).moved)
     return {outcome: count for outcome, count in ended.items() if count}
+
+
+def ask_about_awards(session: Session, year: int, act: Act) -> list[tuple[str, str, str]]:
+    """Keep that the units are asked what became of the awarded achievements: (unit, number, title) of each."""
+    rows = session.execute(
+        select(Submission.unit, Submission.number, Submission.title)
+        .where(Submission.season == year, Submission.outcome == Outcome.COMPLETED)
+        .order_by(Submission.number)
+    ).all()
+    for row in rows:
+        if session.get(FollowUp, row.number) is None:
+            session.add(FollowUp(number=row.number, asked_at=act.at))
+    return [tuple(row) for row in rows]

@@ -2,17 +2,19 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, func, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, String, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from models import Call, History, Submission
-from models.enums import Trigger
+from models.enums import Cause, SubmissionState, Trigger
 from models.leaf import PublicationLeaf
 from states import record
+from states.machine import Actor
 
 COLUMNS = tuple(History.model_fields)
 _BATCH = 5_000
@@ -40,26 +42,30 @@ def latest_trigger(session: Session, subject: str, triggers: Sequence[Trigger]) 
     return session.scalar(last) or ""
 
 
-def count_entries(
-    session: Session, season: int, actor: str, trigger: Trigger, *, source: str = "", reason: str = ""
-) -> int:
-    """How often somebody did something to submissions of a season, by the record.
-
-    `source` is the state they were in, or any; `reason` is how the reason begins.
-    """
-    return (
-        session.scalar(
-            select(func.count()).where(
-                History.season == season,
-                History.actor == actor,
-                History.trigger == trigger,
-                History.subject.like(record.submission_subject("%")),
-                History.from_state.like(source or "%"),
-                History.reason.like(f"{reason}%"),
-            )
-        )
-        or 0
+def count_causes(
+    session: Session, season: int, actor: Actor, trigger: Trigger, source: SubmissionState | None = None
+) -> Counter[Cause | None]:
+    """How often somebody did something to submissions of a season (in a state, or any), by the record and by cause."""
+    query = select(History.reason, History.facts).where(
+        History.season == season,
+        History.actor == str(actor),
+        History.trigger == trigger,
+        History.subject.like(record.submission_subject("%")),
     )
+    if source is not None:
+        query = query.where(History.from_state == source.value)
+    return Counter(cause_of(reason, json.loads(facts)) for reason, facts in session.execute(query))
+
+
+def cause_of(reason: str, facts: Mapping[str, Any]) -> Cause | None:
+    """The cause that an entry has as a fact.
+
+    Entries of earlier versions have only their sentence, and cannot be given the fact: the record is append-only,
+    and its hashes are published. Here, and nowhere else, is such a sentence read.
+    """
+    if "cause" in facts:
+        return Cause(facts["cause"])
+    return next((cause for cause in Cause if reason.partition("：")[0] == cause.label), None)
 
 
 def latest_entry(session: Session, subject: str, trigger: Trigger) -> tuple[str, dict[str, Any]]:

@@ -12,14 +12,11 @@ from sqlmodel import col
 
 from config.milestones import Milestone
 from models import Submission
-from models.enums import MilestoneState, Outcome, SubmissionState, Trigger, Verdict
+from models.enums import Cause, MilestoneState, Outcome, SubmissionState, Trigger, Verdict
 from models.queries import milestone_rows
 from states.cases import Ask
 from states.delivered import Delivered
 from states.door import apply_to_many
-
-# Why a submission is archived that its unit does not recommend, whenever that is said.
-NOT_RECOMMENDED = "区县初评未推荐"
 
 _FALLEN = (Outcome.NOT_REVIEWED, Outcome.NOT_RECOMMENDED)
 
@@ -58,7 +55,7 @@ def let_fall(session: Session, delivered: Delivered, numbers: Collection[str]) -
     if not numbers or not _round_has_closed(session, delivered):
         return ()
     facts = delivered.facts
-    ask = Ask(Trigger.ARCHIVE, delivered.act, reason=NOT_RECOMMENDED, outcome=Outcome.NOT_RECOMMENDED, facts=facts)
+    ask = Ask(Trigger.ARCHIVE, delivered.act, cause=Cause.NOT_RECOMMENDED, outcome=Outcome.NOT_RECOMMENDED, facts=facts)
     reviewed = Submission.state == SubmissionState.DISTRICT_REVIEWED
     return apply_to_many(session, delivered.season, ask, col(Submission.number).in_(numbers), reviewed).moved
 

@@ -1,19 +1,81 @@
-"""What a person may do about a message that does not go out: have it tried again, or give it up. Both are recorded."""
+"""Outgoing messages: written once for their key, tried until they are out, and what a person may do about one.
+
+What a person does (have it tried again, give it up) is recorded; the trying is not.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from models import Message
+from models.database import database_seconds
 from models.enums import MessageState, Trigger
 from states.claims import is_live
 from states.door import note_call
 from states.machine import Act
 from states.office import DecisionRefused
 
+# Attempts that found no server count up to here: a quarter of an hour between two, and never a reason to give up.
+_GONE_AT_MOST = 5
 _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a message that was tried."""
+
+    key: str
+    state: MessageState
+    problem: str
+    not_before: float
+    server_gone: bool = False
+
+
+def post_message(session: Session, **values: object) -> bool:
+    """Keep a message unless one with its key exists already. Returns whether it is new."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(Message).values(**values).on_conflict_do_nothing(index_elements=["key"])
+    # Counted by what comes back: the drivers do not agree how to count an insert's rows.
+    return session.scalar(statement.returning(Message.key)) is not None
+
+
+def keys_due(session: Session, year: int, most: int) -> Sequence[str]:
+    """Messages of a season that may go out now, the oldest first."""
+    query = select(Message.key).where(*_due(session, year)).order_by(Message.written_at, Message.key)
+    return session.scalars(query.limit(most)).all()
+
+
+def take_up(session: Session, year: int, key: str) -> tuple[Message, bool] | None:
+    """Mark a message as on its way; and whether it may be out already. None when it may not go any more."""
+    message = session.scalar(select(Message).where(Message.key == key, *_due(session, year)).with_for_update())
+    if message is None:
+        return None
+    may_be_out = message.state is MessageState.SENDING
+    message.state, message.attempts = MessageState.SENDING, message.attempts + 1
+    message.not_before = database_seconds(session) + _pause(message.attempts)
+    session.flush()
+    session.expunge(message)
+    return message, may_be_out
+
+
+def keep_fate(session: Session, fate: Fate, at: datetime) -> None:
+    kept = session.get_one(Message, fate.key, with_for_update=True)
+    kept.state, kept.problem = fate.state, fate.problem
+    if fate.server_gone:
+        kept.attempts = min(kept.attempts, _GONE_AT_MOST)
+    if fate.state is MessageState.SENT:
+        kept.sent_at = at
+
+
+def put_off(session: Session, year: int, until: float) -> int:
+    """Once the server is gone, the rest waits as long as the one that found out, without trying. Returns how many."""
+    rest = update(Message).where(*_due(session, year)).values(not_before=until, problem="the server was gone")
+    return int(session.execute(rest).rowcount)
 
 
 def troubled_messages(session: Session, year: int) -> Sequence[Message]:
@@ -64,3 +126,16 @@ def _note(session: Session, message: Message, trigger: Trigger, act: Act, reason
     session.flush()
     facts = {"message": message.key}
     note_call(session, message.season, trigger, act, reason=reason, facts=facts)
+
+
+def _due(session: Session, year: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Message.season) == year,
+        col(Message.state).in_((MessageState.WAITING, MessageState.SENDING)),
+        col(Message.not_before) <= database_seconds(session),
+    )
+
+
+def _pause(attempts: int) -> float:
+    """Seconds until a message may be tried again: one minute, doubling up to four hours."""
+    return float(min(60 * 2 ** (attempts - 1), 4 * 3600))

@@ -9,11 +9,10 @@ from config.errors import GangchuangError
 from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
 from config.season import Season
-from models import Admission, Delivery, Duplicate, Objection, Submission
+from models import Admission, Delivery, Objection, Submission
 from models.enums import (
     CallState,
     DeliveryState,
-    DuplicateDecision,
     ObjectionState,
     Outcome,
     Role,
@@ -22,14 +21,10 @@ from models.enums import (
 )
 from models.queries import call_state, lock_call
 from states.cases import Ask, load_frame
-from states.corrections import eligibility_is_closed
 from states.door import apply_transition, note_call, note_submission
 from states.machine import Act, Actor
 from states.numbers import Number, UnknownSubmission
 from states.record import instant_text
-
-# Why a submission is archived that the office found to repeat another.
-DUPLICATE = "经协调小组办公室判定与其他申报重复"
 
 _OBJECTIONS_A_YEAR = 10_000
 
@@ -88,41 +83,12 @@ def admit_late(session: Session, year: int, digest: str, act: Act, *, reason: st
     return delivery
 
 
-def decide_duplicate(session: Session, number: str, other: str, act: Act, *, same: bool, reason: str) -> str:
-    """Say whether two submissions that look alike are one achievement; the later one is then ineligible.
-
-    The eligibility check drops it; once that is closed it is dropped at once, as long as it is not final reviewed.
-    Returns its number when it was dropped now, or nothing.
-    """
-    lock_call(session, Number.of(number).season)
-    pair = session.get(Duplicate, (number, other), populate_existing=True)
-    pair = pair or session.get(Duplicate, (other, number), populate_existing=True)
-    if pair is None:
-        raise DecisionRefused(f"{number} and {other}", "they were never shown as alike")
-    if pair.decision is not DuplicateDecision.PENDING:
-        raise DecisionRefused(f"{number} and {other}", f"{pair.officer} decided already: {pair.decision}")
-    later = _submission(session, pair.other)
-    at_once = same and eligibility_is_closed(session, later.season)
-    if at_once and later.state in (SubmissionState.FINAL_REVIEWED, SubmissionState.AWARDED):
-        way_out = "strike it when the list is approved, or revoke its award"
-        raise DecisionRefused(pair.other, f"it is {later.state}, too late to drop it as a duplicate; {way_out}")
-    pair.decision = DuplicateDecision.SAME if same else DuplicateDecision.DISTINCT
-    pair.officer, pair.decided_at, pair.reason = act.actor.name, act.at, reason
-    session.flush()
-    facts = {"other": pair.number, "decision": pair.decision.value, "similarity": pair.similarity}
-    note_submission(session, pair.other, Ask(Trigger.DECIDE_DUPLICATE, act, reason=reason, facts=facts))
-    if not at_once or later.state is SubmissionState.ARCHIVED:
-        return ""
-    apply_transition(session, pair.other, Ask(Trigger.ARCHIVE, act, reason=DUPLICATE, outcome=Outcome.INELIGIBLE))
-    return pair.other
-
-
 def raise_objection(
     session: Session, season: Season, number: str, act: Act, *, grounds: str, objector: str
 ) -> Objection:
     """Keep an objection (异议): written, with a real name, while the public notice runs."""
     lock_call(session, season.year)
-    submission = _submission(session, number)
+    submission = submission_of(session, number)
     closes_at = load_frame(session, season.year).deadlines.at(Milestone.CLOSE_PUBLIC_NOTICE)
     if call_state(session, season.year) is not CallState.PUBLIC_NOTICE or closes_at is None or act.at >= closes_at:
         raise DecisionRefused(number, "objections are taken while the public notice runs")
@@ -177,13 +143,13 @@ def answer_objection(session: Session, objection_id: int, act: Act, *, upheld: b
     facts = {"objection": objection_id, "decision": objection.state.value}
     ask = Ask(Trigger.ANSWER_OBJECTION, act, reason=answer, facts=facts)
     note_submission(session, objection.number, ask)
-    if upheld and _submission(session, objection.number).state is not SubmissionState.ARCHIVED:
+    if upheld and submission_of(session, objection.number).state is not SubmissionState.ARCHIVED:
         ending = Ask(Trigger.ARCHIVE, act, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
         apply_transition(session, objection.number, ending)
     return objection
 
 
-def _submission(session: Session, number: str) -> Submission:
+def submission_of(session: Session, number: str) -> Submission:
     Number.of(number)
     submission = session.get(Submission, number)
     if submission is None:

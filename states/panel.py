@@ -20,6 +20,7 @@ from models import (
 )
 from models.enums import SeatState, SubmissionState, Trigger
 from models.forms import SubmissionForm
+from models.queries import lock_call
 from states.cases import Ask
 from states.door import note_call, note_submissions
 from states.machine import Act
@@ -101,6 +102,20 @@ def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert
     """Experts who may be drawn: still valid, and with this season's statement signed."""
     experts = session.scalars(select(Expert).order_by(Expert.id)).all()
     return [one for one in experts if not keeps_out(one, season, at)]
+
+
+def commit_draw(session: Session, year: int, act: Act, *, seed: str) -> str:
+    """Keep the draw's seed and record its hash, before anybody knows who may be drawn. Once: the first seed counts.
+
+    Returns the commitment.
+    """
+    call = lock_call(session, year)
+    committed = commitment(bytes.fromhex(call.draw_seed or seed))
+    if not call.draw_seed:
+        call.draw_seed = seed
+        session.flush()
+        note_call(session, year, Trigger.COMMIT_DRAW, act, facts={"commitment": committed})
+    return committed
 
 
 def draw(session: Session, season: Season, act: Act) -> Panel:

@@ -1,8 +1,10 @@
 """Plans a season: its call and its dated milestones; and moves dates, each move recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,12 +17,14 @@ from config.season import Season
 from config.units import unit_on
 from models import Call, MilestoneDate
 from models.enums import MilestoneState, Trigger
-from models.queries import lock_call, milestone_rows, season_in_force
+from models.queries import call_state, lock_call, milestone_rows, season_in_force
+from states.call import CallCase
 from states.claims import forget
-from states.door import note_call, plan_call
+from states.door import move_call, note_call, plan_call
 from states.machine import Act
 from states.owing import Debtor, debtors
 from states.record import instant_text
+from states.rules.deadlines import Dated
 
 
 class AlreadyPlanned(GangchuangError):
@@ -175,6 +179,74 @@ def close_notice_after(session: Session, season: Season, opened_at: datetime, ac
         row.due_at = closes_at
         note_call(session, season.year, Trigger.MOVE_DATE, act, reason=reason, facts=facts)
     return closes_at
+
+
+def settle_milestone(
+    session: Session,
+    year: int,
+    milestone: Milestone,
+    act: Act,
+    *,
+    ordinal: int = 1,
+    unit: str = "",
+    trigger: Trigger | None = None,
+    case: Mapping[str, Any] = MappingProxyType({}),
+    facts: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """A milestone is done: the call moves by the trigger, or a note says so. Done already, nothing happens.
+
+    Raises TransitionRefused.
+    """
+    lock_call(session, year)
+    row = _locked(session, year, milestone, ordinal, unit)
+    if row.state is not MilestoneState.PENDING:
+        return
+    told = {**_late(row, act.at), **facts}
+    if trigger and not unit:
+        state = call_state(session, year)
+        move_call(
+            session,
+            year,
+            trigger,
+            act,
+            case=CallCase(year, act.at, act.actor.role, state, row.due_at, **case),
+            facts=told,
+        )
+    else:
+        note_call(session, year, Trigger.SETTLE_MILESTONE, act, facts=told)
+    row.state, row.settled_at = MilestoneState.DONE, act.at
+
+
+def skip_milestone(session: Session, year: int, date: Dated, act: Act) -> datetime | None:
+    """Leave out a milestone whose day has passed. Returns when it was due, or None when it was settled meanwhile."""
+    lock_call(session, year)
+    row = _locked(session, year, date.milestone, date.ordinal, date.unit)
+    if row.state is not MilestoneState.PENDING:
+        return None
+    row.state, row.settled_at = MilestoneState.SKIPPED, act.at
+    note_call(session, year, Trigger.SKIP_MILESTONE, act, reason="missed its day", facts=_late(row, act.at))
+    return row.due_at
+
+
+def attempts_of(session: Session, year: int, date: Dated) -> int:
+    """How often the stage of a milestone was started; held as it is until the commit."""
+    return _locked(session, year, date.milestone, date.ordinal, date.unit).attempts
+
+
+def count_attempt(session: Session, year: int, date: Dated) -> int:
+    """One more start of a milestone's stage. Returns how many that makes."""
+    row = _locked(session, year, date.milestone, date.ordinal, date.unit)
+    row.attempts += 1
+    return row.attempts
+
+
+def _locked(session: Session, year: int, milestone: Milestone, ordinal: int, unit: str) -> MilestoneDate:
+    return session.get_one(MilestoneDate, (year, milestone.value, ordinal, unit), with_for_update=True)
+
+
+def _late(row: MilestoneDate, at: datetime) -> dict[str, Any]:
+    key = _key(Milestone(row.milestone), row.ordinal, row.unit)
+    return {"milestone": key, "late_seconds": int((at - row.due_at).total_seconds())}
 
 
 def reopen_ranking(session: Session, year: int, act: Act, *, reason: str) -> None:

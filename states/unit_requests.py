@@ -15,7 +15,7 @@ from config.calendar import is_working_day, working_days_after
 from config.local_time import ZONE, end_of_day, local_day
 from config.milestones import Milestone
 from models import Correction, Submission
-from models.enums import CorrectionState, Outcome, SubmissionState, Trigger
+from models.enums import Cause, CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SendBackForm, WithdrawalForm
 from states.cases import Ask, Frame, load_frame
 from states.corrections import keep_correction
@@ -87,7 +87,7 @@ def _withdraw(session: Session, delivered: Delivered, number: str) -> Refusal | 
     ask = Ask(
         Trigger.ARCHIVE,
         delivered.act,
-        reason="报送单位在工作簿中撤回",
+        cause=Cause.WITHDRAWN_IN_WORKBOOK,
         outcome=Outcome.WITHDRAWN,
         facts=facts,
     )

@@ -9,18 +9,17 @@ from typing import Any, cast
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from models import Attachment, Contact, Contributor, Correction, History, Organisation, Submission, SubmissionVersion
+from models import Attachment, Contact, Contributor, Correction, Organisation, Submission, SubmissionVersion
 from models.database import insert_rows
-from models.enums import CorrectionState, SubmissionState, Trigger
+from models.enums import CorrectionState, Trigger
 from models.forms import SubmissionForm
-from states import record
 from states.attachments import attached_to, attachment_rows, base_name, digests_of, keep_attached, still_named
 from states.cases import Ask
 from states.delivered import Delivered
-from states.door import note_submission
+from states.door import Begun, begin_submissions, note_submission
 from states.identity import Incoming, Known, fingerprint
 from states.numbers import Number
-from states.record import Entry, Link
+from states.record import instant_text
 from states.rules.names import name_key, recorded_key
 
 
@@ -32,56 +31,27 @@ def content_of(form: SubmissionForm) -> str:
 
 
 def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incoming, str]]) -> dict[int, str]:
-    if not new:
-        return {}
     last = session.scalar(
         select(func.max(Submission.place)).where(
             Submission.season == delivered.season, Submission.unit == delivered.unit
         )
     )
+    begun: list[Begun] = []
     tables: dict[Any, list[dict[str, Any]]] = {}
     accepted: dict[int, str] = {}
     for place, (row, mark) in enumerate(new, start=(last or 0) + 1):
         number = str(Number(delivered.season, delivered.unit, place))
         accepted[row.place] = number
-        _rows_of_new(tables, delivered, number, place, row, mark)
-    for table in (Submission, SubmissionVersion, Organisation, Contributor, Contact, Attachment):
+        version = _version(delivered, number, 1, row.form)
+        facts = {**_facts(delivered, row.form, version), **digests_of(row.files)}
+        begun.append(Begun(number, {"unit": delivered.unit, "place": place, **_columns(row.form, mark)}, facts))
+        tables.setdefault(SubmissionVersion, []).append(version)
+        _content_rows(tables, number, row.form)
+        tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
+    begin_submissions(session, delivered.season, delivered.act, begun)
+    for table in (SubmissionVersion, Organisation, Contributor, Contact, Attachment):
         insert_rows(session, _plain(table), tables.get(table, []))
-    record.append(session, tables[History])
     return accepted
-
-
-def _rows_of_new(
-    tables: dict[Any, list[dict[str, Any]]],
-    delivered: Delivered,
-    number: str,
-    place: int,
-    row: Incoming,
-    mark: str,
-) -> None:
-    form = row.form
-    version = _version(delivered, number, 1, form)
-    facts = {**_facts(delivered, form, version), **digests_of(row.files)}
-    entry = _entry(delivered, number, Trigger.SUBMIT, "", "submitted", facts)
-    history, link = record.chain(entry, Link(0, record.ZERO))
-    tables.setdefault(History, []).append(history)
-    tables.setdefault(SubmissionVersion, []).append(version)
-    tables.setdefault(Submission, []).append(
-        {
-            "number": number,
-            "season": delivered.season,
-            "unit": delivered.unit,
-            "place": place,
-            "state": SubmissionState.SUBMITTED,
-            "submitted_at": delivered.act.at,
-            "version": 1,
-            "sequence": link.sequence,
-            "head": link.head,
-            **_columns(form, mark),
-        }
-    )
-    _content_rows(tables, number, form)
-    tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
 
 
 def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -> None:
@@ -186,28 +156,6 @@ def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any
         "version": version["version"],
         "content_digest": version["digest"],
         **delivered.facts,
-        "arrived_at": record.instant_text(delivered.arrived_at),
+        "arrived_at": instant_text(delivered.arrived_at),
         "admitted": delivered.admitted,
     }
-
-
-def _entry(
-    delivered: Delivered,
-    number: str,
-    trigger: Trigger,
-    source: str,
-    target: str,
-    facts: Mapping[str, Any],
-) -> Entry:
-    return Entry(
-        record.submission_subject(number),
-        delivered.season,
-        delivered.act.at,
-        str(delivered.act.actor),
-        trigger,
-        source,
-        target,
-        "",
-        record.canonical(facts),
-        delivered.act.flow_run,
-    )

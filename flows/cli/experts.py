@@ -49,13 +49,14 @@ def import_file(
 
     here = opened()
     lines: list[str] = []
+    problems: list[str] = []
 
     def importing(run: Run) -> Ending:
         acting = officer(run.season, officer_name)
         key = run.settings.signing_key()
         read = read_delivery(file, season=run.season, sender=places.OFFICE, key=key, newest_issue=None)
         forms = [row.form for row in read.rows if isinstance(row.form, ExpertForm)]
-        problems = [f"{one.sheet} {one.cell or ''}: {one.message}" for one in read.all_problems]
+        problems.extend(f"{one.sheet} {one.cell or ''}: {one.message}" for one in read.all_problems)
         if not forms:
             raise PoolFileRefused(file, problems or ["it holds no row of an expert"])
         with run.step() as session:
@@ -80,7 +81,7 @@ def import_file(
     for line in lines:
         typer.echo(line)
     show({"outcome": result.outcome, **dict(result.lines)})
-    if any(line.startswith("退回") for line in lines):
+    if problems:
         sys.exit(1)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from config.season import Season
-from flows.issuing import newest_issues
 from flows.kinds import experts, scores, submissions, verdicts, votes
 from flows.letters import LetterKind
 from flows.post import post_to_unit
@@ -15,6 +14,7 @@ from flows.workbooks.layout import Layout
 from flows.workbooks.reading import NewestIssue, read_workbook
 from models.enums import Trigger, WorkbookKind
 from states.door import note_call
+from states.issued import newest_issues
 from states.machine import Act
 from states.office import DecisionRefused
 

@@ -15,7 +15,7 @@ from config.season import Season
 from config.season_parts import Criterion
 from config.units import all_units
 from flows.corrections import tell_correction
-from flows.issuing import Issued, first_issue, issue
+from flows.issuing import Issued, issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
 from flows.post import post_to_unit
@@ -34,6 +34,7 @@ from models.queries import call_state
 from states.cases import deadline_of
 from states.delivered import Delivered, Taken
 from states.district import VerdictsTaken, take_verdicts
+from states.issued import first_issue
 from states.office import DecisionRefused
 from states.unit_requests import send_back
 

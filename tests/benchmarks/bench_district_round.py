@@ -44,9 +44,9 @@ from models.database import make_engine, reading, writing
 from models.enums import CallState, MilestoneState, SubmissionState, Verdict
 from models.schema import upgrade
 from states import record
-from states.record import Entry, Link
 from tests.support.builders import a_season
 from tests.support.databases import Postgres
+from tests.support.entries import Entry, Link, chain
 
 SEASON = 2026
 Written = dict[str, list[tuple[Any, ...]]]
@@ -163,7 +163,7 @@ def _fill(engine: Engine, size: int) -> None:
         entry = Entry(
             record.submission_subject(number), SEASON, at, f"district:{unit}", "submit", "", state.value, "", "{}", ""
         )
-        row, link = record.chain(entry, Link(0, record.ZERO))
+        row, link = chain(entry, Link(0, record.ZERO))
         histories.append(row)
         submissions.append(
             {

@@ -22,11 +22,11 @@ from models.schema import upgrade
 from states import record, verify_history
 from states.export import export_history
 from states.machine import Act
-from states.record import Entry, Link
 from states.roots import record_root
 from states.verification import verify
 from tests.support.builders import SYSTEM, a_season, season_rules
 from tests.support.databases import Postgres
+from tests.support.entries import Entry, Link, chain
 
 _STEPS = (
     ("submit", "", "submitted", "district:500103", '{"title":"示例项目","version":1}'),
@@ -80,7 +80,7 @@ def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any
     number, link, entries = f"2026-500103-{place + 1:04d}", Link(0, record.ZERO), []
     for trigger, source, target, actor, facts in _STEPS:
         entry = Entry(record.submission_subject(number), 2026, at, actor, trigger, source, target, "", facts, "")
-        row, link = record.chain(entry, link)
+        row, link = chain(entry, link)
         entries.append(row)
     row = {
         "number": number,

@@ -16,7 +16,7 @@ from flows.stage import StageFailed
 from models import Message
 from models.database import database_seconds
 from models.enums import MessageState
-from models.queries import post_message
+from states.messages import post_message
 from tests.support.builders import a_season
 from tests.support.mail import HOST, Post, serving
 from tests.support.playing import Player

@@ -12,8 +12,8 @@ from flows.stage import Result
 from flows.workbooks.filling import submission_row
 from models import Call, Delivery, Duplicate, MilestoneDate, Submission
 from models.enums import CallState, DuplicateDecision, MilestoneState, Outcome, SubmissionState, WorkbookKind
+from states.duplicates import decide_duplicate
 from states.machine import Act
-from states.office import decide_duplicate
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player

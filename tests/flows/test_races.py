@@ -12,8 +12,8 @@ from flows.workbooks.filling import submission_row
 from models import Call, Delivery, History, Message
 from models.database import make_engine
 from models.enums import CallState, MessageState, WorkbookKind
-from models.queries import post_message
 from states.claims import ClaimTaken
+from states.messages import post_message
 from states.verification import verify
 from tests.support.builders import UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player

@@ -19,9 +19,9 @@ from models.queries import (
     messages_due,
     milestone_rows,
     planned_seasons,
-    post_message,
     season_in_force,
 )
+from states.messages import post_message
 from tests.support.builders import a_season, a_submission
 
 AT = datetime(2026, 4, 1, 9, tzinfo=ZONE)

@@ -17,8 +17,8 @@ from sqlmodel import SQLModel
 from models.database import make_engine, reading, writing
 from models.enums import MessageState
 from models.migrations.rules import DataBreaksRule
-from models.queries import post_message
 from models.schema import DatabaseTooNew, RowsOfNothing, revisions, upgrade
+from states.messages import post_message
 from states.verification import verify
 from tests.support.builders import a_season, a_submission
 from tests.support.revision_data import bring_to

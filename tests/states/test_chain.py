@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from states.chain import check_chain
-from states.record import ZERO, Entry, Link, canonical, chain
+from states.record import ZERO, canonical
+from tests.support.entries import Entry, Link, chain
 
 SUBJECT = "submission/2026-500103-0001"
 STEPS = (

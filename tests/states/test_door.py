@@ -32,6 +32,7 @@ from states.roots import record_root
 from states.verification import verify
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission
 from tests.support.databases import TEMPLATE, Postgres
+from tests.support.entries import append
 from tests.support.threads import at_once
 
 AT = datetime(2026, 4, 1, 10, 30, tzinfo=ZONE)
@@ -216,7 +217,7 @@ def test_the_same_sequence_cannot_be_written_twice(engine: Engine) -> None:
         row = entries(session, f"submission/{number}")[0].model_dump()
 
     with pytest.raises(DatabaseError), writing(engine) as session:
-        record.append(session, [row])
+        append(session, [row])
 
 
 def test_a_head_that_moved_on_stops_the_step(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from models.enums import (
     WorkbookKind,
 )
 from states.door import Ask, TransitionRefused, apply_to_many
+from states.duplicates import decide_duplicate
 from states.machine import Act, Actor
 from states.numbers import UnknownSubmission
 from states.office import (
@@ -31,7 +32,6 @@ from states.office import (
     NotAnOfficer,
     admit_late,
     answer_objection,
-    decide_duplicate,
     officer,
     raise_objection,
     revoke,

@@ -20,12 +20,12 @@ from states.call import CallCase
 from states.cases import Ask
 from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
+from states.duplicates import decide_duplicate
 from states.machine import Act, Actor, TransitionRefused
 from states.office import (
     DecisionRefused,
     admit_late,
     answer_objection,
-    decide_duplicate,
     raise_objection,
     revoke,
 )

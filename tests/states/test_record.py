@@ -17,9 +17,10 @@ from models.database import reading, writing
 from models.enums import CallState, PublicationKind, Tier
 from states import verify_history
 from states.machine import Act
-from states.record import ZERO, Entry, Link, NotRecordable, append, canonical, chain, entry_hash, instant_text
+from states.record import ZERO, NotRecordable, canonical, entry_hash, instant_text
 from states.roots import record_root
 from tests.support.builders import SYSTEM, a_season, a_submission, season_rules
+from tests.support.entries import Entry, Link, append, chain
 
 AT = datetime(2026, 3, 2, 1, 0, 0, tzinfo=UTC)
 facts_values = st.recursive(

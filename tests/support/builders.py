@@ -43,6 +43,7 @@ from states.intake import take_submissions
 from states.machine import Act, Actor
 from states.planning import plan_season
 from states.rules.names import name_key
+from tests.support.entries import Entry, Link, append, chain
 
 OFFICE = Actor(Role.OFFICE, "示例·王主任")
 SYSTEM = Actor(Role.SYSTEM, "tests")
@@ -214,7 +215,7 @@ def advance(
     """One step of a submission without its guards: the row's state and a real link of the chain."""
     row = session.get_one(Submission, number, populate_existing=True)
     at = after_roots(session, row.season, at)
-    entry = record.Entry(
+    entry = Entry(
         record.submission_subject(number),
         row.season,
         at,
@@ -226,8 +227,8 @@ def advance(
         record.canonical(facts or {}),
         "",
     )
-    written, link = record.chain(entry, record.Link(row.sequence, row.head))
-    record.append(session, [written])
+    written, link = chain(entry, Link(row.sequence, row.head))
+    append(session, [written])
     for name, value in {**columns, "state": to, "sequence": link.sequence, "head": link.head}.items():
         setattr(row, name, value)
     session.flush()

@@ -40,6 +40,7 @@ from models.enums import AssignmentState, DeliveryState, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from states import office
 from states.approval import approve, list_digest, placings, send_back
+from states.duplicates import decide_duplicate
 from states.machine import Act
 from states.planning import move_date, plan_season, reopen_ranking
 from states.recusals import recuse
@@ -121,7 +122,7 @@ def _submissions(player: Player) -> None:
     with player.writing() as session:
         twins = (f"2026-{ONE}-0003", f"2026-{ONE}-0004")
         how = {"act": Act(OFFICE, player.settings.clock.now()), "reason": "同一装置"}
-        office.decide_duplicate(session, *twins, same=True, **how)
+        decide_duplicate(session, *twins, same=True, **how)
 
 
 def _deliver_with_proof(player: Player, form: SubmissionForm) -> None:

@@ -49,9 +49,9 @@ from models.enums import (
     Tier,
     WorkbookKind,
 )
-from models.queries import post_message
 from models.schema import upgrade
 from states.machine import Act
+from states.messages import post_message
 from states.roots import record_root
 from tests.support.builders import OFFICE, a_season, a_submission
 

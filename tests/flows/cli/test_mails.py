@@ -9,8 +9,8 @@ from flows.deliver_messages import delivering
 from flows.mail.failures import hashed
 from models import History, Message
 from models.enums import MessageState
-from models.queries import post_message
 from states.claims import take
+from states.messages import post_message
 from states.record import call_subject
 from tests.flows.cli.conftest import Gangchuang
 from tests.support.playing import Player

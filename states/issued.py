@@ -1,0 +1,52 @@
+"""Which workbooks were issued: running numbers, of which the newest makes a recipient's earlier ones stale."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import IssuedWorkbook
+from models.enums import WorkbookKind
+
+
+def number_of_issue(
+    session: Session, year: int, recipient: str, kind: WorkbookKind, occasion: str | None, at: datetime
+) -> int:
+    """The running number of a workbook that is issued now; the same again for an occasion that had one.
+
+    None is an occasion of its own each time.
+    """
+    known = None if occasion is None else first_issue(session, year, recipient, kind, occasion)
+    if known is not None:
+        return known.issue
+    number = newest_issues(session, year, recipient).get(kind, 0) + 1
+    session.add(
+        IssuedWorkbook(
+            season=year,
+            recipient=recipient,
+            kind=kind,
+            occasion=f"further/{number}" if occasion is None else occasion,
+            issue=number,
+            issued_at=at,
+        )
+    )
+    session.flush()
+    return number
+
+
+def first_issue(
+    session: Session, year: int, recipient: str, kind: WorkbookKind, occasion: str = ""
+) -> IssuedWorkbook | None:
+    """The workbook that was issued on an occasion, where it was."""
+    return session.get(IssuedWorkbook, (year, recipient, kind.value, occasion))
+
+
+def newest_issues(session: Session, year: int, recipient: str, at: datetime | None = None) -> dict[WorkbookKind, int]:
+    """The number of the newest workbook of each kind that was issued to somebody, by an instant where one is given."""
+    query = select(IssuedWorkbook.kind, func.max(IssuedWorkbook.issue)).where(
+        IssuedWorkbook.season == year, IssuedWorkbook.recipient == recipient
+    )
+    if at is not None:
+        query = query.where(IssuedWorkbook.issued_at <= at)
+    rows = session.execute(query.group_by(IssuedWorkbook.kind))
+    return {WorkbookKind(kind): issue for kind, issue in rows}
