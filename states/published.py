@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import String, select, type_coerce
 from sqlalchemy.orm import Session
 
+from config.milestones import Milestone
 from models import Publication
 from models.enums import PublicationKind, Trigger
 from states.chain import Finding
@@ -20,10 +21,10 @@ Key = tuple[int, str, int]  # season, kind, ordinal
 Recorded = tuple[str, int, int | None]  # root, leaves, entries (not counted by earlier versions)
 
 # What the call's chain says was published, by its own milestones and edges.
-_SAID_BY = {
-    "open_public_notice": PublicationKind.PUBLIC_NOTICE.value,
-    "publish_results": PublicationKind.RESULTS.value,
-    "archive": PublicationKind.ARCHIVE.value,
+_SAID_BY: Mapping[str, str] = {
+    Milestone.OPEN_PUBLIC_NOTICE: PublicationKind.PUBLIC_NOTICE.value,
+    Milestone.PUBLISH_RESULTS: PublicationKind.RESULTS.value,
+    Milestone.ARCHIVE: PublicationKind.ARCHIVE.value,
 }
 
 
@@ -109,7 +110,7 @@ class Publications:
                 self._at(*key).entries.append((entry["sequence"], str(entry["at"]), recorded))
                 dates[key] = str(entry["at"])
             said = _SAID_BY.get(str(facts.get("milestone", "")).partition("/")[0], "")
-            settled = entry["trigger"] in ("settle_milestone", *_SAID_BY)
+            settled = entry["trigger"] in (Trigger.SETTLE_MILESTONE, *_SAID_BY)
             if said and settled and (season, said, 1) not in dates:
                 sentence = f"it says that {said} went out, but no root was recorded for it before"
                 self._loose.append(Finding("unrecorded", subject, entry["sequence"], sentence))

@@ -1,6 +1,7 @@
 """What is stored comes from closed lists: no word of the record is spelt out where its member should stand."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +80,69 @@ def test_every_word_of_the_record_is_used() -> None:
 def test_every_word_of_the_record_is_explained() -> None:
     assert len({word.label for word in Trigger}) == len({word.meaning for word in Trigger}) == len(Trigger)
     assert [word for word in Trigger if not word.label or not word.meaning.endswith(".")] == []
+
+
+# Attributes that hold sentences for people.
+PROSE = {"reason", "missing", "problem", "message", "answer", "grounds", "comment", "english", "chinese", "remark"}
+MATCHING = {
+    "like",
+    "ilike",
+    "contains",
+    "startswith",
+    "endswith",
+    "removeprefix",
+    "partition",
+    "find",
+    "index",
+    "count",
+}
+# What reads workbooks (and the demo's people, who fill them) looks for what stands there; nothing else has a reason to.
+READERS = ("flows/workbooks/", "flows/demo/")
+
+
+def prose_compared(source: str, *, reads_documents: bool = False) -> Iterator[tuple[int, str]]:
+    """(line, expression) of every comparison of a sentence, or of anything with a Chinese sentence's beginning."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Call(func=ast.Attribute(value=holder, attr=verb)) if verb in MATCHING:
+                if holds_prose(holder) or (not reads_documents and any(map(is_chinese, ast.walk(node)))):
+                    yield node.lineno, ast.unparse(node)
+            case ast.Compare(left=left, comparators=others):
+                sides = (left, *others)
+                if any(map(holds_prose, sides)) and any(
+                    isinstance(side, ast.Constant) and side.value for side in sides
+                ):
+                    yield node.lineno, ast.unparse(node)
+
+
+def holds_prose(node: ast.expr) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in PROSE
+
+
+def is_chinese(node: ast.AST) -> bool:
+    """A literal of more than a separator."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and len(re.findall("[一-鿿]", node.value)) > 1
+
+
+def test_no_sentence_is_compared() -> None:
+    found = [
+        f"{name}:{line} {what}"
+        for name, source in modules()
+        for line, what in prose_compared(source, reads_documents=name.startswith(READERS))
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'History.reason.like(f"{reason}%")',
+        "next(note for note in notes if note.message.startswith(UNFINISHED))",
+        'if line.startswith("退回"): pass',
+        'if entry.reason == "逾期未补正": pass',
+        'if refusal.chinese != "时间未到": pass',
+    ],
+)
+def test_a_compared_sentence_would_be_seen(source: str) -> None:
+    assert list(prose_compared(source))

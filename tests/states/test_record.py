@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from models import History
 from models.database import reading, writing
-from models.enums import CallState, PublicationKind, Tier
+from models.enums import CallState, Cause, PublicationKind, Tier
 from states import verify_history
+from states.entries import cause_of
 from states.machine import Act
 from states.record import ZERO, NotRecordable, canonical, entry_hash, instant_text
 from states.roots import record_root
@@ -167,3 +168,20 @@ def test_the_database_itself_refuses_an_impossible_entry(engine: Engine, column:
 
     with reading(engine) as session:
         assert session.scalars(select(History.subject)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "facts", "cause"),
+    [
+        ("说法随便怎么改", {"cause": "duplicate"}, Cause.DUPLICATE),
+        ("经协调小组办公室判定与其他申报重复", {"outcome": "ineligible"}, Cause.DUPLICATE),
+        ("逾期未补正：缺附件", {}, Cause.CORRECTION_LAPSED),
+        ("逾期未补正", {"correction": "lapsed"}, Cause.CORRECTION_LAPSED),
+        ("示例理由", {}, None),
+        ("", {}, None),
+    ],
+)
+def test_a_cause_is_a_fact_and_only_of_old_entries_read_from_the_sentence(
+    reason: str, facts: dict[str, Any], cause: Cause | None
+) -> None:
+    assert cause_of(reason, facts) is cause
