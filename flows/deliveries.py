@@ -171,7 +171,7 @@ def _sender(run: Run, folder: str) -> Sender:
         problem = f"收件文件夹“{folder}”不是报送单位代码，也不是专家编号；请联系协调小组办公室"
     except UnitNotInForce as gone:
         heirs = "、".join(gone.unit.successors)
-        problem = f"{gone.unit.name}已撤销，本年度不再单独报送；请由承接单位（代码{heirs}）报送"
+        problem = f"收件文件夹“{folder}”：{gone.unit.name}已撤销，本年度不再单独报送；请由承接单位（代码{heirs}）报送"
     else:
         return Sender(folder, unit.name, run.season.mail_of(folder), Actor(Role.DISTRICT, folder))
     return Sender(folder, office.name, office.mail, Actor(Role.DISTRICT, folder), problem)

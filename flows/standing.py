@@ -63,7 +63,7 @@ def remarks_of(
     if kind is WorkbookKind.VERDICTS:
         verdicts = session.scalars(select(DistrictVerdict).where(DistrictVerdict.number.in_(numbers)))
         return {
-            one.number: f"{one.verdict.label}：{_points(one.points, names)}，共{one.total.normalize():f}分"
+            one.number: "，".join([one.verdict.label, *([_points(one, names)] if one.points != "{}" else [])])
             + (f"，排第{one.rank}" if one.rank else "")
             for one in verdicts
         }
@@ -71,7 +71,7 @@ def remarks_of(
         return {}
     mine = Score.expert == sender
     scores = session.scalars(select(Score).where(mine, Score.number.in_(numbers)).order_by(Score.round))
-    told = {one.number: f"{_points(one.points, names)}，共{one.total.normalize():f}分" for one in scores}
+    told = {one.number: _points(one, names) for one in scores}
     recused = select(Assignment.number).where(
         Assignment.expert == sender, Assignment.state == AssignmentState.RECUSED, Assignment.number.in_(numbers)
     )
@@ -141,8 +141,9 @@ def _correcting(session: Session, year: int, unit: str) -> tuple[str, ...]:
     return (f"退回补正还没有补正的{len(numbers)}项：{_listed(numbers)}",) if numbers else ()
 
 
-def _points(kept: str, names: Mapping[str, str]) -> str:
-    return "、".join(f"{names.get(key, key)}{points}" for key, points in json.loads(kept).items())
+def _points(given: DistrictVerdict | Score, names: Mapping[str, str]) -> str:
+    points = "、".join(f"{names.get(key, key)}{value}" for key, value in json.loads(given.points).items())
+    return f"{points}，共{given.total.normalize():f}分"
 
 
 def _listed(words: Collection[str]) -> str:

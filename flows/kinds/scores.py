@@ -53,7 +53,8 @@ def issue_sheet(
         rows=material_of(session, run.season, numbers).rows,
         occasion=occasion,
     )
-    count = {"count": len(numbers)} if letter is LetterKind.EXPERT_INVITATION else {"added": len(numbers)}
+    invited = letter is LetterKind.EXPERT_INVITATION
+    said = {"count": len(numbers)} if invited else {"added": len(numbers), "again": round_number > 1}
     post(
         session,
         run,
@@ -63,7 +64,7 @@ def issue_sheet(
         expert_name=expert.name,
         deadline=issued.deadline,
         attachments=(issued.path,),
-        **count,
+        **said,
     )
 
 

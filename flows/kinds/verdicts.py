@@ -138,7 +138,7 @@ def _layout(season: Season, code: str) -> Layout:
         rubric=rubric,
         rules=(
             ("推荐名额", f"{season.quota_of(code)}项"),
-            ("推荐排序", "推荐的申报从1起排序，不重复；超过名额时按排序取舍"),
+            ("推荐排序", "推荐的申报从1起排序，不重复；推荐的不得超过名额，超过的本次推荐都会退回，请选定后重报"),
         ),
     )
 
@@ -156,7 +156,7 @@ def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...
             "初评结论",
             {**labels(Verdict), SEND_BACK: SEND_BACK},
             group="初评",
-            hint="从下拉框选择；材料不全的选“退回补正”，不打分，写明补正内容",
+            hint="从下拉框选择；不推荐的可不打分；材料不全的选“退回补正”，不打分，写明补正内容",
             required=True,
             width=11,
             words={"同意推荐": Verdict.RECOMMENDED, "不予推荐": Verdict.NOT_RECOMMENDED},
@@ -203,9 +203,10 @@ class _Rows(Assembler):
         if values.get("missing") is not None:
             message = f"不是“{SEND_BACK}”，但填了补正内容，请选“{SEND_BACK}”或删去补正内容"
             problems.append(self.place.problem("verdict", line.number, message))
-        self.require(line, ["number", *self.required], problems)
+        rejected = values.get("verdict") is Verdict.NOT_RECOMMENDED  # needs no points
+        self.require(line, ["number", "verdict"] if rejected else ["number", *self.required], problems)
         rank = values.get("rank")
-        if rank is not None and values.get("verdict") is Verdict.NOT_RECOMMENDED:
+        if rank is not None and rejected:
             notes.append(self.place.note("rank", line.number, "不推荐的不参加排序，所填名次没有采用"))
             rank = None
         payload = {

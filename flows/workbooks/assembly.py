@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from decimal import Decimal
 from typing import Any
 
@@ -117,10 +117,24 @@ class SubmissionRows(Assembler):
         organisations = self._organisations(line, problems)
         contributors = self._contributors(line, organisations, problems, notes)
         self._beyond(line, problems)
+        self._too_few_or_many(line, organisations, contributors, problems)
         payload = filled_in(values, _PLAIN) | {"restores": values.get("withdrawal") == RESTORED}
         payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
         payload["organisations"], payload["contributors"] = organisations, contributors
         return self.made(SubmissionForm, payload, line, problems)
+
+    def _too_few_or_many(self, line: Line, organisations: Sized, contributors: Sized, problems: list[Problem]) -> None:
+        """What the guards would refuse as well, told at its cell and together with the rest."""
+        benefits = ("benefit_economic", "benefit_social")
+        if all(line.values.get(key) is None and key not in line.wrong for key in benefits):
+            problems.append(self.place.problem("benefit_social", line.number, "和“经济效益”至少填一项"))
+        call = self.season.call
+        for found, most, key, noun in (
+            (organisations, call.max_organisations, "organisations.0.name", "申报单位"),
+            (contributors, call.max_contributors, "contributors.0.name", "完成人"),
+        ):
+            if len(found) > most:
+                problems.append(self.place.problem(key, line.number, f"起共有{len(found)}个{noun}，最多{most}个"))
 
     def _beyond(self, line: Line, problems: list[Problem]) -> None:
         """Columns that somebody added for a sixth contributor or a fourth organisation."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from rapidfuzz import fuzz, process
 from stdnum.cn import uscc
 
 from states.rules.names import INVISIBLE
@@ -52,6 +53,7 @@ _MAIL = re.compile(r"[^@\s,;，；]+@[^@\s,;，；]+\.[A-Za-z0-9-]{2,}")
 _PHONE = re.compile(r"\+?[0-9][0-9-]{5,19}(?:转[0-9]{1,6})?")
 _LIST = re.compile(r"[;；、\n|]+|[,，](?!\d{3}(?!\d))")
 _SHORT = 8
+_NEAR = 60  # percent
 _ELSEWHERE = frozenset(
     {"同上", "同前", "同左", "〃", "″", '"', "''", "′′", "略", "见附件", "详见附件", "见材料", "见附表", "如附件"}
 )
@@ -171,7 +173,7 @@ def told(limit: int) -> Text:
 def choice(labels: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> Parser:
     """One of a closed list, by its label or by another name people give it."""
     known = {compact(label): value for label, value in {**(also or {}), **labels}.items()}
-    allowed = "、".join(labels)
+    allowed, folded = "、".join(labels), {compact(label): label for label in labels}
 
     def parse(value: Cell) -> Any:
         key = compact(as_text(value))
@@ -179,9 +181,15 @@ def choice(labels: Mapping[str, Any], also: Mapping[str, Any] | None = None) -> 
             return None
         if key in known:
             return known[key]
-        return WrongCell(f"只能填：{allowed}（现在填的是{quote(as_text(value))}）")
+        return WrongCell(f"只能填：{allowed}（现在填的是{quote(as_text(value))}{near(key, folded)}）")
 
     return parse
+
+
+def near(key: str, words: Mapping[str, str]) -> str:
+    """The word (by its key) that was most likely meant, as a question that goes on in a sentence; or empty."""
+    found = process.extractOne(key, list(words), scorer=fuzz.ratio, score_cutoff=_NEAR) if key else None
+    return f"，是不是“{words[found[0]]}”？" if found else ""
 
 
 def credit_code(value: Cell) -> Any:
@@ -242,7 +250,8 @@ def words_of(labels: tuple[str, ...]) -> Parser:
             return None
         strange = [part for part in parts if compact(part) not in known]
         if strange:
-            return WrongCell(f"只能填：{'、'.join(labels)}，可填多个，用“、”隔开（{quote(strange[0])}不在其中）")
+            meant = near(compact(strange[0]), known)
+            return WrongCell(f"只能填：{'、'.join(labels)}，可填多个，用“、”隔开（{quote(strange[0])}不在其中{meant}）")
         return tuple(known[compact(part)] for part in parts)
 
     return parse

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from flows.workbooks.cells import compact, quote
+from flows.workbooks.cells import compact, near, quote
 from flows.workbooks.findings import Note, Row, Table
 from flows.workbooks.layout import Layout
 from flows.workbooks.packages import Delivery
@@ -96,7 +96,9 @@ def _with_attachments(row: Row, form: SubmissionForm, here: Mapping[str, str], p
     missing = [name for name in form.attachments if compact(name) not in here]
     if missing:
         names = "、".join(quote(name) for name in missing)
-        message = f"写了{names}，但压缩包（文件夹）里没有，请核对文件名"
+        here_by_stem = {compact(PurePosixPath(name).stem): PurePosixPath(name).name for name in here.values()}
+        meant = near(compact(PurePosixPath(missing[0]).stem), here_by_stem)
+        message = f"写了{names}，但压缩包（文件夹）里没有{meant or '，'}请核对文件名"
         return replace(row, form=None, problems=(place.problem("attachments", row.line, message),))
     found = tuple(here[compact(name)] for name in form.attachments)
     return replace(row, form=form.model_copy(update={"attachments": found}))

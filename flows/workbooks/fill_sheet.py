@@ -26,6 +26,7 @@ _ALLOWED = {
 _BANDS = ("#1F4E78", "#2E75B6", "#548235", "#7F6000", "#833C0B", "#5B4A8A")
 _LINE, _GIVEN, _NEEDED, _FREE = "#BFBFBF", "#EDEDED", "#FFF8E1", "#FFFFFF"
 _SHOWN_ROWS = 50
+_PAGES_WIDE = 4  # all columns of a submission on one sheet of A4 nobody could read
 _LONGEST_LIST = 250  # characters; a longer list of choices stands in a sheet of its own
 _LONGEST_HINT = 250
 _LONGEST_TITLE = 32
@@ -190,9 +191,8 @@ class FillSheet:
         self.sheet.set_selection(FIRST_ROW, start, FIRST_ROW, start)
         self.sheet.protect("", _ALLOWED)
         self.sheet.set_landscape()
-        self.sheet.set_paper(8)  # A3
+        self.sheet.set_paper(9)  # A4
         self.sheet.repeat_rows(BAND_ROW, HEADING_ROW)
         self.sheet.repeat_columns(0, FROZEN_COLUMNS - 1)
         self.sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.4)
-        if self.judging:
-            self.sheet.fit_to_pages(1, 0)
+        self.sheet.fit_to_pages(1 if self.judging else _PAGES_WIDE, 0)

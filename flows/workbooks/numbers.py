@@ -102,14 +102,16 @@ def _with_remark(number: Decimal, typed: str, match: re.Match[str]) -> Any:
 
 
 def percent(value: Cell) -> Any:
-    """A share in percent, over 0 and at most 100; two places. Fractions are judged with their row."""
+    """A share in percent, at most 100, 0 for none; two places. Fractions are judged with their row."""
     typed = _typed(value)
     if isinstance(typed, WrongCell) or not typed:
         return typed or None
     match = _PERCENT.fullmatch(typed) if len(typed) <= 40 else None
     exact = _decimal(match["number"]) if match else None
     number = plain(exact, 4) if exact is not None and abs(exact) <= 100 else None
-    if number is None or number <= 0:
+    if number == 0:
+        return Understood(None, "填的是0，按没有填计")
+    if number is None or number < 0:
         return WrongCell(f"应填0到100之间的百分数（现在填的是{quote(typed)}），例如：30")
     return number if not (match and match["sign"]) or number > 1 else Understood(number, f"按{number}%计")
 

@@ -192,6 +192,17 @@ add(
     notes=(),
 )
 add(
+    "an attachment under a name that is nearly that",
+    lambda shop: shop.packed("a.zip", _parts(shop, "应用证明（盖章）.pdf", named="应用证明盖章.pdf")),
+    backs=(
+        (
+            "AU5",
+            "“附件文件名”写了“应用证明盖章.pdf”，但压缩包（文件夹）里没有，是不是“应用证明（盖章）.pdf”？请核对文件名。",
+        ),
+    ),
+    notes=((None, "随表送来、但没有一行写到的附件：应用证明（盖章）.pdf。"),),
+)
+add(
     "an attachment that no row names",
     lambda shop: shop.packed("a.zip", _parts(shop, "证明.pdf", named="")),
     takes=_OK,

@@ -228,3 +228,13 @@ add(
     sheet="专家库",
     takes={5: {"fields": ("机械制造", "电子信息", "医药卫生"), "declared": ("示例甲", "示例公司")}},
 )
+
+
+add(
+    "a verdict that does not recommend and gives no points",
+    lambda shop: shop.filled(
+        {"申报编号": _N[0], "初评结论": "不推荐"}, judged(_N[1]), judged(_N[2]), kind=WorkbookKind.VERDICTS
+    ),
+    takes={5: {"points": {}}, 6: {}, 7: {}},
+    sheet="初评结果表",
+)

@@ -111,7 +111,7 @@ def _column_deleted(shop: Workshop) -> Path:
 
 @case("optional columns deleted", takes=_OK, notes=((None, "没有这些列，按空白处理：社会效益、应用情况。"),))
 def _optional_deleted(shop: Workshop) -> Path:
-    path = shop.filled(typed())
+    path = shop.filled(typed({"经济效益（万元）": 12.5}))
     with shop.opened(path) as book:
         for name in ("社会效益", "应用情况"):
             book[SHEET].delete_cols(_heading(book[SHEET], name).column)

@@ -251,7 +251,25 @@ _row(
     "见附件",
     backs=(("G5", "“成果简介”现在填的是“见附件”，评审看不到别处的内容，请写在这一格里。"),),
 )
-_row("no social benefit, in words", "社会效益", "无", takes={5: {"benefit_social": ""}})
+_row("no social benefit, in words", "社会效益", "无", backs=(("K5", "“社会效益”和“经济效益”至少填一项。"),))
+add(
+    "a wrong cell and a missing benefit are told together",
+    lambda shop: shop.filled(typed(社会效益=None, 领域="机械制作")),
+    backs=(
+        (
+            "E5",
+            "“领域”只能填：机械制造、电子信息、医药卫生、农业农村、建筑交通、能源环保、食品轻工、教育科普"
+            "（现在填的是“机械制作”，是不是“机械制造”？）。",
+        ),
+        ("K5", "“社会效益”和“经济效益”至少填一项。"),
+    ),
+)
+add(
+    "more people in a cell than may be",
+    lambda shop: shop.filled(typed(完成人1姓名="示例甲、示例乙、示例丙、示例丁、示例戊、示例己")),
+    backs=(("T5", "“完成人1姓名”起共有6个完成人，最多5个。"),),
+    notes=(("T5", "“完成人1姓名”里有6人，已分开登记：示例甲、示例乙、示例丙、示例丁、示例戊、示例己。"),),
+)
 _row("a title that is a number", "成果名称", 2025, takes={5: {"title": "2025"}})
 _row("a title that looks like a formula", "成果名称", "=1+1 示例", takes={5: {"title": "=1+1 示例"}})
 _row("a title of blanks only", "成果名称", " 　\n", backs=(("B5", "“成果名称”没有填。"),))
@@ -392,7 +410,8 @@ _rows(
 _rows(
     "a share of zero",
     {"完成人1贡献占比（%）": 0},
-    backs=(("W5", "“完成人1贡献占比（%）”应填0到100之间的百分数（现在填的是“0”），例如：30。"),),
+    takes={5: {"shares": (None,)}},
+    notes=(("W5", "“完成人1贡献占比（%）”填的是0，按没有填计。"),),
 )
 _rows(
     "a contributor without an organisation where there is one",

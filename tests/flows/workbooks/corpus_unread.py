@@ -95,7 +95,7 @@ def _picture(shop: Workshop) -> Path:
     )
 
 
-@case("a row struck through", takes={6: {"title": "二"}}, backs=(("B5", f"“成果名称”等13格{_STRUCK}"),))
+@case("a row struck through", takes={6: {"title": "二"}}, backs=(("B5", f"“成果名称”等14格{_STRUCK}"),))
 def _struck_row(shop: Workshop) -> Path:
     path = shop.filled(typed(), typed(成果名称="二"))
     with shop.opened(path) as book:
