@@ -233,6 +233,11 @@ class FinalRound(Part):
     panel_per_field: int = Field(5, ge=1, description="fewest experts drawn of each field")
     panel_size: int = Field(40, ge=1)
     reserves: int = Field(5, ge=0)
+    public_randomness: str = Field(
+        "",
+        description="what the draw is mixed with, named in advance: numbers that nobody can know before the pool is "
+        "frozen, such as the first draw of a state lottery after that day; an officer enters them",
+    )
     assignment: Literal["fair", "share"] = Field(
         "fair",
         description="fair: the worst-served submission as well as possible, then the total; "

@@ -78,6 +78,14 @@ class Settings(BaseSettings):
         """The server's 32-byte key for signed workbooks, made once."""
         return _kept_secret(self.folder("keys") / "workbooks.key", secrets.token_bytes(32))
 
+    def draw_secret(self, year: int, fresh: bytes = b"") -> bytes:
+        """64 bytes kept apart from the database: the seed of a season's draw and the key of its experts' marks.
+
+        Made of `fresh` when it is given and there are none; empty when there are none.
+        """
+        path = self.folder("keys") / f"draw-{year}.key"
+        return _kept_secret(path, fresh) if fresh or path.exists() else b""
+
     @property
     def sign_in_file(self) -> Path:
         """Holds `user:password` of the dashboard; outside `keys/`, since a backup need not open a dashboard."""

@@ -24,6 +24,7 @@ from states import office
 from states.corrections import ask_correction
 from states.duplicates import decide_duplicate
 from states.machine import Act
+from states.panel import enter_randomness
 from states.recusals import recuse
 from states.reinstatement import reinstate
 from states.replacements import assign_by_hand, give_up_seat
@@ -46,6 +47,7 @@ class Decision(StrEnum):
     RECUSE = "recuse"
     REPLACE_EXPERT = "replace_expert"
     ASSIGN_EXPERT = "assign_expert"
+    ENTER_RANDOMNESS = "enter_randomness"
 
 
 _EXCUSED = ("excused", "请假")
@@ -75,7 +77,8 @@ def decide(
     `other`, assign_expert with the expert as `other` to one that lacks an expert – never one in conflict), a
     unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert; `other`
     is `excused` for who gave a reason in time, else it counts as an absence), an objection's id (uphold, dismiss,
-    with the answer as reason), or the beginning of a
+    with the answer as reason), the public numbers that the season named for the draw (enter_randomness, with where
+    they were published as reason), or the beginning of a
     delivery's digest (admit_late).
     After: the decision, its officer and its reason are history; those concerned have a letter. After the
     archive it has a root of its own, on the season's page and in a letter to every unit.
@@ -226,6 +229,10 @@ def _assign_expert(session: Session, run: Run, act: Act, number: str, expert: st
     issue_further_sheet(session, run, expert, [number])
 
 
+def _enter_randomness(session: Session, run: Run, act: Act, value: str, other: str, reason: str) -> None:
+    enter_randomness(session, run.season, act, value, reason=reason)
+
+
 def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
     row = session.get_one(Submission, number)
     post_to_unit(
@@ -248,4 +255,5 @@ _DECISIONS: dict[Decision, Callable[[Session, Run, Act, str, str, str], None]] =
     Decision.RECUSE: _recuse,
     Decision.REPLACE_EXPERT: _replace_expert,
     Decision.ASSIGN_EXPERT: _assign_expert,
+    Decision.ENTER_RANDOMNESS: _enter_randomness,
 }

@@ -26,7 +26,7 @@ def open_call(season: int, dry_run: bool = False) -> dict[str, object]:
     Runs: at `open_call`, once a year in early spring.
     Before: the season is planned.
     After: the call is open; each unit has its submissions workbook and a letter with quota and
-    deadline; the seed of the panel's draw is committed by its hash.
+    deadline; the secret of the panel's draw is kept apart and committed by its hash.
     Undo: none; move `close_call` to now to end the call early.
     """
     return perform("open_call", season, opening, milestone=Milestone.OPEN_CALL, dry_run=dry_run)
@@ -34,16 +34,16 @@ def open_call(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def opening(run: Run) -> Ending:
     """Commit the seed, issue the templates, write the letters."""
-    commitment = _commit_draw(run)
+    promised = _commit_draw(run)
     units = run.season.units()
-    run.each(units, lambda unit: _call(run, unit, commitment), name=lambda unit: unit.code)
+    run.each(units, lambda unit: _call(run, unit, promised), name=lambda unit: unit.code)
     with run.step() as session:
         issue_pool(session, run)
     run.tell("units called", len(units))
     return Ending(Trigger.OPEN_CALL, facts={"units": [unit.code for unit in units]})
 
 
-def _call(run: Run, unit: Unit, commitment: str) -> None:
+def _call(run: Run, unit: Unit, promised: str) -> None:
     """A unit's workbook, and the letter that brings it."""
     with run.step() as session:
         issued = issue_template(session, run, unit.code)
@@ -54,7 +54,7 @@ def _call(run: Run, unit: Unit, commitment: str) -> None:
             unit.code,
             deadline=issued.deadline,
             quota=run.season.quota_of(unit.code),
-            commitment=commitment,
+            commitment=promised,
             attachments=(issued.path, _calendar(run, unit, issued.deadline)),
         )
 
@@ -62,14 +62,16 @@ def _call(run: Run, unit: Unit, commitment: str) -> None:
 def _commit_draw(run: Run) -> str:
     """The hash of the draw's seed goes out before anybody knows who may be drawn; the seed follows after the draw."""
     with run.step() as session:
-        return commit_draw(session, run.year, run.act, seed=_seed(run))
+        fresh = _secret(run)
+        keep = (lambda: fresh) if run.dry_run else (lambda: run.settings.draw_secret(run.year, fresh))
+        return commit_draw(session, run.year, run.act, secret=keep)
 
 
-def _seed(run: Run) -> str:
-    """32 random bytes, hex; in a rehearsal the same every time, so that a rehearsal can be repeated."""
+def _secret(run: Run) -> bytes:
+    """64 random bytes; in a rehearsal the same every time, so that a rehearsal can be repeated."""
     if run.settings.clock.stepped:
-        return hashlib.sha256(f"rehearsal/{run.year}".encode()).hexdigest()
-    return secrets.token_hex(32)
+        return hashlib.sha512(f"rehearsal/{run.year}".encode()).digest()
+    return secrets.token_bytes(64)
 
 
 def _calendar(run: Run, unit: Unit, deadline: datetime) -> Path:

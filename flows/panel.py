@@ -15,8 +15,10 @@ from flows.stage import Ending, Run
 from models import Call, DistrictVerdict, Expert, MilestoneDate, Submission
 from models.enums import MilestoneState, SubmissionState, Trigger, Verdict
 from models.queries import outstanding_corrections
+from states.entries import latest_facts
 from states.experts import seats_of
-from states.panel import AssignmentQuality, assign_panel, draw
+from states.panel import AssignmentQuality, assign_panel, draw, ready_to_draw
+from states.record import call_subject
 from states.rules.draw import commitment
 
 _SHOWN = 100
@@ -29,7 +31,8 @@ def draw_panel(season: int, dry_run: bool = False) -> dict[str, object]:
     Runs: at `draw_panel`.
     Before: every recommended submission is eligible or archived; the pool's workbook lies taken,
     with the experts' signed statements in it.
-    After: seats, seed and assignment are history; each expert has a score workbook and a letter;
+    After: the pool is frozen; where the season names public numbers, an officer enters them first; seats, seed
+    and assignment are history; each expert has a score workbook and a letter;
     units can repeat the draw; the final round is open.
     Undo: none; an expert who cannot serve is replaced (`gangchuang decide replace_expert`).
     """
@@ -44,7 +47,11 @@ def drawing(run: Run) -> Ending:
             # A draw cannot be taken back: nothing is drawn before everything that it depends on is known.
             return Ending(waiting=_sentence(open_questions))
         if not seats_of(session, run.year):
-            panel = draw(session, run.season, run.act)
+            secret = run.settings.draw_secret(run.year)
+            waits_for = ready_to_draw(session, run.season, run.act, secret)
+            if waits_for:
+                return Ending(waiting=waits_for)
+            panel = draw(session, run.season, run.act, secret)
             assigned = assign_panel(session, run.season, run.act)
             run.tell("seated", len(panel.seated))
             run.tell("reserves", len(panel.reserves))
@@ -53,11 +60,18 @@ def drawing(run: Run) -> Ending:
         sheets = assignments_of(session, run.year)
         _tell_of_names(session, run, {number for numbers in sheets.values() for number in numbers})
         seed = session.get_one(Call, run.year).draw_seed
+        public = latest_facts(session, call_subject(run.year), Trigger.DRAW_PANEL).get("public", "")
     run.each(sorted(sheets), lambda expert: _invite(run, expert, sheets[expert]))
     with run.step() as session:
         for unit in run.season.units():
             post_to_unit(
-                session, run, LetterKind.PANEL_DRAWN, unit.code, seed=seed, commitment=commitment(bytes.fromhex(seed))
+                session,
+                run,
+                LetterKind.PANEL_DRAWN,
+                unit.code,
+                seed=seed,
+                commitment=commitment(bytes.fromhex(seed)),
+                public=public,
             )
     run.tell("experts with a workbook", len(sheets))
     run.tell("assignments", sum(len(numbers) for numbers in sheets.values()))

@@ -249,6 +249,12 @@ class Trigger(Labelled):
     )
     ADMIT_LATE = "admit_late", "准予逾期报送", "An officer let a late delivery in."
     REISSUE_WORKBOOK = "reissue_workbook", "重新发放工作簿", "An officer had a workbook issued once more."
+    FREEZE_POOL = "freeze_pool", "封存专家库", "The pool that may be drawn from was fixed by its digest."
+    ENTER_RANDOMNESS = (
+        "enter_randomness",
+        "登记公开随机数",
+        "An officer entered the public numbers that the season had named beforehand.",
+    )
     DRAW_PANEL = "draw_panel", "抽取评委", "The panel was drawn from the pool with the seed now disclosed."
     ASSIGN = (
         "assign",

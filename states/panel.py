@@ -1,7 +1,7 @@
 """The panel: drawn from the eligible by the committed seed, and assigned by affinity."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -23,16 +23,18 @@ from models.forms import SubmissionForm
 from models.queries import lock_call
 from states.cases import Ask
 from states.door import note_call, note_submissions
+from states.entries import latest_facts
 from states.machine import Act
+from states.office import DecisionRefused
 from states.pairing import eligible_numbers, make_pairs, season_conflicts
 from states.pool import keeps_out
-from states.record import canonical
+from states.record import call_subject, canonical
 from states.rules import conflicts as rules
 from states.rules.affinity import ExpertProfile, SubmissionProfile, affinity
 from states.rules.assignment import Assignment as BestAssignment
 from states.rules.assignment import AssignmentInfeasible, Certificate, assign_with_certificate
 from states.rules.conflicts import Conflicts
-from states.rules.draw import Candidate, Panel, commitment, draw_panel
+from states.rules.draw import Candidate, Panel, commitment, draw_panel, mark_of, pool_digest, seed_with
 
 
 @dataclass(frozen=True)
@@ -104,31 +106,112 @@ def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert
     return [one for one in experts if not keeps_out(one, season, at)]
 
 
-def commit_draw(session: Session, year: int, act: Act, *, seed: str) -> str:
-    """Keep the draw's seed and record its hash, before anybody knows who may be drawn. Once: the first seed counts.
+def commit_draw(session: Session, year: int, act: Act, *, secret: Callable[[], bytes]) -> str:
+    """Record the hashes of the draw's seed and of the key of marks, once; the seed's own hash.
 
-    Returns the commitment.
+    `secret` keeps 64 bytes outside the database and gives them; it is asked when nothing is committed to yet.
     """
-    call = lock_call(session, year)
-    committed = commitment(bytes.fromhex(call.draw_seed or seed))
-    if not call.draw_seed:
-        call.draw_seed = seed
-        session.flush()
-        note_call(session, year, Trigger.COMMIT_DRAW, act, facts={"commitment": committed})
-    return committed
+    lock_call(session, year)
+    known = latest_facts(session, call_subject(year), Trigger.COMMIT_DRAW)
+    if known:
+        return str(known["commitment"])
+    seed, key = secret()[:32], secret()[32:]
+    facts = {"commitment": commitment(seed), "marks": commitment(key)}
+    note_call(session, year, Trigger.COMMIT_DRAW, act, facts=facts)
+    return facts["commitment"]
 
 
-def draw(session: Session, season: Season, act: Act) -> Panel:
-    """Draw the panel and reveal the seed. Raises PanelShortage. Call once: the seats are the record."""
+class SecretLost(GangchuangError):
+    def __init__(self, year: int) -> None:
+        super().__init__(
+            f"The secret of the draw of {year} (keys/draw-{year}.key) is not the one committed to at the opening. "
+            "Restore it from a backup: without it nobody can draw as was promised."
+        )
+
+
+def ready_to_draw(session: Session, season: Season, act: Act, secret: bytes) -> str:
+    """Freeze the pool, and say what the draw still waits for; empty when nothing.
+
+    A pool that changed since is frozen again, and public numbers of before count no more.
+    """
+    if session.get_one(Call, season.year).draw_seed:
+        return ""
+    _check_secret(session, season, secret)
+    candidates, subject = _candidates(session, season, act, secret), call_subject(season.year)
+    frozen, named = pool_digest(candidates), season.final_round.public_randomness
+    if latest_facts(session, subject, Trigger.FREEZE_POOL).get("pool") != frozen:
+        facts = {"pool": frozen, "experts": len(candidates), "public": named}
+        note_call(session, season.year, Trigger.FREEZE_POOL, act, facts=facts)
+    if not named or _public(session, season):
+        return ""
+    return f"the pool is frozen ({frozen[:16]}…); an officer has now to enter what comes out: {named}"
+
+
+def enter_randomness(session: Session, season: Season, act: Act, value: str, *, reason: str) -> None:
+    """Keep the public numbers that the season named, once, after the pool was frozen. Raises DecisionRefused."""
+    subject, digits = call_subject(season.year), "".join(value.split())
+    frozen = latest_facts(session, subject, Trigger.FREEZE_POOL).get("pool")
+    problem = (
+        "the season names no public numbers"
+        if not season.final_round.public_randomness
+        else "the pool is not frozen yet"
+        if frozen is None
+        else "they were entered already"
+        if _public(session, season)
+        else "say the numbers, and as reason where they were published"
+        if not digits or not reason.strip()
+        else ""
+    )
+    if problem:
+        raise DecisionRefused("public numbers", problem)
+    facts = {"public": digits, "pool": frozen, "named": season.final_round.public_randomness}
+    note_call(session, season.year, Trigger.ENTER_RANDOMNESS, act, reason=reason, facts=facts)
+
+
+def _check_secret(session: Session, season: Season, secret: bytes) -> None:
+    promised = latest_facts(session, call_subject(season.year), Trigger.COMMIT_DRAW)
+    parts = (secret[:32], secret[32:])
+    if len(secret) != 64 or tuple(map(commitment, parts)) != (promised.get("commitment"), promised.get("marks")):
+        raise SecretLost(season.year)
+
+
+def _public(session: Session, season: Season) -> str:
+    """The public numbers entered for the pool as it was frozen last; empty when there are none."""
+    subject = call_subject(season.year)
+    entered = latest_facts(session, subject, Trigger.ENTER_RANDOMNESS)
+    fits = entered.get("pool") == latest_facts(session, subject, Trigger.FREEZE_POOL).get("pool")
+    return str(entered.get("public", "")) if fits else ""
+
+
+def _candidates(session: Session, season: Season, act: Act, secret: bytes) -> list[Candidate]:
+    """Who may be drawn, by their marks; without a secret (a season opened by an earlier version), by their ids."""
     pool = eligible_pool(session, season, act.at)
     barred = season_conflicts(session, season, pool).everywhere
-    candidates = [Candidate(one.id, tuple(one.fields.split("、"))) for one in pool if one.id not in barred]
+    key = secret[32:]
+    marked = ((one, mark_of(key, str(season.year), one.name_key, one.organisation_key) if key else "") for one in pool)
+    found = [Candidate(one.id, tuple(one.fields.split("、")), mark) for one, mark in marked if one.id not in barred]
+    return sorted(found, key=lambda candidate: candidate.mark or candidate.id)
+
+
+def draw(session: Session, season: Season, act: Act, secret: bytes = b"") -> Panel:
+    """Draw the panel and reveal the seed. Raises PanelShortage, SecretLost. Call once: the seats are the record.
+
+    `secret` is what was committed to at the opening; seasons opened by earlier versions have their seed in the call.
+    """
+    call = session.get_one(Call, season.year)
+    kept, secret = call.draw_seed, b"" if call.draw_seed else secret
+    seed = bytes.fromhex(kept) if kept else secret[:32]
+    if not kept:
+        _check_secret(session, season, secret)
+    candidates, public = _candidates(session, season, act, secret), _public(session, season) if secret else ""
     rules_of = season.final_round
     seats = dict.fromkeys(_fields(session, season.year), rules_of.panel_per_field)
-    seed = bytes.fromhex(session.get_one(Call, season.year).draw_seed)
     size = max(rules_of.panel_size, sum(seats.values()))
-    panel = draw_panel(seed=seed, pool=candidates, seats=seats, size=size, reserves=rules_of.reserves)
-    signed = {one.id: one.statement_on for one in pool}
+    drawing = seed_with(seed, public)
+    panel = draw_panel(seed=drawing, pool=candidates, seats=seats, size=size, reserves=rules_of.reserves)
+    call.draw_seed = seed.hex()
+    experts = session.scalars(select(Expert).where(Expert.id.in_([one.id for one in candidates])))
+    signed = {one.id: one.statement_on for one in experts}
     for state, drawn in ((SeatState.SEATED, panel.seated), (SeatState.RESERVE, panel.reserves)):
         session.add_all(
             Seat(
@@ -148,7 +231,8 @@ def draw(session: Session, season: Season, act: Act) -> Panel:
         "seats": seats,
         "size": size,
         "reserves": rules_of.reserves,
-        "pool": [[one.id, list(one.fields)] for one in candidates],
+        "pool": [[one.id, list(one.fields), one.mark][: 3 if secret else 2] for one in candidates],
+        **({"public": public} if secret else {}),
         "panel": panel.facts(),
     }
     note_call(session, season.year, Trigger.DRAW_PANEL, act, facts=facts)

@@ -18,7 +18,7 @@ from states.numbers import Number
 from states.recompute_votes import tiers_after, vote_differences
 from states.record import canonical
 from states.rules import scores as rules
-from states.rules.draw import Candidate, commitment, derive_seed, draw_panel
+from states.rules.draw import Candidate, commitment, derive_seed, draw_panel, pool_digest, seed_with
 from states.rules.placings import Contender, Limits, Ranking
 from states.rules.ranking import cut, tier_sizes
 from states.rules.rounding import settle
@@ -50,12 +50,27 @@ def _draw(record: Record) -> Iterator[Difference]:
     promised = record.one(Trigger.COMMIT_DRAW).get("commitment", "")
     if commitment(seed) != promised:
         yield Difference("commitment", "the draw's seed", promised, commitment(seed))
-    pool = [Candidate(expert, tuple(fields)) for expert, fields in drawn["pool"]]
+    pool = [Candidate(one[0], tuple(one[1]), *one[2:]) for one in drawn["pool"]]
+    public = drawn.get("public", "")
+    if "public" in drawn:
+        yield from _frozen(record, pool, public)
     panel = draw_panel(
-        seed=seed, pool=pool, seats=drawn["seats"], size=drawn["size"], reserves=drawn["reserves"]
+        seed=seed_with(seed, public), pool=pool, seats=drawn["seats"], size=drawn["size"], reserves=drawn["reserves"]
     ).facts()
     if panel != drawn["panel"]:
         yield Difference("panel", "the draw", shortened(drawn["panel"]), shortened(panel))
+
+
+def _frozen(record: Record, pool: list[Candidate], public: str) -> Iterator[Difference]:
+    """The pool is the one frozen before, and the public numbers are those entered for it."""
+    frozen = record.one(Trigger.FREEZE_POOL).get("pool", "")
+    if pool_digest(pool) != frozen:
+        yield Difference("pool", "the draw", frozen, pool_digest(pool))
+    entered = record.one(Trigger.ENTER_RANDOMNESS)
+    named = record.season.final_round.public_randomness
+    expected = (entered.get("public", ""), frozen) if named else ("", frozen)
+    if (public, entered.get("pool", frozen) if named else frozen) != expected or (named and not public):
+        yield Difference("public numbers", "the draw", public or "none", expected[0] or named)
 
 
 def _assignment(record: Record) -> Iterator[Difference]:

@@ -87,6 +87,8 @@ STEPS = (
 )
 # What may be noted without moving anything; since format 2 there is no other word.
 NOTES = [
+    "enter_randomness",
+    "freeze_pool",
     "withdraw_approval",
     "admit_late",
     "amend",

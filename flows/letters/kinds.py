@@ -64,7 +64,7 @@ class LetterKind(StrEnum):
 
     # Final round
     POOL_CHANGED = "pool_changed", "counts items more"  # lines; counts: added changed; to the office
-    PANEL_DRAWN = "panel_drawn", "unit_name seed commitment", "until"
+    PANEL_DRAWN = "panel_drawn", "unit_name seed commitment", "until public"  # public: numbers mixed in
     NAMES_IN_TEXTS = "names_in_texts", "items count more"  # (number, heading, written); to the office
     EXPERT_INVITATION = "expert_invitation", "expert_name count deadline"
     EXPERT_REMINDER = "expert_reminder", "expert_name deadline owed", "level again"  # again: in the re-review

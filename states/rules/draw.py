@@ -1,7 +1,11 @@
 """The panel's draw: committed to before the pool closes, repeated by anyone afterwards.
 
-    place of X in the draw = place of SHA-256(seed ‖ UTF-8 of X's id) among all, ascending
+    place of X in the draw = place of SHA-256(seed ‖ UTF-8 of X's mark) among all, ascending
 
+A mark is made of who somebody is, by a key that is committed to as well and never revealed: neither the order of
+rows nor ids decide, and nobody is named. Seasons opened by earlier versions have no marks; there the id stands in.
+Where the season names public numbers, the seed that orders is derived from the office's and from them, which come
+after the pool is frozen: then neither alone decides.
 The office picks a seed of 32 random bytes, publishes SHA-256(seed), closes the pool, and
 reveals the seed. Experts are then taken in the order of the draw. An expert takes a seat
 if the seats of the fields can still hold everybody taken so far and the newcomer, moving
@@ -14,6 +18,8 @@ second seed, or derive one from the first and the hash of the frozen scores (`de
 """
 
 import hashlib
+import hmac
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -44,6 +50,7 @@ class Candidate:
 
     id: str
     fields: tuple[str, ...]
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,22 @@ def derive_seed(seed: bytes, purpose: str) -> bytes:
     return hashlib.sha256(_checked(seed) + b"\0" + purpose.encode()).digest()
 
 
+def mark_of(key: bytes, *identity: str) -> str:
+    """What stands for somebody in the draw: HMAC-SHA256 of who they are, in hex."""
+    return hmac.new(key, "\0".join(identity).encode(), hashlib.sha256).hexdigest()
+
+
+def pool_digest(pool: Iterable[Candidate]) -> str:
+    """SHA-256 over the marks and fields of a pool, whatever the order of its rows."""
+    lines = sorted([one.mark, *one.fields] for one in pool)
+    return hashlib.sha256(json.dumps(lines, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+def seed_with(seed: bytes, public: str) -> bytes:
+    """The seed that orders: the office's own, or derived from it and the public numbers."""
+    return derive_seed(seed, f"public/{public}") if public else seed
+
+
 def draw_order(seed: bytes, ids: Iterable[str]) -> tuple[str, ...]:
     """Different ids in the order of the draw; the order in which they are given is of no matter."""
     _checked(seed)
@@ -106,8 +129,8 @@ def draw_panel(
     wanted = asked if size is None else size
     if wanted < asked or reserves < 0 or any(number < 0 for number in seats.values()):
         raise DrawMalformed(f"A panel of {wanted} cannot hold {asked} seats of fields and {reserves} reserves.")
-    by_id = {one.id: one for one in pool}
-    order = [by_id[one] for one in draw_order(seed, (one.id for one in pool))]
+    by_mark = {one.mark or one.id: one for one in pool}
+    order = [by_mark[mark] for mark in draw_order(seed, (one.mark or one.id for one in pool))]
     field_of = _take_fields(order, seats)
     rest = [one for one in order if one.id not in field_of]
     if len(order) < wanted:

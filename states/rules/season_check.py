@@ -19,7 +19,13 @@ _CLOSINGS = (
 
 def warnings_of(season: Season) -> list[str]:
     """Sentences about dates that work but will trouble people."""
-    return [*_deadlines_on_holidays(season), *_notice(season), *_correction(season), *_unknown_calendars(season)]
+    return [
+        *_deadlines_on_holidays(season),
+        *_notice(season),
+        *_correction(season),
+        *_unknown_calendars(season),
+        *_draw(season),
+    ]
 
 
 def _deadlines_on_holidays(season: Season) -> Iterator[str]:
@@ -56,6 +62,14 @@ def _correction(season: Season) -> Iterator[str]:
         yield (
             f"between check_eligibility and close_eligibility lie fewer than "
             f"{season.eligibility.correction_working_days} working days: corrections will end later than planned"
+        )
+
+
+def _draw(season: Season) -> Iterator[str]:
+    if not season.final_round.public_randomness:
+        yield (
+            "final_round.public_randomness names nothing: whoever holds the draw's seed can foresee the panel, and change "
+            "the pool until it suits"
         )
 
 

@@ -58,14 +58,18 @@ def test_every_unit_in_force_has_its_workbook_and_its_letter(planned: Player) ->
 def test_the_seed_is_committed_by_its_hash_and_kept_secret(planned: Player) -> None:
     play(planned)
 
+    path = planned.home / "keys" / "draw-2026.key"
+    secret = path.read_bytes()
+    assert len(secret) == 64
     with planned.reading() as session:
-        seed = session.get_one(Call, 2026).draw_seed
+        assert session.get_one(Call, 2026).draw_seed == ""
         history = session.scalars(select(History).where(History.subject == "call/2026")).all()
-        commitment = hashlib.sha256(bytes.fromhex(seed)).hexdigest()
+        commitment, marks = (hashlib.sha256(part).hexdigest() for part in (secret[:32], secret[32:]))
         assert [one.facts for one in history if one.trigger == "commit_draw"] == [
-            json.dumps({"commitment": commitment}, separators=(",", ":"))
+            json.dumps({"commitment": commitment, "marks": marks}, separators=(",", ":"))
         ]
-        assert not any(seed in one.facts for one in history)
+        assert not any(secret[:32].hex() in one.facts for one in history)
+    assert path.stat().st_mode & 0o077 == 0
     assert commitment in letter(planned, UNIT).body
 
 
@@ -74,13 +78,12 @@ def test_a_crash_after_the_commitment_commits_no_second_seed(planned: Player, mo
     with pytest.raises(ZeroDivisionError):
         play(planned)
     monkeypatch.undo()
-    with planned.reading() as session:
-        seed = session.get_one(Call, 2026).draw_seed
+    secret = planned.settings.draw_secret(2026)
 
     assert play(planned).outcome == "done"
 
+    assert planned.settings.draw_secret(2026) == secret != b""
     with planned.reading() as session:
-        assert session.get_one(Call, 2026).draw_seed == seed != ""
         triggers = session.scalars(
             select(History.trigger).where(History.subject == "call/2026").order_by(History.sequence)
         ).all()

@@ -60,6 +60,7 @@ _VALUES: dict[str, Any] = {
     "passed": [NUMBER],
     "problem": "UnitFailed: 500101",
     "problems": [("“申报”表 C5", "日期无法识别")],
+    "public": "0312233",
     "quota": 10,
     "reason": "山区交通中断，\n材料无法按时送达",
     "recipient_name": "万州区科协",
