@@ -6,7 +6,7 @@ ARGS ?=
 POINTS ?= 160
 SEED ?=
 
-.PHONY: demo serve test check lint types contract faults bench mutants docs migration requirements clean
+.PHONY: demo serve test check lint types contract faults bench mutants docs migration requirements sbom clean
 
 demo: $(VENV)/runtime
 	$(BIN)/gangchuang demo $(ARGS)
@@ -48,10 +48,15 @@ migration: $(VENV)/develop
 	$(BIN)/ruff format -q models/migrations/versions
 
 requirements: $(VENV)/develop
-	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
+	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --generate-hashes --python-version 3.11 \
 		pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --python-version 3.11 \
+	$(BIN)/uv pip compile -q --universal --no-header --no-annotate --no-emit-index-url --generate-hashes --python-version 3.11 \
 		--group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+sbom: $(VENV)/develop
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		-o build/sbom.cdx.json requirements.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
@@ -60,13 +65,13 @@ $(VENV)/bin/python:
 
 $(VENV)/runtime: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the pinned requirements into $(VENV); once, a minute or two."
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@
 
 $(VENV)/develop: requirements-dev.txt $(VENV)/runtime
 	@echo "Installing what the tests use."
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	touch $@
 
 clean:

@@ -4,6 +4,7 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,6 +42,9 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(30.0, gt=0, description="how often the clock looks for what moved or was missed")
     mail_seconds: float = Field(30.0, gt=0, description="how often waiting messages are sent at most")
     lease_seconds: float = Field(60.0, gt=0, description="how long a silent stage or clock keeps its claim")
+    believed_until: datetime | None = Field(
+        None, description="an instant with its zone, up to which the clock is believed after a long standstill"
+    )
     worker_slots: int = Field(2, ge=1, description="flow runs at once; more than 2 wants PostgreSQL")
 
     @property

@@ -42,6 +42,7 @@ from states.failures import TOLD_FROM, failures, keep_failures, label_of, pause_
 from states.machine import CLOCK, Act
 from states.planning import attempts_of, count_attempt, skip_milestone
 from states.rules.timetable import Due, due, next_dates
+from states.standstill import believe
 
 log = logging.getLogger("gangchuang.clock")
 
@@ -49,10 +50,15 @@ Start = Callable[[str, dict[str, Any], str], str]
 
 
 class Timekeeper:
-    """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key."""
+    """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key.
 
-    def __init__(self, own: Settings, engine: Engine, start: Start) -> None:
-        self.settings, self.engine, self.start = own, engine, start
+    `answers` says whether Prefect's server does.
+    """
+
+    def __init__(
+        self, own: Settings, engine: Engine, start: Start, *, answers: Callable[[], bool] | None = None
+    ) -> None:
+        self.settings, self.engine, self.start, self.answers = own, engine, start, answers
         self.owner = uuid.uuid4().hex
         self.scheduler = BackgroundScheduler(
             timezone=ZONE, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
@@ -73,6 +79,7 @@ class Timekeeper:
         with _survived("sweep"):
             if not self._may_look():
                 return
+            self._note_server()
             with reading(self.engine) as session:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
             for year, state in states.items():
@@ -84,9 +91,13 @@ class Timekeeper:
                     self._tell_failures(year)
 
     def look(self, year: int) -> list[str]:
-        """Start what is due in one season at this moment. Returns the keys of what was started or skipped."""
+        """Start what is due in one season at this moment. Returns the keys of what was started or skipped.
+
+        Raises InstantImplausible.
+        """
         at = self.settings.clock.now()
         with reading(self.engine) as session:
+            believe(session, year, at, self.settings.believed_until)
             rows = milestone_rows(session, year)
             waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, year) else set()
         touched = []
@@ -102,6 +113,12 @@ class Timekeeper:
         except ClaimTaken:
             return False
         return True
+
+    def _note_server(self) -> None:
+        """Keep a lease in the server's name while it answers: `status` reads its silence from the database."""
+        if self.answers is not None and self.answers():
+            with writing(self.engine) as session:
+                take(session, "server", owner=CLOCK.name, seconds=max(3 * self.settings.sweep_seconds, 5.0))
 
     def _set_triggers(self, year: int) -> None:
         with reading(self.engine) as session:
@@ -222,6 +239,7 @@ def _survived(what: str) -> Iterator[None]:
 def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
     from flows.engine.deployments import start
+    from flows.engine.environment import server_answers
     from flows.perform import open_database
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -231,7 +249,8 @@ def main() -> None:
         signal.signal(number, lambda *_: stopped.set())
     # The stages are loaded only when one must be registered again.
     starting = partial(start, stages=lambda: importlib.import_module("flows.year").STAGES)
-    Timekeeper(own, open_database(own.database), starting).run(stopped)
+    answers = partial(server_answers, own)
+    Timekeeper(own, open_database(own.database), starting, answers=answers).run(stopped)
 
 
 if __name__ == "__main__":

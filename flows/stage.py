@@ -37,6 +37,7 @@ from states.failures import keep_failures
 from states.machine import Act, Actor
 from states.planning import settle_milestone
 from states.rules.timetable import first_unsettled
+from states.standstill import believe
 
 log = logging.getLogger("gangchuang.stage")
 Item = TypeVar("Item")
@@ -159,9 +160,10 @@ def play(
     dry_run: bool = False,
     flow_run: str = "",
 ) -> Result:
-    """Play a stage once. Raises ClaimTaken, StageFailed, TransitionRefused or what the body raises."""
+    """Play a stage once. Raises InstantImplausible, ClaimTaken, StageFailed, TransitionRefused or what the body raises."""
     with writing(engine) as session:
         season = season_in_force(session, year)
+        believe(session, year, at, settings.believed_until)
         too_soon = _not_now(session, stage, season, milestone, unit, ordinal, at)
     if too_soon is not None:
         return too_soon

@@ -19,6 +19,7 @@ from states.approval import waits_for_approval
 from states.cases import dated
 from states.failures import TOLD_FROM, failures
 from states.rules.timetable import due
+from states.standstill import InstantImplausible, plausible_until
 
 _LATE = timedelta(hours=1)
 
@@ -44,7 +45,12 @@ def troubles(session: Session, at: datetime, years: Sequence[int] | None = None)
     planned = planned_seasons(session)
     found = [*_clock(session, planned)]
     for year in planned if years is None else years:
-        found += [*_failing(session, year), *_late(session, year, at), *_mail(session, year, at)]
+        found += [
+            *_ahead(session, year, at),
+            *_failing(session, year),
+            *_late(session, year, at),
+            *_mail(session, year, at),
+        ]
     return sorted(found, key=lambda trouble: -trouble.level)
 
 
@@ -59,6 +65,18 @@ def _clock(session: Session, planned: Sequence[int]) -> Iterator[Trouble]:
     if silent > 0:
         sentence = f"the clock stands still: its lease ran out {timedelta(seconds=int(silent))} ago, nothing is started"
         yield Trouble(Level.ACT, f"{sentence}. Start `gangchuang serve` again; logs/clock.log says why it stopped")
+        return
+    heard = session.scalar(select(Claim.expires).where(Claim.name == "server"))
+    dumb = 0.0 if heard is None else database_seconds(session) - heard
+    if dumb > 0:
+        sentence = f"the Prefect server gives no answer, and its lease ran out {timedelta(seconds=int(dumb))} ago"
+        yield Trouble(Level.ACT, f"{sentence}: `serve` starts it again after two minutes; logs/server.log says more")
+
+
+def _ahead(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
+    until = plausible_until(session, year)
+    if at > until:
+        yield Trouble(Level.ACT, str(InstantImplausible(year, at, until)))
 
 
 def _failing(session: Session, year: int) -> Iterator[Trouble]:

@@ -6,7 +6,9 @@ Nothing here imports Prefect, which reads its settings from the environment on i
 import os
 import platform
 import sys
+import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -56,6 +58,13 @@ def api_url(own: Settings) -> str:
 def dashboard_url(own: Settings) -> str:
     """The address that a person opens."""
     return os.environ.get("PREFECT_UI_URL") or api_url(own).removesuffix("/api") + "/v2"
+
+
+def server_answers(own: Settings) -> bool:
+    """Whether Prefect's server says that it is ready, within two seconds."""
+    with suppress(OSError), urllib.request.urlopen(f"{api_url(own)}/ready", timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
 
 
 def worker_name(own: Settings) -> str:

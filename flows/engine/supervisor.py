@@ -1,7 +1,7 @@
 """The tree of processes: server, warm parent, worker, clock, and one that watches them.
 
 Standard library only. Children die with this process, whatever kills it, and are started
-again when they die alone. They stop in reverse order on SIGTERM, SIGINT or SIGHUP.
+again when they die alone or fall silent. They stop in reverse order on SIGTERM, SIGINT or SIGHUP.
 """
 
 import os
@@ -12,16 +12,16 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from config.errors import GangchuangError
 from config.settings import Settings
 from flows.engine.console import tell
-from flows.engine.environment import api_url, child_environment, dashboard_url, external_api_url
+from flows.engine.environment import api_url, child_environment, dashboard_url, external_api_url, server_answers
 from flows.engine.errors import EngineNotReady
 from flows.engine.launch import SOCKET_VARIABLE
 from flows.engine.lifeline import default_signals, die_with_parent
@@ -34,6 +34,8 @@ _LOOK_SECONDS = 0.1
 _READY_SECONDS = 180.0
 _CALM_SECONDS = 60.0
 _LONGEST_PAUSE = 30.0
+_PULSE_SECONDS = 10.0
+_SILENT_SECONDS = 120.0
 
 
 @dataclass
@@ -49,6 +51,9 @@ class Child:
     born: float = 0.0
     failures: int = 0
     retry_at: float = field(default=0.0)
+    answers: Callable[[], bool] = lambda: True
+    felt: float = 0.0
+    heard: float = 0.0
 
     def start(self) -> None:
         """Start it in a session of its own: a terminal's Ctrl-C reaches only the supervisor, which stops in order."""
@@ -63,7 +68,7 @@ class Child:
                 start_new_session=True,
                 preexec_fn=lambda: _settle_in(parent),
             )
-        self.born = time.monotonic()
+        self.born = self.felt = self.heard = time.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -83,6 +88,22 @@ class Child:
             self.retry_at = 0.0
             self.start()
         return ""
+
+    def feel(self) -> str:
+        """Look now and then whether it still moves and answers; kill it after minutes of silence."""
+        moment = time.monotonic()
+        if not self.alive or moment - self.felt < _PULSE_SECONDS:
+            return ""
+        assert self.process is not None
+        if not _is_stopped(self.process.pid) and self.answers():
+            self.felt = self.heard = time.monotonic()
+            return ""
+        self.felt = time.monotonic()
+        if self.felt - self.heard < _SILENT_SECONDS:
+            return ""
+        self.process.kill()
+        self.process.wait()
+        return f"{self.name} gave no sign of life for {self.felt - self.heard:.0f} s and was killed"
 
     def stop(self) -> None:
         """SIGTERM, patience, SIGKILL."""
@@ -135,11 +156,12 @@ class Engine:
         if not external_api_url():
             bind(self.own.dashboard_port).close()
             self._add("server", [sys.executable, "-m", "flows.engine.server"], patience=10)
+            self.children[-1].answers = partial(server_answers, self.own)
         # These import while the server comes up.
         self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.nook / "warm"), self.stages])
         prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", self.stages])
         tell(f"starting the Prefect server at {self.api_url}")
-        self._await("server", self._answers, self._log("server"))
+        self._await("server", partial(server_answers, self.own), self._log("server"))
         tell(f"dashboard: {self.dashboard_url}")
         prepare.start()
         return prepare
@@ -157,8 +179,7 @@ class Engine:
             for child in self.children:
                 if child.name == "warm" and not child.alive:
                     (self.nook / "warm").unlink(missing_ok=True)
-                news = child.look_after()
-                if news:
+                for news in filter(None, (child.feel(), child.look_after())):
                     tell(news)
             self.stop_asked.wait(_LOOK_SECONDS)
 
@@ -194,11 +215,6 @@ class Engine:
                 raise EngineNotReady(dead[0].name if dead else what, dead[0].log if dead else log)
             if self.stop_asked.wait(_LOOK_SECONDS):
                 raise Stopped
-
-    def _answers(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"{self.api_url}/ready", timeout=2) as answer:
-            return bool(answer.status == 200)
-        return False
 
 
 class Stopped(GangchuangError):
@@ -265,6 +281,13 @@ class _signals:
     def __exit__(self, *_: object) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
+
+
+def _is_stopped(process: int) -> bool:
+    """Whether the kernel keeps it stopped (SIGSTOP, a debugger), where it tells such things (Linux)."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
+    return False
 
 
 def _settle_in(parent: int) -> None:

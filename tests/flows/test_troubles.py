@@ -265,3 +265,26 @@ def test_a_file_that_was_taken_away_is_forgotten(untakable: Player) -> None:
 
     assert collect(untakable)
     assert kept(untakable) == []
+
+
+def test_a_server_that_gives_no_answer_stands_in_status(player: Player) -> None:
+    answering = [True]
+    with player.writing() as session:
+        a_season(session, state=CallState.OPEN)
+    keeper = Timekeeper(player.settings, player.engine, lambda *_: "", answers=lambda: answering[0])
+
+    def told() -> list[str]:
+        with player.reading() as session:
+            sentences = [trouble.sentence for trouble in troubles(session, player.settings.clock.now())]
+        return [sentence for sentence in sentences if "Prefect server" in sentence]
+
+    keeper.sweep()
+    assert told() == []
+    with player.writing() as session:
+        session.execute(update(Claim).where(Claim.name == "server").values(expires=database_seconds(session) - 30))
+    answering[0] = False
+    keeper.sweep()
+    assert len(told()) == 1
+    answering[0] = True
+    keeper.sweep()
+    assert told() == []

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,4 +122,46 @@ def test_a_child_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path)
         assert child.look_after() == ""
 
     assert pauses == ["1 s", "2 s", "4 s"]
+    child.stop()
+
+
+@pytest.mark.parametrize("kind", ["stopped", "dumb"])
+def test_a_child_that_falls_silent_is_killed_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("flows.engine.supervisor._PULSE_SECONDS", 0.05)
+    monkeypatch.setattr("flows.engine.supervisor._SILENT_SECONDS", 0.5)
+    child = Child("server", ["sleep", "600"], dict(os.environ), tmp_path / "server.log")
+    child.answers = lambda: kind != "dumb"
+    child.start()
+    first = child.process
+    assert first is not None
+    assert child.feel() == ""
+    if kind == "stopped":
+        first.send_signal(signal.SIGSTOP)
+
+    news: list[str] = []
+    wait_for("its end", lambda: news.append(child.feel()) or first.poll() is not None, seconds=10)
+
+    assert "gave no sign of life" in news[-1]
+    assert first.returncode == -signal.SIGKILL
+    assert "again in" in child.look_after()
+    child.retry_at = 1e-9
+    child.look_after()
+    assert child.alive
+    assert child.process is not first
+    child.stop()
+
+
+def test_a_child_that_answers_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.engine.supervisor._PULSE_SECONDS", 0.01)
+    monkeypatch.setattr("flows.engine.supervisor._SILENT_SECONDS", 0.1)
+    child = Child("server", ["sleep", "600"], dict(os.environ), tmp_path / "server.log")
+    child.start()
+
+    for _ in range(30):
+        time.sleep(0.01)
+        assert child.feel() == ""
+
+    assert child.alive
     child.stop()
