@@ -185,8 +185,9 @@ def _change(
         if current == content_of(row.form) and not withdrawn and not _other_files(session, known, row):
             taken.accept(row.place, known.number, Change.UNCHANGED)
             continue
-        older = None if row.form.restores else _older(session, known, row.form)
-        refusal = older or _not_changeable(session, frame, delivered, known) or _unfit(frame, delivered, row.form)
+        refusal = _not_changeable(session, frame, delivered, known) or _unfit(frame, delivered, row.form)
+        if refusal is None and not row.form.restores:
+            refusal = _older(session, known, row.form)
         if refusal is not None:
             taken.refused[row.place] = refusal
             continue

@@ -83,7 +83,7 @@ class Game:
     def correct(self, number: str, kind: str = "good", *, admitted: bool = False) -> None:
         season, row = self.of(number), self.row(number)
         expected = units.correct(season, number, kind, at=self.now, admitted=admitted)
-        form = a_row(season.year, row.title, kind, number)
+        form = a_row(season.year, row.title, kind, number).model_copy(update={"restores": True})
         self._agree("correct", expected, self.database.deliver(row.unit, form, season.year, self.now, admitted))
 
     def judge(

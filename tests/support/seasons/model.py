@@ -52,7 +52,10 @@ class Points:
 
 @dataclass
 class Row:
-    """`experts` have it to score in the final round, with what they gave; `had` is everybody who ever had it."""
+    """`experts` have it to score in the final round, with what they gave; `had` is everybody who ever had it.
+
+    `replaced`: the kinds of content that a later version took the place of.
+    """
 
     unit: str
     title: int
@@ -75,6 +78,7 @@ class Row:
     approved: bool = False
     objections: list[str] = field(default_factory=list)
     erased: bool = False
+    replaced: set[str] = field(default_factory=set)
 
     def archive(self, outcome: str) -> None:
         self.origin, self.state, self.outcome = self.state, "archived", outcome

@@ -32,15 +32,15 @@ def deliver(season: SeasonModel, unit: str, title: int, kind: str, *, at: dateti
 
 
 def correct(season: SeasonModel, number: str, kind: str, *, at: datetime, admitted: bool = False) -> str:
-    """The unit sends a row again with its number."""
+    """The unit sends a row again with its number, and means it, whatever was there before."""
     row = season.rows[number]
     if season.twin(row.title, row):
         return "duplicate"
-    return _amend(season, row, kind, at=at, admitted=admitted)
+    return _amend(season, row, kind, at=at, admitted=admitted, meant=True)
 
 
-def _amend(season: SeasonModel, row: Row, kind: str, *, at: datetime, admitted: bool) -> str:
-    if kind == ("flawed" if row.flawed else "good") and not row.erased:
+def _amend(season: SeasonModel, row: Row, kind: str, *, at: datetime, admitted: bool, meant: bool = False) -> str:
+    if kind == ("flawed" if row.flawed else "good") and not row.erased and row.outcome != "withdrawn":
         return ""
     over = row.due_at is not None and at > row.due_at
     if over and (row.owes_correction or row.out_uncorrected):
@@ -52,6 +52,9 @@ def _amend(season: SeasonModel, row: Row, kind: str, *, at: datetime, admitted: 
             return "late"
     if kind in UNFIT:
         return UNFIT[kind]
+    if kind in row.replaced and not meant:
+        return "older_version"
+    row.replaced.add("flawed" if row.flawed else "good")
     row.flawed = kind == "flawed"
     if row.correction == "outstanding":
         row.correction = "answered"
