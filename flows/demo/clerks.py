@@ -1,7 +1,7 @@
 """Those who fill workbooks: clerks of the units, the office with its pool, the experts.
 
-Each keeps an own copy of what was sent, below `people/` in the home folder. Whoever repeats an
-act after a crash sends the same copy again, and the system knows it by its content.
+Each keeps an own copy of what was sent, below `people/` in the home folder. Whoever repeats a
+scene after a crash sends the same copy again, and the system knows it by its content.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from config.errors import GangchuangError
 from flows import places
 from flows.demo.deliveries import Delivery
 from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
-from flows.demo.script import Act, Deed
+from flows.demo.script import Deed, Scene
 from flows.demo.world import World
 from flows.files import digest_of
 from flows.kinds.table import layout_of
@@ -51,7 +51,7 @@ class Clerks:
 
     def __init__(self, world: World) -> None:
         self.world, self.cast, self.season = world, world.cast, world.season
-        self._papers: dict[Deed, Callable[[Act], Iterable[Paper]]] = {
+        self._papers: dict[Deed, Callable[[Scene], Iterable[Paper]]] = {
             Deed.SEND_SUBMISSIONS: self._submissions,
             Deed.SEND_CORRECTION: self._correction,
             Deed.SEND_VERDICTS: self._verdicts,
@@ -59,13 +59,13 @@ class Clerks:
             Deed.SEND_SCORES: self._scores,
         }
 
-    def sends(self, act: Act) -> bool:
-        """Whether an act is one of sending files."""
-        return act.deed in self._papers
+    def sends(self, scene: Scene) -> bool:
+        """Whether a scene is one of sending files."""
+        return scene.deed in self._papers
 
-    def unsent(self, act: Act) -> list[Paper]:
-        """The files of an act that the system does not have yet."""
-        return [one for one in self._papers[act.deed](act) if not self._is_taken(one)]
+    def unsent(self, scene: Scene) -> list[Paper]:
+        """The files of a scene that the system does not have yet."""
+        return [one for one in self._papers[scene.deed](scene) if not self._is_taken(one)]
 
     def send(self, papers: Iterable[Paper]) -> int:
         """Fill own copies where there are none, then put all into the inbox together. Returns how many."""
@@ -104,34 +104,34 @@ class Clerks:
             raise NothingIssued(who, kind)
         return issued[-1]
 
-    def _submissions(self, act: Act) -> Iterator[Paper]:
-        delivery: Delivery = act.details["delivery"]
+    def _submissions(self, scene: Scene) -> Iterator[Paper]:
+        delivery: Delivery = scene.details["delivery"]
         template = self._template(delivery.unit, WorkbookKind.SUBMISSIONS)
         name = f"{delivery.name}-{delivery.unit}.{'zip' if delivery.attachments else 'xlsx'}"
         copy = self._copy(delivery.unit, name)
         yield Paper(delivery.unit, copy, lambda target: _fill_submissions(template, target, delivery))
 
-    def _correction(self, act: Act) -> Iterator[Paper]:
-        entry = self.cast.entries[act.subject]
+    def _correction(self, scene: Scene) -> Iterator[Paper]:
+        entry = self.cast.entries[scene.subject]
         template = self._template(entry.unit, WorkbookKind.SUBMISSIONS)
-        number = self.world.numbers().get(act.subject)
+        number = self.world.numbers().get(scene.subject)
         if number is not None:
             row = submission_row(entry.form.model_copy(update={"number": number}))
             copy = self._copy(entry.unit, f"补正-{number}.xlsx")
             yield Paper(entry.unit, copy, lambda target: _fill(template, target, [row]))
 
-    def _verdicts(self, act: Act) -> Iterator[Paper]:
+    def _verdicts(self, scene: Scene) -> Iterator[Paper]:
         """Nothing from a unit that has nothing to judge."""
-        issued = self.world.issued_to(act.subject, WorkbookKind.VERDICTS.label)
+        issued = self.world.issued_to(scene.subject, WorkbookKind.VERDICTS.label)
         if not issued:
             return
         template = issued[-1]
-        beyond = bool(act.details["beyond_quota"])
-        name = f"初评结果表{'（首次）' if beyond else ''}-{act.subject}.xlsx"
+        beyond = bool(scene.details["beyond_quota"])
+        name = f"初评结果表{'（首次）' if beyond else ''}-{scene.subject}.xlsx"
         yield Paper(
-            act.subject,
-            self._copy(act.subject, name),
-            lambda target: _fill(template, target, self._verdict_rows(act.subject, template, beyond)),
+            scene.subject,
+            self._copy(scene.subject, name),
+            lambda target: _fill(template, target, self._verdict_rows(scene.subject, template, beyond)),
         )
 
     def _verdict_rows(self, unit: str, template: Path, beyond: bool) -> list[dict[str, Any]]:
@@ -143,17 +143,17 @@ class Clerks:
         forms = district_verdicts(self.cast, unit, numbers, beyond_quota=beyond)
         return [_named(headings, _verdict_values(form)) for form in forms]
 
-    def _experts(self, act: Act) -> Iterator[Paper]:
+    def _experts(self, scene: Scene) -> Iterator[Paper]:
         template = self._template(places.OFFICE, WorkbookKind.EXPERTS)
         headings = {column.key: column.heading for column in layout_of(WorkbookKind.EXPERTS, self.season).columns}
         rows = [_named(headings, _expert_values(form)) for form in self.cast.experts]
-        copy = self._copy(places.OFFICE, f"专家库-{act.at:%Y%m%d}.xlsx")
+        copy = self._copy(places.OFFICE, f"专家库-{scene.at:%Y%m%d}.xlsx")
         yield Paper(places.OFFICE, copy, lambda target: _fill(template, target, rows))
 
-    def _scores(self, act: Act) -> Iterator[Paper]:
+    def _scores(self, scene: Scene) -> Iterator[Paper]:
         """Every score sheet that a share of the experts holds; one of them never answers."""
         first, names, silent = self.world.first_panel(), self.world.expert_names(), self.silent_expert()
-        share = first[: len(first) // 2] if act.subject == "first" else sorted(names)
+        share = first[: len(first) // 2] if scene.subject == "first" else sorted(names)
         owed, keys = self.world.open_assignments(), {number: key for key, number in self.world.numbers().items()}
         recusing = self._recusing()
         for expert in share:

@@ -1,7 +1,7 @@
 """Plays a season in front of the administrator: people act, the clock is stepped, the system does the rest.
 
 The pilot steps the rehearsal clock from one interesting instant to the next: the next milestone,
-the next act, or the night in which a correction lapses. Before each step it waits until nothing
+the next scene, or the night in which a correction lapses. Before each step it waits until nothing
 is due, no stage is at work and the inbox is empty. What was done is read from the domain database,
 so that a demo that was killed goes on from where its home stands.
 """
@@ -26,7 +26,7 @@ from flows.demo.cast import cast_of
 from flows.demo.clerks import Clerks
 from flows.demo.deliveries import day_of
 from flows.demo.officers import NothingToDecide, Officers, command
-from flows.demo.script import Act, script_of
+from flows.demo.script import Scene, script_of
 from flows.demo.summary import Summary, show, summarise
 from flows.demo.world import World
 from flows.engine.environment import api_url, enter_environment
@@ -104,7 +104,7 @@ class Pilot:
         self.world = World(own, cast_of(season))
         self.clerks = Clerks(self.world)
         self.officers = Officers(self.world, self.clerks)
-        self.open_acts = script_of(self.world.cast)
+        self.open_scenes = script_of(self.world.cast)
         self.account = Account()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -138,9 +138,9 @@ class Pilot:
             self._tell("season planned 年度计划")
 
     def _step(self) -> None:
-        """Move the clock to the next milestone, act or lapse, whichever comes first."""
+        """Move the clock to the next milestone, scene or lapse, whichever comes first."""
         now = self.world.now
-        instants = [act.at for act in self.open_acts if act.at > now]
+        instants = [scene.at for scene in self.open_scenes if scene.at > now]
         instants += filter(None, (self.world.next_milestone_at(), self.world.next_lapse_at()))
         if not instants:
             raise DemoStuck("The season", ["a further milestone"])
@@ -159,42 +159,42 @@ class Pilot:
 
         Files go in together; decisions are taken one after the other.
         """
-        due = [act for act in self.open_acts if act.at <= self.world.now]
-        sending = [act for act in due if self.clerks.sends(act)]
+        due = [scene for scene in self.open_scenes if scene.at <= self.world.now]
+        sending = [scene for scene in due if self.clerks.sends(scene)]
         if sending:
             self._send(sending)
             return True
-        for act in due:
-            self.open_acts.remove(act)
-            if self._decide(act):
+        for scene in due:
+            self.open_scenes.remove(scene)
+            if self._decide(scene):
                 return True
         return False
 
-    def _send(self, acts: list[Act]) -> None:
+    def _send(self, scenes: list[Scene]) -> None:
         with self.account.working():
-            sent = self.clerks.send(paper for act in acts for paper in self.clerks.unsent(act))
+            sent = self.clerks.send(paper for scene in scenes for paper in self.clerks.unsent(scene))
         if sent:
-            self._tell(f"{acts[0].deed.value}: {sent} file(s) into the inbox")
+            self._tell(f"{scenes[0].deed.value}: {sent} file(s) into the inbox")
         self._settle()
-        for act in acts:
-            self.open_acts.remove(act)
+        for scene in scenes:
+            self.open_scenes.remove(scene)
 
-    def _decide(self, act: Act) -> bool:
+    def _decide(self, scene: Scene) -> bool:
         """Have one decision carried out, again if its run was lost. Returns whether there was anything to do."""
         try:
-            if self.officers.has_done(act):
+            if self.officers.has_done(scene):
                 return False
-            self._tell(" ".join(filter(None, (act.deed.value, act.subject, act.reason))))
+            self._tell(" ".join(filter(None, (scene.deed.value, scene.subject, scene.reason))))
             for attempt in range(1, _ATTEMPTS + 1):
-                run = self.officers.decide(act, attempt=attempt)
-                if self._carried_out(act, run):
+                run = self.officers.decide(scene, attempt=attempt)
+                if self._carried_out(scene, run):
                     return True
         except NothingToDecide as problem:
             self._tell(str(problem), style="yellow")
             return False
-        raise DemoStuck(f"{act.deed} {act.subject}", ["the decision's run, which failed each time"])
+        raise DemoStuck(f"{scene.deed} {scene.subject}", ["the decision's run, which failed each time"])
 
-    def _carried_out(self, act: Act, run: str) -> bool:
+    def _carried_out(self, scene: Scene, run: str) -> bool:
         """Wait for the run's end; what counts is whether the decision stands in the database."""
         from flows.engine.deployments import run_state
 
@@ -202,7 +202,7 @@ class Pilot:
 
         def pending() -> list[str]:
             nonlocal looked
-            if self.officers.has_done(act):
+            if self.officers.has_done(scene):
                 return []
             if monotonic() - looked < _RUN_SECONDS:
                 return [f"flow run {run}"]
@@ -210,8 +210,8 @@ class Pilot:
             state = run_state(run)
             return [] if state is None or state.final else [f"flow run {run}"]
 
-        self._await(f"{act.deed} {act.subject}", pending)
-        return self.officers.has_done(act)
+        self._await(f"{scene.deed} {scene.subject}", pending)
+        return self.officers.has_done(scene)
 
     def _await(self, what: str, pending: Callable[[], list[str]]) -> None:
         """Look until nothing is pending; patience ends when the same things are pending for too long."""

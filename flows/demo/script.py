@@ -1,6 +1,6 @@
-"""What people do in a season, and when: the acts of the demo in the order of time. Pure.
+"""What people do in a season, and when: the scenes of the demo in the order of time. Pure.
 
-An act names what is done, to whom, by whom and why; how it is done (a file into the inbox, a
+A scene names what is done, to whom, by whom and why; how it is done (a file into the inbox, a
 deployment's form) is the pilot's part.
 """
 
@@ -41,7 +41,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True)
-class Act:
+class Scene:
     """One deed: `subject` is a unit's code, a submission's key or a share of the experts (first, everybody)."""
 
     at: datetime
@@ -53,25 +53,25 @@ class Act:
 
     @property
     def key(self) -> str:
-        """Names the act within its season."""
+        """Names the scene within its season."""
         return "/".join(filter(None, (f"{self.at:%Y%m%dT%H%M}", self.deed.value, self.subject)))
 
 
-def script_of(cast: Cast) -> list[Act]:
-    """All acts of a season; those of one instant in the order in which they are to be done."""
+def script_of(cast: Cast) -> list[Scene]:
+    """All scenes of a season; those of one instant in the order in which they are to be done."""
     parts = (_call, _district_round, _eligibility, _final_round, _approval, _public_notice, _awards)
-    return sorted((act for part in parts for act in part(cast)), key=lambda act: act.at)
+    return sorted((scene for part in parts for scene in part(cast)), key=lambda scene: scene.at)
 
 
 def _officers(cast: Cast) -> Iterator[str]:
     return cycle(cast.season.office.officers)
 
 
-def _call(cast: Cast) -> Iterator[Act]:
+def _call(cast: Cast) -> Iterator[Scene]:
     plot, waves, officer = cast.plot, Waves.of(cast.season), _officers(cast)
     for delivery in deliveries_of(cast):
-        yield Act(delivery.at, Deed.SEND_SUBMISSIONS, delivery.unit, details={"delivery": delivery})
-    yield Act(
+        yield Scene(delivery.at, Deed.SEND_SUBMISSIONS, delivery.unit, details={"delivery": delivery})
+    yield Scene(
         waves.moved,
         Deed.MOVE_DATE,
         plot.extended_unit,
@@ -80,8 +80,8 @@ def _call(cast: Cast) -> Iterator[Act]:
         {"milestone": Milestone.CLOSE_CALL.value, "to": waves.extended_deadline},
     )
     after = day_of(cast.season.dates.close_call, 7, 11)
-    yield Act(after, Deed.ADMIT_LATE, plot.admitted_unit, next(officer), "报送当晚区县网络中断，有运营商证明")
-    yield Act(
+    yield Scene(after, Deed.ADMIT_LATE, plot.admitted_unit, next(officer), "报送当晚区县网络中断，有运营商证明")
+    yield Scene(
         after,
         Deed.SETTLE_DUPLICATE,
         plot.near_same.second,
@@ -89,7 +89,7 @@ def _call(cast: Cast) -> Iterator[Act]:
         "与先报送的申报为同一成果",
         {"other": plot.near_same.first, "same": True},
     )
-    yield Act(
+    yield Scene(
         after,
         Deed.SETTLE_DUPLICATE,
         plot.near_distinct.second,
@@ -97,13 +97,13 @@ def _call(cast: Cast) -> Iterator[Act]:
         "机构不同，属两项成果",
         {"other": plot.near_distinct.first, "same": False},
     )
-    yield Act(after, Deed.WITHDRAW, plot.withdrawn_submitted, reason="成果归属有待单位内部确认，主动撤回")
-    yield Act(after, Deed.WITHDRAW, plot.reinstated_submitted, reason="误操作撤回")
-    yield Act(after, Deed.REINSTATE, plot.reinstated_submitted, next(officer), "区县来函说明撤回系误操作")
-    yield Act(after, Deed.ASK_CORRECTION, plot.lapsed_submitted, next(officer), "缺完成人单位盖章的证明")
+    yield Scene(after, Deed.WITHDRAW, plot.withdrawn_submitted, reason="成果归属有待单位内部确认，主动撤回")
+    yield Scene(after, Deed.WITHDRAW, plot.reinstated_submitted, reason="误操作撤回")
+    yield Scene(after, Deed.REINSTATE, plot.reinstated_submitted, next(officer), "区县来函说明撤回系误操作")
+    yield Scene(after, Deed.ASK_CORRECTION, plot.lapsed_submitted, next(officer), "缺完成人单位盖章的证明")
 
 
-def _district_round(cast: Cast) -> Iterator[Act]:
+def _district_round(cast: Cast) -> Iterator[Scene]:
     """Verdicts in three shares; the unit that recommends too many sends again on the last day but one."""
     closes, plot = cast.season.dates.close_district_round, cast.plot
     times = [day_of(closes, days) for days in (-14, -4, -1)]
@@ -111,67 +111,67 @@ def _district_round(cast: Cast) -> Iterator[Act]:
     for unit in cast.units:
         first = unit.code == plot.over_quota_unit
         at = times[1] if first else rng.choices(times, weights=(3, 3, 2))[0]
-        yield Act(at, Deed.SEND_VERDICTS, unit.code, details={"beyond_quota": first})
+        yield Scene(at, Deed.SEND_VERDICTS, unit.code, details={"beyond_quota": first})
         if first:
-            yield Act(times[2], Deed.SEND_VERDICTS, unit.code, details={"beyond_quota": False})
+            yield Scene(times[2], Deed.SEND_VERDICTS, unit.code, details={"beyond_quota": False})
 
 
-def _eligibility(cast: Cast) -> Iterator[Act]:
+def _eligibility(cast: Cast) -> Iterator[Scene]:
     """Credit codes are missing: the check asks for them by itself, and only one of two units answers."""
     plot, officer, begins = cast.plot, _officers(cast), cast.season.dates.check_eligibility
     asked = day_of(begins, 1)
-    yield Act(asked, Deed.WITHDRAW, plot.withdrawn_reviewed, reason="拟申请专利，主动撤回")
-    yield Act(asked, Deed.WITHDRAW, plot.reinstated_reviewed, reason="误将另一项的撤回填到本项")
-    yield Act(asked, Deed.REINSTATE, plot.reinstated_reviewed, next(officer), "区县来函更正撤回的编号")
-    yield Act(day_of(begins, 3), Deed.SEND_CORRECTION, plot.corrected)
-    yield Act(day_of(cast.season.dates.close_eligibility, 2), Deed.SEND_EXPERTS)
+    yield Scene(asked, Deed.WITHDRAW, plot.withdrawn_reviewed, reason="拟申请专利，主动撤回")
+    yield Scene(asked, Deed.WITHDRAW, plot.reinstated_reviewed, reason="误将另一项的撤回填到本项")
+    yield Scene(asked, Deed.REINSTATE, plot.reinstated_reviewed, next(officer), "区县来函更正撤回的编号")
+    yield Scene(day_of(begins, 3), Deed.SEND_CORRECTION, plot.corrected)
+    yield Scene(day_of(cast.season.dates.close_eligibility, 2), Deed.SEND_EXPERTS)
 
 
-def _final_round(cast: Cast) -> Iterator[Act]:
+def _final_round(cast: Cast) -> Iterator[Scene]:
     """Scores in two shares; one expert never delivers and is replaced, and whoever steps in scores.
 
     The last share scores once more what a cut could not tell apart.
     """
     dates, officer = cast.season.dates, _officers(cast)
     closes = dates.close_final_round
-    yield Act(day_of(closes, -14), Deed.SEND_SCORES, "first")
-    yield Act(day_of(closes, -4), Deed.SEND_SCORES, "everybody")
-    yield Act(day_of(closes, -3), Deed.REPLACE_EXPERT, "", next(officer), "多次催办未交，改由候补专家评审")
-    yield Act(closes - timedelta(hours=4), Deed.SEND_SCORES, "everybody")
-    yield Act(day_of(dates.close_re_review, -2), Deed.SEND_SCORES, "everybody")
+    yield Scene(day_of(closes, -14), Deed.SEND_SCORES, "first")
+    yield Scene(day_of(closes, -4), Deed.SEND_SCORES, "everybody")
+    yield Scene(day_of(closes, -3), Deed.REPLACE_EXPERT, "", next(officer), "多次催办未交，改由候补专家评审")
+    yield Scene(closes - timedelta(hours=4), Deed.SEND_SCORES, "everybody")
+    yield Scene(day_of(dates.close_re_review, -2), Deed.SEND_SCORES, "everybody")
 
 
-def _approval(cast: Cast) -> Iterator[Act]:
+def _approval(cast: Cast) -> Iterator[Scene]:
     plot, officer = cast.plot, _officers(cast)
     decides = day_of(cast.season.dates.open_public_notice, -3, 14)
     before = decides - timedelta(hours=4)
-    yield Act(before, Deed.WITHDRAW, plot.withdrawn_final, reason="完成人意见不一致，主动撤回")
-    yield Act(before, Deed.WITHDRAW, plot.reinstated_final, reason="误操作撤回")
-    yield Act(before, Deed.REINSTATE, plot.reinstated_final, next(officer), "区县来函说明撤回系误操作")
+    yield Scene(before, Deed.WITHDRAW, plot.withdrawn_final, reason="完成人意见不一致，主动撤回")
+    yield Scene(before, Deed.WITHDRAW, plot.reinstated_final, reason="误操作撤回")
+    yield Scene(before, Deed.REINSTATE, plot.reinstated_final, next(officer), "区县来函说明撤回系误操作")
     reason = "经会议审定；移出的一项主要数据与单位台账不符"
-    yield Act(decides, Deed.APPROVE, "", next(officer), reason, {"struck": plot.struck})
+    yield Scene(decides, Deed.APPROVE, "", next(officer), reason, {"struck": plot.struck})
 
 
-def _public_notice(cast: Cast) -> Iterator[Act]:
+def _public_notice(cast: Cast) -> Iterator[Scene]:
     """Two objections in time; both are answered after the notice, one of them is upheld."""
     opens, plot, officer = cast.season.dates.open_public_notice, cast.plot, _officers(cast)
     objector = {"objector": "示例·陈情（实名），电话000-00009999"}
     posted, answered = day_of(opens, 2), day_of(notice_closes_at(cast.season, opens), 5)
-    yield Act(posted, Deed.OBJECT, plot.objection_upheld, "", "该成果主要由外单位完成，附技术合同", objector)
-    yield Act(posted, Deed.OBJECT, plot.objection_dismissed, "", "成果完成时间早于征集范围", objector)
+    yield Scene(posted, Deed.OBJECT, plot.objection_upheld, "", "该成果主要由外单位完成，附技术合同", objector)
+    yield Scene(posted, Deed.OBJECT, plot.objection_dismissed, "", "成果完成时间早于征集范围", objector)
     for key, upheld, answer in (
         (plot.objection_dismissed, False, "经查，验收报告日期在征集范围内，异议不成立"),
         (plot.objection_upheld, True, "经查情况属实，取消拟获奖资格"),
     ):
-        yield Act(answered, Deed.ANSWER_OBJECTION, key, next(officer), answer, {"upheld": upheld})
+        yield Scene(answered, Deed.ANSWER_OBJECTION, key, next(officer), answer, {"upheld": upheld})
 
 
-def _awards(cast: Cast) -> Iterator[Act]:
+def _awards(cast: Cast) -> Iterator[Scene]:
     """One award is taken away, one by mistake, and one after it was archived."""
     dates, plot, officer = cast.season.dates, cast.plot, _officers(cast)
     revoked = day_of(dates.publish_results, 8)
     restored, found_out = revoked + timedelta(days=5), day_of(dates.archive, 14)
-    yield Act(revoked, Deed.REVOKE, plot.revoked_awarded, next(officer), "成果权属存在争议，单位来函放弃获奖")
-    yield Act(revoked, Deed.REVOKE, plot.reinstated_awarded, next(officer), "收到举报，先行撤销")
-    yield Act(restored, Deed.REINSTATE, plot.reinstated_awarded, next(officer), "经复核举报不实，恢复获奖")
-    yield Act(found_out, Deed.REVOKE, plot.revoked_archived, next(officer), "归档后查实材料失实")
+    yield Scene(revoked, Deed.REVOKE, plot.revoked_awarded, next(officer), "成果权属存在争议，单位来函放弃获奖")
+    yield Scene(revoked, Deed.REVOKE, plot.reinstated_awarded, next(officer), "收到举报，先行撤销")
+    yield Scene(restored, Deed.REINSTATE, plot.reinstated_awarded, next(officer), "经复核举报不实，恢复获奖")
+    yield Scene(found_out, Deed.REVOKE, plot.revoked_archived, next(officer), "归档后查实材料失实")

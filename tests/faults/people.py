@@ -58,7 +58,7 @@ _WITHOUT_ABSTRACT = "（漏填）"
 
 
 @dataclass(frozen=True)
-class Act:
+class Scene:
     """One thing that somebody does at an instant. `send` puts files; `decide` gives (flow, parameters, is it done)."""
 
     name: str
@@ -80,7 +80,7 @@ class People:
     def note(self, note: str) -> None:
         (self.folder / note).touch()
 
-    def next_act(self, now: datetime) -> Act | None:
+    def next_act(self, now: datetime) -> Scene | None:
         return next((act for act in acts(self.season) if act.at <= now and not self.has(f"{act.name}.done")), None)
 
     def put(self, sender: str, kind: WorkbookKind, name: str, rows: list[dict[str, Any]], issue: int = 1) -> None:
@@ -207,15 +207,17 @@ class People:
             return str(session.scalars(select(Objection.id).where(Objection.number == number)).one())
 
 
-def acts(season: Season) -> list[Act]:
+def acts(season: Season) -> list[Scene]:
     """Everything that people do in the year, in order."""
     d, day, hour = season.dates, timedelta(days=1), timedelta(hours=1)
     return [
-        Act("send pool", d.open_call + 4 * day, send=People.experts),
-        Act("send submissions", d.open_call + 10 * day, send=_send_submissions),
-        Act("send again", d.open_call + 20 * day, send=lambda all_: all_.submissions("更正", ["A4"])),
+        Scene("send pool", d.open_call + 4 * day, send=People.experts),
+        Scene("send submissions", d.open_call + 10 * day, send=_send_submissions),
+        Scene("send again", d.open_call + 20 * day, send=lambda all_: all_.submissions("更正", ["A4"])),
         _decision("withdraw", d.open_call + 30 * day, "withdraw", lambda p: p.number("B4"), "示例：单位撤回"),
-        Act("send late", d.close_call + 3 * hour, send=lambda p: p.submissions("补充申报", ["C5", "C6"], flawed="C6")),
+        Scene(
+            "send late", d.close_call + 3 * hour, send=lambda p: p.submissions("补充申报", ["C5", "C6"], flawed="C6")
+        ),
         _decision("admit late", d.close_call + day, "admit_late", People.late_delivery, "示例：停电"),
         _decision(
             "same achievement",
@@ -225,21 +227,21 @@ def acts(season: Season) -> list[Act]:
             "示例：同一成果",
             lambda p: p.number("B3"),
         ),
-        Act("move date", d.close_call + 3 * day, decide=_move),
-        Act("send verdicts", d.close_district_round - 5 * day, send=_send_verdicts),
-        Act(
+        Scene("move date", d.close_call + 3 * day, decide=_move),
+        Scene("send verdicts", d.close_district_round - 5 * day, send=_send_verdicts),
+        Scene(
             "send correction",
             d.check_eligibility + 2 * day,
             send=lambda p: p.submissions("补正", ["A2"], numbered=True),
         ),
-        Act("send scores", d.draw_panel + 5 * day, send=People.scores),
+        Scene("send scores", d.draw_panel + 5 * day, send=People.scores),
         _decision(
             "replace expert", d.draw_panel + 10 * day, "replace_expert", lambda p: p.invited(1), "示例：无法联系"
         ),
-        Act("send other scores", d.draw_panel + 12 * day, send=People.scores),
-        Act("send re-review", d.close_final_round + 3 * day, send=People.scores),
-        Act("send back", d.close_re_review + hour, decide=lambda p: _approval(p, "sent_back", "示例：请复核")),
-        Act(
+        Scene("send other scores", d.draw_panel + 12 * day, send=People.scores),
+        Scene("send re-review", d.close_final_round + 3 * day, send=People.scores),
+        Scene("send back", d.close_re_review + hour, decide=lambda p: _approval(p, "sent_back", "示例：请复核")),
+        Scene(
             "approve",
             d.close_re_review + 8 * day,
             decide=lambda p: _approval(p, "approved", "示例：材料不实", strike=p.number("A2")),
@@ -313,7 +315,7 @@ def _decision(
     subject: Callable[[People], str],
     reason: str,
     other: Callable[[People], str] = lambda people: "",
-) -> Act:
+) -> Scene:
     def decide(people: People) -> tuple[str, dict[str, Any]]:
         return "decide", {
             "officer_name": OFFICER,
@@ -323,7 +325,7 @@ def _decision(
             "other": other(people),
         }
 
-    return Act(name, at, decide=decide)
+    return Scene(name, at, decide=decide)
 
 
 def _move(people: People) -> tuple[str, dict[str, Any]]:

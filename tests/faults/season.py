@@ -42,12 +42,12 @@ from states import claims
 from states.approval import waits_for_approval
 from states.cases import dated
 from states.corrections import overdue_corrections
-from states.machine import Act as Acting
+from states.machine import Act
 from states.office import officer
 from states.planning import plan_season
 from states.rules.timetable import due, next_dates
 from tests.faults import points
-from tests.faults.people import OFFICER, UNITS, Act, People, acts
+from tests.faults.people import OFFICER, UNITS, People, Scene, acts
 
 YEAR = 2026
 SEASON_FILE = Path(__file__).with_name("season.toml")
@@ -165,9 +165,9 @@ class Player:
 
     def _plan(self) -> None:
         with writing(self.engine) as session:
-            plan_season(session, self.season, Acting(officer(self.season, OFFICER), self.own.clock.now()))
+            plan_season(session, self.season, Act(officer(self.season, OFFICER), self.own.clock.now()))
 
-    def _act(self, act: Act) -> None:
+    def _act(self, act: Scene) -> None:
         if act.send is not None:
             act.send(self.people)
         elif act.decide is not None:

@@ -10,7 +10,7 @@ from config.settings import Settings
 from flows import places
 from flows.demo.cast import Cast, cast_of
 from flows.demo.clerks import Clerks, NothingIssued
-from flows.demo.script import Act, Deed, script_of
+from flows.demo.script import Deed, Scene, script_of
 from flows.demo.world import World
 from flows.files import digest_of
 from flows.kinds.table import layout_of, read_delivery
@@ -46,35 +46,35 @@ def _issue(own: Settings, unit: str) -> None:
     )
 
 
-def _sending(cast: Cast, unit: str) -> Act:
-    return next(act for act in script_of(cast) if act.deed is Deed.SEND_SUBMISSIONS and act.subject == unit)
+def _sending(cast: Cast, unit: str) -> Scene:
+    return next(scene for scene in script_of(cast) if scene.deed is Deed.SEND_SUBMISSIONS and scene.subject == unit)
 
 
 def _inbox(clerks: Clerks, unit: str) -> list[Path]:
     return list((places.inbox(clerks.world.settings) / unit).iterdir())
 
 
-def test_act_repeated_after_a_crash_sends_the_same_file(clerks: Clerks, cast: Cast) -> None:
-    act = _sending(cast, cast.plot.changed.split("/")[0])
-    _issue(clerks.world.settings, act.subject)
+def test_a_scene_repeated_after_a_crash_sends_the_same_file(clerks: Clerks, cast: Cast) -> None:
+    scene = _sending(cast, cast.plot.changed.split("/")[0])
+    _issue(clerks.world.settings, scene.subject)
 
-    first = clerks.send(clerks.unsent(act))
-    [before] = [(path.name, digest_of(path)) for path in _inbox(clerks, act.subject)]
-    again = clerks.send(clerks.unsent(act))
+    first = clerks.send(clerks.unsent(scene))
+    [before] = [(path.name, digest_of(path)) for path in _inbox(clerks, scene.subject)]
+    again = clerks.send(clerks.unsent(scene))
 
     assert (first, again) == (1, 1)
-    assert [(path.name, digest_of(path)) for path in _inbox(clerks, act.subject)] == [before]
+    assert [(path.name, digest_of(path)) for path in _inbox(clerks, scene.subject)] == [before]
 
 
 def test_zipped_delivery_is_read_with_its_attachments_as_it_was_meant(clerks: Clerks, cast: Cast) -> None:
-    own, act = clerks.world.settings, _sending(cast, cast.plot.zipped_units[0])
-    _issue(own, act.subject)
+    own, scene = clerks.world.settings, _sending(cast, cast.plot.zipped_units[0])
+    _issue(own, scene.subject)
 
-    clerks.send(clerks.unsent(act))
-    [path] = _inbox(clerks, act.subject)
-    reading = read_delivery(path, season=SEASON, sender=act.subject, key=own.signing_key(), newest_issue=None)
+    clerks.send(clerks.unsent(scene))
+    [path] = _inbox(clerks, scene.subject)
+    reading = read_delivery(path, season=SEASON, sender=scene.subject, key=own.signing_key(), newest_issue=None)
 
-    rows = act.details["delivery"].rows
+    rows = scene.details["delivery"].rows
     assert zipfile.is_zipfile(path)
     assert reading.all_problems == ()
     assert [row.form for row in reading.rows] == [row.form for row in rows]

@@ -7,7 +7,7 @@ import pytest
 from config.season import load_season
 from flows.demo.cast import Cast, cast_of
 from flows.demo.deliveries import Waves, deliveries_of
-from flows.demo.script import Act, Deed, script_of
+from flows.demo.script import Deed, Scene, script_of
 from models.enums import Outcome
 from models.enums import SubmissionState as S
 from states.identity import fingerprint
@@ -57,7 +57,7 @@ def cast() -> Cast:
 
 
 @pytest.fixture(scope="module")
-def script(cast: Cast) -> list[Act]:
+def script(cast: Cast) -> list[Scene]:
     return script_of(cast)
 
 
@@ -76,32 +76,32 @@ def test_parts_end_with_every_outcome(cast: Cast) -> None:
     } <= set(endings)
 
 
-def test_acts_come_in_order_of_time_within_the_season(script: list[Act]) -> None:
-    times = [act.at for act in script]
+def test_scenes_come_in_order_of_time_within_the_season(script: list[Scene]) -> None:
+    times = [scene.at for scene in script]
 
     assert times == sorted(times)
     assert times[0] > SEASON.dates.open_call
     assert times[-1] < SEASON.dates.close_season
-    assert {act.deed for act in script} == set(Deed)
+    assert {scene.deed for scene in script} == set(Deed)
 
 
-def test_few_instants_keep_the_demo_short(script: list[Act]) -> None:
-    assert len({act.at for act in script}) <= 30
+def test_few_instants_keep_the_demo_short(script: list[Scene]) -> None:
+    assert len({scene.at for scene in script}) <= 30
 
 
-def test_withdrawals_come_before_what_brings_them_back(script: list[Act]) -> None:
+def test_withdrawals_come_before_what_brings_them_back(script: list[Scene]) -> None:
     archived: set[str] = set()
 
-    for act in script:
-        if act.deed in (Deed.WITHDRAW, Deed.REVOKE):
-            archived.add(act.subject)
-        if act.deed is Deed.REINSTATE:
-            assert act.subject in archived
+    for scene in script:
+        if scene.deed in (Deed.WITHDRAW, Deed.REVOKE):
+            archived.add(scene.subject)
+        if scene.deed is Deed.REINSTATE:
+            assert scene.subject in archived
 
-    assert Counter(act.deed for act in script)[Deed.REINSTATE] == 4
+    assert Counter(scene.deed for scene in script)[Deed.REINSTATE] == 4
 
 
-def test_decisions_bear_an_officer_of_the_season_and_a_reason(script: list[Act]) -> None:
+def test_decisions_bear_an_officer_of_the_season_and_a_reason(script: list[Scene]) -> None:
     decided = {
         Deed.MOVE_DATE,
         Deed.ADMIT_LATE,
@@ -114,7 +114,7 @@ def test_decisions_bear_an_officer_of_the_season_and_a_reason(script: list[Act])
         Deed.REVOKE,
     }
 
-    assert all(act.officer in SEASON.office.officers and act.reason for act in script if act.deed in decided)
+    assert all(scene.officer in SEASON.office.officers and scene.reason for scene in script if scene.deed in decided)
 
 
 def test_each_unit_sends_its_submissions_and_the_late_ones_are_late(cast: Cast) -> None:
