@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from states.rules.assignment.bounds import Proof, excludes, supply
+from states.rules.assignment.bounds import Proof, demand, exceeds, excludes, supply
 from states.rules.assignment.columns import Agreed, agreed_prices
 from states.rules.assignment.exchange import missing_of, raised_total, rounded, tradeable
 from states.rules.assignment.flow import best_pairs, largest_total
@@ -71,10 +71,13 @@ class Kept:
         return self.finished or self.chosen is not None
 
 
+NOTHING = Kept(None, -np.inf, -np.inf, Proof(1.0, np.zeros(0)), finished=True)
+
+
 def largest_total_with_floors(instance: Instance, asked: Asked, start: Ints | None = None) -> Kept:
     """The largest total with score >= floor for every submission; trades may begin at `start`, any assignment."""
     if (instance.own_best() < asked.floors - instance.tolerance).any():
-        return _out_of_reach(instance, asked, Proof(1.0, np.zeros(instance.shape[1])))
+        return NOTHING
     able = without_hopeless_pairs(instance, asked.floors)
     try:
         chosen, prices = largest_total(able)
@@ -95,10 +98,12 @@ def largest_total_with_floors(instance: Instance, asked: Asked, start: Ints | No
         if missed:
             possible = _agreed(able, asked, flow, chosen, weight=0.0)
             proof = proof if possible is None else possible.proof
-        if excludes(able, proof, asked.floors, asked.least_total):
-            return _out_of_reach(able, asked, proof)
+        priced = supply(able, proof, asked.floors)
+        if exceeds(demand(able, proof, asked.floors, asked.least_total), priced):
+            return replace(NOTHING, proof=proof, excluded=True)
         if not missed:
-            kept = _by_search(able, asked, agreed, start)
+            whole = (found for found in (agreed.keys[agreed.x > 0.5], start) if asked.kept_by(able, found))
+            kept = searched(able, asked, proof, priced, max(whole, key=able.total_of, default=None))
             starts = [rounded(able, agreed.keys, agreed.x), kept.chosen, start]
             return kept if kept.finished else _traded(instance, asked, kept, agreed.keys, starts)
     known = start if asked.kept_by(able, start) else None
@@ -114,8 +119,7 @@ def without_hopeless_pairs(instance: Instance, floors: Floats) -> Instance:
 
 
 def _out_of_reach(instance: Instance, asked: Asked, proof: Proof) -> Kept:
-    excluded = excludes(instance, proof, asked.floors, asked.least_total)
-    return Kept(None, -np.inf, -np.inf, proof, finished=True, excluded=excluded)
+    return replace(NOTHING, proof=proof, excluded=excludes(instance, proof, asked.floors, asked.least_total))
 
 
 def _agreed(instance: Instance, asked: Asked, flow: Proof, chosen: Ints, weight: float = 1.0) -> Agreed | None:
@@ -125,16 +129,8 @@ def _agreed(instance: Instance, asked: Asked, flow: Proof, chosen: Ints, weight:
     return agreed_prices(instance, asked.floors, flow.prices, pairs, chosen, asked.patience, weight)
 
 
-def _by_search(instance: Instance, asked: Asked, agreed: Agreed, start: Ints | None) -> Kept:
-    """A search of what the agreed prices leave."""
-    candidates = [found for found in (agreed.keys[agreed.x > 0.5], start) if asked.kept_by(instance, found)]
-    known = max(candidates, key=instance.total_of, default=None)
-    return searched(instance, asked, agreed.proof, known)
-
-
-def searched(instance: Instance, asked: Asked, proof: Proof, known: Ints | None) -> Kept:
-    """The largest total under the floors; `known` keeps them. The proof's weight is one."""
-    priced = supply(instance, proof, asked.floors)
+def searched(instance: Instance, asked: Asked, proof: Proof, priced: float, known: Ints | None) -> Kept:
+    """The largest total under the floors; `known` keeps them. The proof, of weight one, says that it is at most `priced`."""
     step = instance.step(priced)
     least, bound = max(asked.least_total - instance.tolerance, _lowest(instance)), priced
     best, loss, size = known, FIRST_LOSS[instance.grid], 0

@@ -175,7 +175,8 @@ def test_a_search_without_prices_that_help_still_finds_the_best():
     instance, floor = read_instance(**contest), 0.9 * best_worst(**contest)
     floors = np.full(12, floor * instance.unit)
 
-    kept = searched(instance, Asked(floors), Proof(1.0, np.zeros(10)), None)
+    proof = Proof(1.0, np.zeros(10))
+    kept = searched(instance, Asked(floors), proof, supply(instance, proof, floors), None)
 
     assert kept.finished
     assert instance.scores_of(kept.chosen).sum() / instance.unit == pytest.approx(best_total(**contest, floor=floor))
