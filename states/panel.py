@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select
@@ -32,9 +33,10 @@ from states.record import call_subject, canonical
 from states.rules import conflicts as rules
 from states.rules.affinity import ExpertProfile, SubmissionProfile, affinity
 from states.rules.assignment import Assignment as BestAssignment
-from states.rules.assignment import AssignmentInfeasible, Certificate, assign_with_certificate
+from states.rules.assignment import AssignmentInfeasible, Certificate, assign_with_certificate, written
 from states.rules.conflicts import Conflicts
 from states.rules.draw import Candidate, Panel, commitment, draw_panel, mark_of, pool_digest, seed_with
+from states.verify_history import MILLIONTHS
 
 
 @dataclass(frozen=True)
@@ -247,16 +249,21 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
     """
     numbers, experts = to_review(session, season.year), seated(session, season.year)
     barred = season_conflicts(session, season, [*experts, *reserves(session, season.year)])
-    found = _best(
-        season, numbers, [one.id for one in experts], similarity_of(session, season, numbers, experts), barred
-    )
+    near = similarity_of(session, season, numbers, experts)
+    found, proof = _best(season, numbers, [one.id for one in experts], near, barred)
     pairs = {
         number: tuple(sorted(experts[place].id for place in row if place >= 0))
         for number, row in zip(numbers, found.experts, strict=True)
     }
     make_pairs(session, season, pairs, at=act.at)
     assigned = Assigned(pairs, AssignmentQuality.of(found.certificate))
-    ask = Ask(Trigger.ASSIGN, act, own=lambda number: {"experts": list(pairs[number]), "round": 1})
+    # Whole millionths, in the order of the call's list of experts: with the prices they prove the assignment.
+    rows = dict(zip(numbers, np.rint(near * MILLIONTHS).astype(int).tolist(), strict=True))
+    ask = Ask(
+        Trigger.ASSIGN,
+        act,
+        own=lambda number: {"experts": list(pairs[number]), "round": 1, "affinities": rows[number]},
+    )
     note_submissions(session, season.year, ask, Submission.number.in_(numbers))
     facts = {
         "assignment": hashlib.sha256(
@@ -265,6 +272,7 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
         "submissions": len(numbers),
         "experts": [one.id for one in experts],
         **asdict(assigned.quality),
+        "certificate": proof,
         "conflicts": [
             [one, two, [found.kind.value for found in why]] for one, two, why in _barred_pairs(barred, numbers)
         ],
@@ -275,13 +283,18 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
 
 def _best(
     season: Season, numbers: Sequence[str], experts: Sequence[str], similarity: np.ndarray, barred: Conflicts
-) -> BestAssignment:
+) -> tuple[BestAssignment, dict[str, Any]]:
+    """The assignment, and its certificate for the record."""
     rules_of = season.final_round
-    per_paper = np.full(len(numbers), rules_of.scores_per_submission)
-    most = np.full(len(experts), rules_of.submissions_per_expert)
-    conflicts = barred.matrix(numbers, experts)
+    limits = {
+        "similarity": similarity,
+        "per_paper": np.full(len(numbers), rules_of.scores_per_submission),
+        "max_load": np.full(len(experts), rules_of.submissions_per_expert),
+        "conflicts": barred.matrix(numbers, experts),
+    }
     try:
-        return assign_with_certificate(similarity, per_paper, most, conflicts, aim=rules_of.assignment)
+        found = assign_with_certificate(**limits, aim=rules_of.assignment)
+        return found, written(found.certificate, numbers, **limits)
     except AssignmentInfeasible as why:
         raise PanelTooSmall(season, numbers, experts, why) from why
 

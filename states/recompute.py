@@ -25,6 +25,7 @@ from states.rules.rounding import settle
 from states.rules.scores import mean_of
 from states.rules.scoring import Scoring, score_submissions
 from states.rules.ties import Criterion, Settlers
+from states.verify_history import Assigned
 
 
 def recompute(entries: Iterable[Entry]) -> list[Difference]:
@@ -32,7 +33,7 @@ def recompute(entries: Iterable[Entry]) -> list[Difference]:
     record = read_record(entries)
     found = []
     if record.one(Trigger.DRAW_PANEL):
-        found += [*_draw(record), *_assignment(record)]
+        found += [*_draw(record), *_assignment(record), *_certificate(record)]
     if record.one(Trigger.FREEZE_SCORES):
         scoring = _scoring(record)
         found += _merits(record, scoring)
@@ -89,6 +90,30 @@ def _assignment(record: Record) -> Iterator[Difference]:
     for number, facts in record.facts(Trigger.REPLACE):
         if (number, facts["expert"]) in barred or facts["expert"] not in known:
             yield Difference("replacement", number, facts["expert"], "nobody in conflict or off the panel")
+
+
+def _certificate(record: Record) -> Iterator[Difference]:
+    """Whether the panel could have been better served; seasons of before recorded no certificate."""
+    facts = record.one(Trigger.ASSIGN)
+    barred = [(number, expert) for number, expert, _ in facts.get("conflicts", ())]
+    assigned = Assigned(facts.get("certificate", {}), facts.get("experts", ()), barred)
+    for number, own in record.facts(Trigger.ASSIGN):
+        assigned.add(number, own)
+    season = record.season.final_round
+    limits = {"aim": season.assignment, "wanted": season.scores_per_submission, "most": season.submissions_per_expert}
+    if not assigned.certificate:
+        if assigned.rows:
+            yield Difference("certificate", "the assignment", "none", "one")
+        return
+    if problem := assigned.problem():
+        yield Difference("certificate", "the assignment", problem, "an assignment that no other exceeds")
+        return
+    for name, limit in limits.items():
+        if assigned.certificate.get(name) != limit:
+            yield Difference(name, "the assignment's certificate", str(assigned.certificate.get(name)), str(limit))
+    for name in ("level", "level_at_most", "total", "total_at_most"):
+        if abs(Decimal(assigned.certificate[name]) - Decimal(facts[name])) > Decimal("0.000001"):
+            yield Difference(name, "the assignment", facts[name], assigned.certificate[name])
 
 
 def _points(record: Record, round_number: int) -> dict[tuple[str, str], dict[str, Any]]:

@@ -33,6 +33,7 @@ import argparse
 import hashlib
 import json
 import sys
+from fractions import Fraction
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -322,6 +323,195 @@ def check_chain(subject: str, entries: Iterable[dict[str, Any]], dated: bool) ->
     return hashes
 
 
+# Affinities are whole millionths; prices have twelve decimals, so a millionth is as many of their units.
+MILLIONTHS, FINE = 10**6, 10**6
+
+
+def best_team(pairs: Sequence[tuple[int, int]], wanted: int, floor: int) -> int | None:
+    """The most that `wanted` of these (score, worth) are worth together if their scores reach the floor; None if none do.
+
+    The floor's multiplier n/d at which a team below and one above it are worth the same bounds what is looked through.
+    """
+
+    def top(n: int, d: int) -> tuple[int, int]:
+        chosen = sorted(pairs, key=lambda pair: pair[1] * d + pair[0] * n, reverse=True)[:wanted]
+        return sum(pair[0] for pair in chosen), sum(pair[1] for pair in chosen)
+
+    (light, best), (heavy, dear) = top(0, 1), top(1, 0)
+    if len(pairs) < wanted or heavy < floor:
+        return None
+    if light >= floor:
+        return best
+    while True:
+        n, d = best - dear, heavy - light
+        score, worth = top(n, d)
+        if worth * d + score * n <= best * d + light * n:
+            break
+        if score >= floor:
+            heavy, dear = score, worth
+        else:
+            light, best = score, worth
+    order = sorted(((pair[1] * d + pair[0] * n, pair) for pair in pairs), reverse=True)
+    sums = [0]
+    for value, _ in order:
+        sums.append(sums[-1] + value)
+
+    def look(start: int, left: int, score: int, worth: int, value: int) -> None:
+        nonlocal dear
+        if left == 0:
+            dear = max(dear, worth) if score >= floor else dear
+            return
+        for place in range(start, len(order) - left + 1):
+            if value + sums[place + left] - sums[place] - n * floor <= dear * d:
+                return
+            own, (more, paid) = order[place]
+            look(place + 1, left - 1, score + more, worth + paid, value + own)
+
+    look(0, wanted, 0, 0, 0)
+    return dear
+
+
+class Assigned:
+    """The panel's assignment with what is needed to check it: who may review what, affinities and prices.
+
+    For any prices v of the experts and a weight w of 0 or 1, every assignment that gives each submission at least its
+    floor has  w * total <= sum over submissions of the most that (w * affinity - prices) of a team can be which keeps
+    the floor + sum over experts of what their prices pay for their places. So nothing has a larger total than the right
+    side (w = 1), and no floors can be kept together where the right side is below what they ask for.
+    """
+
+    def __init__(self, certificate: dict[str, Any], experts: Sequence[str], barred: Iterable[tuple[str, str]]) -> None:
+        self.certificate, self.experts, self.barred = certificate, list(experts), set(barred)
+        self.chosen: dict[str, list[str]] = {}
+        self.rows: dict[str, list[int]] = {}
+        self.told_by_prices = False
+
+    def add(self, number: str, facts: dict[str, Any]) -> None:
+        self.chosen[number] = list(facts["experts"])
+        if "affinities" in facts:
+            self.rows[number] = list(facts["affinities"])
+
+    def problem(self) -> str:
+        """What is wrong with the assignment or its certificate, in a sentence; empty when nothing is."""
+        try:
+            return self._problem()
+        except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as problem:
+            return f"its certificate cannot be read ({type(problem).__name__}: {problem})"
+
+    def _problem(self) -> str:
+        known, wanted, most = self.certificate, self.certificate["wanted"], self.certificate["most"]
+        bad = sorted(n for n in self.chosen if len(self.rows.get(n, ())) != len(self.experts))
+        if bad:
+            return f"affinities of {bad[0]} were not recorded"
+        place = {expert: column for column, expert in enumerate(self.experts)}
+        loads, served = [0] * len(place), {}
+        for number, team in self.chosen.items():
+            if len(set(team)) != wanted or len(team) != wanted or not set(team) <= set(place):
+                return f"{number} does not have {wanted} experts of the panel"
+            if any((number, expert) in self.barred for expert in team):
+                return f"{number} has an expert in conflict"
+            for expert in team:
+                loads[place[expert]] += 1
+            served[number] = sum(self.rows[number][place[expert]] for expert in team)
+        if max(loads, default=0) > most:
+            return f"an expert has more than {most} submissions"
+        self.free = {
+            number: [c for c, expert in enumerate(self.experts) if (number, expert) not in self.barred]
+            for number in self.rows
+        }
+        slopes = dict.fromkeys(served, 1)
+        if known["aim"] == "share":
+            own = {
+                n: sum(sorted((row[c] for c in self.free[n]), reverse=True)[:wanted]) for n, row in self.rows.items()
+            }
+            slopes = {number: best for number, best in own.items() if best > 0}
+        unit = MILLIONTHS if known["aim"] == "fair" else 1
+        total, level = sum(served.values()), exact(known["level"]) * unit
+        if total != exact(known["total"]) * MILLIONTHS:
+            return f"its total is {Fraction(total, MILLIONTHS)}, recorded was {known['total']}"
+        floors = {number: -(-slope * level // 1) for number, slope in slopes.items()}
+        below = sorted(number for number, floor in floors.items() if served[number] < floor)
+        if below:
+            return f"{below[0]} is below the level {known['level']}"
+        return self._bounds(floors, slopes, unit, total)
+
+    def _bounds(self, floors: dict[str, int], slopes: dict[str, int], unit: int, total: int) -> str:
+        known = self.certificate
+        least = exact(known["least_total"]) * MILLIONTHS if known["least_total"] else None
+        if least is not None and total < least:
+            return f"its total is below the least, {known['least_total']}"
+        for name, kept in (("largest_total", {}), ("total", floors)):
+            bound = self.right_side(1, known["prices"][name], kept)
+            claimed = exact(known[BOUNDS[name]]) * MILLIONTHS
+            if bound is None or bound // FINE > claimed:
+                return f"its prices do not prove that no total is above {known[BOUNDS[name]]}"
+        if not total <= exact(known["total_at_most"]) * MILLIONTHS <= exact(known["total_from_prices"]) * MILLIONTHS:
+            return "what its total can be at most does not fit"
+        self.told_by_prices = known["total_at_most"] == known["total_from_prices"]
+        high, holder, level = exact(known["excluded"]) * unit, known["holder"], exact(known["level"]) * unit
+        if exact(known["level_at_most"]) > exact(known["excluded"]) or level > exact(known["level_at_most"]) * unit:
+            return "what its level can be at most does not fit"
+        if holder:
+            row = self.rows[holder]
+            own = sum(sorted((row[column] for column in self.free[holder]), reverse=True)[: known["wanted"]])
+            return (
+                "" if own <= slopes[holder] * high else f"{holder} could have more than {known['excluded']} by itself"
+            )
+        between = (-(-slope * high // 1) - slope * level // 1 > 1 for slope in slopes.values())
+        self.told_by_prices = self.told_by_prices and not any(between)
+        asked = {number: -(-slope * high // 1) for number, slope in slopes.items()}
+        there = self.right_side(known["weight"], known["prices"]["level"], asked)
+        needed = 0
+        if known["weight"]:
+            needed = max(sum(asked.values()) if len(asked) == len(self.rows) else least or 0, least or 0) * FINE
+        if there is not None and there >= needed:
+            return f"its prices do not prove that the level {known['excluded']} is out of reach"
+        return ""
+
+    def right_side(self, weight: int, written: Sequence[str], floors: dict[str, int]) -> int | None:
+        """In units of the prices; None where some submission has no team that keeps its floor."""
+        prices = [int(exact(price) * MILLIONTHS * FINE) for price in written]
+        total = sum(max(price, 0) for price in prices) * self.certificate["most"]
+        for number, row in self.rows.items():
+            pairs = [(row[column], weight * row[column] * FINE - prices[column]) for column in self.free[number]]
+            best = best_team(pairs, self.certificate["wanted"], floors.get(number, -(10**12)))
+            if best is None:
+                return None
+            total += best
+        return total
+
+    def told(self) -> tuple[str, str]:
+        """What the certificate proves, for a line of the answer."""
+        known = self.certificate
+        if not known:
+            return "No certificate of the assignment was recorded", "没有记录专家分配的最优性证明"
+        prices = (
+            "the prices recorded prove it"
+            if self.told_by_prices
+            else (
+                f"the prices recorded prove that no level is {known['excluded']} or more and no total above "
+                f"{known['total_from_prices']}; what lies between was {'searched' if known['proven'] else 'not settled'}"
+            )
+        )
+        chinese = "均由所记价格证明" if self.told_by_prices else "其余靠搜索" if known["proven"] else "未证明最优"
+        return (
+            f"Assignment: level {known['level']} of at most {known['level_at_most']}, total {known['total']} of at most "
+            f"{known['total_at_most']}: {prices}",
+            f"专家分配：最低匹配 {known['level']}（上限 {known['level_at_most']}），合计 {known['total']}"
+            f"（上限 {known['total_at_most']}），{chinese}",
+        )
+
+
+BOUNDS = {"largest_total": "largest_total", "total": "total_from_prices"}
+
+
+def exact(figure: str) -> Fraction:
+    """A decimal as written; nothing but digits, a sign and a point."""
+    if not isinstance(figure, str) or set(figure) - set("-.0123456789"):
+        raise ValueError(f"{figure!r} is no decimal")
+    return Fraction(figure)
+
+
 class History:
     """Checks the lines of a whole season, subject by subject, in little memory."""
 
@@ -333,6 +523,7 @@ class History:
         self.later: list[str] = []
         self.dated = True
         self.entries = self.subjects = 0
+        self.assigned: Assigned | None = None
 
     def check(self, lines: Iterator[dict[str, Any]]) -> None:
         before, end = "", None
@@ -367,6 +558,7 @@ class History:
                 raise Wrong(subject, entry["sequence"], f"it is of season {entry['season']}", "不属于本年度")
         if subject == f"call/{self.season}":
             self.read_roots(entries)
+        self.read_assignment(subject, entries)
         covered = {}
         for leaf in leaves:
             key = (leaf["kind"], leaf["ordinal"])
@@ -409,6 +601,26 @@ class History:
         newest = list(self.recorded)[-1:]
         last = covered.get(newest[0], 0) if newest else 0
         self.later += [f"{subject}, entry {one['sequence']}: {one['at']} {one['trigger']}" for one in entries[last:]]
+
+    def read_assignment(self, subject: str, entries: Iterable[dict[str, Any]]) -> None:
+        for entry in entries:
+            if entry["trigger"] != "assign":
+                continue
+            facts, number = loads(entry["facts"]), subject.partition("/")[2]
+            if subject == f"call/{self.season}":
+                barred = [(pair[0], pair[1]) for pair in facts.get("conflicts", ())]
+                self.assigned = Assigned(facts.get("certificate", {}), facts.get("experts", ()), barred)
+            elif self.assigned is not None:
+                self.assigned.add(number, facts)
+
+    def check_assignment(self) -> None:
+        """Seasons drawn before affinities were recorded have no certificate. Raises Wrong."""
+        assigned = self.assigned
+        if assigned is None or not (assigned.certificate or assigned.rows):
+            return
+        problem = assigned.problem() if assigned.certificate else "the certificate of the assignment is missing"
+        if problem:
+            raise Wrong(f"call/{self.season}", None, f"the assignment: {problem}", f"专家分配与其证明不符：{problem}")
 
     def read_roots(self, entries: Iterable[dict[str, Any]]) -> None:
         for entry in entries:
@@ -474,6 +686,10 @@ def check_history(season: int, lines: Iterator[dict[str, Any]], printed: Sequenc
     history = History(season)
     history.check(lines)
     history.check_roots(printed)
+    history.check_assignment()
+    assignment, chinese_assignment = "", ""
+    if history.assigned is not None:
+        assignment, chinese_assignment = ("\n" + line for line in history.assigned.told())
     keys = [key for key, recorded in history.recorded.items() if recorded["root"] in printed]
     covered = max(history.covered[key] for key in keys)
     names, newest = ", ".join(map(named, keys)), list(history.recorded)[-1]
@@ -484,9 +700,9 @@ def check_history(season: int, lines: Iterator[dict[str, Any]], printed: Sequenc
     loose, later = listed(history.later), history.entries - covered
     return (
         f"OK: {history.entries} entries of {history.subjects} subjects; {covered} of them are bound to the printed "
-        f"root ({names}), {later} are later{older}\nUnder no root yet: {len(history.later)}{loose}",
+        f"root ({names}), {later} are later{older}{assignment}\nUnder no root yet: {len(history.later)}{loose}",
         f"核对无误：{history.subjects} 个对象共 {history.entries} 条；其中 {covered} 条受公布的根值约束"
-        f"（{names}），{later} 条在其后形成{chinese_older}\n尚不在任何根值之下：{len(history.later)} 条（见上）",
+        f"（{names}），{later} 条在其后形成{chinese_older}{chinese_assignment}\n尚不在任何根值之下：{len(history.later)} 条（见上）",
     )
 
 

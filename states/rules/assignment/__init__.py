@@ -1,7 +1,7 @@
 """Which expert reviews which submission: the best assignment within all limits, with its proof."""
 
 from states.rules.assignment.best import Aim, Assignment, assign, assign_with_certificate
-from states.rules.assignment.certificate import Certificate, faults
+from states.rules.assignment.certificate import Certificate, faults, written
 from states.rules.assignment.instance import AssignmentMalformed
 from states.rules.assignment.limits import AssignmentInfeasible
 
@@ -14,4 +14,5 @@ __all__ = [
     "assign",
     "assign_with_certificate",
     "faults",
+    "written",
 ]

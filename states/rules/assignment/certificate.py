@@ -1,6 +1,9 @@
 """What an assignment is worth, what no assignment can exceed, and how an outsider checks both without a solver."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,6 +52,62 @@ class Certificate:
     @property
     def proven(self) -> bool:
         return self.level_proven and self.total_proven
+
+
+def written(
+    certificate: Certificate,
+    numbers: Sequence[str],
+    *,
+    similarity: ArrayLike,
+    per_paper: ArrayLike,
+    max_load: ArrayLike,
+    conflicts: ArrayLike,
+) -> dict[str, Any]:
+    """The certificate as exact decimals for the record, of scores with six places and limits that are all alike.
+
+    `verify_history.py` checks it: no level is at `excluded` or above, by the prices of the level or because `holder`
+    could have no more by itself, and no total above `total_from_prices`. Empty where nobody is served.
+    """
+    if certificate.level is None or certificate.level_at_most is None or certificate.level_from_prices is None:
+        return {}
+    instance = read_instance(similarity, per_paper, max_load, conflicts, None)
+    level = certificate.level * level_unit(instance, certificate.aim)
+    floors = floors_of(instance, slopes_of(instance, certificate.aim), level)
+    proofs = {"largest_total": certificate.largest_proof, "total": certificate.total_proof}
+    prices = {name: [f"{price / instance.unit:.12f}" for price in proof.prices] for name, proof in proofs.items()}
+    bounds = {}
+    for name, asked in (("largest_total", np.full(floors.size, -np.inf)), ("total", floors)):
+        bound = supply(instance, Proof(1.0, np.array(prices[name], dtype=float) * instance.unit), asked)
+        bounds[name] = _places(np.floor(bound / instance.unit * 1e6 + 1e-3) / 1e6, 6)
+    proof, holder = certificate.level_proof, certificate.level_holder
+    prices["level"] = [] if proof is None else [f"{price / instance.unit:.12f}" for price in proof.prices]
+    exact = 6 if certificate.aim == "fair" else 12
+    return {
+        "aim": str(certificate.aim),
+        "wanted": int(instance.wanted.max()),
+        "most": int(instance.most.max()),
+        "level": _places(certificate.level, exact),
+        "level_at_most": _places(certificate.level_at_most, exact),
+        "excluded": _places(certificate.level_from_prices, exact, up=True),
+        "holder": "" if holder is None else numbers[holder],
+        "weight": 0 if proof is None else int(proof.weight),
+        "least_total": "" if certificate.least_total is None else _places(certificate.least_total, 6),
+        "largest_total": bounds["largest_total"],
+        "total": _places(certificate.total, 6),
+        "total_at_most": min(_places(certificate.total_at_most, 6), bounds["total"], key=Decimal),
+        "total_from_prices": bounds["total"],
+        "searched": certificate.searched,
+        "proven": bool(certificate.proven),
+        "prices": prices,
+    }
+
+
+def _places(figure: float, places: int, *, up: bool = False) -> str:
+    """So many places, cut off or up; what is only a float's error away from a decimal is that decimal."""
+    near = Decimal(repr(round(float(figure), 14)))
+    snapped = round(near, places)
+    rest = near if abs(near - snapped) > Decimal("1e-9") * Decimal(10) ** (6 - places) else snapped
+    return str(rest.quantize(Decimal(1).scaleb(-places), ROUND_CEILING if up else ROUND_FLOOR))
 
 
 def slopes_of(instance: Instance, aim: str) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from states.rules.assignment.bounds import SHALLOW, Proof, demand, exceeds, paid
+from states.rules.assignment.columns import TEAMED_AT_MOST
 from states.rules.assignment.exchange import raised_level, tradeable
 from states.rules.assignment.instance import Floats, Instance, Ints
 from states.rules.assignment.search import Asked, Kept, largest_total_with_floors
@@ -74,6 +75,10 @@ class _Bracket:
         self.high = max(self.low, min(self.high, level_below(self.instance, self.goal.slopes, level)))
 
     def exclude(self, proof: Proof, level: float) -> None:
+        """By prices; of whole scores, from the level that some submission can have."""
+        slopes = self.goal.slopes
+        if self.instance.grid:
+            level = level_above(self.instance, slopes, level_below(self.instance, slopes, level))
         if level < self.excluded:
             self.excluded, self.proof = level, proof
         self.shut(level)
@@ -135,6 +140,8 @@ def _by_teams(bracket: _Bracket) -> Kept | None:
     At `roof` and above it cannot be told.
     """
     instance, goal, middle, roof, untold = bracket.instance, bracket.goal, False, np.inf, 0
+    if (goal.own(instance.served(bracket.chosen)) < bracket.high).sum() > TEAMED_AT_MOST:
+        return None
     for _ in range(TRIES):
         high = min(roof, bracket.high)
         tried = (bracket.low + high) / 2 if middle or high < bracket.high else high
