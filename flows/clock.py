@@ -52,13 +52,20 @@ Start = Callable[[str, dict[str, Any], str], str]
 class Timekeeper:
     """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key.
 
-    `answers` says whether Prefect's server does.
+    `answers` says whether Prefect's server does, `restore` brings back what was deleted there.
     """
 
     def __init__(
-        self, own: Settings, engine: Engine, start: Start, *, answers: Callable[[], bool] | None = None
+        self,
+        own: Settings,
+        engine: Engine,
+        start: Start,
+        *,
+        answers: Callable[[], bool] | None = None,
+        restore: Callable[[], object] = list,
     ) -> None:
-        self.settings, self.engine, self.start, self.answers = own, engine, start, answers
+        self.settings, self.engine, self.start = own, engine, start
+        self.answers, self.restore = answers, restore
         self.owner = uuid.uuid4().hex
         self.scheduler = BackgroundScheduler(
             timezone=ZONE, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
@@ -80,6 +87,8 @@ class Timekeeper:
             if not self._may_look():
                 return
             self._note_server()
+            with _survived("deployments"):
+                self.restore()
             with reading(self.engine) as session:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
             for year, state in states.items():
@@ -238,7 +247,7 @@ def _survived(what: str) -> Iterator[None]:
 
 def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
-    from flows.engine.deployments import start
+    from flows.engine.deployments import restoring, start
     from flows.engine.environment import server_answers
     from flows.perform import open_database
 
@@ -247,10 +256,8 @@ def main() -> None:
     own.folder()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    # The stages are loaded only when one must be registered again.
-    starting = partial(start, stages=lambda: importlib.import_module("flows.year").STAGES)
-    answers = partial(server_answers, own)
-    Timekeeper(own, open_database(own.database), starting, answers=answers).run(stopped)
+    answers, restore = partial(server_answers, own), restoring(lambda: importlib.import_module("flows.year").STAGES)
+    Timekeeper(own, open_database(own.database), start, answers=answers, restore=restore).run(stopped)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ def _late(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
     for one in due(dated(milestone_rows(session, year)), at, waiting=waiting):
         if not one.skip and one.dated.due_at <= at - _LATE:
             since = f"was due at {_local(one.dated.due_at)} and is not done"
-            yield Trouble(Level.ACT, f"{one.key} of {year} {since}: `gangchuang run … {year} --dry-run` says why")
+            stage = "remind" if one.dated.milestone.is_reminder else one.dated.milestone
+            yield Trouble(Level.ACT, f"{one.key} of {year} {since}: `gangchuang run {stage} {year} --dry-run` says why")
 
 
 def _mail(session: Session, year: int, at: datetime) -> Iterator[Trouble]:

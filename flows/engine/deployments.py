@@ -24,6 +24,7 @@ from flows.engine.forms import form_of
 
 TAG = "gangchuang"
 _REQUEST_SECONDS = 15.0
+_MOST = 200
 _known: dict[tuple[str, str], UUID] = {}
 
 
@@ -90,18 +91,33 @@ def register(stages: Iterable[Stage]) -> list[str]:
     return [deployment_name(stage) for stage in stages]
 
 
-def start(
-    stage_name: str,
-    parameters: Mapping[str, Any],
-    idempotency_key: str,
-    *,
-    stages: Callable[[], Iterable[Stage]] = tuple,
-) -> str:
+def restoring(stages: Callable[[], Iterable[Stage]]) -> Callable[[], list[str]]:
+    """A look that registers the stages again when one has no deployment any more, because somebody deleted it.
+
+    It knows those that it saw before, and loads the stages only then; it returns the names of what was gone.
+    """
+    known: set[str] = set()
+
+    def look() -> list[str]:
+        with prefect_client() as client:
+            tags = DeploymentFilterTags(all_=[TAG])
+            found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=_MOST)
+        present = {tag for deployment in found for tag in deployment.tags} - {TAG}
+        gone = sorted(known - present)
+        if gone:
+            register(stages())
+        known.update(present)
+        return gone
+
+    return look
+
+
+def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) -> str:
     """Start a stage's deployment and return the flow run's id; the same key gives the same run.
 
     The key is also the run's name in the dashboard. Prefect keeps the key with the run
-    even if the run failed: put an attempt number in it. A deployment that somebody deleted is
-    registered again, if it is one of `stages`. Raises EngineAway, DeploymentMissing.
+    even if the run failed: put an attempt number in it.
+    Raises EngineAway, DeploymentMissing.
     """
     with prefect_client() as client:
         try:
@@ -111,16 +127,7 @@ def start(
             if isinstance(problem, PrefectHTTPStatusError) and problem.response.status_code != httpx.codes.NOT_FOUND:
                 raise
             _known.clear()
-        except DeploymentMissing:
-            pass
-        try:
             return _start(client, stage_name, parameters, idempotency_key)
-        except DeploymentMissing:
-            if stage_name not in {stage.name for stage in stages()}:
-                raise
-    register(stages())
-    with prefect_client() as client:
-        return _start(client, stage_name, parameters, idempotency_key)
 
 
 def run_state(flow_run_id: str) -> RunState | None:

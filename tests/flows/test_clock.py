@@ -93,6 +93,20 @@ def test_a_step_is_started_from_its_instant(season: Callable[..., Prefect], offs
     ][:started]
 
 
+def test_each_sweep_brings_back_what_prefect_lost_and_survives_when_it_cannot(season: Callable[..., Prefect]) -> None:
+    prefect, looks = season(CallState.PLANNED), []
+    prefect.player.at(local("2026-03-02T09:00"))
+
+    def restore() -> None:
+        looks.append(1)
+        raise ConnectionError("no answer")
+
+    prefect.keeper.restore = restore
+    prefect.keeper.sweep()
+
+    assert (len(looks), prefect.keys) == (1, ["2026/open_call/1/1"])
+
+
 def test_looking_again_starts_nothing_twice(season: Callable[..., Prefect]) -> None:
     prefect = season(CallState.PLANNED)
     prefect.player.at(local("2026-03-02T09:00"))

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 
-from flows.engine.deployments import deployment_name, prefect_client, register, run_state, start
+from flows.engine.deployments import deployment_name, prefect_client, register, restoring, run_state, start
 from flows.engine.errors import DeploymentMissing, EngineAway
 from tests.flows.engine.engine_process import EngineProcess, free_port, wait_for
 from tests.flows.engine.tiny_stages import STAGES
@@ -86,18 +86,21 @@ def test_a_stage_that_nobody_registered_is_named(running_engine: EngineProcess) 
     assert refusal.value.stage == "no_such_stage"
 
 
-def test_a_deployment_that_was_deleted_is_registered_again(running_engine: EngineProcess) -> None:
+def test_a_deployment_that_was_deleted_is_registered_again_with_the_next_look(running_engine: EngineProcess) -> None:
     register(STAGES)
     start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")
+    look = restoring(lambda: STAGES)
+    assert look() == []
     with prefect_client() as client:
         (deleted,) = (one for one in client.read_deployments() if "stage:tiny" in one.tags)
         client.delete_deployment(deleted.id)
     with pytest.raises(DeploymentMissing):
         start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")
 
-    run = start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}", stages=lambda: STAGES)
+    assert look() == ["stage:tiny"]
 
-    assert _ends(run) == "COMPLETED"
+    assert look() == []
+    assert _ends(start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")) == "COMPLETED"
 
 
 def test_a_run_that_prefect_does_not_know_has_no_state(running_engine: EngineProcess) -> None:
