@@ -144,7 +144,7 @@ def withdraw_approval(session: Session, year: int, act: Act, *, digest: str, rea
     subject = f"the list of {year}"
     if call_state(session, year) is not CallState.FINAL_REVIEW or not is_approved(session, year):
         raise DecisionRefused(subject, "no approved list waits for its public notice")
-    if session.get(Publication, (year, PublicationKind.PUBLIC_NOTICE)) is not None:
+    if session.get(Publication, (year, PublicationKind.PUBLIC_NOTICE, 1)) is not None:
         raise DecisionRefused(subject, "its public notice is being posted at this moment")
     if not reason.strip():
         raise DecisionRefused(subject, "withdrawing the approval needs a reason")
