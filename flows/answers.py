@@ -170,7 +170,7 @@ def _answer_by_mail(
     again: bool,
 ) -> None:
     sender, copy = brought.sender, brought.copy
-    problems = [(_where(one), one.message) for one in answer.problems[:_SHOWN]]
+    problems = [where_and_why(one) for one in answer.problems[:_SHOWN]]
     post(
         session,
         run,
@@ -190,7 +190,7 @@ def _answer_by_mail(
         standing=standing.lines,
         owed=standing.owed,
         unread=len(answer.reading.unread),
-        notes=[(_where(note), note.message) for note in answer.reading.all_notes[:_SHOWN]],
+        notes=[where_and_why(note) for note in answer.reading.all_notes[:_SHOWN]],
         more_notes=max(0, len(answer.reading.all_notes) - _SHOWN),
         attachments=(receipt, *([answer.newest] if answer.newest else [])),
     )
@@ -201,7 +201,9 @@ def rows_back_of(answer: Answer) -> int:
     return sum(1 for row in answer.reading.rows if (row.sheet, row.line) not in answer.accepted)
 
 
-def _where(problem: Problem | Note) -> str:
-    if not problem.sheet:
-        return "整份文件"
-    return f"“{problem.sheet}”工作表" + (f"{problem.cell}单元格" if problem.cell else "")
+def where_and_why(problem: Problem | Note) -> tuple[str, str]:
+    """A problem for a letter: its place in words, and what is to be done."""
+    where = (
+        f"“{problem.sheet}”工作表" + (f"{problem.cell}单元格" if problem.cell else "") if problem.sheet else "整份文件"
+    )
+    return where, problem.message

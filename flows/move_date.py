@@ -8,7 +8,7 @@ from config.local_time import local_instant
 from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
-from flows.post import post, post_to_unit
+from flows.post import deadline_entry, post, post_to_unit
 from flows.stage import Ending, Run
 from models import Call
 from states.office import officer
@@ -72,9 +72,11 @@ def _tell(session: Session, run: Run, milestone: Milestone, unit: str, moved: Mo
     if milestone.is_for_experts:
         for expert in seated(session, run.year):
             whom = {"key": f"{expert.id}/{key}", "to": expert.mail, "expert_name": expert.name}
+            said["attachments"] = (deadline_entry(run, expert.id, milestone, moved.new),)
             post(session, run, LetterKind.EXPERT_DATE_MOVED, **whom, **said)
         return
     for code in [unit] if unit else [one.code for one in run.season.units()]:
+        said["attachments"] = (deadline_entry(run, code, milestone, moved.new),)
         post_to_unit(session, run, LetterKind.DATE_MOVED, code, key=key, for_all=not unit, **said)
 
 

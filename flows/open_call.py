@@ -2,18 +2,14 @@
 
 import hashlib
 import secrets
-from datetime import datetime
-from pathlib import Path
 
 from config.milestones import Milestone
 from config.units import Unit
-from flows import places
-from flows.files import write_atomically
 from flows.kinds.experts import issue_pool
 from flows.kinds.submissions import issue_template
-from flows.letters import LetterKind, calendar_entry
+from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
-from flows.post import post_to_unit
+from flows.post import deadline_entry, post_to_unit
 from flows.stage import Ending, Run
 from models.enums import Trigger
 from states.panel import commit_draw
@@ -55,7 +51,7 @@ def _call(run: Run, unit: Unit, promised: str) -> None:
             deadline=issued.deadline,
             quota=run.season.quota_of(unit.code),
             commitment=promised,
-            attachments=(issued.path, _calendar(run, unit, issued.deadline)),
+            attachments=(issued.path, deadline_entry(run, unit.code, Milestone.CLOSE_CALL, issued.deadline)),
         )
 
 
@@ -72,17 +68,3 @@ def _secret(run: Run) -> bytes:
     if run.settings.clock.stepped:
         return hashlib.sha512(f"rehearsal/{run.year}".encode()).digest()
     return secrets.token_bytes(64)
-
-
-def _calendar(run: Run, unit: Unit, deadline: datetime) -> Path:
-    path = places.calendar_file(run.settings, run.year, f"{unit.code}/申报截止")
-    content = calendar_entry(
-        key=f"close_call/{unit.code}",
-        title=f"{run.season.title}申报截止",
-        at=deadline,
-        written_at=run.at,
-        season=run.season,
-    )
-    if not run.dry_run:
-        write_atomically(path, content)
-    return path

@@ -10,9 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from config.local_time import ZONE
+from config.milestones import Milestone
 from config.season import Season
 from config.units import all_units
-from flows.letters import LetterKind, compose
+from flows import places
+from flows.letters import LetterKind, calendar_entry, compose
 from flows.stage import Run
 from models import Message
 from models.enums import MessageState
@@ -97,3 +100,18 @@ def post_to_office(
 ) -> None:
     """A letter to the coordinating office."""
     post(session, run, kind, key=f"office/{key}", to=run.season.office.mail, attachments=attachments, **context)
+
+
+def deadline_entry(run: Run, who: str, milestone: Milestone, deadline: datetime) -> Path:
+    """A deadline as a calendar entry for a letter; it replaces the one that came with an earlier letter."""
+    path = places.calendar_file(run.settings, run.year, f"{who}/{milestone.label}-{deadline.astimezone(ZONE):%m%d%H%M}")
+    entry = calendar_entry(
+        key=f"{milestone.value}/{who}",
+        title=f"{run.season.title}{milestone.label}",
+        at=deadline,
+        written_at=run.at,
+        season=run.season,
+        sequence=int(run.at.timestamp()) // 60,  # the later letter wins, also where a date moved forward
+    )
+    run.write(path, entry)
+    return path

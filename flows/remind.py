@@ -1,25 +1,35 @@
 """Reminds who still owes something, and only them; the later, the higher it goes."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.units import all_units
 from flows import places
-from flows.letters import LetterKind, calendar_entry
+from flows.answers import where_and_why
+from flows.kinds.table import KINDS
+from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
-from flows.post import post, post_to_office, post_to_unit
+from flows.post import deadline_entry, post, post_to_office, post_to_unit
 from flows.stage import Ending, Run
-from models import Expert
+from flows.workbooks.findings import Problem
+from models import Delivery, Expert
+from models.enums import WorkbookKind
 from models.queries import counts_by_unit
 from states.approval import is_approved, is_proposed, list_digest
 from states.cases import deadline_of, load_frame
+from states.issued import newest_issues
 from states.owing import in_correction, rows_returned, scores_owed, without_verdict
 from states.panel import reserves
+
+_SHOWN = 10
 
 
 class NoReminder(GangchuangError):
@@ -55,6 +65,7 @@ def reminding_of_call(run: Run) -> Ending:
             if deadline is None or deadline <= run.at or (unit.code in delivered and unit.code not in returned):
                 continue
             owing.append(unit.code)
+            problems = _returned(session, run, unit.code) if returned.get(unit.code) else []
             post_to_unit(
                 session,
                 run,
@@ -65,7 +76,12 @@ def reminding_of_call(run: Run) -> Ending:
                 delivered=delivered.get(unit.code, 0),
                 returned=returned.get(unit.code, 0),
                 level=_level(run),
-                attachments=(_calendar(run, unit.code, Milestone.CLOSE_CALL, deadline),),
+                problems=problems[:_SHOWN],
+                more=max(0, len(problems) - _SHOWN),
+                attachments=(
+                    *_papers(session, run, unit.code, WorkbookKind.SUBMISSIONS),
+                    deadline_entry(run, unit.code, Milestone.CLOSE_CALL, deadline),
+                ),
             )
             owed = f"已接收{delivered.get(unit.code, 0)}项，退回未改{returned.get(unit.code, 0)}项"
             items.append((unit.name, owed if unit.code in delivered or unit.code in returned else "没有收到任何材料"))
@@ -95,7 +111,10 @@ def reminding_of_district_round(run: Run) -> Ending:
                 total=totals.get(code, 0),
                 without_verdict=without,
                 in_correction=back,
-                attachments=(_calendar(run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline),),
+                attachments=(
+                    *_papers(session, run, code, WorkbookKind.VERDICTS),
+                    deadline_entry(run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline),
+                ),
             )
             items.append((all_units()[code].name, f"{len(without)}项没有初评意见，{len(back)}项退回补正中"))
         _escalate(session, run, Milestone.CLOSE_DISTRICT_ROUND, items)
@@ -131,7 +150,10 @@ def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> End
                 owed=numbers,
                 level=_level(run),
                 again=again,
-                attachments=(_calendar(run, identifier, closing, deadline),),
+                attachments=(
+                    *_papers(session, run, identifier, WorkbookKind.SCORES),
+                    deadline_entry(run, identifier, closing, deadline),
+                ),
             )
         items = [(f"{experts[one].name}（{one}）", f"{len(numbers)}项没有打分") for one, numbers in owed.items()]
         _escalate(session, run, closing, items)
@@ -205,19 +227,25 @@ def _level(run: Run) -> int:
     return min(run.ordinal, 3)
 
 
-def _calendar(run: Run, who: str, milestone: Milestone, deadline: datetime) -> Path:
-    """The deadline as a calendar entry: it replaces the one that came with an earlier letter."""
-    path = places.calendar_file(run.settings, run.year, f"{who}/{milestone.label}-{run.ordinal}")
-    entry = calendar_entry(
-        key=f"{milestone.value}/{who}",
-        title=f"{run.season.title}{milestone.label}",
-        at=deadline,
-        written_at=run.at,
-        season=run.season,
-        sequence=run.ordinal,
-    )
-    run.write(path, entry)
-    return path
+def _papers(session: Session, run: Run, who: str, kind: WorkbookKind) -> tuple[Path, ...]:
+    """The workbooks that are in force for somebody, and the last receipt that they got for one."""
+    newest = newest_issues(session, run.year, who).get(kind, 0)
+    oldest = newest if KINDS[kind].issue_again else 1
+    issued = [places.issued(run.settings, run.year, who, kind, issue) for issue in range(oldest, newest + 1) if issue]
+    last = _last_delivery(session, run, who, kind)
+    receipts = [run.settings.home.absolute() / last.receipt] if last and last.receipt else []
+    return tuple(path for path in (*issued, *receipts) if path.is_file())
+
+
+def _returned(session: Session, run: Run, code: str) -> list[tuple[str, str]]:
+    """What came back with a unit's last delivery: (place, message)."""
+    last = _last_delivery(session, run, code, WorkbookKind.SUBMISSIONS)
+    return [where_and_why(Problem(*one)) for one in json.loads(last.problems)] if last else []
+
+
+def _last_delivery(session: Session, run: Run, who: str, kind: WorkbookKind) -> Delivery | None:
+    own = select(Delivery).where(Delivery.season == run.year, Delivery.sender == who, Delivery.kind == kind)
+    return session.scalars(own.order_by(col(Delivery.taken_at).desc(), Delivery.digest)).first()
 
 
 def _escalate(session: Session, run: Run, milestone: Milestone, items: list[tuple[str, str]]) -> None:

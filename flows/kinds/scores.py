@@ -11,7 +11,7 @@ from config.season import Season
 from flows.issuing import issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
-from flows.post import post, post_to_office
+from flows.post import deadline_entry, post, post_to_office
 from flows.review_material import material_of
 from flows.stage import Run
 from flows.workbooks import cells
@@ -63,7 +63,7 @@ def issue_sheet(
         to=expert.mail,
         expert_name=expert.name,
         deadline=issued.deadline,
-        attachments=(issued.path,),
+        attachments=(issued.path, deadline_entry(run, expert.id, closing_of(round_number), issued.deadline)),
         **said,
     )
 

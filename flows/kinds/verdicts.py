@@ -18,7 +18,7 @@ from flows.corrections import tell_correction
 from flows.issuing import Issued, issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
-from flows.post import post_to_unit
+from flows.post import deadline_entry, post_to_unit
 from flows.stage import Run
 from flows.workbooks import cells, numbers
 from flows.workbooks.assembly import Assembler
@@ -49,6 +49,7 @@ def issue_verdicts(session: Session, run: Run, code: str, *, key: str = "") -> N
     """
     count = len(to_judge(session, run.year, code))
     issued = issue_again(session, run, code, key) if count else None
+    deadline = deadline_of(session, run.year, Milestone.CLOSE_DISTRICT_ROUND, code)
     post_to_unit(
         session,
         run,
@@ -56,9 +57,11 @@ def issue_verdicts(session: Session, run: Run, code: str, *, key: str = "") -> N
         code,
         key=key,
         count=count,
-        deadline=deadline_of(session, run.year, Milestone.CLOSE_DISTRICT_ROUND, code),
+        deadline=deadline,
         issue=issued.issue if issued else 1,
-        attachments=(issued.path,) if issued else (),
+        attachments=(issued.path, deadline_entry(run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline))
+        if issued
+        else (),
     )
 
 

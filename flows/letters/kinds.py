@@ -34,7 +34,7 @@ class LetterKind(StrEnum):
 
     # Call
     CALL_OPENED = "call_opened", "unit_name deadline quota commitment"
-    CALL_REMINDER = "call_reminder", "unit_name deadline delivered returned level"
+    CALL_REMINDER = "call_reminder", "unit_name deadline delivered returned level", "problems more"
     RECEIPT = (
         "receipt",
         "recipient_name file_name arrived_at rows_in rows_back problems more numbers",

@@ -1,14 +1,18 @@
 """A receipt is green only when nothing is owed and nothing went unread; it ends with what the database holds."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 from sqlalchemy import select
 
+from config.milestones import Milestone
 from flows.collect import collecting
+from flows.remind import reminding_of_call
 from flows.workbooks.filling import submission_row
-from models import Delivery, Message, Submission
+from models import Delivery, IssuedWorkbook, Message, Submission
 from models.enums import CallState, SubmissionState, WorkbookKind
 from tests.support.builders import UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player, points
@@ -133,3 +137,30 @@ def test_a_unit_may_correct_a_title_but_not_take_anothers(opened: Player, title:
 
     with opened.reading() as session:
         assert (session.get_one(Submission, first).title == title) is taken
+
+
+def test_a_reminder_lists_what_came_back_and_brings_the_workbook_and_the_last_receipt(opened: Player) -> None:
+    rows = [submission_row(a_form("一号成果")), {**submission_row(a_form("二号成果")), "类别": "小创造"}]
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, rows)
+    answered(opened)
+    with opened.writing() as session:
+        session.add(
+            IssuedWorkbook(
+                season=2026,
+                recipient=UNIT,
+                kind=WorkbookKind.SUBMISSIONS,
+                occasion="",
+                issue=1,
+                issued_at=opened.season.dates.open_call,
+            )
+        )
+    opened.at(opened.due_at(Milestone.REMIND_CALL))
+
+    opened.play("remind", reminding_of_call, Milestone.REMIND_CALL)
+
+    with opened.reading() as session:
+        letter = session.get_one(Message, f"2026/call_reminder/{UNIT}/1")
+    names = [Path(name).name for name in json.loads(letter.attachments)]
+    assert "“申报汇总表”工作表C6单元格：“类别”只能填：小发明、小技改、小设计" in letter.body
+    assert [name.rsplit(".", 1)[-1] for name in names] == ["xlsx", "xlsx", "ics"]
+    assert names[1].endswith("回执.xlsx")
