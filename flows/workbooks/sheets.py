@@ -41,7 +41,7 @@ class Sheet(NamedTuple):
 
 
 class Workbook(NamedTuple):
-    """An opened workbook; sheets that may bear the mark come first. `inspection` only of .xlsx."""
+    """An opened workbook; sheets that may bear the mark come first. `inspection` only of zip-based ones."""
 
     format: Format
     inspection: Inspection | None
@@ -66,17 +66,18 @@ def open_workbook(path: Path, limits: FileLimits) -> Iterator[Workbook]:
                 return
         with _Helper(path, form, limits) as helper:  # it is at work while we inspect
             seen = _inspected(form, archive, limits)
-            helper.reaches = max((sheet.rows for sheet in seen.sheets.values()), default=0) if seen else 0
+            helper.reaches = max((sheet.rows for sheet in seen.sheets.values()), default=0)
             yield Workbook(form, seen, helper.sheets())
 
 
-def _inspected(form: Format, archive: Archive, limits: FileLimits) -> Inspection | None:
+def _inspected(form: Format, archive: Archive, limits: FileLimits) -> Inspection:
     if form is Format.XLSX:
         return inspect(archive, limits)
     for member in archive.members:
         for _ in archive.chunks(member):
             pass
-    return None
+    pictures = any(member.name.startswith("Pictures/") for member in archive.members)
+    return Inspection(cheap=False, sheets={}, macros=False, links=False, copyable=False, pictures=pictures)
 
 
 def marks_in(path: Path, limits: FileLimits) -> list[str]:

@@ -14,6 +14,11 @@ from tests.support.workbooks import SHEET, Workshop, judged, typed
 _OK: dict[int, dict[str, Any]] = {5: {"title": "示例成果"}}
 _STRUCK = "划了删除线，分不清是否作废：仍要报的请去掉删除线，不报的请整行删除（已接收的在“撤回”列选“撤回”）。"
 _VOID = "分不清是否作废：仍要报的请删去这几个字，不报的请整行删除（已接收的在“撤回”列选“撤回”）。"
+# One red dot.
+_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
+    "53de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
 _PICTURE = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
 
 
@@ -75,22 +80,44 @@ def _no_heading(shop: Workshop) -> Path:
 
 @case("a pasted picture", takes=_OK, notes=(("C7", _PICTURE),), unread=True)
 def _picture(shop: Workshop) -> Path:
-    main, office = "http://schemas.openxmlformats.org", "officeDocument/2006/relationships"
-    rels = (
-        f'<Relationships xmlns="{main}/package/2006/relationships"><Relationship Id="rId1" '
-        f'Type="{main}/{office}/drawing" Target="../drawings/drawing1.xml"/></Relationships>'
+    main = "http://schemas.openxmlformats.org"
+    office, kinds = (
+        f"{main}/officeDocument/2006/relationships",
+        "application/vnd.openxmlformats-officedocument.drawing+xml",
     )
+
+    def related(kind: str, target: str) -> bytes:
+        return (
+            f'<Relationships xmlns="{main}/package/2006/relationships"><Relationship Id="rId1" '
+            f'Type="{office}/{kind}" Target="{target}"/></Relationships>'
+        ).encode()
+
+    def corner(tag: str, column: int, row: int) -> str:
+        offsets = f"<xdr:colOff>0</xdr:colOff><xdr:row>{row}</xdr:row><xdr:rowOff>0</xdr:rowOff>"
+        return f"<xdr:{tag}><xdr:col>{column}</xdr:col>{offsets}</xdr:{tag}>"
+
     drawing = (
-        f'<xdr:wsDr xmlns:xdr="{main}/drawingml/2006/spreadsheetDrawing"><xdr:oneCellAnchor><xdr:from><xdr:col>2</xdr:col>'
-        "<xdr:colOff>0</xdr:colOff><xdr:row>6</xdr:row><xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:pic></xdr:pic>"
-        "</xdr:oneCellAnchor></xdr:wsDr>"
+        f'<xdr:wsDr xmlns:xdr="{main}/drawingml/2006/spreadsheetDrawing" xmlns:a="{main}/drawingml/2006/main" '
+        f'xmlns:r="{office}"><xdr:twoCellAnchor>{corner("from", 2, 6)}{corner("to", 3, 8)}<xdr:pic><xdr:nvPicPr>'
+        '<xdr:cNvPr id="2" name="p"/><xdr:cNvPicPr/></xdr:nvPicPr><xdr:blipFill><a:blip r:embed="rId1"/><a:stretch>'
+        '<a:fillRect/></a:stretch></xdr:blipFill><xdr:spPr><a:xfrm><a:off x="0" y="0"/><a:ext cx="9000" cy="9000"/>'
+        '</a:xfrm><a:prstGeom prst="rect"><a:avLst/></a:prstGeom></xdr:spPr></xdr:pic><xdr:clientData/>'
+        "</xdr:twoCellAnchor></xdr:wsDr>"
     )
+    types = (
+        '<Default Extension="png" ContentType="image/png"/>'
+        f'<Override PartName="/xl/drawings/drawing1.xml" ContentType="{kinds}"/></Types>'
+    )
+    shown = f'<drawing xmlns:r="{office}" r:id="rId1"/></worksheet>'
     return shop.rewritten(
         shop.filled(typed()),
         {
-            "xl/worksheets/_rels/sheet1.xml.rels": rels.encode(),
+            "xl/worksheets/_rels/sheet1.xml.rels": related("drawing", "../drawings/drawing1.xml"),
             "xl/drawings/drawing1.xml": drawing.encode(),
-            "xl/media/image1.png": b"\x89PNG",
+            "xl/drawings/_rels/drawing1.xml.rels": related("image", "../media/image1.png"),
+            "xl/media/image1.png": _PNG,
+            "[Content_Types].xml": lambda xml: xml.replace(b"</Types>", types.encode()),
+            "xl/worksheets/sheet1.xml": lambda xml: xml.replace(b"</worksheet>", shown.encode()),
         },
     )
 

@@ -8,6 +8,8 @@ from flows.workbooks.formats import identify
 from flows.workbooks.inspection import inspect
 from flows.workbooks.receipt import write_receipt
 from models.enums import WorkbookKind
+from tests.flows.workbooks import corpus_unread  # noqa: F401 - importing it fills CASES
+from tests.flows.workbooks.corpus import CASES
 from tests.support import libreoffice
 from tests.support.workbooks import GIVEN, ISSUED_AT, UNIT, Workshop, judged, points, read, season, typed
 
@@ -71,3 +73,12 @@ def test_workbook_as_libreoffice_saves_it_is_read_in_this_process(tmp_path: Path
         inspection = inspect(archive, season().files)
     assert inspection.cheap
     assert inspection.copyable
+
+
+def test_a_picture_is_named_in_what_libreoffice_saves(tmp_path: Path) -> None:
+    pasted = next(case for case in CASES if case.name == "a pasted picture").build(Workshop(tmp_path))
+
+    xlsx, ods = (read(libreoffice.convert(pasted, tmp_path / "saved", form)) for form in ("xlsx", "ods"))
+
+    assert [(note.cell, note.unread) for note in xlsx.all_notes] == [("C7", True)]
+    assert [(note.cell, note.unread) for note in ods.all_notes] == [(None, True)]
