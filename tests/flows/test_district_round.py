@@ -96,10 +96,10 @@ def test_a_crash_before_the_end_is_made_good_by_the_next_run(player: Player, mon
         a_season(session, state=CallState.DISTRICT_REVIEW)
         number = a_submission(session)
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, "_settle", die)
+    monkeypatch.setattr(stage, "settle_milestone", die)
     with pytest.raises(KeyboardInterrupt):
         play(player)
     monkeypatch.undo()

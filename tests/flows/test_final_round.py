@@ -112,10 +112,10 @@ def test_a_crash_before_the_end_freezes_nothing_twice(
         close(reviewing)
     play, trigger = (close, "freeze_scores") if stage == "closing" else (conclude, "freeze_ranking")
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(machinery, "_settle", die)
+    monkeypatch.setattr(machinery, "settle_milestone", die)
     with pytest.raises(KeyboardInterrupt):
         play(reviewing)
     monkeypatch.undo()
