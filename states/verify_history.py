@@ -461,9 +461,8 @@ class Assigned:
         self.told_by_prices = self.told_by_prices and not any(between)
         asked = {number: -(-slope * high // 1) for number, slope in slopes.items()}
         there = self.right_side(known["weight"], known["prices"]["level"], asked)
-        needed = 0
-        if known["weight"]:
-            needed = max(sum(asked.values()) if len(asked) == len(self.rows) else least or 0, least or 0) * FINE
+        floors_sum = sum(asked.values()) if len(asked) == len(self.rows) else 0
+        needed = max(floors_sum, least or 0) * FINE if known["weight"] else 0
         if there is not None and there >= needed:
             return f"its prices do not prove that the level {known['excluded']} is out of reach"
         return ""

@@ -67,6 +67,7 @@ def recompute(
     When: after the ranking, before the notice, and whenever somebody doubts it; exit status 1 and the first differences.
     """
     from models.database import reading
+    from models.enums import Trigger
     from models.queries import call_state
     from states.entries import read_entries
     from states.export import read_export
@@ -86,6 +87,11 @@ def recompute(
         typer.echo(f"{len(differences)} difference(s).", err=True)
         sys.exit(1)
     typer.echo(f"{len(entries)} entries: everything that was decided follows from the record.")
+    drawn = [entry["facts"] for entry in entries if entry["trigger"] == Trigger.ASSIGN]
+    if drawn and not any('"certificate":' in facts for facts in drawn):
+        typer.echo(
+            "No certificate of the assignment was recorded: whether the panel could be better served is not known."
+        )
 
 
 def register(root: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""Assignment quality and time: `python -m tests.benchmarks.bench_assignment [--instances DIR] [--large]`.
+"""Assignment quality and time: `python -m tests.benchmarks.bench_assignment [--instances DIR] [--large] [--without PART]`.
 
 Instances in DIR are .npz files with similarity, conflicts, per_paper, max_load and min_load; where the
 optimum is known it stands beside what was reached. Generated instances, in the shapes of conferences: `even` scores
@@ -22,8 +22,17 @@ from pathlib import Path
 
 import numpy as np
 
-from states.rules.assignment import assign_with_certificate
-from states.rules.assignment.certificate import Certificate, faults
+from states.rules.assignment import (
+    Certificate,
+    assign_with_certificate,
+    columns,
+    exchange,
+    faults,
+    flow,
+    levels,
+    search,
+    teams,
+)
 from tests.support.plain_assignment import best_total, best_worst
 
 # name: largest total, largest possible worst score, largest total among assignments that reach it
@@ -43,6 +52,17 @@ LARGE += [("fields", 5000, 1000, 5), ("hot", 5000, 1000, 5)]
 HUGE = [("even", 20_000, 2000, 5), ("topics", 20_000, 2000, 5)]
 SOLVED_AGAIN = 3000
 Named = dict[str, np.ndarray]
+# Part of the search: what to put in its place so that it does nothing.
+PARTS = {
+    "teams": [(columns, "TEAMED_AT_MOST", -1), (levels, "TEAMED_AT_MOST", -1)],
+    "looking": [(teams, "_settle", lambda *given: None)],
+    "every": [(teams, "EVERY", 0)],
+    "shallow": [(columns, "SHALLOW", teams.LOOKED_THROUGH), (levels, "SHALLOW", teams.LOOKED_THROUGH)],
+    "middle": [(levels, "SLOW", np.inf)],
+    "search": [(search, "PAIRS_AT_MOST", -1)],
+    "trades": [(exchange, "MOST_ROUNDS", 0), (exchange, "FEWEST_ROUNDS", 0)],
+    "pruning": [(flow, "FEW_PAIRS", np.inf)],
+}
 
 
 def main() -> None:
@@ -50,7 +70,10 @@ def main() -> None:
     parser.add_argument("--instances", type=Path, help="folder of .npz instances")
     parser.add_argument("--large", action="store_true", help="also 2,600 x 1,400, 5,000 x 1,000 and 20,000 x 2,000")
     parser.add_argument("--only", default="", help="only instances whose name holds this")
+    parser.add_argument("--without", choices=PARTS, help="switch a part of the search off")
     given = parser.parse_args()
+    for module, name, nothing in PARTS.get(given.without, ()):
+        setattr(module, name, nothing)
     if given.instances is None or not list(given.instances.glob("*.npz")):
         print("Real instances are left out: --instances names no folder with .npz files.")
     if not given.large:

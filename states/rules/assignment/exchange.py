@@ -16,7 +16,7 @@ from states.rules.assignment.flow import FINEST, best_pairs, flow_within
 from states.rules.assignment.instance import Floats, Instance, Ints
 
 PAIRS_LOOKED_AT = 8_000_000
-MOST_ROUNDS = 120
+FEWEST_ROUNDS, MOST_ROUNDS = 12, 120
 PROMISING_TO_TRADE = 60
 TRADED_AT_MOST = 100_000
 AROUND = (1.05, 1.0, 0.95)
@@ -98,7 +98,7 @@ def _standing(instance: Instance, floors: Floats, chosen: Ints) -> tuple[float, 
 
 
 def rounds_for(keys: Ints) -> int:
-    return int(np.clip(PAIRS_LOOKED_AT // max(keys.size, 1), 12, MOST_ROUNDS))
+    return int(np.clip(PAIRS_LOOKED_AT // max(keys.size, 1), FEWEST_ROUNDS, MOST_ROUNDS))
 
 
 def _round(instance: Instance, keys: Ints, chosen: Ints, turn: int, cost: Cost) -> Ints:
