@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.milestones import Milestone
 from config.units import all_units
 from flows import places
 from flows.inbox import Sealed
@@ -23,7 +24,9 @@ from models import Delivery, Submission
 from models.enums import DeliveryState, WorkbookKind
 from states.cases import load_frame
 from states.delivered import Change, keep_delivery
+from states.final import scores_are_frozen
 from states.machine import Actor
+from states.scores import closing_of
 
 _SHOWN = 20
 _MOST_TITLES = 2000
@@ -152,11 +155,13 @@ def _titles(session: Session, numbers: Collection[str]) -> dict[str, str]:
     return {row.number: row.title for row in rows}
 
 
-def _open_until(session: Session, run: Run, code: str, kind: WorkbookKind | None) -> datetime | None:
-    """The deadline by which a unit may mend its workbook; None for others and when it is over."""
-    step = KINDS[kind].closes if kind else None
-    deadline = load_frame(session, run.year).deadlines.at(step, code) if step and code in all_units() else None
-    return deadline if deadline is not None and deadline > run.at else None
+def _deadline(session: Session, run: Run, code: str, kind: WorkbookKind | None) -> datetime | None:
+    """Until when a sender may mend such a workbook; it may have passed. None where nothing says so."""
+    if kind is WorkbookKind.SCORES:
+        step: Milestone | None = closing_of(2 if scores_are_frozen(session, run.year) else 1)
+    else:
+        step = KINDS[kind].closes if kind and code in all_units() else None
+    return load_frame(session, run.year).deadlines.at(step, code) if step else None
 
 
 def _answer_by_mail(
@@ -171,6 +176,7 @@ def _answer_by_mail(
 ) -> None:
     sender, copy = brought.sender, brought.copy
     problems = [where_and_why(one) for one in answer.problems[:_SHOWN]]
+    deadline = _deadline(session, run, sender.code, answer.reading.kind)
     post(
         session,
         run,
@@ -186,7 +192,8 @@ def _answer_by_mail(
         more=max(0, len(answer.problems) - _SHOWN),
         numbers=list(answer.accepted.values()),
         newest=answer.newest is not None,
-        deadline=_open_until(session, run, sender.code, answer.reading.kind),
+        deadline=deadline if deadline is not None and deadline > run.at else None,
+        over=deadline is not None and deadline <= run.at,
         standing=standing.lines,
         owed=standing.owed,
         unread=len(answer.reading.unread),

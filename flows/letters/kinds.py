@@ -38,7 +38,7 @@ class LetterKind(StrEnum):
     RECEIPT = (
         "receipt",
         "recipient_name file_name arrived_at rows_in rows_back problems more numbers",
-        "deadline newest standing owed unread notes more_notes",
+        "deadline over newest standing owed unread notes more_notes",
     )  # newest: the workbook in force comes along; problems, notes: (place, message); standing: (label, text)
     CALL_CLOSED = "call_closed", "unit_name count", "deadline issue"  # deadline: of the district round
     WORKBOOK_REISSUED = "workbook_reissued", "unit_name workbook issue deadline reason"  # workbook: its Chinese name

@@ -1,6 +1,7 @@
 """A receipt is green only when nothing is owed and nothing went unread; it ends with what the database holds."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,14 @@ def test_a_reminder_lists_what_came_back_and_brings_the_workbook_and_the_last_re
     assert "“申报汇总表”工作表C6单元格：“类别”只能填：小发明、小技改、小设计" in letter.body
     assert [name.rsplit(".", 1)[-1] for name in names] == ["xlsx", "xlsx", "ics"]
     assert names[1].endswith("回执.xlsx")
+
+
+def test_who_comes_too_late_is_not_told_to_send_before_the_deadline(judging: Player) -> None:
+    first, _ = numbers(judging)
+    judging.at(judging.due_at(Milestone.CLOSE_DISTRICT_ROUND) + timedelta(hours=1))
+    judging.deliver(UNIT, WorkbookKind.VERDICTS, [judged(judging, first)])
+
+    _, _, letter = answered(judging)
+
+    assert "在截止前" not in letter
+    assert "截止时间已过：能否补收，请先与" in letter

@@ -54,6 +54,7 @@ _VALUES: dict[str, Any] = {
     "opens_on": date(2026, 8, 3),
     "ordinal": 2,
     "out": [(OTHER, TITLE)],
+    "over": False,
     "owed": [NUMBER, OTHER],
     "page": "https://example.invalid/2026/",
     "pairs": [(NUMBER, OTHER, 93)],
