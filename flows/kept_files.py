@@ -4,24 +4,33 @@ Deliveries and receipts are the named invariants of `states.invariants`; here is
 flows know: where pages, exports and letters lie.
 """
 
+import hashlib
+import json
 import os
 import stat
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.errors import GangchuangError
 from config.settings import PUBLIC, strangers_in
 from flows.files import digest_of
+from flows.mail.envelope import Envelope, build
 from flows.mail.files import FileTransport
-from flows.publications import EXPORT, PAGES, VERIFIER
+from flows.notice_page import notice_page
+from flows.pages import render_index, render_notice, render_results
+from flows.publications import EXPORT, PAGES, VERIFIER, index_page, results_page
 from models import Attachment, Delivery, Message, Publication
 from models.enums import PublicationKind
-from models.queries import planned_seasons
+from models.queries import planned_seasons, season_in_force
 from states.erasure import erased_seasons
+from states.export import digest_of_checker, digest_of_export
 from states.invariant import Invariant, Offenders
 from states.numbers import Number
+from states.roots import newest_publication
 
 _BY_SEASON = ("site", "office", "outbox", "taken", "receipts", "attachments")
 
@@ -41,11 +50,41 @@ def _pages(session: Session, home: Path | None) -> Offenders:
     for path, root in expected.items():
         if not path.is_file():
             yield path.relative_to(home).as_posix(), "is gone"
-        elif root not in path.read_text("utf-8"):
+        elif root not in path.read_text("utf-8", "replace"):
             yield path.relative_to(home).as_posix(), "does not bear the recorded root"
+    for path, problem in _unlike(session, home):
+        yield path.relative_to(home).as_posix(), problem
     for path in _files_below(home / "site"):
         if path not in expected:
             yield path.relative_to(home).as_posix(), "belongs to no publication"
+
+
+def _unlike(session: Session, home: Path) -> Iterator[tuple[Path, str]]:
+    """Pages and downloads that are not, byte by byte, what this version makes of the database."""
+    for year in planned_seasons(session):
+        season, folder = season_in_force(session, year), home / "site" / str(year)
+        newest = newest_publication(session, year)
+        if newest is None:
+            continue
+        made = {"index.html": render_index(index_page(session, season))}
+        notice, results = (
+            session.get(Publication, (year, kind, 1))
+            for kind in (PublicationKind.PUBLIC_NOTICE, PublicationKind.RESULTS)
+        )
+        if notice is not None:
+            made["notice.html"] = render_notice(notice_page(session, season, notice))
+        if results is not None:
+            made["results.html"] = render_results(results_page(session, season, results))
+        digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in made.items()}
+        if "results.html" in made:
+            digests |= {EXPORT: digest_of_export(session, newest), VERIFIER: digest_of_checker()}
+        for name, digest in digests.items():
+            if (folder / name).is_file() and digest_of(folder / name) != digest:
+                yield (
+                    folder / name,
+                    "is not what this version makes of the database: it was altered, or an earlier version put it there "
+                    f"(`gangchuang pages {year}` puts it again)",
+                )
 
 
 def _attachments(session: Session, home: Path | None) -> Offenders:
@@ -57,6 +96,9 @@ def _attachments(session: Session, home: Path | None) -> Offenders:
     lying = {(path.parent.name, path.stem): path for path in _files_below(home / "attachments")}
     yield from ((known[key], f"{key[1]} is gone") for key in known.keys() - lying.keys())
     yield from (lying[key].relative_to(home).as_posix() for key in sorted(lying.keys() - known.keys()))
+    for key in sorted(lying.keys() & known.keys()):
+        if digest_of(lying[key]) != key[1]:
+            yield lying[key].relative_to(home).as_posix(), "is not the file that came"
 
 
 def _taken(session: Session, home: Path | None) -> Offenders:
@@ -78,8 +120,24 @@ def _letters(session: Session, home: Path | None) -> Offenders:
         return
     folder = home / "mail"
     place = FileTransport(folder, sender="").path_of
-    known = {place(key).name for key in session.scalars(select(Message.key))}
+    known = {place(message.key).name: message for message in session.scalars(select(Message))}
+    for path in _files_below(folder):
+        message = known.get(path.name)
+        if message is not None and message.body and not _is_letter(home, path, message):
+            yield path.relative_to(home).as_posix(), "is not what was written, or an attachment of it was changed"
     yield from (path.relative_to(home).as_posix() for path in _files_below(folder) if path.name not in known)
+
+
+def _is_letter(home: Path, path: Path, message: Message) -> bool:
+    """Whether a letter is, byte by byte, what the message and its attachments make; who sent it, it says itself."""
+    lying = path.read_bytes()
+    sender = str(message_from_bytes(lying, policy=policy.default)["From"])
+    attachments = tuple(home / name for name in json.loads(message.attachments))
+    envelope = (message.key, message.recipient, message.subject, message.body, attachments, message.written_at)
+    try:
+        return bytes(build(Envelope(*envelope), sender)) == lying
+    except (GangchuangError, OSError, ValueError):
+        return False
 
 
 def _strange_seasons(session: Session, home: Path | None) -> Offenders:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from config.local_time import local_day
 from config.milestones import Milestone
+from config.season import Season
 from flows.pages import NoticePage, put_page
 from flows.proposal_page import deviations
 from flows.publications import award_lines, proof_of
@@ -16,30 +17,30 @@ from models.enums import PublicationKind, SubmissionState
 from states.record import submission_subject
 
 
-def notice_page(session: Session, run: Run, publication: Publication) -> NoticePage:
+def notice_page(session: Session, season: Season, publication: Publication) -> NoticePage:
     """The list as it was when its root was recorded; its people as far as they may still be named."""
     leaf, entry = PublicationLeaf, History
-    of_the_moment = (leaf.season == run.year) & (leaf.kind == PublicationKind.PUBLIC_NOTICE) & (leaf.ordinal == 1)
+    of_the_moment = (leaf.season == season.year) & (leaf.kind == PublicationKind.PUBLIC_NOTICE) & (leaf.ordinal == 1)
     tiers = session.execute(
         select(Placing.number, Placing.tier)
         .join(leaf, of_the_moment & (leaf.subject == literal(submission_subject("")) + Placing.number))
         .join(entry, (entry.subject == leaf.subject) & (entry.sequence == leaf.sequence))
-        .where(Placing.season == run.year, Placing.approved, entry.to_state == SubmissionState.FINAL_REVIEWED.value)
+        .where(Placing.season == season.year, Placing.approved, entry.to_state == SubmissionState.FINAL_REVIEWED.value)
         .order_by(Placing.position)
     ).all()
-    closes_at = session.get_one(MilestoneDate, (run.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
-    office = run.season.office
+    closes_at = session.get_one(MilestoneDate, (season.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
+    office = season.office
     return NoticePage(
-        season=run.year,
-        programme=run.season.title,
+        season=season.year,
+        programme=season.title,
         office=office.name,
         contact=office.mail,
         opens_on=local_day(publication.published_at),
         closes_on=_last_day(closes_at),
-        answer_working_days=run.season.public_notice.answer_working_days,
+        answer_working_days=season.public_notice.answer_working_days,
         lines=award_lines(session, [(number, tier) for number, tier in tiers]),
         proof=proof_of(publication),
-        deviations=tuple(one for one in deviations(session, run.year) if one.number),
+        deviations=tuple(one for one in deviations(session, season.year) if one.number),
     )
 
 
@@ -48,7 +49,7 @@ def put_notice(run: Run) -> None:
     with run.step() as session:
         publication = session.get(Publication, (run.year, PublicationKind.PUBLIC_NOTICE, 1))
         if publication is not None and not run.dry_run:
-            put_page(run.settings.home.absolute(), notice_page(session, run, publication))
+            put_page(run.settings.home.absolute(), notice_page(session, run.season, publication))
 
 
 def _last_day(closes_at: datetime) -> date:

@@ -50,7 +50,7 @@ def opening(run: Run) -> Ending:
             return Ending(waiting="a named person has still to approve the list")
         closes_at = close_notice_after(session, run.season, run.at, run.act, reason="公示日按实际发布日起算")
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
-        page = notice_page(session, run, publication)
+        page = notice_page(session, run.season, publication)
     with run.step() as session:
         if not run.dry_run:
             put_page(run.settings.home.absolute(), page)

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.season import Season
 from config.units import all_units
 from flows import places
 from flows.letters import LetterKind
@@ -100,49 +101,49 @@ def award_lines(session: Session, tiers: Sequence[tuple[str, Tier]]) -> tuple[Aw
     )
 
 
-def results_page(session: Session, run: Run, publication: Publication) -> ResultsPage:
+def results_page(session: Session, season: Season, publication: Publication) -> ResultsPage:
     """The award list as it stands: awards, those suspended by an objection, those revoked."""
     awards = session.execute(
         select(Submission.number, Submission.tier)
         .join(Placing, Placing.number == Submission.number)
         .where(
-            Submission.season == run.year,
+            Submission.season == season.year,
             Submission.tier.is_not(None),
             Submission.outcome.is_distinct_from(Outcome.REVOKED),
         )
         .order_by(Placing.position)
     ).all()
-    office = run.season.office
+    office = season.office
     return ResultsPage(
-        season=run.year,
-        programme=run.season.title,
+        season=season.year,
+        programme=season.title,
         office=office.name,
         contact=office.mail,
         published_at=publication.published_at,
         lines=award_lines(session, [(number, tier) for number, tier in awards]),
         proof=proof_of(publication, _since(session, publication)),
         notice_link="notice.html",
-        amounts_yuan=tuple((Tier(tier), amount) for tier, amount in run.season.final_round.tiers.amounts_yuan.items()),
-        suspended=_suspended(session, run),
-        revoked=_revoked(session, run),
+        amounts_yuan=tuple((Tier(tier), amount) for tier, amount in season.final_round.tiers.amounts_yuan.items()),
+        suspended=_suspended(session, season),
+        revoked=_revoked(session, season),
     )
 
 
-def _suspended(session: Session, run: Run) -> tuple[Remark, ...]:
+def _suspended(session: Session, season: Season) -> tuple[Remark, ...]:
     rows = session.execute(
         select(Submission.number, Submission.title)
         .join(Objection, Objection.number == Submission.number)
-        .where(Submission.season == run.year, Objection.state == ObjectionState.OPEN)
+        .where(Submission.season == season.year, Objection.state == ObjectionState.OPEN)
         .distinct()
         .order_by(Submission.number)
     )
     return tuple(Remark(number, title, "异议核查中，暂缓授奖") for number, title in rows)
 
 
-def _revoked(session: Session, run: Run) -> tuple[Remark, ...]:
+def _revoked(session: Session, season: Season) -> tuple[Remark, ...]:
     rows = session.execute(
         select(Submission.number, Submission.title)
-        .where(Submission.season == run.year, Submission.outcome == Outcome.REVOKED)
+        .where(Submission.season == season.year, Submission.outcome == Outcome.REVOKED)
         .order_by(Submission.number)
     )
     return tuple(Remark(number, title, "获奖已撤销") for number, title in rows)
@@ -157,7 +158,7 @@ def put_results(run: Run) -> None:
         lock_call(session, run.year)
         publication = _published(session, run.year, PublicationKind.RESULTS)
         if publication is not None and not run.dry_run:
-            put_page(run.settings.home.absolute(), results_page(session, run, publication))
+            put_page(run.settings.home.absolute(), results_page(session, run.season, publication))
 
 
 def put_everything(run: Run) -> None:
@@ -172,16 +173,20 @@ def put_everything(run: Run) -> None:
 
 def put_index(session: Session, run: Run) -> None:
     """The season's entry page, listing what was published so far, the newest first."""
-    if run.dry_run:
-        return
+    if not run.dry_run:
+        put_page(run.settings.home.absolute(), index_page(session, run.season))
+
+
+def index_page(session: Session, season: Season) -> IndexPage:
+    """The season's entry page as it now is."""
     published = session.scalars(
         select(Publication)
-        .where(Publication.season == run.year)
+        .where(Publication.season == season.year)
         .order_by(Publication.published_at.desc(), Publication.ordinal.desc())
     )
     entries = tuple(_index_entry(one) for one in published)
-    office = run.season.office
-    put_page(run.settings.home.absolute(), IndexPage(run.year, run.season.title, office.name, office.mail, entries))
+    office = season.office
+    return IndexPage(season.year, season.title, office.name, office.mail, entries)
 
 
 def _title(publication: Publication) -> str:

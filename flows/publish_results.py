@@ -49,7 +49,7 @@ def publishing(run: Run) -> Ending:
             Submission.number.in_(approved),
         )
         publication = publish_root(session, run, PublicationKind.RESULTS)
-        page = results_page(session, run, publication)
+        page = results_page(session, run.season, publication)
     put_results(run)
     with run.step() as session:
         export_beside(session, run)

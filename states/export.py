@@ -31,7 +31,14 @@ from states.record import submission_subject
 from states.replay import facts_of
 from states.rules.merkle import inclusion_path
 from states.verification import merged
-from states.verify_history import HISTORY_FORMAT, PROOF_FORMAT
+from states.verify_history import (
+    HISTORY_FORMAT,
+    PROOF_FORMAT,
+    Unreadable,
+    Wrong,
+    check_export,
+    read_header,
+)
 
 CHECKER = Path(__file__).with_name("verify_history.py")
 Line = Mapping[str, Any]
@@ -46,6 +53,13 @@ class RecordBroken(GangchuangError):
             f"The history of season {season} cannot be exported: {reason}. "
             f"Run `gangchuang verify {season}`, which names the entry, and restore a backup."
         )
+
+
+class ExportBroken(GangchuangError):
+    """A file that does not hold, or cannot even be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} does not hold: {reason}. Get it again from where it was published.")
 
 
 class NotPublishedYet(GangchuangError):
@@ -114,6 +128,18 @@ def read_export(path: Path) -> Iterator[dict[str, Any]]:
             line = json.loads(text)
             if line.pop("line") == "entry":
                 yield line
+
+
+def checked_export(path: Path) -> Iterator[dict[str, Any]]:
+    """The entries of an export whose every hash and root was checked first. Raises ExportBroken."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            check_export(*read_header(file.readline()), file)
+        yield from read_export(path)
+    except Wrong as problem:
+        raise ExportBroken(path, problem.english) from problem
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError, Unreadable) as problem:
+        raise ExportBroken(path, str(problem)) from problem
 
 
 def proof(session: Session, number: str, kind: PublicationKind | None = None) -> dict[str, Any]:

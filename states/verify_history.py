@@ -680,12 +680,17 @@ def listed(later: Sequence[str]) -> str:
     return "".join(f"\n  {line}" for line in later[:SHOWN]) + (f"\n  … and {more} more" if more > 0 else "")
 
 
-def check_history(season: int, lines: Iterator[dict[str, Any]], printed: Sequence[str]) -> tuple[str, str]:
-    """Check a whole export; what holds, in English and Chinese. Raises Wrong."""
+def check_export(season: int, earlier: bool, file: Iterable[str], printed: Sequence[str] = ()) -> History:
+    """Check every line of an export after its header, and every root. Raises Wrong or Unreadable."""
     history = History(season)
-    history.check(lines)
+    history.check(read_lines(file, earlier))
     history.check_roots(printed)
     history.check_assignment()
+    return history
+
+
+def told(history: History, printed: Sequence[str]) -> tuple[str, str]:
+    """What holds of a whole export, in English and Chinese."""
     assignment, chinese_assignment = "", ""
     if history.assigned is not None:
         assignment, chinese_assignment = ("\n" + line for line in history.assigned.told())
@@ -777,7 +782,7 @@ def check_file(path: str, printed: Sequence[str]) -> tuple[str, str]:
         first = file.readline()
         if '"line":"header"' in first:
             season, earlier = read_header(first)
-            return check_history(season, read_lines(file, earlier), printed)
+            return told(check_export(season, earlier, file, printed), printed)
         proof = loads(first + file.read())
     if proof["format"] not in (PROOF_FORMAT, EARLIER[1]):
         raise Unreadable(f"it is neither {HISTORY_FORMAT} nor {PROOF_FORMAT}")

@@ -37,6 +37,25 @@ def doctor() -> None:
     typer.echo("Everything holds.")
 
 
+def pages(season: Annotated[int, typer.Argument(help="the season's year")]) -> None:
+    """Put a season's public pages and downloads in their places again, as the database has them.
+
+    When: after an upgrade, and when the doctor says that one of them is not what the database makes of it.
+    """
+    from flows.notice_page import put_notice
+    from flows.publications import put_everything
+    from flows.stage import Ending, Run, play
+
+    def putting(run: Run) -> Ending:
+        put_notice(run)
+        put_everything(run)
+        return Ending()
+
+    here = opened()
+    play("put_pages", season, putting, engine=here.engine, settings=here.settings, at=here.at)
+    typer.echo(f"The pages of {season} are as the database has them.")
+
+
 def health() -> None:
     """Say whether the year goes on by itself: exit status 0 all well, 1 to be watched, 2 somebody must act now.
 
@@ -108,6 +127,7 @@ def restore(
 
 def register(root: typer.Typer) -> None:
     root.command()(doctor)
+    root.command()(pages)
     root.command()(health)
     root.command()(backup)
     root.command()(restore)

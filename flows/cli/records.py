@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def verify(
     season: Annotated[int | None, typer.Argument(help="the season's year; all when left out")] = None,
+    root: Annotated[list[str] | None, typer.Option(help="a root as printed on a page or in a letter")] = None,
+    letter: Annotated[list[Path] | None, typer.Option(help="a letter that brought a root, as .eml")] = None,
 ) -> None:
     """Check that nothing of the record was changed; exit status 1 and the exact entry when anything was.
 
@@ -25,12 +27,14 @@ def verify(
     from models import Call
     from models.database import reading
     from models.queries import call_state
+    from states.anchors import against_held, against_sent
     from states.roots import newest_publication
     from states.verification import examine
 
     here = opened()
     with reading(here.engine) as session:
-        findings, later = examine(session, season)
+        findings, later = examine(session, season, root or ())
+        findings += [*against_sent(session, season), *against_held(session, letter or ())]
         entries = session.scalar(select(Call.sequence).limit(1)) is not None
         if season is not None and not findings:
             call_state(session, season)
@@ -41,8 +45,8 @@ def verify(
         typer.echo(f"{len(findings)} finding(s): the record was changed.", err=True)
         sys.exit(1)
     typer.echo("The record is whole." if entries else "The record is empty: no season is planned yet.")
-    for year, root in sorted(newest.items()):
-        _tell_later(year, root, later[year])
+    for year, publication in sorted(newest.items()):
+        _tell_later(year, publication, later[year])
 
 
 def _tell_later(year: int, newest: "Publication | None", later: Sequence[str]) -> None:
@@ -70,11 +74,11 @@ def recompute(
     from models.enums import Trigger
     from models.queries import call_state
     from states.entries import read_entries
-    from states.export import read_export
+    from states.export import checked_export
     from states.recompute import recompute as recompute_record
 
     if file is not None:
-        entries = list(read_export(file))
+        entries = list(checked_export(file))
     else:
         here = opened()
         with reading(here.engine) as session:

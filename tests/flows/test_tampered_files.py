@@ -1,0 +1,92 @@
+"""Every file that a played season left is changed in turn, and what went out is held against the database."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from flows.kept_files import FILE_INVARIANTS
+from flows.notice_page import put_notice
+from flows.publications import put_everything
+from flows.stage import Ending, Run
+from states.anchors import against_held, against_sent
+from states.export import ExportBroken, checked_export
+from states.invariants import broken_invariants
+from tests.support.playing import Player
+from tests.support.tampering import lift_protections, undone
+
+
+def offenders(played: Player) -> str:
+    with played.reading() as session:
+        found = broken_invariants(session, played.home, FILE_INVARIANTS)
+    return " ".join(one for broken in found for one in broken.offenders)
+
+
+def put_again(played: Player) -> None:
+    def putting(run: Run) -> Ending:
+        put_notice(run)
+        put_everything(run)
+        return Ending()
+
+    played.play("put_pages", putting)
+
+
+def test_every_published_and_kept_file_that_is_changed_is_named(played: Player) -> None:
+    put_again(played)
+    assert offenders(played) == ""
+    files = [
+        path
+        for path in sorted(played.home.rglob("*"))
+        if path.is_file() and path.relative_to(played.home).parts[0] in ("site", "attachments", "taken", "mail")
+    ]
+    missed = []
+    for bend in (lambda genuine: genuine + b"\n", lambda genuine: genuine[:-1] + bytes([genuine[-1] ^ 1])):
+        before = {path: path.read_bytes() for path in files}
+        for path, genuine in before.items():
+            path.chmod(0o644)
+            path.write_bytes(bend(genuine))
+        said = offenders(played)
+        missed += [path.name for path in files if path.relative_to(played.home).as_posix() not in said]
+        for path, genuine in before.items():
+            path.write_bytes(genuine)
+    kinds = {path.relative_to(played.home).parts[0] for path in files}
+    print(f"{played.engine.dialect.name}: {len(files)} files of {sorted(kinds)} changed, missed {len(missed)}")
+    assert missed == []
+    assert kinds == {"site", "attachments", "taken", "mail"}
+
+
+def test_a_letter_kept_outside_contradicts_a_season_that_was_made_anew(played: Player, tmp_path: Path) -> None:
+    with played.reading() as session:
+        bodies = session.execute(text("SELECT key, body FROM message WHERE key LIKE '%/archived/%' LIMIT 1")).one()
+        assert list(against_sent(session, None)) == []
+    letter = tmp_path / "letter.eml"
+    head = "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
+    letter.write_text(head + bodies.body, "utf-8")
+    lift_protections(played.engine)
+    with undone(played.engine) as session:
+        assert list(against_held(session, [letter])) == []
+
+        session.execute(text("UPDATE publication SET root = :root WHERE kind = 'archive'"), {"root": "f" * 64})
+        session.expire_all()
+
+        assert [one.sentence for one in against_held(session, [letter])] == [
+            "it brings no root that was ever recorded here"
+        ]
+        assert any(bodies.key in one.sentence for one in against_sent(session, 2026))
+    with undone(played.engine) as session:
+        session.execute(text("UPDATE history SET reason = 'bent' WHERE subject = 'call/2026' AND sequence = 1"))
+
+        assert [one.sentence for one in against_held(session, [letter])] == [
+            "the history up to its root is another one by now"
+        ]
+
+
+@pytest.mark.parametrize("bent", [b"", b"{}", b"[]\n", b"\xff\xfe", b'{"line":"header"}\n', b"null\n", b'{"a":' * 900])
+def test_a_malformed_export_is_refused_in_one_line(tmp_path: Path, bent: bytes) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(bent)
+
+    with pytest.raises(ExportBroken) as refused:
+        list(checked_export(path))
+
+    assert "\n" not in str(refused.value)
