@@ -108,7 +108,7 @@ def test_what_had_passed_the_check_is_out_when_its_unit_no_longer_recommends_it(
         assert found.eligible_at is None
         assert told(session, gone) == [("amend_verdict", "district_reviewed", f"district:{UNIT}", ""), OUT]
         facts = session.scalar(select(History.facts).where(History.trigger == "archive"))
-        assert json.loads(facts or "") == {"delivery": DIGEST, "outcome": "not_recommended"}
+        assert json.loads(facts or "") == {"cause": "not_recommended", "delivery": DIGEST, "outcome": "not_recommended"}
         assert session.get_one(DistrictVerdict, stays).rank == 1
         assert to_review(session, 2026) == [stays]
         assert verify(session) == []
