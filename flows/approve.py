@@ -8,7 +8,7 @@ from flows.stage import Ending, Run
 from models.enums import ApprovalDecision
 from states.approval import approve, send_back, withdraw_approval
 from states.machine import Act
-from states.office import officer
+from states.officers import officer
 from states.planning import reopen_ranking
 
 

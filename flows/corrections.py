@@ -12,7 +12,8 @@ from flows.letters import LetterKind, calendar_entry
 from flows.post import post_to_unit
 from flows.stage import Run
 from models import Submission
-from states.corrections import lapse_corrections
+from states.corrections import ask_correction, lapse_corrections
+from states.eligibility import Checked
 
 
 def tell_correction(
@@ -35,6 +36,15 @@ def tell_correction(
         due_at=due_at,
         attachments=(path,),
     )
+
+
+def send_back_faulty(session: Session, run: Run, checked: Sequence[Checked], *, key: str = "") -> None:
+    """Send back once what lacks something; without a `key` each letter bears its first number."""
+    faulty = [found for found in checked if found.missing and found.correction is None]
+    due_at = [ask_correction(session, run.season, found.number, run.act, missing=found.missing) for found in faulty]
+    for code in sorted({found.unit for found in faulty}):
+        items = [(found.number, found.title, found.missing) for found in faulty if found.unit == code]
+        tell_correction(session, run, code, items, due_at[0], key=key or items[0][0])
 
 
 def let_lapse(session: Session, run: Run, *, sparing: Collection[str] = ()) -> None:

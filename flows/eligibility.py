@@ -1,27 +1,13 @@
-"""The eligibility check (形式审查) of what the districts recommend, with one chance to correct."""
-
-from collections import Counter
-from collections.abc import Sequence
-
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-from sqlmodel import col
+"""The eligibility check (形式审查) of what the districts recommend: the good pass, the others go back once."""
 
 from config.milestones import Milestone
-from flows.corrections import let_lapse, tell_correction
-from flows.deliveries import take_deliveries
-from flows.letters import LetterKind
+from flows.corrections import send_back_faulty
 from flows.perform import perform, stage_flow
-from flows.post import post_to_unit
 from flows.stage import Ending, Run
-from models import Correction, Submission
-from models.enums import Cause, Outcome, SubmissionState, Trigger
-from models.queries import outstanding_corrections
-from states.corrections import ask_correction
+from models.enums import Cause, Trigger
 from states.duplicates import drop_duplicates
-from states.eligibility import Checked, check, fail_faulty, pass_good
+from states.eligibility import check, pass_good
 from states.entries import count_causes
-from states.machine import CLOCK
 
 
 @stage_flow(name="check-eligibility")
@@ -37,113 +23,19 @@ def check_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
     return perform("check_eligibility", season, checking, milestone=Milestone.CHECK_ELIGIBILITY, dry_run=dry_run)
 
 
-@stage_flow(name="close-eligibility")
-def close_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
-    """Close the eligibility check: what was not corrected in time lapses (补正截止).
-
-    Runs: at `close_eligibility`.
-    Before: corrections were asked for; what was recommended only since then gets its chance now.
-    After: every recommended submission is eligible or archived as ineligible; units know.
-    Undo: `gangchuang decide reinstate` for one submission, with a reason.
-    """
-    return perform("close_eligibility", season, concluding, milestone=Milestone.CLOSE_ELIGIBILITY, dry_run=dry_run)
-
-
 def checking(run: Run) -> Ending:
     """Pass the good, send back the others, drop the duplicates."""
     with run.step() as session:
         drop_duplicates(session, run.year, run.act)
         checked = check(session, run.season)
         pass_good(session, run.year, checked, run.act)
-        _send_back(session, run, checked, key="eligibility")
+        send_back_faulty(session, run, checked, key="eligibility")
         facts = {
-            "passed": _counts(session, run, Trigger.PASS_ELIGIBILITY).total(),
-            "corrections": _counts(session, run, Trigger.ASK_CORRECTION).total(),
-            "duplicates": _counts(session, run, Trigger.ARCHIVE)[Cause.DUPLICATE],
+            "passed": count_causes(session, run.year, run.act.actor, Trigger.PASS_ELIGIBILITY).total(),
+            "corrections": count_causes(session, run.year, run.act.actor, Trigger.ASK_CORRECTION).total(),
+            "duplicates": count_causes(session, run.year, run.act.actor, Trigger.ARCHIVE)[Cause.DUPLICATE],
         }
     run.tell("passed", facts["passed"])
     run.tell("sent back for correction", facts["corrections"])
     run.tell("dropped as duplicates", facts["duplicates"])
     return Ending(facts=facts)
-
-
-def concluding(run: Run) -> Ending:
-    """Take the last corrections, check them again, let the rest lapse."""
-    take_deliveries(run)
-    with run.step() as session:
-        let_lapse(session, run)
-        drop_duplicates(session, run.year, run.act)
-        checked = check(session, run.season)
-        # What was recommended or brought back only since the check has its one chance too.
-        _send_back(session, run, checked)
-        outstanding = outstanding_corrections(session, run.year)
-        if outstanding:
-            return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
-        pass_good(session, run.year, checked, run.act)
-        fail_faulty(session, run.year, checked, run.act)
-        _tell_result(session, run)
-        archived = _counts(session, run, Trigger.ARCHIVE)
-        facts = {
-            "passed": _counts(session, run, Trigger.PASS_ELIGIBILITY).total(),
-            "lapsed": _lapsed(session, run),
-            "failed": archived.total() - archived[Cause.DUPLICATE],
-            "duplicates": archived[Cause.DUPLICATE],
-        }
-    run.tell("passed after correction", facts["passed"])
-    run.tell("lapsed", facts["lapsed"])
-    run.tell("ineligible after correction", facts["failed"])
-    return Ending(facts=facts)
-
-
-def _send_back(session: Session, run: Run, checked: Sequence[Checked], *, key: str = "") -> None:
-    """Send back once what lacks something; without a `key` each letter bears its first number."""
-    faulty = [one for one in checked if one.missing and one.correction is None]
-    due_at = [ask_correction(session, run.season, one.number, run.act, missing=one.missing) for one in faulty]
-    for code in sorted({one.unit for one in faulty}):
-        items = [(one.number, one.title, one.missing) for one in faulty if one.unit == code]
-        tell_correction(session, run, code, items, due_at[0], key=key or items[0][0])
-
-
-def _counts(session: Session, run: Run, trigger: Trigger) -> Counter[Cause | None]:
-    """Counted by the record: a run that follows a killed one finds the work done, and tells the same of it."""
-    session.flush()
-    return count_causes(session, run.year, run.act.actor, trigger)
-
-
-def _lapsed(session: Session, run: Run) -> int:
-    """Of what the districts had reviewed: nearly all lapsed by itself, on the day after it was due."""
-    counts = count_causes(session, run.year, CLOCK, Trigger.ARCHIVE, SubmissionState.DISTRICT_REVIEWED)
-    return counts[Cause.CORRECTION_LAPSED]
-
-
-def _tell_result(session: Session, run: Run) -> None:
-    rows = session.execute(
-        select(
-            Submission.unit,
-            Submission.number,
-            Submission.title,
-            Submission.state,
-            Submission.outcome,
-            Correction.missing,
-        )
-        .outerjoin(Correction, Correction.number == Submission.number)
-        .where(
-            Submission.season == run.year,
-            ((col(Submission.state) == SubmissionState.DISTRICT_REVIEWED) & col(Submission.eligible_at).is_not(None))
-            | (
-                (Submission.outcome == Outcome.INELIGIBLE)
-                & (Submission.archived_from == SubmissionState.DISTRICT_REVIEWED)
-            ),
-        )
-        .order_by(Submission.number)
-    ).all()
-    for code in sorted({row.unit for row in rows}):
-        own = [row for row in rows if row.unit == code]
-        post_to_unit(
-            session,
-            run,
-            LetterKind.ELIGIBILITY_RESULT,
-            code,
-            passed=[row.number for row in own if row.outcome is None],
-            ineligible=[(row.number, row.title, row.missing or "与其他申报重复") for row in own if row.outcome],
-        )

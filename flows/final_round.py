@@ -1,22 +1,19 @@
-"""Closes the final round: scores frozen, ranked; ties at a cut re-reviewed; the list before a person."""
+"""Closes the final round: scores frozen, ranked; equals at a cut go to a re-review of just those."""
 
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from flows.deliveries import take_deliveries
 from flows.kinds.scores import issue_sheet
-from flows.kinds.votes import issue_ballots
 from flows.letters import LetterKind
 from flows.perform import perform, stage_flow
 from flows.post import post_to_office
-from flows.proposal import put_proposal
 from flows.stage import Ending, Run
 from models import Expert
 from models.enums import SubmissionState
 from models.queries import counts_by_state
 from states.final import freeze_scores, presence, short_of_scores
-from states.final_ranking import assign_re_review, freeze_ranking, rank_list
-from states.panel_votes import open_votes
+from states.final_ranking import assign_re_review, rank_list
 from states.rules.placings import Ranking
 from states.rules.ties import SettledBy
 
@@ -33,19 +30,6 @@ def close_final_round(season: int, dry_run: bool = False) -> dict[str, object]:
     expert, or move the date.
     """
     return perform("close_final_round", season, closing, milestone=Milestone.CLOSE_FINAL_ROUND, dry_run=dry_run)
-
-
-@stage_flow(name="close-re-review")
-def close_re_review(season: int, dry_run: bool = False) -> dict[str, object]:
-    """Close the re-review and put the proposed list before the office (复评截止).
-
-    Runs: at `close_re_review`; again when the list was sent back.
-    Before: scores are frozen.
-    After: the ranking is frozen, ties settled as declared; page, workbook and letter ask a named
-    person for approval – or, where the season asks for it, the panel votes first.
-    Undo: sending the list back, with a reason.
-    """
-    return perform("close_re_review", season, concluding, milestone=Milestone.CLOSE_RE_REVIEW, dry_run=dry_run)
 
 
 def closing(run: Run) -> Ending:
@@ -75,24 +59,6 @@ def closing(run: Run) -> Ending:
     run.tell("final reviewed", len(reviewed.moved))
     run.tell("to be re-reviewed", len(tied))
     return Ending(facts={"re_review": tied})
-
-
-def concluding(run: Run) -> Ending:
-    """Take the last re-review scores; freeze the ranking; ask for approval."""
-    take_deliveries(run)
-    with run.step() as session:
-        ranking = rank_list(session, run.season, re_review_is_over=True)
-        freeze_ranking(session, run.season, ranking, run.act)
-        asked = open_votes(session, run.season, run.act)
-        ballots = issue_ballots(session, run, asked)
-    if asked:
-        run.tell("put to the panel's vote", len(asked))
-        run.tell("ballots issued", ballots)
-    facts = {"votes": len(asked)} if asked else {"digest": put_proposal(run)}
-    run.tell("ranked", len(ranking.placed))
-    run.tell("with a prize", sum(one.tier is not None for one in ranking.placed))
-    run.tell("ties settled", sum(one.settled is not None for one in ranking.placed))
-    return Ending(facts=facts)
 
 
 def _not_ready(session: Session, run: Run) -> str:

@@ -26,7 +26,7 @@ from flows.publications import EXPORT, PAGES, VERIFIER, index_page, results_page
 from models import Attachment, Delivery, Message, Publication
 from models.enums import PublicationKind
 from models.queries import planned_seasons, season_in_force
-from states.erasure import erased_seasons
+from states.entries import erased_seasons
 from states.export import digest_of_checker, digest_of_export
 from states.invariant import Invariant, Offenders
 from states.numbers import Number

@@ -11,7 +11,7 @@ from flows.perform import perform, stage_flow
 from flows.post import deadline_entry, post, post_to_unit
 from flows.stage import Ending, Run
 from models import Call
-from states.office import officer
+from states.officers import officer
 from states.panel import seated
 from states.planning import Moved, named
 from states.planning import move_date as move

@@ -20,10 +20,13 @@ from flows.publications import publish_change, put_everything
 from flows.stage import Ending, Run
 from models import Submission
 from models.enums import ObjectionState, WorkbookKind
-from states import office
+from states.admission import admit_late
 from states.corrections import ask_correction
 from states.duplicates import decide_duplicate
+from states.ending import revoke, withdraw
 from states.machine import Act
+from states.objections import answer_objection, raise_objection
+from states.officers import DecisionRefused, officer
 from states.panel import enter_randomness
 from states.recusals import recuse
 from states.reinstatement import reinstate
@@ -88,7 +91,7 @@ def decide(
     def deciding(run: Run) -> Ending:
         try:
             with run.step() as session:
-                act = run.act.by(office.officer(run.season, officer_name))
+                act = run.act.by(officer(run.season, officer_name))
                 _DECISIONS[decision](session, run, act, subject.strip(), other.strip(), reason)
                 if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
                     replace_lost_experts(session, run)
@@ -103,7 +106,7 @@ def decide(
 
 
 def _withdraw(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    office.withdraw(session, number, act, reason=reason)
+    withdraw(session, number, act, reason=reason)
     _tell_unit(session, run, LetterKind.WITHDRAWN, number, reason=reason)
 
 
@@ -113,12 +116,12 @@ def _reinstate(session: Session, run: Run, act: Act, number: str, other: str, re
 
 
 def _revoke(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    office.revoke(session, number, act, reason=reason)
+    revoke(session, number, act, reason=reason)
     _tell_unit(session, run, LetterKind.REVOKED, number, reason=reason)
 
 
 def _admit_late(session: Session, run: Run, act: Act, digest: str, other: str, reason: str) -> None:
-    delivery = office.admit_late(session, run.year, digest, act, reason=reason)
+    delivery = admit_late(session, run.year, digest, act, reason=reason)
     lies = places.taken(run.settings, run.year, delivery.sender, delivery.digest, delivery.file_name)
     if not lies.exists():
         raise DeliveredFileMissing(lies)
@@ -142,9 +145,7 @@ def _admit_late(session: Session, run: Run, act: Act, digest: str, other: str, r
 def _reissue(session: Session, run: Run, act: Act, code: str, other: str, reason: str) -> None:
     kind = WorkbookKind.from_label(other) or WorkbookKind(other or WorkbookKind.SUBMISSIONS)
     if code not in {unit.code for unit in run.season.units()} or kind not in REISSUED:
-        raise office.DecisionRefused(
-            f"workbook {other!r} of {code!r}", "give a unit's code, and submissions or verdicts"
-        )
+        raise DecisionRefused(f"workbook {other!r} of {code!r}", "give a unit's code, and submissions or verdicts")
     issue = reissue(session, run, code, kind, act, reason=reason)
     run.tell("issue", issue)
 
@@ -166,7 +167,7 @@ def _distinct(session: Session, run: Run, act: Act, number: str, other: str, rea
 
 
 def _raise_objection(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    objection = office.raise_objection(session, run.season, number, act, grounds=reason, objector=other)
+    objection = raise_objection(session, run.season, number, act, grounds=reason, objector=other)
     row = session.get_one(Submission, number)
     post_to_office(
         session,
@@ -192,8 +193,8 @@ def _raise_objection(session: Session, run: Run, act: Act, number: str, other: s
 
 def _answer(session: Session, run: Run, act: Act, subject: str, reason: str, *, upheld: bool) -> None:
     if not subject.isdigit():
-        raise office.DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
-    objection = office.answer_objection(session, int(subject), act, upheld=upheld, answer=reason)
+        raise DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
+    objection = answer_objection(session, int(subject), act, upheld=upheld, answer=reason)
     _tell_unit(
         session,
         run,

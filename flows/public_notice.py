@@ -1,6 +1,4 @@
-"""The public notice (公示) of the approved list: opened, and closed after its working days."""
-
-from sqlalchemy import func, select
+"""Opens the public notice (公示) of the approved list."""
 
 from config.milestones import Milestone
 from flows.letters import LetterKind
@@ -10,8 +8,7 @@ from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.publications import kept_outside, page_address, publish_root, put_index
 from flows.stage import Ending, Run
-from models import Objection, Submission
-from models.enums import ObjectionState, PublicationKind, Trigger
+from models.enums import PublicationKind, Trigger
 from models.queries import lock_call
 from states.approval import is_approved
 from states.planning import close_notice_after
@@ -28,18 +25,6 @@ def open_public_notice(season: int, dry_run: bool = False) -> dict[str, object]:
     Undo: none; objections are what the notice is for.
     """
     return perform("open_public_notice", season, opening, milestone=Milestone.OPEN_PUBLIC_NOTICE, dry_run=dry_run)
-
-
-@stage_flow(name="close-public-notice")
-def close_public_notice(season: int, dry_run: bool = False) -> dict[str, object]:
-    """Close the public notice (公示结束).
-
-    Runs: when the notice's last working day is over.
-    Before: the notice was posted.
-    After: no further objection is taken; open ones suspend their own award only.
-    Undo: none.
-    """
-    return perform("close_public_notice", season, closing, milestone=Milestone.CLOSE_PUBLIC_NOTICE, dry_run=dry_run)
 
 
 def opening(run: Run) -> Ending:
@@ -71,18 +56,3 @@ def opening(run: Run) -> Ending:
     run.tell("struck by a person", len(page.deviations))
     run.tell("closes at", closes_at)
     return Ending(Trigger.OPEN_PUBLIC_NOTICE, case={"approved": True}, facts={"list": len(page.lines)})
-
-
-def closing(run: Run) -> Ending:
-    """Count what came in."""
-    with run.step() as session:
-        states = session.execute(
-            select(Objection.state, func.count())
-            .join(Submission, Submission.number == Objection.number)
-            .where(Submission.season == run.year)
-            .group_by(Objection.state)
-        )
-        counts = {state.value: count for state, count in states}
-    for state in ObjectionState:
-        run.tell(f"objections {state.value}", counts.get(state.value, 0))
-    return Ending(facts={"objections": counts})

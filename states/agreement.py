@@ -22,8 +22,7 @@ from models.enums import DuplicateDecision, Trigger
 from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states import expected_of_call, expected_of_submissions
-from states.entries import read_entries
-from states.erasure import erased_seasons
+from states.entries import erased_seasons, read_entries
 from states.expected_of_call import Rows, Step, seed_is_committed, steps
 from states.identity import fingerprint
 from states.invariant import Invariant, Offenders

@@ -16,7 +16,7 @@ from states.cases import Ask
 from states.door import note_call, note_submission
 from states.entries import latest_trigger
 from states.machine import Act
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.record import call_subject, canonical
 
 # What the record calls each decision.

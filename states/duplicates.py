@@ -15,9 +15,10 @@ from models.queries import lock_call
 from states.cases import Ask
 from states.corrections import eligibility_is_closed
 from states.door import apply_to_many, apply_transition, note_submission
+from states.identity import submission_of
 from states.machine import Act
 from states.numbers import Number
-from states.office import DecisionRefused, submission_of
+from states.officers import DecisionRefused
 
 
 def keep_pairs(session: Session, pairs: Iterable[tuple[str, str, int]]) -> None:

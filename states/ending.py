@@ -1,4 +1,4 @@
-"""Gives every submission that is left its outcome: at the season's archiving, and before its close."""
+"""How a submission ends by a word: withdrawn, revoked, or settled with whatever outcome its way gave it."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from sqlmodel import col
 from models import DistrictVerdict, FollowUp, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
 from states.cases import Ask
-from states.door import apply_to_many
+from states.door import apply_to_many, apply_transition
 from states.machine import Act
 
 S = SubmissionState
@@ -48,3 +48,13 @@ def ask_about_awards(session: Session, year: int, act: Act) -> list[tuple[str, s
         if session.get(FollowUp, row.number) is None:
             session.add(FollowUp(number=row.number, asked_at=act.at))
     return [tuple(row) for row in rows]
+
+
+def withdraw(session: Session, number: str, act: Act, *, reason: str) -> None:
+    """Take a submission back (撤回) at its unit's wish, before the award."""
+    apply_transition(session, number, Ask(Trigger.ARCHIVE, act, reason=reason, outcome=Outcome.WITHDRAWN))
+
+
+def revoke(session: Session, number: str, act: Act, *, reason: str) -> None:
+    """Take an award away (撤销获奖)."""
+    apply_transition(session, number, Ask(Trigger.REVOKE, act, reason=reason))

@@ -10,11 +10,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
-from models import Call, History, Submission
+from models import (
+    Call,
+    History,
+    Submission,
+)
 from models.enums import Cause, SubmissionState, Trigger
 from models.leaf import PublicationLeaf
 from states import record
 from states.machine import Actor
+from states.record import call_subject
 
 COLUMNS = tuple(History.model_fields)
 _BATCH = 5_000
@@ -45,7 +50,11 @@ def latest_trigger(session: Session, subject: str, triggers: Sequence[Trigger]) 
 def count_causes(
     session: Session, season: int, actor: Actor, trigger: Trigger, source: SubmissionState | None = None
 ) -> Counter[Cause | None]:
-    """How often somebody did something to submissions of a season (in a state, or any), by the record and by cause."""
+    """How often somebody did something to submissions of a season (in a state, or any), by the record and by cause.
+
+    A run that follows a killed one finds the work done, and tells the same of it.
+    """
+    session.flush()
     query = select(History.reason, History.facts).where(
         History.season == season,
         History.actor == str(actor),
@@ -161,3 +170,13 @@ def _undecoded(session: Session) -> Iterator[None]:
 
 def _lenient(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
+
+
+def is_erased(session: Session, year: int) -> bool:
+    """Whether the record says that a season's personal data is deleted."""
+    return latest_trigger(session, call_subject(year), (Trigger.ERASE_PERSONAL_DATA,)) == Trigger.ERASE_PERSONAL_DATA
+
+
+def erased_seasons(session: Session) -> set[int]:
+    """The seasons whose personal data the record says is deleted."""
+    return set(session.scalars(select(History.season).where(History.trigger == Trigger.ERASE_PERSONAL_DATA).distinct()))

@@ -24,7 +24,6 @@ from models import (
     DistrictVerdict,
     Expert,
     Failure,
-    History,
     Message,
     Objection,
     Recusal,
@@ -35,21 +34,10 @@ from models import (
 )
 from models.enums import MessageState, Outcome, Role, Trigger
 from states.door import note_call
-from states.entries import latest_trigger
+from states.entries import is_erased
 from states.machine import Act
-from states.record import call_subject
 
 _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
-
-
-def is_erased(session: Session, year: int) -> bool:
-    """Whether the record says that a season's personal data is deleted."""
-    return latest_trigger(session, call_subject(year), (Trigger.ERASE_PERSONAL_DATA,)) == Trigger.ERASE_PERSONAL_DATA
-
-
-def erased_seasons(session: Session) -> set[int]:
-    """The seasons whose personal data the record says is deleted."""
-    return set(session.scalars(select(History.season).where(History.trigger == Trigger.ERASE_PERSONAL_DATA).distinct()))
 
 
 def is_published() -> ColumnElement[bool]:

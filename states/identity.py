@@ -11,11 +11,15 @@ from sqlalchemy.orm import Session
 
 from models import Contributor, Expert, Organisation, Submission, SubmissionVersion
 from models.database import reading, writing
-from models.enums import Outcome, SubmissionState
+from models.enums import (
+    Outcome,
+    SubmissionState,
+)
 from models.forms import SubmissionForm
 from models.schema import upgrade
 from states.attachments import AttachedFile
 from states.delivered import Delivered
+from states.numbers import Number, UnknownSubmission
 from states.rules.names import name_key
 
 _CHUNK = 500
@@ -182,3 +186,11 @@ def _load_known(session: Session, condition: Any) -> Iterator[tuple[str, Known]]
 def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), _CHUNK):
         yield items[start : start + _CHUNK]
+
+
+def submission_of(session: Session, number: str) -> Submission:
+    Number.of(number)
+    submission = session.get(Submission, number)
+    if submission is None:
+        raise UnknownSubmission(number)
+    return submission

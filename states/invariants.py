@@ -45,8 +45,7 @@ from models.enums import (
     Verdict,
 )
 from models.queries import by_whom_assigned, planned_seasons, season_in_force
-from states.entries import read_entries, read_standings
-from states.erasure import erased_seasons
+from states.entries import erased_seasons, read_entries, read_standings
 from states.invariant import Invariant, Offenders, Query, breaking
 from states.invariants_of_rounds import OF_ROUNDS
 from states.numbers import Number

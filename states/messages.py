@@ -18,7 +18,7 @@ from models.enums import MessageState, Trigger
 from states.claims import is_live
 from states.door import note_call
 from states.machine import Act
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 
 # Attempts that found no server count up to here: a quarter of an hour between two, and never a reason to give up.
 _GONE_AT_MOST = 5

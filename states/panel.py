@@ -26,7 +26,7 @@ from states.cases import Ask
 from states.door import note_call, note_submissions
 from states.entries import latest_facts
 from states.machine import Act
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.pairing import eligible_numbers, make_pairs, season_conflicts
 from states.pool import keeps_out
 from states.record import call_subject, canonical

@@ -9,7 +9,7 @@ from models.enums import AssignmentState, SeatState, Trigger
 from states.cases import Ask
 from states.door import note_call, note_submission
 from states.machine import Act
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.pairing import make_pairs, season_conflicts
 from states.panel import reserves, seated, similarity_of, to_review
 

@@ -24,7 +24,7 @@ BREACHES = {
     "states/rules/names.py": "import sqlalchemy\n",
     "states/rules/merkle.py": "from config.clock import Clock\n",
     "states/record.py": "import prefect\n",
-    "states/office.py": "import states.history_write\n",
+    "states/objections.py": "import states.history_write\n",
 }
 
 

@@ -44,7 +44,7 @@ def import_file(
     from models.enums import Trigger
     from models.forms import ExpertForm
     from states.door import note_call
-    from states.office import officer
+    from states.officers import officer
     from states.pool import pool_changes
 
     here = opened()

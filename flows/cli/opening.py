@@ -41,7 +41,7 @@ class Opened:
     def acting(self, session: Session, year: int, name: str) -> tuple[Season, Actor]:
         """The season in force and the officer who acts. Raises SeasonNotPlanned, NotAnOfficer."""
         from models.queries import season_in_force
-        from states.office import officer
+        from states.officers import officer
 
         season = season_in_force(session, year)
         return season, officer(season, name)

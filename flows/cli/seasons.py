@@ -56,7 +56,7 @@ def plan(
     """
     from config.season import load_season
     from models.database import writing
-    from states.office import officer
+    from states.officers import officer
     from states.planning import plan_season, planned_dates
 
     here = opened()

@@ -16,7 +16,7 @@ from models.enums import Trigger, WorkbookKind
 from states.door import note_call
 from states.issued import newest_issues
 from states.machine import Act
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 
 KINDS = {kind.kind: kind for kind in (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND)}
 REISSUED = tuple(kind.kind for kind in KINDS.values() if kind.issue_again)

@@ -35,7 +35,7 @@ from states.cases import deadline_of
 from states.delivered import Delivered, Taken
 from states.district import VerdictsTaken, take_verdicts
 from states.issued import first_issue
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.unit_requests import send_back
 
 SEND_BACK = "退回补正"  # a unit's answer instead of a verdict; no verdict that is kept

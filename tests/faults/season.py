@@ -43,7 +43,7 @@ from states.approval import waits_for_approval
 from states.cases import dated
 from states.corrections import overdue_corrections
 from states.machine import Act
-from states.office import officer
+from states.officers import officer
 from states.planning import plan_season
 from states.rules.timetable import due, next_dates
 from tests.faults import points

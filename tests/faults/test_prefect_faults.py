@@ -23,7 +23,7 @@ from models.database import make_engine, reading, writing
 from models.enums import CallState, MessageState, MilestoneState
 from models.schema import upgrade
 from states.machine import Act
-from states.office import officer
+from states.officers import officer
 from states.planning import plan_season
 from states.verification import verify
 from tests.faults.people import OFFICER

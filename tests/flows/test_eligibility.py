@@ -6,18 +6,19 @@ import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
+from flows.close_eligibility import concluding
 from flows.collect import collecting
 from flows.demo.people import credit_code
-from flows.eligibility import checking, concluding
+from flows.eligibility import checking
 from flows.stage import Result
 from flows.workbooks.filling import submission_row
 from models import Correction, DistrictVerdict, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Verdict, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from states.corrections import ask_correction
+from states.ending import withdraw
 from states.entries import latest_facts
 from states.machine import Act
-from states.office import withdraw
 from states.reinstatement import reinstate
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission

@@ -18,10 +18,10 @@ from flows.publications import put_results
 from flows.stage import Ending, Result, Run
 from models import Contributor, Delivery, Expert, History, Message, Publication, Submission, SubmissionVersion
 from models.enums import MessageState, PublicationKind
+from states.ending import revoke
 from states.export import export_history, proof, read_export
 from states.invariants import broken_invariants
 from states.machine import Act
-from states.office import revoke
 from states.planning import move_date
 from states.recompute import recompute
 from states.verification import verify

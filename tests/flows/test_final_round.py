@@ -5,8 +5,9 @@ from sqlalchemy import select
 
 from config.milestones import Milestone
 from flows import stage as machinery
+from flows.close_re_review import concluding
 from flows.collect import collecting
-from flows.final_round import closing, concluding
+from flows.final_round import closing
 from flows.stage import Result
 from models import Assignment, Call, History, Message, Placing, Submission
 from models.enums import CallState, SubmissionState, Tier, WorkbookKind

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from config.clock import Clock
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows import deliveries, district_round, eligibility
+from flows import close_eligibility, deliveries, district_round
 from flows.clock import Timekeeper
 from flows.collect import collecting
 from flows.stage import Ending, Run, StageFailed
@@ -20,8 +20,8 @@ from models import Correction, History, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind
 from models.queries import next_correction_due
 from states.corrections import ask_correction
+from states.ending import withdraw
 from states.machine import Act
-from states.office import withdraw
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player
@@ -110,7 +110,7 @@ def test_looking_again_and_closing_the_round_change_nothing_of_it(asked: tuple[P
     [
         ("collect", collecting, None),
         ("close_district_round", district_round.closing, M.CLOSE_DISTRICT_ROUND),
-        ("close_eligibility", eligibility.concluding, M.CLOSE_ELIGIBILITY),
+        ("close_eligibility", close_eligibility.concluding, M.CLOSE_ELIGIBILITY),
     ],
 )
 def test_the_record_says_the_same_whichever_stage_comes_to_it(

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
+from flows.close_eligibility import concluding
 from flows.collect import collecting
 from flows.demo.people import credit_code
 from flows.district_round import closing
-from flows.eligibility import checking, concluding
+from flows.eligibility import checking
 from flows.office_decisions import Decision, decide
 from flows.stage import Result
 from flows.workbooks.filling import submission_row

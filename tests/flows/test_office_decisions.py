@@ -8,9 +8,9 @@ from sqlalchemy import select
 from config.milestones import Milestone
 from flows import approve as approving
 from flows.approve import approve_list
+from flows.close_re_review import concluding
 from flows.collect import collecting
 from flows.files import digest_of
-from flows.final_round import concluding
 from flows.move_date import move_date
 from flows.office_decisions import Decision, decide
 from models import Assignment, History, Message, Recusal, Seat, Submission
@@ -26,7 +26,7 @@ from models.enums import (
 )
 from models.forms import OrganisationForm
 from states.approval import is_approved, list_digest
-from states.office import DecisionRefused, NotAnOfficer
+from states.officers import DecisionRefused, NotAnOfficer
 from states.pairing import PairRefused
 from states.planning import TakesEffectAtOnce
 from states.roots import newest_publication

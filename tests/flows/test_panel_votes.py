@@ -9,8 +9,8 @@ from sqlalchemy import select
 from config.milestones import Milestone
 from flows import places
 from flows.approve import approve_list
+from flows.close_re_review import concluding
 from flows.collect import collecting
-from flows.final_round import concluding
 from flows.panel_votes import counting
 from flows.proposal_page import deviations
 from flows.stage import Result

@@ -9,17 +9,19 @@ from sqlalchemy import select
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.archive import archiving
+from flows.close_public_notice import closing
+from flows.close_season import closing as closing_season
 from flows.follow_up import asking
-from flows.follow_up import closing as closing_season
-from flows.public_notice import closing, opening
+from flows.public_notice import opening
 from flows.publish_results import publishing
 from flows.stage import Result
 from models import Call, FollowUp, MilestoneDate, Objection, Publication, Submission
 from models.enums import CallState, MilestoneState, Outcome, PublicationKind, SubmissionState, Tier
 from models.queries import milestone_rows
 from states.approval import approve, list_digest
+from states.ending import revoke, withdraw
 from states.machine import Act
-from states.office import answer_objection, raise_objection, revoke, withdraw
+from states.objections import answer_objection, raise_objection
 from states.verification import verify
 from tests.support.builders import OFFICE, a_submission
 from tests.support.panel import a_ranked_season

@@ -22,8 +22,8 @@ from models.enums import CallState, DeliveryState, MilestoneState, SubmissionSta
 from models.queries import milestone_rows
 from states.approval import approve, list_digest
 from states.corrections import ask_correction
+from states.ending import withdraw
 from states.machine import Act
-from states.office import withdraw
 from states.pairing import make_pairs
 from states.planning import move_date
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission

@@ -17,7 +17,7 @@ from flows.workbooks.filling import submission_row
 from models import Delivery, DistrictVerdict, History, Message, MilestoneDate, Submission
 from models.enums import CallState, DeliveryState, SubmissionState, Verdict, WorkbookKind
 from states.machine import Act
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.planning import move_date
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission

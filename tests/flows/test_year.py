@@ -17,6 +17,10 @@ from config.season import Season
 from flows import (
     archive,
     close_call,
+    close_eligibility,
+    close_public_notice,
+    close_re_review,
+    close_season,
     district_round,
     eligibility,
     erase_personal_data,
@@ -44,7 +48,7 @@ from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import milestone_rows
 from states.approval import approve, list_digest, placings
 from states.machine import Act
-from states.office import answer_objection, raise_objection
+from states.objections import answer_objection, raise_objection
 from states.planning import plan_season
 from states.verification import verify
 from tests.support.builders import OFFICE, a_form, season_rules, with_votes
@@ -61,20 +65,20 @@ BODIES: dict[Milestone, Callable[[Run], Ending]] = {
     M.REMIND_DISTRICT_ROUND: remind.reminding_of_district_round,
     M.CLOSE_DISTRICT_ROUND: district_round.closing,
     M.CHECK_ELIGIBILITY: eligibility.checking,
-    M.CLOSE_ELIGIBILITY: eligibility.concluding,
+    M.CLOSE_ELIGIBILITY: close_eligibility.concluding,
     M.DRAW_PANEL: panel.drawing,
     M.REMIND_EXPERTS: remind.reminding_of_scores,
     M.REMIND_RE_REVIEW: remind.reminding_of_re_review,
     M.CLOSE_FINAL_ROUND: final_round.closing,
-    M.CLOSE_RE_REVIEW: final_round.concluding,
+    M.CLOSE_RE_REVIEW: close_re_review.concluding,
     M.CLOSE_VOTES: panel_votes.counting,
     M.REMIND_APPROVAL: remind.reminding_of_approval,
     M.OPEN_PUBLIC_NOTICE: public_notice.opening,
-    M.CLOSE_PUBLIC_NOTICE: public_notice.closing,
+    M.CLOSE_PUBLIC_NOTICE: close_public_notice.closing,
     M.PUBLISH_RESULTS: publish_results.publishing,
     M.ARCHIVE: archive.archiving,
     M.FOLLOW_UP: follow_up.asking,
-    M.CLOSE_SEASON: follow_up.closing,
+    M.CLOSE_SEASON: close_season.closing,
     M.ERASE_PERSONAL_DATA: erase_personal_data.erasing,
 }
 

@@ -23,9 +23,10 @@ from states.approval import (
     waits_for_approval,
     withdraw_approval,
 )
+from states.ending import withdraw
 from states.final_ranking import rank_list
 from states.machine import Act
-from states.office import DecisionRefused, withdraw
+from states.officers import DecisionRefused
 from states.verification import verify
 from tests.support.builders import OFFICE, a_season, a_submission
 from tests.support.panel import a_ranked_season, rank_again

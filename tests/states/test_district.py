@@ -21,8 +21,8 @@ from models.forms import VerdictForm
 from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.delivered import Delivered
 from states.district import VerdictsTaken, take_verdicts
+from states.ending import withdraw
 from states.machine import Act, Actor
-from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
 from tests.support.builders import ADMITTED, OFFICE, SYSTEM, UNIT, a_form, a_season, a_submission, season_rules

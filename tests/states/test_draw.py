@@ -16,7 +16,7 @@ from models.enums import CallState, Trigger
 from states.door import note_call
 from states.entries import read_entries
 from states.machine import Act
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.panel import SecretLost, assign_panel, draw, enter_randomness, ready_to_draw
 from states.recompute import recompute
 from states.rules.draw import commitment

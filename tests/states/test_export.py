@@ -17,11 +17,11 @@ from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 from models.queries import SeasonNotPlanned
 from states import verify_history
 from states.call import CALL
+from states.ending import revoke
 from states.entries import read_entries, read_standings
 from states.export import NotPublishedYet, RecordBroken, digest_of_export, export_history, proof, read_export
 from states.machine import Act
 from states.numbers import UnknownSubmission
-from states.office import revoke
 from states.record import entry_hash
 from states.replay import Standing, replay
 from states.roots import Root, record_change, record_root

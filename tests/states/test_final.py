@@ -16,10 +16,10 @@ from models import Assignment, Call, History, Placing, Score, Seat, Submission
 from models.database import reading, writing
 from models.enums import AssignmentState, CallState, SubmissionState, Tier
 from states.approval import list_digest, send_back
+from states.ending import withdraw
 from states.final import freeze_scores, frozen_scores, presence, scores_are_frozen, short_of_scores
 from states.final_ranking import assign_re_review, freeze_ranking, rank_list
 from states.machine import Act
-from states.office import withdraw
 from states.reinstatement import reinstate
 from states.rules.ties import SettledBy
 from states.verification import verify

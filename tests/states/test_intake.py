@@ -15,10 +15,10 @@ from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionSt
 from models.forms import ContactForm, ContributorForm, OrganisationForm
 from states.corrections import ask_correction, lapse_corrections
 from states.delivered import Change, Delivered, Taken
+from states.ending import withdraw
 from states.identity import Incoming, fingerprint
 from states.intake import take_submissions
 from states.machine import Act, Actor
-from states.office import withdraw
 from states.planning import move_date
 from states.verification import verify
 from tests.support.builders import ADMITTED, OFFICE, SYSTEM, UNIT, a_form, a_season, a_submission, advance

@@ -17,7 +17,7 @@ from models.forms import ContributorForm, OrganisationForm, ScoreForm
 from states.delivered import Delivered
 from states.invariants import broken_invariants
 from states.machine import Act, Actor
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.pairing import PairRefused, make_pairs, season_conflicts
 from states.panel import PanelTooSmall, assign_panel, draw, eligible_pool, reserves, seated
 from states.planning import move_date

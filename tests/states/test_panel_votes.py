@@ -15,7 +15,7 @@ from states.approval import approve, is_proposed, list_digest, send_back, votes_
 from states.delivered import Delivered
 from states.final_ranking import assign_re_review, freeze_ranking, rank_list
 from states.machine import Act, Actor
-from states.office import DecisionRefused
+from states.officers import DecisionRefused
 from states.panel import seated
 from states.panel_votes import close_votes, counted_votes, motions, open_votes, owing_votes, take_votes
 from states.replacements import give_up_seat

@@ -15,20 +15,17 @@ from models import Correction, Delivery, Duplicate, History, Objection, Submissi
 from models.database import reading, writing
 from models.enums import CallState, DeliveryState, Outcome, PublicationKind, Role, SubmissionState
 from models.queries import season_in_force
+from states.admission import admit_late
 from states.approval import approve, list_digest, send_back
 from states.call import CallCase
 from states.cases import Ask
 from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
 from states.duplicates import decide_duplicate
+from states.ending import revoke
 from states.machine import Act, Actor, TransitionRefused
-from states.office import (
-    DecisionRefused,
-    admit_late,
-    answer_objection,
-    raise_objection,
-    revoke,
-)
+from states.objections import answer_objection, raise_objection
+from states.officers import DecisionRefused
 from states.planning import close_notice_after
 from states.record import submission_subject
 from states.recusals import recuse

@@ -12,10 +12,10 @@ from models import Call, Correction, DistrictVerdict, History, MilestoneDate, Su
 from models.database import writing
 from models.enums import CallState, CorrectionState, MilestoneState, Outcome, SubmissionState, Verdict
 from states.door import Ask, apply_transition
+from states.ending import withdraw
 from states.invariants import broken_invariants
 from states.machine import Act, TransitionRefused
 from states.numbers import UnknownSubmission
-from states.office import withdraw
 from states.reinstatement import ReinstatementRefused, reinstate
 from states.verification import verify
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission

@@ -12,9 +12,9 @@ from models.database import writing
 from models.enums import AssignmentState, CallState, Role
 from models.forms import RecusalForm, ScoreForm
 from states.delivered import Delivered, Taken
+from states.ending import withdraw
 from states.final import freeze_scores, presence
 from states.machine import Act, Actor
-from states.office import withdraw
 from states.replacements import give_up_seat
 from states.scores import take_scores
 from states.verification import verify

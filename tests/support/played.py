@@ -18,6 +18,10 @@ from config.season import Season
 from flows import (
     archive,
     close_call,
+    close_eligibility,
+    close_public_notice,
+    close_re_review,
+    close_season,
     district_round,
     eligibility,
     final_round,
@@ -38,10 +42,12 @@ from flows.workbooks.filling import submission_row
 from models import Assignment, Delivery, Objection
 from models.enums import AssignmentState, DeliveryState, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
-from states import office
+from states.admission import admit_late
 from states.approval import approve, list_digest, placings, send_back
 from states.duplicates import decide_duplicate
+from states.ending import withdraw
 from states.machine import Act
+from states.objections import answer_objection, raise_objection
 from states.planning import move_date, plan_season, reopen_ranking
 from states.recusals import recuse
 from states.reinstatement import reinstate
@@ -104,7 +110,7 @@ def _submissions(player: Player) -> None:
     withdrawn = f"2026-{THREE}-0001"
     with player.writing() as session:
         at = player.settings.clock.now()
-        office.withdraw(session, withdrawn, Act(OFFICE, at), reason="单位申请")
+        withdraw(session, withdrawn, Act(OFFICE, at), reason="单位申请")
         reinstate(session, withdrawn, Act(OFFICE, at), reason="单位撤回申请")
         moved = player.season.dates.close_district_round + timedelta(hours=1)
         how = {"reason": "会议推迟", "act": Act(OFFICE, at)}
@@ -115,7 +121,7 @@ def _submissions(player: Player) -> None:
     _collect(player)
     with player.writing() as session:
         refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)).one()
-        office.admit_late(session, 2026, refused.digest, Act(OFFICE, player.settings.clock.now()), reason="系统故障")
+        admit_late(session, 2026, refused.digest, Act(OFFICE, player.settings.clock.now()), reason="系统故障")
     lies = places.taken(player.settings, 2026, LATE, refused.digest, refused.file_name)
     (player.inbox(LATE) / "迟到.xlsx").write_bytes(lies.read_bytes())
     _collect(player)
@@ -162,7 +168,7 @@ def _corrections(player: Player) -> None:
     corrected = good("示例·渝中乙", 12).model_copy(update={"number": number, "consent": False})
     player.deliver(TWO, WorkbookKind.SUBMISSIONS, [submission_row(corrected)], name="补正.xlsx")
     _collect(player)
-    _pass(player, M.CLOSE_ELIGIBILITY, eligibility.concluding)
+    _pass(player, M.CLOSE_ELIGIBILITY, close_eligibility.concluding)
 
 
 def _final_round(player: Player) -> None:
@@ -230,13 +236,13 @@ def _experts_of(player: Player, number: str) -> Sequence[str]:
 
 
 def _ranking(player: Player) -> None:
-    _pass(player, M.CLOSE_RE_REVIEW, final_round.concluding)
+    _pass(player, M.CLOSE_RE_REVIEW, close_re_review.concluding)
     _vote(player, 3)
     at = player.settings.clock.now()
     with player.writing() as session:
         send_back(session, 2026, Act(OFFICE, at), digest=list_digest(session, 2026), reason="核对分数")
         reopen_ranking(session, 2026, Act(OFFICE, at), reason="核对分数")
-    _pass(player, M.CLOSE_RE_REVIEW, final_round.concluding)
+    _pass(player, M.CLOSE_RE_REVIEW, close_re_review.concluding)
     _vote(player, 2)
     with player.writing() as session:
         assert [one.number for one in placings(session, 2026)] == list(SCORES)
@@ -258,21 +264,21 @@ def _notice(player: Player) -> None:
         with player.writing() as session:
             at = player.settings.clock.now()
             who = {"grounds": "示例理由", "objector": f"示例·举报人 {PHONE}", "act": Act(OFFICE, at)}
-            office.raise_objection(session, player.season, number, **who)
-    _pass(player, M.CLOSE_PUBLIC_NOTICE, public_notice.closing)
+            raise_objection(session, player.season, number, **who)
+    _pass(player, M.CLOSE_PUBLIC_NOTICE, close_public_notice.closing)
     _answer(player, UPHELD, upheld=True)
     _pass(player, M.PUBLISH_RESULTS, publish_results.publishing)
     _answer(player, BEST, upheld=False)
     _pass(player, M.ARCHIVE, archive.archiving)
     _pass(player, M.FOLLOW_UP, follow_up.asking)
-    _pass(player, M.CLOSE_SEASON, follow_up.closing)
+    _pass(player, M.CLOSE_SEASON, close_season.closing)
 
 
 def _answer(player: Player, number: str, *, upheld: bool) -> None:
     with player.writing() as session:
         objection = session.scalars(select(Objection).where(Objection.number == number)).one()
         at = player.settings.clock.now()
-        office.answer_objection(session, objection.id or 0, Act(OFFICE, at), upheld=upheld, answer="示例：经核查")
+        answer_objection(session, objection.id or 0, Act(OFFICE, at), upheld=upheld, answer="示例：经核查")
 
 
 def good(title: str, serial: int) -> SubmissionForm:

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from models.enums import Role
-from states import office
 from states.approval import approve, list_digest, send_back
 from states.corrections import CorrectionRefused, ask_correction
+from states.ending import revoke, withdraw
 from states.machine import Act, Actor, TransitionRefused
+from states.objections import answer_objection, raise_objection
+from states.officers import DecisionRefused
 from states.planning import MoveRefused, move_date, plan_season, reopen_ranking
 from states.recusals import RecusalRefused, recuse
 from states.reinstatement import ReinstatementRefused, reinstate
@@ -37,7 +39,7 @@ from tests.support.seasons.model import (
 )
 
 SECOND = timedelta(seconds=1)
-REFUSALS = (office.DecisionRefused, CorrectionRefused, ReinstatementRefused, RecusalRefused, MoveRefused)
+REFUSALS = (DecisionRefused, CorrectionRefused, ReinstatementRefused, RecusalRefused, MoveRefused)
 
 
 class Game:
@@ -109,7 +111,7 @@ class Game:
 
     def withdraw(self, number: str) -> None:
         expected = people.withdraw(self.of(number), number)
-        self._decide("withdraw", expected, lambda session: office.withdraw(session, number, **self._said()))
+        self._decide("withdraw", expected, lambda session: withdraw(session, number, **self._said()))
 
     def reinstate(self, number: str) -> None:
         season = self.of(number)
@@ -119,7 +121,7 @@ class Game:
 
     def revoke(self, number: str) -> None:
         expected = people.revoke(self.of(number), number)
-        self._decide("revoke", expected, lambda session: office.revoke(session, number, **self._said()))
+        self._decide("revoke", expected, lambda session: revoke(session, number, **self._said()))
 
     def ask_correction(self, number: str) -> None:
         season = self.of(number)
@@ -177,7 +179,7 @@ class Game:
         expected = people.object_to(season, number, grounds, at=self.now)
         rules = self.database.season(season.year)
         told = {"grounds": grounds, "objector": "示例·异议人", "act": Act(OFFICE, self.now)}
-        self._decide("object", expected, lambda session: office.raise_objection(session, rules, number, **told))
+        self._decide("object", expected, lambda session: raise_objection(session, rules, number, **told))
         if not expected:
             self.raised[number, grounds] = self.database.objection(number, grounds)
 
@@ -185,7 +187,7 @@ class Game:
         expected = people.answer(self.of(number), number, grounds, upheld=upheld)
         identifier = self.raised[number, grounds]
         told = {"upheld": upheld, "answer": "示例", "act": Act(OFFICE, self.now)}
-        self._decide("answer", expected, lambda session: office.answer_objection(session, identifier, **told))
+        self._decide("answer", expected, lambda session: answer_objection(session, identifier, **told))
 
     # experts
 

@@ -1,86 +1,30 @@
-"""What a named officer decides by hand, each with a reason that is kept."""
+"""Objections (异议) to what the public notice proposes: written, with a real name, decided by a named officer."""
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from config.calendar import working_days_after
-from config.errors import GangchuangError
 from config.local_time import end_of_day, local_day
 from config.milestones import Milestone
 from config.season import Season
-from models import Admission, Delivery, Objection, Submission
+from models import Objection
 from models.enums import (
     CallState,
-    DeliveryState,
     ObjectionState,
     Outcome,
-    Role,
     SubmissionState,
     Trigger,
 )
 from models.queries import call_state, lock_call
 from states.cases import Ask, load_frame
-from states.door import apply_transition, note_call, note_submission
-from states.machine import Act, Actor
-from states.numbers import Number, UnknownSubmission
+from states.door import apply_transition, note_submission
+from states.identity import submission_of
+from states.machine import Act
+from states.officers import DecisionRefused
 from states.record import instant_text
 
 _OBJECTIONS_A_YEAR = 10_000
-
-
-class NotAnOfficer(GangchuangError):
-    def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        self.name = name
-        super().__init__(
-            f"{name!r} is no officer of this season. Officers: {', '.join(known)} (season file, [office])."
-        )
-
-
-class DecisionRefused(GangchuangError):
-    def __init__(self, subject: str, reason: str) -> None:
-        self.subject = subject
-        super().__init__(f"{subject}: {reason}. Nothing was changed.")
-
-
-def officer(season: Season, name: str) -> Actor:
-    """The acting person, who must be an account of the season's office. Raises NotAnOfficer."""
-    if name not in season.office.officers:
-        raise NotAnOfficer(name, season.office.officers)
-    return Actor(Role.OFFICE, name)
-
-
-def withdraw(session: Session, number: str, act: Act, *, reason: str) -> None:
-    """Take a submission back (撤回) at its unit's wish, before the award."""
-    apply_transition(session, number, Ask(Trigger.ARCHIVE, act, reason=reason, outcome=Outcome.WITHDRAWN))
-
-
-def revoke(session: Session, number: str, act: Act, *, reason: str) -> None:
-    """Take an award away (撤销获奖)."""
-    apply_transition(session, number, Ask(Trigger.REVOKE, act, reason=reason))
-
-
-def admit_late(session: Session, year: int, digest: str, act: Act, *, reason: str) -> Delivery:
-    """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
-    lock_call(session, year)
-    beginning = col(Delivery.digest).startswith(digest, autoescape=True)
-    found = session.query(Delivery).filter(Delivery.season == year, beginning).all()
-    if len(digest) < 8:
-        raise DecisionRefused(f"delivery {digest!r}", "give at least 8 characters of its digest")
-    if len(found) != 1:
-        raise DecisionRefused(f"delivery {digest}", f"{len(found)} deliveries begin so; see `gangchuang status`")
-    delivery = found[0]
-    if delivery.state is DeliveryState.ACCEPTED:
-        raise DecisionRefused(f"delivery {digest}", "it was accepted already")
-    if not reason.strip():
-        raise DecisionRefused(f"delivery {digest}", "a reason is needed")
-    if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
-        session.add(
-            Admission(season=year, digest=delivery.digest, officer=act.actor.name, admitted_at=act.at, reason=reason)
-        )
-        facts = {"delivery": delivery.digest, "sender": delivery.sender}
-        note_call(session, year, Trigger.ADMIT_LATE, act, reason=reason, facts=facts)
-    return delivery
 
 
 def raise_objection(
@@ -147,11 +91,3 @@ def answer_objection(session: Session, objection_id: int, act: Act, *, upheld: b
         ending = Ask(Trigger.ARCHIVE, act, reason=answer, outcome=Outcome.OBJECTION_UPHELD)
         apply_transition(session, objection.number, ending)
     return objection
-
-
-def submission_of(session: Session, number: str) -> Submission:
-    Number.of(number)
-    submission = session.get(Submission, number)
-    if submission is None:
-        raise UnknownSubmission(number)
-    return submission

@@ -23,20 +23,14 @@ from models.enums import (
     Tier,
     WorkbookKind,
 )
+from states.admission import admit_late
 from states.door import Ask, TransitionRefused, apply_to_many
 from states.duplicates import decide_duplicate
+from states.ending import revoke, withdraw
 from states.machine import Act, Actor
 from states.numbers import UnknownSubmission
-from states.office import (
-    DecisionRefused,
-    NotAnOfficer,
-    admit_late,
-    answer_objection,
-    officer,
-    raise_objection,
-    revoke,
-    withdraw,
-)
+from states.objections import answer_objection, raise_objection
+from states.officers import DecisionRefused, NotAnOfficer, officer
 from states.planning import close_notice_after
 from states.reinstatement import reinstate
 from states.verification import verify

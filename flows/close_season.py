@@ -1,0 +1,55 @@
+"""Closes the season, a month after its follow-up."""
+
+from sqlalchemy import func, select
+
+from config.milestones import Milestone
+from flows.letters import LetterKind
+from flows.perform import perform, stage_flow
+from flows.post import post_to_office
+from flows.publications import publish_change, put_everything
+from flows.stage import Ending, Run
+from models import Submission
+from models.enums import Outcome, SubmissionState, Trigger
+from states.ending import settle_rest
+
+
+@stage_flow(name="close-season")
+def close_season(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Close the season (年度结束).
+
+    Runs: at `close_season`, after the follow-up.
+    Before: the season is archived.
+    After: what was brought back since is archived again; the call is closed; nothing of this season changes any more but by revoking an award.
+    Undo: none.
+    """
+    return perform("close_season", season, closing, milestone=Milestone.CLOSE_SEASON, dry_run=dry_run)
+
+
+def closing(run: Run) -> Ending:
+    """Count, tell the office, close."""
+    with run.step() as session:
+        settle_rest(session, run.year, run.act)
+        unsettled = (
+            session.scalar(
+                select(func.count())
+                .select_from(Submission)
+                .where(Submission.season == run.year, Submission.state != SubmissionState.ARCHIVED)
+            )
+            or 0
+        )
+        counts: dict[Outcome, int] = dict(
+            session.execute(
+                select(Submission.outcome, func.count())
+                .where(Submission.season == run.year, Submission.outcome.is_not(None))
+                .group_by(Submission.outcome)
+            ).all()
+        )
+        publish_change(session, run)
+        post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
+    put_everything(run)
+    run.tell("archived", sum(counts.values()))
+    return Ending(
+        Trigger.CLOSE_SEASON,
+        case={"unsettled": unsettled},
+        facts={"outcomes": {one.value: count for one, count in counts.items()}},
+    )
