@@ -64,7 +64,7 @@ def _titles(session: Session, numbers: Iterable[str]) -> dict[str, str]:
     for start in range(0, len(listed), _CHUNK):
         part = listed[start : start + _CHUNK]
         rows = session.execute(select(Submission.number, Submission.title).where(Submission.number.in_(part)))
-        found.update(rows.tuples().all())
+        found.update(rows.all())
     return found
 
 

@@ -127,6 +127,7 @@ def test_the_record_says_the_same_whichever_stage_comes_to_it(
     assert (entry.actor, entry.from_state, entry.reason) == ("system:clock", "submitted", "逾期未补正：缺附件")
     assert datetime.fromisoformat(entry.at) == player.settings.clock.now()
     assert json.loads(entry.facts) == {
+        "cause": "correction_lapsed",
         "correction": "lapsed",
         "due_at": "2026-05-18T15:59:59.000000+00:00",
         "outcome": "ineligible",
