@@ -16,7 +16,7 @@ from flows.inbox import Sealed
 from flows.kinds.table import KINDS
 from flows.letters import LetterKind
 from flows.post import post, post_again
-from flows.stage import Run
+from flows.run import Run
 from flows.standing import CHANGES, Standing, remarks_of, standing_of
 from flows.workbooks.findings import Note, Problem, Reading
 from flows.workbooks.receipt import write_receipt

@@ -2,9 +2,9 @@
 
 from sqlalchemy.orm import Session
 
-from flows.perform import perform, stage_flow
 from flows.proposal import put_decided, put_proposal
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models.enums import ApprovalDecision
 from states.approval import approve, send_back, withdraw_approval
 from states.machine import Act

@@ -5,10 +5,10 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.publications import kept_outside, publish_root, put_everything
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Objection, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState, Trigger
 from states.door import Ask, apply_to_many

@@ -249,7 +249,7 @@ def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
     from flows.engine.deployments import restoring, start
     from flows.engine.environment import server_answers
-    from flows.perform import open_database
+    from flows.stage import open_database
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     own, stopped = settings(), threading.Event()

@@ -7,9 +7,9 @@ from config.milestones import Milestone
 from flows.deliveries import take_deliveries
 from flows.kinds.verdicts import again_after, issue_verdicts, to_judge
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_office
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Duplicate, Submission
 from models.enums import SubmissionState, Trigger
 from states.cases import load_frame

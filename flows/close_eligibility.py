@@ -8,9 +8,9 @@ from config.milestones import Milestone
 from flows.corrections import let_lapse, send_back_faulty
 from flows.deliveries import take_deliveries
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Correction, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger
 from models.queries import outstanding_corrections

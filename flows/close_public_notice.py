@@ -3,8 +3,8 @@
 from sqlalchemy import func, select
 
 from config.milestones import Milestone
-from flows.perform import perform, stage_flow
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Objection, Submission
 from models.enums import ObjectionState
 

@@ -3,9 +3,9 @@
 from config.milestones import Milestone
 from flows.deliveries import take_deliveries
 from flows.kinds.votes import issue_ballots
-from flows.perform import perform, stage_flow
 from flows.proposal import put_proposal
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from states.final_ranking import freeze_ranking, rank_list
 from states.panel_votes import open_votes
 

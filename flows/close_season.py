@@ -4,10 +4,10 @@ from sqlalchemy import func, select
 
 from config.milestones import Milestone
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_office
 from flows.publications import publish_change, put_everything
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Submission
 from models.enums import Outcome, SubmissionState, Trigger
 from states.ending import settle_rest

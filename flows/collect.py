@@ -2,8 +2,8 @@
 
 from flows.corrections import let_lapse
 from flows.deliveries import senders_waiting, take_deliveries
-from flows.perform import perform, stage_flow
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from states.claims import forget
 
 

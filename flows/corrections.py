@@ -10,7 +10,7 @@ from flows import places
 from flows.files import write_atomically
 from flows.letters import LetterKind, calendar_entry
 from flows.post import post_to_unit
-from flows.stage import Run
+from flows.run import Run
 from models import Submission
 from states.corrections import ask_correction, lapse_corrections
 from states.eligibility import Checked

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Iterator
 
 from flows.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
-from flows.perform import perform, stage_flow
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Message
 from models.enums import MessageState
 from models.queries import messages_due

@@ -19,7 +19,7 @@ from flows.inbox import clear, is_left_over, lying, put_away, sealed, waiting_fi
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, REISSUED, read_delivery
 from flows.misplaced import part_misplaced
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks.archives import MIB
 from flows.workbooks.findings import Problem, Reading
 from flows.workbooks.reading import genuine_mark, without_collector

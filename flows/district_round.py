@@ -7,9 +7,9 @@ from config.milestones import Milestone
 from flows.corrections import let_lapse
 from flows.deliveries import take_deliveries
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import DistrictVerdict, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
 from states.cases import load_frame

@@ -2,8 +2,8 @@
 
 from config.milestones import Milestone
 from flows.corrections import send_back_faulty
-from flows.perform import perform, stage_flow
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models.enums import Cause, Trigger
 from states.duplicates import drop_duplicates
 from states.eligibility import check, pass_good

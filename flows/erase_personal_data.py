@@ -10,9 +10,9 @@ from config.milestones import Milestone
 from config.settings import HomeNotWritable
 from flows.mail.files import FileTransport
 from flows.notice_page import put_notice
-from flows.perform import perform, stage_flow
 from flows.publications import publish_change, put_everything
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Message
 from states.erasure import erase
 

@@ -6,9 +6,9 @@ from config.milestones import Milestone
 from flows.deliveries import take_deliveries
 from flows.kinds.scores import issue_sheet
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_office
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Expert
 from models.enums import SubmissionState
 from models.queries import counts_by_state

@@ -2,9 +2,9 @@
 
 from config.milestones import Milestone
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from states.ending import ask_about_awards
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from flows import places
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks.layout import Layout
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template

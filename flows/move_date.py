@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 from config.local_time import local_instant
 from config.milestones import Milestone
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import deadline_entry, post, post_to_unit
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Call
 from states.officers import officer
 from states.panel import seated

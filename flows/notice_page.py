@@ -11,7 +11,7 @@ from config.season import Season
 from flows.pages import NoticePage, put_page
 from flows.proposal_page import deviations
 from flows.publications import award_lines, proof_of
-from flows.stage import Run
+from flows.run import Run
 from models import History, MilestoneDate, Placing, Publication, PublicationLeaf
 from models.enums import PublicationKind, SubmissionState
 from states.record import submission_subject

@@ -14,10 +14,10 @@ from flows.files import copy_atomically, digest_of
 from flows.kinds.scores import issue_further_sheet, replace_lost_experts
 from flows.kinds.table import REISSUED, reissue
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
 from flows.publications import publish_change, put_everything
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Submission
 from models.enums import ObjectionState, WorkbookKind
 from states.admission import admit_late

@@ -8,9 +8,9 @@ from config.units import Unit
 from flows.kinds.experts import issue_pool
 from flows.kinds.submissions import issue_template
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import deadline_entry, post_to_unit
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models.enums import Trigger
 from states.panel import commit_draw
 

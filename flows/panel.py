@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from flows.kinds.scores import assignments_of, issue_sheet
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_office, post_to_unit
 from flows.review_material import material_of
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Call, DistrictVerdict, Expert, MilestoneDate, Submission
 from models.enums import MilestoneState, SubmissionState, Trigger, Verdict
 from models.queries import outstanding_corrections

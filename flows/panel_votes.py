@@ -5,9 +5,9 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from flows.deliveries import take_deliveries
 from flows.kinds.votes import remind_of_ballots
-from flows.perform import perform, stage_flow
 from flows.proposal import put_proposal
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from states.panel_votes import close_votes as close_panel_votes
 from states.panel_votes import counted_votes
 

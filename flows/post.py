@@ -16,7 +16,7 @@ from config.season import Season
 from config.units import all_units
 from flows import places
 from flows.letters import LetterKind, calendar_entry, compose
-from flows.stage import Run
+from flows.run import Run
 from models import Message
 from models.enums import MessageState
 from states.messages import post_message

@@ -9,7 +9,7 @@ from flows.pages import ProposalPage, put_page
 from flows.post import post_to_office
 from flows.proposal_book import write_workbook
 from flows.proposal_page import proposal_page
-from flows.stage import Run
+from flows.run import Run
 from models import Approval
 from models.enums import Tier
 

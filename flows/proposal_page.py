@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.units import all_units
 from flows.pages import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine
-from flows.stage import Run
+from flows.run import Run
 from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submission
 from models.enums import ApprovalDecision, Tier, Trigger
 from states.approval import list_digest, placings

@@ -4,10 +4,10 @@ from config.milestones import Milestone
 from flows.letters import LetterKind
 from flows.notice_page import notice_page
 from flows.pages import put_page
-from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.publications import kept_outside, page_address, publish_root, put_index
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models.enums import PublicationKind, Trigger
 from models.queries import lock_call
 from states.approval import is_approved

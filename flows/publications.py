@@ -12,7 +12,7 @@ from flows import places
 from flows.letters import LetterKind
 from flows.pages import AwardLine, IndexEntry, IndexPage, Proof, Remark, ResultsPage, put_page
 from flows.post import post_to_unit
-from flows.stage import Run
+from flows.run import Run
 from models import Contributor, Objection, Organisation, Placing, Publication, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, Tier
 from models.queries import lock_call

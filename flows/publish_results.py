@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import post_to_unit
 from flows.publications import (
     export_beside,
@@ -18,7 +17,8 @@ from flows.publications import (
     put_results,
     results_page,
 )
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from models import Placing, Submission
 from models.enums import PublicationKind, SubmissionState, Tier, Trigger
 from states.door import Ask, apply_to_many

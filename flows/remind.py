@@ -16,9 +16,9 @@ from flows import places
 from flows.answers import where_and_why
 from flows.kinds.table import KINDS
 from flows.letters import LetterKind
-from flows.perform import perform, stage_flow
 from flows.post import deadline_entry, post, post_to_office, post_to_unit
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
 from flows.workbooks.findings import Problem
 from models import Delivery, Expert
 from models.enums import WorkbookKind

@@ -8,13 +8,13 @@ history and the milestone change in one transaction, or not at all.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import Any
 
+from prefect import flow
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -23,127 +23,24 @@ from config.errors import GangchuangError
 from config.local_time import ZONE
 from config.milestones import Chore, Milestone
 from config.season import Season
-from config.settings import Settings
-from flows.engine.artifacts import progress
-from flows.files import write_atomically
+from config.settings import Settings, settings
+from flows.engine.artifacts import current_flow_run_id, outcome, plain
 from flows.hung_runs import end_silent, own_name
+from flows.run import Ending, Result, Run, StageFailed
 from models import MilestoneDate
-from models.database import writing
-from models.enums import MilestoneState, Role, Trigger
+from models.database import make_engine, writing
+from models.enums import MilestoneState, Role
 from models.queries import milestone_rows, season_in_force
 from states.cases import dated
-from states.claims import ClaimLost, Held, hold, release, take
+from states.claims import ClaimLost, release, take
 from states.failures import keep_failures
+from states.identity import bring_up
 from states.machine import Act, Actor
 from states.planning import settle_milestone
 from states.rules.timetable import first_unsettled
 from states.standstill import believe
 
 log = logging.getLogger("gangchuang.stage")
-Item = TypeVar("Item")
-
-
-class StageFailed(GangchuangError):
-    """Some items of a stage failed; the others are done. The stage is not settled and may be run again."""
-
-    def __init__(self, stage: str, failures: Mapping[str, str], lines: Mapping[str, str]) -> None:
-        self.stage, self.failures, self.lines = stage, failures, lines
-        listed = "\n".join(f"  - {item}: {problem}" for item, problem in failures.items())
-        super().__init__(f"{stage}: {len(failures)} item(s) failed; the others are done. Run it again.\n{listed}")
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a stage ends: the call's trigger (or only a note), and the facts that go into the record."""
-
-    trigger: Trigger | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    case: Mapping[str, Any] = field(default_factory=dict)
-    waiting: str = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a stage did. `outcome`: done, already_done, not_due, waiting, failed or dry_run."""
-
-    stage: str
-    season: int
-    outcome: str
-    at: datetime
-    lines: tuple[tuple[str, str], ...] = ()
-    explanation: str = ""
-
-    def sentences(self) -> list[str]:
-        return ([self.explanation] if self.explanation else []) + [f"{name}: {value}" for name, value in self.lines]
-
-
-@dataclass
-class Run:
-    """One playing of one stage: its season, its act (with its one instant), its claim, its findings.
-
-    Of its `failures`, `marks` tells each from what may come in its place; what is `resting` was not tried.
-    """
-
-    stage: str
-    season: Season
-    act: Act
-    engine: Engine
-    settings: Settings
-    unit: str = ""
-    ordinal: int = 1
-    dry_run: bool = False
-    held: Held | None = None
-    lines: dict[str, str] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    marks: dict[str, str] = field(default_factory=dict)
-    resting: set[str] = field(default_factory=set)
-    messages: int = 0
-    _rehearsal: Session | None = None
-
-    @property
-    def at(self) -> datetime:
-        return self.act.at
-
-    @property
-    def year(self) -> int:
-        return self.season.year
-
-    @contextmanager
-    def step(self) -> Iterator[Session]:
-        """One transaction, fenced by the claim. A dry run's steps are undone together at its end."""
-        if self._rehearsal is not None:
-            with self._rehearsal.begin_nested():
-                yield self._rehearsal
-            return
-        with writing(self.engine) as session:
-            if self.held is not None:
-                hold(session, self.held)
-            yield session
-
-    def write(self, path: Path, content: bytes) -> None:
-        """Write one file whole or not at all; a dry run writes none."""
-        if not self.dry_run:
-            write_atomically(path, content)
-
-    def tell(self, name: str, value: object) -> None:
-        """One line of the outcome."""
-        self.lines[name] = str(value)
-
-    def each(self, items: Iterable[Item], work: Callable[[Item], None], *, name: Callable[[Item], str] = str) -> None:
-        """Do one thing for each item, in sight; a failure is kept with its item, and the others go on."""
-        everything = tuple(items)
-        for place, item in enumerate(everything):
-            self.show_progress(place, len(everything))
-            try:
-                work(item)
-            except GangchuangError as problem:
-                self.failures[name(item)] = str(problem)
-                log.warning("%s: %s failed: %s", self.stage, name(item), problem)
-        self.show_progress(len(everything), len(everything))
-
-    def show_progress(self, done: int, total: int) -> None:
-        """Show how far the stage is, as a bar in the dashboard."""
-        progress(done, total, key=f"{self.stage}-{self.year}-progress")
 
 
 def play(
@@ -264,3 +161,61 @@ def _undone(run: Run) -> Iterator[None]:
         finally:
             run._rehearsal.close()
             outer.rollback()
+
+
+# Stages are idempotent and the clock starts them again; Prefect's own retries would hide failures.
+stage_flow = partial(flow, retries=0, persist_result=False, validate_parameters=True)
+
+
+@lru_cache
+def open_database(url: str) -> Engine:
+    """The process's engine, its schema brought to this version. Raises DatabaseTooNew or DatabaseUnreachable."""
+    engine = make_engine(url)
+    bring_up(engine)
+    return engine
+
+
+def perform(
+    stage: str,
+    season: int,
+    body: Callable[[Run], Ending],
+    *,
+    milestone: Milestone | None = None,
+    unit: str = "",
+    ordinal: int = 1,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Play a stage now, with the installation's settings, and show what it did as an artifact."""
+    own = settings()
+    own.folder()
+    at = own.clock.now()
+    try:
+        result = play(
+            stage,
+            season,
+            body,
+            engine=open_database(own.database),
+            settings=own,
+            at=at,
+            milestone=milestone,
+            unit=unit,
+            ordinal=ordinal,
+            dry_run=dry_run,
+            flow_run=current_flow_run_id(),
+        )
+    except StageFailed as failed:
+        result = Result(stage, season, "failed", at, tuple(failed.lines.items()), str(failed))
+        outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))
+        raise
+    for sentence in (f"{stage} {season}: {result.outcome}", *result.sentences()):
+        log.info("%s", sentence)
+    outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))
+    return {"outcome": result.outcome, "explanation": result.explanation, **dict(result.lines)}
+
+
+def as_markdown(result: Result) -> str:
+    """A stage's result as a table for the dashboard."""
+    head = f"## {result.stage} · {result.season}\n\n**{result.outcome}** · {result.at:%Y-%m-%d %H:%M} UTC\n\n"
+    rows = "".join(f"| {plain(name)} | {plain(value)} |\n" for name, value in result.lines)
+    table = f"| | |\n|---|---|\n{rows}\n" if rows else ""
+    return head + (f"{plain(result.explanation)}\n\n" if result.explanation else "") + table

@@ -1,8 +1,7 @@
 """Every table, registered: they refer to one another, so whoever needs one needs them all."""
 
 from models.call import Admission, Approval, Call, Claim, Failure, MilestoneDate, Publication
-from models.history import History
-from models.leaf import PublicationLeaf
+from models.history import History, PublicationLeaf
 from models.message import Delivery, IssuedWorkbook, Message
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (

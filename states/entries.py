@@ -16,7 +16,7 @@ from models import (
     Submission,
 )
 from models.enums import Cause, SubmissionState, Trigger
-from models.leaf import PublicationLeaf
+from models.history import PublicationLeaf
 from states import record
 from states.machine import Actor
 from states.record import call_subject

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from models import Call, History, Publication
 from models.enums import PublicationKind, Trigger
-from models.leaf import PublicationLeaf
+from models.history import PublicationLeaf
 from models.queries import SeasonNotPlanned
 from states.entries import COLUMNS, in_byte_order, read_entries, read_leaves
 from states.numbers import UnknownSubmission

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import History, Publication
 from models.enums import PublicationKind, Trigger
-from models.leaf import PublicationLeaf
+from models.history import PublicationLeaf
 from states.door import after_latest, note_call
 from states.entries import in_byte_order
 from states.machine import Act

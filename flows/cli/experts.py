@@ -40,7 +40,8 @@ def import_file(
     from flows.deliveries import take_by_hand
     from flows.kinds.experts import change_lines, put_into_inbox
     from flows.kinds.table import read_delivery
-    from flows.stage import Ending, Run, play
+    from flows.run import Ending, Run
+    from flows.stage import play
     from models.enums import Trigger
     from models.forms import ExpertForm
     from states.door import note_call

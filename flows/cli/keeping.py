@@ -44,7 +44,8 @@ def pages(season: Annotated[int, typer.Argument(help="the season's year")]) -> N
     """
     from flows.notice_page import put_notice
     from flows.publications import put_everything
-    from flows.stage import Ending, Run, play
+    from flows.run import Ending, Run
+    from flows.stage import play
 
     def putting(run: Run) -> Ending:
         put_notice(run)

@@ -46,7 +46,7 @@ def serve() -> None:
     """
     from config.settings import settings
     from flows.engine.supervisor import supervise
-    from flows.perform import open_database
+    from flows.stage import open_database
 
     own = settings()
     own.folder()

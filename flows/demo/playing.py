@@ -20,7 +20,7 @@ def play_demo(*, exit_when_done: bool) -> int:
     own, begun = settings(), monotonic()
     own.folder("inbox")
     enter_environment(own)
-    from flows.perform import open_database
+    from flows.stage import open_database
 
     open_database(own.database)
     return supervise(own, on_ready=lambda engine: _play(own, engine, begun, exit_when_done))

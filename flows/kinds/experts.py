@@ -16,7 +16,7 @@ from flows.kinds.kind import HandedIn, Kind
 from flows.kinds.scores import replace_lost_experts
 from flows.letters import LetterKind
 from flows.post import post_to_office
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks import cells, dates, parties
 from flows.workbooks.assembly import Assembler, filled_in
 from flows.workbooks.columns import LINE_LIMIT, Column

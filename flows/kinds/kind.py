@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from flows.issuing import Issued
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks.findings import Reading
 from flows.workbooks.layout import Layout
 from models.enums import WorkbookKind

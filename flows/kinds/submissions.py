@@ -12,7 +12,7 @@ from flows import places
 from flows.issuing import Issued, issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.kinds.verdicts import issue_after_admission
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks.assembly import SubmissionRows
 from flows.workbooks.crosschecks import match_attachments
 from flows.workbooks.findings import Reading

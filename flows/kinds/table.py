@@ -8,7 +8,7 @@ from config.season import Season
 from flows.kinds import experts, scores, submissions, verdicts, votes
 from flows.letters import LetterKind
 from flows.post import post_to_unit
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks.findings import Reading
 from flows.workbooks.layout import Layout
 from flows.workbooks.reading import NewestIssue, read_workbook

@@ -19,7 +19,7 @@ from flows.issuing import Issued, issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
 from flows.post import deadline_entry, post_to_unit
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks import cells, numbers
 from flows.workbooks.assembly import Assembler
 from flows.workbooks.columns import Column, choice, given_column, labels, points_columns

@@ -13,7 +13,7 @@ from flows.kinds.kind import HandedIn, Kind
 from flows.letters import LetterKind
 from flows.post import post, post_to_office
 from flows.review_material import material_of
-from flows.stage import Run
+from flows.run import Run
 from flows.workbooks import cells, numbers
 from flows.workbooks.assembly import Assembler
 from flows.workbooks.columns import Column, choice, given_column, labels

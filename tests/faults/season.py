@@ -32,7 +32,7 @@ from config.units import all_units
 from flows import deliver_messages, hung_runs
 from flows.clock import Timekeeper
 from flows.inbox import waiting_files
-from flows.perform import open_database
+from flows.stage import open_database
 from flows.year import stage_named
 from models import Call, History, Message, database, queries
 from models.database import reading, writing

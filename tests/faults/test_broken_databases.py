@@ -16,7 +16,7 @@ from sqlalchemy import event, select
 
 from config.milestones import Milestone
 from flows.clock import Timekeeper
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
 from models import Call, History
 from models.database import DatabaseBusy, DatabaseFull, make_engine, writing
 from models.enums import CallState

@@ -47,7 +47,7 @@ import sys
 from config.settings import settings
 from flows.clock import Timekeeper
 from flows.engine.deployments import start
-from flows.perform import open_database
+from flows.stage import open_database
 from tests.faults import points
 
 own = settings()

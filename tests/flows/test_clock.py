@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.clock import Timekeeper, call_of
-from flows.stage import Ending
+from flows.run import Ending
 from models import Claim, History, Message, MilestoneDate
 from models.database import database_seconds
 from models.enums import CallState, MessageState, MilestoneState

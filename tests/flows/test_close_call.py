@@ -8,7 +8,7 @@ from config.milestones import Milestone
 from flows import places
 from flows.close_call import closing
 from flows.eligibility import checking
-from flows.stage import Result
+from flows.run import Result
 from flows.workbooks.filling import submission_row
 from models import Call, Delivery, Duplicate, MilestoneDate, Submission
 from models.enums import CallState, DuplicateDecision, MilestoneState, Outcome, SubmissionState, WorkbookKind

@@ -15,7 +15,8 @@ from flows import deliveries as module
 from flows.collect import collecting
 from flows.inbox import Sealed
 from flows.office_decisions import Decision, decide
-from flows.stage import Result, StageFailed, play
+from flows.run import Result, StageFailed
+from flows.stage import play
 from flows.workbooks.filling import submission_row
 from models import Delivery, Message, Submission
 from models.database import make_engine, reading

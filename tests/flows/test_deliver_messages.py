@@ -10,7 +10,7 @@ from config.local_time import ZONE
 from flows import deliver_messages as module
 from flows.deliver_messages import delivering
 from flows.mail.transport import Envelope, PermanentFailure, TemporaryFailure
-from flows.stage import StageFailed
+from flows.run import StageFailed
 from models import Message
 from models.database import database_seconds
 from models.enums import MessageState

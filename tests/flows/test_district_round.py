@@ -8,7 +8,7 @@ from sqlalchemy import select
 from config.milestones import Milestone
 from flows import stage
 from flows.district_round import closing
-from flows.stage import Result
+from flows.run import Result
 from models import DistrictVerdict, Message, MilestoneDate, Submission
 from models.enums import CallState, MilestoneState, Outcome, SubmissionState, Verdict
 from states.corrections import ask_correction

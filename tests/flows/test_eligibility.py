@@ -10,7 +10,7 @@ from flows.close_eligibility import concluding
 from flows.collect import collecting
 from flows.demo.people import credit_code
 from flows.eligibility import checking
-from flows.stage import Result
+from flows.run import Result
 from flows.workbooks.filling import submission_row
 from models import Correction, DistrictVerdict, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Verdict, WorkbookKind

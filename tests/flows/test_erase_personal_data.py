@@ -15,7 +15,7 @@ from config.season import Season
 from flows import erase_personal_data as stage
 from flows.kept_files import FILE_INVARIANTS
 from flows.publications import put_results
-from flows.stage import Ending, Result, Run
+from flows.run import Ending, Result, Run
 from models import Contributor, Delivery, Expert, History, Message, Publication, Submission, SubmissionVersion
 from models.enums import MessageState, PublicationKind
 from states.ending import revoke

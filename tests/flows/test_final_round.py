@@ -8,7 +8,7 @@ from flows import stage as machinery
 from flows.close_re_review import concluding
 from flows.collect import collecting
 from flows.final_round import closing
-from flows.stage import Result
+from flows.run import Result
 from models import Assignment, Call, History, Message, Placing, Submission
 from models.enums import CallState, SubmissionState, Tier, WorkbookKind
 from states.approval import list_digest

@@ -14,7 +14,7 @@ from config.milestones import Milestone
 from flows import close_eligibility, deliveries, district_round
 from flows.clock import Timekeeper
 from flows.collect import collecting
-from flows.stage import Ending, Run, StageFailed
+from flows.run import Ending, Run, StageFailed
 from flows.workbooks.filling import submission_row
 from models import Correction, History, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind

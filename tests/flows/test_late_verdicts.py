@@ -12,7 +12,7 @@ from flows.demo.people import credit_code
 from flows.district_round import closing
 from flows.eligibility import checking
 from flows.office_decisions import Decision, decide
-from flows.stage import Result
+from flows.run import Result
 from flows.workbooks.filling import submission_row
 from models import Correction, Delivery, Message, Submission
 from models.enums import CallState, DeliveryState, Outcome, SubmissionState, WorkbookKind

@@ -13,7 +13,7 @@ from flows import issuing as module
 from flows import places
 from flows.kinds.table import read_delivery
 from flows.open_call import opening
-from flows.stage import Result
+from flows.run import Result
 from models import Call, History, Message
 from models.enums import CallState, WorkbookKind
 from states.machine import Act

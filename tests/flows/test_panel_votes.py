@@ -13,7 +13,7 @@ from flows.close_re_review import concluding
 from flows.collect import collecting
 from flows.panel_votes import counting
 from flows.proposal_page import deviations
-from flows.stage import Result
+from flows.run import Result
 from models import Ballot, Delivery, Message, MilestoneDate, Placing
 from models.enums import ApprovalDecision, DeliveryState, MilestoneState, Tier, WorkbookKind
 from states.approval import is_proposed, list_digest

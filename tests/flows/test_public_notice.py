@@ -14,7 +14,7 @@ from flows.close_season import closing as closing_season
 from flows.follow_up import asking
 from flows.public_notice import opening
 from flows.publish_results import publishing
-from flows.stage import Result
+from flows.run import Result
 from models import Call, FollowUp, MilestoneDate, Objection, Publication, Submission
 from models.enums import CallState, MilestoneState, Outcome, PublicationKind, SubmissionState, Tier
 from models.queries import milestone_rows

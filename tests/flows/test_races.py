@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 from config.milestones import Milestone
 from flows import close_call, deliver_messages, district_round
-from flows.stage import Ending, Result, Run, play
+from flows.run import Ending, Result, Run
+from flows.stage import play
 from flows.workbooks.filling import submission_row
 from models import Call, Delivery, History, Message
 from models.database import make_engine

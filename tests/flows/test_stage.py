@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.settings import Settings, settings
-from flows.stage import Ending, Result, Run, StageFailed, play
+from flows.run import Ending, Result, Run, StageFailed
+from flows.stage import play
 from models import Call, Claim, History, Message, MilestoneDate
 from models.database import database_seconds, make_engine, reading, writing
 from models.enums import CallState, MessageState, MilestoneState

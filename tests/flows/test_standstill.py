@@ -6,7 +6,8 @@ import pytest
 
 from config.milestones import Milestone
 from flows.clock import Timekeeper
-from flows.stage import Ending, Result, play
+from flows.run import Ending, Result
+from flows.stage import play
 from models import MilestoneDate
 from models.enums import CallState, MilestoneState
 from models.queries import milestone_rows

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from flows.kept_files import FILE_INVARIANTS
 from flows.notice_page import put_notice
 from flows.publications import put_everything
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
 from states.anchors import against_held, against_sent
 from states.export import ExportBroken, checked_export
 from states.invariants import broken_invariants

@@ -14,7 +14,7 @@ from flows.clock import Timekeeper
 from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.mail.failures import TemporaryFailure
-from flows.stage import Ending, Run, StageFailed
+from flows.run import Ending, Run, StageFailed
 from models import Claim, Failure, Message
 from models.database import database_seconds
 from models.enums import CallState, MessageState

@@ -39,7 +39,7 @@ from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
 from flows.engine.forms import FIELDS, form_of
 from flows.kinds.scores import assignments_of
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
 from flows.workbooks.filling import submission_row
 from flows.year import STAGES, Stage
 from models import Call, Message, Objection, Submission

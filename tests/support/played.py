@@ -37,7 +37,7 @@ from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
 from flows.kinds.scores import replace_lost_experts
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
 from flows.workbooks.filling import submission_row
 from models import Assignment, Delivery, Objection
 from models.enums import AssignmentState, DeliveryState, WorkbookKind

@@ -18,7 +18,8 @@ from config.season import Season
 from config.settings import Settings
 from flows import places
 from flows.kinds.table import layout_of
-from flows.stage import Ending, Result, Run, play
+from flows.run import Ending, Result, Run
+from flows.stage import play
 from flows.workbooks.filling import fill_template
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template

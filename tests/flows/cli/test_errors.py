@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from flows.perform import open_database
+from flows.stage import open_database
 from states.claims import take
 from tests.flows.cli.conftest import Gangchuang
 from tests.support.builders import UNIT

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from flows import places
 from flows.kinds.experts import issue_pool
-from flows.stage import Ending, Run
+from flows.run import Ending, Run
 from flows.workbooks.filling import fill_template
 from models import Expert, History, Message
 from models.enums import CallState, WorkbookKind

@@ -63,7 +63,7 @@ class InProcessEngine:
 @pytest.fixture
 def engine_in_process(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcessEngine]:
     """A home with the schema, and the engine that stands in for Prefect's."""
-    from flows.perform import open_database
+    from flows.stage import open_database
 
     assert fresh_home.is_dir()
     monkeypatch.setenv("GANGCHUANG_SWEEP_SECONDS", "0.1")

@@ -1,0 +1,128 @@
+"""One playing of one stage, as its body sees it: its season, its instant, its transactions, its findings, its ending."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.season import Season
+from config.settings import Settings
+from flows.engine.artifacts import progress
+from flows.files import write_atomically
+from models.database import writing
+from models.enums import Trigger
+from states.claims import Held, hold
+from states.machine import Act
+
+log = logging.getLogger("gangchuang.stage")
+Item = TypeVar("Item")
+
+
+class StageFailed(GangchuangError):
+    """Some items of a stage failed; the others are done. The stage is not settled and may be run again."""
+
+    def __init__(self, stage: str, failures: Mapping[str, str], lines: Mapping[str, str]) -> None:
+        self.stage, self.failures, self.lines = stage, failures, lines
+        listed = "\n".join(f"  - {item}: {problem}" for item, problem in failures.items())
+        super().__init__(f"{stage}: {len(failures)} item(s) failed; the others are done. Run it again.\n{listed}")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a stage ends: the call's trigger (or only a note), and the facts that go into the record."""
+
+    trigger: Trigger | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    case: Mapping[str, Any] = field(default_factory=dict)
+    waiting: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage did. `outcome`: done, already_done, not_due, waiting, failed or dry_run."""
+
+    stage: str
+    season: int
+    outcome: str
+    at: datetime
+    lines: tuple[tuple[str, str], ...] = ()
+    explanation: str = ""
+
+    def sentences(self) -> list[str]:
+        return ([self.explanation] if self.explanation else []) + [f"{name}: {value}" for name, value in self.lines]
+
+
+@dataclass
+class Run:
+    """One playing of one stage: its season, its act (with its one instant), its claim, its findings.
+
+    Of its `failures`, `marks` tells each from what may come in its place; what is `resting` was not tried.
+    """
+
+    stage: str
+    season: Season
+    act: Act
+    engine: Engine
+    settings: Settings
+    unit: str = ""
+    ordinal: int = 1
+    dry_run: bool = False
+    held: Held | None = None
+    lines: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    resting: set[str] = field(default_factory=set)
+    messages: int = 0
+    _rehearsal: Session | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.act.at
+
+    @property
+    def year(self) -> int:
+        return self.season.year
+
+    @contextmanager
+    def step(self) -> Iterator[Session]:
+        """One transaction, fenced by the claim. A dry run's steps are undone together at its end."""
+        if self._rehearsal is not None:
+            with self._rehearsal.begin_nested():
+                yield self._rehearsal
+            return
+        with writing(self.engine) as session:
+            if self.held is not None:
+                hold(session, self.held)
+            yield session
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write one file whole or not at all; a dry run writes none."""
+        if not self.dry_run:
+            write_atomically(path, content)
+
+    def tell(self, name: str, value: object) -> None:
+        """One line of the outcome."""
+        self.lines[name] = str(value)
+
+    def each(self, items: Iterable[Item], work: Callable[[Item], None], *, name: Callable[[Item], str] = str) -> None:
+        """Do one thing for each item, in sight; a failure is kept with its item, and the others go on."""
+        everything = tuple(items)
+        for place, item in enumerate(everything):
+            self.show_progress(place, len(everything))
+            try:
+                work(item)
+            except GangchuangError as problem:
+                self.failures[name(item)] = str(problem)
+                log.warning("%s: %s failed: %s", self.stage, name(item), problem)
+        self.show_progress(len(everything), len(everything))
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Show how far the stage is, as a bar in the dashboard."""
+        progress(done, total, key=f"{self.stage}-{self.year}-progress")
