@@ -4,15 +4,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.letters import LetterKind
-from flows.post import post_to_unit
-from flows.publications import kept_outside, publish_root, put_everything
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_unit
+from flows.publish.publications import kept_outside, publish_root, put_everything
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Objection, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState, Trigger
-from states.door import Ask, apply_to_many
-from states.ending import settle_rest
+from states.submissions.settle import settle_rest
+from states.transitions import Ask, apply_to_many
 
 
 @stage_flow(name="archive")

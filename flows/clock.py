@@ -1,6 +1,6 @@
 """The clock: looks when something may be due, and starts the deployment for it. It decides nothing.
 
-What is due, the database and `states.rules.timetable.due` say; when to look, APScheduler; who
+What is due, the database and `states.rules.calendar.timetable.due` say; when to look, APScheduler; who
 may look, a lease; once, a ticket in the database and Prefect's idempotency key; the doing is
 Prefect's. Two clocks running by mistake do no harm.
 """
@@ -26,23 +26,23 @@ from config.errors import GangchuangError
 from config.local_time import ZONE, local_day
 from config.milestones import Chore, Milestone
 from config.settings import Settings, settings
-from flows.deliveries import files_to_take
-from flows.hung_runs import end_hung_runs
-from flows.inbox import waiting_files
-from flows.letters import LetterKind
-from flows.post import write_letter
+from flows.engine.hung_runs import end_hung_runs
+from flows.intake.deliveries import files_to_take
+from flows.intake.inbox import waiting_files
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import write_letter
 from models.database import reading, writing
 from models.enums import CallState
 from models.queries import call_state, messages_due, milestone_rows, planned_seasons, season_in_force
-from states.approval import waits_for_approval
-from states.cases import dated
-from states.claims import ClaimTaken, forget, is_live, take
-from states.corrections import overdue_corrections
 from states.failures import TOLD_FROM, failures, keep_failures, label_of, pause_after, resting
+from states.final_round.approval import waits_for_approval
+from states.guard_facts import dated
+from states.leases import ClaimTaken, forget, is_live, take
 from states.machine import CLOCK, Act
-from states.planning import attempts_of, count_attempt, skip_milestone
-from states.rules.timetable import Due, due, next_dates
+from states.rules.calendar.timetable import Due, due, next_dates
 from states.standstill import believe
+from states.submissions.corrections import overdue_corrections
+from states.timeline import attempts_of, count_attempt, skip_milestone
 
 log = logging.getLogger("gangchuang.clock")
 

@@ -4,18 +4,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.deliveries import take_deliveries
+from flows.intake.deliveries import take_deliveries
 from flows.kinds.verdicts import again_after, issue_verdicts, to_judge
-from flows.letters import LetterKind
-from flows.post import post_to_office
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_office
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Duplicate, Submission
 from models.enums import SubmissionState, Trigger
-from states.cases import load_frame
-from states.duplicates import keep_pairs
-from states.rules.deadlines import Deadlines
+from states.guard_facts import load_frame
+from states.rules.calendar.deadlines import Deadlines
 from states.rules.similarity import near_pairs
+from states.submissions.duplicates import keep_pairs
 
 
 @stage_flow(name="close-call")

@@ -5,19 +5,19 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from config.milestones import Milestone
-from flows.corrections import let_lapse, send_back_faulty
-from flows.deliveries import take_deliveries
-from flows.letters import LetterKind
-from flows.post import post_to_unit
+from flows.intake.deliveries import take_deliveries
+from flows.outbox.corrections import let_lapse, send_back_faulty
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_unit
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Correction, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger
 from models.queries import outstanding_corrections
-from states.duplicates import drop_duplicates
-from states.eligibility import check, fail_faulty, pass_good
-from states.entries import count_causes
+from states.history.read import count_causes
 from states.machine import CLOCK
+from states.submissions.duplicates import drop_duplicates
+from states.submissions.eligibility import check, fail_faulty, pass_good
 
 
 @stage_flow(name="close-eligibility")

@@ -1,13 +1,13 @@
 """Closes the re-review: ties settled as declared, the ranking frozen, the list before the panel or the office."""
 
 from config.milestones import Milestone
-from flows.deliveries import take_deliveries
+from flows.intake.deliveries import take_deliveries
 from flows.kinds.votes import issue_ballots
-from flows.proposal import put_proposal
+from flows.publish.proposal import put_proposal
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from states.final_ranking import freeze_ranking, rank_list
-from states.panel_votes import open_votes
+from states.final_round.ranking import freeze_ranking, rank_list
+from states.final_round.votes import open_votes
 
 
 @stage_flow(name="close-re-review")

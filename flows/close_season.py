@@ -3,14 +3,14 @@
 from sqlalchemy import func, select
 
 from config.milestones import Milestone
-from flows.letters import LetterKind
-from flows.post import post_to_office
-from flows.publications import publish_change, put_everything
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_office
+from flows.publish.publications import publish_change, put_everything
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
 from models.enums import Outcome, SubmissionState, Trigger
-from states.ending import settle_rest
+from states.submissions.settle import settle_rest
 
 
 @stage_flow(name="close-season")

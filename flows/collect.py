@@ -1,10 +1,10 @@
 """Collects deliveries from the inbox; what was to be delivered as a correction, and was not, lapses."""
 
-from flows.corrections import let_lapse
-from flows.deliveries import senders_waiting, take_deliveries
+from flows.intake.deliveries import senders_waiting, take_deliveries
+from flows.outbox.corrections import let_lapse
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from states.claims import forget
+from states.leases import forget
 
 
 @stage_flow(name="collect")

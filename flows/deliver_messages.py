@@ -4,13 +4,13 @@ import json
 import logging
 from collections.abc import Iterator
 
-from flows.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
+from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Message
 from models.enums import MessageState
 from models.queries import messages_due
-from states.messages import Fate, keep_fate, keys_due, put_off, take_up
+from states.maintenance.stuck_messages import Fate, keep_fate, keys_due, put_off, take_up
 
 log = logging.getLogger("gangchuang.mail")
 _BATCH = 500

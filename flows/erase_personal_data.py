@@ -8,13 +8,13 @@ from sqlalchemy import Engine, select
 
 from config.milestones import Milestone
 from config.settings import HomeNotWritable
-from flows.mail.files import FileTransport
-from flows.notice_page import put_notice
-from flows.publications import publish_change, put_everything
+from flows.outbox.mail.files import FileTransport
+from flows.publish.notice import put_notice
+from flows.publish.publications import publish_change, put_everything
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Message
-from states.erasure import erase
+from states.maintenance.erasure import erase
 
 _FOLDERS = ("taken", "receipts", "attachments", "outbox", "office")
 

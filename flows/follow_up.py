@@ -1,11 +1,11 @@
 """A year later: asks what became of the awarded achievements."""
 
 from config.milestones import Milestone
-from flows.letters import LetterKind
-from flows.post import post_to_unit
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_unit
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from states.ending import ask_about_awards
+from states.submissions.settle import ask_about_awards
 
 
 @stage_flow(name="follow-up")

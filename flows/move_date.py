@@ -6,15 +6,15 @@ from sqlalchemy.orm import Session
 
 from config.local_time import local_instant
 from config.milestones import Milestone
-from flows.letters import LetterKind
-from flows.post import deadline_entry, post, post_to_unit
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import deadline_entry, post, post_to_unit
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Call
 from states.officers import officer
-from states.panel import seated
-from states.planning import Moved, named
-from states.planning import move_date as move
+from states.panel.draw import seated
+from states.timeline import Moved, named
+from states.timeline import move_date as move
 
 
 @stage_flow(name="move-date")

@@ -7,12 +7,12 @@ from config.milestones import Milestone
 from config.units import Unit
 from flows.kinds.experts import issue_pool
 from flows.kinds.submissions import issue_template
-from flows.letters import LetterKind
-from flows.post import deadline_entry, post_to_unit
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import deadline_entry, post_to_unit
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models.enums import Trigger
-from states.panel import commit_draw
+from states.panel.draw import commit_draw
 
 
 @stage_flow(name="open-call")

@@ -6,9 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.letters import LetterKind
-from flows.post import post_to_unit
-from flows.publications import (
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_unit
+from flows.publish.publications import (
     export_beside,
     kept_outside,
     page_address,
@@ -21,7 +21,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Placing, Submission
 from models.enums import PublicationKind, SubmissionState, Tier, Trigger
-from states.door import Ask, apply_to_many
+from states.transitions import Ask, apply_to_many
 
 
 @stage_flow(name="publish-results")

@@ -12,22 +12,22 @@ from sqlmodel import col
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.units import all_units
-from flows import places
-from flows.answers import where_and_why
+from flows.home import paths
+from flows.intake.receipts import where_and_why
 from flows.kinds.table import KINDS
-from flows.letters import LetterKind
-from flows.post import deadline_entry, post, post_to_office, post_to_unit
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import deadline_entry, post, post_to_office, post_to_unit
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from flows.workbooks.findings import Problem
 from models import Delivery, Expert
 from models.enums import WorkbookKind
 from models.queries import counts_by_unit
-from states.approval import is_approved, is_proposed, list_digest
-from states.cases import deadline_of, load_frame
+from states.final_round.approval import is_approved, is_proposed, list_digest
+from states.guard_facts import deadline_of, load_frame
 from states.issued import newest_issues
-from states.owing import in_correction, rows_returned, scores_owed, without_verdict
-from states.panel import reserves
+from states.outstanding import in_correction, rows_returned, scores_owed, without_verdict
+from states.panel.draw import reserves
 
 _SHOWN = 10
 
@@ -231,7 +231,7 @@ def _papers(session: Session, run: Run, who: str, kind: WorkbookKind) -> tuple[P
     """The workbooks that are in force for somebody, and the last receipt that they got for one."""
     newest = newest_issues(session, run.year, who).get(kind, 0)
     oldest = newest if KINDS[kind].issue_again else 1
-    issued = [places.issued(run.settings, run.year, who, kind, issue) for issue in range(oldest, newest + 1) if issue]
+    issued = [paths.issued(run.settings, run.year, who, kind, issue) for issue in range(oldest, newest + 1) if issue]
     last = _last_delivery(session, run, who, kind)
     receipts = [run.settings.home.absolute() / last.receipt] if last and last.receipt else []
     return tuple(path for path in (*issued, *receipts) if path.is_file())

@@ -15,10 +15,10 @@ from config.errors import GangchuangError
 from config.season import Season
 from config.settings import Settings
 from flows.engine.artifacts import progress
-from flows.files import write_atomically
+from flows.home.files import write_atomically
 from models.database import writing
 from models.enums import Trigger
-from states.claims import Held, hold
+from states.leases import Held, hold
 from states.machine import Act
 
 log = logging.getLogger("gangchuang.stage")

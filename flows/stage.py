@@ -25,20 +25,20 @@ from config.milestones import Chore, Milestone
 from config.season import Season
 from config.settings import Settings, settings
 from flows.engine.artifacts import current_flow_run_id, outcome, plain
-from flows.hung_runs import end_silent, own_name
+from flows.engine.hung_runs import end_silent, own_name
 from flows.run import Ending, Result, Run, StageFailed
 from models import MilestoneDate
 from models.database import make_engine, writing
 from models.enums import MilestoneState, Role
 from models.queries import milestone_rows, season_in_force
-from states.cases import dated
-from states.claims import ClaimLost, release, take
 from states.failures import keep_failures
-from states.identity import bring_up
+from states.guard_facts import dated
+from states.leases import ClaimLost, release, take
 from states.machine import Act, Actor
-from states.planning import settle_milestone
-from states.rules.timetable import first_unsettled
+from states.rules.calendar.timetable import first_unsettled
 from states.standstill import believe
+from states.submissions.identity import bring_up
+from states.timeline import settle_milestone
 
 log = logging.getLogger("gangchuang.stage")
 

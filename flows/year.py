@@ -13,26 +13,26 @@ from prefect import Flow
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
-from flows.approve import approve_list
+from flows.approve_list import approve_list
 from flows.archive import archive
+from flows.check_eligibility import check_eligibility
 from flows.close_call import close_call
+from flows.close_district_round import close_district_round
 from flows.close_eligibility import close_eligibility
+from flows.close_final_round import close_final_round
 from flows.close_public_notice import close_public_notice
 from flows.close_re_review import close_re_review
 from flows.close_season import close_season
+from flows.close_votes import close_votes
 from flows.collect import collect
+from flows.decide import decide
 from flows.deliver_messages import deliver_messages
-from flows.district_round import close_district_round
-from flows.eligibility import check_eligibility
+from flows.draw_panel import draw_panel
 from flows.erase_personal_data import erase_personal_data
-from flows.final_round import close_final_round
 from flows.follow_up import follow_up
 from flows.move_date import move_date
-from flows.office_decisions import decide
 from flows.open_call import open_call
-from flows.panel import draw_panel
-from flows.panel_votes import close_votes
-from flows.public_notice import open_public_notice
+from flows.open_public_notice import open_public_notice
 from flows.publish_results import publish_results
 from flows.remind import remind
 

@@ -8,7 +8,7 @@ from models.enums import PublicationKind, Trigger
 
 
 class History(SQLModel, table=True):
-    """One entry. Text columns hold exactly what was hashed; see `states.record` for the formula."""
+    """One entry. Text columns hold exactly what was hashed; see `states.history.canonical` for the formula."""
 
     __table_args__ = (
         one_of("trigger", Trigger),

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from models import History, Publication
 from models.enums import PublicationKind, Trigger
 from models.history import PublicationLeaf
-from states.door import after_latest, note_call
-from states.entries import in_byte_order
+from states.history.merkle import Fold
+from states.history.read import in_byte_order
 from states.machine import Act
-from states.rules.merkle import Fold
+from states.transitions import after_latest, note_call
 
 # Of the call alone: that a root was recorded, that a day came.
 HOUSEKEEPING = (Trigger.RECORD_ROOT, Trigger.SETTLE_MILESTONE, Trigger.SKIP_MILESTONE)

@@ -15,10 +15,10 @@ from models import Claim, Message
 from models.database import database_seconds
 from models.enums import CallState, MessageState
 from models.queries import call_state, milestone_rows, planned_seasons
-from states.approval import waits_for_approval
-from states.cases import dated
 from states.failures import TOLD_FROM, failures
-from states.rules.timetable import due
+from states.final_round.approval import waits_for_approval
+from states.guard_facts import dated
+from states.rules.calendar.timetable import due
 from states.standstill import InstantImplausible, plausible_until
 
 _LATE = timedelta(hours=1)

@@ -103,7 +103,7 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 @pytest.fixture(scope="session")
 def played_backup(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> Path:
     """A backup of a small season that was played to its end, on SQLite; tests that use it share a worker."""
-    from states.backup import backup
+    from states.maintenance.backup import backup
     from tests.support.played import play_season
     from tests.support.playing import Player
 
@@ -121,7 +121,7 @@ def played_backup(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Pa
 @pytest.fixture
 def played(home_settings: Settings, engine: Engine, played_backup: Path) -> "Player":
     """The played season in a home of its own, restored once into SQLite and once into PostgreSQL."""
-    from states.restore import restore
+    from states.maintenance.restore import restore
     from tests.support.playing import Player
 
     restore(played_backup, engine, home_settings.home, invariants=())

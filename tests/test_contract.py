@@ -18,13 +18,13 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("config", "models", "states", "flows")
 BREACHES = {
     "config/errors.py": "import models.enums\n",
-    "models/enums.py": "import states.record\n",
-    "states/door.py": "import flows.files\n",
+    "models/enums.py": "import states.history.canonical\n",
+    "states/transitions.py": "import flows.home.files\n",
     "flows/remind.py": "import flows.close_call\n",
     "states/rules/names.py": "import sqlalchemy\n",
-    "states/rules/merkle.py": "from config.clock import Clock\n",
-    "states/record.py": "import prefect\n",
-    "states/objections.py": "import states.history_write\n",
+    "states/history/merkle.py": "from config.clock import Clock\n",
+    "states/history/canonical.py": "import prefect\n",
+    "states/final_round/objections.py": "import states.history.write\n",
 }
 
 
@@ -169,4 +169,4 @@ def test_history_is_inserted_in_one_module() -> None:
         if not {"migrations", "verify_history.py"} & set(path.parts) and inserting.search(path.read_text("utf-8"))
     }
 
-    assert found == {"states/history_write.py", "models/history.py"}
+    assert found == {"states/history/write.py", "models/history.py"}

@@ -17,7 +17,7 @@ import typer
 from config.milestones import Milestone
 from config.settings import Settings
 from flows.cli.commands import app
-from flows.office_decisions import Decision
+from flows.decide import Decision
 from flows.year import STAGES
 from tests.support import readme
 

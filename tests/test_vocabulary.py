@@ -12,7 +12,7 @@ from models.enums import Trigger
 ROOT = Path(__file__).parents[1]
 WORDS = {word.value for word in Trigger}
 # It stands alone, beside an export, without this program.
-ALONE = "states/verify_history.py"
+ALONE = "states/history/verify_history.py"
 # Whose arguments are names of stages, commands and error handlers, whatever they are equal to.
 OTHER_NAMES = {"perform", "play", "stage_flow", "command", "decode"}
 

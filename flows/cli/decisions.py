@@ -23,7 +23,7 @@ def approve(
 
     When: after the ranking is frozen (July), before the public notice; `status` shows that it waits.
     """
-    from flows.approve import approve_list
+    from flows.approve_list import approve_list
 
     if send_back and withdraw:
         raise typer.BadParameter("either --send-back or --withdraw, not both")
@@ -46,8 +46,8 @@ def decide(
 
     When: whenever a unit withdraws, a late delivery is to be admitted, an objection comes or is answered.
     """
-    from flows.office_decisions import Decision
-    from flows.office_decisions import decide as decide_flow
+    from flows.decide import Decision
+    from flows.decide import decide as decide_flow
 
     try:
         kind = Decision(decision.replace("-", "_"))

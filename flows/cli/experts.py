@@ -12,7 +12,7 @@ from config.errors import GangchuangError
 from flows.cli.opening import opened, show
 
 if TYPE_CHECKING:
-    from states.pool import Standing
+    from states.panel.pool import Standing
 
 app = typer.Typer(help="The experts' pool: bring it in, look at it.", no_args_is_help=True)
 
@@ -36,17 +36,17 @@ def import_file(
     When: in spring, and whenever an expert joins, changes post, signs the statement or declares a conflict.
     The same workbook may be put into inbox/office/ instead.
     """
-    from flows import places
-    from flows.deliveries import take_by_hand
+    from flows.home import paths
+    from flows.intake.deliveries import take_by_hand
     from flows.kinds.experts import change_lines, put_into_inbox
     from flows.kinds.table import read_delivery
     from flows.run import Ending, Run
     from flows.stage import play
     from models.enums import Trigger
     from models.forms import ExpertForm
-    from states.door import note_call
     from states.officers import officer
-    from states.pool import pool_changes
+    from states.panel.pool import pool_changes
+    from states.transitions import note_call
 
     here = opened()
     lines: list[str] = []
@@ -55,7 +55,7 @@ def import_file(
     def importing(run: Run) -> Ending:
         acting = officer(run.season, officer_name)
         key = run.settings.signing_key()
-        read = read_delivery(file, season=run.season, sender=places.OFFICE, key=key, newest_issue=None)
+        read = read_delivery(file, season=run.season, sender=paths.OFFICE, key=key, newest_issue=None)
         forms = [row.form for row in read.rows if isinstance(row.form, ExpertForm)]
         problems.extend(f"{one.sheet} {one.cell or ''}: {one.message}" for one in read.all_problems)
         if not forms:
@@ -65,7 +65,7 @@ def import_file(
             lines.extend(change_lines(pool_changes(session, run.season, forms)))
         lines.extend(f"退回：{problem}" for problem in problems)
         source = file if run.dry_run else put_into_inbox(run, file)
-        take_by_hand(run, places.OFFICE, source)
+        take_by_hand(run, paths.OFFICE, source)
         return Ending()
 
     if not file.is_file():
@@ -97,7 +97,7 @@ def list_pool(season: Annotated[int, typer.Argument(help="the season's year")]) 
 
     from models.database import reading
     from models.queries import season_in_force
-    from states.pool import pool_standings
+    from states.panel.pool import pool_standings
 
     here = opened()
     with reading(here.engine) as session:

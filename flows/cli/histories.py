@@ -58,8 +58,8 @@ def show(
 
     from models import History
     from models.database import reading
+    from states.history.canonical import call_subject, submission_subject
     from states.numbers import UnknownSubmission
-    from states.record import call_subject, submission_subject
 
     here = opened()
     name = call_subject(int(subject)) if subject.isdigit() else submission_subject(subject)
@@ -89,7 +89,7 @@ def export(
     When: to hand the record to an outsider, who needs nothing of ours to check it; after each publication.
     """
     from models.database import reading
-    from states.export import export_history
+    from states.audit.export import export_history
 
     here = opened()
     with reading(here.engine) as session, writing_to(file):
@@ -110,7 +110,7 @@ def show_proof(
     When: an applicant wants to check that their own submission stands in the record; `verify_history.py` checks it too.
     """
     from models.database import reading
-    from states.export import proof
+    from states.audit.export import proof
 
     here = opened()
     with reading(here.engine) as session:

@@ -14,10 +14,10 @@ def doctor() -> None:
 
     When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
     """
-    from flows.kept_files import FILE_INVARIANTS
+    from flows.cli.kept_files import FILE_INVARIANTS
     from models.database import reading
-    from states.agreement import EVERY_INVARIANT
-    from states.invariants import broken_invariants
+    from states.audit.invariants import broken_invariants
+    from states.audit.projection import EVERY_INVARIANT
 
     here = opened()
     level = _tell_troubles(here)
@@ -42,8 +42,8 @@ def pages(season: Annotated[int, typer.Argument(help="the season's year")]) -> N
 
     When: after an upgrade, and when the doctor says that one of them is not what the database makes of it.
     """
-    from flows.notice_page import put_notice
-    from flows.publications import put_everything
+    from flows.publish.notice import put_notice
+    from flows.publish.publications import put_everything
     from flows.run import Ending, Run
     from flows.stage import play
 
@@ -89,7 +89,7 @@ def backup(
     personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted. Of
     the home's files it holds attachments, inbox, keys, mail, office, outbox, receipts, seasons, site and taken.
     """
-    from states.backup import backup as back_up
+    from states.maintenance.backup import backup as back_up
 
     here = opened()
     with writing_to(file):
@@ -108,11 +108,11 @@ def restore(
     When: after a disk failure, or to move to another machine or from SQLite to PostgreSQL and back. Stop `serve` first.
     """
     from config.settings import settings
+    from flows.cli.kept_files import FILE_INVARIANTS
     from flows.engine.locks import home_lock
-    from flows.kept_files import FILE_INVARIANTS
     from models.database import make_engine
-    from states.agreement import EVERY_INVARIANT
-    from states.restore import restore as put_back
+    from states.audit.projection import EVERY_INVARIANT
+    from states.maintenance.restore import restore as put_back
 
     own, examined = settings(), (*EVERY_INVARIANT, *FILE_INVARIANTS)
     waived = set(despite or ())

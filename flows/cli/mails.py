@@ -34,7 +34,7 @@ def mail(
         raise typer.BadParameter("either --retry or --give-up, not both")
     from models.database import reading, writing
     from models.queries import season_in_force
-    from states.messages import give_up_message, retry_message, troubled_messages
+    from states.maintenance.stuck_messages import give_up_message, retry_message, troubled_messages
 
     here = opened()
     if retry or give_up:
@@ -56,7 +56,7 @@ def mail(
 
 def addressee(session: Session, rules: Season, message: Message) -> str:
     """Whom a message is for, without the address: the unit, the office or the expert's id, and the address's hash."""
-    from flows.mail.failures import hashed
+    from flows.outbox.mail.failures import hashed
     from models import Expert
 
     _, _, rest = message.key.split("/", 2)

@@ -51,7 +51,7 @@ def opened() -> Opened:
     """Open the installation that the environment names. Raises HomeNotWritable, DatabaseUnreachable, DatabaseTooNew."""
     from config.settings import settings
     from models.database import make_engine
-    from states.identity import bring_up
+    from states.submissions.identity import bring_up
 
     own = settings()
     own.folder()

@@ -27,9 +27,9 @@ def verify(
     from models import Call
     from models.database import reading
     from models.queries import call_state
-    from states.anchors import against_held, against_sent
+    from states.audit.anchors import against_held, against_sent
+    from states.audit.verify import examine
     from states.roots import newest_publication
-    from states.verification import examine
 
     here = opened()
     with reading(here.engine) as session:
@@ -73,9 +73,9 @@ def recompute(
     from models.database import reading
     from models.enums import Trigger
     from models.queries import call_state
-    from states.entries import read_entries
-    from states.export import checked_export
-    from states.recompute import recompute as recompute_record
+    from states.audit.export import checked_export
+    from states.audit.recompute import recompute as recompute_record
+    from states.history.read import read_entries
 
     if file is not None:
         entries = list(checked_export(file))

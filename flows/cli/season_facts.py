@@ -9,9 +9,9 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, load_season
 from config.units import all_units
-from flows import places
 from flows.cli.opening import Opened, local
-from flows.inbox import lying, strays, unfinished
+from flows.home import paths
+from flows.intake.inbox import lying, strays, unfinished
 from models import Delivery, Duplicate, Expert, Message, Objection, Submission
 from models.enums import (
     CallState,
@@ -28,10 +28,10 @@ from models.queries import (
     outstanding_corrections,
     season_in_force,
 )
-from states.approval import is_proposed, list_digest, votes_are_open, waits_for_approval
-from states.cases import dated
-from states.owing import debtors
-from states.rules.timetable import due, next_dates
+from states.final_round.approval import is_proposed, list_digest, votes_are_open, waits_for_approval
+from states.guard_facts import dated
+from states.outstanding import debtors
+from states.rules.calendar.timetable import due, next_dates
 from states.troubles import troubles
 
 _REFUSED_SHOWN = 5
@@ -94,7 +94,7 @@ def _not_delivered(session: Session, season: Season) -> list[str]:
         for one in debtors(session, season, milestone)
     ]
     if votes_are_open(session, season.year):
-        from states.panel_votes import owing_votes  # with the draw's libraries
+        from states.final_round.votes import owing_votes
 
         found += [f"{caster} ({len(numbers)} vote(s))" for caster, numbers in owing_votes(session, season).items()]
     return found
@@ -126,7 +126,7 @@ def _waits(session: Session, year: int) -> list[str]:
 def _misplaced(session: Session, here: Opened) -> list[str]:
     """What lies in the inbox where or as nobody takes it."""
     home = here.settings
-    known = {places.OFFICE, *all_units(), *session.scalars(select(Expert.id))}
+    known = {paths.OFFICE, *all_units(), *session.scalars(select(Expert.id))}
     folders = {folder for folder, _ in lying(home)} - known
     return [
         *(f"inbox/{path.name} lies in no folder: move it to inbox/<unit code>/" for path in strays(home)),

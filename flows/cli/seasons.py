@@ -25,8 +25,8 @@ def check(season: Annotated[int, typer.Argument(help="the season's year")]) -> N
     from config.calendar import day_note
     from config.season import load_season
     from config.settings import settings
-    from states.planning import planned_dates
-    from states.rules.season_check import warnings_of
+    from states.rules.calendar.season_check import warnings_of
+    from states.timeline import planned_dates
 
     rules = load_season(season, settings().home)
     # Narrow enough for 80 columns: whoever checks dates must see each of them whole.
@@ -57,7 +57,7 @@ def plan(
     from config.season import load_season
     from models.database import writing
     from states.officers import officer
-    from states.planning import plan_season, planned_dates
+    from states.timeline import plan_season, planned_dates
 
     here = opened()
     rules = load_season(season, here.settings.home)
@@ -86,7 +86,7 @@ def move(
     When: whenever a date must change, before it has passed, or after it for a district that needs longer.
     """
     from flows.move_date import move_date
-    from states.planning import UnknownMilestone
+    from states.timeline import UnknownMilestone
 
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)

@@ -14,12 +14,12 @@ from typing import Any
 from python_calamine import CalamineWorkbook
 
 from config.errors import GangchuangError
-from flows import places
 from flows.demo.deliveries import Delivery
 from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
 from flows.demo.script import Deed, Scene
 from flows.demo.world import World
-from flows.files import digest_of
+from flows.home import paths
+from flows.home.files import digest_of
 from flows.kinds.table import layout_of
 from flows.workbooks.filling import fill_template, submission_row
 from models.enums import WorkbookKind
@@ -81,7 +81,7 @@ class Clerks:
         return len(ready)
 
     def _put_into_inbox(self, paper: Paper) -> None:
-        inbox = places.inbox(self.world.settings) / paper.folder
+        inbox = paths.inbox(self.world.settings) / paper.folder
         inbox.mkdir(parents=True, exist_ok=True)
         half = inbox / f".{paper.copy.name}.part"
         shutil.copyfile(paper.copy, half)
@@ -144,11 +144,11 @@ class Clerks:
         return [_named(headings, _verdict_values(form)) for form in forms]
 
     def _experts(self, scene: Scene) -> Iterator[Paper]:
-        template = self._template(places.OFFICE, WorkbookKind.EXPERTS)
+        template = self._template(paths.OFFICE, WorkbookKind.EXPERTS)
         headings = {column.key: column.heading for column in layout_of(WorkbookKind.EXPERTS, self.season).columns}
         rows = [_named(headings, _expert_values(form)) for form in self.cast.experts]
-        copy = self._copy(places.OFFICE, f"专家库-{scene.at:%Y%m%d}.xlsx")
-        yield Paper(places.OFFICE, copy, lambda target: _fill(template, target, rows))
+        copy = self._copy(paths.OFFICE, f"专家库-{scene.at:%Y%m%d}.xlsx")
+        yield Paper(paths.OFFICE, copy, lambda target: _fill(template, target, rows))
 
     def _scores(self, scene: Scene) -> Iterator[Paper]:
         """Every score sheet that a share of the experts holds; one of them never answers."""

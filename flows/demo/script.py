@@ -16,7 +16,7 @@ from typing import Any
 from config.milestones import Milestone
 from flows.demo.cast import Cast
 from flows.demo.deliveries import Waves, day_of, deliveries_of
-from states.planning import notice_closes_at
+from states.timeline import notice_closes_at
 
 
 class Deed(StrEnum):

@@ -14,7 +14,7 @@ from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
 from flows.demo.cast import Cast
-from flows.inbox import waiting_files
+from flows.intake.inbox import waiting_files
 from models import (
     Admission,
     Approval,
@@ -44,12 +44,12 @@ from models.enums import (
     Trigger,
 )
 from models.queries import call_state, counts_by_state, milestone_rows, next_correction_due, planned_seasons
-from states.approval import list_digest, waits_for_approval
-from states.cases import dated
-from states.corrections import overdue_corrections
-from states.record import submission_subject
+from states.final_round.approval import list_digest, waits_for_approval
+from states.guard_facts import dated
+from states.history.canonical import submission_subject
+from states.rules.calendar.timetable import Due, due, next_dates
 from states.rules.names import name_key
-from states.rules.timetable import Due, due, next_dates
+from states.submissions.corrections import overdue_corrections
 
 
 @dataclass(frozen=True)

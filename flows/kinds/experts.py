@@ -9,13 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.season import Season
-from flows import places
-from flows.files import digest_of
-from flows.issuing import issue
+from flows.home import paths
+from flows.home.files import digest_of
+from flows.kinds.issuing import issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.kinds.scores import replace_lost_experts
-from flows.letters import LetterKind
-from flows.post import post_to_office
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_office
 from flows.run import Run
 from flows.workbooks import cells, dates, parties
 from flows.workbooks.assembly import Assembler, filled_in
@@ -27,11 +27,11 @@ from models import Expert
 from models.enums import CallState, WorkbookKind
 from models.forms import ExpertForm
 from models.queries import call_state
-from states.delivered import Taken
-from states.experts import import_experts
-from states.final import scores_are_frozen
-from states.pool import PoolChanges
-from states.recusals import step_back_conflicted
+from states.final_round.freeze import scores_are_frozen
+from states.panel.experts import import_experts
+from states.panel.pool import PoolChanges
+from states.panel.recusals import step_back_conflicted
+from states.submissions.delivery import Taken
 
 _SHOWN = 60
 
@@ -76,7 +76,7 @@ def change_lines(changes: PoolChanges) -> Iterator[str]:
 
 def put_into_inbox(run: Run, file: Path) -> Path:
     """A copy of a file in the office's inbox, under its own name unless another file lies there."""
-    inbox = places.inbox(run.settings) / places.OFFICE
+    inbox = paths.inbox(run.settings) / paths.OFFICE
     inbox.mkdir(parents=True, exist_ok=True)
     target = inbox / file.name
     if target.exists() and digest_of(target) != digest_of(file):
@@ -93,8 +93,8 @@ def issue_pool(session: Session, run: Run) -> None:
         {**expert.model_dump(exclude={"statement_on"}), "valid_until": expert.valid_until or ""}
         for expert in session.scalars(select(Expert).order_by(Expert.id))
     ]
-    layout, deadline = _layout(run.season, places.OFFICE), run.season.dates.draw_panel
-    issue(session, run, layout, places.OFFICE, name=run.season.office.name, deadline=deadline, rows=known)
+    layout, deadline = _layout(run.season, paths.OFFICE), run.season.dates.draw_panel
+    issue(session, run, layout, paths.OFFICE, name=run.season.office.name, deadline=deadline, rows=known)
 
 
 def _layout(season: Season, _: str) -> Layout:

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from config.season import Season
-from flows.issuing import Issued
+from flows.kinds.issuing import Issued
 from flows.run import Run
 from flows.workbooks.findings import Reading
 from flows.workbooks.layout import Layout
 from models.enums import WorkbookKind
-from states.delivered import Delivered, Taken
+from states.submissions.delivery import Delivered, Taken
 
 FormT = TypeVar("FormT")
 

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.season import Season
-from flows.issuing import issue
+from flows.kinds.issuing import issue
 from flows.kinds.kind import HandedIn, Kind
-from flows.letters import LetterKind
-from flows.post import deadline_entry, post, post_to_office
-from flows.review_material import material_of
+from flows.kinds.review_material import material_of
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import deadline_entry, post, post_to_office
 from flows.run import Run
 from flows.workbooks import cells
 from flows.workbooks.assembly import Assembler
@@ -25,11 +25,11 @@ from models import Assignment, Expert
 from models.enums import CallState, WorkbookKind
 from models.forms import RecusalForm, ScoreForm
 from models.queries import call_state
-from states.cases import deadline_of
-from states.delivered import Taken
-from states.final import scores_are_frozen
-from states.replacements import lacking_experts, replace_missing
-from states.scores import closing_of, take_scores
+from states.final_round.freeze import scores_are_frozen
+from states.final_round.scores import closing_of, take_scores
+from states.guard_facts import deadline_of
+from states.panel.replacements import lacking_experts, replace_missing
+from states.submissions.delivery import Taken
 
 
 def issue_sheet(

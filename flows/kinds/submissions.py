@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from config.units import all_units
-from flows import places
-from flows.issuing import Issued, issue
+from flows.home import paths
+from flows.kinds.issuing import Issued, issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.kinds.verdicts import issue_after_admission
 from flows.run import Run
@@ -21,12 +21,12 @@ from flows.workbooks.packages import save_attachments
 from flows.workbooks.submission_columns import submission_columns
 from models.enums import WorkbookKind
 from models.forms import SubmissionForm, WithdrawalForm
-from states.attachments import AttachedFile
-from states.cases import deadline_of
-from states.delivered import Taken
-from states.identity import Incoming
-from states.intake import take_submissions
-from states.unit_requests import take_withdrawals
+from states.district_round.unit_requests import take_withdrawals
+from states.guard_facts import deadline_of
+from states.submissions.attachments import AttachedFile
+from states.submissions.delivery import Taken
+from states.submissions.identity import Incoming
+from states.submissions.intake import take_submissions
 
 
 def issue_template(session: Session, run: Run, code: str, occasion: str = "") -> Issued:
@@ -89,7 +89,7 @@ def _keep_files(run: Run, path: Path, forms: Iterable[SubmissionForm]) -> None:
     """
     names = {name for form in forms for name in form.attachments}
     if names and not run.dry_run:
-        save_attachments(path, places.attachments(run.settings, run.year), run.season.files, names)
+        save_attachments(path, paths.attachments(run.settings, run.year), run.season.files, names)
 
 
 KIND = Kind(WorkbookKind.SUBMISSIONS, _layout, _take, closes=Milestone.CLOSE_CALL, issue_again=issue_template)

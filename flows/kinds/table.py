@@ -6,17 +6,17 @@ from sqlalchemy.orm import Session
 
 from config.season import Season
 from flows.kinds import experts, scores, submissions, verdicts, votes
-from flows.letters import LetterKind
-from flows.post import post_to_unit
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_unit
 from flows.run import Run
 from flows.workbooks.findings import Reading
 from flows.workbooks.layout import Layout
 from flows.workbooks.reading import NewestIssue, read_workbook
 from models.enums import Trigger, WorkbookKind
-from states.door import note_call
 from states.issued import newest_issues
 from states.machine import Act
 from states.officers import DecisionRefused
+from states.transitions import note_call
 
 KINDS = {kind.kind: kind for kind in (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND)}
 REISSUED = tuple(kind.kind for kind in KINDS.values() if kind.issue_again)

@@ -14,11 +14,11 @@ from config.milestones import Milestone
 from config.season import Season
 from config.season_parts import Criterion
 from config.units import all_units
-from flows.corrections import tell_correction
-from flows.issuing import Issued, issue
+from flows.kinds.issuing import Issued, issue
 from flows.kinds.kind import HandedIn, Kind
-from flows.letters import LetterKind
-from flows.post import deadline_entry, post_to_unit
+from flows.outbox.corrections import tell_correction
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import deadline_entry, post_to_unit
 from flows.run import Run
 from flows.workbooks import cells, numbers
 from flows.workbooks.assembly import Assembler
@@ -31,12 +31,12 @@ from models import DistrictVerdict, Organisation, Submission
 from models.enums import CallState, Carrier, Category, SubmissionState, Verdict, WorkbookKind
 from models.forms import SendBackForm, VerdictForm
 from models.queries import call_state
-from states.cases import deadline_of
-from states.delivered import Delivered, Taken
-from states.district import VerdictsTaken, take_verdicts
+from states.district_round.unit_requests import send_back
+from states.district_round.verdicts import VerdictsTaken, take_verdicts
+from states.guard_facts import deadline_of
 from states.issued import first_issue
 from states.officers import DecisionRefused
-from states.unit_requests import send_back
+from states.submissions.delivery import Delivered, Taken
 
 SEND_BACK = "退回补正"  # a unit's answer instead of a verdict; no verdict that is kept
 

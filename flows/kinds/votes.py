@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from flows.issuing import issue
+from flows.kinds.issuing import issue
 from flows.kinds.kind import HandedIn, Kind
-from flows.letters import LetterKind
-from flows.post import post, post_to_office
-from flows.review_material import material_of
+from flows.kinds.review_material import material_of
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post, post_to_office
 from flows.run import Run
 from flows.workbooks import cells, numbers
 from flows.workbooks.assembly import Assembler
@@ -23,9 +23,9 @@ from flows.workbooks.table import Line
 from models import Expert, Placing
 from models.enums import Tier, WorkbookKind
 from models.forms import VoteForm
-from states.cases import deadline_of
-from states.delivered import Taken
-from states.panel_votes import OFFICE, Motion, owing_votes, take_votes
+from states.final_round.votes import OFFICE, Motion, owing_votes, take_votes
+from states.guard_facts import deadline_of
+from states.submissions.delivery import Taken
 
 _COUNTS = ("votes_for", "votes_against", "abstentions")
 

@@ -37,13 +37,13 @@ from sqlalchemy import Engine, insert
 from config.milestones import Milestone
 from config.season import load_season
 from config.settings import Settings
-from flows.district_round import closing
+from flows.close_district_round import closing
 from flows.stage import play
 from models import DistrictVerdict, History, MilestoneDate, Submission
 from models.database import make_engine, reading, writing
 from models.enums import CallState, MilestoneState, SubmissionState, Verdict
 from models.schema import upgrade
-from states import record
+from states.history import canonical
 from tests.support.builders import a_season
 from tests.support.databases import Postgres
 from tests.support.entries import Entry, Link, chain
@@ -161,9 +161,18 @@ def _fill(engine: Engine, size: int) -> None:
         judged = place < quota or place % 4 != 3
         state = SubmissionState.DISTRICT_REVIEWED if judged else SubmissionState.SUBMITTED
         entry = Entry(
-            record.submission_subject(number), SEASON, at, f"district:{unit}", "submit", "", state.value, "", "{}", ""
+            canonical.submission_subject(number),
+            SEASON,
+            at,
+            f"district:{unit}",
+            "submit",
+            "",
+            state.value,
+            "",
+            "{}",
+            "",
         )
-        row, link = chain(entry, Link(0, record.ZERO))
+        row, link = chain(entry, Link(0, canonical.ZERO))
         histories.append(row)
         submissions.append(
             {

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from scipy.stats import kendalltau
 
-from states.rules.scores import Score
-from states.rules.scoring import Method, score_submissions
+from states.rules.scoring.merits import Method, score_submissions
+from states.rules.scoring.scores import Score
 
 POINTS = 8.0
 OFFSETS = (0.0, 0.25, 0.5, 1.0)

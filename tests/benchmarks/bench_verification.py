@@ -19,11 +19,11 @@ from models import History, Submission
 from models.database import make_engine, reading, writing
 from models.enums import CallState, Outcome, PublicationKind, SubmissionState
 from models.schema import upgrade
-from states import record, verify_history
-from states.export import export_history
+from states.audit.export import export_history
+from states.audit.verify import verify
+from states.history import canonical, verify_history
 from states.machine import Act
 from states.roots import record_root
-from states.verification import verify
 from tests.support.builders import SYSTEM, a_season, season_rules
 from tests.support.databases import Postgres
 from tests.support.entries import Entry, Link, chain
@@ -77,9 +77,9 @@ def _fill(engine: Engine, size: int) -> None:
 
 
 def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    number, link, entries = f"2026-500103-{place + 1:04d}", Link(0, record.ZERO), []
+    number, link, entries = f"2026-500103-{place + 1:04d}", Link(0, canonical.ZERO), []
     for trigger, source, target, actor, facts in _STEPS:
-        entry = Entry(record.submission_subject(number), 2026, at, actor, trigger, source, target, "", facts, "")
+        entry = Entry(canonical.submission_subject(number), 2026, at, actor, trigger, source, target, "", facts, "")
         row, link = chain(entry, link)
         entries.append(row)
     row = {
@@ -127,7 +127,7 @@ def _measure(engine: Engine, folder: Path) -> Iterator[str]:
 
 def _floor(session: Any) -> int:
     rows = session.execute(text("SELECT * FROM history ORDER BY subject, sequence").execution_options(yield_per=5_000))
-    return sum(record.entry_hash(row) == row["hash"] for row in rows.mappings())
+    return sum(canonical.entry_hash(row) == row["hash"] for row in rows.mappings())
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -34,10 +34,10 @@ from flows.workbooks.template import write_template
 from models.database import make_engine, writing
 from models.enums import Role, WorkbookKind
 from models.forms import SubmissionForm
-from states.delivered import Delivered
-from states.identity import Incoming
-from states.intake import take_submissions
 from states.machine import Act, Actor
+from states.submissions.delivery import Delivered
+from states.submissions.identity import Incoming
+from states.submissions.intake import take_submissions
 from tests.support.builders import a_season
 from tests.support.databases import migrated_sqlite
 from tests.support.playing import Player

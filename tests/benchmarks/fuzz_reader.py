@@ -28,7 +28,7 @@ from sqlalchemy import select
 
 from config.settings import Settings
 from flows.collect import collecting
-from flows.files import digest_of
+from flows.home.files import digest_of
 from flows.workbooks.findings import Reading
 from flows.workbooks.receipt import write_receipt
 from models import Delivery, Message, Submission

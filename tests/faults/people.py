@@ -20,8 +20,8 @@ from sqlalchemy import Engine, select
 
 from config.season import Season
 from config.settings import Settings
-from flows import places
 from flows.demo.people import credit_code
+from flows.home import paths
 from flows.kinds.table import layout_of
 from flows.workbooks.fill_sheet import FIRST_ROW
 from flows.workbooks.filling import fill_template, submission_row
@@ -29,7 +29,7 @@ from models import Assignment, Delivery, Message, Objection, Submission
 from models.database import reading
 from models.enums import AssignmentState, Carrier, Category, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
-from states.approval import list_digest
+from states.final_round.approval import list_digest
 
 OFFICER = "示例·王主任"
 UNITS = ("500101", "500102", "500103")
@@ -89,10 +89,10 @@ class People:
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             draft = copy.with_name(f".{name}.xlsx")
-            fill_template(places.issued(self.own, self.season.year, sender, kind, issue), draft, rows)
+            fill_template(paths.issued(self.own, self.season.year, sender, kind, issue), draft, rows)
             draft.write_bytes(_settled(draft.read_bytes()))
             draft.replace(copy)
-        box = places.inbox(self.own) / sender
+        box = paths.inbox(self.own) / sender
         box.mkdir(parents=True, exist_ok=True)
         half = box / f".{name}.part"
         half.write_bytes(copy.read_bytes())
@@ -125,7 +125,7 @@ class People:
         issues = [
             number
             for number in range(1, 9)
-            if places.issued(self.own, self.season.year, unit, WorkbookKind.VERDICTS, number).exists()
+            if paths.issued(self.own, self.season.year, unit, WorkbookKind.VERDICTS, number).exists()
         ]
         self.put(unit, WorkbookKind.VERDICTS, "初评", rows, issues[-1])
 
@@ -140,7 +140,7 @@ class People:
             }
             for place in range(1, 9)
         ]
-        self.put(places.OFFICE, WorkbookKind.EXPERTS, "专家库", rows)
+        self.put(paths.OFFICE, WorkbookKind.EXPERTS, "专家库", rows)
 
     def scores(self) -> None:
         """Everybody but the silent one fills the sheets that were issued and not yet sent."""

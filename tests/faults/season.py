@@ -22,30 +22,31 @@ from sqlalchemy import Engine, func, select
 
 import config.settings
 import flows.open_call
-import states.versions
+import states.submissions.versions
 from config.clock import step_to
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, load_season
 from config.settings import Settings, settings
 from config.units import all_units
-from flows import deliver_messages, hung_runs
+from flows import deliver_messages
 from flows.clock import Timekeeper
-from flows.inbox import waiting_files
+from flows.engine import hung_runs
+from flows.intake.inbox import waiting_files
 from flows.stage import open_database
 from flows.year import stage_named
 from models import Call, History, Message, database, queries
 from models.database import reading, writing
 from models.enums import CallState, MessageState
 from models.queries import messages_due, milestone_rows, next_correction_due
-from states import claims
-from states.approval import waits_for_approval
-from states.cases import dated
-from states.corrections import overdue_corrections
+from states import leases
+from states.final_round.approval import waits_for_approval
+from states.guard_facts import dated
 from states.machine import Act
 from states.officers import officer
-from states.planning import plan_season
-from states.rules.timetable import due, next_dates
+from states.rules.calendar.timetable import due, next_dates
+from states.submissions.corrections import overdue_corrections
+from states.timeline import plan_season
 from tests.faults import points
 from tests.faults.people import OFFICER, UNITS, People, Scene, acts
 
@@ -89,11 +90,11 @@ def fix_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     put(Season, "units", lambda self: [all_units()[code] for code in UNITS])
     fixed = SimpleNamespace(token_hex=lambda count: "5a" * count)
     put(flows.open_call, "secrets", fixed)
-    put(states.versions, "secrets", fixed)
+    put(states.submissions.versions, "secrets", fixed)
     kept = SimpleNamespace(token_hex=config.settings.secrets.token_hex, token_bytes=lambda count: b"k" * count)
     put(config.settings, "secrets", kept)
     by_database = database.database_seconds
-    for module in (claims, queries, deliver_messages, hung_runs):
+    for module in (leases, queries, deliver_messages, hung_runs):
         put(module, "database_seconds", lambda session: by_database(session) + waited())
 
 

@@ -11,12 +11,12 @@ from sqlalchemy import select, update
 from config.local_time import ZONE
 from flows import deliver_messages as module
 from flows.deliver_messages import delivering
-from flows.mail.transport import open_transport
+from flows.outbox.mail.transport import open_transport
 from flows.run import StageFailed
 from models import Message
 from models.database import database_seconds
 from models.enums import MessageState
-from states.messages import post_message
+from states.maintenance.stuck_messages import post_message
 from tests.support.builders import a_season
 from tests.support.mail import HOST, Post, serving
 from tests.support.playing import Player

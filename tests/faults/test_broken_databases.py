@@ -20,7 +20,7 @@ from flows.run import Ending, Run
 from models import Call, History
 from models.database import DatabaseBusy, DatabaseFull, make_engine, writing
 from models.enums import CallState
-from states.door import note_call
+from states.transitions import note_call
 from tests.faults.compare import Picture
 from tests.faults.season import HALT
 from tests.faults.season_process import a_season, picture, played, wait_until_stopped

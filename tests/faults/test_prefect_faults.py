@@ -22,10 +22,10 @@ from models import Call, Claim, History, Message, MilestoneDate
 from models.database import make_engine, reading, writing
 from models.enums import CallState, MessageState, MilestoneState
 from models.schema import upgrade
+from states.audit.verify import verify
 from states.machine import Act
 from states.officers import officer
-from states.planning import plan_season
-from states.verification import verify
+from states.timeline import plan_season
 from tests.faults.people import OFFICER
 from tests.faults.season import YEAR, prepare
 from tests.flows.engine import engine_process

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from config.clock import step_to
 from models.database import reading
-from states.invariants import broken_invariants
-from states.verification import verify
+from states.audit.invariants import broken_invariants
+from states.audit.verify import verify
 from tests.faults import points
 from tests.faults.compare import Picture, compare_mails, take_picture
 from tests.faults.recording import PAUSE_SECONDS, RECORDED, Recording, Setting, snapshot

@@ -15,12 +15,12 @@ from models import Claim, History, Message, MilestoneDate
 from models.database import database_seconds
 from models.enums import CallState, MessageState, MilestoneState
 from models.queries import milestone_rows
-from states.approval import approve, list_digest
-from states.claims import take
+from states.final_round.approval import approve, list_digest
+from states.leases import take
 from states.machine import Act
-from states.planning import move_date
-from states.rules.deadlines import Dated
-from states.rules.timetable import Due
+from states.rules.calendar.deadlines import Dated
+from states.rules.calendar.timetable import Due
+from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_season
 from tests.support.panel import a_ranked_season
 from tests.support.playing import Player

@@ -5,16 +5,16 @@ from datetime import date, timedelta
 from sqlalchemy import select
 
 from config.milestones import Milestone
-from flows import places
+from flows.check_eligibility import checking
 from flows.close_call import closing
-from flows.eligibility import checking
+from flows.home import paths
 from flows.run import Result
 from flows.workbooks.filling import submission_row
 from models import Call, Delivery, Duplicate, MilestoneDate, Submission
 from models.enums import CallState, DuplicateDecision, MilestoneState, Outcome, SubmissionState, WorkbookKind
-from states.duplicates import decide_duplicate
 from states.machine import Act
-from states.planning import move_date
+from states.submissions.duplicates import decide_duplicate
+from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player
 
@@ -33,7 +33,7 @@ def state(player: Player) -> CallState:
 
 
 def issued(player: Player, unit: str) -> bool:
-    return places.issued(player.settings, 2026, unit, WorkbookKind.VERDICTS).is_file()
+    return paths.issued(player.settings, 2026, unit, WorkbookKind.VERDICTS).is_file()
 
 
 def test_what_lay_in_the_inbox_in_time_is_in(player: Player) -> None:

@@ -11,20 +11,20 @@ import pytest
 from sqlalchemy import Engine, select
 
 from config.settings import HomeNotWritable, Settings, settings
-from flows import deliveries as module
 from flows.collect import collecting
-from flows.inbox import Sealed
-from flows.office_decisions import Decision, decide
+from flows.decide import Decision, decide
+from flows.intake import deliveries as module
+from flows.intake.inbox import Sealed
 from flows.run import Result, StageFailed
 from flows.stage import play
 from flows.workbooks.filling import submission_row
 from models import Delivery, Message, Submission
 from models.database import make_engine, reading
 from models.enums import CallState, DeliveryState, WorkbookKind
-from states.claims import ClaimTaken
+from states.audit.verify import verify
+from states.leases import ClaimTaken
 from states.machine import Act
-from states.planning import move_date
-from states.verification import verify
+from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_form, a_season
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player
@@ -164,7 +164,7 @@ def test_what_is_too_large_is_not_even_hashed(opened: Player, monkeypatch: pytes
     for name in ("一", "二"):
         with (folder / name).open("wb") as file:
             file.truncate(200 << 20)
-    monkeypatch.setattr("flows.inbox.digest_of", lambda path: pytest.fail(f"{path} was hashed"))
+    monkeypatch.setattr("flows.intake.inbox.digest_of", lambda path: pytest.fail(f"{path} was hashed"))
 
     with pytest.raises(StageFailed, match="is larger than any delivery may be"):
         collect(opened)

@@ -9,12 +9,12 @@ from sqlalchemy import select, update
 from config.local_time import ZONE
 from flows import deliver_messages as module
 from flows.deliver_messages import delivering
-from flows.mail.transport import Envelope, PermanentFailure, TemporaryFailure
+from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure
 from flows.run import StageFailed
 from models import Message
 from models.database import database_seconds
 from models.enums import MessageState
-from states.messages import post_message
+from states.maintenance.stuck_messages import post_message
 from tests.support.builders import a_season
 from tests.support.playing import Player
 

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
-from flows import places
+from flows.check_eligibility import checking
 from flows.close_call import closing
 from flows.collect import collecting
-from flows.eligibility import checking
-from flows.office_decisions import Decision, decide
+from flows.decide import Decision, decide
+from flows.home import paths
 from flows.workbooks.filling import submission_row
 from models import Call, Delivery, DistrictVerdict, Duplicate, History, Submission
 from models.enums import CallState, Category, DuplicateDecision, Outcome, SubmissionState, WorkbookKind
@@ -141,7 +141,7 @@ def test_a_unit_with_a_rubric_of_its_own_gets_it_in_its_workbook_and_is_judged_b
         one, two = (a_submission(session, form=a_form(title)) for title in ("一号成果", "二号成果"))
     player.come_to(Milestone.CLOSE_CALL)
     player.play("close_call", closing, Milestone.CLOSE_CALL)
-    assert places.issued(player.settings, 2026, UNIT, K.VERDICTS).is_file()
+    assert paths.issued(player.settings, 2026, UNIT, K.VERDICTS).is_file()
     player.at(player.settings.clock.now() + timedelta(hours=1))
     good = {"初评结论": "推荐", "创新（满分60）": 55, "效益（满分40）": 30}
     player.deliver(UNIT, K.VERDICTS, [{"申报编号": one, **good}, {"申报编号": two, **good}], name="超额.xlsx")

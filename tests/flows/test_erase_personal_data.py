@@ -13,18 +13,18 @@ from sqlmodel import SQLModel
 from config.milestones import Milestone
 from config.season import Season
 from flows import erase_personal_data as stage
-from flows.kept_files import FILE_INVARIANTS
-from flows.publications import put_results
+from flows.cli.kept_files import FILE_INVARIANTS
+from flows.publish.publications import put_results
 from flows.run import Ending, Result, Run
 from models import Contributor, Delivery, Expert, History, Message, Publication, Submission, SubmissionVersion
 from models.enums import MessageState, PublicationKind
-from states.ending import revoke
-from states.export import export_history, proof, read_export
-from states.invariants import broken_invariants
+from states.audit.export import export_history, proof, read_export
+from states.audit.invariants import broken_invariants
+from states.audit.recompute import recompute
+from states.audit.verify import verify
 from states.machine import Act
-from states.planning import move_date
-from states.recompute import recompute
-from states.verification import verify
+from states.submissions.settle import revoke
+from states.timeline import move_date
 from tests.support.builders import OFFICE, season_rules
 from tests.support.played import BEST, HIDDEN, LATE, PHONE
 from tests.support.playing import Player

@@ -11,18 +11,19 @@ from sqlalchemy import select
 from config.clock import Clock
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows import close_eligibility, deliveries, district_round
+from flows import close_district_round, close_eligibility
 from flows.clock import Timekeeper
 from flows.collect import collecting
+from flows.intake import deliveries
 from flows.run import Ending, Run, StageFailed
 from flows.workbooks.filling import submission_row
 from models import Correction, History, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind
 from models.queries import next_correction_due
-from states.corrections import ask_correction
-from states.ending import withdraw
+from states.audit.verify import verify
 from states.machine import Act
-from states.verification import verify
+from states.submissions.corrections import ask_correction
+from states.submissions.settle import withdraw
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player
 
@@ -98,7 +99,7 @@ def test_looking_again_and_closing_the_round_change_nothing_of_it(asked: tuple[P
     assert "collect" not in sweep(player, DUE_AT + DAY)
 
     player.come_to(M.CLOSE_DISTRICT_ROUND)
-    lines = dict(player.play("close_district_round", district_round.closing, M.CLOSE_DISTRICT_ROUND).lines)
+    lines = dict(player.play("close_district_round", close_district_round.closing, M.CLOSE_DISTRICT_ROUND).lines)
 
     assert lines["corrections lapsed"] == "0"
     assert len(entries(player, number, "archive", "lapse_correction")) == 1
@@ -109,7 +110,7 @@ def test_looking_again_and_closing_the_round_change_nothing_of_it(asked: tuple[P
     ("stage", "body", "milestone"),
     [
         ("collect", collecting, None),
-        ("close_district_round", district_round.closing, M.CLOSE_DISTRICT_ROUND),
+        ("close_district_round", close_district_round.closing, M.CLOSE_DISTRICT_ROUND),
         ("close_eligibility", close_eligibility.concluding, M.CLOSE_ELIGIBILITY),
     ],
 )

@@ -9,15 +9,15 @@ from sqlalchemy import select
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows import issuing as module
-from flows import places
+from flows.home import paths
+from flows.kinds import issuing as module
 from flows.kinds.table import read_delivery
 from flows.open_call import opening
 from flows.run import Result
 from models import Call, History, Message
 from models.enums import CallState, WorkbookKind
 from states.machine import Act
-from states.planning import move_date
+from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_season
 from tests.support.playing import Player
 
@@ -45,7 +45,7 @@ def test_every_unit_in_force_has_its_workbook_and_its_letter(planned: Player) ->
     units = [unit.code for unit in planned.season.units()]
     assert planned.letters("call_opened") == sorted(f"call_opened/{code}" for code in units)
     for code in units:
-        path = places.issued(planned.settings, 2026, code, WorkbookKind.SUBMISSIONS)
+        path = paths.issued(planned.settings, 2026, code, WorkbookKind.SUBMISSIONS)
         found = read_delivery(
             path, season=planned.season, sender=code, key=planned.settings.signing_key(), newest_issue=1
         )

@@ -6,16 +6,16 @@ import pytest
 from sqlalchemy import func, select
 
 from config.milestones import Milestone
-from flows import close_call, deliver_messages, district_round
+from flows import close_call, close_district_round, deliver_messages
 from flows.run import Ending, Result, Run
 from flows.stage import play
 from flows.workbooks.filling import submission_row
 from models import Call, Delivery, History, Message
 from models.database import make_engine
 from models.enums import CallState, MessageState, WorkbookKind
-from states.claims import ClaimTaken
-from states.messages import post_message
-from states.verification import verify
+from states.audit.verify import verify
+from states.leases import ClaimTaken
+from states.maintenance.stuck_messages import post_message
 from tests.support.builders import UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player
 from tests.support.threads import at_once
@@ -77,7 +77,9 @@ def test_of_twenty_that_close_the_district_round_one_does(player_on_both: Player
             a_submission(session)
     player.at(player.due_at(M.CLOSE_DISTRICT_ROUND))
 
-    through, refused = at_once(runs(player, "close_district_round", district_round.closing, M.CLOSE_DISTRICT_ROUND))
+    through, refused = at_once(
+        runs(player, "close_district_round", close_district_round.closing, M.CLOSE_DISTRICT_ROUND)
+    )
 
     assert outcomes(through) == ["done"]
     assert {type(one) for one in refused} <= {ClaimTaken}

@@ -20,12 +20,12 @@ from flows.remind import (
 from models import Assignment, Delivery, Message
 from models.enums import CallState, DeliveryState, MilestoneState, SubmissionState, WorkbookKind
 from models.queries import milestone_rows
-from states.approval import approve, list_digest
-from states.corrections import ask_correction
-from states.ending import withdraw
+from states.final_round.approval import approve, list_digest
 from states.machine import Act
-from states.pairing import make_pairs
-from states.planning import move_date
+from states.panel.pairs import make_pairs
+from states.submissions.corrections import ask_correction
+from states.submissions.settle import withdraw
+from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
 from tests.support.panel import a_ranked_season, a_score, an_assignment, an_eligible_submission
 from tests.support.playing import Player

@@ -16,10 +16,10 @@ from models import Call, Claim, History, Message, MilestoneDate
 from models.database import database_seconds, make_engine, reading, writing
 from models.enums import CallState, MessageState, MilestoneState
 from models.queries import SeasonNotPlanned
-from states.claims import ClaimLost, ClaimTaken
-from states.door import note_call
+from states.audit.verify import verify
+from states.leases import ClaimLost, ClaimTaken
 from states.machine import TransitionRefused
-from states.verification import verify
+from states.transitions import note_call
 from tests.support.builders import a_season, season_rules
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from flows.kept_files import FILE_INVARIANTS
-from flows.notice_page import put_notice
-from flows.publications import put_everything
+from flows.cli.kept_files import FILE_INVARIANTS
+from flows.publish.notice import put_notice
+from flows.publish.publications import put_everything
 from flows.run import Ending, Run
-from states.anchors import against_held, against_sent
-from states.export import ExportBroken, checked_export
-from states.invariants import broken_invariants
+from states.audit.anchors import against_held, against_sent
+from states.audit.export import ExportBroken, checked_export
+from states.audit.invariants import broken_invariants
 from tests.support.playing import Player
 from tests.support.tampering import lift_protections, undone
 

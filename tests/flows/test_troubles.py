@@ -9,17 +9,18 @@ from sqlalchemy import select, update
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
-from flows import deliver_messages, deliveries
+from flows import deliver_messages
 from flows.clock import Timekeeper
 from flows.collect import collecting
 from flows.deliver_messages import delivering
-from flows.mail.failures import TemporaryFailure
+from flows.intake import deliveries
+from flows.outbox.mail.failures import TemporaryFailure
 from flows.run import Ending, Run, StageFailed
 from models import Claim, Failure, Message
 from models.database import database_seconds
 from models.enums import CallState, MessageState
-from states.claims import take
 from states.failures import failures
+from states.leases import take
 from states.troubles import Level, troubles
 from tests.support.builders import UNIT, a_season
 from tests.support.playing import Player

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from config.season import Season
 from config.settings import Settings
 from config.units import all_units
-from flows import issuing
+from flows.kinds import issuing
 from models.database import make_engine
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player

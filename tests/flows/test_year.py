@@ -16,20 +16,20 @@ from config.milestones import Milestone
 from config.season import Season
 from flows import (
     archive,
+    check_eligibility,
     close_call,
+    close_district_round,
     close_eligibility,
+    close_final_round,
     close_public_notice,
     close_re_review,
     close_season,
-    district_round,
-    eligibility,
+    close_votes,
+    draw_panel,
     erase_personal_data,
-    final_round,
     follow_up,
     open_call,
-    panel,
-    panel_votes,
-    public_notice,
+    open_public_notice,
     publish_results,
     remind,
     year,
@@ -46,11 +46,11 @@ from models import Call, Message, Objection, Submission
 from models.enums import CallState, MessageState, MilestoneState, Outcome, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import milestone_rows
-from states.approval import approve, list_digest, placings
+from states.audit.verify import verify
+from states.final_round.approval import approve, list_digest, placings
+from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act
-from states.objections import answer_objection, raise_objection
-from states.planning import plan_season
-from states.verification import verify
+from states.timeline import plan_season
 from tests.support.builders import OFFICE, a_form, season_rules, with_votes
 from tests.support.playing import Player, points
 
@@ -63,17 +63,17 @@ BODIES: dict[Milestone, Callable[[Run], Ending]] = {
     M.REMIND_CALL: remind.reminding_of_call,
     M.CLOSE_CALL: close_call.closing,
     M.REMIND_DISTRICT_ROUND: remind.reminding_of_district_round,
-    M.CLOSE_DISTRICT_ROUND: district_round.closing,
-    M.CHECK_ELIGIBILITY: eligibility.checking,
+    M.CLOSE_DISTRICT_ROUND: close_district_round.closing,
+    M.CHECK_ELIGIBILITY: check_eligibility.checking,
     M.CLOSE_ELIGIBILITY: close_eligibility.concluding,
-    M.DRAW_PANEL: panel.drawing,
+    M.DRAW_PANEL: draw_panel.drawing,
     M.REMIND_EXPERTS: remind.reminding_of_scores,
     M.REMIND_RE_REVIEW: remind.reminding_of_re_review,
-    M.CLOSE_FINAL_ROUND: final_round.closing,
+    M.CLOSE_FINAL_ROUND: close_final_round.closing,
     M.CLOSE_RE_REVIEW: close_re_review.concluding,
-    M.CLOSE_VOTES: panel_votes.counting,
+    M.CLOSE_VOTES: close_votes.counting,
     M.REMIND_APPROVAL: remind.reminding_of_approval,
-    M.OPEN_PUBLIC_NOTICE: public_notice.opening,
+    M.OPEN_PUBLIC_NOTICE: open_public_notice.opening,
     M.CLOSE_PUBLIC_NOTICE: close_public_notice.closing,
     M.PUBLISH_RESULTS: publish_results.publishing,
     M.ARCHIVE: archive.archiving,

@@ -26,10 +26,10 @@ from datetime import UTC, datetime
 from models.database import make_engine, reading, writing
 from models.enums import Outcome, Role, Trigger
 from models.schema import upgrade
-from states.cases import Ask
-from states.door import apply_transition
+from states.guard_facts import Ask
+from states.transitions import apply_transition
 from states.machine import Act, Actor
-from states.verification import verify
+from states.audit.verify import verify
 
 engine = make_engine(sys.argv[1])
 upgrade(engine)

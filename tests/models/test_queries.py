@@ -21,7 +21,7 @@ from models.queries import (
     planned_seasons,
     season_in_force,
 )
-from states.messages import post_message
+from states.maintenance.stuck_messages import post_message
 from tests.support.builders import a_season, a_submission
 
 AT = datetime(2026, 4, 1, 9, tzinfo=ZONE)

@@ -18,8 +18,8 @@ from models.database import make_engine, reading, writing
 from models.enums import MessageState
 from models.migrations.rules import DataBreaksRule
 from models.schema import DatabaseTooNew, RowsOfNothing, revisions, upgrade
-from states.messages import post_message
-from states.verification import verify
+from states.audit.verify import verify
+from states.maintenance.stuck_messages import post_message
 from tests.support.builders import a_season, a_submission
 from tests.support.revision_data import bring_to
 

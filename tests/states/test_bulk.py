@@ -14,9 +14,9 @@ from config.local_time import ZONE
 from models import Correction, DistrictVerdict, History, Objection, Placing, Submission
 from models.database import writing
 from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionState, Tier, Verdict
-from states.cases import Ask
-from states.door import TransitionRefused, apply_to_many, apply_transition, note_submission, note_submissions
+from states.guard_facts import Ask
 from states.machine import Act, Actor
+from states.transitions import TransitionRefused, apply_to_many, apply_transition, note_submission, note_submissions
 from tests.support.builders import a_season, a_submission
 from tests.support.panel import a_scored_submission, an_eligible_submission
 

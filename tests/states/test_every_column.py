@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from models.columns import DecimalText, EnumText
-from states.agreement import EVERY_INVARIANT, ROWS_AGREE
-from states.invariants import broken_invariants
+from states.audit.invariants import broken_invariants
+from states.audit.projection import EVERY_INVARIANT, ROWS_AGREE
 from tests.support.playing import Player
 from tests.support.tampering import lift_protections, undone
 

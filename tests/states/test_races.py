@@ -15,23 +15,23 @@ from models import Correction, Delivery, Duplicate, History, Objection, Submissi
 from models.database import reading, writing
 from models.enums import CallState, DeliveryState, Outcome, PublicationKind, Role, SubmissionState
 from models.queries import season_in_force
-from states.admission import admit_late
-from states.approval import approve, list_digest, send_back
+from states.audit.verify import verify
 from states.call import CallCase
-from states.cases import Ask
-from states.corrections import CorrectionRefused, ask_correction, lapse_corrections
-from states.door import ChangedMeanwhile, apply_to_many, apply_transition, move_call
-from states.duplicates import decide_duplicate
-from states.ending import revoke
+from states.final_round.approval import approve, list_digest, send_back
+from states.final_round.objections import answer_objection, raise_objection
+from states.guard_facts import Ask
+from states.history.canonical import submission_subject
 from states.machine import Act, Actor, TransitionRefused
-from states.objections import answer_objection, raise_objection
 from states.officers import DecisionRefused
-from states.planning import close_notice_after
-from states.record import submission_subject
-from states.recusals import recuse
-from states.reinstatement import reinstate
+from states.panel.recusals import recuse
 from states.roots import record_root
-from states.verification import verify
+from states.submissions.admission import admit_late
+from states.submissions.corrections import CorrectionRefused, ask_correction, lapse_corrections
+from states.submissions.duplicates import decide_duplicate
+from states.submissions.reinstatement import reinstate
+from states.submissions.settle import revoke
+from states.timeline import close_notice_after
+from states.transitions import ChangedMeanwhile, apply_to_many, apply_transition, move_call
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert
 from tests.support.panel import a_ranked_season
 from tests.support.threads import sessions_at_once

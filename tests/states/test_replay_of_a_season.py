@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from models import Call, Placing, Submission
-from states.decided import read_record
-from states.export import export_history, read_export
-from states.recompute import recompute
-from states.replay import Standing, replay
+from states.audit.decided import read_record
+from states.audit.export import export_history, read_export
+from states.audit.recompute import recompute
+from states.audit.replay import Standing, replay
 from tests.support.playing import Player
 
 

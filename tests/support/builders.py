@@ -34,15 +34,15 @@ from models.enums import (
 )
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import milestone_rows, season_in_force
-from states import record
 from states.call import CALL, CallCase
-from states.delivered import Admitted, Delivered
-from states.door import move_call
-from states.identity import Incoming
-from states.intake import take_submissions
+from states.history import canonical
 from states.machine import Act, Actor
-from states.planning import plan_season
 from states.rules.names import name_key
+from states.submissions.delivery import Admitted, Delivered
+from states.submissions.identity import Incoming
+from states.submissions.intake import take_submissions
+from states.timeline import plan_season
+from states.transitions import move_call
 from tests.support.entries import Entry, Link, append, chain
 
 OFFICE = Actor(Role.OFFICE, "示例·王主任")
@@ -216,7 +216,7 @@ def advance(
     row = session.get_one(Submission, number, populate_existing=True)
     at = after_roots(session, row.season, at)
     entry = Entry(
-        record.submission_subject(number),
+        canonical.submission_subject(number),
         row.season,
         at,
         str(actor),
@@ -224,7 +224,7 @@ def advance(
         row.state.value,
         to.value,
         reason,
-        record.canonical(facts or {}),
+        canonical.canonical(facts or {}),
         "",
     )
     written, link = chain(entry, Link(row.sequence, row.head))
@@ -277,7 +277,7 @@ def _district_reviewed(session: Session, season: Season, number: str) -> None:
         DistrictVerdict(
             number=number,
             verdict=Verdict.RECOMMENDED,
-            points=record.canonical(points),
+            points=canonical.canonical(points),
             total=Decimal(100),
             rank=rank,
             received_at=at,
@@ -331,7 +331,7 @@ def _final_reviewed(session: Session, season: Season, number: str) -> None:
             Score(
                 number=number,
                 expert=expert,
-                points=record.canonical(points),
+                points=canonical.canonical(points),
                 total=Decimal(100),
                 received_at=at,
                 delivery="0" * 64,

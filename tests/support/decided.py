@@ -9,17 +9,17 @@ from config.season import Season
 from models import Assignment, Call, Placing
 from models.enums import CallState, Role, SubmissionState, Tier
 from models.forms import RecusalForm, ScoreForm, VoteForm
-from states.approval import approve, list_digest, proposed
-from states.delivered import Delivered
-from states.door import note_call
-from states.final import freeze_scores
-from states.final_ranking import assign_re_review, freeze_ranking, rank_list
+from states.final_round.approval import approve, list_digest, proposed
+from states.final_round.freeze import freeze_scores
+from states.final_round.ranking import assign_re_review, freeze_ranking, rank_list
+from states.final_round.scores import take_scores
+from states.final_round.votes import close_votes, motions, open_votes, take_votes
 from states.machine import Act, Actor
-from states.panel import assign_panel, draw
-from states.panel_votes import close_votes, motions, open_votes, take_votes
-from states.replacements import replace_missing
-from states.rules.draw import commitment
-from states.scores import take_scores
+from states.panel.draw import assign_panel, draw
+from states.panel.replacements import replace_missing
+from states.rules.reviewers.draw import commitment
+from states.submissions.delivery import Delivered
+from states.transitions import note_call
 from tests.support.builders import OFFICE, SYSTEM, a_season, advance, an_expert, season_rules
 from tests.support.panel import an_eligible_submission, points_of
 

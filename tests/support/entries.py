@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import History
 from models.enums import Trigger
-from states import history_write
+from states.history import write
 from states.machine import Act
 
 COLUMNS = tuple(History.__table__.columns.keys())  # type: ignore[attr-defined]
@@ -41,11 +41,11 @@ class Entry:
 def chain(entry: Entry, after: Link) -> tuple[dict[str, Any], Link]:
     """The history row that puts an entry after a link, and the new link."""
     act = Act(entry.actor, entry.at, entry.flow_run)  # type: ignore[arg-type]
-    made = history_write.stamp(act, entry.season, entry.trigger, entry.from_state, entry.to_state, entry.reason)
+    made = write.stamp(act, entry.season, entry.trigger, entry.from_state, entry.to_state, entry.reason)
     row = made(entry.subject, entry.facts, *after)
     return dict(zip(COLUMNS, row, strict=True)), Link(after.sequence + 1, row[-1])
 
 
 def append(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write history rows given by their columns' names."""
-    history_write.append(session, [tuple(row[name] for name in COLUMNS) for row in rows])
+    write.append(session, [tuple(row[name] for name in COLUMNS) for row in rows])

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flows.letters import LetterKind
+from flows.outbox.letters import LetterKind
 from models.enums import ObjectionState, Outcome
 
 DUE = datetime(2026, 4, 30, 10, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flows.mail.transport import Envelope
+from flows.outbox.mail.transport import Envelope
 
 SENDER = "gangchuang@example.invalid"
 WRITTEN = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Breaks the rules one place at a time and looks whether their tests notice.
 
-`make mutants MODULES="states.rules.votes states.call"` prints every change that no test noticed, and ends with 1 if
+`make mutants MODULES="states.rules.ranking.votes states.call"` prints every change that no test noticed, and ends with 1 if
 there is any; without modules it tries all rules but the assignment's, which takes hours. Each change is tried in a
 forked process that imports the broken source and runs the tests that are named for the module or import it.
 """

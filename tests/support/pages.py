@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from flows.pages import (
+from flows.publish.pages import (
     AwardLine,
     Cut,
     Deviation,

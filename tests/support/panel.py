@@ -12,9 +12,9 @@ from models import Assignment, Call, Score
 from models.enums import AssignmentState, CallState, SubmissionState
 from models.forms import SubmissionForm
 from models.queries import season_in_force
-from states import record
-from states.final import freeze_scores
-from states.final_ranking import freeze_ranking, rank_list
+from states.final_round.freeze import freeze_scores
+from states.final_round.ranking import freeze_ranking, rank_list
+from states.history import canonical
 from states.machine import Act
 from tests.support.builders import OFFICE, SYSTEM, UNIT, a_season, a_seat, a_submission, advance
 
@@ -69,7 +69,7 @@ def a_score(
             number=number,
             expert=expert,
             round=round_number,
-            points=record.canonical(points),
+            points=canonical.canonical(points),
             total=Decimal(total),
             received_at=at or season.dates.close_final_round,
             delivery="0" * 64,

@@ -17,41 +17,41 @@ from config.milestones import Milestone
 from config.season import Season
 from flows import (
     archive,
+    check_eligibility,
     close_call,
+    close_district_round,
     close_eligibility,
+    close_final_round,
     close_public_notice,
     close_re_review,
     close_season,
-    district_round,
-    eligibility,
-    final_round,
+    close_votes,
+    draw_panel,
     follow_up,
     open_call,
-    panel,
-    panel_votes,
-    places,
-    public_notice,
+    open_public_notice,
     publish_results,
 )
 from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
+from flows.home import paths
 from flows.kinds.scores import replace_lost_experts
 from flows.run import Ending, Run
 from flows.workbooks.filling import submission_row
 from models import Assignment, Delivery, Objection
 from models.enums import AssignmentState, DeliveryState, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
-from states.admission import admit_late
-from states.approval import approve, list_digest, placings, send_back
-from states.duplicates import decide_duplicate
-from states.ending import withdraw
+from states.final_round.approval import approve, list_digest, placings, send_back
+from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act
-from states.objections import answer_objection, raise_objection
-from states.planning import move_date, plan_season, reopen_ranking
-from states.recusals import recuse
-from states.reinstatement import reinstate
-from states.replacements import give_up_seat
+from states.panel.recusals import recuse
+from states.panel.replacements import give_up_seat
+from states.submissions.admission import admit_late
+from states.submissions.duplicates import decide_duplicate
+from states.submissions.reinstatement import reinstate
+from states.submissions.settle import withdraw
+from states.timeline import move_date, plan_season, reopen_ranking
 from tests.support.builders import OFFICE, a_form, season_rules, with_votes
 from tests.support.playing import Player, points
 
@@ -122,7 +122,7 @@ def _submissions(player: Player) -> None:
     with player.writing() as session:
         refused = session.scalars(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)).one()
         admit_late(session, 2026, refused.digest, Act(OFFICE, player.settings.clock.now()), reason="系统故障")
-    lies = places.taken(player.settings, 2026, LATE, refused.digest, refused.file_name)
+    lies = paths.taken(player.settings, 2026, LATE, refused.digest, refused.file_name)
     (player.inbox(LATE) / "迟到.xlsx").write_bytes(lies.read_bytes())
     _collect(player)
     with player.writing() as session:
@@ -158,12 +158,12 @@ def _verdicts(player: Player) -> None:
     sheet(ONE, {2: 95}, "初评修改.xlsx")
     sheet(TWO, {1: 90, 2: 85, 3: 80, 4: 40})
     sheet(LATE, {1: 75})
-    _pass(player, M.CLOSE_DISTRICT_ROUND, district_round.closing)
-    _pass(player, M.CLOSE_DISTRICT_ROUND, district_round.closing, unit=THREE)
+    _pass(player, M.CLOSE_DISTRICT_ROUND, close_district_round.closing)
+    _pass(player, M.CLOSE_DISTRICT_ROUND, close_district_round.closing, unit=THREE)
 
 
 def _corrections(player: Player) -> None:
-    _pass(player, M.CHECK_ELIGIBILITY, eligibility.checking)
+    _pass(player, M.CHECK_ELIGIBILITY, check_eligibility.checking)
     number = f"2026-{TWO}-0002"
     corrected = good("示例·渝中乙", 12).model_copy(update={"number": number, "consent": False})
     player.deliver(TWO, WorkbookKind.SUBMISSIONS, [submission_row(corrected)], name="补正.xlsx")
@@ -186,7 +186,7 @@ def _final_round(player: Player) -> None:
     ]
     player.deliver("office", WorkbookKind.EXPERTS, experts)
     _collect(player)
-    _pass(player, M.DRAW_PANEL, panel.drawing)
+    _pass(player, M.DRAW_PANEL, draw_panel.drawing)
     with player.reading() as session:
         stepping_back = _experts_of(player, BEST)[0]
         leaving = next(one for one in _experts_of(player, LAST) if one != stepping_back)
@@ -196,7 +196,7 @@ def _final_round(player: Player) -> None:
         give_up_seat(session, 2026, leaving, reason="出差", **how)
     player.play("collect", _replacing)
     _score(player, SCORES)
-    _pass(player, M.CLOSE_FINAL_ROUND, final_round.closing)
+    _pass(player, M.CLOSE_FINAL_ROUND, close_final_round.closing)
     _score(player, {HIDDEN: 82, TIED: 81}, round_number=2)
 
 
@@ -225,7 +225,7 @@ def _score(player: Player, totals: Mapping[str, int], *, round_number: int = 1) 
 
 
 def _latest_issue(player: Player, expert: str) -> int:
-    issued = (places.issued(player.settings, 2026, expert, WorkbookKind.SCORES, issue) for issue in range(1, 9))
+    issued = (paths.issued(player.settings, 2026, expert, WorkbookKind.SCORES, issue) for issue in range(1, 9))
     return sum(path.is_file() for path in issued)
 
 
@@ -255,11 +255,11 @@ def _vote(player: Player, votes_for: int) -> None:
     issue = sum("表决" in path.name for path in (player.home / "outbox" / "2026" / "office").iterdir())
     player.deliver("office", WorkbookKind.VOTES, rows, issue=issue, name=f"表决{votes_for}.xlsx")
     _collect(player)
-    _pass(player, M.CLOSE_VOTES, panel_votes.counting)
+    _pass(player, M.CLOSE_VOTES, close_votes.counting)
 
 
 def _notice(player: Player) -> None:
-    _pass(player, M.OPEN_PUBLIC_NOTICE, public_notice.opening)
+    _pass(player, M.OPEN_PUBLIC_NOTICE, open_public_notice.opening)
     for number in (BEST, UPHELD):
         with player.writing() as session:
             at = player.settings.clock.now()

@@ -16,7 +16,7 @@ from config.clock import step_to
 from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
-from flows import places
+from flows.home import paths
 from flows.kinds.table import layout_of
 from flows.run import Ending, Result, Run
 from flows.stage import play
@@ -92,7 +92,7 @@ class Player:
 
     def issue(self, kind: WorkbookKind, recipient: str, *, rows: Iterable[Mapping[str, Any]] = ()) -> Path:
         """Issue a workbook as a stage would."""
-        path = places.issued(self.settings, self.year, recipient, kind)
+        path = paths.issued(self.settings, self.year, recipient, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_template(
             path,
@@ -111,7 +111,7 @@ class Player:
         self, recipient: str, kind: WorkbookKind, rows: Iterable[Mapping[str, Any]], *, issue: int = 1, name: str = ""
     ) -> Path:
         """Fill the workbook that was issued to somebody and put it into their inbox."""
-        source = places.issued(self.settings, self.year, recipient, kind, issue)
+        source = paths.issued(self.settings, self.year, recipient, kind, issue)
         return fill_template(source, self.inbox(recipient) / (name or f"{kind.label}.xlsx"), list(rows))
 
     def inbox(self, sender: str) -> Path:

@@ -51,7 +51,7 @@ from models.enums import (
 )
 from models.schema import upgrade
 from states.machine import Act
-from states.messages import post_message
+from states.maintenance.stuck_messages import post_message
 from states.roots import record_root
 from tests.support.builders import OFFICE, a_season, a_submission
 

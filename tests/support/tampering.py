@@ -8,8 +8,8 @@ from sqlalchemy import Engine, Inspector, inspect, text
 from sqlalchemy.orm import Session
 
 from models import History
-from states.entries import COLUMNS, read_entries
-from states.record import ZERO, entry_hash
+from states.history.canonical import ZERO, entry_hash
+from states.history.read import COLUMNS, read_entries
 
 Row = dict[str, Any]
 

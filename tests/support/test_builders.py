@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models import Call, History, Submission
 from models.database import writing
 from models.enums import CallState, Outcome, SubmissionState
-from states import record
+from states.history import canonical
 from tests.support.builders import a_season, a_submission
 
 
@@ -45,12 +45,12 @@ def test_an_archived_submission_has_the_outcome_asked_for(engine: Engine, outcom
 
 def assert_chained(session: Session, number: str) -> None:
     """The chain of a submission holds and ends in its row."""
-    subject = record.submission_subject(number)
+    subject = canonical.submission_subject(number)
     rows = session.scalars(select(History).where(History.subject == subject).order_by(History.sequence)).all()
-    head = record.ZERO
+    head = canonical.ZERO
     for sequence, row in enumerate(rows, start=1):
         assert (row.sequence, row.previous_hash) == (sequence, head)
-        assert row.hash == record.entry_hash(row.model_dump())
+        assert row.hash == canonical.entry_hash(row.model_dump())
         head = row.hash
     own = session.get_one(Submission, number)
     assert (own.sequence, own.head) == (len(rows), head)

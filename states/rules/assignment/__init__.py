@@ -16,7 +16,7 @@ teams agree on (`columns`, HiGHS) exclude it or bound its total, and a search of
 bound can use (`search`, `solver`, HiGHS) closes in on it. What is too much for that is left to trades (`exchange`).
 
 **The certificate.** Prices, level, total and bounds (`certificate`): `faults` repeats every sum with tables alone; `written`
-is what the record holds, which `states/verify_history.py` checks without any of this. What a search closed is named.
+is what the record holds, which `states/history/verify_history.py` checks without any of this. What a search closed is named.
 
 Exact: scores with a common small denominator (up to six decimals) count as whole numbers; others lose at most 2^-45 each
 in the flow, and a total within 1e-9 of its bound counts as proven.

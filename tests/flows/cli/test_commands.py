@@ -18,7 +18,7 @@ from flows.cli.facts import fact_lines
 from flows.workbooks.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
-from states.approval import list_digest
+from states.final_round.approval import list_digest
 from states.machine import Act
 from states.roots import record_root
 from tests.flows.cli.conftest import Gangchuang

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from flows.stage import open_database
-from states.claims import take
+from states.leases import take
 from tests.flows.cli.conftest import Gangchuang
 from tests.support.builders import UNIT
 from tests.support.playing import Player

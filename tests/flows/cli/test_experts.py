@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 from sqlalchemy import select
 
-from flows import places
+from flows.home import paths
 from flows.kinds.experts import issue_pool
 from flows.run import Ending, Run
 from flows.workbooks.filling import fill_template
@@ -40,12 +40,12 @@ def pool(player: Player) -> Player:
 
 
 def filled(player: Player, *rows: dict[str, Any]) -> str:
-    template = places.issued(player.settings, 2026, places.OFFICE, WorkbookKind.EXPERTS)
+    template = paths.issued(player.settings, 2026, paths.OFFICE, WorkbookKind.EXPERTS)
     return str(fill_template(template, player.home / "专家库.xlsx", list(rows)))
 
 
 def test_the_workbook_brings_the_pool_as_it_stands(pool: Player) -> None:
-    template = places.issued(pool.settings, 2026, places.OFFICE, WorkbookKind.EXPERTS)
+    template = paths.issued(pool.settings, 2026, paths.OFFICE, WorkbookKind.EXPERTS)
 
     said = {str(cell) for row in openpyxl.load_workbook(template)["专家库"].values for cell in row if cell}
 

@@ -16,11 +16,11 @@ from models import Publication
 from models.database import database_seconds, make_engine, reading, writing
 from models.enums import PublicationKind, SubmissionState
 from models.schema import upgrade
-from states.claims import take
+from states.audit.verify import verify
 from states.failures import keep_failures
+from states.leases import take
 from states.machine import Act
 from states.roots import record_root
-from states.verification import verify
 from tests.conftest import BOTH
 from tests.flows.cli.conftest import Answer, Gangchuang
 from tests.support.builders import OFFICE, a_submission
@@ -222,7 +222,7 @@ def test_a_backup_of_a_newer_version_asks_for_an_upgrade(
     file = tmp_path / "backup.zip"
     with opened.writing() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    from states.backup import backup
+    from states.maintenance.backup import backup
 
     backup(opened.engine, opened.home, file)
     with opened.writing() as session:
@@ -244,8 +244,8 @@ def test_old_data_is_kept_when_the_backups_record_is_bent(
     bent = make_engine(f"sqlite:///{tmp_path / 'bent.db'}")
     upgrade(bent)
     gangchuang("backup", file)
-    from states.backup import backup
-    from states.restore import restore
+    from states.maintenance.backup import backup
+    from states.maintenance.restore import restore
 
     restore(file, bent, tmp_path / "bent-home", invariants=())
     with writing(bent) as session:

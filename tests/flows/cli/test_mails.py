@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import update
 
 from flows.deliver_messages import delivering
-from flows.mail.failures import hashed
+from flows.outbox.mail.failures import hashed
 from models import History, Message
 from models.enums import MessageState
-from states.claims import take
-from states.messages import post_message
-from states.record import call_subject
+from states.history.canonical import call_subject
+from states.leases import take
+from states.maintenance.stuck_messages import post_message
 from tests.flows.cli.conftest import Gangchuang
 from tests.support.playing import Player
 

@@ -18,9 +18,9 @@ from flows.demo.people import MARKED, NOWHERE, credit_code, short_name
 from flows.demo.plot import Pair
 from models.enums import Carrier, Category
 from models.forms import SubmissionForm
-from states.identity import fingerprint
 from states.rules.eligibility import shortcomings
 from states.rules.names import name_key
+from states.submissions.identity import fingerprint
 
 SEASON = load_season(2026)
 

@@ -7,12 +7,12 @@ import pytest
 
 from config.season import load_season
 from config.settings import Settings
-from flows import places
 from flows.demo.cast import Cast, cast_of
 from flows.demo.clerks import Clerks, NothingIssued
 from flows.demo.script import Deed, Scene, script_of
 from flows.demo.world import World
-from flows.files import digest_of
+from flows.home import paths
+from flows.home.files import digest_of
 from flows.kinds.table import layout_of, read_delivery
 from flows.workbooks.mark import Mark
 from flows.workbooks.template import write_template
@@ -32,7 +32,7 @@ def clerks(home_settings: Settings, cast: Cast) -> Clerks:
 
 
 def _issue(own: Settings, unit: str) -> None:
-    target = places.issued(own, SEASON.year, unit, WorkbookKind.SUBMISSIONS)
+    target = paths.issued(own, SEASON.year, unit, WorkbookKind.SUBMISSIONS)
     target.parent.mkdir(parents=True)
     write_template(
         target,
@@ -51,7 +51,7 @@ def _sending(cast: Cast, unit: str) -> Scene:
 
 
 def _inbox(clerks: Clerks, unit: str) -> list[Path]:
-    return list((places.inbox(clerks.world.settings) / unit).iterdir())
+    return list((paths.inbox(clerks.world.settings) / unit).iterdir())
 
 
 def test_a_scene_repeated_after_a_crash_sends_the_same_file(clerks: Clerks, cast: Cast) -> None:

@@ -17,7 +17,7 @@ from models import Correction, Delivery, Submission
 from models.database import reading, writing
 from models.enums import CorrectionState, DeliveryState, Outcome, Role, SubmissionState
 from states.machine import Act, Actor
-from states.planning import plan_season
+from states.timeline import plan_season
 from tests.flows.demo.conftest import InProcessEngine
 
 SEASON = load_season(2026)

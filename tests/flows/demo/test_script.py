@@ -10,8 +10,8 @@ from flows.demo.deliveries import Waves, deliveries_of
 from flows.demo.script import Deed, Scene, script_of
 from models.enums import Outcome
 from models.enums import SubmissionState as S
-from states.identity import fingerprint
 from states.submission import SUBMISSION
+from states.submissions.identity import fingerprint
 
 SEASON = load_season(2026)
 BORN = [("submit", None, S.SUBMITTED)]

@@ -201,7 +201,7 @@ def test_a_run_with_job_variables_of_its_own_is_not_executed(
     [
         ({"job_variables": {"command": "touch {ran}"}}, "job variables of its deployment"),
         ({"pull_steps": [{"prefect.deployments.steps.run_shell_script": {"script": "touch {ran}"}}]}, "fetch code"),
-        ({"entrypoint": "flows.files.write_atomically"}, "which is no stage"),
+        ({"entrypoint": "flows.home.files.write_atomically"}, "which is no stage"),
         ({"entrypoint": "{ran}.py:flow"}, "which is no stage"),
     ],
 )

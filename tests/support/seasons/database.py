@@ -26,19 +26,19 @@ from models.forms import (
     WithdrawalForm,
 )
 from models.queries import milestone_rows, season_in_force
-from states import unit_requests
-from states.agreement import EVERY_INVARIANT
-from states.approval import waits_for_approval
-from states.cases import dated
-from states.delivered import Delivered
-from states.district import take_verdicts
-from states.identity import Incoming
-from states.intake import take_submissions
-from states.invariants import broken_invariants
+from states.audit.invariants import broken_invariants
+from states.audit.projection import EVERY_INVARIANT
+from states.district_round import unit_requests
+from states.district_round.verdicts import take_verdicts
+from states.final_round.approval import waits_for_approval
+from states.final_round.scores import take_scores
+from states.guard_facts import dated
 from states.machine import Act, Actor, Refusal
-from states.replacements import replace_missing
-from states.rules.timetable import due
-from states.scores import take_scores
+from states.panel.replacements import replace_missing
+from states.rules.calendar.timetable import due
+from states.submissions.delivery import Delivered
+from states.submissions.identity import Incoming
+from states.submissions.intake import take_submissions
 from tests.flows.test_year import BODIES
 from tests.support.builders import ADMITTED, OFFICE, a_form
 from tests.support.playing import Player

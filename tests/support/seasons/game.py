@@ -13,16 +13,16 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from models.enums import Role
-from states.approval import approve, list_digest, send_back
-from states.corrections import CorrectionRefused, ask_correction
-from states.ending import revoke, withdraw
+from states.final_round.approval import approve, list_digest, send_back
+from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act, Actor, TransitionRefused
-from states.objections import answer_objection, raise_objection
 from states.officers import DecisionRefused
-from states.planning import MoveRefused, move_date, plan_season, reopen_ranking
-from states.recusals import RecusalRefused, recuse
-from states.reinstatement import ReinstatementRefused, reinstate
-from states.replacements import give_up_seat
+from states.panel.recusals import RecusalRefused, recuse
+from states.panel.replacements import give_up_seat
+from states.submissions.corrections import CorrectionRefused, ask_correction
+from states.submissions.reinstatement import ReinstatementRefused, reinstate
+from states.submissions.settle import revoke, withdraw
+from states.timeline import MoveRefused, move_date, plan_season, reopen_ranking
 from tests.support.builders import OFFICE, an_expert
 from tests.support.playing import Player
 from tests.support.seasons import clock, people, units

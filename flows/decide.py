@@ -1,0 +1,260 @@
+"""Decisions that an officer takes by hand, through the dashboard's form or the command."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.units import all_units
+from flows.home import paths
+from flows.home.files import copy_atomically, digest_of
+from flows.kinds.scores import issue_further_sheet, replace_lost_experts
+from flows.kinds.table import REISSUED, reissue
+from flows.outbox.corrections import tell_correction
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_office, post_to_unit
+from flows.publish.publications import publish_change, put_everything
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
+from models import Submission
+from models.enums import ObjectionState, WorkbookKind
+from states.final_round.objections import answer_objection, raise_objection
+from states.machine import Act
+from states.officers import DecisionRefused, officer
+from states.panel.draw import enter_randomness
+from states.panel.recusals import recuse
+from states.panel.replacements import assign_by_hand, give_up_seat
+from states.submissions.admission import admit_late
+from states.submissions.corrections import ask_correction
+from states.submissions.duplicates import decide_duplicate
+from states.submissions.reinstatement import reinstate
+from states.submissions.settle import revoke, withdraw
+
+
+class Decision(StrEnum):
+    """What an officer may decide. What `subject` and `other` mean differs; see the flow's help."""
+
+    WITHDRAW = "withdraw"
+    REINSTATE = "reinstate"
+    REVOKE = "revoke"
+    ADMIT_LATE = "admit_late"
+    REISSUE_WORKBOOK = "reissue_workbook"
+    ASK_CORRECTION = "ask_correction"
+    SAME_ACHIEVEMENT = "same_achievement"
+    DISTINCT_ACHIEVEMENTS = "distinct_achievements"
+    RAISE_OBJECTION = "raise_objection"
+    UPHOLD_OBJECTION = "uphold_objection"
+    DISMISS_OBJECTION = "dismiss_objection"
+    RECUSE = "recuse"
+    REPLACE_EXPERT = "replace_expert"
+    ASSIGN_EXPERT = "assign_expert"
+    ENTER_RANDOMNESS = "enter_randomness"
+
+
+_EXCUSED = ("excused", "请假")
+
+
+class DeliveredFileMissing(GangchuangError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"The delivered file {path} is gone; ask the unit to send it again.")
+
+
+@stage_flow(name="office-decision")
+def decide(
+    season: int,
+    officer_name: str,
+    decision: Decision,
+    subject: str,
+    reason: str,
+    other: str = "",
+    dry_run: bool = False,
+) -> dict[str, object]:
+    """Record an officer's decision (办公室决定).
+
+    Runs: by a person, whenever something must be decided.
+    Before: `subject` exists: a submission's number (withdraw, reinstate, revoke, ask_correction with
+    what is missing as reason, same or distinct achievements with the second number as `other`,
+    raise_objection with the objector's real name and contact as `other`, recuse with the expert as
+    `other`, assign_expert with the expert as `other` to one that lacks an expert – never one in conflict), a
+    unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert; `other`
+    is `excused` for who gave a reason in time, else it counts as an absence), an objection's id (uphold, dismiss,
+    with the answer as reason), the public numbers that the season named for the draw (enter_randomness, with where
+    they were published as reason), or the beginning of a
+    delivery's digest (admit_late).
+    After: the decision, its officer and its reason are history; those concerned have a letter. After the
+    archive it has a root of its own, on the season's page and in a letter to every unit.
+    Undo: the opposite decision, where there is one.
+    """
+
+    def deciding(run: Run) -> Ending:
+        try:
+            with run.step() as session:
+                act = run.act.by(officer(run.season, officer_name))
+                _DECISIONS[decision](session, run, act, subject.strip(), other.strip(), reason)
+                if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
+                    replace_lost_experts(session, run)
+                publish_change(session, run)
+        finally:
+            # Refused too: a run that died after its decision and before the page comes again as a refusal.
+            put_everything(run)
+        run.tell(decision.value, subject)
+        return Ending()
+
+    return perform("decide", season, deciding, dry_run=dry_run)
+
+
+def _withdraw(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    withdraw(session, number, act, reason=reason)
+    _tell_unit(session, run, LetterKind.WITHDRAWN, number, reason=reason)
+
+
+def _reinstate(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    reinstate(session, number, act, reason=reason)
+    _tell_unit(session, run, LetterKind.REINSTATED, number, reason=reason)
+
+
+def _revoke(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    revoke(session, number, act, reason=reason)
+    _tell_unit(session, run, LetterKind.REVOKED, number, reason=reason)
+
+
+def _admit_late(session: Session, run: Run, act: Act, digest: str, other: str, reason: str) -> None:
+    delivery = admit_late(session, run.year, digest, act, reason=reason)
+    lies = paths.taken(run.settings, run.year, delivery.sender, delivery.digest, delivery.file_name)
+    if not lies.exists():
+        raise DeliveredFileMissing(lies)
+    if not run.dry_run:
+        # The collector takes it once more from the inbox, now as admitted; a newer file of its name stays.
+        box, name = paths.inbox(run.settings) / delivery.sender, delivery.file_name
+        taken_name = (box / name).exists() and digest_of(box / name) != delivery.digest
+        copy_atomically(lies, box / (f"{delivery.digest[:8]}-{name}" if taken_name else name))
+    if delivery.sender in all_units():
+        post_to_unit(
+            session,
+            run,
+            LetterKind.LATE_ADMITTED,
+            delivery.sender,
+            key=delivery.digest[:16],
+            file_name=delivery.file_name,
+            reason=reason,
+        )
+
+
+def _reissue(session: Session, run: Run, act: Act, code: str, other: str, reason: str) -> None:
+    kind = WorkbookKind.from_label(other) or WorkbookKind(other or WorkbookKind.SUBMISSIONS)
+    if code not in {unit.code for unit in run.season.units()} or kind not in REISSUED:
+        raise DecisionRefused(f"workbook {other!r} of {code!r}", "give a unit's code, and submissions or verdicts")
+    issue = reissue(session, run, code, kind, act, reason=reason)
+    run.tell("issue", issue)
+
+
+def _ask_correction(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    due_at = ask_correction(session, run.season, number, act, missing=reason)
+    row = session.get_one(Submission, number)
+    tell_correction(session, run, row.unit, [(number, row.title, reason)], due_at, key=number)
+
+
+def _same(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    dropped = decide_duplicate(session, number, other, act, same=True, reason=reason)
+    if dropped:
+        _tell_unit(session, run, LetterKind.DUPLICATE_DROPPED, dropped, reason=reason)
+
+
+def _distinct(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    decide_duplicate(session, number, other, act, same=False, reason=reason)
+
+
+def _raise_objection(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    objection = raise_objection(session, run.season, number, act, grounds=reason, objector=other)
+    row = session.get_one(Submission, number)
+    post_to_office(
+        session,
+        run,
+        LetterKind.OBJECTION_RECEIVED,
+        key=str(objection.id),
+        number=number,
+        title=row.title,
+        due_at=objection.due_at,
+    )
+    post_to_unit(
+        session,
+        run,
+        LetterKind.OBJECTION_RECEIVED_UNIT,
+        row.unit,
+        key=str(objection.id),
+        number=number,
+        title=row.title,
+        due_at=objection.due_at,
+    )
+    run.tell("objection", objection.id)
+
+
+def _answer(session: Session, run: Run, act: Act, subject: str, reason: str, *, upheld: bool) -> None:
+    if not subject.isdigit():
+        raise DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
+    objection = answer_objection(session, int(subject), act, upheld=upheld, answer=reason)
+    _tell_unit(
+        session,
+        run,
+        LetterKind.OBJECTION_ANSWERED,
+        objection.number,
+        key=subject,
+        decision=ObjectionState(objection.state),
+        answer=reason,
+    )
+
+
+def _uphold(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
+    _answer(session, run, act, subject, reason, upheld=True)
+
+
+def _dismiss(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
+    _answer(session, run, act, subject, reason, upheld=False)
+
+
+def _recuse(session: Session, run: Run, act: Act, number: str, expert: str, reason: str) -> None:
+    recuse(session, run.year, expert, number, act, reason=reason)
+
+
+def _replace_expert(session: Session, run: Run, act: Act, expert: str, other: str, reason: str) -> None:
+    excused = other in _EXCUSED
+    lost = give_up_seat(session, run.year, expert, act, reason=reason, excused=excused)
+    run.tell("assignments to be replaced", lost)
+    run.tell("counted as an absence", not excused)
+
+
+def _assign_expert(session: Session, run: Run, act: Act, number: str, expert: str, reason: str) -> None:
+    assign_by_hand(session, run.season, number, expert, act, reason=reason)
+    issue_further_sheet(session, run, expert, [number])
+
+
+def _enter_randomness(session: Session, run: Run, act: Act, value: str, other: str, reason: str) -> None:
+    enter_randomness(session, run.season, act, value, reason=reason)
+
+
+def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
+    row = session.get_one(Submission, number)
+    post_to_unit(
+        session, run, kind, row.unit, key=f"{number}/{key or row.sequence}", number=number, title=row.title, **context
+    )
+
+
+_DECISIONS: dict[Decision, Callable[[Session, Run, Act, str, str, str], None]] = {
+    Decision.WITHDRAW: _withdraw,
+    Decision.REINSTATE: _reinstate,
+    Decision.REVOKE: _revoke,
+    Decision.ADMIT_LATE: _admit_late,
+    Decision.REISSUE_WORKBOOK: _reissue,
+    Decision.ASK_CORRECTION: _ask_correction,
+    Decision.SAME_ACHIEVEMENT: _same,
+    Decision.DISTINCT_ACHIEVEMENTS: _distinct,
+    Decision.RAISE_OBJECTION: _raise_objection,
+    Decision.UPHOLD_OBJECTION: _uphold,
+    Decision.DISMISS_OBJECTION: _dismiss,
+    Decision.RECUSE: _recuse,
+    Decision.REPLACE_EXPERT: _replace_expert,
+    Decision.ASSIGN_EXPERT: _assign_expert,
+    Decision.ENTER_RANDOMNESS: _enter_randomness,
+}

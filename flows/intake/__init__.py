@@ -1,0 +1,1 @@
+"""What comes in, on whatever way: the inbox, deliveries, their answers."""

@@ -1,0 +1,150 @@
+"""What the database holds of a sender after a delivery, for the end of the receipt: what stands, and what is still owed."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.season import Season
+from config.units import all_units
+from models import Assignment, Attachment, DistrictVerdict, Score, Submission
+from models.enums import AssignmentState, SubmissionState, Verdict, WorkbookKind
+from states.final_round.freeze import scores_are_frozen
+from states.final_round.votes import owing_votes
+from states.outstanding import in_correction, scores_owed, without_verdict
+from states.submissions.delivery import Change
+
+_SHOWN = 20
+CHANGES = {
+    Change.NEW: "新接收",
+    Change.UPDATED: "已更新",
+    Change.UNCHANGED: "与已接收的相同",
+    Change.WITHDRAWN: "已撤回",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`lines`: (label, text) of what stands; `owed`: what the sender has still to do, a sentence each."""
+
+    lines: tuple[tuple[str, str], ...] = ()
+    owed: tuple[str, ...] = ()
+
+
+def standing_of(
+    session: Session,
+    season: Season,
+    sender: str,
+    kind: WorkbookKind | None,
+    numbers: Collection[str],
+    changes: Iterable[Change],
+) -> Standing:
+    """Of a sender, after a delivery of a kind in which rows about `numbers` were accepted."""
+    if kind is WorkbookKind.SUBMISSIONS and sender in all_units():
+        return _of_submissions(session, season.year, sender, numbers, changes)
+    if kind is WorkbookKind.VERDICTS and sender in all_units():
+        return _of_verdicts(session, season, sender)
+    if kind is WorkbookKind.SCORES:
+        return _of_scores(session, season.year, sender)
+    if kind is WorkbookKind.VOTES:
+        owed = owing_votes(session, season).get(sender, [])
+        return Standing(owed=(f"还有{len(owed)}项没有表决：{_listed(owed)}",) if owed else ())
+    return Standing()
+
+
+def remarks_of(
+    session: Session, season: Season, sender: str, kind: WorkbookKind | None, numbers: Collection[str]
+) -> Mapping[str, str]:
+    """How a verdict or a score stands now, by number: what was understood, for its giver to compare."""
+    names = {criterion.key: criterion.name for criterion in (*season.final_round.rubric, *season.rubric_of(sender))}
+    if kind is WorkbookKind.VERDICTS:
+        verdicts = session.scalars(select(DistrictVerdict).where(DistrictVerdict.number.in_(numbers)))
+        return {
+            one.number: "，".join([one.verdict.label, *([_points(one, names)] if one.points != "{}" else [])])
+            + (f"，排第{one.rank}" if one.rank else "")
+            for one in verdicts
+        }
+    if kind is not WorkbookKind.SCORES:
+        return {}
+    mine = Score.expert == sender
+    scores = session.scalars(select(Score).where(mine, Score.number.in_(numbers)).order_by(Score.round))
+    told = {one.number: _points(one, names) for one in scores}
+    recused = select(Assignment.number).where(
+        Assignment.expert == sender, Assignment.state == AssignmentState.RECUSED, Assignment.number.in_(numbers)
+    )
+    return told | dict.fromkeys(session.scalars(recused), "已回避，不打分")
+
+
+def _of_submissions(
+    session: Session, year: int, unit: str, numbers: Collection[str], changes: Iterable[Change]
+) -> Standing:
+    counted = Counter(changes)
+    lines = [("本次", "，".join(f"{word}{counted[change]}项" for change, word in CHANGES.items()))]
+    own = session.execute(
+        select(Submission.number, Submission.title)
+        .where(Submission.season == year, Submission.unit == unit, Submission.state != SubmissionState.ARCHIVED)
+        .order_by(Submission.number)
+    ).all()
+    others = [f"{number}《{title}》" for number, title in own if number not in numbers]
+    if others:
+        lines.append(("不在本表、仍然有效", f"{len(others)}项：{_listed(others)}"))
+    kept = session.execute(
+        select(Attachment.number, func.count())
+        .join(Submission, (Submission.number == Attachment.number) & (Submission.version == Attachment.version))
+        .where(Submission.season == year, Submission.unit == unit, Submission.state != SubmissionState.ARCHIVED)
+        .group_by(Attachment.number)
+        .order_by(Attachment.number)
+    ).all()
+    if kept:
+        lines.append(("已保存的附件", _listed([f"{number}有{count}个" for number, count in kept])))
+    return Standing(tuple(lines), _correcting(session, year, unit))
+
+
+def _of_verdicts(session: Session, season: Season, unit: str) -> Standing:
+    verdicts = Counter(
+        session.scalars(
+            select(DistrictVerdict.verdict)
+            .join(Submission, Submission.number == DistrictVerdict.number)
+            .where(
+                Submission.season == season.year,
+                Submission.unit == unit,
+                Submission.state != SubmissionState.ARCHIVED,
+            )
+        )
+    )
+    given = f"推荐{verdicts[Verdict.RECOMMENDED]}项（名额{season.quota_of(unit)}项），不推荐{verdicts[Verdict.NOT_RECOMMENDED]}项"
+    correcting = in_correction(session, season.year).get(unit, [])
+    owed = [number for number in without_verdict(session, season.year).get(unit, []) if number not in correcting]
+    missing = (f"还有{len(owed)}项没有初评结论：{_listed(owed)}",) if owed else ()
+    return Standing((("已有的初评结论", given),), (*missing, *_correcting(session, season.year, unit)))
+
+
+def _of_scores(session: Session, year: int, expert: str) -> Standing:
+    owed: tuple[str, ...] = ()
+    for round_number, word in ((1, "打分"), (2, "在复评中打分")):
+        numbers = scores_owed(session, year, round_number).get(expert, [])
+        if numbers and not scores_are_frozen(session, year, round_number):
+            owed = (*owed, f"还有{len(numbers)}项没有{word}：{_listed(numbers)}")
+    given = session.scalar(
+        select(func.count())
+        .select_from(Assignment)
+        .where(Assignment.season == year, Assignment.expert == expert, Assignment.state == AssignmentState.SCORED)
+    )
+    return Standing((("已有的评分", f"{given}项"),), owed)
+
+
+def _correcting(session: Session, year: int, unit: str) -> tuple[str, ...]:
+    numbers = in_correction(session, year).get(unit, [])
+    return (f"退回补正还没有补正的{len(numbers)}项：{_listed(numbers)}",) if numbers else ()
+
+
+def _points(given: DistrictVerdict | Score, names: Mapping[str, str]) -> str:
+    points = "、".join(f"{names.get(key, key)}{value}" for key, value in json.loads(given.points).items())
+    return f"{points}，共{given.total.normalize():f}分"
+
+
+def _listed(words: Collection[str]) -> str:
+    return "、".join(list(words)[:_SHOWN]) + (f"等{len(words)}项" if len(words) > _SHOWN else "")

@@ -1,0 +1,58 @@
+"""Opens the public notice (公示) of the approved list."""
+
+from config.milestones import Milestone
+from flows.outbox.letters import LetterKind
+from flows.outbox.messages import post_to_unit
+from flows.publish.notice import notice_page
+from flows.publish.pages import put_page
+from flows.publish.publications import kept_outside, page_address, publish_root, put_index
+from flows.run import Ending, Run
+from flows.stage import perform, stage_flow
+from models.enums import PublicationKind, Trigger
+from models.queries import lock_call
+from states.final_round.approval import is_approved
+from states.timeline import close_notice_after
+
+
+@stage_flow(name="open-public-notice")
+def open_public_notice(season: int, dry_run: bool = False) -> dict[str, object]:
+    """Post the approved list for public notice (公示开始).
+
+    Runs: at `open_public_notice`, once a named person has approved the list.
+    Before: the list is approved.
+    After: the notice page is out with the root of the history; units know; the notice ends after
+    its full working days, counted from the real posting day.
+    Undo: none; objections are what the notice is for.
+    """
+    return perform("open_public_notice", season, opening, milestone=Milestone.OPEN_PUBLIC_NOTICE, dry_run=dry_run)
+
+
+def opening(run: Run) -> Ending:
+    """Record the root, put the page out, tell the units."""
+    with run.step() as session:
+        lock_call(session, run.year)  # from here on the approval cannot be withdrawn
+        if not is_approved(session, run.year):
+            return Ending(waiting="a named person has still to approve the list")
+        closes_at = close_notice_after(session, run.season, run.at, run.act, reason="公示日按实际发布日起算")
+        publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
+        page = notice_page(session, run.season, publication)
+    with run.step() as session:
+        if not run.dry_run:
+            put_page(run.settings.home.absolute(), page)
+        put_index(session, run)
+        kept = kept_outside(session, publication)
+        for unit in run.season.units():
+            post_to_unit(
+                session,
+                run,
+                LetterKind.NOTICE_OPENED,
+                unit.code,
+                opens_on=page.opens_on,
+                closes_on=page.closes_on,
+                page=page_address(run, "notice.html"),
+                **kept,
+            )
+    run.tell("on the list", len(page.lines))
+    run.tell("struck by a person", len(page.deviations))
+    run.tell("closes at", closes_at)
+    return Ending(Trigger.OPEN_PUBLIC_NOTICE, case={"approved": True}, facts={"list": len(page.lines)})

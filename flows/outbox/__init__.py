@@ -1,0 +1,1 @@
+"""What is told to people: messages as rows, letters, calendar entries, mail."""

@@ -1,0 +1,117 @@
+"""Puts letters into the outgoing messages: rows in the stage's own transaction, mail later."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from config.local_time import ZONE
+from config.milestones import Milestone
+from config.season import Season
+from config.units import all_units
+from flows.home import paths
+from flows.outbox.letters import LetterKind, calendar_entry, compose
+from flows.run import Run
+from models import Message
+from models.enums import MessageState
+from states.maintenance.stuck_messages import post_message
+
+
+def post(
+    session: Session, run: Run, kind: LetterKind, *, key: str, to: str, attachments: Sequence[Path] = (), **context: Any
+) -> None:
+    """Write one letter to one address, once for ever for its key (the season and kind are added to it)."""
+    run.messages += write_letter(
+        session, run.season, run.settings.home, run.at, kind, key=key, to=to, attachments=attachments, **context
+    )
+
+
+def post_again(session: Session, run: Run, kind: LetterKind, earlier: Sequence[str], *, key: str) -> None:
+    """The newest of some letters once more as it was, once for ever for the new key; nothing where it was deleted."""
+    keys = [f"{run.year}/{kind.value}/{known}" for known in earlier]
+    query = select(Message).where(col(Message.key).in_(keys), Message.recipient != "")
+    letter = session.scalars(query.order_by(col(Message.written_at).desc())).first()
+    if letter is not None:
+        same = letter.model_dump(include={"season", "recipient", "subject", "body", "attachments"})
+        anew = {"state": MessageState.WAITING, "written_at": run.at, "not_before": 0.0, "attempts": 0, "problem": ""}
+        run.messages += post_message(session, key=f"{run.year}/{kind.value}/{key}", **same, **anew)
+
+
+def write_letter(
+    session: Session,
+    season: Season,
+    home: Path,
+    at: datetime,
+    kind: LetterKind,
+    *,
+    key: str,
+    to: str,
+    attachments: Sequence[Path] = (),
+    **context: Any,
+) -> bool:
+    """The same outside a stage. Returns whether it is new."""
+    letter = compose(kind, season=season, **context)
+    return post_message(
+        session,
+        key=f"{season.year}/{kind.value}/{key}",
+        season=season.year,
+        recipient=to,
+        subject=letter.subject,
+        body=letter.body,
+        attachments=json.dumps([str(path.relative_to(home.absolute())) for path in attachments], ensure_ascii=False),
+        state=MessageState.WAITING,
+        written_at=at,
+        not_before=0.0,
+        attempts=0,
+        problem="",
+    )
+
+
+def post_to_unit(
+    session: Session,
+    run: Run,
+    kind: LetterKind,
+    code: str,
+    *,
+    key: str = "",
+    attachments: Sequence[Path] = (),
+    **context: Any,
+) -> None:
+    """A letter to a reporting unit's office, at the address the season file gives."""
+    post(
+        session,
+        run,
+        kind,
+        key=f"{code}/{key}" if key else code,
+        to=run.season.mail_of(code),
+        attachments=attachments,
+        unit_name=all_units()[code].name,
+        **context,
+    )
+
+
+def post_to_office(
+    session: Session, run: Run, kind: LetterKind, *, key: str, attachments: Sequence[Path] = (), **context: Any
+) -> None:
+    """A letter to the coordinating office."""
+    post(session, run, kind, key=f"office/{key}", to=run.season.office.mail, attachments=attachments, **context)
+
+
+def deadline_entry(run: Run, who: str, milestone: Milestone, deadline: datetime) -> Path:
+    """A deadline as a calendar entry for a letter; it replaces the one that came with an earlier letter."""
+    path = paths.calendar_file(run.settings, run.year, f"{who}/{milestone.label}-{deadline.astimezone(ZONE):%m%d%H%M}")
+    entry = calendar_entry(
+        key=f"{milestone.value}/{who}",
+        title=f"{run.season.title}{milestone.label}",
+        at=deadline,
+        written_at=run.at,
+        season=run.season,
+        sequence=int(run.at.timestamp()) // 60,  # the later letter wins, also where a date moved forward
+    )
+    run.write(path, entry)
+    return path

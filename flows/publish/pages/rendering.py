@@ -1,0 +1,110 @@
+"""From content to HTML. The same content gives the same bytes."""
+
+import base64
+import hashlib
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from config.local_time import ZONE
+from flows.home.files import write_atomically
+from flows.outbox.letters.filters import day, instant, printable
+from flows.publish.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage
+from flows.publish.pages.statistics import by_tier, interval, scale, tables
+from models.enums import Tier
+
+Page = NoticePage | ResultsPage | IndexPage | ProposalPage
+
+
+def render_notice(page: NoticePage) -> str:
+    """The public notice page. Raises CalendarUnknown for days without an official calendar."""
+    return _render("notice", page, tiers=by_tier(page.lines))
+
+
+def render_results(page: ResultsPage) -> str:
+    """The results page, with statistics over all lines."""
+    return _render("results", page, tiers=by_tier(page.lines), tables=tables(page.lines))
+
+
+def render_index(page: IndexPage) -> str:
+    """The season's entry page."""
+    return _render("index", page)
+
+
+def render_proposal(page: ProposalPage) -> str:
+    """The office's page for approval. Not public."""
+    axis = scale(page.lines)
+    return _render("proposal", page, axis=axis, interval=lambda line: interval(line, axis))
+
+
+def put_page(home: Path, page: Page) -> Path:
+    """Render a page and put it in its place: `site/<season>/` for the public, `office/<season>/` else.
+
+    Raises HomeNotWritable; a reader sees the old page or the new one, never half of one.
+    """
+    match page:
+        case NoticePage():
+            path, text = home / "site" / str(page.season) / "notice.html", render_notice(page)
+        case ResultsPage():
+            path, text = home / "site" / str(page.season) / "results.html", render_results(page)
+        case IndexPage():
+            path, text = home / "site" / str(page.season) / "index.html", render_index(page)
+        case ProposalPage():
+            path, text = home / "office" / str(page.season) / "proposal.html", render_proposal(page)
+    write_atomically(path, text.encode(), public=not isinstance(page, ProposalPage))
+    return path
+
+
+def _render(name: str, page: Page, **values: Any) -> str:
+    style, script = _asset("page.css"), _asset("filter.js.j2")
+    return (
+        _environment()
+        .get_template(f"{name}.html.j2")
+        .render(
+            page=page,
+            Tier=Tier,
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_csp_hash(style),
+            script_hash=_csp_hash(script),
+            **values,
+        )
+    )
+
+
+@lru_cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("flows.publish.pages"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        finalize=_words,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(day=day, instant=instant, iso=_iso, points=lambda value: f"{value:.2f}")
+    return environment
+
+
+def _words(value: Any) -> Any:
+    # Hidden control and direction characters in a title could make a page read otherwise than it is.
+    return value if isinstance(value, Markup) else printable(value)
+
+
+def _iso(value: date) -> str:
+    """A day or an instant for machines: with the season's zone, not the reader's."""
+    return (value.astimezone(ZONE) if isinstance(value, datetime) else value).isoformat()
+
+
+@lru_cache
+def _asset(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text("utf-8").strip()
+
+
+def _csp_hash(text: str) -> str:
+    """The source expression by which a page's policy admits this one inline text (CSP level 3)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,204 @@
+"""Gathers what the office must see before it decides: ranking, cuts, ties, disagreement, conflicts, recusals, votes."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from config.units import all_units
+from flows.publish.pages import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine
+from flows.run import Run
+from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submission
+from models.enums import ApprovalDecision, Tier, Trigger
+from states.final_round.approval import list_digest, placings
+from states.final_round.freeze import counted_scores
+from states.guard_facts import load_frame
+from states.history.canonical import call_subject
+from states.history.read import latest_entry, latest_facts
+from states.panel.draw import seated
+from states.panel.pairs import season_conflicts
+from states.rules.reviewers.conflicts import ConflictKind
+from states.rules.scoring.disagreement import cases_to_look_at, spreads
+
+_METHODS = {
+    "mean": "平均分",
+    "trimmed_mean": "去掉最高分和最低分后平均",
+    "shrinkage": "校正评委宽严的收缩模型",
+}
+
+
+def proposal_page(session: Session, run: Run) -> ProposalPage:
+    """The frozen list as it stands, with the decisions taken on it so far."""
+    year = run.year
+    ranking = latest_facts(session, call_subject(year), Trigger.FREEZE_RANKING).get("ranking", {})
+    experts = seated(session, year)
+    barred = _barred(session, run)
+    lines = _lines(session, run)
+    return ProposalPage(
+        season=year,
+        programme=run.season.title,
+        office=run.season.office.name,
+        made_at=run.at,
+        due_at=_due_at(session, run),
+        digest=list_digest(session, year),
+        method=_METHODS[run.season.final_round.method],
+        lines=lines,
+        cuts=_cuts(ranking, lines),
+        disagreements=_disagreements(session, run),
+        experts=len(experts),
+        conflicts=len(barred),
+        assignment=_assignment(latest_facts(session, call_subject(year), Trigger.ASSIGN)),
+        recusals=session.scalar(select(func.count()).select_from(Recusal).where(Recusal.season == year)) or 0,
+        absences=session.scalar(select(func.count()).select_from(Seat).where(Seat.season == year, Seat.absent)) or 0,
+        deviations=deviations(session, year),
+        barred=barred,
+        recused=_recused(session, year),
+        vacant=tuple((Tier(tier), left) for tier, left in ranking.get("vacant", {}).items() if left),
+    )
+
+
+def _assignment(facts: Mapping[str, Any]) -> str:
+    """How well the submissions are served, beside what no assignment could exceed."""
+    if "level" not in facts:
+        return ""
+    first = "匹配度最低的项目" if facts["aim"] == "fair" else "最低匹配比例"
+    proof = "已证明最优" if facts["proven"] else "未证明最优"
+    return (
+        f"{first}{_two(facts['level'])}（上限{_two(facts['level_at_most'])}），"
+        f"匹配度合计{_two(facts['total'])}（上限{_two(facts['total_at_most'])}），{proof}"
+    )
+
+
+def _two(figure: str) -> str:
+    """Two places are enough to read; the record holds six."""
+    return f"{Decimal(figure):.2f}"
+
+
+def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
+    """What deviates from the ranking: lists sent back, prizes that the panel did not carry, submissions struck."""
+    decided = session.scalars(select(Approval).where(Approval.season == year).order_by(Approval.ordinal)).all()
+    sent_back = [
+        Deviation("", "全部名单", one.decision.label, one.officer, one.reason, one.decided_at)
+        for one in decided
+        if one.decision is not ApprovalDecision.APPROVED
+    ]
+    struck = session.execute(
+        select(Placing.number, Submission.title, Placing.tier, Placing.struck)
+        .join(Submission, Submission.number == Placing.number)
+        .where(Placing.season == year, Placing.struck != "")
+        .order_by(Placing.position)
+    )
+    return (
+        *sent_back,
+        *_not_carried(session, year),
+        *(
+            Deviation(number, title, f"由拟{tier.label}移出名单", decided[-1].officer, reason, decided[-1].decided_at)
+            for number, title, tier, reason in struck
+            if decided
+        ),
+    )
+
+
+def _not_carried(session: Session, year: int) -> Iterator[Deviation]:
+    at, facts = latest_entry(session, call_subject(year), Trigger.CLOSE_VOTES)
+    for one in facts.get("votes", ()):
+        placing = session.get(Placing, one["number"])
+        if one["after"] != one["tier"] and placing is not None and placing.voted:
+            title = session.get_one(Submission, one["number"]).title
+            change = f"由拟{Tier(one['tier']).label}改为{Tier(one['after']).label if one['after'] else '不授奖'}"
+            yield Deviation(one["number"], title, change, "评审委员会", placing.voted, datetime.fromisoformat(at))
+
+
+def _due_at(session: Session, run: Run) -> datetime:
+    deadlines = load_frame(session, run.year).deadlines
+    return deadlines.at(Milestone.OPEN_PUBLIC_NOTICE) or run.season.dates.open_public_notice
+
+
+def _lines(session: Session, run: Run) -> tuple[ProposedLine, ...]:
+    names: dict[str, str] = dict(
+        session.execute(
+            select(Organisation.number, Organisation.name)
+            .join(Submission, Submission.number == Organisation.number)
+            .where(Submission.season == run.year, Organisation.position == 1)
+        ).all()
+    )
+    rows = {one.number: one for one in session.scalars(select(Submission).where(Submission.season == run.year))}
+    return tuple(
+        ProposedLine(
+            rank=one.rank,
+            number=one.number,
+            title=rows[one.number].title,
+            unit=all_units()[rows[one.number].unit].name,
+            category=rows[one.number].category,
+            organisation=names.get(one.number, ""),
+            tier=one.tier,
+            merit=one.merit,
+            raw_mean=one.raw_mean,
+            low=one.low,
+            high=one.high,
+            scores=one.scores,
+            spread=one.spread,
+            settled=one.settled,
+            passed_over=one.passed_over,
+            struck=one.struck,
+            voted=one.voted,
+        )
+        for one in placings(session, run.year)
+    )
+
+
+def _cuts(ranking: Mapping[str, Any], lines: tuple[ProposedLine, ...]) -> tuple[Cut, ...]:
+    """Below each tier: who is equal to its last one, and who cannot be told from the other side by the scores."""
+    close = {one["tier"]: (*one["above"], *one["below"]) for one in ranking.get("close_cuts", ())}
+    found = []
+    for tier in Tier:
+        within = [place for place, line in enumerate(lines, start=1) if line.tier is tier]
+        if within:
+            last = lines[max(within) - 1]
+            tied = tuple(line.number for line in lines if line.settled and line.merit == last.merit)
+            found.append(Cut(tier, max(within), tied, close.get(tier.value, ())))
+    return tuple(found)
+
+
+def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
+    scores = counted_scores(session, run.year)
+    titles: dict[str, str] = dict(
+        session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).all()
+    )
+    totals: dict[str, list[Any]] = {}
+    for score in scores:
+        totals.setdefault(score.submission, []).append(score.total)
+    looks = cases_to_look_at(spreads(scores), range_from=run.season.final_round.look_range)
+    return tuple(
+        Disagreement(
+            look.spread.submission,
+            titles[look.spread.submission],
+            tuple(sorted(totals[look.spread.submission])),
+            look.spread.range.normalize() + 0,
+            _person(session, look.spread.furthest),
+        )
+        for look in looks
+    )
+
+
+def _barred(session: Session, run: Run) -> tuple[Barred, ...]:
+    """Every pair of a ranked submission and a seated expert that was never made, with why; recusals stand apart."""
+    found = season_conflicts(session, run.season, seated(session, run.year))
+    conflicts = {
+        pair: "；".join(one.kind.label for one in why if one.kind is not ConflictKind.RECUSED)
+        for pair, why in sorted(found.pairs.items())
+    }
+    return tuple(Barred(number, _person(session, expert), why) for (number, expert), why in conflicts.items() if why)
+
+
+def _recused(session: Session, year: int) -> tuple[Barred, ...]:
+    rows = session.scalars(select(Recusal).where(Recusal.season == year).order_by(Recusal.number, Recusal.expert))
+    return tuple(Barred(one.number, _person(session, one.expert), one.reason) for one in rows)
+
+
+def _person(session: Session, expert: str | None) -> str:
+    return f"{session.get_one(Expert, expert).name}（{expert}）" if expert else ""

@@ -1,0 +1,61 @@
+"""What lies outside the database and contradicts it when it was rewritten: printed roots, and letters with them.
+
+Who owns the database can make all of it anew, consistently. What went out by letter stays as it was: a root, the
+SHA-256 of the history up to it, the SHA-256 of the file that checks it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from email import message_from_bytes, policy
+from pathlib import Path
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from models import Message, Publication
+from states.audit.chain import Finding
+from states.audit.export import digest_of_checker, digest_of_export
+from states.history.canonical import call_subject
+
+# The letters that bring a root, by the word in their keys.
+BRINGING_ROOTS = ("notice_opened", "results_published", "archived", "record_changed")
+_SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def against_sent(session: Session, season: int | None) -> Iterator[Finding]:
+    """Letters among the messages whose root the record does not have. Texts deleted on schedule say nothing."""
+    kinds = or_(*(col(Message.key).like(f"%/{kind}/%") for kind in BRINGING_ROOTS))
+    query = select(Message.key, Message.season, Message.body).where(kinds, Message.body != "").order_by(Message.key)
+    if season is not None:
+        query = query.where(Message.season == season)
+    roots = _roots(session)
+    for key, year, body in session.execute(query):
+        told = set(_SHA256.findall(body))
+        # The letters of an archive by earlier versions brought none.
+        if told and not told & roots.keys():
+            sentence = f"the letter {key} brought a root that was never recorded here"
+            yield Finding("letter", call_subject(year), None, sentence)
+
+
+def against_held(session: Session, letters: Sequence[Path]) -> Iterator[Finding]:
+    """Letters (.eml) that somebody outside kept: their root, and the history and the checker as they were then."""
+    roots = _roots(session)
+    for path in letters:
+        body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain",))
+        told = set(_SHA256.findall(body.get_content() if body else ""))
+        known = [roots[one] for one in sorted(told & roots.keys())]
+        if not known:
+            yield Finding("letter", path.name, None, "it brings no root that was ever recorded here")
+            continue
+        for publication in known:
+            told -= {publication.root, digest_of_export(session, publication)}
+        if len(told) > 1:
+            yield Finding("letter", path.name, None, "the history up to its root is another one by now")
+        elif told and digest_of_checker() not in told:
+            sentence = "the checker is another one by now (another version of the program, or altered)"
+            yield Finding("letter", path.name, None, sentence)
+
+
+def _roots(session: Session) -> dict[str, Publication]:
+    return {one.root: one for one in session.scalars(select(Publication))}

@@ -1,0 +1,357 @@
+"""What must hold in the database at every moment: the named invariants behind `gangchuang doctor`."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, or_, select, text
+from sqlalchemy.orm import Session, aliased
+
+from config.errors import GangchuangError
+from config.milestones import Milestone
+from models import (
+    Assignment,
+    Attachment,
+    Call,
+    Contact,
+    Contributor,
+    Correction,
+    Delivery,
+    DistrictVerdict,
+    Expert,
+    History,
+    Message,
+    MilestoneDate,
+    Objection,
+    Placing,
+    Recusal,
+    Score,
+    Seat,
+    Submission,
+    SubmissionVersion,
+)
+from models.enums import (
+    AssignmentState,
+    CallState,
+    CorrectionState,
+    MessageState,
+    MilestoneState,
+    ObjectionState,
+    Outcome,
+    SubmissionState,
+    Verdict,
+)
+from models.queries import by_whom_assigned, planned_seasons, season_in_force
+from states.audit.invariant import Invariant, Offenders, Query, breaking
+from states.audit.invariants_of_rounds import OF_ROUNDS
+from states.audit.replay import Standing, replay_subject
+from states.audit.verify import merged
+from states.history.read import erased_seasons, read_entries, read_standings
+from states.numbers import Number
+from states.panel.pairs import season_conflicts
+
+S = SubmissionState
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An invariant that does not hold, with what breaks it."""
+
+    invariant: Invariant
+    offenders: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = len(self.offenders) - _SHOWN
+        shown = ", ".join(self.offenders[:_SHOWN]) + (f" … and {more} more" if more > 0 else "")
+        return f"{self.invariant.name}: {self.invariant.sentence} Broken by: {shown}"
+
+
+def broken_invariants(
+    session: Session, home: Path | None = None, invariants: Iterable[Invariant] | None = None
+) -> list[Broken]:
+    """Every invariant (of INVARIANTS, or of those given) that does not hold; files are looked at when a home is given."""
+    chosen = INVARIANTS if invariants is None else invariants
+    found = ((one, _offenders(one, session, home)) for one in chosen)
+    return [Broken(invariant, offenders) for invariant, offenders in found if offenders]
+
+
+def _offenders(invariant: Invariant, session: Session, home: Path | None) -> tuple[str, ...]:
+    try:
+        return tuple(_name(item) for item in invariant.offenders(session, home))
+    except (GangchuangError, KeyError, TypeError, ValueError) as problem:
+        # A bent row may be one that cannot even be read.
+        return (f"cannot be examined: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}",)
+
+
+def _name(item: Any) -> str:
+    return "/".join(map(str, item)) if isinstance(item, tuple) else str(item)
+
+
+def _unsound(session: Session, _: Path | None) -> Offenders:
+    """What SQLite itself finds wrong with its file; PostgreSQL keeps its files itself."""
+    if session.get_bind().dialect.name != "sqlite":
+        return []
+    found = session.scalars(text("PRAGMA integrity_check(20)")).all()
+    found = [one for one in found if one != "ok"]
+    return [*found, *(tuple(row) for row in session.execute(text("PRAGMA foreign_key_check")))]
+
+
+def _gaps() -> Query:
+    query = select(History.subject).group_by(History.subject)
+    gaps: Query = query.having(or_(func.count() != func.max(History.sequence), func.min(History.sequence) != 1))
+    return gaps
+
+
+def _wrong_heads(session: Session, _: Path | None) -> Offenders:
+    for subject, entries, rows in _subjects(session):
+        latest = [(entries[-1]["sequence"], entries[-1]["hash"])] if entries else []
+        if [(row["sequence"], row["head"]) for row in rows] != latest:
+            yield subject
+
+
+def _not_replayed(session: Session, _: Path | None) -> Offenders:
+    for subject, entries, rows in _subjects(session):
+        standing, illegal = replay_subject(subject, entries)
+        stands = [Standing(*(row[name] for name in Standing.__slots__)) for row in rows]
+        if illegal or stands != ([standing] if standing else []):
+            yield subject
+
+
+def _subjects(session: Session) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    """Every subject with its entries and its row, in little memory."""
+    both = merged(read_entries(session), read_standings(session))
+    for subject, group in groupby(both, key=lambda one: one[0]):
+        streams: tuple[list[Any], list[Any]] = ([], [])
+        for _, place, row in group:
+            streams[place].append(row)
+        yield subject, *streams
+
+
+def _over_quota(session: Session, _: Path | None) -> Offenders:
+    for year in planned_seasons(session):
+        season = season_in_force(session, year)
+        query = select(Submission.unit, func.count()).where(Submission.season == year, _BEYOND)
+        for unit, count in session.execute(query.group_by(Submission.unit)):
+            if count > season.quota_of(unit):
+                yield year, unit, count
+
+
+def _shared_ranks() -> Query:
+    query = select(Submission.season, Submission.unit, DistrictVerdict.rank).join(
+        DistrictVerdict, DistrictVerdict.number == Submission.number
+    )
+    standing = query.where(DistrictVerdict.verdict == Verdict.RECOMMENDED, Submission.state != S.ARCHIVED)
+    shared: Query = standing.group_by(Submission.season, Submission.unit, DistrictVerdict.rank).having(func.count() > 1)
+    return shared
+
+
+def _conflicted_pairs(session: Session, _: Path | None) -> Offenders:
+    """Later the pool may have changed – somebody took a new post – and says nothing of what was right then."""
+    for call in session.scalars(select(Call).where(Call.state.in_((CallState.FINAL_REVIEW, CallState.PUBLIC_NOTICE)))):
+        pairs = session.execute(
+            select(Assignment.number, Assignment.expert)
+            .where(Assignment.season == call.season, Assignment.state.in_(_STANDING))
+            .distinct()
+            .order_by(Assignment.number, Assignment.expert)
+        ).all()
+        experts = session.scalars(select(Expert).where(Expert.id.in_({expert for _, expert in pairs}))).all()
+        barred = season_conflicts(session, season_in_force(session, call.season), experts)
+        yield from (tuple(pair) for pair in pairs if barred.forbids(*pair))
+
+
+_STANDING = (AssignmentState.ACTIVE, AssignmentState.SCORED)
+
+
+def _unsigned() -> Query:
+    seat = (Seat.season == Assignment.season) & (Seat.expert == Assignment.expert)
+    query = select(Assignment.number, Assignment.expert, Assignment.round).outerjoin(Seat, seat)
+    unsigned: Query = query.where(Assignment.state.in_(_STANDING), Seat.signed_on.is_(None))
+    return unsigned
+
+
+def _forbidden_scores() -> Query:
+    recused = (Recusal.number == Score.number) & (Recusal.expert == Score.expert)
+    query = select(Score.number, Score.expert, Score.round)
+    query = query.outerjoin(Assignment, by_whom_assigned()).outerjoin(Recusal, recused)
+    bad = or_(Assignment.number.is_(None), Assignment.state == AssignmentState.RECUSED, Recusal.number.is_not(None))
+    forbidden: Query = query.where(bad)
+    return forbidden
+
+
+def _awarded_otherwise() -> Query:
+    placed = aliased(Placing)
+    query = select(Submission.number).outerjoin(placed, placed.number == Submission.number)
+    other = or_(placed.number.is_(None), ~placed.approved, placed.tier.is_distinct_from(Submission.tier))
+    differing: Query = query.where(Submission.state == S.AWARDED, other)
+    return differing
+
+
+def _bent_versions(session: Session, _: Path | None) -> Offenders:
+    version, erased = SubmissionVersion, erased_seasons(session)
+    query = select(version.number, version.version, version.content, version.salt, version.digest)
+    for number, ordinal, content, salt, digest in session.execute(query.execution_options(yield_per=1000)):
+        if Number.of(number).season in erased and not salt and not content:
+            continue
+        if hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != digest:
+            yield number, ordinal
+
+
+def _out_of_order(session: Session, _: Path | None) -> Offenders:
+    """Steps of the season itself that are settled before an earlier step is."""
+    order = list(Milestone)
+    query = select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.state).where(MilestoneDate.unit == "")
+    rows = [row for row in session.execute(query) if not Milestone(row.milestone).is_reminder]
+    rows.sort(key=lambda row: (row.season, order.index(Milestone(row.milestone))))
+    for season, steps in groupby(rows, key=lambda row: row.season):
+        waiting = ""
+        for step in steps:
+            if step.state is MilestoneState.PENDING:
+                waiting = waiting or step.milestone
+            elif waiting:
+                yield season, step.milestone, f"before {waiting}"
+
+
+def _unreceipted(session: Session, home: Path | None) -> Offenders:
+    query = select(Delivery.digest, Delivery.sender, Delivery.receipt)
+    for digest, sender, receipt in session.execute(query.where(Delivery.season.not_in(erased_seasons(session)))):
+        if not receipt or (home is not None and not (home / receipt).is_file()):
+            yield digest[:16], sender
+
+
+def _not_erased(session: Session, _: Path | None) -> Offenders:
+    """Personal data of seasons whose record says that it is deleted."""
+    for year in sorted(erased_seasons(session)):
+        own = select(Submission.number).where(Submission.season == year)
+        # An award may be revoked after the deletion; until then its people stood on the page.
+        hidden = own.where(~(func.coalesce(Submission.outcome.in_(_WON), False) & Submission.consent))
+        for table, rows in ((Contact, own), (Attachment, own), (Contributor, hidden)):
+            yield from session.scalars(select(table.number).where(table.number.in_(rows)).distinct())
+
+
+def _orphans(session: Session, home: Path | None) -> Offenders:
+    """Files among the taken and the receipts that no delivery knows: each begins with a delivery's digest."""
+    if home is None:
+        return
+    rows = session.execute(select(Delivery.season, Delivery.sender, Delivery.digest))
+    known = {(str(season), sender, digest[:16]) for season, sender, digest in rows}
+    for folder in ("taken", "receipts"):
+        for path in _files_below(home / folder):
+            season, sender, name, *_ = (*path.relative_to(home / folder).parts, "", "", "")
+            if (season, sender, name.partition("-")[0]) not in known:
+                yield path.relative_to(home).as_posix()
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+
+
+_WON = (Outcome.COMPLETED, Outcome.REVOKED)
+_FINAL = (S.FINAL_REVIEWED, S.AWARDED)
+_BEYOND = or_(Submission.state.in_(_FINAL), Submission.archived_from.in_(_FINAL))
+_HAS_WON = or_(Submission.state == S.AWARDED, func.coalesce(Submission.outcome.in_(_WON), False))
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant("database_is_sound", "The database file is whole and its references lead somewhere.", _unsound),
+    Invariant(
+        "gapless_sequences", "The entries of every subject are numbered 1, 2, 3 without a gap.", breaking(_gaps())
+    ),
+    Invariant("head_is_last_entry", "Every call and submission knows its last entry's number and hash.", _wrong_heads),
+    Invariant("state_equals_replay", "State, outcome and tier are what the history makes them.", _not_replayed),
+    Invariant(
+        "archived_has_outcome",
+        "What is archived has an outcome, and nothing else has one.",
+        breaking(select(Submission.number).where((Submission.state == S.ARCHIVED) != Submission.outcome.is_not(None))),
+    ),
+    Invariant(
+        "tier_only_if_awarded",
+        "Only what is or was awarded has a tier, and all of that has one.",
+        breaking(select(Submission.number).where(Submission.tier.is_not(None) != _HAS_WON)),
+    ),
+    Invariant(
+        "awarded_as_approved",
+        "Every award stands in the list that a person approved, with its tier.",
+        breaking(_awarded_otherwise()),
+    ),
+    Invariant(
+        "no_award_with_open_objection",
+        "Nothing is awarded while an objection to it is open.",
+        breaking(
+            select(Submission.number, Objection.id)
+            .join(Objection, Objection.number == Submission.number)
+            .where(Submission.state == S.AWARDED, Objection.state == ObjectionState.OPEN)
+        ),
+    ),
+    Invariant("within_quota", "No unit has more in the final round than its quota.", _over_quota),
+    Invariant(
+        "recommended_ranks_unique",
+        "Within a unit no two recommended submissions share a place.",
+        breaking(_shared_ranks()),
+    ),
+    Invariant(
+        "eligible_before_final_review",
+        "What was final reviewed had passed the eligibility check.",
+        breaking(select(Submission.number).where(_BEYOND, Submission.eligible_at.is_(None))),
+    ),
+    Invariant(
+        "no_correction_in_final_review",
+        "What was final reviewed has no correction outstanding.",
+        breaking(
+            select(Submission.number)
+            .join(Correction, Correction.number == Submission.number)
+            .where(_BEYOND, Correction.state == CorrectionState.OUTSTANDING)
+        ),
+    ),
+    Invariant(
+        "scored_only_by_assigned",
+        "Every score is by an expert who was assigned and did not step back.",
+        breaking(_forbidden_scores()),
+    ),
+    Invariant(
+        "nobody_in_conflict",
+        "Until the results are out, no expert has a submission with which they are in conflict.",
+        _conflicted_pairs,
+    ),
+    Invariant(
+        "experts_have_signed",
+        "Everybody who has a submission to review has a seat and has signed the statement.",
+        breaking(_unsigned()),
+    ),
+    Invariant("content_has_its_digest", "Every kept content is the one whose digest was recorded.", _bent_versions),
+    Invariant("erased_is_gone", "What the record says was deleted on schedule is not here any more.", _not_erased),
+    Invariant("milestones_in_order", "No step of a season is settled before the steps before it.", _out_of_order),
+    Invariant(
+        "settled_has_instant",
+        "A milestone has an instant of settling exactly when it is settled.",
+        breaking(
+            select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit).where(
+                (MilestoneDate.state == MilestoneState.PENDING) != MilestoneDate.settled_at.is_(None)
+            )
+        ),
+    ),
+    Invariant(
+        "closed_season_is_settled",
+        "In a closed season everything is archived.",
+        breaking(
+            select(Submission.number)
+            .join(Call, Call.season == Submission.season)
+            .where(Call.state == CallState.CLOSED, Submission.state != S.ARCHIVED)
+        ),
+    ),
+    Invariant(
+        "one_message_per_key",
+        "No two messages bear one key.",
+        breaking(select(Message.key).group_by(Message.key).having(func.count() > 1)),
+    ),
+    Invariant(
+        "sent_has_instant",
+        "A message has an instant of sending exactly when it was sent.",
+        breaking(select(Message.key).where((Message.state == MessageState.SENT) != Message.sent_at.is_not(None))),
+    ),
+    Invariant("every_delivery_has_its_receipt", "Every delivered file was answered with a receipt.", _unreceipted),
+    Invariant("no_orphan_file", "Every taken file and every receipt belongs to a delivery.", _orphans),
+    *OF_ROUNDS,
+)

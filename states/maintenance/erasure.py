@@ -1,0 +1,109 @@
+"""Deletes a season's personal data, once its time has come: one transaction, itself an entry of the record.
+
+What stays is what was published with consent, and what the record holds, which names nobody. The
+record binds contents by salted digests: with content and salt gone, a digest tells nothing about
+anybody, and every chain, root and proof holds as before.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from config.local_time import local_day
+from config.season import Season
+from models import (
+    Attachment,
+    Contact,
+    Contributor,
+    Correction,
+    DeclaredConflict,
+    Delivery,
+    DistrictVerdict,
+    Expert,
+    Failure,
+    Message,
+    Objection,
+    Recusal,
+    Score,
+    Seat,
+    Submission,
+    SubmissionVersion,
+)
+from models.enums import MessageState, Outcome, Role, Trigger
+from states.history.read import is_erased
+from states.machine import Act
+from states.transitions import note_call
+
+_OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
+
+
+def is_published() -> ColumnElement[bool]:
+    """Submissions whose people stand on the results page: awarded for good, and with consent."""
+    return (col(Submission.outcome) == Outcome.COMPLETED) & col(Submission.consent)
+
+
+def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
+    """Delete or blank every row's personal data of a season, and record how much of each kind; once.
+
+    Returns rows by kind; empty when it was done before.
+    """
+    year = season.year
+    if is_erased(session, year):
+        return {}
+    own = select(Submission.number).where(Submission.season == year)
+    hidden = own.where(~func.coalesce(is_published(), False))
+    steps: dict[str, Any] = {
+        "contacts": delete(Contact).where(Contact.number.in_(own)),
+        "contributors": delete(Contributor).where(Contributor.number.in_(hidden)),
+        "declared conflicts": delete(DeclaredConflict).where(DeclaredConflict.season == year),
+        "attachments": delete(Attachment).where(Attachment.number.in_(own)),
+        "contents": _contents(year, hidden),
+        "fingerprints": update(Submission).where(Submission.number.in_(hidden)).values(fingerprint=""),
+        "objectors": update(Objection).where(Objection.number.in_(own)).values(objector="", grounds=""),
+        "reasons to step back": update(Recusal).where(Recusal.season == year).values(reason=""),
+        "what units sent back for": update(Correction)
+        .where(Correction.number.in_(own), col(Correction.asked_by).startswith(f"{Role.DISTRICT.value}:"))
+        .values(missing=""),
+        "comments of experts": update(Score).where(Score.number.in_(own), Score.comment != "").values(comment=""),
+        "comments of districts": update(DistrictVerdict)
+        .where(DistrictVerdict.number.in_(own), DistrictVerdict.comment != "")
+        .values(comment=""),
+        "experts' contacts": _experts(season),
+        "letters never sent": update(Message)
+        .where(Message.season == year, Message.state.in_(_OPEN))
+        .values(state=MessageState.GIVEN_UP),
+        "letters": update(Message)
+        .where(Message.season == year)
+        .values(recipient="", subject="", body="", attachments="[]", problem=""),
+        "deliveries": update(Delivery).where(Delivery.season == year).values(file_name="", problems="[]", receipt=""),
+    }
+    session.execute(delete(Failure).where(Failure.season == year))
+    counts = {name: _rows(session, step) for name, step in steps.items()}
+    note_call(session, year, Trigger.ERASE_PERSONAL_DATA, act, facts={"rows": counts})
+    return counts
+
+
+def _contents(year: int, hidden: Any) -> Update:
+    """Contents and their salts, but for the version in force of what was published."""
+    version = SubmissionVersion
+    in_force = select(Submission.version).where(Submission.number == version.number).scalar_subquery()
+    outdated = version.number.in_(select(Submission.number).where(Submission.season == year)) & (
+        version.version != in_force
+    )
+    return update(version).where(or_(version.number.in_(hidden), outdated)).values(content="", salt="")
+
+
+def _experts(season: Season) -> Update:
+    """Phones and addresses of experts whom no later season needs: neither seated in one, nor signed since."""
+    later = select(Seat.expert).where(Seat.season > season.year)
+    closed_on = local_day(season.dates.close_season)
+    signed_since = func.coalesce(col(Expert.statement_on) > closed_on, False)
+    known = (Expert.phone != "") | (Expert.mail != "")
+    return update(Expert).where(Expert.id.not_in(later), ~signed_since, known).values(phone="", mail="")
+
+
+def _rows(session: Session, step: Any) -> int:
+    return int(session.execute(step.execution_options(synchronize_session=False)).rowcount)

@@ -1,0 +1,136 @@
+"""The experts' pool as a season sees it: what an import changes, who may be drawn, who stayed away before."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.local_time import local_day
+from config.season import Season
+from models import Expert, Seat
+from models.enums import SeatState
+from models.forms import ExpertForm
+from states.panel.pairs import season_conflicts
+from states.rules.names import name_key
+
+# What an import may change, with the words that the office reads.
+FIELDS = {
+    "credit_code": "统一社会信用代码",
+    "fields": "专业领域",
+    "title": "职称",
+    "phone": "联系电话",
+    "mail": "联系邮箱",
+    "valid_until": "有效期至",
+    "statement_on": "承诺书签署日期",
+}
+_PRIVATE = ("phone", "mail")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One field of one expert: `old` and `new` as people read them; contact data only as changed."""
+
+    expert: str
+    name: str
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class PoolChanges:
+    """What an import changes: names of the new; field by field of the known; who is not listed; whose term ends."""
+
+    added: tuple[tuple[str, str], ...] = ()
+    changed: tuple[Changed, ...] = ()
+    unlisted: tuple[tuple[str, str], ...] = ()
+    expiring: tuple[tuple[str, date], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.unlisted or self.expiring)
+
+    def counts(self) -> dict[str, int]:
+        return {name: len(getattr(self, name)) for name in ("added", "changed", "unlisted", "expiring")}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One expert as the season sees them. `problem` is empty for who may be drawn."""
+
+    expert: Expert
+    problem: str
+    seat: SeatState | None
+    absences: Mapping[int, bool] = field(default_factory=dict)
+
+
+def values_of(form: ExpertForm) -> dict[str, object]:
+    """A form's columns as the table keeps them; a blank takes no signature back."""
+    values = form.model_dump(include=set(FIELDS) - {"fields"})
+    if form.statement_on is None:
+        del values["statement_on"]
+    return {**values, "fields": "、".join(form.fields)}
+
+
+def find_expert(session: Session, form: ExpertForm) -> Expert | None:
+    """The expert of this name and organisation, however they are written."""
+    keys = name_key(form.name), name_key(form.organisation)
+    return session.scalar(select(Expert).where(Expert.name_key == keys[0], Expert.organisation_key == keys[1]))
+
+
+def pool_changes(session: Session, season: Season, forms: Sequence[ExpertForm]) -> PoolChanges:
+    """What importing these rows would change. Nobody is dropped by not being listed; they are only named."""
+    added: list[tuple[str, str]] = []
+    changed: list[Changed] = []
+    listed: set[str] = set()
+    for form in forms:
+        expert = find_expert(session, form)
+        if expert is None:
+            added.append((form.name, form.organisation))
+        else:
+            listed.add(expert.id)
+            changed += _differences(expert, form)
+    others = session.scalars(select(Expert).where(Expert.id.not_in(listed)).order_by(Expert.id))
+    unlisted = tuple((one.id, one.name) for one in others)
+    ends = local_day(season.dates.close_season)
+    expiring = tuple((one.name, one.valid_until) for one in forms if one.valid_until and one.valid_until < ends)
+    return PoolChanges(tuple(added), tuple(changed), unlisted, expiring)
+
+
+def pool_standings(session: Session, season: Season, at: datetime) -> list[Standing]:
+    """Every expert, by id, with what keeps them from the draw and when they stayed away without excuse."""
+    experts = list(session.scalars(select(Expert).order_by(Expert.id)))
+    barred = season_conflicts(session, season, experts).everywhere
+    seats: dict[str, dict[int, Seat]] = {}
+    for seat in session.scalars(select(Seat).order_by(Seat.season)):
+        seats.setdefault(seat.expert, {})[seat.season] = seat
+    found = []
+    for one in experts:
+        own = seats.get(one.id, {})
+        problem = keeps_out(one, season, at) or ("contributes" if one.id in barred else "")
+        state = own[season.year].state if season.year in own else None
+        found.append(Standing(one, problem, state, {year: seat.absent for year, seat in own.items()}))
+    return found
+
+
+def keeps_out(expert: Expert, season: Season, at: datetime) -> str:
+    """Why an expert cannot be drawn at an instant, whatever is submitted; empty when they can."""
+    today, opened = local_day(at), local_day(season.dates.open_call)
+    if expert.valid_until is not None and expert.valid_until < today:
+        return "expired"
+    if expert.statement_on is None or not opened <= expert.statement_on <= today:
+        return "not signed"
+    return ""
+
+
+def _differences(expert: Expert, form: ExpertForm) -> Iterator[Changed]:
+    for name, new in values_of(form).items():
+        old = getattr(expert, name)
+        if old != new:
+            shown = ("", "已更改") if name in _PRIVATE else (_word(old), _word(new))
+            yield Changed(expert.id, expert.name, FIELDS[name], *shown)
+
+
+def _word(value: object) -> str:
+    return str(value) if value not in (None, "") else "（空）"

@@ -1,0 +1,1 @@
+"""Rules of the calendar: what is due, which deadline holds for whom, what is odd about a season's dates."""

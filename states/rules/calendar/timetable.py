@@ -1,0 +1,77 @@
+"""What is due at an instant. Pure: the clock asks, this answers, the clock starts.
+
+Steps run in the order of the year, late if they must. A reminder whose day is gone, or whose
+deadline has passed, is skipped. A step that waits for a person is not due before the person
+has decided.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from config.local_time import ZONE
+from config.milestones import Milestone, Missed
+from states.rules.calendar.deadlines import Dated
+
+_ORDER = {milestone: place for place, milestone in enumerate(Milestone)}
+
+# The deadline that a reminder is about.
+REMINDS_OF = {
+    Milestone.REMIND_CALL: Milestone.CLOSE_CALL,
+    Milestone.REMIND_DISTRICT_ROUND: Milestone.CLOSE_DISTRICT_ROUND,
+    Milestone.REMIND_EXPERTS: Milestone.CLOSE_FINAL_ROUND,
+    Milestone.REMIND_RE_REVIEW: Milestone.CLOSE_RE_REVIEW,
+    Milestone.REMIND_APPROVAL: Milestone.OPEN_PUBLIC_NOTICE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One milestone to start now, or (`skip`) to settle as skipped."""
+
+    dated: Dated
+    skip: bool = False
+
+    @property
+    def key(self) -> str:
+        """Names the milestone within its season: for idempotency keys."""
+        one = self.dated
+        return "/".join(filter(None, (one.milestone.value, str(one.ordinal), one.unit)))
+
+
+def due(dates: Iterable[Dated], at: datetime, *, waiting: Collection[Milestone] = ()) -> list[Due]:
+    """What is to be started at an instant, in the order of the year.
+
+    `waiting` holds the milestones that wait for a person. Of the steps, only the first open one
+    is due: the next begins when it is settled. Reminders stand beside the steps.
+    """
+    unsettled = sorted((one for one in dates if not one.settled), key=_place)
+    steps = [one for one in unsettled if not one.milestone.is_reminder]
+    open_steps = {one.milestone for one in steps}
+    reminders = [
+        Due(one, skip=_day_is_gone(one, at) or REMINDS_OF[one.milestone] not in open_steps)
+        for one in unsettled
+        if one.milestone.is_reminder and one.due_at <= at
+    ]
+    if not steps or steps[0].milestone in waiting:
+        return reminders
+    return reminders + [Due(one) for one in steps if one.due_at <= at and one.milestone is steps[0].milestone]
+
+
+def first_unsettled(dates: Iterable[Dated]) -> Dated | None:
+    """The step whose turn it is, due or not: no later one may begin before it is settled."""
+    return min((one for one in dates if not one.settled and not one.milestone.is_reminder), key=_place, default=None)
+
+
+def next_dates(dates: Iterable[Dated], at: datetime) -> list[Dated]:
+    """What comes after an instant, the soonest first."""
+    return sorted((one for one in dates if not one.settled and one.due_at > at), key=lambda one: one.due_at)
+
+
+def _place(one: Dated) -> tuple[int, datetime, int, str]:
+    return _ORDER[one.milestone], one.due_at, one.ordinal, one.unit
+
+
+def _day_is_gone(one: Dated, at: datetime) -> bool:
+    gone = at.astimezone(ZONE).date() > one.due_at.astimezone(ZONE).date()
+    return gone and one.milestone.missed is Missed.SKIP

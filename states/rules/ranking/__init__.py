@@ -1,0 +1,1 @@
+"""From merits to places, tiers and votes."""

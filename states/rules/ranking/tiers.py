@@ -1,0 +1,254 @@
+"""From merits to ranks and tiers.
+
+Equal merit – equal in every recorded digit – is equal rank. Going down the ranking, each
+submission takes a place in the highest tier that has one left, if its merit reaches the
+tier's least merit (a place nobody reaches stays vacant) and no limit is used up (then the
+place goes to the next). Where the order among equals decides who gets what, and only there,
+the tie is settled (`states.rules.ranking.ties`). Nothing here changes an order that the scores give;
+cuts that lie within the intervals are flagged for the office.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import groupby
+
+from config.errors import GangchuangError
+from models.enums import Tier
+from states.rules.ranking.apportioning import apportion
+from states.rules.ranking.placings import (
+    CloseCut,
+    Contender,
+    Limits,
+    OpenTie,
+    PassedOver,
+    Placed,
+    Ranked,
+    Ranking,
+    TierSize,
+)
+from states.rules.ranking.ties import SettledBy, Settlement, Settlers, next_step, split
+from states.rules.scoring.scores import Merit
+
+NO_LIMITS, NO_SETTLERS = Limits(), Settlers()
+
+
+class RankingMalformed(GangchuangError):
+    """The ranking's input contradicts itself: a submission twice, or tiers that fall behind one another."""
+
+
+def rank(merits: Iterable[Merit]) -> tuple[Ranked, ...]:
+    """Merits from the highest down; equals share a rank and stand in the order of their numbers."""
+    ordered = sorted(merits, key=lambda one: (-one.merit, one.submission))
+    ranked: list[Ranked] = []
+    for place, one in enumerate(ordered, 1):
+        tied = bool(ranked) and ranked[-1].merit.merit == one.merit
+        ranked.append(Ranked(ranked[-1].rank if tied else place, one))
+    return tuple(ranked)
+
+
+def tier_sizes(
+    *,
+    sizes: Mapping[str, int] | None = None,
+    prizes: int | None = None,
+    ratios: Mapping[str, int] | None = None,
+    least_merit: Mapping[str, Decimal] | None = None,
+) -> tuple[TierSize, ...]:
+    """The tiers from the first down: of given sizes, or `prizes` shared out by `ratios`."""
+    if (sizes is None) == (prizes is None):
+        raise RankingMalformed("Give either the sizes of the tiers or the number of prizes, not both or neither.")
+    asked, least = (ratios if sizes is None else sizes) or {}, least_merit or {}
+    shares = {tier: asked.get(tier.value, 0) for tier in Tier}
+    if prizes is not None:
+        shares = apportion(prizes, shares)
+    return tuple(TierSize(tier, shares[tier], least.get(tier.value)) for tier in Tier)
+
+
+def cut(
+    contenders: Collection[Contender],
+    *,
+    tiers: Sequence[TierSize],
+    limits: Limits = NO_LIMITS,
+    settlers: Settlers = NO_SETTLERS,
+) -> Ranking:
+    """Rank the contenders and give out the tiers. Deterministic, whatever the order of the contenders.
+
+    Raises RankingMalformed, CriterionIncomplete.
+    """
+    _check(contenders, tiers)
+    by_number = {one.submission: one for one in contenders}
+    table = _Table(tiers, limits.given(), settlers, {one.tier: one.size for one in tiers})
+    ranked = rank(one.merit for one in contenders)
+    for place, equals in groupby(ranked, key=lambda one: one.rank):
+        table.seat(place, [by_number[one.merit.submission] for one in equals])
+    placed = tuple(table.placed)
+    return Ranking(placed, tuple(table.open_ties), _close_cuts(placed, tiers), dict(table.left))
+
+
+def _check(contenders: Collection[Contender], tiers: Sequence[TierSize]) -> None:
+    twice = [number for number, times in Counter(one.submission for one in contenders).items() if times > 1]
+    if twice:
+        raise RankingMalformed(f"These submissions stand in the ranking more than once: {'、'.join(sorted(twice))}.")
+    if any(one.size < 0 for one in tiers) or len({one.tier for one in tiers}) < len(tiers):
+        raise RankingMalformed("Each tier stands once, with a size of zero or more.")
+    least = [one.least_merit for one in tiers if one.least_merit is not None]
+    if least != sorted(least, reverse=True):
+        raise RankingMalformed("A higher tier cannot ask for less merit than a lower one.")
+
+
+@dataclass
+class _Table:
+    """The list while it is filled from the top: places left, and prizes counted against the limits."""
+
+    tiers: Sequence[TierSize]
+    most: Mapping[PassedOver, int]
+    settlers: Settlers
+    left: dict[Tier, int]
+    used: Counter[tuple[PassedOver, str]] = field(default_factory=Counter)
+    placed: list[Placed] = field(default_factory=list)
+    open_ties: list[OpenTie] = field(default_factory=list)
+
+    def seat(
+        self,
+        place: int,
+        equals: Sequence[Contender],
+        settled: Mapping[str, Settlement] | None = None,
+        step: int = 0,
+    ) -> None:
+        """List equals: at once if their order is of no matter, else after the next step of the tie-break."""
+        known = settled or {}
+        tier = self._tier_for(equals[0].merit.merit)
+        limit_of = {} if tier is None else {one.submission: self._limit(one) for one in equals}
+        free = [one for one in equals if limit_of.get(one.submission) is None]
+        contested = {} if tier is None else {one.submission: one for one in self._contested(free, tier)}
+        for one in free:
+            if one.submission not in contested:
+                self._list(place, one, self._award(one), known.get(one.submission))
+        if tier is not None and contested:
+            self._settle(place, contested, known, tier, step)
+        for one in equals:
+            if (limit := limit_of.get(one.submission)) is not None:
+                self._list(place, one, None, known.get(one.submission), limit)
+
+    def _contested(self, free: Sequence[Contender], tier: Tier) -> list[Contender]:
+        """Those of equals whose prize depends on the order among them; the others get one in any order."""
+        asked = Counter(key for one in free for key in self._keys(one))
+        if self.left[tier] < self._most_served(free, asked):
+            return list(free)
+        over = {key for key, number in asked.items() if number > self._room(key)}
+        return [one for one in free if self._keys(one) & over]
+
+    def _most_served(self, free: Sequence[Contender], asked: Mapping[tuple[PassedOver, str], int]) -> int:
+        """No order gives more of these a prize: whoever counts against a limit needs room under it."""
+        most = len(free)
+        for kind in self.most:
+            unlimited = sum(all(key[0] is not kind for key in self._keys(one)) for one in free)
+            room = sum(min(number, self._room(key)) for key, number in asked.items() if key[0] is kind)
+            most = min(most, unlimited + room)
+        return most
+
+    def _room(self, key: tuple[PassedOver, str]) -> int:
+        return self.most[key[0]] - self.used[key]
+
+    def _settle(
+        self,
+        place: int,
+        contested: Mapping[str, Contender],
+        known: Mapping[str, Settlement],
+        tier: Tier,
+        step: int,
+    ) -> None:
+        """Take the next step of the tie-break, or leave the tie open if that is not at hand."""
+        if (needs := next_step(self.settlers, step)) is not None:
+            self._leave_open(place, list(contested.values()), known, tier, needs)
+            return
+        parts = split(list(contested), self.settlers, step)
+        for part in parts:
+            # A step that told nobody apart settled nothing.
+            now = dict(part) if len(parts) > 1 else known
+            self.seat(place, [contested[number] for number, _ in part], now, step + 1)
+
+    def _leave_open(
+        self,
+        place: int,
+        free: Sequence[Contender],
+        known: Mapping[str, Settlement],
+        tier: Tier,
+        needs: SettledBy,
+    ) -> None:
+        submissions = tuple(one.submission for one in free)
+        self.open_ties.append(OpenTie(free[0].merit.merit, submissions, tier, self.left[tier], needs))
+        for one in free:
+            # Those below need to know how much is used up; who used it stays undecided.
+            if self._limit(one) is None:
+                self._award(one)
+            placed = Placed(len(self.placed) + 1, place, one.merit, None, known.get(one.submission), open=True)
+            self.placed.append(placed)
+
+    def _award(self, one: Contender) -> Tier | None:
+        """Take a place of the highest tier open to this merit."""
+        tier = self._tier_for(one.merit.merit)
+        if tier is not None:
+            self.left[tier] -= 1
+            self.used.update(self._keys(one))
+        return tier
+
+    def _list(
+        self,
+        place: int,
+        one: Contender,
+        tier: Tier | None,
+        settled: Settlement | None,
+        limit: tuple[PassedOver, str] | None = None,
+    ) -> None:
+        passed_over, used_up = limit or (None, "")
+        if tier is None and limit is None and self._lacks_merit(one.merit.merit):
+            passed_over = PassedOver.LEAST_MERIT
+        position = len(self.placed) + 1
+        self.placed.append(Placed(position, place, one.merit, tier, settled, passed_over, used_up))
+
+    def _tier_for(self, merit: Decimal) -> Tier | None:
+        for one in self.tiers:
+            if self.left[one.tier] > 0 and (one.least_merit is None or merit >= one.least_merit):
+                return one.tier
+        return None
+
+    def _lacks_merit(self, merit: Decimal) -> bool:
+        """Whether the lowest tier has places that this merit does not reach."""
+        given = [one for one in self.tiers if one.size > 0]
+        lowest = given[-1] if given else None
+        if lowest is None or lowest.least_merit is None:
+            return False
+        return self.left[lowest.tier] > 0 and merit < lowest.least_merit
+
+    def _keys(self, one: Contender) -> set[tuple[PassedOver, str]]:
+        """What a prize for this submission would count against."""
+        counted = {
+            PassedOver.UNIT: (one.unit,),
+            PassedOver.ORGANISATION: one.organisations,
+            PassedOver.PERSON: one.persons,
+        }
+        return {(kind, key) for kind in self.most for key in counted[kind] if key}
+
+    def _limit(self, one: Contender) -> tuple[PassedOver, str] | None:
+        full = [key for key in self._keys(one) if self._room(key) <= 0]
+        return min(full, key=lambda key: (list(PassedOver).index(key[0]), key[1])) if full else None
+
+
+def _close_cuts(placed: Sequence[Placed], tiers: Sequence[TierSize]) -> tuple[CloseCut, ...]:
+    """The cuts over which intervals reach; whom a limit passed over did not lose by the scores."""
+    order = {one.tier: place for place, one in enumerate(tiers)}
+    judged = [one for one in placed if not one.open and one.passed_over is None]
+    cuts = []
+    for size in tiers:
+        above = [one for one in judged if one.tier is not None and order[one.tier] <= order[size.tier]]
+        below = [one for one in judged if one.tier is None or order[one.tier] > order[size.tier]]
+        if not below or not any(one.tier is size.tier for one in above):
+            continue
+        last_in, first_out = above[-1].merit, below[0].merit
+        over = tuple(one.submission for one in above if one.merit.low <= first_out.high)
+        under = tuple(one.submission for one in below if one.merit.high >= last_in.low)
+        if over and under:
+            cuts.append(CloseCut(size.tier, last_in.merit, first_out.merit, over, under))
+    return tuple(cuts)

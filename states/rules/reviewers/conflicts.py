@@ -1,0 +1,206 @@
+"""Which submission and expert may never meet, and why. Keys are looked up, pairs are not tried.
+
+A namesake is taken for the contributor when the organisation agrees,
+or when one of the two gave none.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.enums import Labelled
+from states.rules.names import name_key
+from states.rules.reviewers.organisations import credit_code_key, organisation_key, organisation_keys
+
+
+class ConflictKind(Labelled):
+    """Why a pair is barred."""
+
+    CONTRIBUTES = "contributes", "专家本人是本年度申报项目的完成人"
+    SAME_ORGANISATION = "same_organisation", "专家与该项目的完成人或申报单位同属一个单位"
+    DECLARED = "declared", "专家已声明与该项目的人员或单位存在利害关系"
+    UNIT_STAFF = "unit_staff", "专家是推荐该项目的区县科协的工作人员"
+    RECUSED = "recused", "专家已对该项目申请回避"
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    name: str
+    credit_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contributor and the organisation they gave."""
+
+    name: str
+    organisation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Everybody behind one submission; `unit` is the code of its reporting unit."""
+
+    submission: str
+    unit: str
+    organisations: tuple[Organisation, ...]
+    contributors: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """An expert as the pool knows them."""
+
+    id: str
+    name: str
+    organisation: str
+    credit_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason; `matched` is the key that met (a name: for the office's eyes, never for the record)."""
+
+    kind: ConflictKind
+    matched: str
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """All barred pairs: `everywhere` by expert, `pairs` by (submission, expert); findings in order of kind."""
+
+    submissions: frozenset[str]
+    everywhere: Mapping[str, tuple[Finding, ...]]
+    pairs: Mapping[tuple[str, str], tuple[Finding, ...]]
+
+    def findings(self, submission: str, expert: str) -> tuple[Finding, ...]:
+        """Why this pair is barred; empty if it is not."""
+        return (*self.everywhere.get(expert, ()), *self.pairs.get((submission, expert), ()))
+
+    def forbids(self, submission: str, expert: str) -> bool:
+        return expert in self.everywhere or (submission, expert) in self.pairs
+
+    def matrix(self, submissions: Sequence[str], experts: Sequence[str]) -> NDArray[np.bool_]:
+        """bool[P,R] for the assignment: True where the pair is barred."""
+        row = {one: place for place, one in enumerate(submissions)}
+        column = {one: place for place, one in enumerate(experts)}
+        barred = np.zeros((len(row), len(column)), dtype=bool)
+        for submission, expert in self.pairs:
+            if submission in row and expert in column:
+                barred[row[submission], column[expert]] = True
+        barred[:, [column[expert] for expert in self.everywhere if expert in column]] = True
+        return barred
+
+    def all_pairs(self) -> Iterator[tuple[str, str, tuple[Finding, ...]]]:
+        """Every barred (submission, expert, findings), sorted; who is barred everywhere stands with each."""
+        one_by_one = set(self.pairs)
+        one_by_one |= {(submission, expert) for expert in self.everywhere for submission in self.submissions}
+        for submission, expert in sorted(one_by_one):
+            yield submission, expert, self.findings(submission, expert)
+
+
+_Pairs = dict[tuple[str, str], dict[ConflictKind, Finding]]
+
+
+@dataclass
+class _Index:
+    """Submissions by key: of their organisations, contributors and reporting unit."""
+
+    by_organisation: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    by_person: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    by_unit: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+def find_conflicts(
+    submissions: Collection[Parties],
+    experts: Iterable[Reviewer],
+    *,
+    also_submitted: Iterable[Parties] = (),
+    declared: Iterable[tuple[str, str]] = (),
+    recused: Iterable[tuple[str, str]] = (),
+    unit_names: Mapping[str, Collection[str]] | None = None,
+) -> Conflicts:
+    """Every barred pair of the submissions and experts given, with all its reasons.
+
+    `also_submitted`: the season's other submissions (not recommended, withdrawn), whose
+    contributors may not review either. `declared`: (expert, name or credit code of a person
+    or organisation). `recused`: (expert, submission). `unit_names`: a unit's names (万州区) by
+    code where the season bars a unit's own staff, else None.
+    """
+    index = _index(submissions)
+    authors = _authors([*submissions, *also_submitted])
+    known, pairs = {expert.id: expert for expert in experts}, _Pairs()
+    everywhere: dict[str, tuple[Finding, ...]] = {}
+    for expert in known.values():
+        if _contributes(expert, authors):
+            everywhere[expert.id] = (Finding(ConflictKind.CONTRIBUTES, name_key(expert.name)),)
+        for key in sorted(organisation_keys(expert.organisation, expert.credit_code)):
+            _bar(pairs, index.by_organisation.get(key, ()), expert.id, ConflictKind.SAME_ORGANISATION, key)
+        for unit in _own_units(expert, unit_names or {}):
+            _bar(pairs, index.by_unit.get(unit, ()), expert.id, ConflictKind.UNIT_STAFF, unit)
+    for expert_id, name in sorted(declared):
+        if expert_id in known:
+            _bar_declared(pairs, index, expert_id, name)
+    numbers = frozenset(one.submission for one in submissions)
+    for expert_id, submission in recused:
+        if expert_id in known and submission in numbers:
+            _bar(pairs, (submission,), expert_id, ConflictKind.RECUSED, submission)
+    return Conflicts(numbers, everywhere, {pair: _in_order(found) for pair, found in pairs.items()})
+
+
+def _index(submissions: Iterable[Parties]) -> _Index:
+    index = _Index()
+    for one in submissions:
+        index.by_unit[one.unit].add(one.submission)
+        for organisation in one.organisations:
+            for key in organisation_keys(organisation.name, organisation.credit_code):
+                index.by_organisation[key].add(one.submission)
+        for person in one.contributors:
+            index.by_person[name_key(person.name)].add(one.submission)
+            if key := organisation_key(person.organisation):
+                index.by_organisation[key].add(one.submission)
+    return index
+
+
+def _authors(submissions: Iterable[Parties]) -> dict[str, list[frozenset[str]]]:
+    """The keys of each contributor's organisation, by the contributor's name key."""
+    authors: dict[str, list[frozenset[str]]] = defaultdict(list)
+    for one in submissions:
+        organisations = [organisation_keys(other.name, other.credit_code) for other in one.organisations]
+        every = frozenset().union(*organisations)
+        for person in one.contributors:
+            own = organisation_keys(person.organisation)
+            codes = frozenset().union(*(keys for keys in organisations if keys & own))
+            authors[name_key(person.name)].append(own | codes if own else every)
+    return authors
+
+
+def _contributes(expert: Reviewer, authors: Mapping[str, Sequence[frozenset[str]]]) -> bool:
+    own = organisation_keys(expert.organisation, expert.credit_code)
+    return any(not own or not keys or own & keys for keys in authors.get(name_key(expert.name), ()))
+
+
+def _own_units(expert: Reviewer, unit_names: Mapping[str, Collection[str]]) -> list[str]:
+    """The units whose association (区县科协), or a department of it, the expert works for."""
+    works_for = organisation_key(expert.organisation)
+    offices = ((unit, organisation_key(f"{name}科协")) for unit, names in unit_names.items() for name in names)
+    return sorted({unit for unit, office in offices if works_for.startswith(office)})
+
+
+def _bar_declared(pairs: _Pairs, index: _Index, expert: str, name: str) -> None:
+    person = name_key(name)
+    _bar(pairs, index.by_person.get(person, ()), expert, ConflictKind.DECLARED, person)
+    for key in filter(None, (organisation_key(name), credit_code_key(name))):
+        _bar(pairs, index.by_organisation.get(key, ()), expert, ConflictKind.DECLARED, key)
+
+
+def _bar(pairs: _Pairs, submissions: Iterable[str], expert: str, kind: ConflictKind, matched: str) -> None:
+    for submission in submissions:
+        pairs.setdefault((submission, expert), {}).setdefault(kind, Finding(kind, matched))
+
+
+def _in_order(found: Mapping[ConflictKind, Finding]) -> tuple[Finding, ...]:
+    return tuple(found[kind] for kind in ConflictKind if kind in found)

@@ -1,0 +1,1 @@
+"""From experts' scores to merits, and how far experts differ."""

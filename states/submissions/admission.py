@@ -1,0 +1,37 @@
+"""Late deliveries: an officer lets one in, with a reason, and it is taken again from where it lies."""
+
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from models import Admission, Delivery
+from models.enums import (
+    DeliveryState,
+    Trigger,
+)
+from models.queries import lock_call
+from states.machine import Act
+from states.officers import DecisionRefused
+from states.transitions import note_call
+
+
+def admit_late(session: Session, year: int, digest: str, act: Act, *, reason: str) -> Delivery:
+    """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
+    lock_call(session, year)
+    beginning = col(Delivery.digest).startswith(digest, autoescape=True)
+    found = session.query(Delivery).filter(Delivery.season == year, beginning).all()
+    if len(digest) < 8:
+        raise DecisionRefused(f"delivery {digest!r}", "give at least 8 characters of its digest")
+    if len(found) != 1:
+        raise DecisionRefused(f"delivery {digest}", f"{len(found)} deliveries begin so; see `gangchuang status`")
+    delivery = found[0]
+    if delivery.state is DeliveryState.ACCEPTED:
+        raise DecisionRefused(f"delivery {digest}", "it was accepted already")
+    if not reason.strip():
+        raise DecisionRefused(f"delivery {digest}", "a reason is needed")
+    if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
+        session.add(
+            Admission(season=year, digest=delivery.digest, officer=act.actor.name, admitted_at=act.at, reason=reason)
+        )
+        facts = {"delivery": delivery.digest, "sender": delivery.sender}
+        note_call(session, year, Trigger.ADMIT_LATE, act, reason=reason, facts=facts)
+    return delivery

@@ -1,0 +1,60 @@
+"""How a submission ends by a word: withdrawn, revoked, or settled with whatever outcome its way gave it."""
+
+from collections import Counter
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from models import DistrictVerdict, FollowUp, Submission
+from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
+from states.guard_facts import Ask
+from states.machine import Act
+from states.transitions import apply_to_many, apply_transition
+
+S = SubmissionState
+_RECOMMENDED = col(Submission.number).in_(
+    select(DistrictVerdict.number).where(DistrictVerdict.verdict == Verdict.RECOMMENDED)
+)
+_UNCHECKED = _RECOMMENDED & col(Submission.eligible_at).is_(None)
+
+# What was brought back after its round had closed ends by how far it had come.
+_ENDINGS: tuple[tuple[Outcome, SubmissionState, Cause | None, tuple[ColumnElement[bool], ...]], ...] = (
+    (Outcome.COMPLETED, S.AWARDED, None, ()),
+    (Outcome.NO_PRIZE, S.FINAL_REVIEWED, None, ()),
+    (Outcome.INELIGIBLE, S.DISTRICT_REVIEWED, Cause.UNCHECKED_AT_END, (_UNCHECKED,)),
+    (Outcome.NOT_RECOMMENDED, S.DISTRICT_REVIEWED, Cause.OUTSIDE_FINAL_ROUND, ()),
+    (Outcome.NOT_REVIEWED, S.SUBMITTED, Cause.UNREVIEWED_AT_END, ()),
+)
+
+
+def settle_rest(session: Session, year: int, act: Act) -> dict[Outcome, int]:
+    """Archive whatever of a season is not archived yet, set by set. Returns how many with which outcome."""
+    ended: Counter[Outcome] = Counter()
+    for outcome, state, cause, where in _ENDINGS:
+        ask = Ask(Trigger.ARCHIVE, act, cause=cause, outcome=outcome)
+        ended[outcome] += len(apply_to_many(session, year, ask, col(Submission.state) == state, *where).moved)
+    return {outcome: count for outcome, count in ended.items() if count}
+
+
+def ask_about_awards(session: Session, year: int, act: Act) -> list[tuple[str, str, str]]:
+    """Keep that the units are asked what became of the awarded achievements: (unit, number, title) of each."""
+    rows = session.execute(
+        select(Submission.unit, Submission.number, Submission.title)
+        .where(Submission.season == year, Submission.outcome == Outcome.COMPLETED)
+        .order_by(Submission.number)
+    ).all()
+    for row in rows:
+        if session.get(FollowUp, row.number) is None:
+            session.add(FollowUp(number=row.number, asked_at=act.at))
+    return [tuple(row) for row in rows]
+
+
+def withdraw(session: Session, number: str, act: Act, *, reason: str) -> None:
+    """Take a submission back (撤回) at its unit's wish, before the award."""
+    apply_transition(session, number, Ask(Trigger.ARCHIVE, act, reason=reason, outcome=Outcome.WITHDRAWN))
+
+
+def revoke(session: Session, number: str, act: Act, *, reason: str) -> None:
+    """Take an award away (撤销获奖)."""
+    apply_transition(session, number, Ask(Trigger.REVOKE, act, reason=reason))

@@ -1,0 +1,168 @@
+"""Writes what a delivery brings: new submissions, and new versions of those that are open. Set by set."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from models import Attachment, Contact, Contributor, Correction, Organisation, Submission, SubmissionVersion
+from models.database import insert_rows
+from models.enums import CorrectionState, Trigger
+from models.forms import SubmissionForm
+from states.guard_facts import Ask
+from states.history.canonical import instant_text
+from states.numbers import Number
+from states.rules.names import name_key, recorded_key
+from states.submissions.attachments import (
+    attached_to,
+    attachment_rows,
+    base_name,
+    digests_of,
+    keep_attached,
+    still_named,
+)
+from states.submissions.delivery import Delivered
+from states.submissions.identity import Incoming, Known, fingerprint
+from states.transitions import Begun, begin_submissions, note_submission
+
+
+def content_of(form: SubmissionForm) -> str:
+    """A form's content as kept and digested: canonical JSON without the number and the contact."""
+    fields = form.model_dump(mode="json", exclude={"number", "restores", "contact"})
+    fields["attachments"] = [base_name(name) for name in form.attachments]
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incoming, str]]) -> dict[int, str]:
+    last = session.scalar(
+        select(func.max(Submission.place)).where(
+            Submission.season == delivered.season, Submission.unit == delivered.unit
+        )
+    )
+    begun: list[Begun] = []
+    tables: dict[Any, list[dict[str, Any]]] = {}
+    accepted: dict[int, str] = {}
+    for place, (row, mark) in enumerate(new, start=(last or 0) + 1):
+        number = str(Number(delivered.season, delivered.unit, place))
+        accepted[row.place] = number
+        version = _version(delivered, number, 1, row.form)
+        facts = {**_facts(delivered, row.form, version), **digests_of(row.files)}
+        begun.append(Begun(number, {"unit": delivered.unit, "place": place, **_columns(row.form, mark)}, facts))
+        tables.setdefault(SubmissionVersion, []).append(version)
+        _content_rows(tables, number, row.form)
+        tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
+    begin_submissions(session, delivered.season, delivered.act, begun)
+    for table in (SubmissionVersion, Organisation, Contributor, Contact, Attachment):
+        insert_rows(session, _plain(table), tables.get(table, []))
+    return accepted
+
+
+def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -> None:
+    form = row.form
+    before = attached_to(session, known.number, known.version)
+    files = row.files or still_named(before, form.attachments)
+    version = _version(delivered, known.number, known.version + 1, form)
+    session.execute(insert(SubmissionVersion), [version])
+    for table in (Organisation, Contributor, Contact):
+        session.execute(delete(table).where(table.number == known.number))
+    tables: dict[Any, list[dict[str, Any]]] = {}
+    _content_rows(tables, known.number, form)
+    for table, rows in tables.items():
+        session.execute(insert(table), rows)
+    session.execute(
+        update(Submission)
+        .where(Submission.number == known.number)
+        .values(version=version["version"], **_columns(form, fingerprint(form)))
+    )
+    keep_attached(session, known.number, version["version"], files)
+    facts = {**_facts(delivered, form, version), **digests_of(files)}
+    correction = session.get(Correction, known.number)
+    if correction is not None and correction.state is CorrectionState.OUTSTANDING:
+        correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.act.at
+        facts["correction"] = "answered"
+    session.flush()
+    ask = Ask(Trigger.AMEND, delivered.act, facts=facts)
+    note_submission(session, known.number, ask)
+
+
+def _plain(table: Any) -> Table:
+    return cast(Table, table.__table__)
+
+
+def _columns(form: SubmissionForm, mark: str) -> dict[str, Any]:
+    return {
+        "title": form.title,
+        "title_key": name_key(form.title),
+        "fingerprint": mark,
+        "category": form.category,
+        "carrier": form.carrier,
+        "field": form.field,
+        "completed_on": form.completed_on,
+        "consent": form.consent,
+    }
+
+
+def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: SubmissionForm) -> None:
+    tables.setdefault(Organisation, []).extend(
+        {
+            "number": number,
+            "position": position,
+            "name": one.name,
+            "name_key": name_key(one.name),
+            "credit_code": one.credit_code,
+        }
+        for position, one in enumerate(form.organisations, start=1)
+    )
+    tables.setdefault(Contributor, []).extend(
+        {
+            "number": number,
+            "position": position,
+            "name": one.name,
+            "name_key": name_key(one.name),
+            "organisation": one.organisation,
+            "role": one.role,
+            "share": one.share,
+        }
+        for position, one in enumerate(form.contributors, start=1)
+    )
+    tables.setdefault(Contact, []).append(
+        {"number": number, "name": form.contact.name, "phone": form.contact.phone, "mail": form.contact.mail}
+    )
+
+
+def _version(delivered: Delivered, number: str, version: int, form: SubmissionForm) -> dict[str, Any]:
+    salt, content = secrets.token_hex(16), content_of(form)
+    digest = hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest()
+    return {
+        "number": number,
+        "version": version,
+        "content": content,
+        "salt": salt,
+        "digest": digest,
+        "delivery": delivered.digest,
+        "kept_at": delivered.act.at,
+    }
+
+
+def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a submission decides: no names of people, and the salted digest of the whole content."""
+    return {
+        "unit": delivered.unit,
+        "title": form.title,
+        "category": form.category.value,
+        "carrier": form.carrier.value,
+        "field": form.field,
+        "completed_on": form.completed_on.isoformat(),
+        "organisations": [one.credit_code or recorded_key(one.name) for one in form.organisations],
+        "contributors": len(form.contributors),
+        "consent": form.consent,
+        "version": version["version"],
+        "content_digest": version["digest"],
+        **delivered.facts,
+        "arrived_at": instant_text(delivered.arrived_at),
+        "admitted": delivered.admitted,
+    }

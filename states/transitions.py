@@ -1,0 +1,327 @@
+"""The one door through which state changes.
+
+Every step writes the new state, its history entry and nothing else; the caller puts the
+messages it causes into the same transaction and commits. A step for one submission lets
+the table's machine judge it; a step for many lets the same machine judge each group of equal
+facts once, and writes set by set. Both write the same rows.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from models import Call, History, Publication, Submission
+from models.database import insert_rows, update_many
+from models.enums import CallState, Outcome, SubmissionState, Tier, Trigger
+from models.queries import lock_call
+from states.call import CALL, CallCase
+from states.guard_facts import Ask, Frame, Group, load_cases, load_frame
+from states.history import canonical
+from states.history.write import Row, append, stamp
+from states.machine import Act, Refusal, TransitionRefused
+from states.numbers import Number, UnknownSubmission
+from states.submission import SUBMISSION, Case
+
+
+class ChangedMeanwhile(GangchuangError):
+    """Somebody else moved the same subject first; nothing was written."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        super().__init__(f"{subject} was changed by somebody else at the same moment. Look again, then repeat.")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a step for many did: numbers moved, and refusals by number."""
+
+    moved: tuple[str, ...]
+    refused: Mapping[str, Refusal]
+
+
+def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState:
+    """Move one submission along one edge. Raises TransitionRefused, UnknownSubmission, ChangedMeanwhile."""
+    frame = _locked_frame(session, Number.of(number).season)
+    found = load_cases(session, frame, ask, Submission.number == number)
+    if not found:
+        raise UnknownSubmission(number)
+    target = SubmissionState(SUBMISSION.move(number, ask.trigger, found[0].case))
+    _write(session, frame, ask, [(found[0], target)], Submission.number == number)
+    return target
+
+
+def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> Applied:
+    """Move every submission of a season that meets the conditions and whose guards allow it, set by set."""
+    frame = _locked_frame(session, year)
+    moves: list[tuple[Group, SubmissionState]] = []
+    refused: dict[str, Refusal] = {}
+    for group in load_cases(session, frame, ask, *where):
+        verdict = SUBMISSION.judge(ask.trigger, group.case)
+        if isinstance(verdict, Refusal):
+            refused.update((number, verdict) for number, _, _ in group.members)
+        else:
+            moves.append((group, SubmissionState(verdict)))
+    _write(session, frame, ask, moves, *where)
+    return Applied(_numbers(group for group, _ in moves), dict(sorted(refused.items())))
+
+
+def note_submissions(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> tuple[str, ...]:
+    """Record something that decided about submissions but moves none (a correction, a score, an objection)."""
+    frame = _locked_frame(session, year)
+    found = load_cases(session, frame, ask, *where)
+    _write(session, frame, ask, [(group, group.case.state) for group in found if group.case.state], *where)
+    return _numbers(found)
+
+
+def _locked_frame(session: Session, year: int) -> Frame:
+    """What the guards look at of the season, held as it is until the commit."""
+    lock_call(session, year)
+    return load_frame(session, year)
+
+
+class _Instants(NamedTuple):
+    """When a step stands in the record, but for those submissions that others wrote about later."""
+
+    earliest: datetime
+    overtaken: Mapping[str, datetime]
+
+
+def _instants(session: Session, year: int, at: datetime, *where: ColumnElement[bool]) -> _Instants:
+    """When a step stands in the record: never before what it follows, nor before a root that cannot cover it any more.
+
+    A run that others overtook has an instant before theirs; its entries then say it as `as_of`.
+    """
+    last = (History.subject == literal(canonical.submission_subject("")) + Submission.number) & (
+        History.sequence == Submission.sequence
+    )
+    rooted = session.scalar(select(func.max(Publication.published_at)).where(Publication.season == year))
+    earliest = max(at, rooted or at)
+    later = (Submission.season == year, History.at > canonical.instant_text(earliest), *where)
+    overtaken = session.execute(select(Submission.number, History.at).join(History, last).where(*later))
+    return _Instants(earliest, {number: datetime.fromisoformat(text) for number, text in overtaken})
+
+
+def _numbers(groups: Iterable[Group]) -> tuple[str, ...]:
+    return tuple(sorted(number for group in groups for number, _, _ in group.members))
+
+
+def note_submission(session: Session, number: str, ask: Ask) -> None:
+    """`note_submissions` for one. Raises UnknownSubmission."""
+    if not note_submissions(session, Number.of(number).season, ask, Submission.number == number):
+        raise UnknownSubmission(number)
+
+
+def move_call(
+    session: Session,
+    year: int,
+    trigger: Trigger,
+    act: Act,
+    *,
+    case: CallCase,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> CallState:
+    """Move a season's call along one edge. Raises TransitionRefused or ChangedMeanwhile."""
+    target = CallState(CALL.move(canonical.call_subject(year), trigger, case))
+    _write_call(session, year, trigger, act, case.state, target, reason, facts or {})
+    return target
+
+
+def note_call(
+    session: Session,
+    year: int,
+    trigger: Trigger,
+    act: Act,
+    *,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Record something that decided about a season but moves no state (a moved date, the draw, an approval)."""
+    state = lock_call(session, year).state
+    _write_call(session, year, trigger, act, state, state, reason, facts or {})
+
+
+def after_latest(session: Session, year: int, at: datetime) -> datetime:
+    """The instant, or that of the call's latest entry when it is later."""
+    call = lock_call(session, year)
+    latest = session.get(History, (canonical.call_subject(year), call.sequence))
+    return max(at, datetime.fromisoformat(latest.at)) if latest else at
+
+
+def _as_of(at: datetime, stands_at: datetime) -> dict[str, str]:
+    return {"as_of": canonical.instant_text(at)} if stands_at > at else {}
+
+
+def plan_call(session: Session, year: int, act: Act, *, rules: str, facts: Mapping[str, Any]) -> None:
+    """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
+    target = CALL.move(canonical.call_subject(year), Trigger.PLAN, CallCase(year, act.at, act.actor.role))
+    subject, told = canonical.call_subject(year), {**facts, "record": canonical.VERSION}
+    row = stamp(act, year, Trigger.PLAN, "", target.value)(subject, canonical.canonical(told), 0, canonical.ZERO)
+    try:
+        session.add(Call(season=year, state=CallState(target), rules=rules, sequence=1, head=row[-1]))
+        session.flush()
+        append(session, [row])
+    except IntegrityError as problem:
+        raise ChangedMeanwhile(subject) from problem
+
+
+class Begun(NamedTuple):
+    """A submission that comes in: its number, the columns of its row, what decides about it."""
+
+    number: str
+    columns: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
+def begin_submissions(session: Session, year: int, act: Act, begun: Sequence[Begun]) -> None:
+    """The row and the first entry of each submission that the table lets in, set by set; the caller has asked it."""
+    state = SubmissionState.SUBMITTED
+    row = stamp(act, year, Trigger.SUBMIT, "", state.value)
+    entries = [
+        row(canonical.submission_subject(one.number), canonical.canonical(one.facts), 0, canonical.ZERO)
+        for one in begun
+    ]
+    own = {"season": year, "state": state, "submitted_at": act.at, "version": 1, "sequence": 1}
+    insert_rows(
+        session,
+        Submission.__table__,
+        [
+            {"number": one.number, **own, "head": entry[-1], **one.columns}
+            for one, entry in zip(begun, entries, strict=True)
+        ],
+    )
+    append(session, entries)
+
+
+def _write_call(
+    session: Session,
+    year: int,
+    trigger: Trigger,
+    act: Act,
+    source: CallState | None,
+    target: CallState,
+    reason: str,
+    facts: Mapping[str, Any],
+) -> None:
+    call = lock_call(session, year)
+    subject = canonical.call_subject(year)
+    if source is not None and call.state is not source:
+        raise ChangedMeanwhile(subject)
+    standing = replace(act, at=after_latest(session, year, act.at))
+    written = stamp(standing, year, trigger, call.state.value, target.value, reason)
+    told = {**facts, **_as_of(act.at, standing.at)}
+    row = written(subject, canonical.canonical(told), call.sequence, call.head)
+    append(session, [row])
+    call.state, call.sequence, call.head = target, call.sequence + 1, row[-1]
+    session.flush()
+
+
+def _write(
+    session: Session,
+    frame: Frame,
+    ask: Ask,
+    moves: Sequence[tuple[Group, SubmissionState]],
+    *where: ColumnElement[bool],
+) -> None:
+    """The new standing and the history entry of each move: two statements a batch, however many there are.
+
+    `where` meets everything that moves.
+    """
+    if not moves:
+        return
+    session.flush()  # the driver's statements below would overtake what the session still holds
+    members = _members(frame, ask, moves, _instants(session, frame.season.year, ask.act.at, *where))
+    while batch := list(islice(members, _BATCH)):
+        rows, standings = [], []
+        for (number, sequence, head), step in batch:
+            facts = step.facts if ask.own is None else canonical.canonical({**ask.own(number), **step.shared})
+            row = step.row(canonical.submission_subject(number), facts, sequence, head)
+            rows.append(row)
+            standings.append((*step.standing, sequence + 1, row[-1], number, sequence))
+        if update_many(session, Submission.__tablename__, _STANDING, _KEY, standings) != len(standings):
+            raise ChangedMeanwhile(f"season {frame.season.year}")
+        append(session, rows)
+    session.expire_all()
+
+
+class _Step(NamedTuple):
+    """What all submissions of one case share in one step: where they stand after it, and their entry's making."""
+
+    standing: tuple[str | None, ...]
+    shared: dict[str, Any]
+    facts: str
+    row: Callable[[str, str, int, str], Row]
+
+
+def _members(
+    frame: Frame, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]], instants: _Instants
+) -> Iterator[tuple[tuple[str, int, str], _Step]]:
+    for group, target in moves:
+        step = _step(frame, ask, group.case, target, instants.earliest)
+        for member in group.members:
+            late = instants.overtaken.get(member[0])
+            yield member, _step(frame, ask, group.case, target, late) if late else step
+
+
+_BATCH = 10_000  # rows made ready at a time: bounds the memory of a round of any size
+_STANDING = ("state", "archived_from", "outcome", "tier", "sequence", "head")
+_KEY = ("number", "sequence")
+
+
+def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState, stands_at: datetime) -> _Step:
+    act, source = replace(ask.act, at=stands_at), case.state.value if case.state else ""
+    row = stamp(act, frame.season.year, ask.trigger, source, target.value, ask.said)
+    # Plain words: a driver takes them as they are, members of an enum only after asking around.
+    standing = tuple(None if word is None else word.value for word in _standing(case, target, ask))
+    shared = {**ask.facts, **_added(ask, case, target), **_as_of(ask.act.at, stands_at)}
+    return _Step(standing, shared, canonical.canonical(shared), row)
+
+
+def _standing(
+    case: Case, target: SubmissionState, ask: Ask
+) -> tuple[SubmissionState, SubmissionState | None, Outcome | None, Tier | None]:
+    """(state, archived_from, outcome, tier) of a submission after a step."""
+    if target is case.state and ask.trigger != Trigger.REVOKE:
+        return target, case.archived_from, case.previous_outcome, case.previous_tier
+    if target is SubmissionState.ARCHIVED:
+        origin = case.archived_from if case.state is target else case.state
+        return target, origin, _outcome(ask), case.previous_tier
+    return target, None, None, case.tier if ask.trigger == Trigger.AWARD else case.previous_tier
+
+
+def _outcome(ask: Ask) -> Outcome | None:
+    return Outcome.REVOKED if ask.trigger == Trigger.REVOKE else ask.outcome
+
+
+def _added(ask: Ask, case: Case, target: SubmissionState) -> dict[str, Any]:
+    """What the door itself adds to an entry's facts."""
+    told: dict[str, Any] = {"cause": ask.cause} if ask.cause else {}
+    if ask.trigger == Trigger.AWARD:
+        told["tier"] = case.tier
+    if ask.trigger in (Trigger.ARCHIVE, Trigger.REVOKE) and target is SubmissionState.ARCHIVED:
+        told["outcome"] = _outcome(ask)
+    return told
+
+
+__all__ = [
+    "Applied",
+    "Ask",
+    "Begun",
+    "ChangedMeanwhile",
+    "TransitionRefused",
+    "apply_to_many",
+    "apply_transition",
+    "begin_submissions",
+    "move_call",
+    "note_call",
+    "note_submission",
+    "note_submissions",
+    "plan_call",
+]

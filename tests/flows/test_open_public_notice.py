@@ -1,0 +1,244 @@
+"""The notice: only of an approved list, of what is still in the running, for its full working days."""
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from config.local_time import ZONE
+from config.milestones import Milestone
+from flows.archive import archiving
+from flows.close_public_notice import closing
+from flows.close_season import closing as closing_season
+from flows.follow_up import asking
+from flows.open_public_notice import opening
+from flows.publish_results import publishing
+from flows.run import Result
+from models import Call, FollowUp, MilestoneDate, Objection, Publication, Submission
+from models.enums import CallState, MilestoneState, Outcome, PublicationKind, SubmissionState, Tier
+from models.queries import milestone_rows
+from states.audit.verify import verify
+from states.final_round.approval import approve, list_digest
+from states.final_round.objections import answer_objection, raise_objection
+from states.machine import Act
+from states.submissions.settle import revoke, withdraw
+from tests.support.builders import OFFICE, a_submission
+from tests.support.panel import a_ranked_season
+from tests.support.playing import Player
+
+M = Milestone
+BODIES = {
+    M.OPEN_PUBLIC_NOTICE: opening,
+    M.CLOSE_PUBLIC_NOTICE: closing,
+    M.PUBLISH_RESULTS: publishing,
+    M.ARCHIVE: archiving,
+    M.FOLLOW_UP: asking,
+    M.CLOSE_SEASON: closing_season,
+}
+
+
+@pytest.fixture
+def ranked(player: Player) -> tuple[Player, list[str]]:
+    """Four ranked submissions, three of them with a prize; the notice is due next."""
+    with player.writing() as session:
+        season, numbers = a_ranked_season(session)
+        for row in milestone_rows(session, 2026):
+            if row.due_at < season.dates.open_public_notice:
+                row.state, row.settled_at = MilestoneState.DONE, row.due_at
+    player.at(season.dates.close_re_review)
+    return player, numbers
+
+
+def play(player: Player, milestone: Milestone, *, late: timedelta = timedelta(0)) -> Result:
+    player.at(max(player.due_at(milestone) + late, player.settings.clock.now()))
+    return player.play(milestone.value, BODIES[milestone], milestone)
+
+
+def approved(player: Player, **options: object) -> None:
+    with player.writing() as session:
+        approve(session, 2026, Act(OFFICE, player.settings.clock.now()), digest=list_digest(session, 2026), **options)  # type: ignore[arg-type]
+
+
+def page(player: Player, name: str) -> str:
+    return (player.home / "site" / "2026" / name).read_text("utf-8")
+
+
+def listed(text: str) -> set[str]:
+    return set(re.findall(r"2026-\d{6}-\d{4}", text))
+
+
+def row(player: Player, number: str) -> Submission:
+    with player.reading() as session:
+        return session.get_one(Submission, number)
+
+
+def test_without_an_approval_nothing_is_posted(ranked: tuple[Player, list[str]]) -> None:
+    player, _ = ranked
+
+    result = play(player, M.OPEN_PUBLIC_NOTICE)
+
+    assert (result.outcome, result.explanation) == ("waiting", "a named person has still to approve the list")
+    assert not (player.home / "site").exists() or not any((player.home / "site").rglob("*.html"))
+
+
+def test_the_notice_prints_the_list_the_root_and_every_deviation(ranked: tuple[Player, list[str]]) -> None:
+    player, (one, two, three, four) = ranked
+    approved(player, strike=[two], reason="材料不实")
+
+    play(player, M.OPEN_PUBLIC_NOTICE)
+
+    said = page(player, "notice.html")
+    with player.reading() as session:
+        publication = session.get_one(Publication, (2026, PublicationKind.PUBLIC_NOTICE, 1))
+        assert session.get_one(Call, 2026).state is CallState.PUBLIC_NOTICE
+        assert verify(session) == []
+    assert {one, three} <= listed(said)
+    assert four not in listed(said)
+    assert publication.root in said
+    assert "材料不实" in said
+    assert "示例·王主任" in said
+    assert len(player.letters("notice_opened")) == 39
+
+
+def test_what_was_withdrawn_after_the_approval_is_not_posted(ranked: tuple[Player, list[str]]) -> None:
+    player, (one, two, three, _) = ranked
+    approved(player)
+    with player.writing() as session:
+        withdraw(session, two, Act(OFFICE, player.settings.clock.now()), reason="示例")
+
+    lines = dict(play(player, M.OPEN_PUBLIC_NOTICE).lines)
+
+    assert (lines["on the list"], listed(page(player, "notice.html"))) == ("2", {one, three})
+
+
+def test_a_notice_posted_late_runs_its_full_working_days(ranked: tuple[Player, list[str]]) -> None:
+    player, _ = ranked
+    approved(player)
+
+    play(player, M.OPEN_PUBLIC_NOTICE, late=timedelta(days=2))
+
+    with player.reading() as session:
+        row = session.get_one(MilestoneDate, (2026, "close_public_notice", 1, ""))
+        assert row.due_at == datetime(2026, 8, 12, 0, tzinfo=ZONE)
+
+
+def to_the_results(player: Player, objected: str = "") -> Result:
+    approved(player)
+    play(player, M.OPEN_PUBLIC_NOTICE)
+    if objected:
+        with player.writing() as session:
+            raise_objection(
+                session,
+                player.season,
+                objected,
+                Act(OFFICE, player.settings.clock.now()),
+                grounds="示例",
+                objector="示例·举报人",
+            )
+    play(player, M.CLOSE_PUBLIC_NOTICE)
+    return play(player, M.PUBLISH_RESULTS)
+
+
+def answer(player: Player, *, upheld: bool) -> None:
+    with player.writing() as session:
+        identity = session.scalars(select(Objection.id)).one()
+        assert identity
+        answer_objection(session, identity, Act(OFFICE, player.settings.clock.now()), upheld=upheld, answer="示例")
+
+
+def test_everything_approved_is_awarded_in_its_tier(ranked: tuple[Player, list[str]]) -> None:
+    player, (one, two, three, four) = ranked
+
+    lines = dict(to_the_results(player).lines)
+
+    assert [row(player, number).tier for number in (one, two, three, four)] == [
+        Tier.FIRST,
+        Tier.SECOND,
+        Tier.THIRD,
+        None,
+    ]
+    assert (lines["awarded"], row(player, four).state) == ("3", SubmissionState.FINAL_REVIEWED)
+    assert {one, two, three} <= listed(page(player, "results.html"))
+    assert (player.home / "site" / "2026" / "history.jsonl").is_file()
+
+
+def test_an_objection_suspends_that_one_award_only(ranked: tuple[Player, list[str]]) -> None:
+    player, (one, two, three, _) = ranked
+
+    lines = dict(to_the_results(player, objected=one).lines)
+
+    assert (lines["awarded"], lines["suspended by an objection"]) == ("2", "1")
+    assert [row(player, number).state for number in (one, two, three)] == [
+        SubmissionState.FINAL_REVIEWED,
+        SubmissionState.AWARDED,
+        SubmissionState.AWARDED,
+    ]
+    assert "暂缓授奖" in page(player, "results.html")
+
+
+def test_results_are_not_published_before_the_notice_is_over(ranked: tuple[Player, list[str]]) -> None:
+    player, numbers = ranked
+    approved(player)
+    play(player, M.OPEN_PUBLIC_NOTICE)
+
+    result = play(player, M.PUBLISH_RESULTS)
+
+    assert result.explanation == "not its turn: close_public_notice comes first and is not settled; nothing was changed"
+    assert {row(player, number).state for number in numbers} == {SubmissionState.FINAL_REVIEWED}
+    assert not (player.home / "site" / "2026" / "results.html").exists()
+
+
+@pytest.mark.parametrize(("upheld", "outcome"), [(False, Outcome.COMPLETED), (True, Outcome.OBJECTION_UPHELD)])
+def test_the_archive_waits_for_an_answer_and_follows_it(
+    ranked: tuple[Player, list[str]], upheld: bool, outcome: Outcome
+) -> None:
+    player, (one, two, _, four) = ranked
+    to_the_results(player, objected=one)
+
+    assert play(player, M.ARCHIVE).outcome == "waiting"
+    answer(player, upheld=upheld)
+    assert play(player, M.ARCHIVE).outcome == "done"
+
+    assert [row(player, number).outcome for number in (one, two, four)] == [
+        outcome,
+        Outcome.COMPLETED,
+        Outcome.NO_PRIZE,
+    ]
+    said = page(player, "results.html")
+    assert (one in listed(said)) is not upheld
+    assert "暂缓授奖" not in said
+    with player.reading() as session:
+        assert verify(session) == []
+
+
+def test_a_year_later_the_units_are_asked_and_the_season_closes(ranked: tuple[Player, list[str]]) -> None:
+    player, (one, two, three, _) = ranked
+    to_the_results(player)
+    play(player, M.ARCHIVE)
+    with player.writing() as session:
+        revoke(session, three, Act(OFFICE, player.settings.clock.now()), reason="示例")
+
+    assert dict(play(player, M.FOLLOW_UP).lines)["asked about"] == "2"
+    lines = dict(play(player, M.CLOSE_SEASON).lines)
+
+    with player.reading() as session:
+        assert set(session.scalars(select(FollowUp.number))) == {one, two}
+        assert session.get_one(Call, 2026).state is CallState.CLOSED
+    assert lines["archived"] == "4"
+    assert player.letters("season_closed") == ["season_closed/office/closed"]
+
+
+def test_what_is_left_when_a_season_closes_ends_with_an_outcome(ranked: tuple[Player, list[str]]) -> None:
+    player, _ = ranked
+    to_the_results(player)
+    play(player, M.ARCHIVE)
+    play(player, M.FOLLOW_UP)
+    with player.writing() as session:
+        late = a_submission(session)
+
+    play(player, M.CLOSE_SEASON)
+
+    with player.reading() as session:
+        assert session.get_one(Submission, late).outcome is Outcome.NOT_REVIEWED
+    assert player.letters("season_closed") == ["season_closed/office/closed"]

@@ -1,0 +1,414 @@
+"""What a named officer decides: each decision with its reason, its limits, and its trace."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from config.local_time import ZONE
+from models import Admission, Delivery, Duplicate, History, MilestoneDate, Objection, Placing, Submission
+from models.database import writing
+from models.enums import (
+    CallState,
+    DeliveryState,
+    DuplicateDecision,
+    MilestoneState,
+    ObjectionState,
+    Outcome,
+    Role,
+    SubmissionState,
+    Tier,
+    WorkbookKind,
+)
+from states.audit.verify import verify
+from states.final_round.objections import answer_objection, raise_objection
+from states.machine import Act, Actor
+from states.numbers import UnknownSubmission
+from states.officers import DecisionRefused, NotAnOfficer, officer
+from states.submissions.admission import admit_late
+from states.submissions.duplicates import decide_duplicate
+from states.submissions.reinstatement import reinstate
+from states.submissions.settle import revoke, withdraw
+from states.timeline import close_notice_after
+from states.transitions import Ask, TransitionRefused, apply_to_many
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
+
+S = SubmissionState
+AT = datetime(2026, 8, 5, 10, tzinfo=ZONE)
+NOTICE_ENDS = datetime(2026, 8, 8, 0, tzinfo=ZONE)
+SECOND = timedelta(seconds=1)
+DIGEST = "ab" * 32
+
+
+def row(session: Session, number: str) -> Submission:
+    return session.get_one(Submission, number, populate_existing=True)
+
+
+def test_only_accounts_of_the_season_file_are_officers() -> None:
+    assert officer(season_rules(), "示例·李干事") == Actor(Role.OFFICE, "示例·李干事")
+    with pytest.raises(
+        NotAnOfficer, match="'示例·路人' is no officer of this season. Officers: 示例·王主任, 示例·李干事"
+    ):
+        officer(season_rules(), "示例·路人")
+
+
+@pytest.mark.parametrize("state", [S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED])
+def test_a_unit_may_withdraw_before_the_award(engine: Engine, state: SubmissionState) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        number = a_submission(session, state)
+
+        withdraw(session, number, Act(OFFICE, AT), reason="单位申请")
+
+        assert (row(session, number).outcome, row(session, number).archived_from) == (Outcome.WITHDRAWN, state)
+
+
+@pytest.mark.parametrize("state", [S.AWARDED, S.ARCHIVED])
+def test_nobody_withdraws_after_the_award(engine: Engine, state: SubmissionState) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.PUBLISHED)
+        number = a_submission(session, state)
+
+        with pytest.raises(TransitionRefused):
+            withdraw(session, number, Act(OFFICE, AT), reason="单位申请")
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_reinstated_where_it_came_from(engine: Engine, outcome: Outcome) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.PUBLISHED)
+        number = a_submission(session, S.ARCHIVED, outcome=outcome)
+        origin = row(session, number).archived_from
+
+        with pytest.raises(TransitionRefused, match="a reason is needed"):
+            reinstate(session, number, Act(OFFICE, AT), reason=" ")
+        assert reinstate(session, number, Act(OFFICE, AT), reason="示例") is origin
+
+        assert (row(session, number).state, row(session, number).outcome) == (origin, None)
+        assert verify(session) == []
+
+
+def test_nothing_is_reinstated_in_a_closed_season_but_an_award_is_revoked(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.CLOSED)
+        number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED)
+
+        with pytest.raises(TransitionRefused, match="the season is closed"):
+            reinstate(session, number, Act(OFFICE, AT), reason="示例")
+        revoke(session, number, Act(OFFICE, AT), reason="示例")
+
+        assert row(session, number).outcome is Outcome.REVOKED
+
+
+@pytest.mark.parametrize("state", [S.AWARDED, S.ARCHIVED])
+def test_an_award_is_revoked_with_a_reason_and_may_come_back(engine: Engine, state: SubmissionState) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.PUBLISHED)
+        number = a_submission(session, state, tier=Tier.SECOND)
+
+        with pytest.raises(TransitionRefused, match="a reason is needed"):
+            revoke(session, number, Act(OFFICE, AT), reason="")
+        revoke(session, number, Act(OFFICE, AT), reason="材料不实")
+        with pytest.raises(TransitionRefused, match="only an award archived as completed"):
+            revoke(session, number, Act(OFFICE, AT), reason="再次")
+        reinstate(session, number, Act(OFFICE, AT), reason="申诉成立")
+
+        assert (row(session, number).state, row(session, number).tier) == (S.AWARDED, Tier.SECOND)
+        assert verify(session) == []
+
+
+def a_delivery(session: Session, digest: str = DIGEST, state: DeliveryState = DeliveryState.REFUSED) -> Delivery:
+    made = Delivery(
+        digest=digest,
+        sender="500103",
+        season=2026,
+        kind=WorkbookKind.SUBMISSIONS,
+        file_name="申报.xlsx",
+        arrived_at=AT,
+        taken_at=AT,
+        state=state,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+@pytest.mark.parametrize("state", [DeliveryState.REFUSED, DeliveryState.PARTLY])
+def test_a_late_delivery_is_admitted_once_with_a_reason(engine: Engine, state: DeliveryState) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        a_delivery(session, state=state)
+
+        for _ in range(2):
+            admitted = admit_late(session, 2026, DIGEST[:8], Act(OFFICE, AT), reason="邮路中断")
+
+        assert admitted.digest == DIGEST
+        assert [(one.digest, one.officer, one.reason) for one in session.scalars(select(Admission))] == [
+            (DIGEST, OFFICE.name, "邮路中断")
+        ]
+        entry = session.scalars(select(History).where(History.trigger == "admit_late")).one()
+        assert json.loads(entry.facts) == {"delivery": DIGEST, "sender": "500103"}
+
+
+@pytest.mark.parametrize(
+    ("digest", "reason", "state", "words"),
+    [
+        ("ab" * 4, "  ", DeliveryState.REFUSED, "a reason is needed"),
+        ("ab" * 4, "示例", DeliveryState.ACCEPTED, "it was accepted already"),
+        ("cd" * 4, "示例", DeliveryState.REFUSED, "0 deliveries begin so"),
+        ("", "示例", DeliveryState.REFUSED, "at least 8 characters"),
+        ("%%%%%%%%", "示例", DeliveryState.REFUSED, "0 deliveries begin so"),
+    ],
+)
+def test_what_cannot_be_admitted(engine: Engine, digest: str, reason: str, state: DeliveryState, words: str) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        a_delivery(session, state=state)
+
+        with pytest.raises(DecisionRefused, match=words):
+            admit_late(session, 2026, digest, Act(OFFICE, AT), reason=reason)
+
+
+def test_a_beginning_that_two_deliveries_share_admits_neither(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        a_delivery(session)
+        a_delivery(session, "abababab" + "0" * 56)
+
+        with pytest.raises(DecisionRefused, match="2 deliveries begin so"):
+            admit_late(session, 2026, "abababab", Act(OFFICE, AT), reason="示例")
+
+
+@pytest.mark.parametrize(("same", "word"), [(True, DuplicateDecision.SAME), (False, DuplicateDecision.DISTINCT)])
+def test_two_that_look_alike_are_decided_once_and_on_the_later_ones_record(
+    engine: Engine, same: bool, word: DuplicateDecision
+) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        one, two = a_submission(session), a_submission(session)
+        session.add(Duplicate(number=one, other=two, similarity=95))
+
+        decide_duplicate(session, two, one, Act(OFFICE, AT), same=same, reason="示例")
+
+        pair = session.get_one(Duplicate, (one, two))
+        assert (pair.decision, pair.officer, pair.reason) == (word, OFFICE.name, "示例")
+        entry = session.scalars(select(History).where(History.trigger == "decide_duplicate")).one()
+        assert entry.subject == f"submission/{two}"
+        assert json.loads(entry.facts) == {"decision": word.value, "other": one, "similarity": 95}
+        with pytest.raises(DecisionRefused, match="decided already"):
+            decide_duplicate(session, one, two, Act(OFFICE, AT), same=not same, reason="示例")
+
+
+@pytest.mark.parametrize("state", [SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED])
+def test_found_the_same_after_the_eligibility_check_the_later_one_is_dropped_at_once(
+    engine: Engine, state: SubmissionState
+) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.FINAL_REVIEW)
+        one, two = a_submission(session, state), a_submission(session, state)
+        session.add(Duplicate(number=one, other=two, similarity=95))
+
+        dropped = decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
+
+        assert dropped == two
+        later = session.get_one(Submission, two, populate_existing=True)
+        assert (later.state, later.outcome) == (SubmissionState.ARCHIVED, Outcome.INELIGIBLE)
+        assert session.get_one(Submission, one).state is state
+
+
+@pytest.mark.parametrize(
+    ("call", "state"),
+    [
+        (CallState.FINAL_REVIEW, SubmissionState.FINAL_REVIEWED),
+        (CallState.PUBLISHED, SubmissionState.AWARDED),
+    ],
+)
+def test_found_the_same_too_late_the_way_out_is_named(engine: Engine, call: CallState, state: SubmissionState) -> None:
+    with writing(engine) as session:
+        a_season(session, state=call)
+        one, two = a_submission(session, state), a_submission(session, state)
+        session.add(Duplicate(number=one, other=two, similarity=95))
+
+        with pytest.raises(DecisionRefused, match="too late to drop it.*strike it when the list is approved"):
+            decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
+
+        assert session.get_one(Duplicate, (one, two)).decision is DuplicateDecision.PENDING
+        assert decide_duplicate(session, one, two, Act(OFFICE, AT), same=False, reason="示例") == ""
+
+
+def test_what_was_never_shown_as_alike_is_not_decided(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        one, two = a_submission(session), a_submission(session)
+
+        with pytest.raises(DecisionRefused, match="never shown as alike"):
+            decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
+
+
+def object_to(session: Session, number: str, *, at: datetime = AT, **words: Any) -> Objection:
+    said = {"grounds": "示例事由", "objector": "示例·举报人", **words}
+    return raise_objection(session, season_rules(), number, Act(OFFICE, at), **said)
+
+
+def test_objections_are_numbered_within_their_season_without_a_hole(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session, state=CallState.PUBLIC_NOTICE)
+        numbers = [a_submission(session, SubmissionState.FINAL_REVIEWED) for _ in range(3)]
+    at = season_rules().dates.open_public_notice + timedelta(hours=1)
+    with pytest.raises(ZeroDivisionError), writing(engine) as session:
+        object_to(session, numbers[0], at=at)
+        raise ZeroDivisionError
+
+    with writing(engine) as session:
+        kept = [object_to(session, number, at=at).id for number in numbers]
+
+    assert kept == [20_260_001, 20_260_002, 20_260_003]
+
+
+def a_notice(session: Session, *, listed: int = 1) -> list[str]:
+    """A public notice that runs, with approved submissions on it."""
+    season = a_season(session, state=CallState.PUBLIC_NOTICE)
+    close_notice_after(session, season, season.dates.open_public_notice, Act(SYSTEM, AT), reason="示例")
+    numbers = [a_submission(session, S.FINAL_REVIEWED) for _ in range(listed)]
+    for place, number in enumerate(numbers, start=1):
+        session.add(
+            Placing(
+                number=number,
+                season=2026,
+                position=place,
+                rank=place,
+                merit=90,
+                raw_mean=90,
+                low=90,
+                high=90,
+                scores=5,
+                spread=0,
+                tier=Tier.THIRD,
+                approved=True,
+            )
+        )
+    session.flush()
+    return numbers
+
+
+def test_an_objection_is_kept_with_its_time_to_answer_and_without_the_name_in_the_record(engine: Engine) -> None:
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+
+        objection = object_to(session, number)
+
+        assert (objection.state, objection.due_at) == (
+            ObjectionState.OPEN,
+            datetime(2026, 8, 26, 23, 59, 59, tzinfo=ZONE),
+        )
+        entry = session.scalars(select(History).where(History.trigger == "raise_objection")).one()
+        assert "举报人" not in entry.facts + entry.reason
+
+
+@pytest.mark.parametrize("words", [{"grounds": " "}, {"objector": ""}])
+def test_an_objection_is_written_and_bears_a_name(engine: Engine, words: dict[str, str]) -> None:
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+
+        with pytest.raises(DecisionRefused, match="written and bears a real name"):
+            object_to(session, number, **words)
+
+
+@pytest.mark.parametrize(
+    ("at", "taken"), [(NOTICE_ENDS - SECOND, True), (NOTICE_ENDS, False), (NOTICE_ENDS + SECOND, False)]
+)
+def test_objections_are_taken_until_the_notice_ends(engine: Engine, at: datetime, taken: bool) -> None:
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+
+        if taken:
+            assert object_to(session, number, at=at).id
+        else:
+            with pytest.raises(DecisionRefused, match="while the public notice runs"):
+                object_to(session, number, at=at)
+
+
+@pytest.mark.parametrize("state", [CallState.FINAL_REVIEW, CallState.PUBLISHED])
+def test_no_objection_outside_the_notice(engine: Engine, state: CallState) -> None:
+    with writing(engine) as session:
+        a_season(session, state=state)
+        number = a_submission(session, S.FINAL_REVIEWED)
+
+        with pytest.raises(DecisionRefused, match="while the public notice runs"):
+            object_to(session, number)
+
+
+def test_an_objection_needs_a_submission_that_is_in_the_running(engine: Engine) -> None:
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+        withdraw(session, number, Act(OFFICE, AT), reason="示例")
+
+        with pytest.raises(DecisionRefused, match="it is archived"):
+            object_to(session, number)
+        with pytest.raises(UnknownSubmission):
+            object_to(session, "2026-500103-0999")
+
+
+def test_an_open_objection_suspends_one_award_only(engine: Engine) -> None:
+    with writing(engine) as session:
+        one, two = a_notice(session, listed=2)
+        objection = object_to(session, one)
+        _settle_notice(session)
+
+        applied = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
+        assert (applied.moved, {n: r.code for n, r in applied.refused.items()}) == ((two,), {one: "objection_open"})
+
+        assert objection.id
+        answer_objection(session, objection.id, Act(OFFICE, AT), upheld=False, answer="核查无误")
+        again = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
+        assert again.moved == (one,)
+
+
+def _settle_notice(session: Session) -> None:
+    row = session.get_one(MilestoneDate, (2026, "close_public_notice", 1, ""))
+    row.state, row.settled_at = MilestoneState.DONE, row.due_at
+    session.flush()
+
+
+def test_an_objection_upheld_ends_that_one_award(engine: Engine) -> None:
+    with writing(engine) as session:
+        one, two = a_notice(session, listed=2)
+        objection = object_to(session, one)
+        assert objection.id
+
+        answered = answer_objection(session, objection.id, Act(OFFICE, AT), upheld=True, answer="情况属实")
+
+        assert (answered.state, answered.officer, answered.answer) == (ObjectionState.UPHELD, OFFICE.name, "情况属实")
+        assert (row(session, one).outcome, row(session, two).state) == (Outcome.OBJECTION_UPHELD, S.FINAL_REVIEWED)
+        assert verify(session) == []
+
+
+def test_an_objection_is_answered_once_and_with_reasons(engine: Engine) -> None:
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+        identity = object_to(session, number).id
+        assert identity
+
+        with pytest.raises(DecisionRefused, match="an answer with its reasons"):
+            answer_objection(session, identity, Act(OFFICE, AT), upheld=False, answer=" ")
+        answer_objection(session, identity, Act(OFFICE, AT), upheld=False, answer="核查无误")
+        with pytest.raises(DecisionRefused, match="answered it already"):
+            answer_objection(session, identity, Act(OFFICE, AT), upheld=True, answer="改判")
+        with pytest.raises(DecisionRefused, match="no such objection"):
+            answer_objection(session, 999, Act(OFFICE, AT), upheld=True, answer="示例")
+
+
+def test_an_objection_to_what_was_withdrawn_meanwhile_can_be_upheld(engine: Engine) -> None:
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+        objection = object_to(session, number)
+        withdraw(session, number, Act(OFFICE, AT), reason="示例")
+
+        answered = answer_objection(session, objection.id or 0, Act(OFFICE, AT), upheld=True, answer="情况属实")
+
+        assert answered.state is ObjectionState.UPHELD
+        assert row(session, number).outcome is Outcome.WITHDRAWN
+        assert verify(session) == []
