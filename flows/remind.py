@@ -19,7 +19,7 @@ from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post, post_to_office, post_to_unit
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from flows.workbooks.findings import Problem
+from flows.workbooks.reader.findings import Problem
 from models import Delivery, Expert
 from models.enums import WorkbookKind
 from models.queries import counts_by_unit

@@ -21,7 +21,7 @@ from flows.demo.world import World
 from flows.home import paths
 from flows.home.files import digest_of
 from flows.kinds.table import layout_of
-from flows.workbooks.filling import fill_template, submission_row
+from flows.workbooks.writer.filling import fill_template, submission_row
 from models.enums import WorkbookKind
 from models.forms import ExpertForm, RecusalForm, ScoreForm, VerdictForm
 

@@ -20,9 +20,9 @@ from flows.intake.receipts import Answer, Brought, Sender, answer_again, keep_an
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, REISSUED, read_delivery
 from flows.run import Run
-from flows.workbooks.archives import MIB
-from flows.workbooks.findings import Problem, Reading
-from flows.workbooks.reading import genuine_mark, without_collector
+from flows.workbooks.reader.archives import MIB
+from flows.workbooks.reader.findings import Problem, Reading
+from flows.workbooks.reader.reading import genuine_mark, without_collector
 from models import Admission, Delivery, Expert
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call

@@ -8,9 +8,9 @@ from rapidfuzz import fuzz
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flows.workbooks.cells import quote
-from flows.workbooks.findings import Note, Problem, Reading, Row
-from flows.workbooks.table import letters
+from flows.workbooks.columns.cells import quote
+from flows.workbooks.reader.findings import Note, Problem, Reading, Row
+from flows.workbooks.reader.table import letters
 from models import Submission
 from models.forms import SubmissionForm
 from states.rules.names import name_key

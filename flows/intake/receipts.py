@@ -18,8 +18,8 @@ from flows.kinds.table import KINDS
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post, post_again
 from flows.run import Run
-from flows.workbooks.findings import Note, Problem, Reading
-from flows.workbooks.receipt import write_receipt
+from flows.workbooks.reader.findings import Note, Problem, Reading
+from flows.workbooks.writer.receipt import write_receipt
 from models import Delivery, Submission
 from models.enums import DeliveryState, WorkbookKind
 from states.final_round.freeze import scores_are_frozen

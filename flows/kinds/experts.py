@@ -17,12 +17,12 @@ from flows.kinds.scores import replace_lost_experts
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
 from flows.run import Run
-from flows.workbooks import cells, dates, parties
-from flows.workbooks.assembly import Assembler, filled_in
-from flows.workbooks.columns import LINE_LIMIT, Column
-from flows.workbooks.findings import Form, Note, Problem
-from flows.workbooks.layout import Layout
-from flows.workbooks.table import Line
+from flows.workbooks.columns import cells, dates, parties
+from flows.workbooks.columns.column import LINE_LIMIT, Column
+from flows.workbooks.reader.assembly import Assembler, filled_in
+from flows.workbooks.reader.findings import Form, Note, Problem
+from flows.workbooks.reader.layout import Layout
+from flows.workbooks.reader.table import Line
 from models import Expert
 from models.enums import CallState, WorkbookKind
 from models.forms import ExpertForm

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from flows.home import paths
 from flows.run import Run
-from flows.workbooks.layout import Layout
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
+from flows.workbooks.columns.mark import Mark
+from flows.workbooks.reader.layout import Layout
+from flows.workbooks.writer.template import write_template
 from states.issued import number_of_issue
 
 

@@ -11,8 +11,8 @@ from config.milestones import Milestone
 from config.season import Season
 from flows.kinds.issuing import Issued
 from flows.run import Run
-from flows.workbooks.findings import Reading
-from flows.workbooks.layout import Layout
+from flows.workbooks.reader.findings import Reading
+from flows.workbooks.reader.layout import Layout
 from models.enums import WorkbookKind
 from states.submissions.delivery import Delivered, Taken
 

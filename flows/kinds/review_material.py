@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.season import Season
-from flows.workbooks.material_sheet import MATERIAL_TEXTS
+from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
 from models import Submission, SubmissionVersion
 from models.forms import SubmissionForm
 from states.rules.reviewers.blind import Blindfold

@@ -14,13 +14,13 @@ from flows.kinds.review_material import material_of
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post, post_to_office
 from flows.run import Run
-from flows.workbooks import cells
-from flows.workbooks.assembly import Assembler
-from flows.workbooks.columns import Column, choice, given_column, points_columns
-from flows.workbooks.findings import Form, Note, Problem
-from flows.workbooks.layout import STATEMENT, Layout
-from flows.workbooks.material_sheet import MATERIAL_TEXTS
-from flows.workbooks.table import Line
+from flows.workbooks.columns import cells
+from flows.workbooks.columns.column import Column, choice, given_column, points_columns
+from flows.workbooks.reader.assembly import Assembler
+from flows.workbooks.reader.findings import Form, Note, Problem
+from flows.workbooks.reader.layout import STATEMENT, Layout
+from flows.workbooks.reader.table import Line
+from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
 from models import Assignment, Expert
 from models.enums import CallState, WorkbookKind
 from models.forms import RecusalForm, ScoreForm

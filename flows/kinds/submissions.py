@@ -13,12 +13,12 @@ from flows.kinds.issuing import Issued, issue
 from flows.kinds.kind import HandedIn, Kind
 from flows.kinds.verdicts import issue_after_admission
 from flows.run import Run
-from flows.workbooks.assembly import SubmissionRows
-from flows.workbooks.crosschecks import match_attachments
-from flows.workbooks.findings import Reading
-from flows.workbooks.layout import Layout
-from flows.workbooks.packages import save_attachments
-from flows.workbooks.submission_columns import submission_columns
+from flows.workbooks.columns.submission import submission_columns
+from flows.workbooks.reader.assembly import SubmissionRows
+from flows.workbooks.reader.crosschecks import match_attachments
+from flows.workbooks.reader.findings import Reading
+from flows.workbooks.reader.layout import Layout
+from flows.workbooks.reader.packages import save_attachments
 from models.enums import WorkbookKind
 from models.forms import SubmissionForm, WithdrawalForm
 from states.district_round.unit_requests import take_withdrawals

@@ -9,9 +9,9 @@ from flows.kinds import experts, scores, submissions, verdicts, votes
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
 from flows.run import Run
-from flows.workbooks.findings import Reading
-from flows.workbooks.layout import Layout
-from flows.workbooks.reading import NewestIssue, read_workbook
+from flows.workbooks.reader.findings import Reading
+from flows.workbooks.reader.layout import Layout
+from flows.workbooks.reader.reading import NewestIssue, read_workbook
 from models.enums import Trigger, WorkbookKind
 from states.issued import newest_issues
 from states.machine import Act

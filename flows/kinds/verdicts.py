@@ -20,13 +20,13 @@ from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post_to_unit
 from flows.run import Run
-from flows.workbooks import cells, numbers
-from flows.workbooks.assembly import Assembler
-from flows.workbooks.columns import Column, choice, given_column, labels, points_columns
-from flows.workbooks.crosschecks import check_ranks
-from flows.workbooks.findings import Form, Note, Problem
-from flows.workbooks.layout import Layout
-from flows.workbooks.table import Line
+from flows.workbooks.columns import cells, numbers
+from flows.workbooks.columns.column import Column, choice, given_column, labels, points_columns
+from flows.workbooks.reader.assembly import Assembler
+from flows.workbooks.reader.crosschecks import check_ranks
+from flows.workbooks.reader.findings import Form, Note, Problem
+from flows.workbooks.reader.layout import Layout
+from flows.workbooks.reader.table import Line
 from models import DistrictVerdict, Organisation, Submission
 from models.enums import CallState, Carrier, Category, SubmissionState, Verdict, WorkbookKind
 from models.forms import SendBackForm, VerdictForm

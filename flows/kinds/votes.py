@@ -14,12 +14,12 @@ from flows.kinds.review_material import material_of
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post, post_to_office
 from flows.run import Run
-from flows.workbooks import cells, numbers
-from flows.workbooks.assembly import Assembler
-from flows.workbooks.columns import Column, choice, given_column, labels
-from flows.workbooks.findings import Form, Note, Problem
-from flows.workbooks.layout import Layout
-from flows.workbooks.table import Line
+from flows.workbooks.columns import cells, numbers
+from flows.workbooks.columns.column import Column, choice, given_column, labels
+from flows.workbooks.reader.assembly import Assembler
+from flows.workbooks.reader.findings import Form, Note, Problem
+from flows.workbooks.reader.layout import Layout
+from flows.workbooks.reader.table import Line
 from models import Expert, Placing
 from models.enums import Tier, WorkbookKind
 from models.forms import VoteForm

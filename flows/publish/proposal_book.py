@@ -9,7 +9,7 @@ import xlsxwriter
 from config.local_time import ZONE
 from flows.outbox.letters.filters import printable
 from flows.publish.pages import ProposalPage, ProposedLine
-from flows.workbooks.guide import instant, screen_width
+from flows.workbooks.writer.guide import instant, screen_width
 from models.enums import Tier
 
 _FONT = "Microsoft YaHei"

@@ -27,10 +27,10 @@ from config.season import Season
 from config.settings import Settings
 from flows.collect import collecting
 from flows.kinds.table import layout_of
-from flows.workbooks.mark import Mark
-from flows.workbooks.reading import without_collector
-from flows.workbooks.receipt import write_receipt
-from flows.workbooks.template import write_template
+from flows.workbooks.columns.mark import Mark
+from flows.workbooks.reader.reading import without_collector
+from flows.workbooks.writer.receipt import write_receipt
+from flows.workbooks.writer.template import write_template
 from models.database import make_engine, writing
 from models.enums import Role, WorkbookKind
 from models.forms import SubmissionForm

@@ -29,8 +29,8 @@ from sqlalchemy import select
 from config.settings import Settings
 from flows.collect import collecting
 from flows.home.files import digest_of
-from flows.workbooks.findings import Reading
-from flows.workbooks.receipt import write_receipt
+from flows.workbooks.reader.findings import Reading
+from flows.workbooks.writer.receipt import write_receipt
 from models import Delivery, Message, Submission
 from models.database import make_engine
 from tests.support.builders import a_season

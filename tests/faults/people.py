@@ -23,8 +23,8 @@ from config.settings import Settings
 from flows.demo.people import credit_code
 from flows.home import paths
 from flows.kinds.table import layout_of
-from flows.workbooks.fill_sheet import FIRST_ROW
-from flows.workbooks.filling import fill_template, submission_row
+from flows.workbooks.writer.fill_sheet import FIRST_ROW
+from flows.workbooks.writer.filling import fill_template, submission_row
 from models import Assignment, Delivery, Message, Objection, Submission
 from models.database import reading
 from models.enums import AssignmentState, Carrier, Category, WorkbookKind

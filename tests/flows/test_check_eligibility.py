@@ -11,7 +11,7 @@ from flows.close_eligibility import concluding
 from flows.collect import collecting
 from flows.demo.people import credit_code
 from flows.run import Result
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Correction, DistrictVerdict, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, Verdict, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm

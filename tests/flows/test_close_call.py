@@ -9,7 +9,7 @@ from flows.check_eligibility import checking
 from flows.close_call import closing
 from flows.home import paths
 from flows.run import Result
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Call, Delivery, Duplicate, MilestoneDate, Submission
 from models.enums import CallState, DuplicateDecision, MilestoneState, Outcome, SubmissionState, WorkbookKind
 from states.machine import Act

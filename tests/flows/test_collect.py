@@ -17,7 +17,7 @@ from flows.intake import deliveries as module
 from flows.intake.inbox import Sealed
 from flows.run import Result, StageFailed
 from flows.stage import play
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Delivery, Message, Submission
 from models.database import make_engine, reading
 from models.enums import CallState, DeliveryState, WorkbookKind

@@ -12,7 +12,7 @@ from flows.close_call import closing
 from flows.collect import collecting
 from flows.decide import Decision, decide
 from flows.home import paths
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Call, Delivery, DistrictVerdict, Duplicate, History, Submission
 from models.enums import CallState, Category, DuplicateDecision, Outcome, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm

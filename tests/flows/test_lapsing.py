@@ -16,7 +16,7 @@ from flows.clock import Timekeeper
 from flows.collect import collecting
 from flows.intake import deliveries
 from flows.run import Ending, Run, StageFailed
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Correction, History, Message, Submission
 from models.enums import CallState, CorrectionState, Outcome, SubmissionState, WorkbookKind
 from models.queries import next_correction_due

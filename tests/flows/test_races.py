@@ -9,7 +9,7 @@ from config.milestones import Milestone
 from flows import close_call, close_district_round, deliver_messages
 from flows.run import Ending, Result, Run
 from flows.stage import play
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Call, Delivery, History, Message
 from models.database import make_engine
 from models.enums import CallState, MessageState, WorkbookKind

@@ -40,7 +40,7 @@ from flows.demo.people import credit_code
 from flows.engine.forms import FIELDS, form_of
 from flows.kinds.scores import assignments_of
 from flows.run import Ending, Run
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from flows.year import STAGES, Stage
 from models import Call, Message, Objection, Submission
 from models.enums import CallState, MessageState, MilestoneState, Outcome, WorkbookKind

@@ -9,7 +9,7 @@ from random import Random
 import openpyxl
 import xlwt
 
-from flows.workbooks.receipt import write_receipt
+from flows.workbooks.writer.receipt import write_receipt
 from models.enums import WorkbookKind
 from tests.support.workbooks import GIVEN, ISSUED_AT, Workshop, judged, read, season, typed
 

@@ -38,7 +38,7 @@ from flows.demo.people import credit_code
 from flows.home import paths
 from flows.kinds.scores import replace_lost_experts
 from flows.run import Ending, Run
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Assignment, Delivery, Objection
 from models.enums import AssignmentState, DeliveryState, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm

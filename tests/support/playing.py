@@ -20,9 +20,9 @@ from flows.home import paths
 from flows.kinds.table import layout_of
 from flows.run import Ending, Result, Run
 from flows.stage import play
-from flows.workbooks.filling import fill_template
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
+from flows.workbooks.columns.mark import Mark
+from flows.workbooks.writer.filling import fill_template
+from flows.workbooks.writer.template import write_template
 from models import Message, MilestoneDate
 from models.database import reading, writing
 from models.enums import MilestoneState, WorkbookKind

@@ -14,10 +14,10 @@ import openpyxl
 from config.local_time import ZONE
 from config.season import Season, load_season
 from flows.kinds.table import layout_of, read_delivery
-from flows.workbooks.filling import fill_template
-from flows.workbooks.findings import Reading
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
+from flows.workbooks.columns.mark import Mark
+from flows.workbooks.reader.findings import Reading
+from flows.workbooks.writer.filling import fill_template
+from flows.workbooks.writer.template import write_template
 from models.enums import WorkbookKind
 
 KEY = bytes(range(32))

@@ -15,7 +15,7 @@ from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.cli.commands import app
 from flows.cli.facts import fact_lines
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
 from states.final_round.approval import list_digest

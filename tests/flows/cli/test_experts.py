@@ -10,7 +10,7 @@ from sqlalchemy import select
 from flows.home import paths
 from flows.kinds.experts import issue_pool
 from flows.run import Ending, Run
-from flows.workbooks.filling import fill_template
+from flows.workbooks.writer.filling import fill_template
 from models import Expert, History, Message
 from models.enums import CallState, WorkbookKind
 from tests.flows.cli.conftest import Gangchuang

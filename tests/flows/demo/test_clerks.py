@@ -14,8 +14,8 @@ from flows.demo.world import World
 from flows.home import paths
 from flows.home.files import digest_of
 from flows.kinds.table import layout_of, read_delivery
-from flows.workbooks.mark import Mark
-from flows.workbooks.template import write_template
+from flows.workbooks.columns.mark import Mark
+from flows.workbooks.writer.template import write_template
 from models.enums import WorkbookKind
 
 SEASON = load_season(2026)

@@ -19,7 +19,7 @@ from flows.cli.kept_files import FILE_INVARIANTS
 from flows.home import paths
 from flows.intake import inbox as module
 from flows.intake.inbox import is_open_for_writing, sealed, strays, unfinished, waiting_files
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import History, Message, Submission
 from models.enums import DeliveryState, WorkbookKind
 from states.audit.invariants import INVARIANTS

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from config.milestones import Milestone
 from flows.collect import collecting
 from flows.remind import reminding_of_call
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Delivery, IssuedWorkbook, Message, Submission
 from models.enums import CallState, SubmissionState, WorkbookKind
 from tests.support.builders import UNIT, a_form, a_season, a_submission

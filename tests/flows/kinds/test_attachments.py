@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from flows.collect import collecting
 from flows.intake import deliveries as module
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Attachment, Delivery, History, Submission
 from models.enums import CallState, WorkbookKind
 from states.audit.verify import verify

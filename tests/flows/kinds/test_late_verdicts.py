@@ -13,7 +13,7 @@ from flows.collect import collecting
 from flows.decide import Decision, decide
 from flows.demo.people import credit_code
 from flows.run import Result
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Correction, Delivery, Message, Submission
 from models.enums import CallState, DeliveryState, Outcome, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm

@@ -13,7 +13,7 @@ from flows.collect import collecting
 from flows.decide import Decision, decide
 from flows.home import paths
 from flows.open_call import opening
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Delivery, DistrictVerdict, History, Message, MilestoneDate, Submission
 from models.enums import CallState, DeliveryState, SubmissionState, Verdict, WorkbookKind
 from states.audit.verify import verify

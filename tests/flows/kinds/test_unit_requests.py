@@ -9,7 +9,7 @@ from sqlalchemy import select
 from config.local_time import ZONE
 from flows.close_district_round import closing
 from flows.collect import collecting
-from flows.workbooks.filling import submission_row
+from flows.workbooks.writer.filling import submission_row
 from models import Correction, Delivery, History, Message, Submission
 from models.enums import CallState, CorrectionState, DeliveryState, Outcome, SubmissionState, WorkbookKind
 from states.audit.verify import verify

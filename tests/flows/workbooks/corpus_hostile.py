@@ -10,7 +10,7 @@ from typing import Any
 import openpyxl
 import xlwt
 
-from flows.workbooks.mark import Mark, sign
+from flows.workbooks.columns.mark import Mark, sign
 from models.enums import WorkbookKind
 from tests.flows.workbooks.corpus import add, case
 from tests.support.workbooks import KEY, SHEET, Workshop, typed

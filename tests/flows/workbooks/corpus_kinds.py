@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from flows.workbooks.layout import GUIDE_SHEET, MARK_SHEET
-from flows.workbooks.mark import Mark, sign
+from flows.workbooks.columns.mark import Mark, sign
+from flows.workbooks.reader.layout import GUIDE_SHEET, MARK_SHEET
 from models.enums import WorkbookKind
 from tests.flows.workbooks.corpus import add, case
 from tests.support.workbooks import GIVEN, KEY, Workshop, judged, points, typed

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from flows.workbooks.layout import GUIDE_SHEET, MARK_SHEET
+from flows.workbooks.reader.layout import GUIDE_SHEET, MARK_SHEET
 from tests.flows.workbooks.corpus import add, case
 from tests.support.workbooks import SHEET, Workshop, typed
 

@@ -6,8 +6,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from flows.workbooks.findings import Reading
-from flows.workbooks.receipt import write_receipt
+from flows.workbooks.reader.findings import Reading
+from flows.workbooks.writer.receipt import write_receipt
 from tests.flows.workbooks import (
     corpus_files,
     corpus_hostile,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.workbooks import extraction
-from flows.workbooks.findings import Refusal
-from flows.workbooks.formats import Format
-from flows.workbooks.sheets import _Helper
+from flows.workbooks.reader import extraction
+from flows.workbooks.reader.findings import Refusal
+from flows.workbooks.reader.formats import Format
+from flows.workbooks.reader.sheets import _Helper
 from tests.flows.workbooks.corpus_files import old_workbook
 from tests.support.workbooks import Workshop, read, season, typed
 

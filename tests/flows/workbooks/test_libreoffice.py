@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.workbooks.formats import identify
-from flows.workbooks.inspection import inspect
-from flows.workbooks.receipt import write_receipt
+from flows.workbooks.reader.formats import identify
+from flows.workbooks.reader.inspection import inspect
+from flows.workbooks.writer.receipt import write_receipt
 from models.enums import WorkbookKind
 from tests.flows.workbooks import corpus_unread  # noqa: F401 - importing it fills CASES
 from tests.flows.workbooks.corpus import CASES

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows.workbooks.findings import Reading
-from flows.workbooks.receipt import write_receipt
+from flows.workbooks.reader.findings import Reading
+from flows.workbooks.writer.receipt import write_receipt
 from tests.support.mutation import mutated, valid_deliveries
 from tests.support.workbooks import ISSUED_AT, read, season
 

@@ -1,7 +1,6 @@
 """Keys made by an earlier rule are made anew when the database is opened; what they identify stays the same."""
 
 from sqlalchemy import Engine, text
-from tests.states.submissions.test_intake import a_form, a_season, codes, deliver
 
 from models import Expert, Organisation, Submission
 from models.database import reading, writing
@@ -9,6 +8,7 @@ from states.audit.projection import disagreements
 from states.audit.verify import verify
 from states.rules.names import name_key, recorded_key
 from states.submissions.identity import bring_up, fingerprint
+from tests.states.submissions.test_intake import a_form, a_season, codes, deliver
 
 
 def test_keys_of_an_earlier_rule_are_made_anew(engine: Engine) -> None:

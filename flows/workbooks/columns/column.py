@@ -1,0 +1,72 @@
+"""What a column of a workbook is: heading, hint, what its cells may hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from config.season_parts import Criterion
+from flows.workbooks.columns import cells, numbers
+
+LINE_LIMIT = 200
+NAME_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `key` is its name in code; `given` columns come filled in and are locked."""
+
+    key: str
+    heading: str
+    parse: cells.Parser
+    group: str
+    hint: str = ""
+    also: tuple[str, ...] = ()
+    required: bool = False
+    given: bool = False
+    choices: tuple[str, ...] = ()
+    format: str = "@"
+    width: int = 14
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+def labels(members: type[StrEnum]) -> dict[str, Any]:
+    """The Chinese words of an enum -> its members."""
+    return {member.label: member for member in members}
+
+
+def choice(
+    key: str,
+    heading: str,
+    allowed: Mapping[str, Any],
+    *,
+    words: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Column:
+    """A column with a drop-down of `allowed` (label -> value); `words`: other names understood."""
+    return Column(key, heading, cells.choice(allowed, words), choices=tuple(allowed), **options)
+
+
+def given_column(key: str, heading: str, group: str = "申报", width: int = 14, *also: str) -> Column:
+    """A column that comes filled in."""
+    return Column(key, heading, cells.line(LINE_LIMIT), group, "已由系统填好，请勿改动", also, given=True, width=width)
+
+
+def points_columns(rubric: tuple[Criterion, ...], group: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(
+            f"points.{criterion.key}",
+            f"{criterion.name}（满分{criterion.maximum}）",
+            numbers.points(criterion.maximum),
+            group,
+            f"0到{criterion.maximum}分，可有小数。{criterion.anchors}",
+            (criterion.name, f"{criterion.name}得分", f"{criterion.name}评分"),
+            required=True,
+            format="General",
+            width=11,
+            minimum=0,
+            maximum=criterion.maximum,
+        )
+        for criterion in rubric
+    )

@@ -1,0 +1,270 @@
+"""The columns of the submissions workbook (申报汇总表)."""
+
+from config.season import Season
+from flows.workbooks.columns import cells, dates, numbers
+from flows.workbooks.columns.column import LINE_LIMIT, NAME_LIMIT, Column, choice, labels
+from flows.workbooks.columns.people import contributor_columns, organisation_columns
+from models.enums import Carrier, Category, Origin
+
+WITHDRAWN, RESTORED = "withdrawn", "restored"  # what a unit says in the column 撤回
+
+
+def submission_columns(season: Season) -> tuple[Column, ...]:
+    return (
+        *_what_columns(season),
+        *_worth_columns(season),
+        *(column for place in range(season.call.max_organisations) for column in organisation_columns(place)),
+        *(column for place in range(season.call.max_contributors) for column in contributor_columns(place)),
+        *_other_columns(season),
+    )
+
+
+def _what_columns(season: Season) -> tuple[Column, ...]:
+    years = "、".join(str(year) for year in season.covered_years)
+    group = "成果"
+    categories = {
+        "发明": Category.INVENTION,
+        "技改": Category.IMPROVEMENT,
+        "设计": Category.DESIGN,
+        "小革新": Category.IMPROVEMENT,
+        "小改进": Category.IMPROVEMENT,
+    }
+    carriers = {
+        "个人": Carrier.INDIVIDUAL,
+        "个人创新": Carrier.INDIVIDUAL,
+        "岗位创新": Carrier.INDIVIDUAL,
+        "班组": Carrier.TEAM,
+        "团队": Carrier.TEAM,
+        "团队创新": Carrier.TEAM,
+        "联盟": Carrier.ALLIANCE,
+    }
+    return (
+        Column(
+            "number",
+            "申报编号",
+            cells.line(32),
+            group,
+            "首次申报留空；修改已接收的申报时填回执上的编号",
+            ("编号",),
+            width=18,
+        ),
+        Column(
+            "title",
+            "成果名称",
+            cells.name(LINE_LIMIT, "请写出成果名称"),
+            group,
+            "写全称，一行写完，不超过200字",
+            ("项目名称", "申报项目名称", "创新成果名称", "成果题目", "名称", "题目", "项目名"),
+            required=True,
+            width=32,
+        ),
+        choice(
+            "category",
+            "类别",
+            labels(Category),
+            group=group,
+            hint="从下拉框选择",
+            words=categories,
+            also=("成果类别", "申报类别", "项目类别", "类型"),
+            required=True,
+            width=10,
+        ),
+        choice(
+            "carrier",
+            "载体",
+            labels(Carrier),
+            group=group,
+            hint="从下拉框选择",
+            words=carriers,
+            also=("创新载体", "申报载体", "载体类型", "成果载体"),
+            required=True,
+            width=14,
+        ),
+        choice(
+            "field",
+            "领域",
+            {name: name for name in season.fields},
+            group=group,
+            hint="从下拉框选择",
+            also=("所属领域", "行业领域", "专业领域", "所属行业"),
+            required=True,
+            width=12,
+        ),
+        Column(
+            "completed_on",
+            "完成日期",
+            dates.day,
+            group,
+            f"成果完成的那一天，应在{years}年内；{dates.EXAMPLE}",
+            ("完成时间", "成果完成日期", "成果完成时间", "完成年月"),
+            required=True,
+            format="yyyy-mm-dd",
+            width=13,
+        ),
+    )
+
+
+def _worth_columns(season: Season) -> tuple[Column, ...]:
+    group, long = "成效", cells.told(season.files.max_cell_characters)
+    return (
+        Column(
+            "abstract",
+            "成果简介",
+            long,
+            group,
+            "做了什么、解决了什么问题、效果如何，300字左右",
+            ("简介", "摘要", "内容简介", "项目简介", "成果摘要", "主要内容"),
+            required=True,
+            width=44,
+        ),
+        Column(
+            "innovation",
+            "创新性",
+            long,
+            group,
+            "与原来相比新在哪里",
+            ("创新点", "主要创新点", "创新内容", "创新性说明"),
+            required=True,
+            width=36,
+        ),
+        Column(
+            "practicality",
+            "实用性",
+            long,
+            group,
+            "怎样用在岗位上",
+            ("实用价值", "实用性说明", "实用情况"),
+            required=True,
+            width=36,
+        ),
+        Column(
+            "benefit_economic",
+            "经济效益（万元）",
+            numbers.amount_wan,
+            group,
+            "只填数字，单位万元；与社会效益至少填一项",
+            ("经济效益", "直接经济效益", "年经济效益", "经济效益金额"),
+            format="General",
+            width=15,
+            minimum=0,
+        ),
+        Column(
+            "benefit_social",
+            "社会效益",
+            long,
+            group,
+            "安全、环保、民生等方面的效果；与经济效益至少填一项",
+            ("社会效益说明",),
+            width=30,
+        ),
+        Column(
+            "spread",
+            "推广性",
+            long,
+            group,
+            "推广到了哪里，还能推广到哪里",
+            ("推广价值", "推广前景", "推广应用", "推广应用前景", "推广性说明", "推广情况"),
+            required=True,
+            width=36,
+        ),
+        Column(
+            "adoption",
+            "应用情况",
+            long,
+            group,
+            "哪些单位、从何时起使用，可留空",
+            ("采用情况", "实施情况", "转化应用情况", "成果应用情况"),
+            width=30,
+        ),
+    )
+
+
+def _other_columns(season: Season) -> tuple[Column, ...]:
+    group, long = "其他", cells.prose(season.files.max_cell_characters)
+    return (
+        Column(
+            "earlier_prizes",
+            "曾获奖励",
+            long,
+            group,
+            "奖项名称和年份，没有可留空",
+            ("获奖情况", "已获奖励", "曾获奖项"),
+            width=24,
+        ),
+        Column(
+            "external_partners",
+            "校外（院所）合作方",
+            long,
+            group,
+            "参与的高校、院所，没有可留空",
+            ("合作高校院所", "合作单位", "外部合作方", "高校院所合作方", "合作方"),
+            width=24,
+        ),
+        choice(
+            "origin",
+            "来自练兵、培训或竞赛",
+            labels(Origin),
+            group=group,
+            hint="没有选“否”",
+            words={"无": Origin.NONE},
+            also=("成果来源", "来源", "是否来自练兵培训竞赛"),
+            width=20,
+        ),
+        Column(
+            "contact.name",
+            "联系人",
+            cells.line(NAME_LIMIT),
+            group,
+            "只用于本次工作联系，到期删除",
+            ("联系人姓名",),
+            width=12,
+        ),
+        Column(
+            "contact.phone",
+            "联系电话",
+            cells.phone,
+            group,
+            "一个号码",
+            ("电话", "手机", "手机号", "联系方式", "联系人电话"),
+            width=16,
+        ),
+        Column(
+            "contact.mail",
+            "联系邮箱",
+            cells.mail,
+            group,
+            "一个邮箱",
+            ("邮箱", "电子邮箱", "email", "e-mail"),
+            width=24,
+        ),
+        Column(
+            "consent",
+            "同意公开姓名和单位",
+            cells.consent,
+            group,
+            "须经全体完成人单独同意：获奖后公开姓名、单位和成果简介",
+            ("同意公开", "是否同意公开", "公开同意"),
+            required=True,
+            choices=("同意", "不同意"),
+            width=20,
+        ),
+        Column(
+            "attachments",
+            "附件文件名",
+            cells.words,
+            group,
+            "与本表一起压缩报送；多个用“、”隔开",
+            ("附件", "附件名称", "附件清单"),
+            width=28,
+        ),
+        choice(
+            "withdrawal",
+            "撤回",
+            {"撤回": WITHDRAWN, "改回": RESTORED},
+            group="撤回",
+            hint="撤回已接收的申报：选“撤回”并填好申报编号，其余各列可不填；授奖前随时可以。确要把内容改回以前报过的：选“改回”",
+            words={"是": WITHDRAWN, "申请撤回": WITHDRAWN, "否": None, "不撤回": None, "无": None},
+            also=("是否撤回", "申请撤回"),
+            width=9,
+        ),
+    )

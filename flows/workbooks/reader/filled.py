@@ -1,0 +1,159 @@
+"""The filled sheets of one workbook: found, their columns matched, their rows collected."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+
+from config.season import Season
+from flows.workbooks.columns.cells import Cell, as_text, compact, quote
+from flows.workbooks.columns.mark import find_tokens
+from flows.workbooks.reader import findings
+from flows.workbooks.reader.findings import Note, Refusal, Row
+from flows.workbooks.reader.headings import LOOKED_AT, Headings, find_headings
+from flows.workbooks.reader.inspection import Inspection
+from flows.workbooks.reader.layout import OWN_SHEETS, STATEMENT, Layout
+from flows.workbooks.reader.merges import Merges
+from flows.workbooks.reader.sheets import Sheet
+from flows.workbooks.reader.table import Place, Table, is_footer, letters
+
+_AGREED = frozenset({"同意", "是", "已确认", "确认", "我同意", "√", "✓", "☑"})
+
+
+class FilledSheets:
+    """Collects the filled sheets of one workbook."""
+
+    def __init__(self, season: Season, layout: Layout, inspection: Inspection | None) -> None:
+        self.season, self.layout, self.inspection = season, layout, inspection
+        self.rows: list[Row] = []
+        self.notes: list[Note] = []
+        self.tables: list[findings.Table] = []
+        self.agreed = not layout.statement
+        self.statement_at: tuple[str, str | None] = ("", None)
+        self.untouched: list[str] = []
+
+    def take(self, sheet: Sheet) -> None:
+        """Read one sheet, if it is one to be filled."""
+        if sheet.name in OWN_SHEETS:
+            return
+        head = list(islice(sheet.rows, LOOKED_AT))
+        if not any(map(any, head)) or find_tokens(chain.from_iterable(head)):
+            return  # an empty sheet, or the guide under another name
+        headings = find_headings(head, self.layout)
+        if headings is None:
+            if sheet.visible:
+                self._note_unread(
+                    sheet, head, f"没有找到本表的列名，没有读取。要报的请移到“{self.layout.sheet}”页，不要的请删去该页"
+                )
+            return
+        if not sheet.visible:
+            self._note_unread(sheet, head, "是隐藏的，没有读取。如需报送请取消隐藏")
+            return
+        self._read_table(sheet, head, headings)
+
+    def _read_table(self, sheet: Sheet, head: list[list[Cell]], found: Headings) -> None:
+        top, left = sheet.start
+        headings = found.moved(top, left)
+        self._check_headings(sheet.name, headings)
+        if self.layout.statement:
+            self._look_for_statement(sheet.name, head[: found.line], top, left)
+        self.tables.append(findings.Table(sheet.name, headings.line + 1, dict(headings.columns)))
+        scanned = self.inspection.sheets.get(sheet.name) if self.inspection else None
+        place = Place(sheet.name, self.layout, headings.columns, headings.extra)
+        merges = Merges(sheet.merged, headings, place)
+        table = Table(self.layout, headings, scanned.flaws if scanned else {})
+        assembler = self.layout.assembler(self.layout, place, self.season)
+        rows = chain(head[found.line + 1 :], sheet.rows)
+        numbered = self._numbered(rows, headings.line + 2, sheet.name)
+        filled = merges.fill(numbered, left)
+        lines: list[int] = []
+        beside: dict[int, str] = {}
+        for line in table.lines(filled, left):
+            if line.untouched:
+                self.untouched.append(str(line.values.get("number") or f"第{line.number}行"))
+            elif is_footer(line):
+                self.notes.append(
+                    Note(sheet.name, f"A{line.number}", f"第{line.number}行像是表尾说明，没有作为申报读取。")
+                )
+            else:
+                self.rows.append(merges.judge(assembler.row(line)))
+                lines.append(line.number)
+            beside |= line.aside
+        self._note_sides(sheet.name, headings, beside, table.unheaded)
+        self._note_hidden(sheet.name, scanned.hidden_rows if scanned else [], lines)
+
+    def _numbered(self, rows: Iterator[list[Cell]], first: int, sheet: str) -> Iterator[tuple[int, Sequence[Cell]]]:
+        most = self.season.files.max_rows
+        count = 0
+        for number, row in enumerate(rows, first):
+            if any(row):
+                count += 1
+                if count > most:
+                    raise Refusal(f"超过{most}行，请分成几份报送。", sheet=sheet, cell=f"A{number}")
+                yield number, row
+
+    def _check_headings(self, sheet: str, headings: Headings) -> None:
+        by_key = self.layout.by_key
+        for key, one, other in headings.twice:
+            where = f"{letters(one)}列和{letters(other)}列"
+            raise Refusal(
+                f"有两列都叫“{by_key[key].heading}”（{where}），请只保留一列。",
+                sheet=sheet,
+                cell=f"{letters(other)}{headings.line + 1}",
+            )
+        missing = headings.missing(self.layout)
+        lacking = [column.heading for column in missing if column.required or (column.key == "number" and column.given)]
+        if lacking:
+            names = "、".join(f"“{name}”" for name in lacking)
+            raise Refusal(
+                f"缺少必填的列：{names}。请恢复模板的列名，或使用下发的模板。",
+                sheet=sheet,
+                cell=f"A{headings.line + 1}",
+            )
+        optional = [column.heading for column in missing if not column.given]
+        if optional:
+            self.notes.append(Note(sheet, None, f"没有这些列，按空白处理：{'、'.join(optional)}。"))
+
+    def _look_for_statement(self, sheet: str, above: list[list[Cell]], top: int, left: int) -> None:
+        for offset, row in enumerate(above):
+            texts = [compact(as_text(value)) for value in row]
+            at = next((index for index, text in enumerate(texts) if text.startswith(STATEMENT)), None)
+            if at is None:
+                continue
+            answers = [text for text in texts[at + 1 :] if text]
+            self.agreed = self.agreed or any(text in _AGREED for text in answers)
+            self.statement_at = sheet, f"{letters(left + at)}{top + offset + 1}"
+
+    def _note_unread(self, sheet: Sheet, head: list[list[Cell]], message: str) -> None:
+        row = next(place for place, cells in enumerate(head) if any(cells))
+        column = next(place for place, cell in enumerate(head[row]) if cell not in (None, ""))
+        at = f"{letters(sheet.start[1] + column)}{sheet.start[0] + row + 1}"
+        self.notes.append(Note(sheet.name, at, f"工作表“{sheet.name}”{message}。", unread=True))
+
+    def _note_sides(
+        self, sheet: str, headings: Headings, beside: Mapping[int, str], unheaded: Mapping[int, int]
+    ) -> None:
+        """Columns that nobody reads: with a heading of their own, or with none."""
+        names = [f"{quote(name)}（{letters(index)}列）" for index, name in headings.extra.items() if index in beside]
+        if names:
+            self.notes.append(Note(sheet, None, f"模板里没有这些列，内容没有采用：{'、'.join(names)}。", unread=True))
+        for index, line in unheaded.items():
+            where = f"{letters(index)}{line}"
+            self.notes.append(Note(sheet, where, f"{letters(index)}列没有列名，内容没有采用。", unread=True))
+
+    def _note_hidden(self, sheet: str, hidden: list[int], lines: list[int]) -> None:
+        read = sorted(set(hidden) & set(lines))
+        if read:
+            names = "、".join(map(str, read[:10])) + ("等" if len(read) > 10 else "")
+            self.notes.append(Note(sheet, None, f"隐藏的行也已读取：第{names}行。"))
+
+    def finish(self) -> None:
+        """Judge the workbook as a whole. Raises Refusal."""
+        if not self.tables:
+            raise Refusal(f"没有找到“{self.layout.sheet}”的列名所在的行，请使用下发的模板，不要删改列名。")
+        if not self.agreed and self.rows:
+            sheet, cell = self.statement_at
+            raise Refusal("尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。", sheet=sheet, cell=cell)
+        if self.untouched:
+            shown = "、".join(self.untouched[:10]) + ("等" if len(self.untouched) > 10 else "")
+            self.notes.append(Note("", None, f"还有{len(self.untouched)}项没有填写：{shown}。"))
+        if not self.rows:
+            raise Refusal("表里没有填写任何内容，请填好后再报送。", sheet=self.tables[0].sheet)

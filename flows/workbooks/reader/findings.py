@@ -1,0 +1,107 @@
+"""What reading a delivery found: rows, problems by cell, notes, attachments. Values only."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from flows.workbooks.columns.mark import Mark
+from flows.workbooks.reader.layout import Layout
+from models.enums import WorkbookKind
+
+Form = BaseModel  # one of those in `models.forms`; each kind of workbook knows its own
+
+
+class Problem(NamedTuple):
+    """Why a cell, a row or the whole file cannot be taken, in plain Chinese. Empty sheet: the file."""
+
+    sheet: str
+    cell: str | None
+    message: str
+
+
+class Note(NamedTuple):
+    """Something that was understood or set aside and that the sender may want to look at.
+
+    `unread`: there was content that nobody read, so the delivery was not taken whole.
+    """
+
+    sheet: str
+    cell: str | None
+    message: str
+    unread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One filled row; `form` is None exactly when there are problems. `line` is the row number people see.
+
+    `title` is what stands in the column of titles, where the form does not hold it.
+    """
+
+    sheet: str
+    line: int
+    form: Form | None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One file that came with the workbook. `size` in bytes, `digest` SHA-256 in hex."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where a filled table lies: its heading row (as people count) and each column's index from 0."""
+
+    sheet: str
+    heading_line: int
+    columns: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything one delivery said. `problems` concern the whole file: with any of them there are no rows."""
+
+    kind: WorkbookKind | None
+    mark: Mark | None
+    rows: tuple[Row, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    tables: tuple[Table, ...] = ()
+    layout: Layout | None = None
+
+    @property
+    def unread(self) -> tuple[Note, ...]:
+        """What of the file nobody read, though there was something."""
+        return tuple(note for note in self.notes if note.unread)
+
+    @property
+    def refused(self) -> bool:
+        """True when nothing of the file can be taken."""
+        return bool(self.problems)
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """The file's problems, then the rows' in reading order."""
+        return self.problems + tuple(problem for row in self.rows for problem in row.problems)
+
+    @property
+    def all_notes(self) -> tuple[Note, ...]:
+        """The file's notes, then the rows' in reading order."""
+        return self.notes + tuple(note for row in self.rows for note in row.notes)
+
+
+class Refusal(Exception):
+    """Inside this package: the file cannot be read further, and this is what its sender is told."""
+
+    def __init__(self, message: str, *, sheet: str = "", cell: str | None = None) -> None:
+        self.problem = Problem(sheet, cell, message)
+        super().__init__(message)

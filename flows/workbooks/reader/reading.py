@@ -1,0 +1,154 @@
+"""Reads one delivery whole: its mark, its rows, every problem by cell. Never raises for bad input."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain, islice
+from pathlib import Path
+
+from config.season import Season
+from flows.workbooks.columns.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark, verify
+from flows.workbooks.reader.crosschecks import check_numbers, places_of
+from flows.workbooks.reader.extraction import HEAD_ROWS
+from flows.workbooks.reader.filled import FilledSheets
+from flows.workbooks.reader.findings import Attachment, Note, Problem, Reading, Refusal, Row
+from flows.workbooks.reader.layout import OWN_SHEETS, Layout
+from flows.workbooks.reader.packages import Delivery, open_delivery
+from flows.workbooks.reader.sheets import Sheet, Workbook, marks_in, open_workbook
+from flows.workbooks.reader.table import letters
+from models.enums import WorkbookKind
+
+_MOST_PICTURES = 50
+_PICTURE = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
+
+__all__ = ["Attachment", "NewestIssue", "Note", "Problem", "Reading", "Row", "read_workbook", "without_collector"]
+
+NewestIssue = int | Mapping[WorkbookKind, int] | None
+
+
+def read_workbook(
+    path: Path,
+    *,
+    season: Season,
+    sender: str,
+    key: bytes,
+    newest_issue: NewestIssue,
+    layout_of: Callable[[Mark], Layout],
+) -> Reading:
+    """Everything that a file, zip or folder delivered by `sender` says.
+
+    `sender` is the unit code or expert id of the inbox; `newest_issue` the number of the newest
+    workbook issued to it (by kind, or one for all; None accepts any); `layout_of` the sheet that a
+    mark stands for. A refused file gives a Reading with problems and no rows; OSError is raised
+    only when the file itself cannot be reached.
+    """
+    reader = _Reader(season, sender, key, newest_issue, layout_of)
+    try:
+        with open_delivery(path, season.files) as delivery, without_collector():
+            return reader.read(delivery)
+    except Refusal as refusal:
+        return Reading(reader.kind, reader.mark, problems=(refusal.problem,))
+    except StaleWorkbook as stale:
+        return Reading(stale.mark.kind, stale.mark, problems=(Problem("", None, str(stale)),))
+    except MarkRefused as refused:
+        return Reading(reader.kind, reader.mark, problems=(Problem("", None, str(refused)),))
+    except RecursionError:
+        return Reading(reader.kind, reader.mark, problems=(Problem("", None, "文件结构不正常，无法读取。"),))
+
+
+def genuine_mark(path: Path, season: Season, key: bytes) -> Mark | None:
+    """The mark of a delivery's workbook, where it is one that this season issued to somebody; None for any other."""
+    try:
+        with open_delivery(path, season.files) as delivery:
+            marks = {verify(token, key) for token in marks_in(delivery.workbook, season.files)}
+    except (Refusal, MarkRefused, RecursionError):
+        return None
+    return marks.pop() if len(marks) == 1 and all(mark.season == season.year for mark in marks) else None
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Rows hold no cycles; looking for some among a million new objects takes half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Reader:
+    """One reading; remembers the mark once it is known."""
+
+    def __init__(
+        self,
+        season: Season,
+        sender: str,
+        key: bytes,
+        newest_issue: NewestIssue,
+        layout_of: Callable[[Mark], Layout],
+    ) -> None:
+        self.season, self.sender, self.key = season, sender, key
+        self.newest_issue, self.layout_of = newest_issue, layout_of
+        self.mark: Mark | None = None
+        self.notes: list[Note] = []
+
+    @property
+    def kind(self) -> WorkbookKind | None:
+        return self.mark.kind if self.mark else None
+
+    def read(self, delivery: Delivery) -> Reading:
+        """Read the workbook. Raises Refusal or MarkRefused."""
+        with open_workbook(delivery.workbook, self.season.files) as book:
+            self._note_oddities(book)
+            waiting, mark = self._until_marked(book)
+            layout = self.layout_of(mark)
+            filled = FilledSheets(self.season, layout, book.inspection)
+            for sheet in chain(waiting, book.sheets):
+                filled.take(sheet)
+        filled.finish()
+        return self._judged(mark, layout, filled, delivery)
+
+    def _judged(self, mark: Mark, layout: Layout, filled: FilledSheets, delivery: Delivery) -> Reading:
+        rows, notes = filled.rows, [*self.notes, *filled.notes]
+        places = places_of(filled.tables, layout)
+        rows = check_numbers(rows, places)
+        if layout.check is not None:
+            rows, more = layout.check(rows, places, delivery)
+            notes += more
+        tables = tuple(filled.tables)
+        return Reading(mark.kind, mark, tuple(rows), (), tuple(notes), delivery.attachments, tables, layout)
+
+    def _note_oddities(self, book: Workbook) -> None:
+        if book.inspection and book.inspection.macros:
+            self.notes.append(Note("", None, "工作簿里有宏，没有运行，也不会保留。"))
+        self._note_pictures(book)
+        if book.inspection and book.inspection.links:
+            self.notes.append(Note("", None, "工作簿链接了其他文件，没有打开，只读取了格子里现有的内容。"))
+
+    def _note_pictures(self, book: Workbook) -> None:
+        """Pictures and shapes over the cells say nothing to us; the sender must know."""
+        if book.inspection is None:
+            return
+        before = len(self.notes)
+        for name, sheet in book.inspection.sheets.items():
+            for row, column in sheet.pictures[:_MOST_PICTURES]:
+                self.notes.append(Note(name, f"{letters(column)}{row}", _PICTURE, unread=True))
+        if book.inspection.pictures and len(self.notes) == before:
+            self.notes.append(Note("", None, _PICTURE, unread=True))
+
+    def _until_marked(self, book: Workbook) -> tuple[list[Sheet], Mark]:
+        """Go through sheets until the mark is found; those with data are kept for later."""
+        tokens: list[str] = []
+        waiting: list[Sheet] = []
+        for sheet in book.sheets:
+            rows = list(sheet.rows) if sheet.visible and sheet.name not in OWN_SHEETS else list(islice(sheet.rows, 300))
+            tokens += find_tokens(chain.from_iterable(rows[:HEAD_ROWS]))
+            waiting.append(sheet._replace(rows=iter(rows)))
+            if tokens:
+                break
+        self.mark = require_mark(
+            tokens, self.key, season=self.season.year, sender=self.sender, newest_issue=self.newest_issue
+        )
+        return waiting, self.mark

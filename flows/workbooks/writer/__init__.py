@@ -1,0 +1,1 @@
+"""Writes workbooks: what is issued, and the answers to what comes back."""
