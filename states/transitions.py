@@ -1,4 +1,4 @@
-"""The one door through which state changes.
+"""The only writer of state and history.
 
 Every step writes the new state, its history entry and nothing else; the caller puts the
 messages it causes into the same transaction and commits. A step for one submission lets
@@ -301,7 +301,7 @@ def _outcome(ask: Ask) -> Outcome | None:
 
 
 def _added(ask: Ask, case: Case, target: SubmissionState) -> dict[str, Any]:
-    """What the door itself adds to an entry's facts."""
+    """What a transition itself adds to an entry's facts."""
     told: dict[str, Any] = {"cause": ask.cause} if ask.cause else {}
     if ask.trigger == Trigger.AWARD:
         told["tier"] = case.tier

@@ -25,6 +25,10 @@ BREACHES = {
     "states/history/merkle.py": "from config.clock import Clock\n",
     "states/history/canonical.py": "import prefect\n",
     "states/final_round/objections.py": "import states.history.write\n",
+    "states/leases.py": "import states.transitions\n",
+    "flows/home/paths.py": "import flows.outbox.messages\n",
+    "flows/workbooks/columns/cells.py": "import flows.workbooks.writer.receipt\n",
+    "states/panel/pairs.py": "import states.rules.assignment.flow\n",
 }
 
 
@@ -70,7 +74,7 @@ def test_every_breach_is_seen(checkout: Path) -> None:
     checked = lint(checkout)
 
     assert checked.returncode == 1
-    assert "5 broken" in checked.stdout
+    assert "9 broken" in checked.stdout
     for name in BREACHES:
         assert name.removesuffix(".py").replace("/", ".") in checked.stdout
 
@@ -160,7 +164,7 @@ def test_a_row_written_by_a_flow_would_be_seen(source: str) -> None:
 
 
 def test_history_is_inserted_in_one_module() -> None:
-    """A row of the record is made and inserted by the one module that the door imports for it."""
+    """A row of the record is made and inserted by the one module that the transitions import for it."""
     inserting = re.compile(r"insert\w*\([^)]*History\b|History\.__table(name)?__|History\(|INTO .?history\b", re.S)
     found = {
         path.relative_to(ROOT).as_posix()

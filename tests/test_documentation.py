@@ -139,7 +139,12 @@ def known() -> frozenset[str]:
         found |= set(re.findall(r"\w+", path.read_text("utf-8")))
     for path in (ROOT / "config").rglob("*.toml"):
         found |= set(keys(tomllib.loads(path.read_text("utf-8"))))
-    return frozenset(found | {"True", "False", "None"} | {module.stem for module in MODULES} | {*ROOMS})
+    return frozenset(
+        found
+        | {"True", "False", "None"}
+        | {part for module in MODULES for part in module.with_suffix("").parts}
+        | {*ROOMS}
+    )
 
 
 def keys(table: dict[str, Any]) -> Iterator[str]:

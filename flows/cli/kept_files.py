@@ -50,7 +50,7 @@ def _pages(session: Session, home: Path | None) -> Offenders:
     for path, root in expected.items():
         if not path.is_file():
             yield path.relative_to(home).as_posix(), "is gone"
-        elif root not in path.read_text("utf-8", "replace"):
+        elif root not in path.read_text("utf-8", "backslashreplace"):
             yield path.relative_to(home).as_posix(), "does not bear the recorded root"
     for path, problem in _unlike(session, home):
         yield path.relative_to(home).as_posix(), problem

@@ -86,7 +86,7 @@ def _check_entry(subject: str, season: int | None, entry: Entry) -> tuple[list[F
         sentence = "its hash is not that of its columns: it was altered after it was written"
         return [Finding("altered", subject, sequence, sentence)], hashes
     if not spelt:
-        sentence = "its facts are not in canonical form: no door wrote them"
+        sentence = "its facts are not in canonical form: no transition wrote them"
         return [Finding("altered", subject, sequence, sentence)], hashes
     if season is not None and entry["season"] != season:
         sentence = f"it says season {entry['season']}, but its subject belongs to {season}"

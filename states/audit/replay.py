@@ -32,7 +32,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Illegal:
-    """An entry that no door would have written."""
+    """An entry that no transition would have written."""
 
     sequence: int
     sentence: str

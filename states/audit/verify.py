@@ -1,7 +1,7 @@
 """Verifies the record: every chain, every row that stands on one, every root that was published.
 
 Found are entries changed, deleted, inserted, moved, cut off; whole subjects removed; chains
-made anew, by the rows' heads and by the published roots; steps that no door would have
+made anew, by the rows' heads and by the published roots; steps that no transition would have
 written; and rows that stand elsewhere than their history says. What is made anew *with* its
 head, leaves and roots is found by a printed root only: give it as `printed`.
 

@@ -1,4 +1,4 @@
-"""Writes the record: what puts an entry into its subject's chain. The door alone imports it."""
+"""Writes the record: what puts an entry into its subject's chain. `states.transitions` alone imports it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The one door: state and history together, or nothing; by one and by twenty at once."""
+"""The only writer: state and history together, or nothing; by one and by twenty at once."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

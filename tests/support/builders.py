@@ -1,6 +1,6 @@
 """Builders for what a test is given: seasons, submissions in any state, experts.
 
-What is cheap goes through the door; later states are written as consistent rows with a real
+What is cheap goes through the transitions; later states are written as consistent rows with a real
 chain of history, so that verification and the invariants hold on everything built here.
 """
 
@@ -88,7 +88,7 @@ def with_votes(season: Season, *, tiers: tuple[str, ...] = ("first",), secret: b
 def a_season(
     session: Session, year: int = 2026, state: CallState = CallState.OPEN, *, rules: Season | None = None
 ) -> Season:
-    """A season planned and brought to a state through the door; the milestones before are settled."""
+    """A season planned and brought to a state by transitions; the milestones before are settled."""
     season = rules or season_rules(year)
     plan_season(session, season, Act(OFFICE, season.dates.open_call - timedelta(days=30)))
     for edge in CALL.edges:

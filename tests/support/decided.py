@@ -1,4 +1,4 @@
-"""A final review played through to its awards by the states' own doors: draw, scores, ties, votes, approval."""
+"""A final review played through to its awards by the states' own functions: draw, scores, ties, votes, approval."""
 
 from datetime import date, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Entries of the record as a test spells them out, put into a chain by what the door writes with."""
+"""Entries of the record as a test spells them out, put into a chain by what the transitions write with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

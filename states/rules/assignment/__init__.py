@@ -26,18 +26,19 @@ on real and generated rounds up to 600 x 120 under `fair` and `share`; processor
 
 | part | without it | so |
 |---|---|---|
-| looking through teams (`looking`) | 82 for 20, ten proofs of a level lost | kept |
-| the middle between levels (`middle`) | 96 for 43, one level not reached | kept |
-| quick looks first (`shallow`) | 47 for 43 | kept for 5,000 x 1,000, not measured there |
+| looking through teams ("looking") | 82 for 20, ten proofs of a level lost | kept |
+| the middle between levels ("middle") | 96 for 43, one level not reached | kept |
+| quick looks first ("shallow") | 47 for 43 | kept for 5,000 x 1,000, not measured there |
 | swapping one member of a team | 25 for 25 | deleted |
 | prices between two rounds' | 59 for 58 | deleted |
 | crowds counted by nested tops | 79 for 89; single rounds of share up to 2.6 times | deleted; the cut's prices stay |
 | cores of teams in the search | 44 for 43; 12 for 12 at 2,600 x 1,400 | deleted; floors are rows |
 | pairs taken for certain | 25 for 25 | deleted |
-| fractions of experts | level 3.643 for 3.647 in `hot` 5,000 x 1,000, proven neither way; else the same | deleted |
+| fractions of experts | level 3.643 for 3.647 in the shape hot of 5,000 x 1,000, proven neither way; else the same | deleted |
 
-All of it deleted together: the same level, total and proof on every round but `hot`; 29 processor seconds for 20 on the
-small and real ones. At 5,000 x 1,000: `fields` 25 for 10 and `hot` 41 for 35; `tpms` 2,600 x 1,400 21 for 12.
+All of it deleted together: the same level, total and proof on both real rounds and ten small ones (29 processor seconds
+for 20), on the shapes even, topics and bids of 5,000 x 1,000 and on tpms of 2,600 x 1,400 (21 for 12). At 5,000 x 1,000
+the shapes fields (25 for 10) and hot (41 for 35, slightly worse) were compared only in part; others were not.
 """
 
 from states.rules.assignment.best import Aim, Assignment, assign, assign_with_certificate
