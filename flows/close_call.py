@@ -13,7 +13,7 @@ from flows.stage import perform, stage_flow
 from models import Duplicate, Submission
 from models.enums import SubmissionState, Trigger
 from states.guard_facts import load_frame
-from states.rules.calendar.deadlines import Deadlines
+from states.rules.calendar.timetable import Deadlines
 from states.rules.similarity import near_pairs
 from states.submissions.duplicates import keep_pairs
 

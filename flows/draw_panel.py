@@ -18,7 +18,7 @@ from models.queries import outstanding_corrections
 from states.history.canonical import call_subject
 from states.history.read import latest_facts
 from states.panel.draw import AssignmentQuality, assign_panel, draw, ready_to_draw
-from states.panel.experts import seats_of
+from states.panel.pool import seats_of
 from states.rules.reviewers.draw import commitment
 
 _SHOWN = 100

@@ -25,7 +25,7 @@ from models.enums import (
 )
 from models.queries import by_whom_assigned, milestone_rows, season_in_force
 from states.machine import Act
-from states.rules.calendar.deadlines import Dated, Deadlines
+from states.rules.calendar.timetable import Dated, Deadlines
 from states.submission import Case
 
 

@@ -23,7 +23,7 @@ from states.history.canonical import instant_text
 from states.leases import forget
 from states.machine import Act
 from states.outstanding import Debtor, debtors
-from states.rules.calendar.deadlines import Dated
+from states.rules.calendar.timetable import Dated
 from states.transitions import move_call, note_call, plan_call
 
 

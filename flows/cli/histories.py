@@ -12,12 +12,14 @@ import typer
 from typer.core import TyperGroup
 
 from config.local_time import ZONE
-from flows.cli.facts import fact_lines
 from flows.cli.opening import opened, writing_to
 from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 
 if TYPE_CHECKING:
     from rich.console import Console
+from collections.abc import Iterator, Mapping
+
+from flows.cli.opening import local
 
 _SHOW = "ID"
 _INDENT = 5
@@ -144,3 +146,38 @@ def _print_below(console: Console, lines: Iterable[str], style: str = "") -> Non
 
     for line in lines:
         console.print(Padding(Text(line, style=style), (0, 0, 0, _INDENT)))
+
+
+_ITEMS = 8
+_DIGEST, _SHOWN = 64, 16
+
+
+def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """`name: value`, in the order of their names. The whole of them is in `--json`."""
+    for name, value in sorted(facts.items()):
+        yield f"{name}: {_told(value, name)}"
+
+
+def _told(value: Any, name: str = "", *, within: bool = False) -> str:
+    if isinstance(value, Mapping):
+        items = [f"{key} {_told(one, within=True)}" for key, one in value.items()]
+    elif isinstance(value, list):
+        items = [_told(one, within=True) for one in value]
+    else:
+        return _plain(value, name)
+    more = len(items) - _ITEMS
+    shown = ", ".join(items[:_ITEMS]) or "none"
+    shown = f"{shown} … and {more} more" if more > 0 else shown
+    return f"({shown})" if within else shown
+
+
+def _plain(value: Any, name: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == "":
+        return "–"
+    text = str(value)
+    if name.endswith("_at"):
+        return local(datetime.fromisoformat(text))
+    is_digest = len(text) == _DIGEST and text.strip("0123456789abcdef") == ""
+    return f"{text[:_SHOWN]}…" if is_digest else text

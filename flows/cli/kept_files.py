@@ -27,7 +27,7 @@ from models import Attachment, Delivery, Message, Publication
 from models.enums import PublicationKind
 from models.queries import planned_seasons, season_in_force
 from states.audit.export import digest_of_checker, digest_of_export
-from states.audit.invariant import Invariant, Offenders
+from states.audit.invariants import Invariant, Offenders
 from states.history.read import erased_seasons
 from states.numbers import Number
 from states.roots import newest_publication

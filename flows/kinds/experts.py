@@ -28,8 +28,7 @@ from models.enums import CallState, WorkbookKind
 from models.forms import ExpertForm
 from models.queries import call_state
 from states.final_round.freeze import scores_are_frozen
-from states.panel.experts import import_experts
-from states.panel.pool import PoolChanges
+from states.panel.pool import PoolChanges, import_experts
 from states.panel.recusals import step_back_conflicted
 from states.submissions.delivery import Taken
 

@@ -22,8 +22,7 @@ from models.enums import DuplicateDecision, Trigger
 from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_submissions
-from states.audit.invariant import Invariant, Offenders
-from states.audit.invariants import INVARIANTS
+from states.audit.invariants import INVARIANTS, Invariant, Offenders
 from states.audit.projection_of_call import Rows, Step, seed_is_committed, steps
 from states.audit.verify import verify
 from states.history.read import erased_seasons, read_entries

@@ -7,25 +7,94 @@ where limits count organisations or persons, it has a number for each of them in
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from models.enums import Trigger
-from states.audit.decided import Difference, Entry, Record, in_the_running, read_record, shortened
-from states.audit.recompute_votes import tiers_after, vote_differences
+from config.season import Season
+from models.enums import Tier, Trigger
 from states.history.canonical import canonical
 from states.history.verify_history import Assigned
 from states.numbers import Number
 from states.rules.ranking.placings import Contender, Limits, Ranking
 from states.rules.ranking.tiers import cut, tier_sizes
 from states.rules.ranking.ties import Criterion, Settlers
+from states.rules.ranking.votes import decide, tier_after
 from states.rules.reviewers.draw import Candidate, commitment, derive_seed, draw_panel, pool_digest, seed_with
 from states.rules.rounding import settle
 from states.rules.scoring import scores as rules
 from states.rules.scoring.merits import Scoring, score_submissions
 from states.rules.scoring.scores import mean_of
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something published that does not follow from the record."""
+
+    what: str
+    subject: str
+    recorded: str
+    recomputed: str
+
+    def __str__(self) -> str:
+        return f"{self.what} of {self.subject}: recorded {self.recorded}, recomputed {self.recomputed}"
+
+
+@dataclass
+class Record:
+    """What the entries say, sorted for recomputing."""
+
+    call: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    at: dict[str, str] = field(default_factory=dict)
+    submissions: dict[str, list[tuple[Entry, dict[str, Any]]]] = field(default_factory=dict)
+
+    def one(self, trigger: Trigger) -> dict[str, Any]:
+        """The facts of the latest entry of a trigger in the call's chain; empty when there is none."""
+        return (self.call.get(trigger) or [{}])[-1]
+
+    @property
+    def season(self) -> Season:
+        return Season.model_validate_json(self.one(Trigger.PLAN)["rules"])
+
+    def facts(self, trigger: Trigger) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(number, facts) of every entry of a trigger in the submissions' chains, in the order of the chains."""
+        for number, entries in self.submissions.items():
+            for entry, facts in entries:
+                if entry["trigger"] == trigger:
+                    yield number, facts
+
+
+def read_record(entries: Iterable[Entry]) -> Record:
+    """Sort the entries of one season's export."""
+    record = Record()
+    for entry in entries:
+        kind, _, name = entry["subject"].partition("/")
+        facts = json.loads(entry["facts"])
+        if kind == "call":
+            record.call.setdefault(entry["trigger"], []).append(facts)
+            record.at[entry["trigger"]] = entry["at"]
+        else:
+            record.submissions.setdefault(name, []).append((entry, facts))
+    return record
+
+
+def in_the_running(record: Record, trigger: Trigger = Trigger.FREEZE_RANKING) -> list[str]:
+    """Submissions that were final reviewed at the moment of the call's latest entry of a trigger."""
+    standing = {
+        number: [entry["to_state"] for entry, _ in entries if entry["at"] <= record.at[trigger]][-1:]
+        for number, entries in record.submissions.items()
+    }
+    return sorted(number for number, state in standing.items() if state == ["final_reviewed"])
+
+
+def shortened(value: object) -> str:
+    """A value of the record for a sentence."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 120 else text[:120] + "…"
 
 
 def recompute(entries: Iterable[Entry]) -> list[Difference]:
@@ -237,3 +306,74 @@ def _awards(record: Record) -> Iterator[Difference]:
     for number, facts in record.facts(Trigger.AWARD):
         if approved.get(number) != facts["tier"]:
             yield Difference("tier", number, facts["tier"], str(approved.get(number)))
+
+
+_COUNTS = ("votes_for", "votes_against", "abstentions")
+
+
+def tiers_after(record: Record) -> dict[str, str | None]:
+    """The tier of each submission that the panel voted on, as recorded."""
+    return {one["number"]: one["after"] for one in record.one(Trigger.CLOSE_VOTES).get("votes", ())}
+
+
+def vote_differences(record: Record) -> Iterator[Difference]:
+    """What was voted on, by whom, and with what result."""
+    asked = _asked(record)
+    recorded = [[one["number"], one["tier"]] for one in record.one(Trigger.CLOSE_VOTES).get("votes", ())]
+    if (record.one(Trigger.APPROVE) or recorded) and asked != recorded:
+        yield Difference("motions", "the panel's votes", shortened(recorded), shortened(asked))
+    for one in record.one(Trigger.CLOSE_VOTES).get("votes", ()):
+        yield from _entitled(record, one)
+        yield from _counted(record, one)
+
+
+def _asked(record: Record) -> list[list[str]]:
+    """The prizes that the season's file puts to the vote."""
+    votes = record.season.final_round.votes
+    if votes is None:
+        return []
+    running = set(
+        in_the_running(record, Trigger.CLOSE_VOTES if record.one(Trigger.CLOSE_VOTES) else Trigger.FREEZE_RANKING)
+    )
+    placed = record.one(Trigger.FREEZE_RANKING)["ranking"]["placed"]
+    return [
+        [one["submission"], one["tier"]]
+        for one in placed
+        if one["tier"] in votes.tiers and one["submission"] in running
+    ]
+
+
+def _entitled(record: Record, vote: dict[str, Any]) -> Iterator[Difference]:
+    """Nobody off the panel, in conflict, or who stepped back has a vote."""
+    number, panel = vote["number"], record.one(Trigger.DRAW_PANEL).get("panel", {"seated": (), "reserves": ()})
+    known = {one["expert"] for one in (*panel["seated"], *panel["reserves"])}
+    barred = {expert for one, expert, _ in record.one(Trigger.ASSIGN).get("conflicts", ()) if one == number}
+    barred |= {facts["expert"] for one, facts in record.facts(Trigger.RECUSE) if one == number}
+    wrong = [one for one in vote["entitled"] if one not in known or one in barred]
+    if wrong:
+        yield Difference("votes of those who have none", number, shortened(wrong), "none")
+
+
+def _counted(record: Record, vote: dict[str, Any]) -> Iterator[Difference]:
+    season = record.season.final_round
+    assert season.votes is not None
+    ballots = {
+        facts["caster"]: facts
+        for number, facts in record.facts(Trigger.RECORD_VOTES)
+        if (number, facts["tier"]) == (vote["number"], vote["tier"])
+    }
+    counted = [facts for caster, facts in ballots.items() if season.votes.secret or caster in vote["entitled"]]
+    totals = [sum(facts[name] for facts in counted) for name in _COUNTS]
+    members = max(len(vote["entitled"]), sum(totals), 1)
+    decision = decide(members, sum(totals), totals[0], quorum=season.quorum, majority=Fraction(season.votes.majority))
+    voted = [Tier(one) for one in season.votes.tiers]
+    after = tier_after(Tier(vote["tier"]), carried=decision.carried, voted=voted)
+    expected = {
+        **decision.facts(),
+        "against": totals[1],
+        "abstained": totals[2],
+        "after": after.value if after else None,
+    }
+    recorded = {name: vote[name] for name in expected}
+    if recorded != expected:
+        yield Difference("vote", vote["number"], shortened(recorded), shortened(expected))

@@ -34,8 +34,7 @@ from models.columns import DecimalText, EnumText
 from models.database import database_seconds, make_engine, reading, writing
 from models.queries import planned_seasons
 from models.schema import DatabaseTooNew, revisions, upgrade
-from states.audit.invariant import Invariant
-from states.audit.invariants import Broken, broken_invariants
+from states.audit.invariants import Broken, Invariant, broken_invariants
 from states.audit.verify import Finding, verify
 from states.maintenance.backup import FORMAT, MANIFEST, belongs, home_files
 from states.roots import season_root

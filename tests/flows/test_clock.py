@@ -18,8 +18,7 @@ from models.queries import milestone_rows
 from states.final_round.approval import approve, list_digest
 from states.leases import take
 from states.machine import Act
-from states.rules.calendar.deadlines import Dated
-from states.rules.calendar.timetable import Due
+from states.rules.calendar.timetable import Dated, Due
 from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_season
 from tests.support.panel import a_ranked_season

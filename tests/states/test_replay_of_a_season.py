@@ -8,9 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from models import Call, Placing, Submission
-from states.audit.decided import read_record
 from states.audit.export import export_history, read_export
-from states.audit.recompute import recompute
+from states.audit.recompute import read_record, recompute
 from states.audit.replay import Standing, replay
 from tests.support.playing import Player
 

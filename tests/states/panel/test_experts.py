@@ -13,8 +13,7 @@ from models.database import writing
 from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ExpertForm
 from states.machine import Act, Actor
-from states.panel.experts import Imported, import_experts
-from states.panel.pool import Changed, pool_standings
+from states.panel.pool import Changed, Imported, import_experts, pool_standings
 from states.panel.recusals import RecusalRefused, recuse
 from states.submissions.delivery import Delivered
 from tests.support.builders import OFFICE, a_season, season_rules

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from states.rules.calendar.deadlines import Dated, Deadlines
-from states.rules.calendar.timetable import REMINDS_OF, due, first_unsettled, next_dates
+from states.rules.calendar.timetable import REMINDS_OF, Dated, Deadlines, due, first_unsettled, next_dates
 from states.timeline import planned_dates
 from tests.support.builders import season_rules, with_votes
 
