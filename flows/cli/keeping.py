@@ -109,7 +109,7 @@ def restore(
     """
     from config.settings import settings
     from flows.cli.kept_files import FILE_INVARIANTS
-    from flows.engine.locks import home_lock
+    from flows.engine.processes import home_lock
     from models.database import make_engine
     from states.audit.projection import EVERY_INVARIANT
     from states.maintenance.restore import restore as put_back

@@ -13,7 +13,7 @@ import struct
 import sys
 from pathlib import Path
 
-from flows.engine.lifeline import die_with_parent
+from flows.engine.processes import die_with_parent
 
 SOCKET_VARIABLE = "GANGCHUANG_WARM_SOCKET"
 MODULE = "flows.engine.run"

@@ -4,8 +4,8 @@ import importlib
 import sys
 
 from config.settings import settings
-from flows.engine.console import tell
 from flows.engine.environment import enter_environment, entrypoints_file
+from flows.engine.processes import tell
 
 
 def main(arguments: list[str]) -> int:

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from config.settings import settings
-from flows.engine.console import tell
 from flows.engine.environment import LOOPBACK, enter_environment
 from flows.engine.errors import PortInUse
+from flows.engine.processes import tell
 
 EXIT_PORT_IN_USE = 98
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)

@@ -20,12 +20,10 @@ from pathlib import Path
 
 from config.errors import GangchuangError
 from config.settings import Settings
-from flows.engine.console import tell
 from flows.engine.environment import api_url, child_environment, dashboard_url, external_api_url, server_answers
 from flows.engine.errors import EngineNotReady
 from flows.engine.launch import SOCKET_VARIABLE
-from flows.engine.lifeline import default_signals, die_with_parent
-from flows.engine.locks import home_lock
+from flows.engine.processes import default_signals, die_with_parent, home_lock, tell
 from flows.engine.server import bind
 from flows.engine.worker import DRAIN_VARIABLE
 

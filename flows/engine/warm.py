@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.engine import run
-from flows.engine.console import tell
-from flows.engine.lifeline import default_signals, die_with_parent
+from flows.engine.processes import default_signals, die_with_parent, tell
 
 ENGINE_MODULES = (
     "prefect.flow_engine",

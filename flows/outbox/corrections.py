@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from flows.home import paths
 from flows.home.files import write_atomically
-from flows.outbox.letters import LetterKind, calendar_entry
+from flows.outbox.calendar_entry import calendar_entry
+from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
 from flows.run import Run
 from models import Submission

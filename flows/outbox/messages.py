@@ -15,7 +15,8 @@ from config.milestones import Milestone
 from config.season import Season
 from config.units import all_units
 from flows.home import paths
-from flows.outbox.letters import LetterKind, calendar_entry, compose
+from flows.outbox.calendar_entry import calendar_entry
+from flows.outbox.letters import LetterKind, compose
 from flows.run import Run
 from models import Message
 from models.enums import MessageState

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from config.settings import settings
-from flows.engine.locks import home_lock
+from flows.engine.processes import home_lock
 from models import Publication
 from models.database import database_seconds, make_engine, reading, writing
 from models.enums import PublicationKind, SubmissionState

@@ -16,7 +16,8 @@ from jinja2 import Environment, UndefinedError, meta
 import flows.outbox.letters
 from config.milestones import Milestone
 from config.season import Season, load_season
-from flows.outbox.letters import ContextMissing, Letter, LetterKind, calendar_entry, compose
+from flows.outbox.calendar_entry import calendar_entry
+from flows.outbox.letters import ContextMissing, Letter, LetterKind, compose
 from flows.outbox.letters.filters import day, instant
 from tests.support.letters import DUE, NUMBER, SEED, TITLE, a_context, everything
 
