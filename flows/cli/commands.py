@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import decisions, experts, histories, keeping, mails, records, seasons
-from flows.cli.running import demo, run, serve
-from flows.cli.showing import status
+from flows.cli import decide, doctor, experts, history, mail, season, verify
+from flows.cli.run import demo, run, serve
+from flows.cli.status import status
 
 app = typer.Typer(name="gangchuang", no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -31,11 +31,11 @@ app.command()(demo)
 app.command()(serve)
 app.command()(status)
 app.command()(run)
-app.add_typer(seasons.app, name="season")
-seasons.register(app)
+app.add_typer(season.app, name="season")
+season.register(app)
 app.add_typer(experts.app, name="experts")
-app.add_typer(histories.app, name="history")
-records.register(app)
-keeping.register(app)
-decisions.register(app)
-mails.register(app)
+app.add_typer(history.app, name="history")
+verify.register(app)
+doctor.register(app)
+decide.register(app)
+mail.register(app)

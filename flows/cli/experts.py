@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.errors import GangchuangError
-from flows.cli.opening import opened, show
+from flows.cli.installation import opened, show
 
 if TYPE_CHECKING:
     from states.panel.pool import Standing

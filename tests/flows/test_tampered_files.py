@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from flows.cli.kept_files import FILE_INVARIANTS
+from flows.cli.doctor_files import FILE_INVARIANTS
 from flows.publish.notice import put_notice
 from flows.publish.publications import put_everything
 from flows.run import Ending, Run

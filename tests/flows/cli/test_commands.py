@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.cli.commands import app
-from flows.cli.histories import fact_lines
+from flows.cli.history import fact_lines
 from flows.workbooks.writer.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from config.clock import Clock
 from config.settings import Settings
-from flows.cli.kept_files import FILE_INVARIANTS
+from flows.cli.doctor_files import FILE_INVARIANTS
 from flows.home import paths
 from flows.intake import inbox as module
 from flows.intake.inbox import is_open_for_writing, sealed, strays, unfinished, waiting_files

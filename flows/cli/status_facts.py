@@ -9,7 +9,7 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, load_season
 from config.units import all_units
-from flows.cli.opening import Opened, local
+from flows.cli.installation import Opened, local
 from flows.home import paths
 from flows.intake.inbox import lying, strays, unfinished
 from models import Delivery, Duplicate, Expert, Message, Objection, Submission

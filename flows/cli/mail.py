@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.units import all_units
-from flows.cli.opening import local, opened
+from flows.cli.installation import local, opened
 from models.enums import MessageState
 from states.machine import Act
 

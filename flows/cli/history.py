@@ -12,14 +12,14 @@ import typer
 from typer.core import TyperGroup
 
 from config.local_time import ZONE
-from flows.cli.opening import opened, writing_to
+from flows.cli.installation import opened, writing_to
 from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 
 if TYPE_CHECKING:
     from rich.console import Console
 from collections.abc import Iterator, Mapping
 
-from flows.cli.opening import local
+from flows.cli.installation import local
 
 _SHOW = "ID"
 _INDENT = 5

@@ -6,7 +6,7 @@ import typer
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows.cli.opening import opened, show
+from flows.cli.installation import opened, show
 from states.machine import Act
 
 app = typer.Typer(help="A season's file: check it before you plan it.", no_args_is_help=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.opening import Opened, opened, writing_to
+from flows.cli.installation import Opened, opened, writing_to
 
 
 def doctor() -> None:
@@ -14,7 +14,7 @@ def doctor() -> None:
 
     When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
     """
-    from flows.cli.kept_files import FILE_INVARIANTS
+    from flows.cli.doctor_files import FILE_INVARIANTS
     from models.database import reading
     from states.audit.invariants import broken_invariants
     from states.audit.projection import EVERY_INVARIANT
@@ -108,7 +108,7 @@ def restore(
     When: after a disk failure, or to move to another machine or from SQLite to PostgreSQL and back. Stop `serve` first.
     """
     from config.settings import settings
-    from flows.cli.kept_files import FILE_INVARIANTS
+    from flows.cli.doctor_files import FILE_INVARIANTS
     from flows.engine.processes import home_lock
     from models.database import make_engine
     from states.audit.projection import EVERY_INVARIANT

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.opening import show
+from flows.cli.installation import show
 from models.enums import ApprovalDecision
 
 

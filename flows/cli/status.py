@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.opening import opened
+from flows.cli.installation import opened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +24,7 @@ def status(
 
     When: any day; first thing in the morning of a deadline.
     """
-    from flows.cli.season_facts import collect_facts
+    from flows.cli.status_facts import collect_facts
     from models.database import reading
     from models.queries import planned_seasons
 

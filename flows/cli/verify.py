@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.opening import opened
+from flows.cli.installation import opened
 
 if TYPE_CHECKING:
     from models import Publication
