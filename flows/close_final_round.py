@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
 from flows.intake.deliveries import take_deliveries
+from flows.kinds.review_material import material_of
 from flows.kinds.scores import issue_sheet
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
@@ -45,12 +46,13 @@ def closing(run: Run) -> Ending:
             {number for tie in ranking.open_ties if tie.needs is SettledBy.RE_REVIEW for number in tie.submissions}
         )
         sheets = assign_re_review(session, run.season, tied, run.act)
+        material = material_of(session, run.season, tied).by_number()
         for identifier, numbers in sorted(sheets.items()):
             issue_sheet(
                 session,
                 run,
                 session.get_one(Expert, identifier),
-                numbers,
+                [material[number] for number in numbers],
                 letter=LetterKind.EXPERT_REPLACEMENT,
                 occasion="re_review",
                 round_number=2,

@@ -1,12 +1,13 @@
 """Draws the panel and assigns every eligible submission; each expert gets a workbook of their own."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.kinds.review_material import material_of
+from flows.kinds.review_material import NameInText, material_of
 from flows.kinds.scores import assignments_of, issue_sheet
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office, post_to_unit
@@ -58,10 +59,13 @@ def drawing(run: Run) -> Ending:
             for name, figure in _quality(assigned.quality):
                 run.tell(name, figure)
         sheets = assignments_of(session, run.year)
-        _tell_of_names(session, run, {number for numbers in sheets.values() for number in numbers})
+        # Read and masked once, though each submission stands in several experts' workbooks.
+        material = material_of(session, run.season, sorted({number for own in sheets.values() for number in own}))
+        _tell_of_names(session, run, material.names)
         seed = session.get_one(Call, run.year).draw_seed
         public = latest_facts(session, call_subject(run.year), Trigger.DRAW_PANEL).get("public", "")
-    run.each(sorted(sheets), lambda expert: _invite(run, expert, sheets[expert]))
+    rows = material.by_number()
+    run.each(sorted(sheets), lambda expert: _invite(run, expert, [rows[number] for number in sheets[expert]]))
     with run.step() as session:
         for unit in run.season.units():
             post_to_unit(
@@ -89,9 +93,8 @@ def _quality(found: AssignmentQuality) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _tell_of_names(session: Session, run: Run, numbers: set[str]) -> None:
+def _tell_of_names(session: Session, run: Run, names: Sequence[NameInText]) -> None:
     """The office learns what is masked in blind texts: it may be too much, or ask for a better text."""
-    names = material_of(session, run.season, sorted(numbers)).names
     run.tell("names masked in blind texts", len(names))
     if names:
         items = [(one.number, one.heading, one.written) for one in names[:_SHOWN]]
@@ -99,10 +102,10 @@ def _tell_of_names(session: Session, run: Run, numbers: set[str]) -> None:
         post_to_office(session, run, LetterKind.NAMES_IN_TEXTS, key="final", items=items, count=len(names), more=more)
 
 
-def _invite(run: Run, identifier: str, numbers: list[str]) -> None:
+def _invite(run: Run, identifier: str, rows: Sequence[Mapping[str, Any]]) -> None:
     with run.step() as session:
         expert = session.get_one(Expert, identifier)
-        issue_sheet(session, run, expert, numbers, letter=LetterKind.EXPERT_INVITATION, occasion="")
+        issue_sheet(session, run, expert, rows, letter=LetterKind.EXPERT_INVITATION, occasion="")
 
 
 def _sentence(open_questions: dict[str, Any]) -> str:

@@ -34,6 +34,10 @@ class Material:
     rows: tuple[dict[str, Any], ...]
     names: tuple[NameInText, ...]
 
+    def by_number(self) -> dict[str, dict[str, Any]]:
+        """The rows by the number of their submission."""
+        return {row["number"]: row for row in self.rows}
+
 
 def material_of(session: Session, season: Season, numbers: Sequence[str]) -> Material:
     """The material of some submissions, by number; where the season is blind, every name in it is masked."""

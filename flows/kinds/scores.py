@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,13 +37,13 @@ def issue_sheet(
     session: Session,
     run: Run,
     expert: Expert,
-    numbers: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
     *,
     letter: LetterKind,
     occasion: str | None = None,
     round_number: int = 1,
 ) -> None:
-    """Write one expert's workbook over some submissions, and the letter that brings it; each stands beside the others."""
+    """Write one expert's workbook over some material, and the letter that brings it; each stands beside the others."""
     issued = issue(
         session,
         run,
@@ -50,11 +51,11 @@ def issue_sheet(
         expert.id,
         name=expert.name,
         deadline=deadline_of(session, run.year, closing_of(round_number)),
-        rows=material_of(session, run.season, numbers).rows,
+        rows=rows,
         occasion=occasion,
     )
     invited = letter is LetterKind.EXPERT_INVITATION
-    said = {"count": len(numbers)} if invited else {"added": len(numbers), "again": round_number > 1}
+    said = {"count": len(rows)} if invited else {"added": len(rows), "again": round_number > 1}
     post(
         session,
         run,
@@ -90,7 +91,7 @@ def issue_further_sheet(session: Session, run: Run, expert: str, numbers: Sequen
         session,
         run,
         session.get_one(Expert, expert),
-        numbers,
+        material_of(session, run.season, numbers).rows,
         letter=LetterKind.EXPERT_REPLACEMENT,
     )
 

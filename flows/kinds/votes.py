@@ -32,7 +32,7 @@ _COUNTS = ("votes_for", "votes_against", "abstentions")
 
 def issue_ballots(session: Session, run: Run, motions: Sequence[Motion]) -> int:
     """A workbook to whoever has still to vote, over just what they have not voted on. Returns how many."""
-    material = {one["number"]: one for one in material_of(session, run.season, [m.number for m in motions]).rows}
+    material = material_of(session, run.season, [one.number for one in motions]).by_number()
     rows = {one.number: _row(session, one, material[one.number]) for one in motions}
     owing = owing_votes(session, run.season)
     for caster, owed in sorted(owing.items()):

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from datetime import date
+from typing import Any
 
 import openpyxl
 import pytest
@@ -12,9 +13,10 @@ from config.milestones import Milestone
 from flows import draw_panel as module
 from flows.draw_panel import drawing
 from flows.home import paths
+from flows.kinds import review_material
 from models import Assignment, Call, Expert, History, Message, Seat, SubmissionVersion
 from models.enums import CallState, SubmissionState, WorkbookKind
-from models.forms import ContributorForm, OrganisationForm
+from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from states.panel.draw import PanelTooSmall
 from states.rules.reviewers.draw import PanelShortage
 from tests.support.builders import a_form, a_season, a_submission, an_expert
@@ -175,3 +177,18 @@ def test_nothing_is_drawn_before_everything_is_checked(ready: Player) -> None:
     assert result.outcome == "waiting"
     assert result.explanation.endswith("0 district round(s), 0 correction(s), 1 unchecked submission(s)")
     assert ready.kept() == before
+
+
+def test_a_submission_is_masked_once_whoever_reads_it(ready: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    mask, masked = review_material._masked, []
+
+    def counting(row: dict[str, Any], form: SubmissionForm) -> list[review_material.NameInText]:
+        masked.append(row["number"])
+        return mask(row, form)
+
+    monkeypatch.setattr(review_material, "_masked", counting)
+
+    lines = play(ready)
+
+    assert lines["assignments"] == "9"
+    assert len(masked) == len(set(masked)) == 3

@@ -10,6 +10,7 @@ shorter than `_LEAST`: both would stand in half of all texts by chance.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from states.rules.names import fold, like_digits
 
@@ -39,11 +40,12 @@ class Blindfold:
         for organisation in organisations:
             for spelling in _spellings(organisation):
                 self._look_for(spelling, organisation, least=_LEAST)
-        longest_first = sorted(self._names, key=lambda bare: (-len(bare), bare))
-        self._pattern = re.compile("|".join(map(_loosely, longest_first)) or r"(?!)")
 
     def mask(self, text: str) -> tuple[str, tuple[Trace, ...]]:
         """The text with every name masked, and what was found, in the order of the text."""
+        bare_text = text.translate(_BARE)
+        if not any(bare in bare_text for bare in self._names):
+            return text, ()
         plain, origin = _folded(text)
         masked, traces, done = "", [], 0
         for found in self._pattern.finditer(plain):
@@ -53,8 +55,14 @@ class Blindfold:
             done = end
         return masked + text[done:], tuple(traces)
 
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        """Compiling takes milliseconds, and most texts name nobody."""
+        longest_first = sorted(self._names, key=lambda bare: (-len(bare), bare))
+        return re.compile("|".join(map(_loosely, longest_first)))
+
     def _look_for(self, spelling: str, name: str, *, least: int) -> None:
-        bare = _bare(_folded(spelling)[0])
+        bare = spelling.translate(_BARE)
         if len(bare) >= least and bare not in _NOBODY:
             self._names.setdefault(bare, name)
 
@@ -79,6 +87,16 @@ def _folded(text: str) -> tuple[str, list[int]]:
 
 def _bare(folded: str) -> str:
     return re.sub(_BETWEEN, "", folded)
+
+
+class _Signs(dict[int, str]):
+    """For `str.translate`: every sign folded, and none of those between the signs of a name."""
+
+    def __missing__(self, code: int) -> str:
+        return self.setdefault(code, _bare(like_digits(fold(chr(code)))))
+
+
+_BARE = _Signs()
 
 
 def _loosely(bare: str) -> str:

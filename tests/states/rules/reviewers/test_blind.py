@@ -49,3 +49,12 @@ def test_nobody_to_look_for_masks_nothing() -> None:
 
 def test_folding_a_ligature_does_not_shift_the_mask() -> None:
     assert Blindfold(["示例·赵一"], []).mask("㎏㈱示例赵一㎏") == (f"㎏㈱{MASK}㎏", (Trace("示例·赵一", "示例赵一"),))
+
+
+def test_a_text_that_names_nobody_costs_no_pattern() -> None:
+    nobody, somebody = Blindfold(["示例·赵一"], []), Blindfold(["示例·赵一"], [])
+
+    nobody.mask("示例车间自动送料装置")
+    somebody.mask("示例\u3000赵 一的装置")
+
+    assert ("_pattern" in vars(nobody), "_pattern" in vars(somebody)) == (False, True)
