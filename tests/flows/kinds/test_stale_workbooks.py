@@ -181,7 +181,7 @@ def test_a_call_open_once_more_for_a_unit_ends_with_a_newer_verdict_workbook(pla
 
     letters = [key for key in player.letters("call_closed") if UNIT in key]
     assert letters == [f"call_closed/{UNIT}", f"call_closed/{UNIT}/reopened/{own:%Y-%m-%dT%H:%M}"]
-    numbers = {path.name for path in (player.home / "outbox" / "2026" / UNIT).glob("*初评*")}
+    numbers = {path.name for path in (player.home / "outbox" / "2026" / UNIT).glob("*初评*.xlsx")}
     assert numbers == {f"2026年初评结果表-{UNIT}.xlsx", f"2026年初评结果表-{UNIT}-2.xlsx"}
     with player.reading() as session:
         assert set(session.scalars(select(Submission.state))) == {SubmissionState.SUBMITTED}

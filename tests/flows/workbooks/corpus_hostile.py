@@ -315,10 +315,10 @@ def _external(shop: Workshop) -> Path:
 
 @case("a formula that starts a program", takes={5: {"title": "示例成果", "benefit_social": "已算"}})
 def _dde(shop: Workshop) -> Path:
-    path = shop.filled(typed(社会效益="占位"))
+    path = shop.filled(typed(社会效益="stands-here"))
 
     def change(xml: bytes) -> bytes:
-        start = xml.index("占位".encode())
+        start = xml.index(b"stands-here")
         begin, end = xml.rindex(b"<c ", 0, start), xml.index(b"</c>", start)
         head = xml[begin : xml.index(b">", begin)].replace(b"inlineStr", b"str").replace(b't="s"', b't="str"')
         return xml[:begin] + head + b"><f>cmd|'/c calc'!A1</f><v>" + "已算".encode() + b"</v>" + xml[end:]

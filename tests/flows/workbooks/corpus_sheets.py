@@ -301,10 +301,10 @@ add("nothing filled in", lambda shop: shop.issued(), refused=(SHEET, None, "表�
 
 def _with_formula(shop: Workshop, name: str, formula: str, kind: bytes, value: bytes) -> Path:
     """A cell with a formula and what a spreadsheet program has kept as its result."""
-    path = shop.filled(typed({name: "占位"}))
+    path = shop.filled(typed({name: "stands-here"}))
 
     def change(xml: bytes) -> bytes:
-        start = xml.index("占位".encode())
+        start = xml.index(b"stands-here")
         begin, end = xml.rindex(b"<c ", 0, start), xml.index(b"</c>", start)
         head = xml[begin : xml.index(b">", begin)].replace(b' t="inlineStr"', kind).replace(b' t="s"', kind)
         return xml[:begin] + head + b"><f>" + formula.encode() + b"</f>" + value + xml[end:]
