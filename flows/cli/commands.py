@@ -5,9 +5,15 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import decide, doctor, experts, history, mail, season, verify
+from flows.cli import experts, history, season
+from flows.cli.backup import backup, restore
+from flows.cli.decide import approve, decide
+from flows.cli.doctor import doctor, health, pages
+from flows.cli.mail import mail
 from flows.cli.run import demo, run, serve
+from flows.cli.season import move
 from flows.cli.status import status
+from flows.cli.verify import recompute, verify
 
 app = typer.Typer(name="gangchuang", no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -27,15 +33,10 @@ def root(
     """Runs a yearly award for innovations at the workplace, from the call to the archive."""
 
 
-app.command()(demo)
-app.command()(serve)
-app.command()(status)
-app.command()(run)
-app.add_typer(season.app, name="season")
-season.register(app)
-app.add_typer(experts.app, name="experts")
-app.add_typer(history.app, name="history")
-verify.register(app)
-doctor.register(app)
-decide.register(app)
-mail.register(app)
+for command in (
+    *(demo, serve, status, run, move, verify, recompute, doctor, pages, health),
+    *(backup, restore, approve, decide, mail),
+):
+    app.command()(command)
+for name, group in (("season", season.app), ("experts", experts.app), ("history", history.app)):
+    app.add_typer(group, name=name)

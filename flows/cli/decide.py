@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.installation import show
+from flows.cli.installation import ActingOfficer, Year, print_result
 from models.enums import ApprovalDecision
 
 
 def approve(
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     digest: Annotated[str, typer.Option(help="the list's digest, as its page and mail print it; 8 characters will do")],
-    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    officer_name: ActingOfficer,
     send_back: Annotated[bool, typer.Option("--send-back", help="do not approve: rank again")] = False,
     withdraw: Annotated[
         bool, typer.Option("--withdraw", help="take the approval back, until the notice is posted; needs --reason")
@@ -29,15 +29,15 @@ def approve(
         raise typer.BadParameter("either --send-back or --withdraw, not both")
     decision = ApprovalDecision.SENT_BACK if send_back else ApprovalDecision.APPROVED
     decision = ApprovalDecision.WITHDRAWN if withdraw else decision
-    show(approve_list.fn(season, officer_name, decision, digest, strike, reason))
+    print_result(approve_list.fn(season, officer_name, decision, digest, strike, reason))
 
 
 def decide(
     decision: Annotated[str, typer.Argument(help="withdraw, reinstate, revoke, admit_late, ask_correction, …")],
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     subject: Annotated[str, typer.Argument(help="submission number, objection id, or beginning of a digest")],
     reason: Annotated[str, typer.Option(help="kept in the history")],
-    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    officer_name: ActingOfficer,
     other: Annotated[
         str, typer.Option(help="second submission, objector, or expert: see `gangchuang run decide`")
     ] = "",
@@ -53,9 +53,4 @@ def decide(
         kind = Decision(decision.replace("-", "_"))
     except ValueError:
         raise typer.BadParameter(f"{decision!r} is none of: {', '.join(Decision)}") from None
-    show(decide_flow.fn(season, officer_name, kind, subject, reason, other))
-
-
-def register(root: typer.Typer) -> None:
-    root.command()(approve)
-    root.command()(decide)
+    print_result(decide_flow.fn(season, officer_name, kind, subject, reason, other))

@@ -119,8 +119,8 @@ def _letters(session: Session, home: Path | None) -> Offenders:
     if home is None:
         return
     folder = home / "mail"
-    place = FileTransport(folder, sender="").path_of
-    known = {place(message.key).name: message for message in session.scalars(select(Message))}
+    path_of = FileTransport(folder, sender="").path_of
+    known = {path_of(message.key).name: message for message in session.scalars(select(Message))}
     for path in _files_below(folder):
         message = known.get(path.name)
         if message is not None and message.body and not _is_letter(home, path, message):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.errors import GangchuangError
-from flows.cli.installation import opened, show
+from flows.cli.installation import ActingOfficer, Year, opened, print_result
 
 if TYPE_CHECKING:
     from states.panel.pool import Standing
@@ -27,8 +27,8 @@ class PoolFileRefused(GangchuangError):
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="the filled pool workbook (专家库) that was issued to the office")],
-    season: Annotated[int, typer.Argument(help="the season's year")],
-    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    season: Year,
+    officer_name: ActingOfficer,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would change, change nothing")] = False,
 ) -> None:
     """Bring the experts' pool in from a workbook, and say what changed: new, field by field, not listed, expiring.
@@ -41,7 +41,6 @@ def import_file(
     from flows.kinds.experts import change_lines, put_into_inbox
     from flows.kinds.table import read_delivery
     from flows.run import Ending, Run
-    from flows.stage import play
     from models.enums import Trigger
     from models.forms import ExpertForm
     from states.officers import officer
@@ -57,7 +56,7 @@ def import_file(
         key = run.settings.signing_key()
         read = read_delivery(file, season=run.season, sender=paths.OFFICE, key=key, newest_issue=None)
         forms = [row.form for row in read.rows if isinstance(row.form, ExpertForm)]
-        problems.extend(f"{one.sheet} {one.cell or ''}: {one.message}" for one in read.all_problems)
+        problems.extend(f"{problem.sheet} {problem.cell or ''}: {problem.message}" for problem in read.all_problems)
         if not forms:
             raise PoolFileRefused(file, problems or ["it holds no row of an expert"])
         with run.step() as session:
@@ -70,24 +69,16 @@ def import_file(
 
     if not file.is_file():
         raise PoolFileRefused(file, ["there is no such file"])
-    result = play(
-        "import_experts",
-        season,
-        importing,
-        engine=here.engine,
-        settings=here.settings,
-        at=here.at,
-        dry_run=dry_run,
-    )
+    result = here.play("import_experts", season, importing, dry_run=dry_run)
     for line in lines:
         typer.echo(line)
-    show({"outcome": result.outcome, **dict(result.lines)})
+    print_result({"outcome": result.outcome, **dict(result.lines)})
     if problems:
         sys.exit(1)
 
 
 @app.command("list")
-def list_pool(season: Annotated[int, typer.Argument(help="the season's year")]) -> None:
+def list_pool(season: Year) -> None:
     """List the pool: who may be drawn this season, who may not and why, and who stayed away before.
 
     When: before the draw; after an import; when a reserve is to be found.
@@ -95,14 +86,13 @@ def list_pool(season: Annotated[int, typer.Argument(help="the season's year")]) 
     from rich.console import Console
     from rich.table import Table
 
-    from models.database import reading
     from models.queries import season_in_force
     from states.panel.pool import pool_standings
 
     here = opened()
-    with reading(here.engine) as session:
+    with here.reading() as session:
         standings = pool_standings(session, season_in_force(session, season), here.at)
-        rows = [_row(one) for one in standings]
+        rows = [_row(standing) for standing in standings]
     table = Table(title=f"experts' pool, season {season}")
     for heading in ("id", "name 姓名", "organisation 单位", "fields 领域", "title 职称", "valid until", "signed"):
         table.add_column(heading, overflow="fold")
@@ -111,13 +101,13 @@ def list_pool(season: Annotated[int, typer.Argument(help="the season's year")]) 
     for row in rows:
         table.add_row(*row)
     Console().print(table)
-    drawable = sum(not one.problem for one in standings)
+    drawable = sum(not standing.problem for standing in standings)
     typer.echo(f"{len(standings)} expert(s), {drawable} of them may be drawn")
 
 
-def _row(one: Standing) -> tuple[str, ...]:
-    expert = one.expert
-    absent = [str(year) for year, was in one.absences.items() if was]
+def _row(standing: Standing) -> tuple[str, ...]:
+    expert = standing.expert
+    absent = [str(year) for year, was in standing.absences.items() if was]
     return (
         expert.id,
         expert.name,
@@ -126,6 +116,6 @@ def _row(one: Standing) -> tuple[str, ...]:
         expert.title,
         str(expert.valid_until or ""),
         str(expert.statement_on or ""),
-        one.seat.label if one.seat else one.problem or "may be drawn",
+        standing.seat.label if standing.seat else standing.problem or "may be drawn",
         f"{len(absent)} ({', '.join(absent)})" if absent else "0",
     )

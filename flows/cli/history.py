@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,17 +12,16 @@ import typer
 from typer.core import TyperGroup
 
 from config.local_time import ZONE
-from flows.cli.installation import opened, writing_to
+from flows.cli.installation import Year, local, opened, writing_to
 from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 
 if TYPE_CHECKING:
     from rich.console import Console
-from collections.abc import Iterator, Mapping
-
-from flows.cli.installation import local
 
 _SHOW = "ID"
 _INDENT = 5
+_ITEMS = 8
+_DIGEST, _SHOWN = 64, 16
 _WORDS = {word.value: word for word in Trigger}
 _STATES = {state.value: state.label for state in (*SubmissionState, *CallState)}
 
@@ -59,16 +58,15 @@ def show(
     from sqlalchemy import select
 
     from models import History
-    from models.database import reading
     from states.history.canonical import call_subject, submission_subject
     from states.numbers import UnknownSubmission
 
     here = opened()
     name = call_subject(int(subject)) if subject.isdigit() else submission_subject(subject)
-    with reading(here.engine) as session:
+    with here.reading() as session:
         entries = [
-            one.model_dump()
-            for one in session.scalars(select(History).where(History.subject == name).order_by(History.sequence))
+            entry.model_dump()
+            for entry in session.scalars(select(History).where(History.subject == name).order_by(History.sequence))
         ]
     if not entries:
         raise UnknownSubmission(subject)
@@ -83,18 +81,17 @@ def show(
 
 @app.command()
 def export(
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     file: Annotated[Path, typer.Argument(help="the JSON Lines file to write")],
 ) -> None:
     """Write a season's history as JSON Lines, with verify_history.py beside it.
 
     When: to hand the record to an outsider, who needs nothing of ours to check it; after each publication.
     """
-    from models.database import reading
     from states.audit.export import export_history
 
     here = opened()
-    with reading(here.engine) as session, writing_to(file):
+    with here.reading() as session, writing_to(file):
         made = export_history(session, season, file)
     typer.echo(f"{made.entries} entries of {made.subjects} subjects are in {file}.")
     typer.echo(f"Check them: python {made.checker} {file} --root ROOT, the root as printed on the season's page.")
@@ -111,11 +108,10 @@ def show_proof(
 
     When: an applicant wants to check that their own submission stands in the record; `verify_history.py` checks it too.
     """
-    from models.database import reading
     from states.audit.export import proof
 
     here = opened()
-    with reading(here.engine) as session:
+    with here.reading() as session:
         made = proof(session, number, publication)
     typer.echo(json.dumps(made, ensure_ascii=False, indent=1))
     under = made["publication"]
@@ -148,10 +144,6 @@ def _print_below(console: Console, lines: Iterable[str], style: str = "") -> Non
         console.print(Padding(Text(line, style=style), (0, 0, 0, _INDENT)))
 
 
-_ITEMS = 8
-_DIGEST, _SHOWN = 64, 16
-
-
 def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """`name: value`, in the order of their names. The whole of them is in `--json`."""
     for name, value in sorted(facts.items()):
@@ -160,9 +152,9 @@ def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _told(value: Any, name: str = "", *, within: bool = False) -> str:
     if isinstance(value, Mapping):
-        items = [f"{key} {_told(one, within=True)}" for key, one in value.items()]
+        items = [f"{key} {_told(item, within=True)}" for key, item in value.items()]
     elif isinstance(value, list):
-        items = [_told(one, within=True) for one in value]
+        items = [_told(item, within=True) for item in value]
     else:
         return _plain(value, name)
     more = len(items) - _ITEMS

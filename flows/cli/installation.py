@@ -5,12 +5,14 @@ Command modules import what loads SQLAlchemy within their commands, so that help
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from config.errors import GangchuangError
 from config.local_time import ZONE
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-    from config.season import Season
     from config.settings import Settings
-    from states.machine import Actor
+    from flows.run import Ending, Result, Run
+    from states.machine import Act
+
+Year = Annotated[int, typer.Argument(help="the season's year")]
+ActingOfficer = Annotated[str, typer.Option("--by", help="the acting officer")]
 
 
 class FileNotWritten(GangchuangError):
@@ -31,23 +36,39 @@ class FileNotWritten(GangchuangError):
 
 
 @dataclass(frozen=True)
-class Opened:
+class Installation:
     """One installation, opened for one command at one instant."""
 
     settings: Settings
     engine: Engine
     at: datetime
 
-    def acting(self, session: Session, year: int, name: str) -> tuple[Season, Actor]:
-        """The season in force and the officer who acts. Raises SeasonNotPlanned, NotAnOfficer."""
+    def reading(self) -> AbstractContextManager[Session]:
+        from models.database import reading
+
+        return reading(self.engine)
+
+    def writing(self) -> AbstractContextManager[Session]:
+        from models.database import writing
+
+        return writing(self.engine)
+
+    def act_of(self, session: Session, year: int, officer_name: str) -> Act:
+        """An officer's act at this instant. Raises SeasonNotPlanned, NotAnOfficer."""
         from models.queries import season_in_force
+        from states.machine import Act
         from states.officers import officer
 
-        season = season_in_force(session, year)
-        return season, officer(season, name)
+        return Act(officer(season_in_force(session, year), officer_name), self.at)
+
+    def play(self, stage: str, year: int, body: Callable[[Run], Ending], *, dry_run: bool = False) -> Result:
+        """Play what is no stage of the year as one is played; raises what `flows.stage.play` raises."""
+        from flows.stage import play
+
+        return play(stage, year, body, engine=self.engine, settings=self.settings, at=self.at, dry_run=dry_run)
 
 
-def opened() -> Opened:
+def opened() -> Installation:
     """Open the installation that the environment names. Raises HomeNotWritable, DatabaseUnreachable, DatabaseTooNew."""
     from config.settings import settings
     from models.database import make_engine
@@ -57,10 +78,10 @@ def opened() -> Opened:
     own.folder()
     engine = make_engine(own.database)
     bring_up(engine)
-    return Opened(own, engine, own.clock.now())
+    return Installation(own, engine, own.clock.now())
 
 
-def show(result: dict[str, object]) -> None:
+def print_result(result: dict[str, object]) -> None:
     """What a stage did, a line each."""
     for name, value in result.items():
         if value not in ("", None):

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.units import all_units
-from flows.cli.installation import local, opened
+from flows.cli.installation import Year, local, opened
 from models.enums import MessageState
-from states.machine import Act
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def mail(
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     retry: Annotated[str, typer.Option(help="key (or a unique part of it) of a message to try again now")] = "",
     give_up: Annotated[str, typer.Option("--give-up", help="key (or part) of a message never to be sent")] = "",
     officer_name: Annotated[str, typer.Option("--by", help="the acting officer, for --retry and --give-up")] = "",
@@ -32,25 +31,26 @@ def mail(
     """
     if retry and give_up:
         raise typer.BadParameter("either --retry or --give-up, not both")
-    from models.database import reading, writing
     from models.queries import season_in_force
     from states.maintenance.stuck_messages import give_up_message, retry_message, troubled_messages
 
     here = opened()
     if retry or give_up:
-        with writing(here.engine) as session:
-            _, actor = here.acting(session, season, officer_name)
+        with here.writing() as session:
+            act = here.act_of(session, season, officer_name)
             decide, key = (retry_message, retry) if retry else (give_up_message, give_up)
-            done = decide(session, season, key, Act(actor, here.at), reason=reason)
+            done = decide(session, season, key, act, reason=reason)
         typer.echo(f"{done.key}: {'is tried again at once' if retry else 'is given up'}; recorded.")
         return
-    with reading(here.engine) as session:
+    with here.reading() as session:
         rules = season_in_force(session, season)
-        found = [(one, addressee(session, rules, one)) for one in troubled_messages(session, season)]
-    for one, whom in found:
-        typer.echo(f"{one.key}\n    {one.state.value}, to {whom}; {one.attempts} attempt(s), {_next(one)}")
-        typer.echo(f"    last error: {one.problem or 'none yet'}")
-    stuck = sum(one.state is MessageState.STUCK for one, _ in found)
+        found = [(message, addressee(session, rules, message)) for message in troubled_messages(session, season)]
+    for message, whom in found:
+        typer.echo(
+            f"{message.key}\n    {message.state.value}, to {whom}; {message.attempts} attempt(s), {_next(message)}"
+        )
+        typer.echo(f"    last error: {message.problem or 'none yet'}")
+    stuck = sum(message.state is MessageState.STUCK for message, _ in found)
     typer.echo(f"{stuck} message(s) stuck, {len(found) - stuck} put off.")
 
 
@@ -76,7 +76,3 @@ def _next(message: Message) -> str:
     if message.state is MessageState.STUCK:
         return "not tried again by itself"
     return f"next try from {local(datetime.fromtimestamp(message.not_before, UTC))}"
-
-
-def register(root: typer.Typer) -> None:
-    root.command()(mail)

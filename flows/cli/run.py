@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from config.errors import GangchuangError
+from flows.cli.installation import Year
 
 
 class UnknownStage(GangchuangError):
@@ -63,7 +64,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def run(
     stage: Annotated[str, typer.Argument(help="the stage's name, as in flows/year.py; a wrong one lists them all")],
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would happen, change nothing")] = False,
     parameter: Annotated[list[str] | None, typer.Option("--set", help="a further parameter, name=value")] = None,
 ) -> None:
@@ -74,8 +75,8 @@ def run(
     year = importlib.import_module("flows.year")
     found = year.stage_named(stage)
     if found is None:
-        raise UnknownStage(stage, [one.name for one in year.STAGES])
-    extra = found.typed(dict(_pair(one) for one in parameter or []))
+        raise UnknownStage(stage, [known.name for known in year.STAGES])
+    extra = found.typed(dict(_pair(assignment) for assignment in parameter or []))
     result = found.flow.fn(season=season, dry_run=dry_run, **extra)
     typer.echo(json.dumps(result, ensure_ascii=False, indent=2, default=str))
     if result["outcome"] == "not_due":

@@ -6,14 +6,14 @@ import typer
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows.cli.installation import opened, show
+from flows.cli.installation import ActingOfficer, Year, opened, print_result
 from states.machine import Act
 
 app = typer.Typer(help="A season's file: check it before you plan it.", no_args_is_help=True)
 
 
 @app.command()
-def check(season: Annotated[int, typer.Argument(help="the season's year")]) -> None:
+def check(season: Year) -> None:
     """Print a season's calendar with weekdays, working-day notes and warnings.
 
     When: in winter, after writing config/seasons/YEAR.toml and before planning it; again after each change.
@@ -47,7 +47,7 @@ def check(season: Annotated[int, typer.Argument(help="the season's year")]) -> N
 
 @app.command()
 def plan(
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     officer_name: Annotated[str, typer.Option("--by", help="the acting officer, as the season file names them")],
 ) -> None:
     """Put a season's rules and dates in force; from then on the clock follows them.
@@ -55,13 +55,12 @@ def plan(
     When: once a year, when `season check` is clean and before the call opens.
     """
     from config.season import load_season
-    from models.database import writing
     from states.officers import officer
     from states.timeline import plan_season, planned_dates
 
     here = opened()
     rules = load_season(season, here.settings.home)
-    with writing(here.engine) as session:
+    with here.writing() as session:
         plan_season(session, rules, Act(officer(rules, officer_name), here.at))
     typer.echo(f"Season {season} is planned: {len(planned_dates(rules))} dates in force. See `gangchuang status`.")
 
@@ -70,10 +69,10 @@ def move(
     milestone: Annotated[
         str, typer.Argument(help=f"one of: {', '.join(Milestone)}", autocompletion=lambda: list(Milestone))
     ],
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     to: Annotated[str, typer.Option(help="new local time, such as 2026-05-08T18:00 (Asia/Shanghai)")],
     reason: Annotated[str, typer.Option(help="why; kept in the history")],
-    officer_name: Annotated[str, typer.Option("--by", help="the acting officer")],
+    officer_name: ActingOfficer,
     district: Annotated[str, typer.Option(help="unit code, for one district only")] = "",
     number: Annotated[int, typer.Option(help="which reminder, counted from 1")] = 1,
     at_once: Annotated[
@@ -90,8 +89,6 @@ def move(
 
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)
-    show(move_date.fn(season, officer_name, Milestone(milestone), to, reason, district, number, at_once, dry_run))
-
-
-def register(root: typer.Typer) -> None:
-    root.command()(move)
+    print_result(
+        move_date.fn(season, officer_name, Milestone(milestone), to, reason, district, number, at_once, dry_run)
+    )

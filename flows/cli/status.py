@@ -25,18 +25,17 @@ def status(
     When: any day; first thing in the morning of a deadline.
     """
     from flows.cli.status_facts import collect_facts
-    from models.database import reading
     from models.queries import planned_seasons
 
     here = opened()
-    with reading(here.engine) as session:
+    with here.reading() as session:
         years = planned_seasons(session) if season is None else [season]
         facts = [collect_facts(session, here, year) for year in years]
     if as_json:
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
     else:
         _print_all(facts)
-    if any(one["level"] == "act" for season_facts in facts for one in season_facts["troubles"]):
+    if any(trouble["level"] == "act" for season_facts in facts for trouble in season_facts["troubles"]):
         sys.exit(1)
 
 
@@ -47,18 +46,18 @@ def _print_all(facts: list[dict[str, Any]]) -> None:
         )
     from rich.console import Console
 
-    for one in facts:
-        _print(Console(), one)
+    for season_facts in facts:
+        _print(Console(), season_facts)
 
 
 def _print(console: Console, facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     console.rule(f"{facts['title']}  ·  {facts['state_label']} ({facts['state']})")
-    for one in facts["troubles"]:
-        urgent = one["level"] == "act"
+    for trouble in facts["troubles"]:
+        urgent = trouble["level"] == "act"
         console.print(
-            f"{'ATTENTION' if urgent else 'note'}: {one['sentence']}",
+            f"{'ATTENTION' if urgent else 'note'}: {trouble['sentence']}",
             style="bold red" if urgent else "yellow",
             highlight=False,
             markup=False,
@@ -75,7 +74,7 @@ def _print(console: Console, facts: dict[str, Any]) -> None:
         ("not_delivered", "not delivered", "、", "nobody"),
     ):
         table.add_row(label, between.join(facts[name]) or nothing)
-    upcoming = [f"{one['at']}  {one['milestone']} {one['label']} {one['unit']}" for one in facts["next"]]
+    upcoming = [f"{date['at']}  {date['milestone']} {date['label']} {date['unit']}" for date in facts["next"]]
     table.add_row("next", "\n".join(upcoming))
     console.print(table, highlight=False)
     if facts["season_file"]:

@@ -9,7 +9,7 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.season import Season, load_season
 from config.units import all_units
-from flows.cli.installation import Opened, local
+from flows.cli.installation import Installation, local
 from flows.home import paths
 from flows.intake.inbox import lying, strays, unfinished
 from models import Delivery, Duplicate, Expert, Message, Objection, Submission
@@ -37,12 +37,12 @@ from states.troubles import troubles
 _REFUSED_SHOWN = 5
 
 
-def collect_facts(session: Session, here: Opened, year: int) -> dict[str, object]:
+def collect_facts(session: Session, here: Installation, year: int) -> dict[str, object]:
     """Everything the screen shows of one season, as plain values."""
     rules = season_in_force(session, year)
     rows = milestone_rows(session, year)
     every = dated(rows)
-    overdue = {(one.dated.milestone, one.dated.ordinal, one.dated.unit) for one in due(every, here.at)}
+    overdue = {(late.dated.milestone, late.dated.ordinal, late.dated.unit) for late in due(every, here.at)}
     return {
         "season": year,
         "title": rules.title,
@@ -55,14 +55,20 @@ def collect_facts(session: Session, here: Opened, year: int) -> dict[str, object
         "milestones": len(rows),
         "due_now": [f"{milestone.value} {ordinal} {unit}".strip() for milestone, ordinal, unit in sorted(overdue)],
         "next": [
-            {"at": local(one.due_at), "milestone": one.milestone.value, "label": one.milestone.label, "unit": one.unit}
-            for one in next_dates(every, here.at)[:5]
+            {
+                "at": local(date.due_at),
+                "milestone": date.milestone.value,
+                "label": date.milestone.label,
+                "unit": date.unit,
+            }
+            for date in next_dates(every, here.at)[:5]
         ],
         "not_delivered": _not_delivered(session, rules),
         "waits_for_a_person": [*_waits(session, year), *_misplaced(session, here)],
         "messages": _messages(session, year),
         "troubles": [
-            {"level": one.level.name.lower(), "sentence": one.sentence} for one in troubles(session, here.at, [year])
+            {"level": trouble.level.name.lower(), "sentence": trouble.sentence}
+            for trouble in troubles(session, here.at, [year])
         ],
         "season_file": _file_note(here, year, rules),
     }
@@ -81,17 +87,18 @@ def _not_delivered(session: Session, season: Season) -> list[str]:
     """Who owes something for the round that is open: units, experts and who has still to vote."""
     state = call_state(session, season.year)
     if state is CallState.OPEN:
-        return [one.name for one in debtors(session, season, Milestone.CLOSE_CALL)]
+        return [debtor.name for debtor in debtors(session, season, Milestone.CLOSE_CALL)]
     if state is CallState.DISTRICT_REVIEW:
         owing = debtors(session, season, Milestone.CLOSE_DISTRICT_ROUND)
-        return [f"{one.name} ({one.items} without verdict)" for one in owing]
+        return [f"{unit.name} ({unit.items} without verdict)" for unit in owing]
     if state is not CallState.FINAL_REVIEW:
         return []
     rounds = (Milestone.CLOSE_FINAL_ROUND, Milestone.CLOSE_RE_REVIEW)
     found = [
-        f"{one.name} ({one.code}: {one.items} score(s)" + (", nothing delivered)" if one.nothing_in else ")")
+        f"{expert.name} ({expert.code}: {expert.items} score(s)"
+        + (", nothing delivered)" if expert.nothing_in else ")")
         for milestone in rounds
-        for one in debtors(session, season, milestone)
+        for expert in debtors(session, season, milestone)
     ]
     if votes_are_open(session, season.year):
         from states.final_round.votes import owing_votes
@@ -119,11 +126,14 @@ def _waits(session: Session, year: int) -> list[str]:
     corrections = outstanding_corrections(session, year)
     if corrections:
         found.append(f"{corrections} correction(s) by their units")
-    found += [f"refused delivery {one.digest[:12]} of {one.sender}: {one.file_name}" for one in _refused(session, year)]
+    found += [
+        f"refused delivery {delivery.digest[:12]} of {delivery.sender}: {delivery.file_name}"
+        for delivery in _refused(session, year)
+    ]
     return found
 
 
-def _misplaced(session: Session, here: Opened) -> list[str]:
+def _misplaced(session: Session, here: Installation) -> list[str]:
     """What lies in the inbox where or as nobody takes it."""
     home = here.settings
     known = {paths.OFFICE, *all_units(), *session.scalars(select(Expert.id))}
@@ -166,7 +176,7 @@ def _messages(session: Session, year: int) -> dict[str, int]:
     return {MessageState(state).value: count for state, count in rows}
 
 
-def _file_note(here: Opened, year: int, in_force: Season) -> str:
+def _file_note(here: Installation, year: int, in_force: Season) -> str:
     """Whether the season file still says what is in force."""
     try:
         same = load_season(year, here.settings.home) == in_force

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.installation import opened
+from flows.cli.installation import Year, opened
 
 if TYPE_CHECKING:
     from models import Publication
@@ -25,14 +25,13 @@ def verify(
     from sqlalchemy import select
 
     from models import Call
-    from models.database import reading
     from models.queries import call_state
     from states.audit.anchors import against_held, against_sent
     from states.audit.verify import examine
     from states.roots import newest_publication
 
     here = opened()
-    with reading(here.engine) as session:
+    with here.reading() as session:
         findings, later = examine(session, season, root or ())
         findings += [*against_sent(session, season), *against_held(session, letter or ())]
         entries = session.scalar(select(Call.sequence).limit(1)) is not None
@@ -61,7 +60,7 @@ def _tell_later(year: int, newest: "Publication | None", later: Sequence[str]) -
 
 
 def recompute(
-    season: Annotated[int, typer.Argument(help="the season's year")],
+    season: Year,
     file: Annotated[
         Path | None, typer.Option(help="an exported history; without it the database is exported first")
     ] = None,
@@ -70,7 +69,6 @@ def recompute(
 
     When: after the ranking, before the notice, and whenever somebody doubts it; exit status 1 and the first differences.
     """
-    from models.database import reading
     from models.enums import Trigger
     from models.queries import call_state
     from states.audit.export import checked_export
@@ -81,7 +79,7 @@ def recompute(
         entries = list(checked_export(file))
     else:
         here = opened()
-        with reading(here.engine) as session:
+        with here.reading() as session:
             call_state(session, season)
             entries = list(read_entries(session, season))
     differences = recompute_record(entries)
@@ -96,8 +94,3 @@ def recompute(
         typer.echo(
             "No certificate of the assignment was recorded: whether the panel could be better served is not known."
         )
-
-
-def register(root: typer.Typer) -> None:
-    root.command()(verify)
-    root.command()(recompute)

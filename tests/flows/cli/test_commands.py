@@ -88,7 +88,10 @@ def test_the_status_tells_who_owes_and_what_comes_next(gangchuang: Gangchuang, o
     assert (facts["state"], facts["submissions"]) == ("open", {"submitted": 1})
     assert len(facts["not_delivered"]) == 38
     assert "渝中区" not in facts["not_delivered"]
-    assert [one["milestone"] for one in facts["next"]] == ["remind_call"] * 3 + ["close_call", "remind_district_round"]
+    assert [date["milestone"] for date in facts["next"]] == ["remind_call"] * 3 + [
+        "close_call",
+        "remind_district_round",
+    ]
     assert "万州区" in told
     assert "close_call" in told
 
@@ -149,7 +152,7 @@ def test_the_history_of_a_submission_and_of_a_call(gangchuang: Gangchuang, opene
     assert second == "– → submitted 已申报  by district:500103"
     assert facts[:2] == ["admitted: yes", "arrived_at: 2026-03-02 10:00 Asia/Shanghai"]
     assert facts[-1].startswith("hash ")
-    assert [(one["sequence"], one["trigger"]) for one in entries] == [(1, "plan"), (2, "open_call")]
+    assert [(entry["sequence"], entry["trigger"]) for entry in entries] == [(1, "plan"), (2, "open_call")]
     assert entries[0]["facts"]["dates"]["open_call/1"] == "2026-03-02T01:00:00.000000+00:00"
 
 
@@ -218,17 +221,17 @@ def test_a_proof_before_any_publication_says_to_wait(gangchuang: Gangchuang, ope
 
 def test_the_list_is_approved_with_one_struck(gangchuang: Gangchuang, player: Player) -> None:
     with player.writing() as session:
-        season, (one, two, *_) = a_ranked_season(session)
+        season, (kept, struck, *_) = a_ranked_season(session)
         digest = list_digest(session, 2026)
     player.at(season.dates.close_re_review)
 
-    answer = gangchuang("approve", 2026, "--digest", digest[:8], *BY, "--strike", f"{two}，", "--reason", "材料不实")
+    answer = gangchuang("approve", 2026, "--digest", digest[:8], *BY, "--strike", f"{struck}，", "--reason", "材料不实")
 
     assert answer.status == 0
     assert "approved: 2" in answer.out
     with player.reading() as session:
-        assert session.get_one(Placing, one).approved
-        assert session.get_one(Placing, two).struck == "材料不实"
+        assert session.get_one(Placing, kept).approved
+        assert session.get_one(Placing, struck).struck == "材料不实"
 
 
 def test_the_list_is_sent_back(gangchuang: Gangchuang, player: Player) -> None:
@@ -264,7 +267,7 @@ def test_a_delivery_of_another_unit_is_answered_with_what_is_wrong(gangchuang: G
 
     assert (answer["taken"], answer["rows in"]) == ("1", "0")
     (facts,) = json.loads(gangchuang("status", "--json").out)
-    assert [one for one in facts["waits_for_a_person"] if one.startswith("refused delivery")]
+    assert [waiting for waiting in facts["waits_for_a_person"] if waiting.startswith("refused delivery")]
 
 
 def test_a_refused_delivery_waits_until_the_unit_has_sent_a_good_one(gangchuang: Gangchuang, opened: Player) -> None:

@@ -96,7 +96,7 @@ def test_what_is_stuck_is_listed_without_an_address(gangchuang: Gangchuang, post
 def test_the_status_points_to_what_is_stuck(gangchuang: Gangchuang, post: Player) -> None:
     (facts,) = json.loads(gangchuang("status", 2026, "--json").out)
 
-    said = {one["level"]: one["sentence"] for one in facts["troubles"]}
+    said = {trouble["level"]: trouble["sentence"] for trouble in facts["troubles"]}
     assert said["watch"] == "1 message(s) stuck: see `gangchuang mail 2026`"
     assert "note: 1 message(s) stuck: see `gangchuang mail 2026`" in gangchuang("status", 2026).out
 

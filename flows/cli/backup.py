@@ -1,0 +1,54 @@
+"""Commands that keep a second copy: write a backup, put one in the place of what is here."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.installation import opened, writing_to
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="the file to write; the folder backups/ in the home is a good place")],
+) -> None:
+    """Write a backup of database and files, one consistent moment, while everything goes on running.
+
+    When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
+    personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted. Of
+    the home's files it holds attachments, inbox, keys, mail, office, outbox, receipts, seasons, site and taken.
+    """
+    from states.maintenance.backup import backup as back_up
+
+    here = opened()
+    with writing_to(file):
+        made = back_up(here.engine, here.settings.home.absolute(), file)
+    typer.echo(f"{made.path}: {sum(made.rows.values())} rows of {len(made.rows)} tables, {made.files} files.")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="a file that `gangchuang backup` wrote, on either kind of database")],
+    despite: Annotated[
+        list[str] | None, typer.Option(help="an invariant that may be broken, by the name that the refusal told")
+    ] = None,
+) -> None:
+    """Put a backup in the place of database and files; its record and what `doctor` examines must hold first.
+
+    When: after a disk failure, or to move to another machine or from SQLite to PostgreSQL and back. Stop `serve` first.
+    """
+    from config.settings import settings
+    from flows.cli.doctor_files import FILE_INVARIANTS
+    from flows.engine.processes import home_lock
+    from models.database import make_engine
+    from states.audit.projection import EVERY_INVARIANT
+    from states.maintenance.restore import restore as put_back
+
+    own, examined = settings(), (*EVERY_INVARIANT, *FILE_INVARIANTS)
+    waived = set(despite or ())
+    if strange := sorted(waived - {invariant.name for invariant in examined}):
+        raise typer.BadParameter(f"no invariant has the name {', '.join(strange)}; `gangchuang doctor` lists them")
+    chosen = [invariant for invariant in examined if invariant.name not in waived]
+    with home_lock(own.folder("prefect")):
+        made = put_back(file, make_engine(own.database), own.home.absolute(), invariants=chosen)
+    typer.echo(f"{file} is restored: {sum(made.rows.values())} rows, {made.files} files; its record is whole.")
+    if made.files_before is not None:
+        typer.echo(f"The files that were here before lie in {made.files_before}; delete them when all is well.")
