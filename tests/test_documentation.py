@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 
 from config.milestones import Milestone
@@ -207,10 +208,9 @@ def test_the_readme_names_the_libraries_that_are_declared() -> None:
     assert named == declared
 
 
-def test_the_made_parts_of_the_readme_are_fresh() -> None:
-    text = readme.README.read_text("utf-8")
-
-    assert readme.written(text) == text, "run `make docs`"
+@pytest.mark.parametrize("path", readme.PARTS, ids=lambda path: path.name)
+def test_what_is_made_from_the_code_is_fresh(path: Path) -> None:
+    assert readme.written(path) == path.read_text("utf-8"), "run `make docs`"
 
 
 def assert_none(complaints: Iterable[str]) -> None:

@@ -62,6 +62,7 @@ ENTRY = {*HASHED, "previous_hash", "hash"}
 LEAF = {"kind", "ordinal", "subject", "sequence", "hash"}
 SHOWN = 20
 
+# made: steps, from the two machines
 # Who may take which step: trigger, from, to, roles.
 STEPS = (
     ("plan", "", "planned", "office system"),
@@ -87,47 +88,47 @@ STEPS = (
     ("revoke", "archived", "archived", "office"),
 )
 # What may be noted without moving anything; since format 2 there is no other word.
-NOTES = [
-    "enter_randomness",
-    "freeze_pool",
-    "withdraw_approval",
+NOTES = (
+    "move_date",
+    "settle_milestone",
+    "skip_milestone",
+    "commit_draw",
+    "import_experts",
+    "import_by_hand",
     "admit_late",
+    "reissue_workbook",
+    "freeze_pool",
+    "enter_randomness",
+    "draw_panel",
+    "assign",
+    "give_up_seat",
+    "freeze_scores",
+    "assign_re_review",
+    "freeze_ranking",
+    "open_votes",
+    "close_votes",
+    "approve",
+    "send_back",
+    "withdraw_approval",
+    "record_root",
+    "release_message",
+    "give_up_message",
+    "erase_personal_data",
     "amend",
     "amend_verdict",
-    "answer_objection",
-    "approve",
+    "shift_rank",
     "ask_correction",
-    "assign",
-    "assign_re_review",
-    "close_votes",
-    "commit_draw",
-    "decide_duplicate",
-    "draw_panel",
-    "erase_personal_data",
-    "freeze_ranking",
-    "freeze_scores",
-    "give_up_message",
-    "give_up_seat",
-    "import_by_hand",
-    "import_experts",
     "lapse_correction",
-    "move_date",
-    "open_votes",
     "pass_eligibility",
-    "raise_objection",
-    "record_root",
+    "decide_duplicate",
+    "replace",
+    "recuse",
     "record_score",
     "record_votes",
-    "recuse",
-    "reissue_workbook",
-    "release_message",
-    "replace",
-    "send_back",
-    "settle_milestone",
-    "shift_rank",
-    "skip_milestone",
     "strike",
-]
+    "raise_objection",
+    "answer_objection",
+)
 # What an archived submission may be archived as: outcome, from which states, by which roles.
 OUTCOMES = (
     ("withdrawn", "submitted district_reviewed final_reviewed", "district applicant office"),
@@ -139,6 +140,7 @@ OUTCOMES = (
     ("completed", "awarded", "office system"),
     ("revoked", "awarded", "office"),
 )
+# end: steps
 # What the call's own milestones say went out.
 PUBLISHED_BY = {"open_public_notice": "public_notice", "publish_results": "results", "archive": "archive"}
 

@@ -4,9 +4,10 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import select
@@ -14,26 +15,6 @@ from sqlalchemy import select
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from flows import (
-    archive,
-    check_eligibility,
-    close_call,
-    close_district_round,
-    close_eligibility,
-    close_final_round,
-    close_public_notice,
-    close_re_review,
-    close_season,
-    close_votes,
-    draw_panel,
-    erase_personal_data,
-    follow_up,
-    open_call,
-    open_public_notice,
-    publish_results,
-    remind,
-    year,
-)
 from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
@@ -58,29 +39,18 @@ M = Milestone
 SECOND = timedelta(seconds=1)
 WANZHOU, YUZHONG, JIULONGPO, LATE = "500101", "500103", "500107", "500108"
 
-BODIES: dict[Milestone, Callable[[Run], Ending]] = {
-    M.OPEN_CALL: open_call.opening,
-    M.REMIND_CALL: remind.reminding_of_call,
-    M.CLOSE_CALL: close_call.closing,
-    M.REMIND_DISTRICT_ROUND: remind.reminding_of_district_round,
-    M.CLOSE_DISTRICT_ROUND: close_district_round.closing,
-    M.CHECK_ELIGIBILITY: check_eligibility.checking,
-    M.CLOSE_ELIGIBILITY: close_eligibility.concluding,
-    M.DRAW_PANEL: draw_panel.drawing,
-    M.REMIND_EXPERTS: remind.reminding_of_scores,
-    M.REMIND_RE_REVIEW: remind.reminding_of_re_review,
-    M.CLOSE_FINAL_ROUND: close_final_round.closing,
-    M.CLOSE_RE_REVIEW: close_re_review.concluding,
-    M.CLOSE_VOTES: close_votes.counting,
-    M.REMIND_APPROVAL: remind.reminding_of_approval,
-    M.OPEN_PUBLIC_NOTICE: open_public_notice.opening,
-    M.CLOSE_PUBLIC_NOTICE: close_public_notice.closing,
-    M.PUBLISH_RESULTS: publish_results.publishing,
-    M.ARCHIVE: archive.archiving,
-    M.FOLLOW_UP: follow_up.asking,
-    M.CLOSE_SEASON: close_season.closing,
-    M.ERASE_PERSONAL_DATA: erase_personal_data.erasing,
-}
+
+def bodies() -> Iterator[tuple[Milestone, Callable[[Run], Ending]]]:
+    """What each stage would play at each of its milestones."""
+    for stage in STAGES:
+        for milestone in stage.milestones:
+            which = {"milestone": milestone} if "milestone" in stage.flow.parameters.properties else {}
+            with patch.object(sys.modules[stage.flow.fn.__module__], "perform") as perform:
+                stage.flow.fn(season=2026, **which)
+            yield milestone, perform.call_args.args[2]
+
+
+BODIES = dict(bodies())
 
 
 def small_rules() -> Season:
@@ -349,14 +319,14 @@ def everything_is_as_it_should_be(player: Player) -> None:
 
 
 def test_every_milestone_has_its_stage() -> None:
-    served = [milestone for stage in year.STAGES for milestone in stage.milestones]
+    served = [milestone for stage in STAGES for milestone in stage.milestones]
 
-    assert sorted(served) == sorted(Milestone) == sorted(BODIES)
+    assert sorted(served) == sorted(Milestone)
     assert len(set(served)) == len(served)
 
 
 def test_every_stage_says_when_it_runs_and_how_it_is_undone() -> None:
-    for stage in year.STAGES:
+    for stage in STAGES:
         words = stage.description
         places = [words.index(f"{heading}:") for heading in ("Runs", "Before", "After", "Undo")]
         assert places == sorted(places), stage.name

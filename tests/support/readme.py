@@ -1,9 +1,14 @@
-"""The parts of the README that are made from the code: `python -m tests.support.readme` writes them afresh."""
+"""What is made from the code, and would else be kept twice: `make docs` writes it afresh.
+
+Parts of the README; the steps, notes and outcomes in the checker that stands alone; the stages in the contracts.
+"""
 
 import re
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import typer
@@ -12,20 +17,23 @@ from config.milestones import Milestone
 from config.settings import Settings
 from flows.cli.commands import app
 from flows.year import STAGES
+from models.enums import OUTCOMES, Role, Trigger
 from states.call import CALL
-from states.machine import Table
+from states.machine import Edge, Table
 from states.submission import SUBMISSION
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
-def written(text: str) -> str:
-    """The README with every made part fresh."""
-    for name, make in PARTS.items():
-        pattern = re.compile(rf"(<!-- made: {name} -->\n).*?(<!-- end: {name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda found, make=make: f"{found[1]}\n{make()}\n{found[2]}", text)  # type: ignore[misc]
+def written(path: Path) -> str:
+    """A file's text with every made part fresh."""
+    text, blank = path.read_text("utf-8"), "\n" if path.suffix == ".md" else ""
+    for name, make in PARTS[path].items():
+        pattern = re.compile(rf"((?:<!--|#) made: {name}\b[^\n]*\n).*?( *(?:<!--|#) end: {name}\b)", re.DOTALL)
+        made = f"{blank}{make()}\n"
+        text, count = pattern.subn(lambda found, made=made: f"{found[1]}{made}{found[2]}", text)  # type: ignore[misc]
         if count != 1:
-            raise SystemExit(f"README.md has {count} parts named {name}; it needs one")
+            raise SystemExit(f"{path.name} has {count} parts named {name}; it needs one")
     return text
 
 
@@ -75,17 +83,56 @@ def _walk(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
     return [found for name, child in children.items() for found in _walk(child, f"{path} {name}")]
 
 
-PARTS: dict[str, Callable[[], str]] = {
-    "year": _year,
-    "submission": lambda: f"{_diagram(SUBMISSION)}\n\n{_edges(SUBMISSION)}",
-    "call": lambda: f"{_diagram(CALL)}\n\n{_edges(CALL)}",
-    "commands": _commands,
-    "settings": _settings,
+def _steps() -> str:
+    edges = [
+        (str(edge.trigger), edge.source.value if edge.source else "", edge.target.value, " ".join(_roles(edge)))
+        for table in (CALL, SUBMISSION)
+        for edge in table.edges
+    ]
+    notes = [word for word in Trigger if word not in {*CALL.triggers, *SUBMISSION.triggers}]
+    outcomes = [(outcome.value, " ".join(states), " ".join(roles)) for outcome, (states, roles) in OUTCOMES.items()]
+    lines = [
+        "# Who may take which step: trigger, from, to, roles.",
+        *_written_out("STEPS", edges),
+        "# What may be noted without moving anything; since format 2 there is no other word.",
+        *_written_out("NOTES", [word.value for word in notes]),
+        "# What an archived submission may be archived as: outcome, from which states, by which roles.",
+        *_written_out("OUTCOMES", outcomes),
+    ]
+    return "\n".join(lines)
+
+
+def _roles(edge: Edge[Any]) -> list[Role]:
+    """Whoever archives does so with an outcome, and that is not everybody's word."""
+    theirs = {role for states, roles in OUTCOMES.values() if edge.source in states for role in roles}
+    return [role for role in edge.by if role in theirs or edge.trigger is not Trigger.ARCHIVE]
+
+
+def _written_out(name: str, items: Sequence[object]) -> list[str]:
+    return [f"{name} = (", *("    " + repr(item).replace("'", '"') + "," for item in items), ")"]
+
+
+def _stages() -> str:
+    modules = " | ".join(stage.flow.fn.__module__.removeprefix("flows.") for stage in STAGES)
+    return '    """' + " \\\n    ".join(textwrap.wrap(modules, 112)) + '""",'
+
+
+PARTS: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {
+        "year": _year,
+        "submission": lambda: f"{_diagram(SUBMISSION)}\n\n{_edges(SUBMISSION)}",
+        "call": lambda: f"{_diagram(CALL)}\n\n{_edges(CALL)}",
+        "commands": _commands,
+        "settings": _settings,
+    },
+    ROOT / "states" / "history" / "verify_history.py": {"steps": _steps},
+    ROOT / "pyproject.toml": {"stages": _stages},
 }
 
 
 def main() -> int:
-    README.write_text(written(README.read_text("utf-8")), "utf-8")
+    for path in PARTS:
+        path.write_text(written(path), "utf-8")
     return 0
 
 
