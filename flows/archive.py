@@ -51,7 +51,7 @@ def archiving(run: Run) -> Ending:
             counts = {outcome: count for (unit, outcome), count in outcomes.items() if unit == code}
             post_to_unit(session, run, LetterKind.ARCHIVED, code, counts=counts, **kept)
     for outcome in Outcome:
-        run.tell(outcome.value, sum(count for (_, one), count in outcomes.items() if one is outcome))
+        run.tell(outcome.value, sum(count for (_, reached), count in outcomes.items() if reached is outcome))
     run.tell("awarded after an objection was dismissed", len(late.moved))
     return Ending(facts={"root": publication.root})
 

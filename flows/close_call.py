@@ -38,7 +38,9 @@ def closing(run: Run) -> Ending:
         deadlines = load_frame(session, run.year).deadlines
         _show_near_duplicates(session, run)
     codes = (
-        [run.unit] if run.unit else [one.code for one in run.season.units() if not _is_open(run, deadlines, one.code)]
+        [run.unit]
+        if run.unit
+        else [unit.code for unit in run.season.units() if not _is_open(run, deadlines, unit.code)]
     )
     run.each(codes, lambda code: _issue(run, code, deadlines))
     with run.step() as session:
@@ -75,7 +77,8 @@ def _show_near_duplicates(session: Session, run: Run) -> None:
     own = {number for number, _ in here}
     # The second of a pair is the later one, which is dropped when the office finds them to be the same.
     pairs = [
-        (one, two, alike) if two in own else (two, one, alike) for one, two, alike in near_pairs(here, earlier, least)
+        (first, second, alike) if second in own else (second, first, alike)
+        for first, second, alike in near_pairs(here, earlier, least)
     ]
     found = [pair for pair in pairs if frozenset(pair[:2]) not in known]
     keep_pairs(session, found)

@@ -43,9 +43,9 @@ def closing(run: Run) -> Ending:
         [run.unit]
         if run.unit
         else [
-            one.code
-            for one in run.season.units()
-            if (own := deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, one.code)) is not None and own <= run.at
+            unit.code
+            for unit in run.season.units()
+            if (own := deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, unit.code)) is not None and own <= run.at
         ]
     )
     with run.step() as session:
@@ -82,9 +82,9 @@ def closing(run: Run) -> Ending:
 
 def _tell_units(session: Session, run: Run, recommended: list[str], rejected: Applied, unjudged: Applied) -> None:
     by_unit: dict[str, tuple[list[str], list[str], list[str]]] = {}
-    for place, numbers in enumerate((recommended, rejected.moved, unjudged.moved)):
+    for column, numbers in enumerate((recommended, rejected.moved, unjudged.moved)):
         for number in numbers:
-            by_unit.setdefault(Number.of(number).unit, ([], [], []))[place].append(number)
+            by_unit.setdefault(Number.of(number).unit, ([], [], []))[column].append(number)
     for code, (good, poor, unread) in sorted(by_unit.items()):
         post_to_unit(
             session,

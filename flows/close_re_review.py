@@ -36,6 +36,6 @@ def concluding(run: Run) -> Ending:
         run.tell("ballots issued", ballots)
     facts = {"votes": len(asked)} if asked else {"digest": put_proposal(run)}
     run.tell("ranked", len(ranking.placed))
-    run.tell("with a prize", sum(one.tier is not None for one in ranking.placed))
-    run.tell("ties settled", sum(one.settled is not None for one in ranking.placed))
+    run.tell("with a prize", sum(placed.tier is not None for placed in ranking.placed))
+    run.tell("ties settled", sum(placed.settled is not None for placed in ranking.placed))
     return Ending(facts=facts)

@@ -51,5 +51,5 @@ def closing(run: Run) -> Ending:
     return Ending(
         Trigger.CLOSE_SEASON,
         case={"unsettled": unsettled},
-        facts={"outcomes": {one.value: count for one, count in counts.items()}},
+        facts={"outcomes": {outcome.value: count for outcome, count in counts.items()}},
     )

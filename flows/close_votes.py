@@ -35,18 +35,18 @@ def counting(run: Run) -> Ending:
         counted = close_panel_votes(session, run.season, run.act)
     digest = put_proposal(run)
     run.tell("put to the vote", len(counted))
-    run.tell("not carried", sum(not one.decision.carried for one in counted))
+    run.tell("not carried", sum(not vote.decision.carried for vote in counted))
     return Ending(facts={"digest": digest})
 
 
 def _no_quorum(session: Session, run: Run) -> str:
     """Which votes cannot be decided yet; who has still to vote is reminded."""
-    short = [one for one in counted_votes(session, run.season) if not one.decision.quorate]
+    short = [vote for vote in counted_votes(session, run.season) if not vote.decision.quorate]
     if not short:
         return ""
     remind_of_ballots(session, run)
     listed = ", ".join(
-        f"{one.motion.number} ({one.decision.present} of {one.decision.members}, {one.decision.needed_present} needed)"
-        for one in short[:8]
+        f"{vote.motion.number} ({vote.decision.present} of {vote.decision.members}, {vote.decision.needed_present} needed)"
+        for vote in short[:8]
     )
     return f"no quorum on {len(short)} vote(s): {listed}; ballots are still taken, or move the date"

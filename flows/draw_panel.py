@@ -97,7 +97,7 @@ def _tell_of_names(session: Session, run: Run, names: Sequence[NameInText]) -> N
     """The office learns what is masked in blind texts: it may be too much, or ask for a better text."""
     run.tell("names masked in blind texts", len(names))
     if names:
-        items = [(one.number, one.heading, one.written) for one in names[:_SHOWN]]
+        items = [(masked.number, masked.heading, masked.written) for masked in names[:_SHOWN]]
         more = max(0, len(names) - _SHOWN)
         post_to_office(session, run, LetterKind.NAMES_IN_TEXTS, key="final", items=items, count=len(names), more=more)
 

@@ -58,8 +58,8 @@ def _files(run: Run, keys: Iterable[str]) -> Iterator[Path]:
     home = run.settings.home.absolute()
     for folder in _FOLDERS:
         yield from (path for path in sorted((home / folder / str(run.year)).rglob("*")) if path.is_file())
-    place = FileTransport(home / "mail", sender="").path_of
-    yield from (path for path in map(place, keys) if path.is_file())
+    path_of = FileTransport(home / "mail", sender="").path_of
+    yield from (path for path in map(path_of, keys) if path.is_file())
 
 
 def _delete(run: Run, files: list[Path]) -> None:

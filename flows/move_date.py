@@ -75,7 +75,7 @@ def _tell(session: Session, run: Run, milestone: Milestone, unit: str, moved: Mo
             said["attachments"] = (deadline_entry(run, expert.id, milestone, moved.new),)
             post(session, run, LetterKind.EXPERT_DATE_MOVED, **whom, **said)
         return
-    for code in [unit] if unit else [one.code for one in run.season.units()]:
+    for code in [unit] if unit else [reporting_unit.code for reporting_unit in run.season.units()]:
         said["attachments"] = (deadline_entry(run, code, milestone, moved.new),)
         post_to_unit(session, run, LetterKind.DATE_MOVED, code, key=key, for_all=not unit, **said)
 

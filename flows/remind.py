@@ -133,17 +133,17 @@ def reminding_of_re_review(run: Run) -> Ending:
 
 def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> Ending:
     again = round_number > 1
-    place = f"re_review/{run.ordinal}" if again else str(run.ordinal)
+    occasion = f"re_review/{run.ordinal}" if again else str(run.ordinal)
     with run.step() as session:
         deadline = deadline_of(session, run.year, closing)
         owed = scores_owed(session, run.year, round_number)
-        experts = {one: session.get_one(Expert, one) for one in owed}
+        experts = {expert: session.get_one(Expert, expert) for expert in owed}
         for identifier, numbers in owed.items():
             post(
                 session,
                 run,
                 LetterKind.EXPERT_REMINDER,
-                key=f"{identifier}/{place}",
+                key=f"{identifier}/{occasion}",
                 to=experts[identifier].mail,
                 expert_name=experts[identifier].name,
                 deadline=deadline,
@@ -155,23 +155,25 @@ def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> End
                     deadline_entry(run, identifier, closing, deadline),
                 ),
             )
-        items = [(f"{experts[one].name}（{one}）", f"{len(numbers)}项没有打分") for one, numbers in owed.items()]
+        items = [
+            (f"{experts[expert].name}（{expert}）", f"{len(numbers)}项没有打分") for expert, numbers in owed.items()
+        ]
         _escalate(session, run, closing, items)
         if owed and _level(run) > 1:
-            _tell_office_who_owes(session, run, owed, place, deadline, again=again)
+            _tell_office_who_owes(session, run, owed, occasion, deadline, again=again)
     return _told(run, sorted(owed))
 
 
 def _tell_office_who_owes(
-    session: Session, run: Run, owed: Mapping[str, list[str]], place: str, deadline: datetime, *, again: bool
+    session: Session, run: Run, owed: Mapping[str, list[str]], occasion: str, deadline: datetime, *, again: bool
 ) -> None:
     """From the second reminder on: whom to call, and how many reserves could take over."""
-    items = [(one, session.get_one(Expert, one).name, len(numbers)) for one, numbers in sorted(owed.items())]
+    items = [(expert, session.get_one(Expert, expert).name, len(numbers)) for expert, numbers in sorted(owed.items())]
     post_to_office(
         session,
         run,
         LetterKind.SCORES_OWED,
-        key=place,
+        key=occasion,
         items=items,
         deadline=deadline,
         reserves=len(reserves(session, run.year)),
@@ -240,7 +242,7 @@ def _papers(session: Session, run: Run, who: str, kind: WorkbookKind) -> tuple[P
 def _returned(session: Session, run: Run, code: str) -> list[tuple[str, str]]:
     """What came back with a unit's last delivery: (place, message)."""
     last = _last_delivery(session, run, code, WorkbookKind.SUBMISSIONS)
-    return [where_and_why(Problem(*one)) for one in json.loads(last.problems)] if last else []
+    return [where_and_why(Problem(*problem)) for problem in json.loads(last.problems)] if last else []
 
 
 def _last_delivery(session: Session, run: Run, who: str, kind: WorkbookKind) -> Delivery | None:

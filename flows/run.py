@@ -114,8 +114,8 @@ class Run:
     def each(self, items: Iterable[Item], work: Callable[[Item], None], *, name: Callable[[Item], str] = str) -> None:
         """Do one thing for each item, in sight; a failure is kept with its item, and the others go on."""
         everything = tuple(items)
-        for place, item in enumerate(everything):
-            self.show_progress(place, len(everything))
+        for done, item in enumerate(everything):
+            self.show_progress(done, len(everything))
             try:
                 work(item)
             except GangchuangError as problem:

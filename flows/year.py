@@ -66,11 +66,13 @@ class Stage:
     def typed(self, words: dict[str, str]) -> dict[str, Any]:
         """Parameters given as text, as the flow wants them besides season and dry_run. Raises BadParameter."""
         known = {
-            name: one
-            for name, one in inspect.signature(self.flow.fn).parameters.items()
+            name: parameter
+            for name, parameter in inspect.signature(self.flow.fn).parameters.items()
             if name not in ("season", "dry_run")
         }
-        missing = [name for name, one in known.items() if one.default is one.empty and name not in words]
+        missing = [
+            name for name, parameter in known.items() if parameter.default is parameter.empty and name not in words
+        ]
         if missing:
             raise BadParameter(self.name, f"needs {', '.join(f'--set {name}=…' for name in missing)}")
         return {name: _typed(self.name, known, name, text) for name, text in words.items()}

@@ -70,7 +70,7 @@ def cast_of(season: Season, *, seed: int = SEED) -> Cast:
 
 
 def _sizes(rng: Random, season: Season, units: list[Unit], over_quota: str) -> dict[str, int]:
-    sizes = [_A_UNIT[place % len(_A_UNIT)] for place in range(len(units))]
+    sizes = [_A_UNIT[turn % len(_A_UNIT)] for turn in range(len(units))]
     rng.shuffle(sizes)
     by_code = {unit.code: size for unit, size in zip(units, sizes, strict=True)}
     return by_code | {over_quota: season.quota_of(over_quota) + _OVER_QUOTA}
@@ -110,8 +110,8 @@ def _colleagues(rng: Random, entries: Mapping[str, Entry], count: int = 4) -> li
     """
     chosen = [entries[key].form for key in rng.sample(list(entries), count)]
     return [
-        ("" if place < count // 2 else form.contributors[0].name, form.organisations[0])
-        for place, form in enumerate(chosen)
+        ("" if index < count // 2 else form.contributors[0].name, form.organisations[0])
+        for index, form in enumerate(chosen)
     ]
 
 
@@ -127,11 +127,11 @@ class _Maker:
     def entries_of(self, unit: Unit, size: int) -> list[Entry]:
         published = self.real.get(unit.code, [])
         return [
-            self._entry(unit, place, published[place - 1] if place <= len(published) else None)
-            for place in range(1, size + 1)
+            self._entry(unit, ordinal, published[ordinal - 1] if ordinal <= len(published) else None)
+            for ordinal in range(1, size + 1)
         ]
 
-    def _entry(self, unit: Unit, place: int, published: dict[str, str] | None) -> Entry:
+    def _entry(self, unit: Unit, ordinal: int, published: dict[str, str] | None) -> Entry:
         rng, fields = self.rng, self.season.fields
         self.serial += 1
         field = published["field"] if published else fields[(self.serial + rng.randrange(3)) % len(fields)]
@@ -141,7 +141,7 @@ class _Maker:
         title = published["title"] if published else invent_title(rng, field, work, category, self.used)
         merit = min(0.95, max(0.42, rng.gauss(0.72, 0.09)))
         form = self._form(unit, field, work, category, title)
-        return Entry(f"{unit.code}/{place:02d}", unit.code, form, merit)
+        return Entry(f"{unit.code}/{ordinal:02d}", unit.code, form, merit)
 
     def _form(self, unit: Unit, field: str, work: Work, category: Category, title: str) -> SubmissionForm:
         rng, story = self.rng, tell_story(self.rng, field, work, title)
@@ -208,7 +208,7 @@ class _Maker:
 
 
 def _category(code: str) -> Category:
-    return next(one for one in Category if one.value == code)
+    return next(category for category in Category if category.value == code)
 
 
 def _shares(count: int) -> list[Decimal | None]:

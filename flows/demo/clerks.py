@@ -65,7 +65,7 @@ class Clerks:
 
     def unsent(self, scene: Scene) -> list[Paper]:
         """The files of a scene that the system does not have yet."""
-        return [one for one in self._papers[scene.deed](scene) if not self._is_taken(one)]
+        return [paper for paper in self._papers[scene.deed](scene) if not self._is_taken(paper)]
 
     def send(self, papers: Iterable[Paper]) -> int:
         """Fill own copies where there are none, then put all into the inbox together. Returns how many."""
@@ -158,13 +158,14 @@ class Clerks:
         recusing = self._recusing()
         for expert in share:
             issued = self.world.issued_to(expert, WorkbookKind.SCORES.label) if expert != silent else []
-            for place, sheet in enumerate(issued):
+            for index, sheet in enumerate(issued):
                 copy, rounds = self._copy(expert, sheet.name), owed.get(expert, {})
-                listed = [] if copy.exists() else [one for one in _given_numbers(sheet) if one in rounds]
+                listed = [] if copy.exists() else [number for number in _given_numbers(sheet) if number in rounds]
                 forms: list[ScoreForm | RecusalForm] = [
-                    expert_score(self.cast, names[expert], keys[one], one, round=rounds[one]) for one in listed
+                    expert_score(self.cast, names[expert], keys[number], number, round=rounds[number])
+                    for number in listed
                 ]
-                if forms and expert in recusing and place == 0:
+                if forms and expert in recusing and index == 0:
                     forms[0] = recusal(listed[0])
                 if forms or copy.exists():
                     yield Paper(expert, copy, self._scoring(sheet, forms))
@@ -203,8 +204,8 @@ def _given_numbers(sheet: Path) -> list[str]:
     rows = CalamineWorkbook.from_path(str(sheet)).get_sheet_by_index(0).to_python(skip_empty_area=False)
     bare = [[str(cell).removesuffix("*") for cell in row] for row in rows]
     heading = next(line for line, row in enumerate(bare) if "申报编号" in row)
-    place = bare[heading].index("申报编号")
-    return [row[place] for row in bare[heading + 1 :] if row[place]]
+    column = bare[heading].index("申报编号")
+    return [row[column] for row in bare[heading + 1 :] if row[column]]
 
 
 def _named(headings: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def deliveries_of(cast: Cast) -> list[Delivery]:
         found += _of_unit(cast, waves, unit.code, at)
     late = [_plain(cast.entries[key]) for key in plot.late]
     found.append(_delivery(plot.late_unit, waves.late, "补充申报", late))
-    return sorted(found, key=lambda one: (one.at, one.unit))
+    return sorted(found, key=lambda delivery: (delivery.at, delivery.unit))
 
 
 def _wave(rng: Random, cast: Cast, waves: Waves, unit: str) -> datetime:
@@ -163,7 +163,7 @@ def _copied(entry: Entry, key: str) -> Row:
 
 
 def _attachments(rows: list[Row]) -> dict[str, bytes]:
-    return {f"佐证材料{place:02d}.pdf": _page(place) for place, _ in enumerate(rows, start=1)}
+    return {f"佐证材料{number:02d}.pdf": _page(number) for number, _ in enumerate(rows, start=1)}
 
 
 def _with_attachment(row: Row, name: str) -> Row:
@@ -178,9 +178,9 @@ def _page(number: int) -> bytes:
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
     )
     body, offsets = b"%%PDF-1.4\n%% example %d\n" % number, []
-    for place, content in enumerate(objects, start=1):
+    for serial, content in enumerate(objects, start=1):
         offsets.append(len(body))
-        body += b"%d 0 obj\n%b\nendobj\n" % (place, content)
+        body += b"%d 0 obj\n%b\nendobj\n" % (serial, content)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
     tail = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(body))

@@ -42,7 +42,7 @@ def expert_score(cast: Cast, expert: str, key: str, number: str, *, round: int =
     rubric = cast.season.final_round.rubric
     offset = Random(f"harshness/{cast.seed}/{expert}").gauss(0, _HARSHNESS)
     rng = Random(f"score/{cast.seed}/{expert}/{key}/{round}")
-    shares = {one.key: cast.entries[key].merit + offset + _taste(cast, key, one) for one in rubric}
+    shares = {criterion.key: cast.entries[key].merit + offset + _taste(cast, key, criterion) for criterion in rubric}
     points = _points(rng, rubric, shares)
     return ScoreForm(number=number, points=points, comment=_comment(rng, rubric, points))
 
@@ -64,7 +64,7 @@ def _is_worthy(cast: Cast, entry: Entry) -> bool:
 
 def _verdict(cast: Cast, rubric: Sequence[Criterion], entry: Entry, number: str, rank: int | None) -> VerdictForm:
     rng = Random(f"verdict/{cast.seed}/{entry.key}")
-    shares = {one.key: entry.merit + _taste(cast, entry.key, one) for one in rubric}
+    shares = {criterion.key: entry.merit + _taste(cast, entry.key, criterion) for criterion in rubric}
     points = _points(rng, rubric, shares)
     verdict = Verdict.RECOMMENDED if rank else Verdict.NOT_RECOMMENDED
     comment = _comment(rng, rubric, points) if rank else rng.choice(sentences().comments["declined"])
@@ -78,12 +78,14 @@ def _taste(cast: Cast, key: str, criterion: Criterion) -> float:
 
 def _points(rng: Random, rubric: Sequence[Criterion], shares: Mapping[str, float]) -> dict[str, Decimal]:
     """Whole points from 0 to each maximum."""
-    wanted = {one: round(one.maximum * (shares[one.key] + rng.gauss(0, _NOISE))) for one in rubric}
-    return {one.key: Decimal(min(one.maximum, max(0, points))) for one, points in wanted.items()}
+    wanted = {
+        criterion: round(criterion.maximum * (shares[criterion.key] + rng.gauss(0, _NOISE))) for criterion in rubric
+    }
+    return {criterion.key: Decimal(min(criterion.maximum, max(0, points))) for criterion, points in wanted.items()}
 
 
 def _comment(rng: Random, rubric: Sequence[Criterion], points: Mapping[str, Decimal]) -> str:
-    ordered = sorted(rubric, key=lambda one: points[one.key] / one.maximum)
-    level = sum(points.values()) / sum(one.maximum for one in rubric)
+    ordered = sorted(rubric, key=lambda criterion: points[criterion.key] / criterion.maximum)
+    level = sum(points.values()) / sum(criterion.maximum for criterion in rubric)
     tone = "good" if level >= Decimal("0.85") else "fair" if level >= Decimal("0.65") else "weak"
     return rng.choice(sentences().comments[tone]).format(best=ordered[-1].name, worst=ordered[0].name)

@@ -79,14 +79,14 @@ class Employers:
         self._found: dict[tuple[str, str], Employer] = {}
 
     def of(self, unit: Unit, field: str) -> Employer:
-        place = (unit.code, field)
-        if place not in self._found:
+        unit_and_field = (unit.code, field)
+        if unit_and_field not in self._found:
             what = self._rng.choice(trade_of(field).employers)
             code = self._registry.credit_code(_authority(what))
             form = OrganisationForm(name=f"{MARKED}{short_name(unit)}{what}", credit_code=code)
             staff = tuple(self._registry.person() for _ in range(self._rng.randint(4, 6)))
-            self._found[place] = Employer(unit.code, field, form, staff)
-        return self._found[place]
+            self._found[unit_and_field] = Employer(unit.code, field, form, staff)
+        return self._found[unit_and_field]
 
 
 def contact_of(serial: int, name: str) -> ContactForm:
@@ -132,33 +132,33 @@ def experts_of(
     total = per_field * len(season.fields)
     homes = [("", rng.choice(institutes)) for _ in range(total - len(near))] + near
     return tuple(
-        _expert(rng, season, place, name or registry.person(), home, near) for place, (name, home) in enumerate(homes)
+        _expert(rng, season, index, name or registry.person(), home, near) for index, (name, home) in enumerate(homes)
     )
 
 
 def _expert(
     rng: Random,
     season: Season,
-    place: int,
+    index: int,
     name: str,
     home: OrganisationForm,
     near: list[tuple[str, OrganisationForm]],
 ) -> ExpertForm:
-    field = season.fields[place % len(season.fields)]
+    field = season.fields[index % len(season.fields)]
     others = [other for other in season.fields if other != field]
     fields = (field, *rng.sample(others, min(len(others), rng.choice((0, 1, 1, 2)))))
-    unsigned = 0 <= place - _DECLARING < _UNSIGNED
+    unsigned = 0 <= index - _DECLARING < _UNSIGNED
     return ExpertForm(
         name=name,
         organisation=home.name,
         credit_code=home.credit_code,
         fields=fields,
         title=rng.choice(_TITLES),
-        phone=f"000-9{place:07d}",
-        mail=f"zhuanjia-{place + 1:03d}@example.invalid",
+        phone=f"000-9{index:07d}",
+        mail=f"zhuanjia-{index + 1:03d}@example.invalid",
         valid_until=date(season.dates.close_season.year, 12, 31),
         statement_on=None if unsigned else local_day(season.dates.close_eligibility),
-        declared=(near[place % len(near)][1].name,) if place < _DECLARING and near else (),
+        declared=(near[index % len(near)][1].name,) if index < _DECLARING and near else (),
     )
 
 

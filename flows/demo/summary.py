@@ -87,7 +87,11 @@ def flow_runs() -> list[tuple[datetime, datetime]]:
         seen = 0
         while found := client.read_artifacts(limit=_PAGE, offset=seen):
             seen += len(found)
-            written |= {one.flow_run_id: one.created for one in found if one.type == "markdown" and one.created}
+            written |= {
+                artifact.flow_run_id: artifact.created
+                for artifact in found
+                if artifact.type == "markdown" and artifact.created
+            }
     spans = [(run.start_time, written.get(run.id) or run.end_time) for run in runs]
     return [(start, end) for start, end in spans if start and end]
 
@@ -130,7 +134,7 @@ def _counted(session: Session, column: object, *where: object) -> dict[str, int]
 def _labelled(session: Session, members: type, column: object, *where: object) -> dict[str, int]:
     """Counts of a closed list, in its order."""
     found = _counted(session, column, *where)
-    return {one.label: found[one.label] for one in members if one.label in found}
+    return {member.label: found[member.label] for member in members if member.label in found}
 
 
 def _edges(session: Session, year: int, table: Table[Any]) -> str:

@@ -81,8 +81,8 @@ def tell_story(rng: Random, field: str, work: Work, title: str) -> Story:
 
 def _facts(rng: Random, trade: Trade, work: Work, title: str) -> dict[str, str]:
     """What all texts of one achievement speak of."""
-    thing = next((one for one in work.things if one in title), rng.choice(work.things))
-    other = rng.choice([one for one in work.things if one != thing])
+    thing = next((candidate for candidate in work.things if candidate in title), rng.choice(work.things))
+    other = rng.choice([candidate for candidate in work.things if candidate != thing])
     troubles, means, gains = rng.sample(work.troubles, 2), rng.sample(work.means, 3), _gains(rng, trade)
     return {
         "thing": thing,

@@ -86,8 +86,10 @@ class World:
     def under_way(self) -> list[str]:
         """What still has to happen at this instant before the clock may move on; empty when all is quiet."""
         with reading(self.engine) as session:
-            found = [one.key for one in self._due(session)]
-            found += [f"to lapse: {one.number}" for one in overdue_corrections(session, self.year, self.now)]
+            found = [due_date.key for due_date in self._due(session)]
+            found += [
+                f"to lapse: {correction.number}" for correction in overdue_corrections(session, self.year, self.now)
+            ]
             found += [f"running: {name}" for name in self._claims(session)]
         return found + self._inbox()
 
@@ -127,8 +129,8 @@ class World:
                 select(Submission.number, Submission.unit, Submission.title).where(Submission.season == self.year)
             )
             found = {(unit, name_key(title)): number for number, unit, title in rows}
-        wanted = {key: (one.unit, name_key(one.form.title)) for key, one in self.cast.entries.items()}
-        return {key: found[place] for key, place in wanted.items() if place in found}
+        wanted = {key: (entry.unit, name_key(entry.form.title)) for key, entry in self.cast.entries.items()}
+        return {key: found[unit_and_title] for key, unit_and_title in wanted.items() if unit_and_title in found}
 
     def open_numbers(self) -> set[str]:
         """Numbers that still wait for a verdict and are not with their unit for a correction."""
@@ -159,7 +161,7 @@ class World:
 
     def expert_names(self) -> dict[str, str]:
         with reading(self.engine) as session:
-            return {one.id: one.name for one in session.scalars(select(Expert))}
+            return {expert.id: expert.name for expert in session.scalars(select(Expert))}
 
     def open_assignments(self) -> dict[str, dict[str, int]]:
         """The round in which each expert still has to score each number."""
@@ -190,7 +192,7 @@ class World:
             facts = session.scalars(
                 select(History.facts).where(History.subject == submission_subject(number), History.trigger == trigger)
             ).all()
-        return any(outcome is None or json.loads(one).get("outcome") == outcome.value for one in facts)
+        return any(outcome is None or json.loads(noted).get("outcome") == outcome.value for noted in facts)
 
     def was_asked_to_correct(self, number: str) -> bool:
         return self._exists(Correction.number == number)

@@ -169,14 +169,14 @@ def _start(client: SyncPrefectClient, stage_name: str, parameters: Mapping[str, 
 
 def _deployment_id(client: SyncPrefectClient, stage_name: str) -> UUID:
     """Looked up by tag, since the names are for people and may be reworded; learnt once a server."""
-    place = (str(client.api_url), stage_name)
-    if place not in _known:
+    server_and_stage = (str(client.api_url), stage_name)
+    if server_and_stage not in _known:
         tags = DeploymentFilterTags(all_=[TAG, _tag(stage_name)])
         found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=1)
         if not found:
             raise DeploymentMissing(stage_name)
-        _known[place] = found[0].id
-    return _known[place]
+        _known[server_and_stage] = found[0].id
+    return _known[server_and_stage]
 
 
 def _ensure_work_pool(client: SyncPrefectClient) -> None:

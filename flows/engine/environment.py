@@ -69,8 +69,8 @@ def server_answers(own: Settings) -> bool:
 
 def worker_name(own: Settings) -> str:
     """This home's name as a worker, the same after every start, so that its lost runs can be told from others'."""
-    place = sha256(str(own.home.absolute()).encode()).hexdigest()[:8]
-    return f"gangchuang-{platform.node() or 'host'}-{place}"
+    digest = sha256(str(own.home.absolute()).encode()).hexdigest()[:8]
+    return f"gangchuang-{platform.node() or 'host'}-{digest}"
 
 
 def entrypoints_file(own: Settings) -> Path:
@@ -128,7 +128,7 @@ def _sign_in(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
 
 def _with_our_python(path: str) -> str:
     ours = str(Path(sys.executable).parent)
-    return os.pathsep.join([ours, *(place for place in path.split(os.pathsep) if place != ours)])
+    return os.pathsep.join([ours, *(folder for folder in path.split(os.pathsep) if folder != ours)])
 
 
 def enter_environment(own: Settings) -> None:

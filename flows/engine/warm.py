@@ -122,8 +122,8 @@ class Nursery:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         die_with_parent(parent)
         self.selector.close()
-        for one in (self.listener, self.woken, self.waker, line, *self.children.values()):
-            one.close()
+        for inherited in (self.listener, self.woken, self.waker, line, *self.children.values()):
+            inherited.close()
 
     def _hear(self, pid: int) -> None:
         """A byte is a signal to pass on; silence means that the launcher was killed."""

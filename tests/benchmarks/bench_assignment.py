@@ -88,17 +88,22 @@ def main() -> None:
             found = {aim: measure(name, instance, aim) for aim in aims}
             shares |= {name: found["share"]} if "share" in found else {}
     print_shares("all", shares)
-    print_shares("those that are not tight", {name: one for name, one in shares.items() if "tight" not in name})
+    print_shares(
+        "those that are not tight", {name: certificate for name, certificate in shares.items() if "tight" not in name}
+    )
 
 
 def print_shares(which: str, shares: dict[str, Certificate]) -> None:
     """The average worst share, beside the average of what is proven that none can exceed."""
     if not shares:
         return
-    reached = [one.worst_share for one in shares.values()]
-    at_most = [one.worst_share if one.level_proven else one.level_at_most for one in shares.values()]
-    kept = min(one.total / one.largest_total for one in shares.values())
-    proven = [name for name, one in shares.items() if one.level_proven]
+    reached = [certificate.worst_share for certificate in shares.values()]
+    at_most = [
+        certificate.worst_share if certificate.level_proven else certificate.level_at_most
+        for certificate in shares.values()
+    ]
+    kept = min(certificate.total / certificate.largest_total for certificate in shares.values())
+    proven = [name for name, certificate in shares.items() if certificate.level_proven]
     print(
         f"worst share (aim share) on average over {which}: {np.mean(reached):.3f} of {len(shares)} instances, at {kept:.4f} "
         f"of the largest total or more; no more than {np.mean(at_most):.3f} is possible; the proven maximum on {len(proven)}"

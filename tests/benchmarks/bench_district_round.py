@@ -155,10 +155,10 @@ def _fill(engine: Engine, size: int) -> None:
     units, at = season.units(), season.dates.close_call
     submissions, histories, verdicts = [], [], []
     quota = season.district_round.quota * len(units)
-    for place in range(size):
-        unit = units[place % len(units)].code
-        number = f"{SEASON}-{unit}-{place // len(units) + 1:05d}"
-        judged = place < quota or place % 4 != 3
+    for index in range(size):
+        unit = units[index % len(units)].code
+        number = f"{SEASON}-{unit}-{index // len(units) + 1:05d}"
+        judged = index < quota or index % 4 != 3
         state = SubmissionState.DISTRICT_REVIEWED if judged else SubmissionState.SUBMITTED
         entry = Entry(
             canonical.submission_subject(number),
@@ -179,11 +179,11 @@ def _fill(engine: Engine, size: int) -> None:
                 "number": number,
                 "season": SEASON,
                 "unit": unit,
-                "place": place // len(units) + 1,
+                "place": index // len(units) + 1,
                 "state": state,
-                "title": f"示例{place}",
-                "title_key": f"示例{place}",
-                "fingerprint": f"{place:064d}",
+                "title": f"示例{index}",
+                "title_key": f"示例{index}",
+                "fingerprint": f"{index:064d}",
                 "category": "invention",
                 "carrier": "team",
                 "field": season.fields[0],
@@ -196,7 +196,7 @@ def _fill(engine: Engine, size: int) -> None:
             }
         )
         if judged:
-            verdict = Verdict.RECOMMENDED if place < quota else Verdict.NOT_RECOMMENDED
+            verdict = Verdict.RECOMMENDED if index < quota else Verdict.NOT_RECOMMENDED
             verdicts.append(
                 {
                     "number": number,

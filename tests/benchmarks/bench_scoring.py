@@ -86,8 +86,8 @@ def judge(scores: list[Score], true: np.ndarray, method: Method) -> tuple[float,
     """(tau, share of intervals that hold the known merit)."""
     merits = score_submissions(scores, method=method).merits
     ordered = [merits[f"S{number:05}"] for number in range(len(true))]
-    tau = float(kendalltau([float(one.merit) for one in ordered], true).statistic)
-    held = [float(one.low) <= value <= float(one.high) for one, value in zip(ordered, true, strict=True)]
+    tau = float(kendalltau([float(scored.merit) for scored in ordered], true).statistic)
+    held = [float(scored.low) <= value <= float(scored.high) for scored, value in zip(ordered, true, strict=True)]
     return tau, float(np.mean(held))
 
 
@@ -119,11 +119,11 @@ def noise(kind: Noise, count: int, chance: np.random.Generator) -> np.ndarray:
 def z_scored(scores: list[Score]) -> list[float]:
     """The mean of each expert's scores standardised by that expert's own mean and deviation."""
     by_expert, by_submission = defaultdict(list), defaultdict(list)
-    for one in scores:
-        by_expert[one.expert].append(float(one.total))
-    for one in scores:
-        own = by_expert[one.expert]
-        by_submission[one.submission].append((float(one.total) - np.mean(own)) / (np.std(own) or 1.0))
+    for score in scores:
+        by_expert[score.expert].append(float(score.total))
+    for score in scores:
+        own = by_expert[score.expert]
+        by_submission[score.submission].append((float(score.total) - np.mean(own)) / (np.std(own) or 1.0))
     return [float(np.mean(by_submission[number])) for number in sorted(by_submission)]
 
 

@@ -49,7 +49,7 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 for engine in _database(kind, Path(folder)):
                     _fill(engine, size)
-                    print("".join(f"{one:>11}" for one in (kind, size, *_measure(engine, Path(folder)))), flush=True)
+                    print("".join(f"{cell:>11}" for cell in (kind, size, *_measure(engine, Path(folder)))), flush=True)
 
 
 def _database(kind: str, folder: Path) -> Iterator[Engine]:
@@ -71,13 +71,13 @@ def _fill(engine: Engine, size: int) -> None:
     with writing(engine) as session:
         a_season(session, state=CallState.PUBLISHED)
         for start in range(0, size, _BATCH):
-            made = [_submission(place, at) for place in range(start, min(start + _BATCH, size))]
+            made = [_submission(index, at) for index in range(start, min(start + _BATCH, size))]
             session.execute(insert(Submission), [row for row, _ in made])
             session.execute(insert(History), [entry for _, entries in made for entry in entries])
 
 
-def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    number, link, entries = f"2026-500103-{place + 1:04d}", Link(0, canonical.ZERO), []
+def _submission(index: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    number, link, entries = f"2026-500103-{index + 1:04d}", Link(0, canonical.ZERO), []
     for trigger, source, target, actor, facts in _STEPS:
         entry = Entry(canonical.submission_subject(number), 2026, at, actor, trigger, source, target, "", facts, "")
         row, link = chain(entry, link)
@@ -86,13 +86,13 @@ def _submission(place: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any
         "number": number,
         "season": 2026,
         "unit": "500103",
-        "place": place + 1,
+        "place": index + 1,
         "state": SubmissionState.ARCHIVED,
         "archived_from": SubmissionState.DISTRICT_REVIEWED,
         "outcome": Outcome.NOT_RECOMMENDED,
         "title": "示例",
         "title_key": "示例",
-        "fingerprint": f"{place:064d}",
+        "fingerprint": f"{index:064d}",
         "category": "design",
         "carrier": "team",
         "field": "示例",

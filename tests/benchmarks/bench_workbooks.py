@@ -145,7 +145,7 @@ def _write_down_rows(path: Path, empty: Path) -> None:
             found = {}
             for name in _TABLES:
                 cursor = bare.execute(f"SELECT * FROM {name}")
-                found[name] = [one[0] for one in cursor.description], cursor.fetchall()
+                found[name] = [column[0] for column in cursor.description], cursor.fetchall()
             found["history"] = found["history"][0], [row for row in found["history"][1] if row[0] != "call/2026"]
         _rows_of(path).write_bytes(pickle.dumps(found))
 
@@ -157,7 +157,7 @@ def _take(path: Path, file: Path) -> int:
     with writing(engine) as session, without_collector():
         reading = read(path)
         rows = [
-            Incoming(place, row.form) for place, row in enumerate(reading.rows) if isinstance(row.form, SubmissionForm)
+            Incoming(index, row.form) for index, row in enumerate(reading.rows) if isinstance(row.form, SubmissionForm)
         ]
         delivered = Delivered(2026, UNIT, "0" * 64, at, Act(Actor(Role.DISTRICT, UNIT), at))
         taken = take_submissions(session, delivered, rows)

@@ -178,9 +178,9 @@ def _lost(first: int, seeds: dict[str, bytes], home: Path, empty: Path) -> list[
 
 def _put(first: int, seeds: dict[str, bytes], inbox: Path) -> set[str]:
     random = Random(first)
-    for place in range(COLLECTED):
+    for ordinal in range(COLLECTED):
         name = random.choice(list(seeds))
-        target = inbox / random.choice(_ODD_NAMES).format(place)
+        target = inbox / random.choice(_ODD_NAMES).format(ordinal)
         if random.random() < 0.2:
             target = target.with_suffix("") if target.suffix else target
             target.mkdir()
@@ -204,8 +204,12 @@ def _missing(player: Player, digests: set[str]) -> list[str]:
         titles = set(session.scalars(select(Submission.title)))
     left += [f"not in taken/: {digest}" for digest in digests - kept]
     left += [f"without a row: {digest}" for digest in digests - rows.keys()]
-    left += [f"without a receipt: {one.digest}" for one in rows.values() if not (player.home / one.receipt).is_file()]
-    left += [f"without a letter: {one.digest}" for one in rows.values() if one.receipt not in answered]
+    left += [
+        f"without a receipt: {delivery.digest}"
+        for delivery in rows.values()
+        if not (player.home / delivery.receipt).is_file()
+    ]
+    left += [f"without a letter: {delivery.digest}" for delivery in rows.values() if delivery.receipt not in answered]
     return left if any(title.startswith("好的成果") for title in titles) else [*left, "the good delivery is not in"]
 
 

@@ -27,15 +27,22 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun, outcomes = perf_counter(), []
     with suppress(KeyboardInterrupt):  # a long run that is ended early still says what it tried
-        for one in _outcomes(asked):
-            outcomes.append(one)
-            if not one.is_well:
-                print(f"#{one.ordinal} {one.way} [{one.move}] {one.what}", *one.lines, sep="\n    ", flush=True)
+        for outcome in _outcomes(asked):
+            outcomes.append(outcome)
+            if not outcome.is_well:
+                print(
+                    f"#{outcome.ordinal} {outcome.way} [{outcome.move}] {outcome.what}",
+                    *outcome.lines,
+                    sep="\n    ",
+                    flush=True,
+                )
     print(table(outcomes))
     print(f"{len(outcomes)} faults, seed {asked.seed}: {perf_counter() - begun:.0f} s", flush=True)
     if asked.json:
-        Path(asked.json).write_text(json.dumps([one.as_json() for one in outcomes], ensure_ascii=False), "utf-8")
-    return 0 if outcomes and all(one.is_well for one in outcomes) else 1
+        Path(asked.json).write_text(
+            json.dumps([outcome.as_json() for outcome in outcomes], ensure_ascii=False), "utf-8"
+        )
+    return 0 if outcomes and all(outcome.is_well for outcome in outcomes) else 1
 
 
 def _outcomes(asked: argparse.Namespace) -> Iterator["Outcome"]:
@@ -47,7 +54,7 @@ def _outcomes(asked: argparse.Namespace) -> Iterator["Outcome"]:
         (database, mail) for database in DATABASES if asked.database in (database, "both") for mail in MAILS
         if asked.mail in (mail, "both")
     ]  # fmt: skip
-    for place, (database, mail) in enumerate(settings):
+    for index, (database, mail) in enumerate(settings):
         begun = perf_counter()
         with setting_of(database=database, mail=mail) as setting:
             recording = recorded(setting)
@@ -61,12 +68,12 @@ def _outcomes(asked: argparse.Namespace) -> Iterator["Outcome"]:
                 for move in recording.moves:
                     print(f"{move.name}: {len(move.heard)}", *move.heard, sep="\n  ")
                 continue
-            wanted = asked.points // len(settings) + (place < asked.points % len(settings))
+            wanted = asked.points // len(settings) + (index < asked.points % len(settings))
             if asked.seed is None:
                 trials = spread(recording, wanted)
             else:
-                trials = at_random(recording, wanted, asked.seed + place)
-            trials = [one for one in trials if asked.only is None or one.ordinal == asked.only]
+                trials = at_random(recording, wanted, asked.seed + index)
+            trials = [trial for trial in trials if asked.only is None or trial.ordinal == asked.only]
             yield from carry_out(setting, recording, trials, jobs=asked.jobs)
 
 

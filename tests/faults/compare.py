@@ -97,9 +97,9 @@ def mail_of(content: bytes, roughly: bool) -> tuple[str, str]:
 def compare_mails(expected: Iterable[tuple[str, str]], got: Iterable[tuple[str, str]]) -> tuple[list[str], int]:
     """Differences between two lists of (Message-ID, digest) but for repetitions, and how many were repeated."""
     wanted, found = Counter(expected), Counter(got)
-    lost = [f"- mail {identity}" for identity, _ in wanted if identity not in {one for one, _ in found}]
-    other = [f"~ mail {mail[0]}" for mail in found if mail not in wanted and mail[0] in {one for one, _ in wanted}]
-    more = [f"+ mail {mail[0]}" for mail in found if mail[0] not in {one for one, _ in wanted}]
+    lost = [f"- mail {identity}" for identity, _ in wanted if identity not in {known for known, _ in found}]
+    other = [f"~ mail {mail[0]}" for mail in found if mail not in wanted and mail[0] in {known for known, _ in wanted}]
+    more = [f"+ mail {mail[0]}" for mail in found if mail[0] not in {known for known, _ in wanted}]
     return lost + other + more, sum(found.values()) - len({identity for identity, _ in found})
 
 
@@ -122,7 +122,7 @@ def _is_digest(value: str) -> bool:
 def _differing_rows(table: str, lost: Iterable[Row], more: Iterable[Row]) -> list[str]:
     """Rows with one key are one row that stands otherwise: its differing columns are told."""
     keys = {column.name for column in SQLModel.metadata.tables[table].primary_key}
-    gone, new = ({tuple(one for one in row if one[0] in keys): row for row in rows} for rows in (lost, more))
+    gone, new = ({tuple(cell for cell in row if cell[0] in keys): row for row in rows} for rows in (lost, more))
     found = []
     for key in sorted({*gone, *new}, key=repr):
         if key in gone and key in new:
@@ -141,8 +141,8 @@ def _differing_rows(table: str, lost: Iterable[Row], more: Iterable[Row]) -> lis
 def _around(value: Any, other: Any) -> str:
     """A value near the place where it begins to differ from another."""
     text, pairs = str(value), zip(str(value), str(other), strict=False)
-    place = next((at for at, (one, two) in enumerate(pairs) if one != two), 0)
-    return repr(text[max(0, place - 20) : place + 60])
+    start = next((at for at, (here, there) in enumerate(pairs) if here != there), 0)
+    return repr(text[max(0, start - 20) : start + 60])
 
 
 def _bare(text: str, roughly: bool) -> str:

@@ -29,8 +29,8 @@ _PATIENCE_SECONDS = 600
 def every_point(recording: Recording) -> list[Kill]:
     """Each point of the season, in order."""
     return [
-        Kill(place, number, what=what)
-        for place, move in enumerate(recording.moves)
+        Kill(index, number, what=what)
+        for index, move in enumerate(recording.moves)
         for number, what in enumerate(move.heard, start=1)
     ]
 
@@ -58,13 +58,13 @@ def spread(recording: Recording, wanted: int) -> list[Trial]:
     chosen += [replace(kill, full=True) for kill in _evenly(_on_disk(kinds), full)]
     return [
         Trial(
-            place,
+            ordinal,
             kill,
-            later=place % 2 == 1,
-            again=_again(place, kill) if place % 5 == 4 else 0,
-            to_the_end=place % 25 == 0,
+            later=ordinal % 2 == 1,
+            again=_again(ordinal, kill) if ordinal % 5 == 4 else 0,
+            to_the_end=ordinal % 25 == 0,
         )
-        for place, kill in enumerate(chosen)
+        for ordinal, kill in enumerate(chosen)
     ]
 
 
@@ -82,13 +82,13 @@ def at_random(recording: Recording, wanted: int, seed: int) -> list[Trial]:
             chosen.append(rng.choice(kinds[kind]))
     return [
         Trial(
-            place,
+            ordinal,
             kill,
             later=rng.random() < 0.5,
             again=rng.randint(1, 60) if rng.random() < 0.25 else 0,
             to_the_end=rng.random() < 0.03,
         )
-        for place, kill in enumerate(chosen)
+        for ordinal, kill in enumerate(chosen)
     ]
 
 
@@ -111,22 +111,22 @@ def table(outcomes: Iterable[Outcome]) -> str:
     outcomes = list(outcomes)
     heads = ("kind", "tried", "well", "lost", "doubled", "bent", "stuck", "missed", "mails twice", "drafts left")
     lines = [heads]
-    for kind in (*[kind for kind in KINDS if any(one.kind == kind for one in outcomes)], "all"):
-        own = [one for one in outcomes if kind in ("all", one.kind)]
-        ways = Counter(one.way for one in own)
+    for kind in (*[kind for kind in KINDS if any(outcome.kind == kind for outcome in outcomes)], "all"):
+        own = [outcome for outcome in outcomes if kind in ("all", outcome.kind)]
+        ways = Counter(outcome.way for outcome in own)
         numbers = (
             len(own),
-            sum(one.is_well for one in own),
-            sum(one.lost for one in own),
-            sum(one.doubled for one in own),
-            sum(one.bent + one.findings for one in own),
+            sum(outcome.is_well for outcome in own),
+            sum(outcome.lost for outcome in own),
+            sum(outcome.doubled for outcome in own),
+            sum(outcome.bent + outcome.findings for outcome in own),
             ways["stuck"] + ways["failed"],
             ways["not_reached"],
-            sum(one.mails_again for one in own),
-            sum(one.drafts for one in own),
+            sum(outcome.mails_again for outcome in own),
+            sum(outcome.drafts for outcome in own),
         )
         lines.append((kind, *map(str, numbers)))
-    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)) for line in lines)
 
 
@@ -150,7 +150,7 @@ def get_ready() -> None:
     from sqlalchemy.orm import configure_mappers
 
     configure_mappers()
-    others = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     assert worker_threads() == 1, f"this process has other threads and must not be forked: {others}"
 
 
@@ -192,14 +192,14 @@ def _outcome_of(setting: Setting, recording: Recording, trial: Trial, results: P
 def _evenly(kills: Sequence[Kill], wanted: int) -> list[Kill]:
     if len(kills) <= wanted:
         return list(kills)
-    return [kills[(2 * place + 1) * len(kills) // (2 * wanted)] for place in range(wanted)]
+    return [kills[(2 * turn + 1) * len(kills) // (2 * wanted)] for turn in range(wanted)]
 
 
 def _instants(recording: Recording, rng: random.Random, wanted: int) -> list[Kill]:
     """Kills after some share of a move's time, wherever the process then is."""
-    places = [place for place, move in enumerate(recording.moves) if move.heard]
-    return [Kill(rng.choice(places), share=rng.random(), what="instant") for _ in range(wanted)]
+    moves = [index for index, move in enumerate(recording.moves) if move.heard]
+    return [Kill(rng.choice(moves), share=rng.random(), what="instant") for _ in range(wanted)]
 
 
-def _again(place: int, kill: Kill) -> int:
-    return 1 + (7 * place + kill.number) % 40
+def _again(ordinal: int, kill: Kill) -> int:
+    return 1 + (7 * ordinal + kill.number) % 40

@@ -62,7 +62,7 @@ def _differences(calm: Engine, killed: Engine) -> int:
         total += _told(name, here, there)
     # A receipt's key bears the digest of a workbook that is signed with its own home's key.
     kinds = "select key, state from message"
-    return total + _told("letters by kind", *(_by_kind(_rows(one, kinds)) for one in (calm, killed)))
+    return total + _told("letters by kind", *(_by_kind(_rows(home, kinds)) for home in (calm, killed)))
 
 
 def _rows(engine: Engine, query: str) -> Counter[tuple[object, ...]]:

@@ -132,13 +132,13 @@ class People:
     def experts(self) -> None:
         rows = [
             {
-                "姓名": f"示例·专家{place}",
-                "工作单位": f"示例研究院{place}",
+                "姓名": f"示例·专家{ordinal}",
+                "工作单位": f"示例研究院{ordinal}",
                 "专业领域": "、".join(self.season.fields),
-                "联系邮箱": f"expert{place}@example.invalid",
+                "联系邮箱": f"expert{ordinal}@example.invalid",
                 "承诺书签署日期": date(2026, 3, 5),
             }
-            for place in range(1, 9)
+            for ordinal in range(1, 9)
         ]
         self.put(paths.OFFICE, WorkbookKind.EXPERTS, "专家库", rows)
 
@@ -151,17 +151,17 @@ class People:
                 if folder.name != silent and not (self.folder / folder.name / sheet.name).exists():
                     self._score(folder.name, sheet, recusing)
 
-    def invited(self, place: int) -> str:
+    def invited(self, index: int) -> str:
         """One of the experts who got a sheet after the draw: 0 steps back from one submission, 1 is silent."""
         with reading(self.engine) as session:
             query = select(Message.key).where(Message.key.contains("/expert_invitation/")).order_by(Message.key)
-            return session.scalars(query).all()[place].split("/")[2]
+            return session.scalars(query).all()[index].split("/")[2]
 
     def _score(self, expert: str, sheet: Path, recusing: str) -> None:
         issue = int(re.search(r"-E\d+-(\d+)\.xlsx$", sheet.name)[1]) if sheet.name.count("-") > 1 else 1
         headings, rows = self._headings(WorkbookKind.SCORES), []
         owed = self._owed(expert)
-        for number in (one for one in _given(sheet) if one in owed):
+        for number in (listed for listed in _given(sheet) if listed in owed):
             row = {"申报编号": number}
             if expert == recusing and issue == 1 and not rows:
                 row |= {"回避": "回避", "回避原因": "示例：曾参与论证"}
@@ -187,7 +187,7 @@ class People:
 
     def _points(self, key: str, *, better: bool = False) -> dict[str, int]:
         merit = WORKS[key][1] + (2 if better and key == "B1" else 0)
-        return {one.key: one.maximum * merit // 100 for one in self.season.final_round.rubric}
+        return {criterion.key: criterion.maximum * merit // 100 for criterion in self.season.final_round.rubric}
 
     def _headings(self, kind: WorkbookKind) -> dict[str, str]:
         return {column.key: column.heading for column in layout_of(kind, self.season).columns}
@@ -274,19 +274,19 @@ def acts(season: Season) -> list[Scene]:
 
 def form_of(key: str) -> SubmissionForm:
     """A complete form of fictitious people."""
-    title, place = WORKS[key][0], sorted(WORKS).index(key)
+    title, index = WORKS[key][0], sorted(WORKS).index(key)
     home = f"示例·单位{key}"
     return SubmissionForm(
         title=title,
-        category=list(Category)[place % 3],
+        category=list(Category)[index % 3],
         carrier=Carrier.INDIVIDUAL,
-        field=("机械制造", "电子信息")[place % 2],
+        field=("机械制造", "电子信息")[index % 2],
         abstract=f"{title}的摘要",
         innovation="示例创新点",
         practicality="示例实用性",
-        benefit_economic=Decimal(place + 1),
+        benefit_economic=Decimal(index + 1),
         spread="示例推广性",
-        completed_on=date(2025, 6, 1 + place),
+        completed_on=date(2025, 6, 1 + index),
         organisations=(OrganisationForm(name=home, credit_code="" if key in _UNCODED else _code(key)),),
         contributors=(ContributorForm(name=f"示例·{key}", organisation=home),),
         contact=ContactForm(name="示例·联系人", phone="000-00000000", mail="contact@example.invalid"),
@@ -300,7 +300,7 @@ def _code(key: str) -> str:
 
 def _send_submissions(people: People) -> None:
     for unit, flawed in (("A", "A4"), ("B", ""), ("C", "")):
-        people.submissions("申报汇总表", [f"{unit}{place}" for place in range(1, 5)], flawed=flawed)
+        people.submissions("申报汇总表", [f"{unit}{ordinal}" for ordinal in range(1, 5)], flawed=flawed)
 
 
 def _send_verdicts(people: People) -> None:

@@ -42,7 +42,7 @@ class Recording:
 
     def next_step(self, move: int) -> int | None:
         """The first move after `move` that steps the season's time; None when it ends before."""
-        return next((place for place in range(move, len(self.moves)) if self.moves[place].is_step), None)
+        return next((index for index in range(move, len(self.moves)) if self.moves[index].is_step), None)
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,12 @@ def record(setting: Setting) -> Recording:
     return Recording(tuple(moves), end, tuple(failures))
 
 
-def _record_move(setting: Setting, player: Player, move: Move, place: int) -> Recorded:
+def _record_move(setting: Setting, player: Player, move: Move, index: int) -> Recorded:
     home = setting.store.home(RECORDED)
     pictures = _pictures(player, home) if move.name.startswith(STEP) else {}
     player.leave()
     if move.ours:
-        setting.store.copy(RECORDED, snapshot(place))
+        setting.store.copy(RECORDED, snapshot(index))
     mails = len(setting.mails_of(RECORDED))
     heard: list[str] = []
     points.arm(heard=heard, home=home)

@@ -134,9 +134,9 @@ class Player:
         pending = self._pending()
         if pending:
             return Move(f"sweep {now:%m-%d} {pending}", self._sweep)
-        instants = [one.at for one in acts(self.season) if one.at > now]
+        instants = [deed.at for deed in acts(self.season) if deed.at > now]
         with reading(self.engine) as session:
-            instants += [one.due_at for one in next_dates(dated(milestone_rows(session, YEAR)), now)]
+            instants += [date.due_at for date in next_dates(dated(milestone_rows(session, YEAR)), now)]
             correction_due = next_correction_due(session, YEAR, now)
             instants += [correction_due + timedelta(seconds=1)] if correction_due else []
         if instants:
@@ -152,7 +152,7 @@ class Player:
     def run_flow(self, stage: str, parameters: dict[str, Any], key: str) -> str:
         """What Prefect's worker does with a run: its failure is its own, not the clock's."""
         flow = stage_named(stage).flow  # type: ignore[union-attr]
-        kinds = {name: one.annotation for name, one in signature(flow.fn).parameters.items()}
+        kinds = {name: parameter.annotation for name, parameter in signature(flow.fn).parameters.items()}
         given = {
             name: kinds[name](value) if isinstance(kinds[name], type) and issubclass(kinds[name], Enum) else value
             for name, value in parameters.items()
@@ -209,7 +209,7 @@ class Player:
                 return ""
             waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, YEAR) else set()
             found = [
-                one.key for one in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)
+                late.key for late in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)
             ]
             found += ["messages"] if messages_due(session, YEAR) else []
             found += ["corrections"] if overdue_corrections(session, YEAR, self.own.clock.now()) else []

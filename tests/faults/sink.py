@@ -26,10 +26,10 @@ class Keeper:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         del server, session
-        place = self.folder / str(envelope.mail_from)
-        place.mkdir(exist_ok=True)
+        folder = self.folder / str(envelope.mail_from)
+        folder.mkdir(exist_ok=True)
         assert isinstance(envelope.content, bytes)
-        (place / f"{next(self.numbers):08d}.eml").write_bytes(envelope.content)
+        (folder / f"{next(self.numbers):08d}.eml").write_bytes(envelope.content)
         return "250 taken"
 
 

@@ -74,7 +74,7 @@ def deliver(player: Player) -> dict[str, str]:
 
 def states(player: Player) -> str:
     with player.reading() as session:
-        return " ".join(one.state for one in session.scalars(select(Message).order_by(Message.key)))
+        return " ".join(message.state for message in session.scalars(select(Message).order_by(Message.key)))
 
 
 def received(server: Post) -> Counter[tuple[str, bytes]]:

@@ -181,13 +181,13 @@ def _settings() -> Any:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", disk], capture_output=True)
     if mounted.returncode:
         pytest.skip("only root may mount; the fault points try a full disk by a limit on file sizes")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
 
 
 @pytest.mark.parametrize("halt", [BETWEEN_TWO_TRANSACTIONS, WITHIN_A_TRANSACTION, "file before replace taken/2026/"])

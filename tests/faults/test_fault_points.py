@@ -31,9 +31,9 @@ def test_whatever_dies_the_season_ends_as_if_nothing_had_happened(database: str,
     )
 
     assert kept.exists(), done.stdout + done.stderr
-    outcomes = [Outcome(**one) for one in json.loads(kept.read_text("utf-8"))]
-    assert [one for one in outcomes if not one.is_well] == [], done.stdout
+    outcomes = [Outcome(**outcome) for outcome in json.loads(kept.read_text("utf-8"))]
+    assert [outcome for outcome in outcomes if not outcome.is_well] == [], done.stdout
     assert len(outcomes) == POINTS
-    assert {one.kind for one in outcomes} == KINDS | {"mail" if mail == "files" else "smtp"}
+    assert {outcome.kind for outcome in outcomes} == KINDS | {"mail" if mail == "files" else "smtp"}
     # No kill may send more than the one mail that was on its way, twice if it was killed twice.
-    assert max(one.mails_again for one in outcomes) <= (0 if mail == "files" else 2), table(outcomes)
+    assert max(outcome.mails_again for outcome in outcomes) <= (0 if mail == "files" else 2), table(outcomes)

@@ -180,8 +180,8 @@ def _compared(
     mail_lines, again = _mails(setting, recording, trial, name, meeting)
     lines += mail_lines
     with reading(player.engine) as session:
-        findings = [f"! verify {one}" for one in verify(session)]
-        findings += [f"! doctor {one}" for one in broken_invariants(session, home)]
+        findings = [f"! verify {finding}" for finding in verify(session)]
+        findings += [f"! doctor {violation}" for violation in broken_invariants(session, home)]
     marks = [line[0] for line in lines]
     return Outcome(
         *told,

@@ -87,7 +87,7 @@ def test_a_step_is_started_from_its_instant(season: Callable[..., Prefect], offs
 
     prefect.keeper.sweep()
 
-    assert [one for one in prefect.started if one[0] == "open_call"] == [
+    assert [started_run for started_run in prefect.started if started_run[0] == "open_call"] == [
         ("open_call", {"season": 2026}, "2026/open_call/1/1")
     ][:started]
 
@@ -200,7 +200,7 @@ def test_missed_milestones_run_late_one_after_the_other_and_missed_reminders_are
         entries = session.scalars(
             select(History).where(History.trigger == "skip_milestone").order_by(History.sequence)
         ).all()
-        assert {one.reason for one in entries} == {"missed its day"}
+        assert {entry.reason for entry in entries} == {"missed its day"}
         assert '"milestone":"remind_call/1"' in entries[0].facts
     for expected in ("close_district_round", "check_eligibility"):
         prefect.settle_all()

@@ -90,15 +90,15 @@ def test_near_duplicates_are_shown_once_the_later_one_second(player: Player) -> 
             outcome=Outcome.COMPLETED,
             form=a_form("输电线路智能巡检机器人", completed_on=date(2024, 6, 1)),
         )
-        one = a_submission(session, form=a_form("输电线路智能巡检机器人一"))
-        two = a_submission(session, unit=OTHER, form=a_form("输电线路智能巡检机器人二"))
+        near = a_submission(session, form=a_form("输电线路智能巡检机器人一"))
+        elsewhere = a_submission(session, unit=OTHER, form=a_form("输电线路智能巡检机器人二"))
         a_submission(session, form=a_form("果蔬保鲜盒"))
 
     lines = dict(play(player).lines)
 
     with player.reading() as session:
         pairs = {(row.number, row.other): row.decision for row in session.scalars(select(Duplicate))}
-    assert pairs == dict.fromkeys([(earlier, one), (earlier, two), (two, one)], DuplicateDecision.PENDING)
+    assert pairs == dict.fromkeys([(earlier, near), (earlier, elsewhere), (elsewhere, near)], DuplicateDecision.PENDING)
     assert lines["near duplicates shown to the office"] == "3"
     assert len(player.letters("duplicate_found")) == 1
 

@@ -69,20 +69,22 @@ def test_without_a_quorum_the_stage_waits(reviewing: Player) -> None:
 
 
 def test_equals_at_a_cut_are_scored_again_and_settled(reviewing: Player) -> None:
-    one, two, three = scored(reviewing, 90, 80, 80)
+    best, worse, better = scored(reviewing, 90, 80, 80)
 
     lines = dict(close(reviewing).lines)
     assert (lines["final reviewed"], lines["to be re-reviewed"]) == ("3", "2")
     assert len(reviewing.letters("expert_replacement")) == 5
     for ordinal in range(1, 6):
-        rows = [{"申报编号": number, **points(reviewing.season, total)} for number, total in ((two, 70), (three, 75))]
+        rows = [
+            {"申报编号": number, **points(reviewing.season, total)} for number, total in ((worse, 70), (better, 75))
+        ]
         reviewing.deliver(f"E000{ordinal}", WorkbookKind.SCORES, rows, issue=1)
     reviewing.play("collect", collecting)
     lines = dict(conclude(reviewing).lines)
 
     with reviewing.reading() as session:
         placed = session.execute(select(Placing.number, Placing.tier, Placing.settled).order_by(Placing.position)).all()
-    assert [(number, tier) for number, tier, _ in placed] == [(one, Tier.FIRST), (three, Tier.SECOND), (two, None)]
+    assert [(number, tier) for number, tier, _ in placed] == [(best, Tier.FIRST), (better, Tier.SECOND), (worse, None)]
     assert "复评" in placed[1].settled
     assert lines["ties settled"] == "2"
 

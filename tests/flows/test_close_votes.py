@@ -57,22 +57,22 @@ def members(player: Player) -> list[str]:
 
 
 def test_signed_ballots_decide_before_the_office_sees_the_list(player: Player) -> None:
-    one, two, *_ = voting(player, secret=False)
+    carried, fallen, *_ = voting(player, secret=False)
     assert len(members(player)) == 5
     assert player.letters("approval_wanted") == [], "the list is not the office's before the panel has voted"
     book = openpyxl.load_workbook(paths.issued(player.settings, 2026, members(player)[0], WorkbookKind.VOTES))
     said = [str(cell) for row in book["表决票"].values for cell in row if cell]
-    assert [number for number in said if number.startswith("2026-")] == [one, two]
+    assert [number for number in said if number.startswith("2026-")] == [carried, fallen]
     assert "示例单位" not in " ".join(said), "blind to the end"
 
-    for place, expert in enumerate(members(player)):
-        signed(player, expert, {one: "同意", two: "不同意" if place < 2 else "同意"})
+    for index, expert in enumerate(members(player)):
+        signed(player, expert, {carried: "同意", fallen: "不同意" if index < 2 else "同意"})
     player.play("collect", collecting)
     lines = dict(count(player).lines)
 
     assert (lines["put to the vote"], lines["not carried"]) == ("2", "1")
-    assert placed(player)[one] == (Tier.FIRST, "一等奖经表决：应到5人，实到5人，同意5票（须4票），通过")
-    assert placed(player)[two] == (
+    assert placed(player)[carried] == (Tier.FIRST, "一等奖经表决：应到5人，实到5人，同意5票（须4票），通过")
+    assert placed(player)[fallen] == (
         Tier.SECOND,
         "一等奖经表决：应到5人，实到5人，同意3票（须4票），未通过，改为二等奖",
     )
@@ -80,7 +80,7 @@ def test_signed_ballots_decide_before_the_office_sees_the_list(player: Player) -
     assert "同意3票（须4票），未通过，改为二等奖" in page
     with player.reading() as session:
         (deviation,) = deviations(session, 2026)
-    assert (deviation.number, deviation.change, deviation.officer) == (two, "由拟一等奖改为二等奖", "评审委员会")
+    assert (deviation.number, deviation.change, deviation.officer) == (fallen, "由拟一等奖改为二等奖", "评审委员会")
     sheet = openpyxl.load_workbook(player.home / "office" / "2026" / "拟获奖名单.xlsx")["拟获奖名单"]
     assert any("未通过，改为二等奖" in str(cell) for row in sheet.values for cell in row)
     assert len(player.letters("approval_wanted")) == 1
@@ -90,27 +90,27 @@ def test_signed_ballots_decide_before_the_office_sees_the_list(player: Player) -
 
 
 def test_the_office_enters_the_count_of_secret_ballots(player: Player) -> None:
-    one, two, *_ = voting(player, secret=True)
+    first, second, *_ = voting(player, secret=True)
     assert player.letters("ballot/") == ["ballot/office/office/1"]
 
     rows = [
-        {"申报编号": one, "同意票": 4, "不同意票": 0, "弃权票": 0},
-        {"申报编号": two, "同意票": "3票", "不同意票": 1, "弃权票": 1},
+        {"申报编号": first, "同意票": 4, "不同意票": 0, "弃权票": 0},
+        {"申报编号": second, "同意票": "3票", "不同意票": 1, "弃权票": 1},
     ]
     player.deliver("office", WorkbookKind.VOTES, rows)
     player.play("collect", collecting)
     count(player)
 
-    assert [placed(player)[number][0] for number in (one, two)] == [Tier.FIRST, Tier.SECOND]
+    assert [placed(player)[number][0] for number in (first, second)] == [Tier.FIRST, Tier.SECOND]
     with player.reading() as session:
         assert {ballot.caster for ballot in session.scalars(select(Ballot))} == {"office"}, "nobody's vote is known"
 
 
 def test_wrong_ballots_come_back_by_cell(player: Player) -> None:
-    one, two, *_ = voting(player, secret=True)
+    first, second, *_ = voting(player, secret=True)
     rows = [
-        {"申报编号": one, "同意票": 6, "不同意票": 0, "弃权票": 0},
-        {"申报编号": two, "同意票": -1, "不同意票": "", "弃权票": 0},
+        {"申报编号": first, "同意票": 6, "不同意票": 0, "弃权票": 0},
+        {"申报编号": second, "同意票": -1, "不同意票": "", "弃权票": 0},
     ]
     player.deliver("office", WorkbookKind.VOTES, rows)
 
@@ -125,28 +125,28 @@ def test_wrong_ballots_come_back_by_cell(player: Player) -> None:
 
 
 def test_without_a_quorum_the_stage_waits_reminds_once_a_day_and_takes_late_ballots(player: Player) -> None:
-    one, two, *_ = voting(player, secret=False)
+    first, second, *_ = voting(player, secret=False)
     everybody = members(player)
     for expert, word in zip(everybody[:3], ("同意", "同意", "弃权"), strict=True):
-        signed(player, expert, {one: "同意", two: word})
+        signed(player, expert, {first: "同意", second: word})
 
     for _ in range(2):
         result = count(player)
 
     assert result.outcome == "waiting"
-    assert result.explanation.startswith(f"no quorum on 2 vote(s): {one} (3 of 5, 4 needed), {two} (3 of 5")
+    assert result.explanation.startswith(f"no quorum on 2 vote(s): {first} (3 of 5, 4 needed), {second} (3 of 5")
     assert len(player.letters("ballot_reminder")) == 2
     assert not any(voted for _, voted in placed(player).values())
 
-    signed(player, everybody[3], {one: "同意", two: "弃权"})
+    signed(player, everybody[3], {first: "同意", second: "弃权"})
     assert count(player).outcome == "done"
-    assert [placed(player)[number][0] for number in (one, two)] == [Tier.FIRST, Tier.SECOND]
+    assert [placed(player)[number][0] for number in (first, second)] == [Tier.FIRST, Tier.SECOND]
 
 
 def test_a_list_sent_back_is_voted_on_again_with_the_ballots_there_are(player: Player) -> None:
-    one, two, *_ = voting(player, secret=False)
+    first, second, *_ = voting(player, secret=False)
     for expert in members(player):
-        signed(player, expert, {one: "同意", two: "不同意"})
+        signed(player, expert, {first: "同意", second: "不同意"})
     count(player)
     before = placed(player)
     with player.reading() as session:
@@ -168,9 +168,9 @@ def test_a_list_sent_back_is_voted_on_again_with_the_ballots_there_are(player: P
 
 @pytest.mark.parametrize("stage", ["close_re_review", "close_votes"])
 def test_the_same_again_changes_nothing(player: Player, stage: str) -> None:
-    one, two, *_ = voting(player, secret=False)
+    first, second, *_ = voting(player, secret=False)
     for expert in members(player):
-        signed(player, expert, {one: "同意", two: "同意"})
+        signed(player, expert, {first: "同意", second: "同意"})
     count(player)
     before = player.kept()
 

@@ -149,7 +149,7 @@ def test_one_bad_file_does_not_stop_the_next(opened: Player) -> None:
     lines = collect(opened)
 
     assert (lines["taken"], lines["rows in"]) == ("2", "1")
-    assert {one.sender: one.state for one in deliveries(opened)} == {
+    assert {delivery.sender: delivery.state for delivery in deliveries(opened)} == {
         OTHER: DeliveryState.REFUSED,
         UNIT: DeliveryState.ACCEPTED,
     }
@@ -215,7 +215,7 @@ def test_a_units_own_date_counts_for_it_alone(opened: Player) -> None:
 
     collect(opened)
 
-    assert {one.sender: one.state for one in deliveries(opened)} == {
+    assert {delivery.sender: delivery.state for delivery in deliveries(opened)} == {
         OTHER: DeliveryState.REFUSED,
         UNIT: DeliveryState.ACCEPTED,
     }
@@ -311,8 +311,8 @@ def test_of_twenty_collectors_one_takes_each_delivery(racing: tuple[Engine, Sett
 
     through, refused = at_once(plays)
 
-    assert {type(one) for one in refused} <= {ClaimTaken}
-    assert sum(int(dict(one.lines)["taken"]) for one in through) == 2
+    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert sum(int(dict(result.lines)["taken"]) for result in through) == 2
     with reading(engine) as session:
         assert len(session.scalars(select(Submission)).all()) == 3
         assert verify(session) == []
@@ -325,12 +325,12 @@ def test_of_twenty_who_take_the_same_file_without_a_claim_one_keeps_it(racing: t
     send(player, "一号成果")
     at = own.clock.now()
 
-    def take(place: int) -> Result:
-        return play(f"stage {place}", 2026, collecting, engine=engine, settings=own, at=at)
+    def take(ordinal: int) -> Result:
+        return play(f"stage {ordinal}", 2026, collecting, engine=engine, settings=own, at=at)
 
     through, refused = at_once(take)
 
-    assert sum(int(dict(one.lines)["taken"]) for one in through) + len(refused) >= 1
+    assert sum(int(dict(result.lines)["taken"]) for result in through) + len(refused) >= 1
     with reading(engine) as session:
         assert len(session.scalars(select(Submission)).all()) == 1
         assert len(session.scalars(select(Delivery)).all()) == 1

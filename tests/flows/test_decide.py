@@ -259,10 +259,10 @@ def ranked(player: Player) -> tuple[Player, list[str], str]:
 
 
 def test_a_person_approves_through_the_form(ranked: tuple[Player, list[str], str]) -> None:
-    player, (one, two, *_), digest = ranked
+    player, (first, second, *_), digest = ranked
 
     lines = approve_list.fn(
-        2026, OFFICE.name, ApprovalDecision.APPROVED, f" {digest[:8]} ", f"{one}，{two}", "材料不实"
+        2026, OFFICE.name, ApprovalDecision.APPROVED, f" {digest[:8]} ", f"{first}，{second}", "材料不实"
     )
 
     assert (lines["approved"], lines["struck"]) == ("1", "2")
@@ -276,17 +276,17 @@ def test_a_person_approves_through_the_form(ranked: tuple[Player, list[str], str
 def test_a_decision_that_died_before_its_page_has_it_after_the_refusal(
     ranked: tuple[Player, list[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    player, (one, *_), digest = ranked
+    player, (struck, *_), digest = ranked
 
     def die(_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(approving, "put_decided", die)
     with pytest.raises(KeyboardInterrupt):
-        approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, one, "材料不实")
+        approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, struck, "材料不实")
     monkeypatch.undo()
     with pytest.raises(DecisionRefused, match="it is approved already"):
-        approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, one, "材料不实")
+        approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, struck, "材料不实")
 
     assert "移出名单" in (player.home / "office" / "2026" / "proposal.html").read_text("utf-8")
 
@@ -303,8 +303,8 @@ def test_a_list_sent_back_is_ranked_again_before_it_can_be_approved(ranked: tupl
 
 
 def test_a_withdrawn_approval_asks_the_office_again(ranked: tuple[Player, list[str], str]) -> None:
-    player, (one, *_), digest = ranked
-    approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, one, "材料不实")
+    player, (struck, *_), digest = ranked
+    approve_list.fn(2026, OFFICE.name, ApprovalDecision.APPROVED, digest, struck, "材料不实")
     with player.reading() as session:
         approved = list_digest(session, 2026)
 
@@ -336,8 +336,8 @@ def test_a_moved_date_is_told_to_those_concerned(player: Player) -> None:
     move_date.fn(2026, OFFICE.name, Milestone.CLOSE_DISTRICT_ROUND, "2026-05-30T18:00", "示例理由")
 
     letters = player.letters("date_moved")
-    assert sum("close_call" in one for one in letters) == 1
-    assert sum("close_district_round" in one for one in letters) == 39
+    assert sum("close_call" in letter for letter in letters) == 1
+    assert sum("close_district_round" in letter for letter in letters) == 39
 
 
 def test_a_moved_date_of_the_experts_is_told_to_the_panel_alone(player: Player) -> None:
@@ -349,7 +349,9 @@ def test_a_moved_date_of_the_experts_is_told_to_the_panel_alone(player: Player) 
 
     move_date.fn(2026, OFFICE.name, Milestone.CLOSE_FINAL_ROUND, "2026-07-18T18:00", "示例理由")
 
-    assert [one.partition("/")[2] for one in player.letters("expert_date_moved")] == [f"{seats[0]}/close_final_round/5"]
+    assert [letter.partition("/")[2] for letter in player.letters("expert_date_moved")] == [
+        f"{seats[0]}/close_final_round/5"
+    ]
     assert player.letters("date_moved") == []
 
 
@@ -410,4 +412,4 @@ def test_a_date_moved_away_and_back_and_away_is_told_each_time(player: Player) -
     for to in (there, there, back, there):
         move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, to, "示例理由", UNIT, take_effect_at_once=to == back)
 
-    assert player.letters("date_moved") == [f"date_moved/{UNIT}/close_call/{place}" for place in (3, 4, 5)]
+    assert player.letters("date_moved") == [f"date_moved/{UNIT}/close_call/{sequence}" for sequence in (3, 4, 5)]

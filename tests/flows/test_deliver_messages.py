@@ -81,7 +81,7 @@ def deliver(player: Player, **options: Any) -> dict[str, str]:
 
 def states(player: Player) -> dict[str, MessageState]:
     with player.reading() as session:
-        return {one.key: one.state for one in session.scalars(select(Message))}
+        return {message.key: message.state for message in session.scalars(select(Message))}
 
 
 def may_go_now(player: Player) -> None:
@@ -95,7 +95,7 @@ def test_every_message_goes_out_once(waiting: Player, post: Post) -> None:
 
     assert post.sent == ["a", "b", "c"]
     with waiting.reading() as session:
-        assert {(one.state, one.sent_at, one.attempts) for one in session.scalars(select(Message))} == {
+        assert {(message.state, message.sent_at, message.attempts) for message in session.scalars(select(Message))} == {
             (MessageState.SENT, AT, 1)
         }
 

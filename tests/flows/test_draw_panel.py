@@ -55,14 +55,14 @@ def test_every_expert_with_work_has_a_workbook_of_only_that(ready: Player) -> No
     with ready.reading() as session:
         assert session.get_one(Call, 2026).state is CallState.FINAL_REVIEW
         work: dict[str, set[str]] = {}
-        for one in session.scalars(select(Assignment)):
-            work.setdefault(one.expert, set()).add(one.number)
+        for assignment in session.scalars(select(Assignment)):
+            work.setdefault(assignment.expert, set()).add(assignment.number)
     assert (lines["seated"], lines["assignments"], lines["experts with a workbook"]) == ("5", "9", str(len(work)))
     assert ready.letters("expert_invitation") == sorted(f"expert_invitation/{expert}/1" for expert in work)
     for expert, numbers in work.items():
         book = openpyxl.load_workbook(paths.issued(ready.settings, 2026, expert, WorkbookKind.SCORES))
         said = {str(cell) for sheet in book for row in sheet.values for cell in row if cell}
-        assert {one for one in said if one.startswith("2026-")} == numbers
+        assert {word for word in said if word.startswith("2026-")} == numbers
 
 
 def test_a_blind_workbook_names_no_applicant(ready: Player) -> None:

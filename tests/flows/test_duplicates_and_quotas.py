@@ -87,15 +87,15 @@ def test_a_near_duplicate_of_an_award_is_decided_by_the_office_and_ends_with_a_r
 def test_found_the_same_during_the_final_review_its_unit_has_a_letter(player: Player) -> None:
     with player.writing() as session:
         season = a_season(session, state=CallState.FINAL_REVIEW)
-        one, two = (a_submission(session, S.DISTRICT_REVIEWED) for _ in range(2))
-        session.add(Duplicate(number=one, other=two, similarity=95))
+        first, second = (a_submission(session, S.DISTRICT_REVIEWED) for _ in range(2))
+        session.add(Duplicate(number=first, other=second, similarity=95))
     player.at(season.dates.draw_panel)
 
-    decide.fn(2026, OFFICE.name, Decision.SAME_ACHIEVEMENT, one, "两项为同一装置", two)
+    decide.fn(2026, OFFICE.name, Decision.SAME_ACHIEVEMENT, first, "两项为同一装置", second)
 
-    assert player.letters("duplicate_dropped") == [f"duplicate_dropped/{UNIT}/{two}/4"]
+    assert player.letters("duplicate_dropped") == [f"duplicate_dropped/{UNIT}/{second}/4"]
     with player.reading() as session:
-        assert session.get_one(Submission, two).outcome is Outcome.INELIGIBLE
+        assert session.get_one(Submission, second).outcome is Outcome.INELIGIBLE
 
 
 def judge(player: Player, totals: dict[str, int], name: str = "初评.xlsx") -> Delivery:
@@ -138,20 +138,20 @@ def test_a_unit_with_a_rubric_of_its_own_gets_it_in_its_workbook_and_is_judged_b
         units = {UNIT: UnitRules(rubric=own, quota=1)}
         round_rules = season.district_round.model_copy(update={"units": units})
         session.get_one(Call, 2026).rules = season.model_copy(update={"district_round": round_rules}).model_dump_json()
-        one, two = (a_submission(session, form=a_form(title)) for title in ("一号成果", "二号成果"))
+        first, second = (a_submission(session, form=a_form(title)) for title in ("一号成果", "二号成果"))
     player.come_to(Milestone.CLOSE_CALL)
     player.play("close_call", closing, Milestone.CLOSE_CALL)
     assert paths.issued(player.settings, 2026, UNIT, K.VERDICTS).is_file()
     player.at(player.settings.clock.now() + timedelta(hours=1))
     good = {"初评结论": "推荐", "创新（满分60）": 55, "效益（满分40）": 30}
-    player.deliver(UNIT, K.VERDICTS, [{"申报编号": one, **good}, {"申报编号": two, **good}], name="超额.xlsx")
+    player.deliver(UNIT, K.VERDICTS, [{"申报编号": first, **good}, {"申报编号": second, **good}], name="超额.xlsx")
     poor = {"初评结论": "不推荐", "创新（满分60）": 5, "效益（满分40）": 3}
-    player.deliver(UNIT, K.VERDICTS, [{"申报编号": one, **good}, {"申报编号": two, **poor}], name="合适.xlsx")
+    player.deliver(UNIT, K.VERDICTS, [{"申报编号": first, **good}, {"申报编号": second, **poor}], name="合适.xlsx")
 
     by_name = {row.file_name: row for row in collect(player)}
 
     assert "本单位推荐名额为1项，连同已接收的共推荐了2项" in by_name["超额.xlsx"].problems
     assert by_name["合适.xlsx"].rows_in == 2
     with player.reading() as session:
-        verdict = session.get_one(DistrictVerdict, one)
+        verdict = session.get_one(DistrictVerdict, first)
         assert (json.loads(verdict.points), verdict.rank) == ({"benefit": "30", "innovation": "55"}, 1)

@@ -50,7 +50,7 @@ def everything_written(player: Player) -> str:
     found += [path.read_bytes().decode("utf-8", "replace") for path in player.home.rglob("*") if path.is_file()]
     if player.engine.dialect.name == "sqlite":
         file = Path(str(player.engine.url.database))
-        found += [one.read_bytes().decode("utf-8", "replace") for one in file.parent.glob(f"{file.name}*")]
+        found += [path.read_bytes().decode("utf-8", "replace") for path in file.parent.glob(f"{file.name}*")]
     return "\n".join(found)
 
 
@@ -60,7 +60,7 @@ def holds(player: Player, tmp_path: Path, exported: Path, root: str, *broken_fil
         assert verify(session) == []
         assert broken_invariants(session, player.home) == []
         broken = broken_invariants(session, player.home, FILE_INVARIANTS)
-        assert [one.invariant.name for one in broken] == list(broken_files)
+        assert [violation.invariant.name for violation in broken] == list(broken_files)
         fresh = export_history(session, 2026, tmp_path / "fresh.jsonl")
         (tmp_path / "proof.json").write_text(json.dumps(proof(session, BEST, PublicationKind.ARCHIVE)))
     for file in (exported, fresh.path, tmp_path / "proof.json"):
@@ -196,7 +196,7 @@ def test_a_letter_that_was_never_sent_is_given_up(played: Player) -> None:
         message = session.get_one(Message, key)
         assert (message.state, message.recipient, message.body) == (MessageState.GIVEN_UP, "", "")
         told = session.scalars(select(Message.key).where(Message.recipient != "")).all()
-        assert all(one.startswith("2026/record_changed/") for one in told), "only that there is a new root"
+        assert all(letter.startswith("2026/record_changed/") for letter in told), "only that there is a new root"
         assert set(session.scalars(select(Delivery.file_name))) == {""}
         assert set(session.scalars(select(Submission.fingerprint).where(Submission.number == HIDDEN))) == {""}
 
@@ -214,9 +214,9 @@ def test_experts_of_a_later_season_keep_their_address(played: Player) -> None:
     assert known == [("E0001", PHONE)]
 
 
-@pytest.mark.parametrize("place", ["_forget_pages", "_delete"])
+@pytest.mark.parametrize("step", ["_forget_pages", "_delete"])
 def test_killed_between_rows_and_files_it_ends_the_same(
-    played: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    played: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     with played.reading() as session:
         exported = export_history(session, 2026, tmp_path / "before.jsonl").path
@@ -229,7 +229,7 @@ def test_killed_between_rows_and_files_it_ends_the_same(
         raise Killed
 
     with monkeypatch.context() as broken:
-        broken.setattr(stage, place, die)
+        broken.setattr(stage, step, die)
         with pytest.raises(Killed):
             erase(played)
     assert (played.home / "taken" / "2026" / LATE).is_dir()

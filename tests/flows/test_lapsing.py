@@ -176,7 +176,7 @@ def test_of_what_was_withdrawn_meanwhile_only_the_record_is_told(asked: tuple[Pl
     assert sweep(player, DUE_AT + SECOND) == ["collect"]
 
     assert standing(player, number) == (Outcome.WITHDRAWN, C.LAPSED)
-    assert [one.actor for one in entries(player, number, "lapse_correction")] == ["system:clock"]
+    assert [entry.actor for entry in entries(player, number, "lapse_correction")] == ["system:clock"]
     assert player.letters() == []
 
 

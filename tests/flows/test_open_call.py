@@ -52,7 +52,7 @@ def test_every_unit_in_force_has_its_workbook_and_its_letter(planned: Player) ->
         assert found.kind is WorkbookKind.SUBMISSIONS
         attached = json.loads(letter(planned, code).attachments)
         assert attached[0] == str(path.relative_to(planned.home))
-        assert all((planned.home / one).is_file() for one in attached)
+        assert all((planned.home / name).is_file() for name in attached)
 
 
 def test_the_seed_is_committed_by_its_hash_and_kept_secret(planned: Player) -> None:
@@ -65,10 +65,10 @@ def test_the_seed_is_committed_by_its_hash_and_kept_secret(planned: Player) -> N
         assert session.get_one(Call, 2026).draw_seed == ""
         history = session.scalars(select(History).where(History.subject == "call/2026")).all()
         commitment, marks = (hashlib.sha256(part).hexdigest() for part in (secret[:32], secret[32:]))
-        assert [one.facts for one in history if one.trigger == "commit_draw"] == [
+        assert [entry.facts for entry in history if entry.trigger == "commit_draw"] == [
             json.dumps({"commitment": commitment, "marks": marks}, separators=(",", ":"))
         ]
-        assert not any(secret[:32].hex() in one.facts for one in history)
+        assert not any(secret[:32].hex() in entry.facts for entry in history)
     assert path.stat().st_mode & 0o077 == 0
     assert commitment in letter(planned, UNIT).body
 

@@ -83,8 +83,8 @@ def test_without_an_approval_nothing_is_posted(ranked: tuple[Player, list[str]])
 
 
 def test_the_notice_prints_the_list_the_root_and_every_deviation(ranked: tuple[Player, list[str]]) -> None:
-    player, (one, two, three, four) = ranked
-    approved(player, strike=[two], reason="材料不实")
+    player, (first, second, third, fourth) = ranked
+    approved(player, strike=[second], reason="材料不实")
 
     play(player, M.OPEN_PUBLIC_NOTICE)
 
@@ -93,8 +93,8 @@ def test_the_notice_prints_the_list_the_root_and_every_deviation(ranked: tuple[P
         publication = session.get_one(Publication, (2026, PublicationKind.PUBLIC_NOTICE, 1))
         assert session.get_one(Call, 2026).state is CallState.PUBLIC_NOTICE
         assert verify(session) == []
-    assert {one, three} <= listed(said)
-    assert four not in listed(said)
+    assert {first, third} <= listed(said)
+    assert fourth not in listed(said)
     assert publication.root in said
     assert "材料不实" in said
     assert "示例·王主任" in said
@@ -102,14 +102,14 @@ def test_the_notice_prints_the_list_the_root_and_every_deviation(ranked: tuple[P
 
 
 def test_what_was_withdrawn_after_the_approval_is_not_posted(ranked: tuple[Player, list[str]]) -> None:
-    player, (one, two, three, _) = ranked
+    player, (first, second, third, _) = ranked
     approved(player)
     with player.writing() as session:
-        withdraw(session, two, Act(OFFICE, player.settings.clock.now()), reason="示例")
+        withdraw(session, second, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
     lines = dict(play(player, M.OPEN_PUBLIC_NOTICE).lines)
 
-    assert (lines["on the list"], listed(page(player, "notice.html"))) == ("2", {one, three})
+    assert (lines["on the list"], listed(page(player, "notice.html"))) == ("2", {first, third})
 
 
 def test_a_notice_posted_late_runs_its_full_working_days(ranked: tuple[Player, list[str]]) -> None:
@@ -148,28 +148,28 @@ def answer(player: Player, *, upheld: bool) -> None:
 
 
 def test_everything_approved_is_awarded_in_its_tier(ranked: tuple[Player, list[str]]) -> None:
-    player, (one, two, three, four) = ranked
+    player, (first, second, third, fourth) = ranked
 
     lines = dict(to_the_results(player).lines)
 
-    assert [row(player, number).tier for number in (one, two, three, four)] == [
+    assert [row(player, number).tier for number in (first, second, third, fourth)] == [
         Tier.FIRST,
         Tier.SECOND,
         Tier.THIRD,
         None,
     ]
-    assert (lines["awarded"], row(player, four).state) == ("3", SubmissionState.FINAL_REVIEWED)
-    assert {one, two, three} <= listed(page(player, "results.html"))
+    assert (lines["awarded"], row(player, fourth).state) == ("3", SubmissionState.FINAL_REVIEWED)
+    assert {first, second, third} <= listed(page(player, "results.html"))
     assert (player.home / "site" / "2026" / "history.jsonl").is_file()
 
 
 def test_an_objection_suspends_that_one_award_only(ranked: tuple[Player, list[str]]) -> None:
-    player, (one, two, three, _) = ranked
+    player, (first, second, third, _) = ranked
 
-    lines = dict(to_the_results(player, objected=one).lines)
+    lines = dict(to_the_results(player, objected=first).lines)
 
     assert (lines["awarded"], lines["suspended by an objection"]) == ("2", "1")
-    assert [row(player, number).state for number in (one, two, three)] == [
+    assert [row(player, number).state for number in (first, second, third)] == [
         SubmissionState.FINAL_REVIEWED,
         SubmissionState.AWARDED,
         SubmissionState.AWARDED,
@@ -193,37 +193,37 @@ def test_results_are_not_published_before_the_notice_is_over(ranked: tuple[Playe
 def test_the_archive_waits_for_an_answer_and_follows_it(
     ranked: tuple[Player, list[str]], upheld: bool, outcome: Outcome
 ) -> None:
-    player, (one, two, _, four) = ranked
-    to_the_results(player, objected=one)
+    player, (first, second, _, fourth) = ranked
+    to_the_results(player, objected=first)
 
     assert play(player, M.ARCHIVE).outcome == "waiting"
     answer(player, upheld=upheld)
     assert play(player, M.ARCHIVE).outcome == "done"
 
-    assert [row(player, number).outcome for number in (one, two, four)] == [
+    assert [row(player, number).outcome for number in (first, second, fourth)] == [
         outcome,
         Outcome.COMPLETED,
         Outcome.NO_PRIZE,
     ]
     said = page(player, "results.html")
-    assert (one in listed(said)) is not upheld
+    assert (first in listed(said)) is not upheld
     assert "暂缓授奖" not in said
     with player.reading() as session:
         assert verify(session) == []
 
 
 def test_a_year_later_the_units_are_asked_and_the_season_closes(ranked: tuple[Player, list[str]]) -> None:
-    player, (one, two, three, _) = ranked
+    player, (first, second, third, _) = ranked
     to_the_results(player)
     play(player, M.ARCHIVE)
     with player.writing() as session:
-        revoke(session, three, Act(OFFICE, player.settings.clock.now()), reason="示例")
+        revoke(session, third, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
     assert dict(play(player, M.FOLLOW_UP).lines)["asked about"] == "2"
     lines = dict(play(player, M.CLOSE_SEASON).lines)
 
     with player.reading() as session:
-        assert set(session.scalars(select(FollowUp.number))) == {one, two}
+        assert set(session.scalars(select(FollowUp.number))) == {first, second}
         assert session.get_one(Call, 2026).state is CallState.CLOSED
     assert lines["archived"] == "4"
     assert player.letters("season_closed") == ["season_closed/office/closed"]

@@ -41,7 +41,7 @@ def runs(
 
 
 def outcomes(through: list[Result]) -> list[str]:
-    return sorted(one.outcome for one in through if one.outcome != "already_done")
+    return sorted(result.outcome for result in through if result.outcome != "already_done")
 
 
 def entries(player: Player, trigger: str) -> int:
@@ -61,8 +61,8 @@ def test_of_twenty_that_close_the_call_one_does(player_on_both: Player) -> None:
     through, refused = at_once(runs(player, "close_call", close_call.closing, M.CLOSE_CALL))
 
     assert outcomes(through) == ["done"]
-    assert {type(one) for one in refused} <= {ClaimTaken}
-    assert all("is being worked on by another run" in str(one) for one in refused)
+    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert all("is being worked on by another run" in str(refusal) for refusal in refused)
     assert (entries(player, "close_call"), entries(player, "submit")) == (1, 1)
     with player.reading() as session:
         assert session.get_one(Call, 2026).state is CallState.DISTRICT_REVIEW
@@ -82,7 +82,7 @@ def test_of_twenty_that_close_the_district_round_one_does(player_on_both: Player
     )
 
     assert outcomes(through) == ["done"]
-    assert {type(one) for one in refused} <= {ClaimTaken}
+    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
     assert entries(player, "archive") == 12
     assert player.letters("district_round_closed") == [f"district_round_closed/{UNIT}"]
 
@@ -90,12 +90,12 @@ def test_of_twenty_that_close_the_district_round_one_does(player_on_both: Player
 def letters_wait(player: Player) -> None:
     with player.writing() as session:
         season = a_season(session)
-        for place in range(MESSAGES):
+        for ordinal in range(MESSAGES):
             post_message(
                 session,
-                key=f"2026/race/{place:03d}",
+                key=f"2026/race/{ordinal:03d}",
                 season=2026,
-                recipient=f"unit-{place}@example.invalid",
+                recipient=f"unit-{ordinal}@example.invalid",
                 subject="示例",
                 body="示例\n",
                 attachments="[]",
@@ -133,14 +133,14 @@ def test_of_twenty_that_deliver_the_letters_each_goes_out_once(
     sent: list[str] = []
     monkeypatch.setattr(deliver_messages, "open_transport", lambda _: Counting(sent))
 
-    def deliver(place: int) -> Result:
-        stage = "deliver_messages" if claims == "one claim for all" else f"deliver_messages {place}"
-        return runs(player_on_both, stage, deliver_messages.delivering, None)(place)
+    def deliver(ordinal: int) -> Result:
+        stage = "deliver_messages" if claims == "one claim for all" else f"deliver_messages {ordinal}"
+        return runs(player_on_both, stage, deliver_messages.delivering, None)(ordinal)
 
     through, refused = at_once(deliver)
 
     assert through
-    assert {type(one) for one in refused} <= {ClaimTaken}
-    assert sorted(sent) == [f"2026/race/{place:03d}" for place in range(MESSAGES)]
+    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert sorted(sent) == [f"2026/race/{ordinal:03d}" for ordinal in range(MESSAGES)]
     with player_on_both.reading() as session:
         assert set(session.scalars(select(Message.state))) == {MessageState.SENT}

@@ -104,20 +104,20 @@ def test_a_unit_whose_own_date_has_passed_is_not_reminded(player: Player) -> Non
 def test_districts_are_told_which_verdicts_and_corrections_are_missing(player: Player) -> None:
     with player.writing() as session:
         season = a_season(session, state=CallState.DISTRICT_REVIEW)
-        one, two, three = (a_submission(session) for _ in range(3))
+        unjudged, returned, withdrawn = (a_submission(session) for _ in range(3))
         a_submission(session, SubmissionState.DISTRICT_REVIEWED, OTHER)
         at = season.dates.close_call
-        for number in (two, three):
+        for number in (returned, withdrawn):
             ask_correction(session, season, number, Act(OFFICE, at), missing="缺附件")
-        withdraw(session, three, Act(OFFICE, at), reason="示例")
+        withdraw(session, withdrawn, Act(OFFICE, at), reason="示例")
 
     assert play(player, M.REMIND_DISTRICT_ROUND, 2)["reminded"] == "1"
 
     said = body(player, f"district_round_reminder/{UNIT}/2")
     assert "3项申报中，退回补正中的1项" in said
-    assert one in said
-    assert two in said
-    assert three not in said
+    assert unjudged in said
+    assert returned in said
+    assert withdrawn not in said
     assert player.letters("district_round_reminder") == [f"district_round_reminder/{UNIT}/2"]
 
 
@@ -159,16 +159,16 @@ def test_a_reminder_brings_its_date_and_grows_from_unit_to_office_to_coordinatio
 def test_experts_are_told_what_they_owe_and_nobody_of_what_was_withdrawn(player: Player) -> None:
     with player.writing() as session:
         a_season(session, state=CallState.FINAL_REVIEW)
-        one, gone = an_eligible_submission(session), an_eligible_submission(session)
-        owing = an_assignment(session, one, 1)
-        a_score(session, one, 2, 80)
+        owed, gone = an_eligible_submission(session), an_eligible_submission(session)
+        owing = an_assignment(session, owed, 1)
+        a_score(session, owed, 2, 80)
         an_assignment(session, gone, 3)
         withdraw(session, gone, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
     assert play(player, M.REMIND_EXPERTS, 3)["reminded"] == "1"
 
     assert player.letters("expert_reminder") == [f"expert_reminder/{owing}/3"]
-    assert one in body(player, f"expert_reminder/{owing}/3")
+    assert owed in body(player, f"expert_reminder/{owing}/3")
     assert f"1. 示例·专家1（{owing}）：还有1项" in body(player, "scores_owed/office/3")
 
 

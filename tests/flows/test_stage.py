@@ -274,9 +274,9 @@ def test_of_twenty_runs_of_the_same_stage_one_does_it(racing: tuple[Engine, Sett
 
     through, refused = at_once(plays)
 
-    assert [one.outcome for one in through].count("done") == 1
-    assert {one.outcome for one in through} <= {"done", "already_done"}
-    assert {type(one) for one in refused} <= {ClaimTaken}
+    assert [result.outcome for result in through].count("done") == 1
+    assert {result.outcome for result in through} <= {"done", "already_done"}
+    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
     with reading(engine) as session:
         kept = select(History.trigger).where(History.subject == "call/2026").order_by(History.sequence)
         assert session.scalars(kept).all() == ["plan", "commit_draw", "open_call"]

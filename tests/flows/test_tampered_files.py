@@ -19,7 +19,7 @@ from tests.support.tampering import lift_protections, undone
 def offenders(played: Player) -> str:
     with played.reading() as session:
         found = broken_invariants(session, played.home, FILE_INVARIANTS)
-    return " ".join(one for broken in found for one in broken.offenders)
+    return " ".join(offender for broken in found for offender in broken.offenders)
 
 
 def put_again(played: Player) -> None:
@@ -69,14 +69,14 @@ def test_a_letter_kept_outside_contradicts_a_season_that_was_made_anew(played: P
         session.execute(text("UPDATE publication SET root = :root WHERE kind = 'archive'"), {"root": "f" * 64})
         session.expire_all()
 
-        assert [one.sentence for one in against_held(session, [letter])] == [
+        assert [finding.sentence for finding in against_held(session, [letter])] == [
             "it brings no root that was ever recorded here"
         ]
-        assert any(bodies.key in one.sentence for one in against_sent(session, 2026))
+        assert any(bodies.key in finding.sentence for finding in against_sent(session, 2026))
     with undone(played.engine) as session:
         session.execute(text("UPDATE history SET reason = 'bent' WHERE subject = 'call/2026' AND sequence = 1"))
 
-        assert [one.sentence for one in against_held(session, [letter])] == [
+        assert [finding.sentence for finding in against_held(session, [letter])] == [
             "the history up to its root is another one by now"
         ]
 

@@ -59,13 +59,13 @@ def fail(player: Player, times: int) -> None:
 
 def kept(player: Player) -> list[tuple[str, str, int]]:
     with player.reading() as session:
-        return [(one.stage, one.subject, one.attempts) for one in failures(session, 2026)]
+        return [(failure.stage, failure.subject, failure.attempts) for failure in failures(session, 2026)]
 
 
 def said(player: Player, level: Level = Level.ACT) -> list[str]:
     with player.reading() as session:
         found = troubles(session, player.settings.clock.now())
-    return [one.sentence for one in found if one.level is level]
+    return [trouble.sentence for trouble in found if trouble.level is level]
 
 
 def sweep(player: Player, started: list[str] | None = None) -> None:
@@ -129,23 +129,23 @@ def test_a_skipped_reminder_is_told_to_the_office(open_season: Player) -> None:
 def test_a_stage_that_failed_again_and_again_is_acute(closing: Player) -> None:
     sweep(closing)
     fail(closing, 1)
-    assert [one for one in said(closing) if "printer" in one] == []
-    assert [one for one in said(closing, Level.WATCH) if "printer" in one]
+    assert [sentence for sentence in said(closing) if "printer" in sentence] == []
+    assert [sentence for sentence in said(closing, Level.WATCH) if "printer" in sentence]
 
     fail(closing, 1)
 
-    assert any("close_call 2026 failed 2 time(s)" in one and "printer" in one for one in said(closing))
+    assert any("close_call 2026 failed 2 time(s)" in sentence and "printer" in sentence for sentence in said(closing))
 
 
 @pytest.mark.parametrize(("after", "late"), [(HOUR - timedelta(seconds=1), False), (HOUR, True)])
 def test_a_milestone_is_late_after_an_hour(closing: Player, after: timedelta, late: bool) -> None:
     closing.at(closing.season.dates.close_call + after)
 
-    assert any("close_call/1 of 2026 was due" in one for one in said(closing)) == late
+    assert any("close_call/1 of 2026 was due" in sentence for sentence in said(closing)) == late
 
 
 def test_a_clock_that_stands_still_is_acute(open_season: Player) -> None:
-    assert [one for one in said(open_season, Level.WATCH) if "no clock has looked" in one]
+    assert [sentence for sentence in said(open_season, Level.WATCH) if "no clock has looked" in sentence]
     with open_season.writing() as session:
         take(session, "clock", owner="a clock", seconds=90)
     assert said(open_season) == said(open_season, Level.WATCH) == []
@@ -153,9 +153,9 @@ def test_a_clock_that_stands_still_is_acute(open_season: Player) -> None:
     with open_season.writing() as session:
         session.execute(update(Claim).where(Claim.name == "clock").values(expires=database_seconds(session) - 30))
 
-    assert [one.startswith("the clock stands still: its lease ran out 0:00:30 ago") for one in said(open_season)] == [
-        True
-    ]
+    assert [
+        sentence.startswith("the clock stands still: its lease ran out 0:00:30 ago") for sentence in said(open_season)
+    ] == [True]
 
 
 def test_a_dead_mail_server_fails_the_run_and_is_acute(open_season: Player, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_a_dead_mail_server_fails_the_run_and_is_acute(open_season: Player, monk
     with pytest.raises(StageFailed, match="no message went out"):
         open_season.play("deliver_messages", delivering)
 
-    assert any("deliver_messages 2026, mail failed 1 time(s)" in one for one in said(open_season))
+    assert any("deliver_messages 2026, mail failed 1 time(s)" in sentence for sentence in said(open_season))
     open_season.play("deliver_messages", delivering)
     assert kept(open_season) == [("deliver_messages", "mail", 1)], "a run that had nothing to try proves nothing"
     sweep(open_season)
@@ -200,9 +200,9 @@ def test_a_letter_that_waits_an_hour_is_acute(open_season: Player) -> None:
     with open_season.writing() as session:
         session.add(a_message(present - HOUR))
 
-    assert any("1 message(s) wait since" in one for one in said(open_season))
+    assert any("1 message(s) wait since" in sentence for sentence in said(open_season))
     open_season.at(present - timedelta(seconds=1))
-    assert not any("1 message(s) wait since" in one for one in said(open_season))
+    assert not any("1 message(s) wait since" in sentence for sentence in said(open_season))
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_file_that_cannot_be_taken_is_tried_with_growing_pauses(untakable: Pla
     assert "collect" not in started, "nothing is started for it until the pause is over"
     assert collect(untakable), "and whoever collects something else lets it rest"
     assert kept(untakable) == [("collect", f"{UNIT}/坏.xlsx", 4)]
-    assert any(f"collect 2026, {UNIT}/坏.xlsx failed 4 time(s)" in one for one in said(untakable))
+    assert any(f"collect 2026, {UNIT}/坏.xlsx failed 4 time(s)" in sentence for sentence in said(untakable))
 
 
 def test_a_file_that_is_replaced_or_touched_begins_anew(untakable: Player) -> None:

@@ -83,8 +83,8 @@ class Seasons(RuleBasedStateMachine):
     @rule(data=st.data(), going_on=goings_on)
     def do_something(self, data: st.DataObject, going_on: str) -> None:
         """A deed that has its time now, or in some plays any; then the year may go on by a step."""
-        one = data.draw(st.sampled_from(at_home(self.at_hand.call, any_time=self.any_time)), label="deed")
-        one.does(self, **data.draw(st.fixed_dictionaries(one.drawn), label=one.does.__name__))
+        chosen = data.draw(st.sampled_from(at_home(self.at_hand.call, any_time=self.any_time)), label="deed")
+        chosen.does(self, **data.draw(st.fixed_dictionaries(chosen.drawn), label=chosen.does.__name__))
         self.go_on(going_on)
 
     # what units do
@@ -103,7 +103,10 @@ class Seasons(RuleBasedStateMachine):
         """A unit judges what it has, one more time perhaps, or what fell out; or a unit tries what is another's."""
         number = self._pick(pick, lambda row: row.state == "submitted" or row.fell_out_by_the_round)
         season, own = self.game.of(number), self.game.row(number).unit
-        numbers = [number, *(one for one, row in season.rows.items() if (row.unit, row.stands) == (own, True))]
+        numbers = [
+            number,
+            *(own_number for own_number, row in season.rows.items() if (row.unit, row.stands) == (own, True)),
+        ]
         given = [*zip(dict.fromkeys(numbers), said, strict=False)]
         self.game.judge(season, own if pick[1] else unit, given, admitted=admitted)
 
@@ -175,7 +178,11 @@ class Seasons(RuleBasedStateMachine):
 
     @deed("public_notice", "published", weight=3, pick=picks, upheld=often)
     def answer(self, pick: tuple[int, bool], upheld: bool) -> None:
-        raised = [one for one in self.game.raised if not pick[1] or one[1] in self.game.row(one[0]).objections]
+        raised = [
+            objection
+            for objection in self.game.raised
+            if not pick[1] or objection[1] in self.game.row(objection[0]).objections
+        ]
         if raised:
             number, grounds = raised[pick[0] % len(raised)]
             self.game.answer(number, grounds, upheld=upheld)

@@ -250,7 +250,7 @@ def a_person_approves_and_the_public_reads(player: Player, this: Year) -> None:
         assert this.pass_milestone(M.REMIND_APPROVAL, ordinal)["reminded"] == "1"
     assert this.waits(M.OPEN_PUBLIC_NOTICE) == "a named person has still to approve the list"
     with player.writing() as session:
-        best, second, *_ = [one.number for one in placings(session, 2026)]
+        best, second, *_ = [placing.number for placing in placings(session, 2026)]
         at = player.settings.clock.now()
         approve(session, 2026, Act(OFFICE, at), digest=list_digest(session, 2026))
 

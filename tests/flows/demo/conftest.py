@@ -80,7 +80,7 @@ def engine_in_process(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def _validated(flow: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Words of closed lists as their members, as Prefect hands them over."""
-    kinds = {name: one.annotation for name, one in inspect.signature(flow).parameters.items()}
+    kinds = {name: parameter.annotation for name, parameter in inspect.signature(flow).parameters.items()}
     return {
         name: kinds[name](value) if isinstance(kinds[name], type) and issubclass(kinds[name], StrEnum) else value
         for name, value in parameters.items()

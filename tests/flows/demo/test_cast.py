@@ -67,11 +67,11 @@ def test_people_and_organisations_are_marked_as_invented(cast: Cast) -> None:
     homes = [home for form in forms for home in form.organisations]
     people = [person for form in forms for person in form.contributors]
     codes = {home.name: home.credit_code for home in homes}
-    codes |= {one.organisation: one.credit_code for one in cast.experts}
+    codes |= {expert.organisation: expert.credit_code for expert in cast.experts}
 
     assert all(home.name.startswith(MARKED) for home in homes)
     assert all(person.name.startswith(MARKED) and person.organisation.startswith(MARKED) for person in people)
-    assert all(one.name.startswith(MARKED) and one.organisation.startswith(MARKED) for one in cast.experts)
+    assert all(expert.name.startswith(MARKED) and expert.organisation.startswith(MARKED) for expert in cast.experts)
     assert all(uscc.is_valid(code) and code[2:8] == NOWHERE for code in codes.values())
     assert len(set(codes.values())) == len(codes)
     assert all(form.contact.mail.endswith("@example.invalid") for form in forms)
@@ -92,10 +92,10 @@ def test_only_the_plotted_titles_are_near_duplicates(cast: Cast) -> None:
     least = SEASON.call.near_duplicate_percent
 
     near = {
-        frozenset((one, other))
-        for place, one in enumerate(ordered)
-        for other in ordered[:place]
-        if fuzz.ratio(keys[one], keys[other]) >= least
+        frozenset((title, other))
+        for index, title in enumerate(ordered)
+        for other in ordered[:index]
+        if fuzz.ratio(keys[title], keys[other]) >= least
     }
 
     plotted = [cast.plot.near_same, cast.plot.near_distinct]

@@ -18,19 +18,19 @@ def cast() -> Cast:
 
 
 def _numbers(cast: Cast, unit: str) -> dict[str, str]:
-    return {entry.key: f"2026-{unit}-{place:04d}" for place, entry in enumerate(cast.of_unit(unit), start=1)}
+    return {entry.key: f"2026-{unit}-{ordinal:04d}" for ordinal, entry in enumerate(cast.of_unit(unit), start=1)}
 
 
 def test_verdicts_of_every_unit_lie_within_quota_and_rubric(cast: Cast) -> None:
     for unit in cast.units:
         verdicts = district_verdicts(cast, unit.code, _numbers(cast, unit.code))
-        ranks = sorted(one.rank for one in verdicts if one.rank is not None)
+        ranks = sorted(verdict.rank for verdict in verdicts if verdict.rank is not None)
 
         assert ranks == list(range(1, len(ranks) + 1))
         assert len(ranks) <= SEASON.quota_of(unit.code)
-        assert all((one.verdict is Verdict.RECOMMENDED) == (one.rank is not None) for one in verdicts)
+        assert all((verdict.verdict is Verdict.RECOMMENDED) == (verdict.rank is not None) for verdict in verdicts)
         for criterion in SEASON.rubric_of(unit.code):
-            assert all(0 <= one.points[criterion.key] <= criterion.maximum for one in verdicts)
+            assert all(0 <= verdict.points[criterion.key] <= criterion.maximum for verdict in verdicts)
 
 
 def test_unit_beyond_its_quota_recommends_within_it_the_second_time(cast: Cast) -> None:
@@ -39,16 +39,16 @@ def test_unit_beyond_its_quota_recommends_within_it_the_second_time(cast: Cast) 
     first = district_verdicts(cast, unit, _numbers(cast, unit), beyond_quota=True)
     second = district_verdicts(cast, unit, _numbers(cast, unit))
 
-    assert sum(one.rank is not None for one in first) == SEASON.quota_of(unit) + 2
-    assert 0 < sum(one.rank is not None for one in second) <= SEASON.quota_of(unit)
+    assert sum(verdict.rank is not None for verdict in first) == SEASON.quota_of(unit) + 2
+    assert 0 < sum(verdict.rank is not None for verdict in second) <= SEASON.quota_of(unit)
 
 
 def test_parts_get_the_verdict_that_they_need(cast: Cast) -> None:
     keys = {number: key for unit in cast.units for key, number in _numbers(cast, unit.code).items()}
     verdicts = {
-        keys[one.number]: one.verdict
+        keys[verdict.number]: verdict.verdict
         for unit in cast.units
-        for one in district_verdicts(cast, unit.code, _numbers(cast, unit.code))
+        for verdict in district_verdicts(cast, unit.code, _numbers(cast, unit.code))
     }
     wanted = {*cast.plot.contenders(), *cast.plot.winners(), cast.plot.no_prize} - set(cast.plot.unjudged())
 

@@ -119,14 +119,14 @@ def test_decisions_bear_an_officer_of_the_season_and_a_reason(script: list[Scene
 
 def test_each_unit_sends_its_submissions_and_the_late_ones_are_late(cast: Cast) -> None:
     deliveries, waves = deliveries_of(cast), Waves.of(SEASON)
-    late = [one for one in deliveries if one.at > SEASON.dates.close_call]
+    late = [delivery for delivery in deliveries if delivery.at > SEASON.dates.close_call]
 
-    assert {one.unit for one in deliveries} == {unit.code for unit in cast.units}
+    assert {delivery.unit for delivery in deliveries} == {unit.code for unit in cast.units}
     extended = cast.plot.extended_unit
-    assert {one.unit for one in late} == {cast.plot.late_unit, cast.plot.admitted_unit, extended}
-    assert next(one.at for one in late if one.unit == extended) < waves.extended_deadline
-    assert all(bool(one.attachments) == (one.unit in cast.plot.zipped_units) for one in deliveries)
-    assert all(page.startswith(b"%PDF-") for one in deliveries for page in one.attachments.values())
+    assert {delivery.unit for delivery in late} == {cast.plot.late_unit, cast.plot.admitted_unit, extended}
+    assert next(delivery.at for delivery in late if delivery.unit == extended) < waves.extended_deadline
+    assert all(bool(delivery.attachments) == (delivery.unit in cast.plot.zipped_units) for delivery in deliveries)
+    assert all(page.startswith(b"%PDF-") for delivery in deliveries for page in delivery.attachments.values())
 
 
 def test_every_achievement_is_delivered_as_it_should_stand_in_the_end(cast: Cast) -> None:
@@ -157,9 +157,9 @@ def test_flawed_rows_are_flawed_each_in_its_own_way(cast: Cast) -> None:
 def test_copies_are_exact_and_follow_their_originals(cast: Cast) -> None:
     seen: dict[str, int] = {}
     forms = {}
-    for place, delivery in enumerate(deliveries_of(cast)):
+    for turn, delivery in enumerate(deliveries_of(cast)):
         for row in delivery.rows:
-            seen.setdefault(row.key, place)
+            seen.setdefault(row.key, turn)
             forms[row.key] = row.form
 
     for pair in (cast.plot.copied_within, cast.plot.copied_across):

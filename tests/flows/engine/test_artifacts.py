@@ -60,15 +60,15 @@ def test_progress_is_drawn_at_once_then_at_most_once_a_second_and_at_the_end(
         artifacts.progress(done, 30, key="collect 2026")
         moment[0] += 0.125
 
-    assert [one["data"] for one in book.created] == [pytest.approx(100 / 30)]
+    assert [bar["data"] for bar in book.created] == [pytest.approx(100 / 30)]
     assert book.created[0]["key"] == "collect-2026"
-    assert [one["description"] for one in book.updated] == ["9 / 30", "17 / 30", "25 / 30", "30 / 30"]
+    assert [bar["description"] for bar in book.updated] == ["9 / 30", "17 / 30", "25 / 30", "30 / 30"]
 
 
 def test_progress_of_nothing_is_complete(book: Sketchbook) -> None:
     artifacts.progress(0, 0, key="empty")
 
-    assert [one["data"] for one in book.created] == [100.0]
+    assert [bar["data"] for bar in book.created] == [100.0]
 
 
 def test_an_outcome_is_drawn_with_its_run_and_key(book: Sketchbook) -> None:

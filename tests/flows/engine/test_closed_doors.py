@@ -108,9 +108,9 @@ print(len(tries))
 @pytest.fixture(scope="module")
 def lived_in() -> Iterator[EngineProcess]:
     """An engine whose home another user can reach, with what a season leaves in it, made under a lax umask."""
-    place = Path(tempfile.mkdtemp())
-    place.chmod(0o755)
-    home = place / "home"
+    outer = Path(tempfile.mkdtemp())
+    outer.chmod(0o755)
+    home = outer / "home"
     before = os.umask(0)
     for name in ("gangchuang.db", "inbox/500103/a.xlsx", "mail/letter.eml", "site/2026/index.html", "seasons/a.toml"):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def lived_in() -> Iterator[EngineProcess]:
         yield engine
     finally:
         engine.stop()
-        shutil.rmtree(place)
+        shutil.rmtree(outer)
 
 
 def _ask(engine: EngineProcess, method: str, path: str, body: Any = None) -> httpx.Response:

@@ -85,10 +85,12 @@ def test_a_deployment_has_a_form_and_an_artifact_is_drawn(
 ) -> None:
     here = f"http://127.0.0.1:{running_engine.port}/v2"
     with prefect_client() as client:
-        deployment = next(one for one in client.read_deployments() if one.name == "示例小步 Tiny")
+        deployment = next(registered for registered in client.read_deployments() if registered.name == "示例小步 Tiny")
         only = FlowRunFilter(id=FlowRunFilterId(any_=[uuid.UUID(finished_run)]))
         wait_for("its artifacts", lambda: len(client.read_artifacts(flow_run_filter=only)) == 2)
-        table = next(one for one in client.read_artifacts(flow_run_filter=only) if one.type == "markdown")
+        table = next(
+            artifact for artifact in client.read_artifacts(flow_run_filter=only) if artifact.type == "markdown"
+        )
 
     watched.sign_in(f"{here}/", running_engine.sign_in)
     watched.page.goto(f"{here}/deployments/deployment/{deployment.id}/run")

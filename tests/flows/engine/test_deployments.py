@@ -21,8 +21,15 @@ def _ends(run: str) -> str:
 def _everything() -> list[tuple[object, ...]]:
     with prefect_client() as client:
         return sorted(
-            (str(one.id), one.name, one.description, one.entrypoint, tuple(one.tags), tuple(one.schedules))
-            for one in client.read_deployments()
+            (
+                str(deployment.id),
+                deployment.name,
+                deployment.description,
+                deployment.entrypoint,
+                tuple(deployment.tags),
+                tuple(deployment.schedules),
+            )
+            for deployment in client.read_deployments()
         )
 
 
@@ -56,7 +63,7 @@ def test_a_run_leaves_its_progress_and_outcome_as_artifacts(running_engine: Engi
     with prefect_client() as client:
         only = FlowRunFilter(id=FlowRunFilterId(any_=[uuid.UUID(run)]))
         wait_for("two artifacts", lambda: len(client.read_artifacts(flow_run_filter=only)) == 2, seconds=20)
-        drawn = {one.type: one for one in client.read_artifacts(flow_run_filter=only)}
+        drawn = {artifact.type: artifact for artifact in client.read_artifacts(flow_run_filter=only)}
     assert drawn["progress"].data == 100.0
     assert drawn["progress"].key == "tiny-2031-progress"
     assert drawn["markdown"].key == "tiny-2031"
@@ -69,7 +76,7 @@ def test_a_run_tells_in_its_log_what_its_stage_did(running_engine: EngineProcess
     assert _ends(run) == "COMPLETED"
     with prefect_client() as client:
         only = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[uuid.UUID(run)]))
-        wait_for("its log", lambda: "39 letters were written" in {one.message for one in client.read_logs(only)})
+        wait_for("its log", lambda: "39 letters were written" in {line.message for line in client.read_logs(only)})
 
 
 def test_the_same_key_starts_one_run(running_engine: EngineProcess) -> None:
@@ -94,7 +101,7 @@ def test_a_deployment_that_was_deleted_is_registered_again_with_the_next_look(ru
     look = restoring(lambda: STAGES)
     assert look() == []
     with prefect_client() as client:
-        (deleted,) = (one for one in client.read_deployments() if "stage:tiny" in one.tags)
+        (deleted,) = (deployment for deployment in client.read_deployments() if "stage:tiny" in deployment.tags)
         client.delete_deployment(deleted.id)
     with pytest.raises(DeploymentMissing):
         start("tiny", {"season": 2026}, f"tiny/{uuid.uuid4()}")

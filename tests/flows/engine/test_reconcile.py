@@ -174,14 +174,14 @@ def test_there_is_one_zombie_automation_however_often_it_is_asked_for(running_en
 
     assert ensure_zombie_automation() == first
     with prefect_client() as client:
-        assert [one.id for one in client.read_automations_by_name(ZOMBIE_AUTOMATION)] == [first]
+        assert [automation.id for automation in client.read_automations_by_name(ZOMBIE_AUTOMATION)] == [first]
 
 
 def test_a_worker_has_the_same_name_after_every_start(tmp_path: Path) -> None:
-    one, other = Settings(home=tmp_path / "one"), Settings(home=tmp_path / "other")
+    own, other = Settings(home=tmp_path / "one"), Settings(home=tmp_path / "other")
 
-    assert worker_name(one) == worker_name(Settings(home=tmp_path / "one"))
-    assert worker_name(one) != worker_name(other)
+    assert worker_name(own) == worker_name(Settings(home=tmp_path / "one"))
+    assert worker_name(own) != worker_name(other)
 
 
 def _wait_for_heartbeat(run: str) -> None:
