@@ -104,8 +104,13 @@ def post_to_office(
 
 
 def deadline_entry(run: Run, who: str, milestone: Milestone, deadline: datetime) -> Path:
-    """A deadline as a calendar entry for a letter; it replaces the one that came with an earlier letter."""
-    path = paths.calendar_file(run.settings, run.year, f"{who}/{milestone.label}-{deadline.astimezone(ZONE):%m%d%H%M}")
+    """A deadline as a calendar entry for a letter; it replaces the one that came with an earlier letter.
+
+    Each instant has a folder of its own: a letter once written keeps its attachments as they were.
+    """
+    written, due = (instant.astimezone(ZONE) for instant in (run.at, deadline))
+    name = f"{who}/{written:%Y%m%d%H%M%S}/{milestone.label}-{due:%m%d%H%M}"
+    path = paths.calendar_file(run.settings, run.year, name)
     entry = calendar_entry(
         key=f"{milestone.value}/{who}",
         title=f"{run.season.title}{milestone.label}",
