@@ -25,6 +25,11 @@ def put_proposal(run: Run) -> str:
         _put(run, page)
         # A list sent back may come again unchanged and asks anew; a stage run again must not.
         decided = session.scalar(select(func.count()).select_from(Approval).where(Approval.season == run.year))
+        folder = paths.office_folder(run.settings, run.year)
+        attached = folder / f"{page.digest[:8]}-{decided}" / WORKBOOK
+        if not run.dry_run:
+            # What a letter brings stays as it was; the list beside it is always the newest.
+            run.write(attached, (folder / WORKBOOK).read_bytes())
         post_to_office(
             session,
             run,
@@ -35,7 +40,7 @@ def put_proposal(run: Run) -> str:
             digest=page.digest,
             page="",
             level=1,
-            attachments=(paths.office_folder(run.settings, run.year) / WORKBOOK,),
+            attachments=(attached,),
         )
     run.tell("list digest", page.digest)
     return page.digest

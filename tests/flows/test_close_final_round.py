@@ -1,5 +1,7 @@
 """The final round closes when it may, sends ties to a re-review, and puts the list before a person."""
 
+import json
+
 import pytest
 from sqlalchemy import select
 
@@ -101,7 +103,10 @@ def test_the_list_lies_before_the_office_as_page_and_workbook(reviewing: Player)
         message = session.get_one(Message, f"2026/{key}")
         assert digest in message.body
         assert session.get_one(Call, 2026).state is CallState.FINAL_REVIEW
-    assert (reviewing.home / "office" / "2026" / "拟获奖名单.xlsx").is_file()
+        (attached,) = json.loads(message.attachments)
+    newest = reviewing.home / "office" / "2026" / "拟获奖名单.xlsx"
+    assert newest.read_bytes() == (reviewing.home / attached).read_bytes()
+    assert not newest.samefile(reviewing.home / attached), "the letter's own, whatever is decided later"
     assert any(digest in path.read_text("utf-8") for path in (reviewing.home / "office").rglob("*.html"))
     assert not (reviewing.home / "site" / "2026").exists(), "nothing is public before a person approves"
 
