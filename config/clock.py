@@ -53,7 +53,7 @@ class Clock:
         present = self.now()
         if self.stepped:
             return present
-        newest = max(one.lstat().st_ctime for one in (path, *path.rglob("*")))
+        newest = max(file.lstat().st_ctime for file in (path, *path.rglob("*")))
         return min(present, datetime.fromtimestamp(newest, UTC))
 
     def is_at_rest(self, path: Path, seconds: float) -> bool:
@@ -62,11 +62,11 @@ class Clock:
             return True
         present = time.time()
         try:
-            details = [one.lstat() for one in (path, *path.rglob("*"))]
+            details = [file.lstat() for file in (path, *path.rglob("*"))]
         except FileNotFoundError:
             return False
         # A date in the future is its sender's clock's; there the inode's own tells.
-        newest = max(one.st_mtime if one.st_mtime <= present else one.st_ctime for one in details)
+        newest = max(detail.st_mtime if detail.st_mtime <= present else detail.st_ctime for detail in details)
         return present - newest >= seconds
 
 

@@ -118,4 +118,4 @@ def by_whom_assigned() -> ColumnElement[bool]:
         (Assignment.expert, Score.expert),
         (Assignment.round, Score.round),
     )
-    return and_(*(col(one) == other for one, other in pairs))
+    return and_(*(col(column) == other for column, other in pairs))

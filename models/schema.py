@@ -93,7 +93,7 @@ def _stands_at(engine: Engine, configuration: Config, revision: str) -> bool:
 def revisions() -> list[str]:
     """Every schema revision, the oldest first."""
     script = ScriptDirectory.from_config(alembic_settings())
-    return [one.revision for one in script.walk_revisions()][::-1]
+    return [revision.revision for revision in script.walk_revisions()][::-1]
 
 
 def _refuse_newer(configuration: Config, current: str | None) -> None:

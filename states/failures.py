@@ -28,7 +28,7 @@ def label_of(stage: str) -> str:
     """What the office calls a stage, with its unit where one has a run of its own."""
     name, _, unit = stage.partition("/")
     known: list[Milestone | Chore] = [*Milestone, *Chore]
-    label = next((one.label for one in known if one == name), name)
+    label = next((member.label for member in known if member == name), name)
     return f"{label}（{all_units()[unit].name}）" if unit in all_units() else label
 
 

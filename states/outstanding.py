@@ -50,7 +50,7 @@ def debtors(session: Session, season: Season, milestone: Milestone, *, without: 
         owing = _experts_owing(session, year, _SCORED_BY[milestone])
     else:
         owing = []
-    return sorted((one for one in owing if one.code not in without), key=lambda one: one.code)
+    return sorted((debtor for debtor in owing if debtor.code not in without), key=lambda debtor: debtor.code)
 
 
 _SCORED_BY = {Milestone.CLOSE_FINAL_ROUND: 1, Milestone.CLOSE_RE_REVIEW: 2}

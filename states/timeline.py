@@ -70,7 +70,7 @@ class UnknownMilestone(GangchuangError):
 
 def planned_dates(season: Season) -> list[tuple[Milestone, int, str, datetime]]:
     """Every date of a season as (milestone, ordinal, unit, instant), in the order of the year."""
-    return sorted(_dates(season), key=lambda one: (one[3], list(Milestone).index(one[0]), one[1], one[2]))
+    return sorted(_dates(season), key=lambda line: (line[3], list(Milestone).index(line[0]), line[1], line[2]))
 
 
 def notice_closes_at(season: Season, opened_at: datetime) -> datetime:
@@ -145,7 +145,7 @@ def move_date(
 
 def named(debtors: Sequence[Debtor]) -> str:
     """Who it is, in a line."""
-    return "、".join(one.name for one in debtors)
+    return "、".join(debtor.name for debtor in debtors)
 
 
 def _with_nothing_in(
@@ -154,7 +154,7 @@ def _with_nothing_in(
     """Of one district, or of all that share the season's date."""
     own = [row.unit for row in rows if row.milestone == step and row.unit]
     owing = debtors(session, season, step, without=() if unit else own)
-    return [one for one in owing if one.nothing_in and unit in ("", one.code)]
+    return [debtor for debtor in owing if debtor.nothing_in and unit in ("", debtor.code)]
 
 
 def _sudden(step: Milestone, old: datetime, to: datetime, at: datetime) -> str:
@@ -290,7 +290,7 @@ def _row_to_move(
         .with_for_update()
     )
     if row is None and unit:
-        general = next(one for one in rows if one.milestone == step and one.ordinal == 1 and not one.unit)
+        general = next(other for other in rows if other.milestone == step and other.ordinal == 1 and not other.unit)
         row = MilestoneDate(season=season.year, milestone=step, ordinal=1, unit=unit, due_at=general.due_at)
         session.add(row)
     if row is None:
@@ -314,7 +314,7 @@ def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneD
 
 def _compared(rows: list[MilestoneDate], step: Milestone, row: MilestoneDate) -> Iterator[MilestoneDate]:
     """The other steps' dates that hold where the moved one holds: a district's own date stands before the season's."""
-    own = {(one.milestone, one.unit) for one in rows if one.unit}
+    own = {(other.milestone, other.unit) for other in rows if other.unit}
     for other in rows:
         other_step = Milestone(other.milestone)
         if other_step is step or step.is_reminder or other_step.is_reminder:

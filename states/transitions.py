@@ -185,16 +185,16 @@ def begin_submissions(session: Session, year: int, act: Act, begun: Sequence[Beg
     state = SubmissionState.SUBMITTED
     row = stamp(act, year, Trigger.SUBMIT, "", state.value)
     entries = [
-        row(canonical.submission_subject(one.number), canonical.canonical(one.facts), 0, canonical.ZERO)
-        for one in begun
+        row(canonical.submission_subject(beginning.number), canonical.canonical(beginning.facts), 0, canonical.ZERO)
+        for beginning in begun
     ]
     own = {"season": year, "state": state, "submitted_at": act.at, "version": 1, "sequence": 1}
     insert_rows(
         session,
         Submission.__table__,
         [
-            {"number": one.number, **own, "head": entry[-1], **one.columns}
-            for one, entry in zip(begun, entries, strict=True)
+            {"number": beginning.number, **own, "head": entry[-1], **beginning.columns}
+            for beginning, entry in zip(begun, entries, strict=True)
         ],
     )
     append(session, entries)

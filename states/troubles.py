@@ -80,20 +80,22 @@ def _ahead(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
 
 
 def _failing(session: Session, year: int) -> Iterator[Trouble]:
-    for one in failures(session, year):
-        what = f"{one.stage} {year}" + (f", {one.subject}" if one.subject else "")
-        times = f"failed {one.attempts} time(s) since {_local(one.first_failed_at)}, last at {_local(one.failed_at)}"
-        acute = one.attempts >= TOLD_FROM or one.stage == Chore.DELIVER_MESSAGES
-        yield Trouble(Level.ACT if acute else Level.WATCH, f"{what} {times}: {one.problem}")
+    for failure in failures(session, year):
+        what = f"{failure.stage} {year}" + (f", {failure.subject}" if failure.subject else "")
+        times = f"failed {failure.attempts} time(s) since {_local(failure.first_failed_at)}, last at {_local(failure.failed_at)}"
+        acute = failure.attempts >= TOLD_FROM or failure.stage == Chore.DELIVER_MESSAGES
+        yield Trouble(Level.ACT if acute else Level.WATCH, f"{what} {times}: {failure.problem}")
 
 
 def _late(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
     waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, year) else set()
-    for one in due(dated(milestone_rows(session, year)), at, waiting=waiting):
-        if not one.skip and one.dated.due_at <= at - _LATE:
-            since = f"was due at {_local(one.dated.due_at)} and is not done"
-            stage = "remind" if one.dated.milestone.is_reminder else one.dated.milestone
-            yield Trouble(Level.ACT, f"{one.key} of {year} {since}: `gangchuang run {stage} {year} --dry-run` says why")
+    for step in due(dated(milestone_rows(session, year)), at, waiting=waiting):
+        if not step.skip and step.dated.due_at <= at - _LATE:
+            since = f"was due at {_local(step.dated.due_at)} and is not done"
+            stage = "remind" if step.dated.milestone.is_reminder else step.dated.milestone
+            yield Trouble(
+                Level.ACT, f"{step.key} of {year} {since}: `gangchuang run {stage} {year} --dry-run` says why"
+            )
 
 
 def _mail(session: Session, year: int, at: datetime) -> Iterator[Trouble]:

@@ -44,7 +44,7 @@ def against_held(session: Session, letters: Sequence[Path]) -> Iterator[Finding]
     for path in letters:
         body = message_from_bytes(path.read_bytes(), policy=policy.default).get_body(("plain",))
         told = set(_SHA256.findall(body.get_content() if body else ""))
-        known = [roots[one] for one in sorted(told & roots.keys())]
+        known = [roots[root] for root in sorted(told & roots.keys())]
         if not known:
             yield Finding("letter", path.name, None, "it brings no root that was ever recorded here")
             continue
@@ -58,4 +58,4 @@ def against_held(session: Session, letters: Sequence[Path]) -> Iterator[Finding]
 
 
 def _roots(session: Session) -> dict[str, Publication]:
-    return {one.root: one for one in session.scalars(select(Publication))}
+    return {publication.root: publication for publication in session.scalars(select(Publication))}

@@ -68,7 +68,7 @@ def check_chain(
         found = found or (_backwards(subject, entry, before) if dated else [])
         findings += found
         before = before if found else entry["at"]
-        known = not any(one.code == "unreadable" for one in found)
+        known = not any(finding.code == "unreadable" for finding in found)
         end = End(sequence, hashes)
     return findings, end
 

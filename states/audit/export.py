@@ -158,7 +158,12 @@ def proof(session: Session, number: str, kind: PublicationKind | None = None) ->
             "root": publication.root,
             "leaves": publication.subjects,
         },
-        "leaf": {"sequence": sequence, "index": index, "leaves": len(hashes), "path": [one.hex() for one in path]},
+        "leaf": {
+            "sequence": sequence,
+            "index": index,
+            "leaves": len(hashes),
+            "path": [node.hex() for node in path],
+        },
         "entries": entries,
     }
 
@@ -189,7 +194,7 @@ def _lines(session: Session, season: int, counts: dict[str, int], until: Publica
         (_leaf_line(leaf) for leaf in read_leaves(session, season)),
     )
     recorded: list[Key] = []
-    for _, group in groupby(merged(*streams), key=lambda one: one[0]):
+    for _, group in groupby(merged(*streams), key=lambda tagged: tagged[0]):
         own = [line for _, _, line in group]
         if until is not None:
             own = list(_up_to(own, (until.kind.value, until.ordinal), recorded))

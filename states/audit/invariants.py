@@ -101,7 +101,7 @@ def broken_invariants(
 ) -> list[Broken]:
     """Every invariant (of INVARIANTS, or of those given) that does not hold; files are looked at when a home is given."""
     chosen = INVARIANTS if invariants is None else invariants
-    found = ((one, _offenders(one, session, home)) for one in chosen)
+    found = ((invariant, _offenders(invariant, session, home)) for invariant in chosen)
     return [Broken(invariant, offenders) for invariant, offenders in found if offenders]
 
 
@@ -122,7 +122,7 @@ def _unsound(session: Session, _: Path | None) -> Offenders:
     if session.get_bind().dialect.name != "sqlite":
         return []
     found = session.scalars(text("PRAGMA integrity_check(20)")).all()
-    found = [one for one in found if one != "ok"]
+    found = [line for line in found if line != "ok"]
     return [*found, *(tuple(row) for row in session.execute(text("PRAGMA foreign_key_check")))]
 
 
@@ -150,7 +150,7 @@ def _not_replayed(session: Session, _: Path | None) -> Offenders:
 def _subjects(session: Session) -> Iterator[tuple[str, list[Any], list[Any]]]:
     """Every subject with its entries and its row, in little memory."""
     both = merged(read_entries(session), read_standings(session))
-    for subject, group in groupby(both, key=lambda one: one[0]):
+    for subject, group in groupby(both, key=lambda tagged: tagged[0]):
         streams: tuple[list[Any], list[Any]] = ([], [])
         for _, place, row in group:
             streams[place].append(row)
@@ -324,7 +324,9 @@ def _ahead_of_their_call(session: Session, _: Path | None) -> Offenders:
 
 def _twins() -> Query:
     other = aliased(Submission)
-    live = [col(one.outcome).is_(None) | col(one.outcome).not_in(_OUT) for one in (Submission, other)]
+    live = [
+        col(submission.outcome).is_(None) | col(submission.outcome).not_in(_OUT) for submission in (Submission, other)
+    ]
     query: Query = select(Submission.number, other.number).join(
         # With the personal data deleted, a submission has no fingerprint any more.
         other,
@@ -368,7 +370,7 @@ def _short_of_scores(session: Session, _: Path | None) -> Offenders:
 
 def _wrong_sums(session: Session, _: Path | None) -> Offenders:
     for year in planned_seasons(session):
-        maxima = {one.key: one.maximum for one in season_in_force(session, year).final_round.rubric}
+        maxima = {criterion.key: criterion.maximum for criterion in season_in_force(session, year).final_round.rubric}
         query = select(Score.number, Score.expert, Score.round, Score.points, Score.total).join(
             Submission, col(Submission.number) == Score.number
         )
@@ -420,7 +422,7 @@ def _too_many_prizes(session: Session, _: Path | None) -> Offenders:
 def _sizes(season: Season) -> dict[Tier, int]:
     tiers = season.final_round.tiers
     ratios = tiers.ratios if tiers.sizes is None else None
-    return {one.tier: one.size for one in tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=ratios)}
+    return {size.tier: size.size for size in tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=ratios)}
 
 
 def _overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]]:

@@ -120,7 +120,7 @@ def _against_contents(session: Session, year: int, told: dict[str, list[Step]], 
     contributors = _listed(session, "contributor", year)
     for number, mark, content in session.execute(query.where(Submission.season == year)):
         form_given = projection_of_call.last(told.get(number, ()), Trigger.SUBMIT, Trigger.AMEND)
-        named = [one["credit_code"] or recorded_key(one["name"]) for one in organisations.get(number, ())]
+        named = [row["credit_code"] or recorded_key(row["name"]) for row in organisations.get(number, ())]
         if named != form_given.facts["organisations"]:
             yield "organisation", number, "is not what was recorded"
         if not content and erased:
@@ -150,8 +150,13 @@ def _unlike(table: str, number: str, actual: list[dict[str, Any]], expected: lis
 
 def _organisations(form: SubmissionForm) -> list[dict[str, Any]]:
     return [
-        {"position": place, "name": one.name, "name_key": name_key(one.name), "credit_code": one.credit_code}
-        for place, one in enumerate(form.organisations, start=1)
+        {
+            "position": place,
+            "name": organisation.name,
+            "name_key": name_key(organisation.name),
+            "credit_code": organisation.credit_code,
+        }
+        for place, organisation in enumerate(form.organisations, start=1)
     ]
 
 
@@ -159,13 +164,13 @@ def _contributors(form: SubmissionForm) -> list[dict[str, Any]]:
     return [
         {
             "position": place,
-            "name": one.name,
-            "name_key": name_key(one.name),
-            "organisation": one.organisation,
-            "role": one.role,
-            "share": None if one.share is None else str(one.share),
+            "name": contributor.name,
+            "name_key": name_key(contributor.name),
+            "organisation": contributor.organisation,
+            "role": contributor.role,
+            "share": None if contributor.share is None else str(contributor.share),
         }
-        for place, one in enumerate(form.contributors, start=1)
+        for place, contributor in enumerate(form.contributors, start=1)
     ]
 
 

@@ -35,10 +35,16 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
 
     Raises ValueError for an instant that is none.
     """
-    told = ((one, facts_of(one)) for one in entries)
+    told = ((entry, facts_of(entry)) for entry in entries)
     return [
-        Step(one["trigger"], datetime.fromisoformat(facts.get("as_of", one["at"])), one["actor"], one["reason"], facts)
-        for one, facts in told
+        Step(
+            entry["trigger"],
+            datetime.fromisoformat(facts.get("as_of", entry["at"])),
+            entry["actor"],
+            entry["reason"],
+            facts,
+        )
+        for entry, facts in told
     ]
 
 
@@ -142,9 +148,9 @@ def seats(year: int, call: list[Step], submissions: dict[str, list[Step]]) -> Ro
     rows: Rows = {}
     for step in of(call, Trigger.DRAW_PANEL):
         for group, state in (("seated", "seated"), ("reserves", "reserve")):
-            for one in step.facts["panel"][group]:
-                seat = {"position": one["position"], "field": one["field"], "state": state, "absent": False}
-                rows[(year, one["expert"])] = seat
+            for seated in step.facts["panel"][group]:
+                seat = {"position": seated["position"], "field": seated["field"], "state": state, "absent": False}
+                rows[(year, seated["expert"])] = seat
     for step in (step for told in submissions.values() for step in of(told, Trigger.REPLACE)):
         rows[(year, step.facts["expert"])]["state"] = "seated"
     for step in of(call, Trigger.GIVE_UP_SEAT):
@@ -160,11 +166,11 @@ def placings(year: int, call: list[Step], submissions: dict[str, list[Step]]) ->
     frozen = list(of(call, Trigger.FREEZE_RANKING))
     if not frozen:
         return {}
-    rows = {(one["submission"],): _placing(year, one) for one in frozen[-1].facts["ranking"]["placed"]}
+    rows = {(placed["submission"],): _placing(year, placed) for placed in frozen[-1].facts["ranking"]["placed"]}
     later = [step for step in call if step.at >= frozen[-1].at]
     for step in of(later, Trigger.CLOSE_VOTES):
-        for one in step.facts["votes"]:
-            rows[(one["number"],)]["tier"] = one["after"]
+        for vote in step.facts["votes"]:
+            rows[(vote["number"],)]["tier"] = vote["after"]
     for number, told in submissions.items():
         struck = [step for step in of(told, Trigger.STRIKE, Trigger.WITHDRAW_APPROVAL) if step.at >= frozen[-1].at]
         if (number,) in rows and struck and struck[-1].trigger == Trigger.STRIKE:
@@ -175,19 +181,19 @@ def placings(year: int, call: list[Step], submissions: dict[str, list[Step]]) ->
     return rows
 
 
-def _placing(year: int, one: dict[str, Any]) -> dict[str, Any]:
+def _placing(year: int, placed: dict[str, Any]) -> dict[str, Any]:
     kept = ("position", "rank", "merit", "raw_mean", "low", "high", "scores", "tier")
-    passed_over = one["passed_over"]
+    passed_over = placed["passed_over"]
     return {
         "season": year,
-        **{name: one[name] for name in kept},
+        **{name: placed[name] for name in kept},
         "passed_over": _SENTENCES.get(passed_over, ""),
         "struck": "",
         "approved": False,
     }
 
 
-_SENTENCES = {one.value: one.label for one in PassedOver}
+_SENTENCES = {reason.value: reason.label for reason in PassedOver}
 Making = Callable[[int, list[Step], dict[str, list[Step]]], Rows]
 
 TABLES: dict[str, Making] = {

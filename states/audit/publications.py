@@ -84,7 +84,7 @@ class Publications:
 
     def findings(self, printed: Collection[str]) -> list[Finding]:
         """What is wrong with the publications, once every subject was taken."""
-        found = [one for key, published in sorted(self._known.items()) for one in _judge(key, published)]
+        found = [finding for key, published in sorted(self._known.items()) for finding in _judge(key, published)]
         roots = {published.recorded[0] for published in self._known.values() if published.recorded}
         strange = [root for root in printed if root.lower() not in roots]
         return found + self._loose + [_strange(root, self._known) for root in strange]
@@ -160,7 +160,7 @@ def _judge(key: Key, published: _Published) -> Iterator[Finding]:
     counted = published.covered if entries is None else entries
     genuine = _result(published.by_leaves) == (root, leaves) and published.covered == counted
     if not genuine and _result(published.by_entries) == (root, leaves):
-        yield from (_leaf_altered(one, kind) for one in published.findings)
+        yield from (_leaf_altered(finding, kind) for finding in published.findings)
         return
     yield from published.findings
     if not genuine:

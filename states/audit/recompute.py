@@ -120,7 +120,7 @@ def _draw(record: Record) -> Iterator[Difference]:
     promised = record.one(Trigger.COMMIT_DRAW).get("commitment", "")
     if commitment(seed) != promised:
         yield Difference("commitment", "the draw's seed", promised, commitment(seed))
-    pool = [Candidate(one[0], tuple(one[1]), *one[2:]) for one in drawn["pool"]]
+    pool = [Candidate(line[0], tuple(line[1]), *line[2:]) for line in drawn["pool"]]
     public = drawn.get("public", "")
     if "public" in drawn:
         yield from _frozen(record, pool, public)
@@ -145,7 +145,7 @@ def _frozen(record: Record, pool: list[Candidate], public: str) -> Iterator[Diff
 
 def _assignment(record: Record) -> Iterator[Difference]:
     panel = record.one(Trigger.DRAW_PANEL)["panel"]
-    known = {one["expert"] for one in (*panel["seated"], *panel["reserves"])}
+    known = {seat["expert"] for seat in (*panel["seated"], *panel["reserves"])}
     barred = {(number, expert) for number, expert, _ in record.one(Trigger.ASSIGN).get("conflicts", ())}
     needed = record.season.final_round.scores_per_submission
     for number, facts in record.facts(Trigger.ASSIGN):
@@ -206,7 +206,7 @@ def _scoring(record: Record) -> Scoring:
 
 
 def _merits(record: Record, scoring: Scoring) -> Iterator[Difference]:
-    lines = [[one.submission, one.expert, str(one.total)] for one in _scores(record)]
+    lines = [[score.submission, score.expert, str(score.total)] for score in _scores(record)]
     digest = hashlib.sha256(canonical({"scores": lines}).encode()).hexdigest()
     frozen = record.one(Trigger.FREEZE_SCORES)["scores"]
     if digest != frozen:
@@ -260,7 +260,7 @@ def _re_review(record: Record) -> dict[str, Decimal]:
     second = _scores(record, 2)
     found = {}
     for number, experts in asked.items():
-        given = [Fraction(one.total) for one in second if one.submission == number]
+        given = [Fraction(score.total) for score in second if score.submission == number]
         if given and len(given) == len(experts):
             found[number] = settle(mean_of(given), 4)
     return found
@@ -268,7 +268,7 @@ def _re_review(record: Record) -> dict[str, Decimal]:
 
 def _criteria(record: Record) -> tuple[Criterion, ...]:
     season = record.season.final_round
-    names = {one.key: one.name for one in season.rubric}
+    names = {criterion.key: criterion.name for criterion in season.rubric}
     criteria = []
     for key in season.tie_break.criteria:
         given: dict[str, list[Fraction]] = {}
@@ -284,8 +284,10 @@ def _approval(record: Record) -> Iterator[Difference]:
     struck = set(_struck(record))
     placed = record.one(Trigger.FREEZE_RANKING)["ranking"]["placed"]
     still = set(in_the_running(record, Trigger.APPROVE)) - struck
-    tiers = {one["submission"]: one["tier"] for one in placed} | tiers_after(record)
-    expected = [[one["submission"], tiers[one["submission"]]] for one in placed if one["submission"] in still]
+    tiers = {placing["submission"]: placing["tier"] for placing in placed} | tiers_after(record)
+    expected = [
+        [placing["submission"], tiers[placing["submission"]]] for placing in placed if placing["submission"] in still
+    ]
     expected = [line for line in expected if line[1]]
     approved = record.one(Trigger.APPROVE)["list"]
     if expected != approved:
@@ -313,18 +315,18 @@ _COUNTS = ("votes_for", "votes_against", "abstentions")
 
 def tiers_after(record: Record) -> dict[str, str | None]:
     """The tier of each submission that the panel voted on, as recorded."""
-    return {one["number"]: one["after"] for one in record.one(Trigger.CLOSE_VOTES).get("votes", ())}
+    return {vote["number"]: vote["after"] for vote in record.one(Trigger.CLOSE_VOTES).get("votes", ())}
 
 
 def vote_differences(record: Record) -> Iterator[Difference]:
     """What was voted on, by whom, and with what result."""
     asked = _asked(record)
-    recorded = [[one["number"], one["tier"]] for one in record.one(Trigger.CLOSE_VOTES).get("votes", ())]
+    recorded = [[vote["number"], vote["tier"]] for vote in record.one(Trigger.CLOSE_VOTES).get("votes", ())]
     if (record.one(Trigger.APPROVE) or recorded) and asked != recorded:
         yield Difference("motions", "the panel's votes", shortened(recorded), shortened(asked))
-    for one in record.one(Trigger.CLOSE_VOTES).get("votes", ()):
-        yield from _entitled(record, one)
-        yield from _counted(record, one)
+    for vote in record.one(Trigger.CLOSE_VOTES).get("votes", ()):
+        yield from _entitled(record, vote)
+        yield from _counted(record, vote)
 
 
 def _asked(record: Record) -> list[list[str]]:
@@ -337,19 +339,21 @@ def _asked(record: Record) -> list[list[str]]:
     )
     placed = record.one(Trigger.FREEZE_RANKING)["ranking"]["placed"]
     return [
-        [one["submission"], one["tier"]]
-        for one in placed
-        if one["tier"] in votes.tiers and one["submission"] in running
+        [placing["submission"], placing["tier"]]
+        for placing in placed
+        if placing["tier"] in votes.tiers and placing["submission"] in running
     ]
 
 
 def _entitled(record: Record, vote: dict[str, Any]) -> Iterator[Difference]:
     """Nobody off the panel, in conflict, or who stepped back has a vote."""
     number, panel = vote["number"], record.one(Trigger.DRAW_PANEL).get("panel", {"seated": (), "reserves": ()})
-    known = {one["expert"] for one in (*panel["seated"], *panel["reserves"])}
-    barred = {expert for one, expert, _ in record.one(Trigger.ASSIGN).get("conflicts", ()) if one == number}
-    barred |= {facts["expert"] for one, facts in record.facts(Trigger.RECUSE) if one == number}
-    wrong = [one for one in vote["entitled"] if one not in known or one in barred]
+    known = {seat["expert"] for seat in (*panel["seated"], *panel["reserves"])}
+    barred = {
+        expert for submission, expert, _ in record.one(Trigger.ASSIGN).get("conflicts", ()) if submission == number
+    }
+    barred |= {facts["expert"] for submission, facts in record.facts(Trigger.RECUSE) if submission == number}
+    wrong = [expert for expert in vote["entitled"] if expert not in known or expert in barred]
     if wrong:
         yield Difference("votes of those who have none", number, shortened(wrong), "none")
 
@@ -366,7 +370,7 @@ def _counted(record: Record, vote: dict[str, Any]) -> Iterator[Difference]:
     totals = [sum(facts[name] for facts in counted) for name in _COUNTS]
     members = max(len(vote["entitled"]), sum(totals), 1)
     decision = decide(members, sum(totals), totals[0], quorum=season.quorum, majority=Fraction(season.votes.majority))
-    voted = [Tier(one) for one in season.votes.tiers]
+    voted = [Tier(tier) for tier in season.votes.tiers]
     after = tier_after(Tier(vote["tier"]), carried=decision.carried, voted=voted)
     expected = {
         **decision.facts(),

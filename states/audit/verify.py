@@ -109,7 +109,7 @@ def _against_head(name: str, row: Row, end: End) -> list[Finding]:
 
 def _against_replay(subject: _Subject, row: Row) -> list[Finding]:
     standing, illegal = replay_subject(subject.name, subject.entries)
-    findings = [Finding("illegal", subject.name, one.sequence, one.sentence) for one in illegal]
+    findings = [Finding("illegal", subject.name, step.sequence, step.sentence) for step in illegal]
     for name in Standing.__slots__ if standing else ():
         said, stands = getattr(standing, name), row[name]
         if said != stands:
@@ -121,7 +121,7 @@ def _against_replay(subject: _Subject, row: Row) -> list[Finding]:
 def _subjects(session: Session, season: int | None) -> Iterator[_Subject]:
     readers: tuple[_Reader, ...] = (read_entries, read_standings, read_leaves)
     streams = (reader(session, season) for reader in readers)
-    for name, group in groupby(merged(*streams), key=lambda one: one[0]):
+    for name, group in groupby(merged(*streams), key=lambda tagged: tagged[0]):
         parts: tuple[list[Row], ...] = ([], [], [])
         for _, place, row in group:
             parts[place].append(row)
@@ -130,7 +130,7 @@ def _subjects(session: Session, season: int | None) -> Iterator[_Subject]:
 
 def merged(*streams: Iterator[Row]) -> Iterator[tuple[str, int, Row]]:
     """Rows of several streams, each ordered by subject, as one: (subject, place of the stream, row)."""
-    return heapq.merge(*(_tagged(place, stream) for place, stream in enumerate(streams)), key=lambda one: one[0])
+    return heapq.merge(*(_tagged(place, stream) for place, stream in enumerate(streams)), key=lambda tagged: tagged[0])
 
 
 def _tagged(place: int, rows: Iterator[Row]) -> Iterator[tuple[str, int, Row]]:

@@ -52,8 +52,8 @@ def proposed(session: Session, year: int) -> list[Placing]:
 def list_digest(session: Session, year: int) -> str:
     """SHA-256 over the proposed list as it stands: what a person approves is exactly this."""
     lines = [
-        [one.number, one.position, str(one.merit), one.tier.value if one.tier else ""]
-        for one in proposed(session, year)
+        [placing.number, placing.position, str(placing.merit), placing.tier.value if placing.tier else ""]
+        for placing in proposed(session, year)
     ]
     return hashlib.sha256(canonical({"season": year, "list": lines}).encode()).hexdigest()
 
@@ -117,7 +117,9 @@ def approve(session: Session, year: int, act: Act, *, digest: str, reason: str =
     for number in strike:
         _strike(session, year, number, act, reason=reason)
     lines = proposed(session, year)
-    session.execute(update(Placing).where(Placing.number.in_([one.number for one in lines])).values(approved=True))
+    session.execute(
+        update(Placing).where(Placing.number.in_([placing.number for placing in lines])).values(approved=True)
+    )
     _decide(
         session,
         year,
@@ -125,7 +127,7 @@ def approve(session: Session, year: int, act: Act, *, digest: str, reason: str =
         current,
         act,
         reason,
-        {"list": [[one.number, one.tier.value] for one in lines if one.tier]},
+        {"list": [[placing.number, placing.tier.value] for placing in lines if placing.tier]},
     )
     return len(lines)
 

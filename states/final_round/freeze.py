@@ -96,7 +96,7 @@ def scores_are_frozen(session: Session, year: int, round_number: int = 1) -> boo
 def frozen_scores(session: Session, season: Season) -> Frozen:
     """Merits from the first round's scores, by the season's declared method."""
     scores = counted_scores(session, season.year)
-    lines = [[one.submission, one.expert, str(one.total)] for one in scores]
+    lines = [[score.submission, score.expert, str(score.total)] for score in scores]
     digest = hashlib.sha256(canonical({"scores": lines}).encode()).hexdigest()
     return Frozen(score_submissions(scores, method=season.final_round.method), tuple(scores), digest)
 

@@ -58,7 +58,7 @@ def assign_re_review(session: Session, season: Season, tied: Sequence[str], act:
     Who has left the panel since, or came into conflict, is not asked again.
     """
     experts = seated(session, season.year)
-    barred, on_panel = season_conflicts(session, season, experts), {one.id for one in experts}
+    barred, on_panel = season_conflicts(session, season, experts), {expert.id for expert in experts}
     sheets: dict[str, list[str]] = {}
     pairs: dict[str, list[str]] = {}
     for number in sorted(tied):
@@ -92,23 +92,23 @@ def freeze_ranking(session: Session, season: Season, ranking: Ranking, act: Act)
     spreads = _ranges(session, season.year)
     rows = [
         {
-            "number": one.submission,
+            "number": placed.submission,
             "season": season.year,
-            "position": one.position,
-            "rank": one.rank,
-            "merit": one.merit.merit,
-            "raw_mean": one.merit.raw_mean,
-            "low": one.merit.low,
-            "high": one.merit.high,
-            "scores": one.merit.scores,
-            "spread": spreads.get(one.submission, Decimal(0)),
-            "tier": one.tier,
-            "settled": one.settled.sentence if one.settled else "",
-            "passed_over": one.passed_over.label if one.passed_over else "",
+            "position": placed.position,
+            "rank": placed.rank,
+            "merit": placed.merit.merit,
+            "raw_mean": placed.merit.raw_mean,
+            "low": placed.merit.low,
+            "high": placed.merit.high,
+            "scores": placed.merit.scores,
+            "spread": spreads.get(placed.submission, Decimal(0)),
+            "tier": placed.tier,
+            "settled": placed.settled.sentence if placed.settled else "",
+            "passed_over": placed.passed_over.label if placed.passed_over else "",
             "struck": "",
             "approved": False,
         }
-        for one in ranking.placed
+        for placed in ranking.placed
     ]
     if rows:
         session.execute(insert(Placing), rows)
@@ -178,7 +178,7 @@ def _re_review(session: Session, year: int) -> dict[str, Decimal]:
 
 def _criteria(session: Session, season: Season) -> tuple[Criterion, ...]:
     """The declared tie-break criteria with the mean points of each submission."""
-    names = {one.key: one.name for one in season.final_round.rubric}
+    names = {criterion.key: criterion.name for criterion in season.final_round.rubric}
     points: dict[str, dict[str, list[Fraction]]] = {key: {} for key in season.final_round.tie_break.criteria}
     rows = session.execute(
         select(Score.number, Score.points)

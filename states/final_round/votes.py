@@ -53,7 +53,7 @@ class Counted:
 
 def voted_tiers(season: Season) -> tuple[Tier, ...]:
     votes = season.final_round.votes
-    return tuple(Tier(one) for one in votes.tiers) if votes else ()
+    return tuple(Tier(tier) for tier in votes.tiers) if votes else ()
 
 
 def motions(session: Session, season: Season) -> list[Motion]:
@@ -71,7 +71,7 @@ def motions(session: Session, season: Season) -> list[Motion]:
     experts = seated(session, season.year)
     barred = season_conflicts(session, season, experts)
     return [
-        Motion(number, tier, tuple(one.id for one in experts if not barred.forbids(number, one.id)))
+        Motion(number, tier, tuple(expert.id for expert in experts if not barred.forbids(number, expert.id)))
         for number, tier in rows
     ]
 
@@ -80,7 +80,7 @@ def open_votes(session: Session, season: Season, act: Act) -> list[Motion]:
     """Put the prizes to the vote, once; returns what is voted on, nothing where the season asks for no vote."""
     asked = motions(session, season)
     if asked and not votes_are_open(session, season.year):
-        facts = {"motions": [one.facts() for one in asked], **_rules(season)}
+        facts = {"motions": [motion.facts() for motion in asked], **_rules(season)}
         note_call(session, season.year, Trigger.OPEN_VOTES, act, facts=facts)
     return asked
 
@@ -88,7 +88,7 @@ def open_votes(session: Session, season: Season, act: Act) -> list[Motion]:
 def take_votes(session: Session, season: Season, delivered: Delivered, rows: Sequence[tuple[int, VoteForm]]) -> Taken:
     """Keep ballots, or the count of secret ones; a later delivery replaces an earlier one."""
     taken = Taken()
-    asked = {(one.number, one.tier): one for one in motions(session, season)}
+    asked = {(motion.number, motion.tier): motion for motion in motions(session, season)}
     closed = _closed(session, season, delivered)
     cast: dict[str, dict[str, Any]] = {}
     for place, form in rows:
@@ -115,12 +115,12 @@ def counted_votes(session: Session, season: Season) -> list[Counted]:
         ballots = session.scalars(
             select(Ballot).where(Ballot.number == motion.number, Ballot.tier == motion.tier).order_by(Ballot.caster)
         )
-        counted = [one for one in ballots if one.caster in ((OFFICE,) if votes.secret else motion.members)]
-        totals = [sum(getattr(one, name) for one in counted) for name in _COUNTS]
+        counted = [ballot for ballot in ballots if ballot.caster in ((OFFICE,) if votes.secret else motion.members)]
+        totals = [sum(getattr(ballot, name) for ballot in counted) for name in _COUNTS]
         # A count may be older than a recusal: nobody can be present who has no vote.
         members = max(len(motion.members), sum(totals), 1)
         decision = decide(members, sum(totals), totals[0], quorum=season.final_round.quorum, majority=votes.majority)
-        found.append(Counted(motion, decision, totals[1], totals[2], tuple(one.caster for one in counted)))
+        found.append(Counted(motion, decision, totals[1], totals[2], tuple(ballot.caster for ballot in counted)))
     return found
 
 
@@ -128,11 +128,11 @@ def owing_votes(session: Session, season: Season) -> dict[str, list[str]]:
     """Who has still to vote, with the numbers; the office where the ballot is secret."""
     owing: dict[str, list[str]] = {}
     votes = season.final_round.votes
-    for one in counted_votes(session, season):
-        wanted = (OFFICE,) if votes and votes.secret else one.motion.members
+    for vote in counted_votes(session, season):
+        wanted = (OFFICE,) if votes and votes.secret else vote.motion.members
         for caster in wanted:
-            if caster not in one.casters:
-                owing.setdefault(caster, []).append(one.motion.number)
+            if caster not in vote.casters:
+                owing.setdefault(caster, []).append(vote.motion.number)
     return owing
 
 
@@ -142,19 +142,19 @@ def close_votes(session: Session, season: Season, act: Act) -> list[Counted]:
         return []
     counted = counted_votes(session, season)
     results = []
-    for one in counted:
-        tier = tier_after(one.motion.tier, carried=one.decision.carried, voted=voted_tiers(season))
-        placing = session.get_one(Placing, one.motion.number, with_for_update=True)
-        placing.tier, placing.voted = tier, _sentence(one, tier)
+    for vote in counted:
+        tier = tier_after(vote.motion.tier, carried=vote.decision.carried, voted=voted_tiers(season))
+        placing = session.get_one(Placing, vote.motion.number, with_for_update=True)
+        placing.tier, placing.voted = tier, _sentence(vote, tier)
         results.append(
             {
-                "number": one.motion.number,
-                "tier": one.motion.tier.value,
+                "number": vote.motion.number,
+                "tier": vote.motion.tier.value,
                 "after": tier.value if tier else None,
-                "entitled": list(one.motion.members),
-                "against": one.votes_against,
-                "abstained": one.abstentions,
-                **one.decision.facts(),
+                "entitled": list(vote.motion.members),
+                "against": vote.votes_against,
+                "abstained": vote.abstentions,
+                **vote.decision.facts(),
             }
         )
     session.flush()
@@ -172,11 +172,11 @@ def _rules(season: Season) -> dict[str, object]:
     return {"secret": votes.secret, "majority": str(votes.majority), "quorum": str(quorum) if quorum else None}
 
 
-def _sentence(one: Counted, tier: Tier | None) -> str:
-    word = one.motion.tier.label
-    if one.decision.carried:
-        return f"{word}经表决：{one.decision.sentence}"
-    return f"{word}经表决：{one.decision.sentence}，改为{tier.label if tier else '不授奖'}"
+def _sentence(vote: Counted, tier: Tier | None) -> str:
+    word = vote.motion.tier.label
+    if vote.decision.carried:
+        return f"{word}经表决：{vote.decision.sentence}"
+    return f"{word}经表决：{vote.decision.sentence}，改为{tier.label if tier else '不授奖'}"
 
 
 def _closed(session: Session, season: Season, delivered: Delivered) -> Refusal | None:
@@ -203,7 +203,7 @@ def _closed(session: Session, season: Season, delivered: Delivered) -> Refusal |
 
 def _quorate(session: Session, season: Season) -> bool:
     """Without a quorum the vote goes on past its date: nothing else could bring one about."""
-    return all(one.decision.quorate for one in counted_votes(session, season))
+    return all(vote.decision.quorate for vote in counted_votes(session, season))
 
 
 def _no_vote(season: Season, delivered: Delivered, form: VoteForm, motion: Motion | None) -> Refusal | None:

@@ -298,7 +298,7 @@ def step_problem(entry: dict[str, Any], before: dict[str, Any]) -> str:
         return f"it revokes what was archived as {before.get('outcome')}"
     if trigger == "archive":
         outcome = loads(entry["facts"]).get("outcome")
-        rule = next((one for one in OUTCOMES if one[0] == outcome), ("", "", ""))
+        rule = next((line for line in OUTCOMES if line[0] == outcome), ("", "", ""))
         if source not in rule[1].split() or role not in rule[2].split():
             return f"the outcome {outcome!r} from {source!r} is not for {role} to give"
     return ""
@@ -601,7 +601,9 @@ class History:
                     )
         newest = list(self.recorded)[-1:]
         last = covered.get(newest[0], 0) if newest else 0
-        self.later += [f"{subject}, entry {one['sequence']}: {one['at']} {one['trigger']}" for one in entries[last:]]
+        self.later += [
+            f"{subject}, entry {entry['sequence']}: {entry['at']} {entry['trigger']}" for entry in entries[last:]
+        ]
 
     def read_assignment(self, subject: str, entries: Iterable[dict[str, Any]]) -> None:
         for entry in entries:

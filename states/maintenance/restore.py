@@ -67,8 +67,8 @@ class BackupUnsound(GangchuangError):
 
     def __init__(self, path: Path, broken: list[Broken]) -> None:
         self.path, self.broken = path, broken
-        shown = "\n".join(f"  - {one}" for one in broken)
-        names = " ".join(f"--despite {one.invariant.name}" for one in broken)
+        shown = "\n".join(f"  - {breach}" for breach in broken)
+        names = " ".join(f"--despite {breach.invariant.name}" for breach in broken)
         super().__init__(
             f"What {path} holds does not fit together. Nothing was changed.\n{shown}\n"
             f"Take another backup; if there is none, say that you have read this: {names}"
@@ -190,7 +190,7 @@ def _load(source: Path, archive: zipfile.ZipFile, manifest: Mapping[str, Any], f
         strange = sorted(set(manifest["tables"]) - known)
         if strange:
             raise BackupBroken(source, f"it holds tables that its schema does not have: {', '.join(strange)}")
-        for name in [one.name for one in SQLModel.metadata.sorted_tables if one.name in manifest["tables"]]:
+        for name in [kept.name for kept in SQLModel.metadata.sorted_tables if kept.name in manifest["tables"]]:
             loaded = _load_table(source, archive, session, name)
             if loaded != manifest["tables"][name]:
                 raise BackupBroken(source, f"the table {name} has {loaded} rows, not {manifest['tables'][name]}")
@@ -201,7 +201,7 @@ def _load(source: Path, archive: zipfile.ZipFile, manifest: Mapping[str, Any], f
 
 
 def _load_table(source: Path, archive: zipfile.ZipFile, session: Session, name: str) -> int:
-    types = {one.name: _kept_type(one) for one in SQLModel.metadata.tables[name].c}
+    types = {kept.name: _kept_type(kept) for kept in SQLModel.metadata.tables[name].c}
     loaded = 0
     try:
         with archive.open(f"tables/{name}.jsonl") as lines:
@@ -217,8 +217,8 @@ def _load_table(source: Path, archive: zipfile.ZipFile, session: Session, name: 
     return loaded
 
 
-def _kept_type(one: Column[Any]) -> TypeEngine[Any]:
-    return String() if isinstance(one.type, EnumText | DecimalText) else one.type
+def _kept_type(kept: Column[Any]) -> TypeEngine[Any]:
+    return String() if isinstance(kept.type, EnumText | DecimalText) else kept.type
 
 
 def _read(kind: TypeEngine[Any] | None, value: Any) -> Any:
@@ -232,11 +232,11 @@ def _continue_numbering(session: Session) -> None:
     """PostgreSQL's own counters go on after the highest number that was loaded."""
     if session.get_bind().dialect.name != "postgresql":
         return
-    for one in SQLModel.metadata.sorted_tables:
-        counted = one.autoincrement_column
+    for kept in SQLModel.metadata.sorted_tables:
+        counted = kept.autoincrement_column
         if counted is None or counted.foreign_keys:
             continue
-        counter = func.pg_get_serial_sequence(one.name, counted.name)
+        counter = func.pg_get_serial_sequence(kept.name, counted.name)
         highest = session.scalar(select(func.max(counted)))
         if highest is not None and session.scalar(select(counter)) is not None:
             session.execute(select(func.setval(counter, highest)))

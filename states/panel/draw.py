@@ -105,7 +105,7 @@ class PanelTooSmall(GangchuangError):
 def eligible_pool(session: Session, season: Season, at: datetime) -> list[Expert]:
     """Experts who may be drawn: still valid, and with this season's statement signed."""
     experts = session.scalars(select(Expert).order_by(Expert.id)).all()
-    return [one for one in experts if not keeps_out(one, season, at)]
+    return [expert for expert in experts if not keeps_out(expert, season, at)]
 
 
 def commit_draw(session: Session, year: int, act: Act, *, secret: Callable[[], bytes]) -> str:
@@ -190,8 +190,15 @@ def _candidates(session: Session, season: Season, act: Act, secret: bytes) -> li
     pool = eligible_pool(session, season, act.at)
     barred = season_conflicts(session, season, pool).everywhere
     key = secret[32:]
-    marked = ((one, mark_of(key, str(season.year), one.name_key, one.organisation_key) if key else "") for one in pool)
-    found = [Candidate(one.id, tuple(one.fields.split("、")), mark) for one, mark in marked if one.id not in barred]
+    marked = (
+        (expert, mark_of(key, str(season.year), expert.name_key, expert.organisation_key) if key else "")
+        for expert in pool
+    )
+    found = [
+        Candidate(expert.id, tuple(expert.fields.split("、")), mark)
+        for expert, mark in marked
+        if expert.id not in barred
+    ]
     return sorted(found, key=lambda candidate: candidate.mark or candidate.id)
 
 
@@ -212,19 +219,19 @@ def draw(session: Session, season: Season, act: Act, secret: bytes = b"") -> Pan
     drawing = seed_with(seed, public)
     panel = draw_panel(seed=drawing, pool=candidates, seats=seats, size=size, reserves=rules_of.reserves)
     call.draw_seed = seed.hex()
-    experts = session.scalars(select(Expert).where(Expert.id.in_([one.id for one in candidates])))
-    signed = {one.id: one.statement_on for one in experts}
+    experts = session.scalars(select(Expert).where(Expert.id.in_([candidate.id for candidate in candidates])))
+    signed = {expert.id: expert.statement_on for expert in experts}
     for state, drawn in ((SeatState.SEATED, panel.seated), (SeatState.RESERVE, panel.reserves)):
         session.add_all(
             Seat(
                 season=season.year,
-                expert=one.expert,
-                position=one.position,
-                field=one.field,
+                expert=seat.expert,
+                position=seat.position,
+                field=seat.field,
                 state=state,
-                signed_on=signed[one.expert],
+                signed_on=signed[seat.expert],
             )
-            for one in drawn
+            for seat in drawn
         )
     session.flush()
     facts = {
@@ -233,7 +240,9 @@ def draw(session: Session, season: Season, act: Act, secret: bytes = b"") -> Pan
         "seats": seats,
         "size": size,
         "reserves": rules_of.reserves,
-        "pool": [[one.id, list(one.fields), one.mark][: 3 if secret else 2] for one in candidates],
+        "pool": [
+            [candidate.id, list(candidate.fields), candidate.mark][: 3 if secret else 2] for candidate in candidates
+        ],
         **({"public": public} if secret else {}),
         "panel": panel.facts(),
     }
@@ -250,7 +259,7 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
     numbers, experts = to_review(session, season.year), seated(session, season.year)
     barred = season_conflicts(session, season, [*experts, *reserves(session, season.year)])
     near = similarity_of(session, season, numbers, experts)
-    found, proof = _best(season, numbers, [one.id for one in experts], near, barred)
+    found, proof = _best(season, numbers, [expert.id for expert in experts], near, barred)
     pairs = {
         number: tuple(sorted(experts[place].id for place in row if place >= 0))
         for number, row in zip(numbers, found.experts, strict=True)
@@ -270,11 +279,12 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
             canonical({key: list(value) for key, value in pairs.items()}).encode()
         ).hexdigest(),
         "submissions": len(numbers),
-        "experts": [one.id for one in experts],
+        "experts": [expert.id for expert in experts],
         **asdict(assigned.quality),
         "certificate": proof,
         "conflicts": [
-            [one, two, [found.kind.value for found in why]] for one, two, why in _barred_pairs(barred, numbers)
+            [number, expert, [found.kind.value for found in why]]
+            for number, expert, why in _barred_pairs(barred, numbers)
         ],
     }
     note_call(session, season.year, Trigger.ASSIGN, act, facts=facts)
@@ -351,8 +361,10 @@ def similarity_of(session: Session, season: Season, numbers: Sequence[str], expe
         if number in wanted
     ]
     profiles = [
-        ExpertProfile(one.id, tuple(one.fields.split("、")), f"{one.title} {one.organisation} {one.fields}")
-        for one in experts
+        ExpertProfile(
+            expert.id, tuple(expert.fields.split("、")), f"{expert.title} {expert.organisation} {expert.fields}"
+        )
+        for expert in experts
     ]
     return affinity(submissions, profiles)
 

@@ -74,7 +74,7 @@ def _refuse(number: str, expert: str, seat: Seat | None, barred: Conflicts) -> N
     if number not in barred.submissions:
         raise PairRefused(number, expert, "it is not in the final round")
     if findings := barred.findings(number, expert):
-        raise PairRefused(number, expert, "; ".join(one.kind.label for one in findings))
+        raise PairRefused(number, expert, "; ".join(finding.kind.label for finding in findings))
 
 
 def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]) -> Conflicts:
@@ -87,9 +87,9 @@ def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]
         {unit.code: (unit.name,) for unit in all_units().values()} if season.final_round.unit_staff_conflict else None
     )
     return find_conflicts(
-        [one for one in every if one.submission in reviewed],
-        [Reviewer(one.id, one.name, one.organisation, one.credit_code) for one in experts],
-        also_submitted=[one for one in every if one.submission not in reviewed],
+        [submission for submission in every if submission.submission in reviewed],
+        [Reviewer(expert.id, expert.name, expert.organisation, expert.credit_code) for expert in experts],
+        also_submitted=[submission for submission in every if submission.submission not in reviewed],
         declared=session.execute(
             select(DeclaredConflict.expert, DeclaredConflict.key).where(DeclaredConflict.season == season.year)
         ).all(),
@@ -117,10 +117,12 @@ def eligible_numbers(session: Session, year: int, states: Sequence[SubmissionSta
 
 def _parties(session: Session, year: int) -> list[Parties]:
     organisations: dict[str, list[rules.Organisation]] = {}
-    for one in session.scalars(
+    for organisation in session.scalars(
         select(Organisation).join(Submission, Submission.number == Organisation.number).where(Submission.season == year)
     ):
-        organisations.setdefault(one.number, []).append(rules.Organisation(one.name, one.credit_code))
+        organisations.setdefault(organisation.number, []).append(
+            rules.Organisation(organisation.name, organisation.credit_code)
+        )
     people: dict[str, list[Person]] = {}
     for person in session.scalars(
         select(Contributor).join(Submission, Submission.number == Contributor.number).where(Submission.season == year)

@@ -96,9 +96,9 @@ def pool_changes(session: Session, season: Season, forms: Sequence[ExpertForm]) 
             listed.add(expert.id)
             changed += _differences(expert, form)
     others = session.scalars(select(Expert).where(Expert.id.not_in(listed)).order_by(Expert.id))
-    unlisted = tuple((one.id, one.name) for one in others)
+    unlisted = tuple((expert.id, expert.name) for expert in others)
     ends = local_day(season.dates.close_season)
-    expiring = tuple((one.name, one.valid_until) for one in forms if one.valid_until and one.valid_until < ends)
+    expiring = tuple((form.name, form.valid_until) for form in forms if form.valid_until and form.valid_until < ends)
     return PoolChanges(tuple(added), tuple(changed), unlisted, expiring)
 
 
@@ -110,11 +110,11 @@ def pool_standings(session: Session, season: Season, at: datetime) -> list[Stand
     for seat in session.scalars(select(Seat).order_by(Seat.season)):
         seats.setdefault(seat.expert, {})[seat.season] = seat
     found = []
-    for one in experts:
-        own = seats.get(one.id, {})
-        problem = keeps_out(one, season, at) or ("contributes" if one.id in barred else "")
+    for expert in experts:
+        own = seats.get(expert.id, {})
+        problem = keeps_out(expert, season, at) or ("contributes" if expert.id in barred else "")
         state = own[season.year].state if season.year in own else None
-        found.append(Standing(one, problem, state, {year: seat.absent for year, seat in own.items()}))
+        found.append(Standing(expert, problem, state, {year: seat.absent for year, seat in own.items()}))
     return found
 
 

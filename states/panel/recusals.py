@@ -60,12 +60,12 @@ def step_back_conflicted(session: Session, season: Season, act: Act) -> list[tup
     )
     found = [(number, expert) for number, expert in assigned if barred.forbids(number, expert)]
     for number, expert in found:
-        kinds = [one.kind for one in barred.findings(number, expert)]
+        kinds = [finding.kind for finding in barred.findings(number, expert)]
         score = session.get(Score, (number, expert, 1))
         if score is not None:
             session.delete(score)
-        _step_back(session, season.year, expert, number, reason="；".join(one.label for one in kinds), at=act.at)
-        facts = {"expert": expert, "conflict": [one.value for one in kinds], "score_struck": score is not None}
+        _step_back(session, season.year, expert, number, reason="；".join(kind.label for kind in kinds), at=act.at)
+        facts = {"expert": expert, "conflict": [kind.value for kind in kinds], "score_struck": score is not None}
         ask = Ask(Trigger.RECUSE, act, facts=facts)
         note_submission(session, number, ask)
     return found

@@ -25,14 +25,14 @@ def replace_missing(session: Session, season: Season, act: Act) -> dict[str, lis
         return {}
     on_bench = reserves(session, season.year)
     experts = seated(session, season.year) + on_bench
-    numbers, on_reserve = sorted(short), {one.id for one in on_bench}
+    numbers, on_reserve = sorted(short), {expert.id for expert in on_bench}
     similarity = similarity_of(session, season, numbers, experts)
     barred = season_conflicts(session, season, experts)
     loads, taken = _loads(session, season.year), _assigned_pairs(session, season.year)
     most = season.final_round.submissions_per_expert
     pairs: dict[str, list[str]] = {}
     for row, number in enumerate(numbers):
-        distances = zip(-similarity[row], (one.id for one in experts), strict=True)
+        distances = zip(-similarity[row], (expert.id for expert in experts), strict=True)
         free = [
             (expert in on_reserve, loads.get(expert, 0), distance, expert)
             for distance, expert in distances
@@ -62,7 +62,7 @@ def assign_by_hand(session: Session, season: Season, number: str, expert: str, a
         raise DecisionRefused(number, "it lacks no expert; give one of them up first (replace_expert, recuse)")
     if (number, expert) in _assigned_pairs(session, season.year):
         raise DecisionRefused(number, f"{expert} has it, or had it before")
-    _seat(session, season.year, expert, {one.id for one in reserves(session, season.year)})
+    _seat(session, season.year, expert, {reserve.id for reserve in reserves(session, season.year)})
     make_pairs(session, season, {number: (expert,)}, at=act.at)
     _note_replacement(session, number, expert, act, reason=reason)
 
@@ -81,10 +81,10 @@ def give_up_seat(session: Session, year: int, expert: str, act: Act, *, reason: 
             Assignment.season == year, Assignment.expert == expert, Assignment.state == AssignmentState.ACTIVE
         )
     ).all()
-    for one in open_ones:
-        one.state = AssignmentState.LOST
+    for assignment in open_ones:
+        assignment.state = AssignmentState.LOST
     session.flush()
-    facts = {"expert": expert, "lost": sorted(one.number for one in open_ones), "excused": excused}
+    facts = {"expert": expert, "lost": sorted(assignment.number for assignment in open_ones), "excused": excused}
     note_call(session, year, Trigger.GIVE_UP_SEAT, act, reason=reason, facts=facts)
     return len(open_ones)
 

@@ -9,14 +9,14 @@ from models.forms import SubmissionForm
 def shortcomings(form: SubmissionForm, season: Season) -> list[str]:
     """What is wrong with a complete form, in words for the unit; empty when it passes."""
     found = []
-    without_code = [one.name for one in form.organisations if not one.credit_code]
+    without_code = [organisation.name for organisation in form.organisations if not organisation.credit_code]
     if without_code:
         found.append(f"申报单位缺少统一社会信用代码：{'、'.join(without_code)}")
-    names = {one.name for one in form.organisations}
-    strangers = [one.name for one in form.contributors if one.organisation not in names]
+    names = {organisation.name for organisation in form.organisations}
+    strangers = [contributor.name for contributor in form.contributors if contributor.organisation not in names]
     if strangers:
         found.append(f"第{_places(form, strangers)}完成人的单位不在申报单位之列")
-    shares = [one.share for one in form.contributors if one.share is not None]
+    shares = [contributor.share for contributor in form.contributors if contributor.share is not None]
     if shares and sum(shares, Decimal(0)) > 100:
         found.append(f"完成人贡献率合计{sum(shares, Decimal(0))}%，超过100%")
     if form.completed_on.year not in season.covered_years:
@@ -25,4 +25,6 @@ def shortcomings(form: SubmissionForm, season: Season) -> list[str]:
 
 
 def _places(form: SubmissionForm, names: list[str]) -> str:
-    return "、".join(str(place) for place, one in enumerate(form.contributors, start=1) if one.name in names)
+    return "、".join(
+        str(place) for place, contributor in enumerate(form.contributors, start=1) if contributor.name in names
+    )

@@ -56,9 +56,9 @@ def fold(sign: str) -> str:
 def _step(sign: str) -> str:
     if _UNSEEN.match(sign):
         return ""
-    plain = (one for one in unicodedata.normalize("NFKD", sign) if unicodedata.category(one) != "Mn")
+    plain = (character for character in unicodedata.normalize("NFKD", sign) if unicodedata.category(character) != "Mn")
     alike = _look_alikes()
-    return "".join(_simplified(alike.get(one, one)).casefold() for one in plain)
+    return "".join(_simplified(alike.get(character, character)).casefold() for character in plain)
 
 
 def _simplified(sign: str) -> str:
@@ -90,7 +90,7 @@ def _look_alikes() -> dict[str, str]:
 
     stands_for: dict[str, str] = {}
     for sign, others in confusables_data.items():
-        for other in (one["c"] for one in others):
+        for other in (listed["c"] for listed in others):
             pair = _root(stands_for, sign), _root(stands_for, other)
             if pair[0] != pair[1] and all(map(_is_letter, (sign, other))) and not (sign + other).isascii():
                 first, second = sorted(pair, key=_rank)

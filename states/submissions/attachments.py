@@ -36,11 +36,11 @@ def attachment_rows(number: str, version: int, files: Sequence[AttachedFile]) ->
             "number": number,
             "version": version,
             "position": position,
-            "name": one.name,
-            "digest": one.digest,
-            "size": one.size,
+            "name": file.name,
+            "digest": file.digest,
+            "size": file.size,
         }
-        for position, one in enumerate(files, start=1)
+        for position, file in enumerate(files, start=1)
     ]
 
 
@@ -55,9 +55,9 @@ def base_name(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def same_files(one: Sequence[AttachedFile], other: Sequence[AttachedFile]) -> bool:
+def same_files(these: Sequence[AttachedFile], other: Sequence[AttachedFile]) -> bool:
     """Whether the same contents came under the same names, in whatever folders."""
-    return [(base_name(file.name), file.digest) for file in one] == [
+    return [(base_name(file.name), file.digest) for file in these] == [
         (base_name(file.name), file.digest) for file in other
     ]
 
@@ -65,9 +65,9 @@ def same_files(one: Sequence[AttachedFile], other: Sequence[AttachedFile]) -> bo
 def still_named(files: Sequence[AttachedFile], names: Sequence[str]) -> tuple[AttachedFile, ...]:
     """Those of an earlier version's files that a later row names as well."""
     kept = {base_name(name) for name in names}
-    return tuple(one for one in files if base_name(one.name) in kept)
+    return tuple(file for file in files if base_name(file.name) in kept)
 
 
 def digests_of(files: Sequence[AttachedFile]) -> dict[str, list[str]]:
     """What the history says of a version's files: their digests, no names."""
-    return {"attachments": [one.digest for one in files]} if files else {}
+    return {"attachments": [file.digest for file in files]} if files else {}

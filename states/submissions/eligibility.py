@@ -63,7 +63,7 @@ def _faults(content: str, season: Season) -> list[str]:
 
 def pass_good(session: Session, year: int, checked: Iterable[Checked], act: Act) -> None:
     """What passes is eligible from now on."""
-    numbers = [one.number for one in checked if one.passes]
+    numbers = [submission.number for submission in checked if submission.passes]
     if not numbers:
         return
     session.execute(
@@ -81,7 +81,9 @@ def pass_good(session: Session, year: int, checked: Iterable[Checked], act: Act)
 
 def fail_faulty(session: Session, year: int, checked: Iterable[Checked], act: Act) -> None:
     """What lacks something and has had its one chance is out."""
-    for one in checked:
-        if one.missing:
-            ask = Ask(Trigger.ARCHIVE, act, reason=one.missing, cause=Cause.STILL_LACKING, outcome=Outcome.INELIGIBLE)
-            apply_to_many(session, year, ask, Submission.number == one.number)
+    for submission in checked:
+        if submission.missing:
+            ask = Ask(
+                Trigger.ARCHIVE, act, reason=submission.missing, cause=Cause.STILL_LACKING, outcome=Outcome.INELIGIBLE
+            )
+            apply_to_many(session, year, ask, Submission.number == submission.number)

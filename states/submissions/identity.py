@@ -70,11 +70,11 @@ def bring_up(engine: Engine) -> None:
 def _renew_keys(session: Session) -> None:
     numbers = list(session.scalars(_WITHOUT_KEY))
     for part in _chunks(numbers):
-        for one in session.scalars(select(Submission).where(Submission.number.in_(part))):
-            one.title_key = name_key(one.title)
-            content = session.get_one(SubmissionVersion, (one.number, one.version)).content
+        for submission in session.scalars(select(Submission).where(Submission.number.in_(part))):
+            submission.title_key = name_key(submission.title)
+            content = session.get_one(SubmissionVersion, (submission.number, submission.version)).content
             # With the personal data deleted, a submission has no fingerprint any more.
-            one.fingerprint = fingerprint(SubmissionForm.model_validate_json(content)) if content else ""
+            submission.fingerprint = fingerprint(SubmissionForm.model_validate_json(content)) if content else ""
         for table in (Organisation, Contributor):
             for named in session.scalars(select(table).where(table.number.in_(part))):
                 named.name_key = name_key(named.name)
@@ -91,8 +91,8 @@ def fingerprint(form: SubmissionForm) -> str:
     """The exact identity of an achievement: normalised title, organisations and contributors."""
     parts = [
         [name_key(form.title)],
-        sorted({name_key(one.name) for one in form.organisations}),
-        sorted({name_key(one.name) for one in form.contributors}),
+        sorted({name_key(organisation.name) for organisation in form.organisations}),
+        sorted({name_key(contributor.name) for contributor in form.contributors}),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
@@ -114,20 +114,24 @@ def the_same(
     named = by_number.get(form.number or "")
     if named is not None and (named.unit, named.season) == here:
         return named, ""
-    alike = [one for one in alike if one.outcome not in _OUT]
-    own = [one for one in alike if (one.unit, one.season) == here and one.state is SubmissionState.SUBMITTED]
-    exact = next((one for one in (*own, *alike) if one.fingerprint == mark), None)
+    alike = [other for other in alike if other.outcome not in _OUT]
+    own = [other for other in alike if (other.unit, other.season) == here and other.state is SubmissionState.SUBMITTED]
+    exact = next((other for other in (*own, *alike) if other.fingerprint == mark), None)
     if exact is not None:
         return (exact, "") if exact in own else (None, exact.number)
     if form.number:
         return None, ""
-    return next((one for one in own if one.number not in meant), None), ""
+    return next((other for other in own if other.number not in meant), None), ""
 
 
 def twin_of(own: Known, mark: str, known: Mapping[str, Sequence[Known]], form: SubmissionForm) -> str:
     """Another submission that is the same achievement as what a row makes of its own; empty when there is none."""
-    same = (one for one in known.get(name_key(form.title), ()) if one.fingerprint == mark and one.number != own.number)
-    return next((one.number for one in same if one.outcome not in _OUT), "")
+    same = (
+        other
+        for other in known.get(name_key(form.title), ())
+        if other.fingerprint == mark and other.number != own.number
+    )
+    return next((other.number for other in same if other.outcome not in _OUT), "")
 
 
 def meant_exactly(
@@ -141,7 +145,7 @@ def meant_exactly(
     meant = set()
     for row in rows:
         alike, mark = known.get(name_key(row.form.title), ()), marks[row.place]
-        exactly = [one for one in alike if one.fingerprint == mark]
+        exactly = [submission for submission in alike if submission.fingerprint == mark]
         own, _ = the_same(row.form, mark, exactly, by_number, delivered, ())
         if own is not None:
             meant.add(own.number)
@@ -151,16 +155,16 @@ def meant_exactly(
 def known_by_title(session: Session, keys: Sequence[str]) -> dict[str, list[Known]]:
     found: dict[str, list[Known]] = {}
     for part in _chunks(sorted(set(keys))):
-        for one in _load_known(session, Submission.title_key.in_(part)):
-            found.setdefault(one[0], []).append(one[1])
+        for key, submission in _load_known(session, Submission.title_key.in_(part)):
+            found.setdefault(key, []).append(submission)
     return found
 
 
 def known_by_number(session: Session, numbers: Sequence[str]) -> dict[str, Known]:
     return {
-        one.number: one
+        submission.number: submission
         for part in _chunks(sorted(set(numbers)))
-        for _, one in _load_known(session, Submission.number.in_(part))
+        for _, submission in _load_known(session, Submission.number.in_(part))
     }
 
 

@@ -111,23 +111,23 @@ def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: Su
         {
             "number": number,
             "position": position,
-            "name": one.name,
-            "name_key": name_key(one.name),
-            "credit_code": one.credit_code,
+            "name": organisation.name,
+            "name_key": name_key(organisation.name),
+            "credit_code": organisation.credit_code,
         }
-        for position, one in enumerate(form.organisations, start=1)
+        for position, organisation in enumerate(form.organisations, start=1)
     )
     tables.setdefault(Contributor, []).extend(
         {
             "number": number,
             "position": position,
-            "name": one.name,
-            "name_key": name_key(one.name),
-            "organisation": one.organisation,
-            "role": one.role,
-            "share": one.share,
+            "name": contributor.name,
+            "name_key": name_key(contributor.name),
+            "organisation": contributor.organisation,
+            "role": contributor.role,
+            "share": contributor.share,
         }
-        for position, one in enumerate(form.contributors, start=1)
+        for position, contributor in enumerate(form.contributors, start=1)
     )
     tables.setdefault(Contact, []).append(
         {"number": number, "name": form.contact.name, "phone": form.contact.phone, "mail": form.contact.mail}
@@ -157,7 +157,9 @@ def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any
         "carrier": form.carrier.value,
         "field": form.field,
         "completed_on": form.completed_on.isoformat(),
-        "organisations": [one.credit_code or recorded_key(one.name) for one in form.organisations],
+        "organisations": [
+            organisation.credit_code or recorded_key(organisation.name) for organisation in form.organisations
+        ],
         "contributors": len(form.contributors),
         "consent": form.consent,
         "version": version["version"],

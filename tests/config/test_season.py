@@ -39,7 +39,7 @@ def test_the_shipped_season_is_in_order() -> None:
 
     assert (season.year, season.covered_years, len(season.units())) == (2026, (2025,), 39)
     assert season.dates.open_call == datetime(2026, 3, 2, 9, tzinfo=ZONE)
-    assert sum(one.maximum for one in season.final_round.rubric) == 100
+    assert sum(criterion.maximum for criterion in season.final_round.rubric) == 100
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,9 @@ def test_each_error_names_its_key_and_the_reason(
     with pytest.raises(SeasonFileBroken) as caught:
         parse_season(written(before, after))
 
-    assert [one for one in caught.value.problems if one.startswith(f"{key}: ") and reason in one], caught.value.problems
+    assert [problem for problem in caught.value.problems if problem.startswith(f"{key}: ") and reason in problem], (
+        caught.value.problems
+    )
     assert str(caught.value).startswith("2026.toml cannot be used:\n  - ")
 
 
@@ -222,11 +224,11 @@ def test_a_quota_of_nought_is_a_quota() -> None:
 
 
 def test_the_categories_of_a_quota_are_those_of_the_forms(written: Callable[..., Path]) -> None:
-    lines = "\n".join(f"{one.value} = 5" for one in Category)
+    lines = "\n".join(f"{category.value} = 5" for category in Category)
 
     season = parse_season(written("[eligibility]", f"[district_round.quota_by_category]\n{lines}\n[eligibility]"))
 
-    assert set(season.district_round.quota_by_category) == {one.value for one in Category}
+    assert set(season.district_round.quota_by_category) == {category.value for category in Category}
 
 
 def test_days_are_local_days() -> None:
@@ -237,13 +239,13 @@ def test_days_are_local_days() -> None:
 
 
 def test_every_milestone_has_a_chinese_name_of_its_own() -> None:
-    labels = [one.label for one in Milestone]
+    labels = [milestone.label for milestone in Milestone]
 
     assert len(set(labels)) == len(labels) == 21
 
 
 def test_steps_run_late_and_reminders_are_skipped() -> None:
-    skipped = {one for one in Milestone if one.missed is Missed.SKIP}
+    skipped = {milestone for milestone in Milestone if milestone.missed is Missed.SKIP}
 
     assert skipped == {
         Milestone.REMIND_CALL,
@@ -255,4 +257,4 @@ def test_steps_run_late_and_reminders_are_skipped() -> None:
 
 
 def test_a_district_may_have_its_own_date_for_two_closings() -> None:
-    assert [one.value for one in Milestone if one.per_unit] == ["close_call", "close_district_round"]
+    assert [milestone.value for milestone in Milestone if milestone.per_unit] == ["close_call", "close_district_round"]

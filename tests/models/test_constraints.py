@@ -62,7 +62,7 @@ def test_the_database_refuses_what_may_not_be(engine: Engine) -> None:
 def test_every_closed_list_of_words_is_closed_in_the_database(engine: Engine) -> None:
     missing = []
     for table in SQLModel.metadata.sorted_tables:
-        rules = " ".join(str(one["sqltext"]) for one in inspect(engine).get_check_constraints(table.name))
+        rules = " ".join(str(check["sqltext"]) for check in inspect(engine).get_check_constraints(table.name))
         for column in table.c:
             if isinstance(column.type, EnumText):
                 words = [f"'{member.value}'" for member in column.type.members]
@@ -86,9 +86,11 @@ def test_the_database_takes_no_word_that_the_record_does_not_have(engine: Engine
 
 def test_every_check_of_the_models_is_in_the_database(engine: Engine) -> None:
     for table in SQLModel.metadata.sorted_tables:
-        named = {one["name"] for one in inspect(engine).get_check_constraints(table.name)}
+        named = {check["name"] for check in inspect(engine).get_check_constraints(table.name)}
 
-        assert {one.name for one in table.constraints if isinstance(one, CheckConstraint)} <= named, table.name
+        assert {
+            constraint.name for constraint in table.constraints if isinstance(constraint, CheckConstraint)
+        } <= named, table.name
 
 
 RULES = import_module("models.migrations.versions.0005_rules_in_the_database").RULES

@@ -151,8 +151,8 @@ def rows_of(engine: Engine, like: Mapping[str, list[dict[str, object]]] | None =
         inspector = inspect(connection)
         known = inspector.get_table_names() if like is None else like
         for name in set(known) - {"alembic_version"}:
-            columns = list(like[name][0]) if like else [one["name"] for one in inspector.get_columns(name)]
-            listed = ", ".join(f'"{one}"' for one in columns)
+            columns = list(like[name][0]) if like else [column["name"] for column in inspector.get_columns(name)]
+            listed = ", ".join(f'"{column}"' for column in columns)
             rows = connection.execute(text(f'SELECT {listed} FROM "{name}"')).mappings().all()
             found[name] = sorted((dict(row) for row in rows), key=repr)
     return found
@@ -172,10 +172,10 @@ def rules_of(engine: Engine) -> dict[str, Any]:
     inspector = inspect(engine)
     return {
         name: (
-            sorted((one["name"], one["sqltext"]) for one in inspector.get_check_constraints(name)),
-            sorted(sorted(one["column_names"]) for one in inspector.get_unique_constraints(name)),
-            sorted((one["name"], one["column_names"]) for one in inspector.get_indexes(name)),
-            sorted((one["constrained_columns"], one["referred_table"]) for one in inspector.get_foreign_keys(name)),
+            sorted((check["name"], check["sqltext"]) for check in inspector.get_check_constraints(name)),
+            sorted(sorted(constraint["column_names"]) for constraint in inspector.get_unique_constraints(name)),
+            sorted((index["name"], index["column_names"]) for index in inspector.get_indexes(name)),
+            sorted((key["constrained_columns"], key["referred_table"]) for key in inspector.get_foreign_keys(name)),
             inspector.get_pk_constraint(name)["constrained_columns"],
         )
         for name in SQLModel.metadata.tables

@@ -35,7 +35,7 @@ def crowd(engine: Engine) -> Engine:
         numbers += [a_submission(session, S.FINAL_REVIEWED) for _ in range(3)]
         numbers += [
             a_submission(session, S.AWARDED),
-            *(a_submission(session, S.ARCHIVED, outcome=one) for one in Outcome),
+            *(a_submission(session, S.ARCHIVED, outcome=outcome) for outcome in Outcome),
         ]
         session.add(
             Correction(
@@ -58,7 +58,7 @@ def crowd(engine: Engine) -> Engine:
                 delivery="0" * 64,
             )
         )
-        final = [one for one in numbers if session.get_one(Submission, one).state is S.FINAL_REVIEWED]
+        final = [number for number in numbers if session.get_one(Submission, number).state is S.FINAL_REVIEWED]
         for place, number in enumerate(final[:2], start=1):
             session.add(
                 Placing(

@@ -166,7 +166,7 @@ def is_named(session: Session, played: Player, table: str, row: dict[str, Any]) 
     """Whether the doctor finds something, and names what makes the row what it is."""
     for invariants in ((ROWS_AGREE,), EVERY_INVARIANT):
         found = broken_invariants(session, played.home, invariants)
-        said = " ".join(offender for one in found for offender in one.offenders)
+        said = " ".join(offender for breach in found for offender in breach.offenders)
         if any(word in said for word in keys_of(table, row)):
             return True
     return False

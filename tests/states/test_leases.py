@@ -129,6 +129,6 @@ def test_of_twenty_who_reach_for_a_claim_one_has_it(server_engine: Engine, befor
     through, refused = at_once(reach)
 
     assert len(through) == 1
-    assert {type(one) for one in refused} == {ClaimTaken}
+    assert {type(error) for error in refused} == {ClaimTaken}
     with reading(server_engine) as session:
         assert session.get_one(Claim, NAME).owner == through[0].owner

@@ -99,10 +99,10 @@ def an_objection(session: Session) -> int:
 
 
 def two_alike(session: Session) -> tuple[str, str]:
-    one = a_submitted(session)
-    two = a_submission(session)
-    session.add(Duplicate(number=one, other=two, similarity=95))
-    return one, two
+    first = a_submitted(session)
+    second = a_submission(session)
+    session.add(Duplicate(number=first, other=second, similarity=95))
+    return first, second
 
 
 def a_late_delivery(session: Session) -> None:
@@ -234,8 +234,8 @@ def test_of_twenty_at_once_one_does_it_and_the_others_are_told(engine: Engine, r
     if race.told is None:
         assert refused == []
     else:
-        assert (len(through), {type(one) for one in refused}) == (1, {race.told})
-        assert all(race.words in str(one) for one in refused)
+        assert (len(through), {type(error) for error in refused}) == (1, {race.told})
+        assert all(race.words in str(error) for error in refused)
     with reading(engine) as session:
         assert session.scalar(select(func.count()).where(History.trigger == race.trigger)) == 1
         assert verify(session) == []
@@ -273,7 +273,7 @@ def test_a_round_closes_while_its_submissions_are_withdrawn_one_by_one(engine: E
 
     through, refused = sessions_at_once(engine, end)
 
-    assert {type(one) for one in refused} <= {TransitionRefused}
+    assert {type(error) for error in refused} <= {TransitionRefused}
     assert sum(through) == len(numbers)
     with reading(engine) as session:
         assert session.scalar(select(func.count()).where(History.trigger == "archive")) == len(numbers)
@@ -299,6 +299,6 @@ def test_nobody_waits_for_one_who_waits_for_him(engine: Engine) -> None:
 
     _, refused = sessions_at_once(engine, mixed)
 
-    assert {type(one) for one in refused} <= {TransitionRefused}
+    assert {type(error) for error in refused} <= {TransitionRefused}
     with reading(engine) as session:
         assert verify(session) == []

@@ -29,13 +29,15 @@ def test_states_and_outcomes_replayed_from_the_export_are_the_databases(
 
     with played.reading() as session:
         kept = {
-            f"submission/{one.number}": Standing(one.state, one.archived_from, one.outcome, one.tier)
-            for one in session.scalars(select(Submission))
+            f"submission/{submission.number}": Standing(
+                submission.state, submission.archived_from, submission.outcome, submission.tier
+            )
+            for submission in session.scalars(select(Submission))
         }
         kept["call/2026"] = Standing(session.get_one(Call, 2026).state)
     assert replayed == kept
     assert len(kept) == 11
-    assert len({one.outcome for one in kept.values()}) == 7  # six outcomes, and the call's none
+    assert len({standing.outcome for standing in kept.values()}) == 7  # six outcomes, and the call's none
 
 
 def test_the_ranking_recomputed_from_the_export_is_the_databases(
@@ -45,23 +47,23 @@ def test_the_ranking_recomputed_from_the_export_is_the_databases(
 
     record = read_record(exported)
     recorded = [
-        (one["submission"], one["position"], one["rank"], one["merit"], one["tier"])
-        for one in record.one("freeze_ranking")["ranking"]["placed"]
+        (placed["submission"], placed["position"], placed["rank"], placed["merit"], placed["tier"])
+        for placed in record.one("freeze_ranking")["ranking"]["placed"]
     ]
-    after_votes = {one["number"]: one["after"] for one in record.one("close_votes")["votes"]}
+    after_votes = {vote["number"]: vote["after"] for vote in record.one("close_votes")["votes"]}
     with played.reading() as session:
         rows = session.scalars(select(Placing).order_by(Placing.position)).all()
-    assert [(one.number, one.position, one.rank, str(one.merit), one.tier) for one in rows] == [
+    assert [(row.number, row.position, row.rank, str(row.merit), row.tier) for row in rows] == [
         (number, position, rank, merit, after_votes.get(number, tier))
         for number, position, rank, merit, tier in recorded
     ]
-    approved = [[one.number, one.tier] for one in rows if one.approved]
+    approved = [[row.number, row.tier] for row in rows if row.approved]
     assert record.one("approve")["list"] == approved
 
 
 @pytest.mark.parametrize("trigger", ["record_score", "assign", "strike", "award"])
 def test_an_export_that_says_otherwise_is_told_apart(exported: list[dict[str, Any]], trigger: str) -> None:
-    entry = next(one for one in reversed(exported) if one["trigger"] == trigger)
+    entry = next(entry for entry in reversed(exported) if entry["trigger"] == trigger)
     facts = json.loads(entry["facts"])
     changed = {"total": "12", "experts": ["E0009"], "tier": "second"}
     if trigger == "strike":

@@ -260,10 +260,10 @@ def test_of_twenty_who_try_the_same_transition_one_wins(server_engine: Engine) -
     through, refused = at_once(withdraw)
 
     assert through == [S.ARCHIVED]
-    assert {type(one) for one in refused} == {TransitionRefused}
-    assert {one.refusal.code for one in refused} == {"state"}  # type: ignore[attr-defined]
+    assert {type(error) for error in refused} == {TransitionRefused}
+    assert {error.refusal.code for error in refused} == {"state"}  # type: ignore[attr-defined]
     with reading(server_engine) as session:
-        assert [one.trigger for one in entries(session, f"submission/{number}")] == ["submit", "archive"]
+        assert [entry.trigger for entry in entries(session, f"submission/{number}")] == ["submit", "archive"]
         assert verify(session) == []
 
 
@@ -295,7 +295,7 @@ def test_of_twenty_who_plan_the_same_season_one_wins(server_engine: Engine) -> N
     through, refused = at_once(plan)
 
     assert len(through) == 1
-    assert {type(one) for one in refused} == {ChangedMeanwhile}
+    assert {type(error) for error in refused} == {ChangedMeanwhile}
 
 
 def test_of_twenty_who_note_the_same_call_all_are_chained(server_engine: Engine) -> None:
@@ -328,7 +328,7 @@ def test_a_removed_row_leaves_its_chain_behind_and_is_found(engine: Engine) -> N
     with reading(engine) as session:
         found = verify(session)
 
-    assert [number in str(one) for one in found] == [True]
+    assert [number in str(breach) for breach in found] == [True]
 
 
 def test_tomorrow_is_another_instant() -> None:

@@ -130,7 +130,7 @@ def vote(session: Session, season: Season, *, against: tuple[str, ...] = (), abs
 
 def _assigned(session: Session, number: str, round_number: int = 1) -> list[str]:
     found = session.query(Assignment).filter_by(number=number, round=round_number)
-    return sorted(one.expert for one in found if one.state in ("active", "scored"))
+    return sorted(assignment.expert for assignment in found if assignment.state in ("active", "scored"))
 
 
 def _delivered(season: Season, actor: Actor, at: object) -> Delivered:

@@ -134,9 +134,9 @@ def _damage_once(spoilt: bytearray, random: Random) -> None:
 
 
 def _verdicts(shop: Workshop) -> Path:
-    one, two, three = (str(given["number"]) for given in GIVEN)
-    back = {"申报编号": two, "初评结论": "退回补正", "补正内容": "缺盖章页"}
-    rows = (judged(one, 推荐排序=1), back, judged(three, 初评结论="不推荐"))
+    first, second, third = (str(given["number"]) for given in GIVEN)
+    back = {"申报编号": second, "初评结论": "退回补正", "补正内容": "缺盖章页"}
+    rows = (judged(first, 推荐排序=1), back, judged(third, 初评结论="不推荐"))
     return shop.filled(*rows, kind=WorkbookKind.VERDICTS, name="verdicts.xlsx")
 
 

@@ -189,7 +189,7 @@ def _final_round(player: Player) -> None:
     _pass(player, M.DRAW_PANEL, draw_panel.drawing)
     with player.reading() as session:
         stepping_back = _experts_of(player, BEST)[0]
-        leaving = next(one for one in _experts_of(player, LAST) if one != stepping_back)
+        leaving = next(expert for expert in _experts_of(player, LAST) if expert != stepping_back)
     how = {"act": Act(OFFICE, player.settings.clock.now())}
     with player.writing() as session:
         recuse(session, 2026, stepping_back, BEST, reason="示例：曾共事", **how)
@@ -245,7 +245,7 @@ def _ranking(player: Player) -> None:
     _pass(player, M.CLOSE_RE_REVIEW, close_re_review.concluding)
     _vote(player, 2)
     with player.writing() as session:
-        assert [one.number for one in placings(session, 2026)] == list(SCORES)
+        assert [placing.number for placing in placings(session, 2026)] == list(SCORES)
         digest = list_digest(session, 2026)
         approve(session, 2026, Act(OFFICE, at), digest=digest, reason="材料不实", strike=(STRUCK,))
 

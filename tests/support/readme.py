@@ -55,7 +55,9 @@ def _year() -> str:
     for stage in STAGES:
         started = ", ".join(stage.milestones) or "work waiting, or a person"
         rows.append(f"| `{stage.name}` | {started} | {stage.label} |")
-    order = " --> ".join(f"{one.value}[{one.label}]" for one in Milestone if not one.is_reminder)
+    order = " --> ".join(
+        f"{milestone.value}[{milestone.label}]" for milestone in Milestone if not milestone.is_reminder
+    )
     return f"```mermaid\nflowchart LR\n  {order}\n```\n\n" + "\n".join(rows)
 
 

@@ -100,7 +100,7 @@ def fill(session: Session) -> None:
     season = a_season(session, state=CallState.PUBLISHED)
     at, one_day = season.dates.open_public_notice, timedelta(days=1)
     numbers = {state: a_submission(session, state) for state in SubmissionState}
-    ended = [a_submission(session, SubmissionState.ARCHIVED, outcome=one) for one in Outcome]
+    ended = [a_submission(session, SubmissionState.ARCHIVED, outcome=outcome) for outcome in Outcome]
     session.add_all(
         [
             Correction(

@@ -69,12 +69,12 @@ def insert_entry(session: Session, row: Row) -> None:
     session.execute(History.__table__.insert(), [row])  # type: ignore[attr-defined]
 
 
-def swap_entries(session: Session, one: Row, other: Row) -> None:
+def swap_entries(session: Session, entry: Row, other: Row) -> None:
     """Give each of two entries of a chain the other's place."""
-    delete_entry(session, one)
+    delete_entry(session, entry)
     delete_entry(session, other)
-    insert_entry(session, {**one, "sequence": other["sequence"]})
-    insert_entry(session, {**other, "sequence": one["sequence"]})
+    insert_entry(session, {**entry, "sequence": other["sequence"]})
+    insert_entry(session, {**other, "sequence": entry["sequence"]})
 
 
 def hash_anew(session: Session, subject: str, start: int = 1, *, head: bool = False, leaves: bool = False) -> None:

@@ -17,15 +17,15 @@ def at_once(work: Callable[[int], Answer], count: int = 20) -> tuple[list[Answer
     """Let `count` threads begin together: what those who came through returned, and what the others raised."""
     barrier = Barrier(count)
 
-    def one(place: int) -> Answer | Exception:
+    def attempt(index: int) -> Answer | Exception:
         barrier.wait(timeout=60)
         try:
-            return work(place)
+            return work(index)
         except Exception as problem:  # the test says which ones it expects
             return problem
 
     with ThreadPoolExecutor(count) as pool:
-        ended = list(pool.map(one, range(count)))
+        ended = list(pool.map(attempt, range(count)))
     through = [answer for answer in ended if not isinstance(answer, Exception)]
     return through, [answer for answer in ended if isinstance(answer, Exception)]
 
@@ -35,15 +35,15 @@ def sessions_at_once(
 ) -> tuple[list[Answer], list[Exception]]:
     """`at_once` in transactions of as many connections as there are threads, all open before the first begins."""
     engines = [make_engine(engine.url.render_as_string(hide_password=False)) for _ in range(count)]
-    for one in engines:
-        one.connect().close()
+    for connected in engines:
+        connected.connect().close()
 
-    def transaction(place: int) -> Answer:
-        with writing(engines[place]) as session:
-            return work(session, place)
+    def transaction(index: int) -> Answer:
+        with writing(engines[index]) as session:
+            return work(session, index)
 
     try:
         return at_once(transaction, count)
     finally:
-        for one in engines:
-            one.dispose()
+        for connected in engines:
+            connected.dispose()

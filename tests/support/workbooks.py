@@ -69,7 +69,7 @@ def judged(number: str, **more: Any) -> dict[str, Any]:
 
 def points(*values: Any) -> dict[str, Any]:
     """Points by the headings of the season's rubric."""
-    names = (f"{one.name}（满分{one.maximum}）" for one in season().final_round.rubric)
+    names = (f"{criterion.name}（满分{criterion.maximum}）" for criterion in season().final_round.rubric)
     return dict(zip(names, values, strict=True))
 
 

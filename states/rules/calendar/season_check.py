@@ -30,7 +30,7 @@ def warnings_of(season: Season) -> list[str]:
 
 def _deadlines_on_holidays(season: Season) -> Iterator[str]:
     given = dict(season.dates.given())
-    for name in (one for one in _CLOSINGS if one in given):
+    for name in filter(given.__contains__, _CLOSINGS):
         day = local_day(given[name])
         try:
             if not is_working_day(day):

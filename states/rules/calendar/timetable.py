@@ -32,7 +32,7 @@ class Deadlines:
 
     @classmethod
     def of(cls, dated: Iterable[Dated]) -> "Deadlines":
-        return cls({(one.milestone, one.unit): one.due_at for one in dated if one.ordinal == 1})
+        return cls({(date.milestone, date.unit): date.due_at for date in dated if date.ordinal == 1})
 
     def at(self, milestone: Milestone, unit: str = "") -> datetime | None:
         """When a milestone falls for a unit; None when the season has no such date."""
@@ -68,8 +68,8 @@ class Due:
     @property
     def key(self) -> str:
         """Names the milestone within its season: for idempotency keys."""
-        one = self.dated
-        return "/".join(filter(None, (one.milestone.value, str(one.ordinal), one.unit)))
+        date = self.dated
+        return "/".join(filter(None, (date.milestone.value, str(date.ordinal), date.unit)))
 
 
 def due(dates: Iterable[Dated], at: datetime, *, waiting: Collection[Milestone] = ()) -> list[Due]:
@@ -78,33 +78,35 @@ def due(dates: Iterable[Dated], at: datetime, *, waiting: Collection[Milestone] 
     `waiting` holds the milestones that wait for a person. Of the steps, only the first open one
     is due: the next begins when it is settled. Reminders stand beside the steps.
     """
-    unsettled = sorted((one for one in dates if not one.settled), key=_place)
-    steps = [one for one in unsettled if not one.milestone.is_reminder]
-    open_steps = {one.milestone for one in steps}
+    unsettled = sorted((date for date in dates if not date.settled), key=_place)
+    steps = [date for date in unsettled if not date.milestone.is_reminder]
+    open_steps = {date.milestone for date in steps}
     reminders = [
-        Due(one, skip=_day_is_gone(one, at) or REMINDS_OF[one.milestone] not in open_steps)
-        for one in unsettled
-        if one.milestone.is_reminder and one.due_at <= at
+        Due(date, skip=_day_is_gone(date, at) or REMINDS_OF[date.milestone] not in open_steps)
+        for date in unsettled
+        if date.milestone.is_reminder and date.due_at <= at
     ]
     if not steps or steps[0].milestone in waiting:
         return reminders
-    return reminders + [Due(one) for one in steps if one.due_at <= at and one.milestone is steps[0].milestone]
+    return reminders + [Due(date) for date in steps if date.due_at <= at and date.milestone is steps[0].milestone]
 
 
 def first_unsettled(dates: Iterable[Dated]) -> Dated | None:
     """The step whose turn it is, due or not: no later one may begin before it is settled."""
-    return min((one for one in dates if not one.settled and not one.milestone.is_reminder), key=_place, default=None)
+    return min(
+        (date for date in dates if not date.settled and not date.milestone.is_reminder), key=_place, default=None
+    )
 
 
 def next_dates(dates: Iterable[Dated], at: datetime) -> list[Dated]:
     """What comes after an instant, the soonest first."""
-    return sorted((one for one in dates if not one.settled and one.due_at > at), key=lambda one: one.due_at)
+    return sorted((date for date in dates if not date.settled and date.due_at > at), key=lambda date: date.due_at)
 
 
-def _place(one: Dated) -> tuple[int, datetime, int, str]:
-    return _ORDER[one.milestone], one.due_at, one.ordinal, one.unit
+def _place(date: Dated) -> tuple[int, datetime, int, str]:
+    return _ORDER[date.milestone], date.due_at, date.ordinal, date.unit
 
 
-def _day_is_gone(one: Dated, at: datetime) -> bool:
-    gone = at.astimezone(ZONE).date() > one.due_at.astimezone(ZONE).date()
-    return gone and one.milestone.missed is Missed.SKIP
+def _day_is_gone(date: Dated, at: datetime) -> bool:
+    gone = at.astimezone(ZONE).date() > date.due_at.astimezone(ZONE).date()
+    return gone and date.milestone.missed is Missed.SKIP

@@ -155,8 +155,8 @@ class Ranking:
     def facts(self) -> dict[str, object]:
         """The ranking as recorded: JSON values only."""
         return {
-            "placed": [one.facts() for one in self.placed],
-            "open_ties": [one.facts() for one in self.open_ties],
-            "close_cuts": [one.facts() for one in self.close_cuts],
+            "placed": [placed.facts() for placed in self.placed],
+            "open_ties": [tie.facts() for tie in self.open_ties],
+            "close_cuts": [cut.facts() for cut in self.close_cuts],
             "vacant": {tier.value: left for tier, left in self.vacant.items()},
         }

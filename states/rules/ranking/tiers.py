@@ -40,11 +40,11 @@ class RankingMalformed(GangchuangError):
 
 def rank(merits: Iterable[Merit]) -> tuple[Ranked, ...]:
     """Merits from the highest down; equals share a rank and stand in the order of their numbers."""
-    ordered = sorted(merits, key=lambda one: (-one.merit, one.submission))
+    ordered = sorted(merits, key=lambda merit: (-merit.merit, merit.submission))
     ranked: list[Ranked] = []
-    for place, one in enumerate(ordered, 1):
-        tied = bool(ranked) and ranked[-1].merit.merit == one.merit
-        ranked.append(Ranked(ranked[-1].rank if tied else place, one))
+    for place, merit in enumerate(ordered, 1):
+        tied = bool(ranked) and ranked[-1].merit.merit == merit.merit
+        ranked.append(Ranked(ranked[-1].rank if tied else place, merit))
     return tuple(ranked)
 
 
@@ -77,22 +77,22 @@ def cut(
     Raises RankingMalformed, CriterionIncomplete.
     """
     _check(contenders, tiers)
-    by_number = {one.submission: one for one in contenders}
-    table = _Table(tiers, limits.given(), settlers, {one.tier: one.size for one in tiers})
-    ranked = rank(one.merit for one in contenders)
-    for place, equals in groupby(ranked, key=lambda one: one.rank):
-        table.seat(place, [by_number[one.merit.submission] for one in equals])
+    by_number = {contender.submission: contender for contender in contenders}
+    table = _Table(tiers, limits.given(), settlers, {size.tier: size.size for size in tiers})
+    ranked = rank(contender.merit for contender in contenders)
+    for place, equals in groupby(ranked, key=lambda listed: listed.rank):
+        table.seat(place, [by_number[listed.merit.submission] for listed in equals])
     placed = tuple(table.placed)
     return Ranking(placed, tuple(table.open_ties), _close_cuts(placed, tiers), dict(table.left))
 
 
 def _check(contenders: Collection[Contender], tiers: Sequence[TierSize]) -> None:
-    twice = [number for number, times in Counter(one.submission for one in contenders).items() if times > 1]
+    twice = [number for number, times in Counter(contender.submission for contender in contenders).items() if times > 1]
     if twice:
         raise RankingMalformed(f"These submissions stand in the ranking more than once: {'、'.join(sorted(twice))}.")
-    if any(one.size < 0 for one in tiers) or len({one.tier for one in tiers}) < len(tiers):
+    if any(size.size < 0 for size in tiers) or len({size.tier for size in tiers}) < len(tiers):
         raise RankingMalformed("Each tier stands once, with a size of zero or more.")
-    least = [one.least_merit for one in tiers if one.least_merit is not None]
+    least = [size.least_merit for size in tiers if size.least_merit is not None]
     if least != sorted(least, reverse=True):
         raise RankingMalformed("A higher tier cannot ask for less merit than a lower one.")
 
@@ -119,31 +119,33 @@ class _Table:
         """List equals: at once if their order is of no matter, else after the next step of the tie-break."""
         known = settled or {}
         tier = self._tier_for(equals[0].merit.merit)
-        limit_of = {} if tier is None else {one.submission: self._limit(one) for one in equals}
-        free = [one for one in equals if limit_of.get(one.submission) is None]
-        contested = {} if tier is None else {one.submission: one for one in self._contested(free, tier)}
-        for one in free:
-            if one.submission not in contested:
-                self._list(place, one, self._award(one), known.get(one.submission))
+        limit_of = {} if tier is None else {contender.submission: self._limit(contender) for contender in equals}
+        free = [contender for contender in equals if limit_of.get(contender.submission) is None]
+        contested = (
+            {} if tier is None else {contender.submission: contender for contender in self._contested(free, tier)}
+        )
+        for contender in free:
+            if contender.submission not in contested:
+                self._list(place, contender, self._award(contender), known.get(contender.submission))
         if tier is not None and contested:
             self._settle(place, contested, known, tier, step)
-        for one in equals:
-            if (limit := limit_of.get(one.submission)) is not None:
-                self._list(place, one, None, known.get(one.submission), limit)
+        for contender in equals:
+            if (limit := limit_of.get(contender.submission)) is not None:
+                self._list(place, contender, None, known.get(contender.submission), limit)
 
     def _contested(self, free: Sequence[Contender], tier: Tier) -> list[Contender]:
         """Those of equals whose prize depends on the order among them; the others get one in any order."""
-        asked = Counter(key for one in free for key in self._keys(one))
+        asked = Counter(key for contender in free for key in self._keys(contender))
         if self.left[tier] < self._most_served(free, asked):
             return list(free)
         over = {key for key, number in asked.items() if number > self._room(key)}
-        return [one for one in free if self._keys(one) & over]
+        return [contender for contender in free if self._keys(contender) & over]
 
     def _most_served(self, free: Sequence[Contender], asked: Mapping[tuple[PassedOver, str], int]) -> int:
         """No order gives more of these a prize: whoever counts against a limit needs room under it."""
         most = len(free)
         for kind in self.most:
-            unlimited = sum(all(key[0] is not kind for key in self._keys(one)) for one in free)
+            unlimited = sum(all(key[0] is not kind for key in self._keys(contender)) for contender in free)
             room = sum(min(number, self._room(key)) for key, number in asked.items() if key[0] is kind)
             most = min(most, unlimited + room)
         return most
@@ -177,78 +179,80 @@ class _Table:
         tier: Tier,
         needs: SettledBy,
     ) -> None:
-        submissions = tuple(one.submission for one in free)
+        submissions = tuple(contender.submission for contender in free)
         self.open_ties.append(OpenTie(free[0].merit.merit, submissions, tier, self.left[tier], needs))
-        for one in free:
+        for contender in free:
             # Those below need to know how much is used up; who used it stays undecided.
-            if self._limit(one) is None:
-                self._award(one)
-            placed = Placed(len(self.placed) + 1, place, one.merit, None, known.get(one.submission), open=True)
+            if self._limit(contender) is None:
+                self._award(contender)
+            placed = Placed(
+                len(self.placed) + 1, place, contender.merit, None, known.get(contender.submission), open=True
+            )
             self.placed.append(placed)
 
-    def _award(self, one: Contender) -> Tier | None:
+    def _award(self, contender: Contender) -> Tier | None:
         """Take a place of the highest tier open to this merit."""
-        tier = self._tier_for(one.merit.merit)
+        tier = self._tier_for(contender.merit.merit)
         if tier is not None:
             self.left[tier] -= 1
-            self.used.update(self._keys(one))
+            self.used.update(self._keys(contender))
         return tier
 
     def _list(
         self,
         place: int,
-        one: Contender,
+        contender: Contender,
         tier: Tier | None,
         settled: Settlement | None,
         limit: tuple[PassedOver, str] | None = None,
     ) -> None:
         passed_over, used_up = limit or (None, "")
-        if tier is None and limit is None and self._lacks_merit(one.merit.merit):
+        if tier is None and limit is None and self._lacks_merit(contender.merit.merit):
             passed_over = PassedOver.LEAST_MERIT
         position = len(self.placed) + 1
-        self.placed.append(Placed(position, place, one.merit, tier, settled, passed_over, used_up))
+        self.placed.append(Placed(position, place, contender.merit, tier, settled, passed_over, used_up))
 
     def _tier_for(self, merit: Decimal) -> Tier | None:
-        for one in self.tiers:
-            if self.left[one.tier] > 0 and (one.least_merit is None or merit >= one.least_merit):
-                return one.tier
+        for size in self.tiers:
+            if self.left[size.tier] > 0 and (size.least_merit is None or merit >= size.least_merit):
+                return size.tier
         return None
 
     def _lacks_merit(self, merit: Decimal) -> bool:
         """Whether the lowest tier has places that this merit does not reach."""
-        given = [one for one in self.tiers if one.size > 0]
+        given = [size for size in self.tiers if size.size > 0]
         lowest = given[-1] if given else None
         if lowest is None or lowest.least_merit is None:
             return False
         return self.left[lowest.tier] > 0 and merit < lowest.least_merit
 
-    def _keys(self, one: Contender) -> set[tuple[PassedOver, str]]:
+    def _keys(self, contender: Contender) -> set[tuple[PassedOver, str]]:
         """What a prize for this submission would count against."""
         counted = {
-            PassedOver.UNIT: (one.unit,),
-            PassedOver.ORGANISATION: one.organisations,
-            PassedOver.PERSON: one.persons,
+            PassedOver.UNIT: (contender.unit,),
+            PassedOver.ORGANISATION: contender.organisations,
+            PassedOver.PERSON: contender.persons,
         }
         return {(kind, key) for kind in self.most for key in counted[kind] if key}
 
-    def _limit(self, one: Contender) -> tuple[PassedOver, str] | None:
-        full = [key for key in self._keys(one) if self._room(key) <= 0]
+    def _limit(self, contender: Contender) -> tuple[PassedOver, str] | None:
+        full = [key for key in self._keys(contender) if self._room(key) <= 0]
         return min(full, key=lambda key: (list(PassedOver).index(key[0]), key[1])) if full else None
 
 
 def _close_cuts(placed: Sequence[Placed], tiers: Sequence[TierSize]) -> tuple[CloseCut, ...]:
     """The cuts over which intervals reach; whom a limit passed over did not lose by the scores."""
-    order = {one.tier: place for place, one in enumerate(tiers)}
-    judged = [one for one in placed if not one.open and one.passed_over is None]
+    order = {size.tier: place for place, size in enumerate(tiers)}
+    judged = [placing for placing in placed if not placing.open and placing.passed_over is None]
     cuts = []
     for size in tiers:
-        above = [one for one in judged if one.tier is not None and order[one.tier] <= order[size.tier]]
-        below = [one for one in judged if one.tier is None or order[one.tier] > order[size.tier]]
-        if not below or not any(one.tier is size.tier for one in above):
+        above = [placing for placing in judged if placing.tier is not None and order[placing.tier] <= order[size.tier]]
+        below = [placing for placing in judged if placing.tier is None or order[placing.tier] > order[size.tier]]
+        if not below or not any(placing.tier is size.tier for placing in above):
             continue
         last_in, first_out = above[-1].merit, below[0].merit
-        over = tuple(one.submission for one in above if one.merit.low <= first_out.high)
-        under = tuple(one.submission for one in below if one.merit.high >= last_in.low)
+        over = tuple(placing.submission for placing in above if placing.merit.low <= first_out.high)
+        under = tuple(placing.submission for placing in below if placing.merit.high >= last_in.low)
         if over and under:
             cuts.append(CloseCut(size.tier, last_in.merit, first_out.merit, over, under))
     return tuple(cuts)

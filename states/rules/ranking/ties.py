@@ -90,23 +90,25 @@ def split(submissions: Sequence[str], settlers: Settlers, step: int) -> list[Par
     """
     if step == 0:
         given = settlers.re_review or {}
-        if not all(one in given for one in submissions):
-            return [[(one, _by_re_review("")) for one in sorted(submissions)]]
-        return [[(one, _by_re_review(figure)) for one in equals] for figure, equals in _groups(submissions, given)]
+        if not all(number in given for number in submissions):
+            return [[(number, _by_re_review("")) for number in sorted(submissions)]]
+        return [
+            [(number, _by_re_review(figure)) for number in equals] for figure, equals in _groups(submissions, given)
+        ]
     if step <= len(settlers.criteria):
         criterion = settlers.criteria[step - 1]
-        missing = sorted(one for one in submissions if one not in criterion.means)
+        missing = sorted(number for number in submissions if number not in criterion.means)
         if missing:
             raise CriterionIncomplete(criterion.key, missing)
         parts = _groups(submissions, criterion.means)
-        return [[(one, _by_criterion(criterion, figure)) for one in equals] for figure, equals in parts]
+        return [[(number, _by_criterion(criterion, figure)) for number in equals] for figure, equals in parts]
     order = draw_order(settlers.seed or b"", submissions)
-    return [[(one, _by_draw(place))] for place, one in enumerate(order, 1)]
+    return [[(number, _by_draw(place))] for place, number in enumerate(order, 1)]
 
 
 def _groups(submissions: Sequence[str], figures: Mapping[str, Decimal]) -> Iterator[tuple[str, list[str]]]:
-    ordered = sorted(submissions, key=lambda one: (-figures[one], one))
-    for figure, equals in groupby(ordered, key=lambda one: figures[one]):
+    ordered = sorted(submissions, key=lambda number: (-figures[number], number))
+    for figure, equals in groupby(ordered, key=lambda number: figures[number]):
         yield written(figure) or "", list(equals)
 
 

@@ -84,7 +84,7 @@ def tier_after(tier: Tier, *, carried: bool, voted: Collection[Tier]) -> Tier | 
     if carried:
         return tier
     below = list(Tier)[list(Tier).index(tier) + 1 :]
-    return next((one for one in below if one not in voted), None)
+    return next((lower for lower in below if lower not in voted), None)
 
 
 def _at_least(share: Fraction, whole: int) -> int:

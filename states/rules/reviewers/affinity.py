@@ -43,7 +43,7 @@ class ExpertProfile:
 
 def affinity(submissions: Sequence[SubmissionProfile], experts: Sequence[ExpertProfile]) -> NDArray[np.float64]:
     """float64[P,R] in [0, 1], rounded to six decimals, so that every machine assigns alike."""
-    fields = np.array([[_field(one.field, expert.fields) for expert in experts] for one in submissions])
+    fields = np.array([[_field(submission.field, expert.fields) for expert in experts] for submission in submissions])
     return np.round(
         FIELD_WEIGHT * fields.reshape(len(submissions), len(experts)) + TEXT_WEIGHT * _text(submissions, experts),
         _PLACES,
@@ -57,7 +57,7 @@ def _field(field: str, known: tuple[str, ...]) -> float:
 
 
 def _text(submissions: Sequence[SubmissionProfile], experts: Sequence[ExpertProfile]) -> NDArray[np.float64]:
-    texts = [one.text for one in submissions] + [one.text for one in experts]
+    texts = [submission.text for submission in submissions] + [expert.text for expert in experts]
     vectors = _vectors([_bigrams(text) for text in texts])
     cosine = np.asarray((vectors[: len(submissions)] @ vectors[len(submissions) :].T).todense())
     nearest = cosine.max(initial=0.0)
@@ -71,12 +71,12 @@ def _bigrams(text: str) -> Counter[str]:
 
 def _vectors(counts: Sequence[Counter[str]]) -> sparse.csr_matrix:
     """Rows of unit length: term frequency times smoothed inverse document frequency."""
-    documents = Counter(term for one in counts for term in one)
+    documents = Counter(term for document in counts for term in document)
     columns = {term: place for place, term in enumerate(sorted(documents))}
     idf = {term: np.log((1 + len(counts)) / (1 + many)) + 1 for term, many in documents.items()}
     rows, places, values = [], [], []
-    for row, one in enumerate(counts):
-        weights = {term: count * idf[term] for term, count in one.items()}
+    for row, document in enumerate(counts):
+        weights = {term: count * idf[term] for term, count in document.items()}
         length = float(np.sqrt(sum(weight**2 for weight in weights.values()))) or 1.0
         for term, weight in weights.items():
             rows.append(row)

@@ -72,7 +72,7 @@ def _spellings(organisation: str) -> Iterable[str]:
     spellings = [_folded(organisation.strip())[0]]
     while (shorter := _LEGAL_FORM.sub("", spellings[-1])) != spellings[-1]:
         spellings.append(shorter)
-    return dict.fromkeys([*spellings, *(_CITY.sub("", one) for one in spellings)])
+    return dict.fromkeys([*spellings, *(_CITY.sub("", spelling) for spelling in spellings)])
 
 
 def _folded(text: str) -> tuple[str, list[int]]:

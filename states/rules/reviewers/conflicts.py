@@ -85,8 +85,8 @@ class Conflicts:
 
     def matrix(self, submissions: Sequence[str], experts: Sequence[str]) -> NDArray[np.bool_]:
         """bool[P,R] for the assignment: True where the pair is barred."""
-        row = {one: place for place, one in enumerate(submissions)}
-        column = {one: place for place, one in enumerate(experts)}
+        row = {number: place for place, number in enumerate(submissions)}
+        column = {expert: place for place, expert in enumerate(experts)}
         barred = np.zeros((len(row), len(column)), dtype=bool)
         for submission, expert in self.pairs:
             if submission in row and expert in column:
@@ -144,7 +144,7 @@ def find_conflicts(
     for expert_id, name in sorted(declared):
         if expert_id in known:
             _bar_declared(pairs, index, expert_id, name)
-    numbers = frozenset(one.submission for one in submissions)
+    numbers = frozenset(submission.submission for submission in submissions)
     for expert_id, submission in recused:
         if expert_id in known and submission in numbers:
             _bar(pairs, (submission,), expert_id, ConflictKind.RECUSED, submission)
@@ -153,25 +153,25 @@ def find_conflicts(
 
 def _index(submissions: Iterable[Parties]) -> _Index:
     index = _Index()
-    for one in submissions:
-        index.by_unit[one.unit].add(one.submission)
-        for organisation in one.organisations:
+    for submission in submissions:
+        index.by_unit[submission.unit].add(submission.submission)
+        for organisation in submission.organisations:
             for key in organisation_keys(organisation.name, organisation.credit_code):
-                index.by_organisation[key].add(one.submission)
-        for person in one.contributors:
-            index.by_person[name_key(person.name)].add(one.submission)
+                index.by_organisation[key].add(submission.submission)
+        for person in submission.contributors:
+            index.by_person[name_key(person.name)].add(submission.submission)
             if key := organisation_key(person.organisation):
-                index.by_organisation[key].add(one.submission)
+                index.by_organisation[key].add(submission.submission)
     return index
 
 
 def _authors(submissions: Iterable[Parties]) -> dict[str, list[frozenset[str]]]:
     """The keys of each contributor's organisation, by the contributor's name key."""
     authors: dict[str, list[frozenset[str]]] = defaultdict(list)
-    for one in submissions:
-        organisations = [organisation_keys(other.name, other.credit_code) for other in one.organisations]
+    for submission in submissions:
+        organisations = [organisation_keys(other.name, other.credit_code) for other in submission.organisations]
         every = frozenset().union(*organisations)
-        for person in one.contributors:
+        for person in submission.contributors:
             own = organisation_keys(person.organisation)
             codes = frozenset().union(*(keys for keys in organisations if keys & own))
             authors[name_key(person.name)].append(own | codes if own else every)

@@ -72,8 +72,8 @@ class Panel:
     def facts(self) -> dict[str, list[dict[str, str | int]]]:
         """The panel as recorded."""
         return {
-            "seated": [_facts(one) for one in self.seated],
-            "reserves": [_facts(one) for one in self.reserves],
+            "seated": [_facts(seat) for seat in self.seated],
+            "reserves": [_facts(seat) for seat in self.reserves],
         }
 
 
@@ -94,7 +94,7 @@ def mark_of(key: bytes, *identity: str) -> str:
 
 def pool_digest(pool: Iterable[Candidate]) -> str:
     """SHA-256 over the marks and fields of a pool, whatever the order of its rows."""
-    lines = sorted([one.mark, *one.fields] for one in pool)
+    lines = sorted([candidate.mark, *candidate.fields] for candidate in pool)
     return hashlib.sha256(json.dumps(lines, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -108,9 +108,9 @@ def draw_order(seed: bytes, ids: Iterable[str]) -> tuple[str, ...]:
     _checked(seed)
     listed = list(ids)
     if len(set(listed)) != len(listed):
-        twice = sorted({one for one in listed if listed.count(one) > 1})
+        twice = sorted({mark for mark in listed if listed.count(mark) > 1})
         raise DrawMalformed(f"In one draw each id stands once, but there is more than one {'、'.join(twice)}.")
-    return tuple(sorted(listed, key=lambda one: hashlib.sha256(seed + one.encode()).digest()))
+    return tuple(sorted(listed, key=lambda mark: hashlib.sha256(seed + mark.encode()).digest()))
 
 
 def draw_panel(
@@ -129,17 +129,20 @@ def draw_panel(
     wanted = asked if size is None else size
     if wanted < asked or reserves < 0 or any(number < 0 for number in seats.values()):
         raise DrawMalformed(f"A panel of {wanted} cannot hold {asked} seats of fields and {reserves} reserves.")
-    by_mark = {one.mark or one.id: one for one in pool}
-    order = [by_mark[mark] for mark in draw_order(seed, (one.mark or one.id for one in pool))]
+    by_mark = {expert.mark or expert.id: expert for expert in pool}
+    order = [by_mark[mark] for mark in draw_order(seed, (expert.mark or expert.id for expert in pool))]
     field_of = _take_fields(order, seats)
-    rest = [one for one in order if one.id not in field_of]
+    rest = [expert for expert in order if expert.id not in field_of]
     if len(order) < wanted:
         raise PanelShortage((), len(order), wanted)
     more = wanted - asked
-    field_of |= {one.id: _main_field(one) for one in rest[:more]}
-    seated = [one for one in order if one.id in field_of]
-    standing_by = [(one.id, _main_field(one)) for one in rest[more : more + reserves]]
-    return Panel(_numbered([(one.id, field_of[one.id]) for one in seated], 1), _numbered(standing_by, len(seated) + 1))
+    field_of |= {expert.id: _main_field(expert) for expert in rest[:more]}
+    seated = [expert for expert in order if expert.id in field_of]
+    standing_by = [(expert.id, _main_field(expert)) for expert in rest[more : more + reserves]]
+    return Panel(
+        _numbered([(expert.id, field_of[expert.id]) for expert in seated], 1),
+        _numbered(standing_by, len(seated) + 1),
+    )
 
 
 def _take_fields(order: Sequence[Candidate], seats: Mapping[str, int]) -> dict[str, str]:
@@ -150,15 +153,15 @@ def _take_fields(order: Sequence[Candidate], seats: Mapping[str, int]) -> dict[s
     short = {field for field, held in holders.items() if len(held) < seats[field]}
     if short:
         raise _shortage(order, seats, holders, min(short))
-    return {one.id: field for field, held in holders.items() for one in held}
+    return {candidate.id: field for field, held in holders.items() for candidate in held}
 
 
-def _sit(one: Candidate, holders: dict[str, list[Candidate]], seats: Mapping[str, int], tried: set[str]) -> bool:
+def _sit(candidate: Candidate, holders: dict[str, list[Candidate]], seats: Mapping[str, int], tried: set[str]) -> bool:
     """Seat an expert in a field of theirs, moving others if that frees a seat (an augmenting path)."""
-    own = [field for field in sorted(set(one.fields)) if field in holders and field not in tried]
+    own = [field for field in sorted(set(candidate.fields)) if field in holders and field not in tried]
     for field in own:
         if len(holders[field]) < seats[field]:
-            holders[field].append(one)
+            holders[field].append(candidate)
             return True
     for field in own:
         if field in tried:
@@ -166,7 +169,7 @@ def _sit(one: Candidate, holders: dict[str, list[Candidate]], seats: Mapping[str
         tried.add(field)
         for place, other in enumerate(holders[field]):
             if _sit(other, holders, seats, tried):
-                holders[field][place] = one
+                holders[field][place] = candidate
                 return True
     return False
 
@@ -177,8 +180,8 @@ def _shortage(
     """The fields that together have too few (Hall): all whose holders could have taken the open seat."""
     fields, grown = {short}, True
     while grown:
-        eligible = [one for one in order if fields & set(one.fields)]
-        reached = {field for field, held in holders.items() if any(one in eligible for one in held)}
+        eligible = [candidate for candidate in order if fields & set(candidate.fields)]
+        reached = {field for field, held in holders.items() if any(candidate in eligible for candidate in held)}
         grown = not reached <= fields
         fields |= reached
     return PanelShortage(tuple(sorted(fields)), len(eligible), sum(seats[field] for field in fields))
@@ -188,12 +191,12 @@ def _numbered(drawn: Sequence[tuple[str, str]], first: int) -> tuple[Drawn, ...]
     return tuple(Drawn(position, expert, field) for position, (expert, field) in enumerate(drawn, first))
 
 
-def _main_field(one: Candidate) -> str:
-    return one.fields[0] if one.fields else ""
+def _main_field(candidate: Candidate) -> str:
+    return candidate.fields[0] if candidate.fields else ""
 
 
-def _facts(one: Drawn) -> dict[str, str | int]:
-    return {"position": one.position, "expert": one.expert, "field": one.field}
+def _facts(seat: Drawn) -> dict[str, str | int]:
+    return {"position": seat.position, "expert": seat.expert, "field": seat.field}
 
 
 def _checked(seed: bytes) -> bytes:

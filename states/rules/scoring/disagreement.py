@@ -65,17 +65,17 @@ def cases_to_look_at(
     deviation_from: Decimal | int | None = None,
 ) -> tuple[Look, ...]:
     """The submissions whose range or deviation reaches a threshold, the widest range first."""
-    looks = [Look(one, _reasons(one, range_from, deviation_from)) for one in found.values()]
+    looks = [Look(spread, _reasons(spread, range_from, deviation_from)) for spread in found.values()]
     needed = [look for look in looks if look.reasons]
     return tuple(sorted(needed, key=lambda look: (-look.spread.range, -look.spread.deviation, look.spread.submission)))
 
 
 def _reasons(
-    one: Spread, range_from: Decimal | int | None, deviation_from: Decimal | int | None
+    spread: Spread, range_from: Decimal | int | None, deviation_from: Decimal | int | None
 ) -> tuple[LookReason, ...]:
     reached = {
-        LookReason.RANGE: range_from is not None and one.range >= range_from,
-        LookReason.DEVIATION: deviation_from is not None and one.deviation >= deviation_from,
+        LookReason.RANGE: range_from is not None and spread.range >= range_from,
+        LookReason.DEVIATION: deviation_from is not None and spread.deviation >= deviation_from,
     }
     return tuple(reason for reason, there in reached.items() if there)
 

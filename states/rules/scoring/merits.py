@@ -57,7 +57,7 @@ class Scoring:
         return {
             "method": self.method.value,
             "merits": {submission: merit.facts() for submission, merit in self.merits.items()},
-            "offsets": {one.expert: written(one.offset) for one in self.offsets},
+            "offsets": {offset.expert: written(offset.offset) for offset in self.offsets},
             "variances": self.variances.facts() if self.variances else None,
         }
 
@@ -89,13 +89,13 @@ class _Kept:
 
 def _means(totals: Totals, *, trim: bool, places: int) -> dict[str, Merit]:
     kept = {submission: _keep(sorted(given.values()), trim) for submission, given in totals.items()}
-    noise = {trimmed: _noise([one for one in kept.values() if one.trimmed is trimmed]) for trimmed in (False, True)}
+    noise = {trimmed: _noise([mean for mean in kept.values() if mean.trimmed is trimmed]) for trimmed in (False, True)}
     merits = {}
-    for submission, one in kept.items():
-        variance, reach = noise[one.trimmed] or noise[not one.trimmed] or (None, Fraction(0))
-        error = None if variance is None else root(variance / one.count)
+    for submission, mean in kept.items():
+        variance, reach = noise[mean.trimmed] or noise[not mean.trimmed] or (None, Fraction(0))
+        error = None if variance is None else root(variance / mean.count)
         merits[submission] = make_merit(
-            submission, totals[submission], merit=one.merit, error=error, reach=reach, places=places
+            submission, totals[submission], merit=mean.merit, error=error, reach=reach, places=places
         )
     return merits
 
@@ -114,10 +114,10 @@ def _squares(values: list[Fraction]) -> Fraction:
 
 def _noise(group: list[_Kept]) -> tuple[Fraction, Fraction] | None:
     """(variance of one kept score, standard errors to either side); None where no submission has two."""
-    freedom = sum(one.count - 1 for one in group)
+    freedom = sum(mean.count - 1 for mean in group)
     if freedom == 0:
         return None
-    return sum((one.squares for one in group), Fraction(0)) / freedom, _t_quantile(freedom)
+    return sum((mean.squares for mean in group), Fraction(0)) / freedom, _t_quantile(freedom)
 
 
 def _t_quantile(freedom: int) -> Fraction:

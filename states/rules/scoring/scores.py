@@ -65,19 +65,19 @@ def read_scores(scores: Iterable[Score]) -> Totals:
     """Exact totals by submission and expert, both in sorted order. Raises ScoresMalformed."""
     totals: dict[str, dict[str, Fraction]] = defaultdict(dict)
     problems = []
-    for one in scores:
-        where = f"{one.submission} by {one.expert}"
+    for score in scores:
+        where = f"{score.submission} by {score.expert}"
         try:
-            total = exact(one.total)
+            total = exact(score.total)
         except ValueError:
-            problems.append(f"{where}: {one.total!r} is no number")
+            problems.append(f"{where}: {score.total!r} is no number")
             continue
         if not 0 <= total <= FULL_MARKS:
-            problems.append(f"{where}: {one.total} is not between 0 and {FULL_MARKS}")
-        elif one.expert in totals[one.submission]:
+            problems.append(f"{where}: {score.total} is not between 0 and {FULL_MARKS}")
+        elif score.expert in totals[score.submission]:
             problems.append(f"{where}: scored twice")
         else:
-            totals[one.submission][one.expert] = total
+            totals[score.submission][score.expert] = total
     if problems:
         raise ScoresMalformed(sorted(problems))
     return {submission: dict(sorted(totals[submission].items())) for submission in sorted(totals)}

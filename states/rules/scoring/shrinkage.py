@@ -105,8 +105,8 @@ class _System:
         """How often each unknown stands in a submission's scores, [P, 1+R], and the matrix [1+R, 1+R]."""
         counts = np.array([len(row) for row in self.panel.rows], dtype=float)
         columns = [[0, *(1 + expert for expert, _ in row if self.offset_ratio is not None)] for row in self.panel.rows]
-        lengths = np.array([len(one) for one in columns])
-        places = np.concatenate([np.array(one) for one in columns])
+        lengths = np.array([len(column) for column in columns])
+        places = np.concatenate([np.array(column) for column in columns])
         starts = np.concatenate([[0], np.cumsum(lengths)])
         values = np.ones(len(places))
         values[starts[:-1]] = counts

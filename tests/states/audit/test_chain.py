@@ -61,7 +61,7 @@ def test_every_turned_bit_is_found_and_its_entry_named(place: int) -> None:
 
             findings, _ = check_chain(SUBJECT, 2026, sorted(rows, key=lambda row: row["sequence"]))
 
-            named = {one.sequence for one in findings}
+            named = {finding.sequence for finding in findings}
             assert place + 1 in named or value in named, (column, value, findings)
     print(f"{tried} single bits turned in entry {place + 1}: all found")
 
@@ -85,7 +85,7 @@ def test_a_column_altered_with_its_own_hash_made_anew_breaks_the_link_after_it()
 
     findings, _ = check_chain(SUBJECT, 2026, rows)
 
-    assert [(one.code, one.sequence) for one in findings] == [("unlinked", 3)]
+    assert [(finding.code, finding.sequence) for finding in findings] == [("unlinked", 3)]
 
 
 def test_facts_that_smuggle_another_column_in_are_found() -> None:
@@ -94,4 +94,4 @@ def test_facts_that_smuggle_another_column_in_are_found() -> None:
 
     findings, _ = check_chain(SUBJECT, 2026, rows)
 
-    assert [one.sequence for one in findings] == [4]
+    assert [finding.sequence for finding in findings] == [4]

@@ -255,9 +255,9 @@ def test_a_proof_can_be_had_under_the_root_of_an_earlier_publication(engine: Eng
         roots = dict(session.execute(select(Publication.kind, Publication.root)).all())
     missing = next(kind for kind in PublicationKind if kind not in kinds)
 
-    assert [one["publication"]["kind"] for one in made] == kinds
-    for one in made:
-        verify_history.check_proof(one, [roots[one["publication"]["kind"]]])
+    assert [document["publication"]["kind"] for document in made] == kinds
+    for document in made:
+        verify_history.check_proof(document, [roots[document["publication"]["kind"]]])
     with reading(engine) as session, pytest.raises(NotPublishedYet, match=f"not under the root of {missing} yet"):
         proof(session, AWARDED, missing)
 
@@ -280,9 +280,9 @@ def test_a_bent_proof_does_not_hold(engine: Engine, published: Root) -> None:
         {**made, "number": "2026-500103-0001"},
     ]
     verify_history.check_proof(made, [published.root])
-    for one in bent:
+    for document in bent:
         with pytest.raises(verify_history.Wrong):
-            verify_history.check_proof(one, [published.root])
+            verify_history.check_proof(document, [published.root])
 
 
 def test_there_is_no_proof_before_a_publication(engine: Engine) -> None:
@@ -311,7 +311,7 @@ def test_the_checkers_steps_are_those_of_the_two_machines() -> None:
 
     assert written == edges
     assert {*verify_history.NOTES} == {*Trigger} - {step[0] for step in verify_history.STEPS}
-    assert {one[0]: (set(one[1].split()), set(one[2].split())) for one in verify_history.OUTCOMES} == outcomes
+    assert {line[0]: (set(line[1].split()), set(line[2].split())) for line in verify_history.OUTCOMES} == outcomes
 
 
 @pytest.mark.parametrize(
@@ -409,14 +409,14 @@ def test_a_submission_dated_before_the_root_and_added_after_it_is_found(exported
 def test_up_to_a_publication_the_export_is_the_same_whenever_it_is_made(engine: Engine, published: Root) -> None:
     with reading(engine) as session:
         publications = session.scalars(select(Publication).order_by(Publication.published_at)).all()
-        before = [digest_of_export(session, one) for one in publications]
+        before = [digest_of_export(session, publication) for publication in publications]
     with writing(engine) as session:
         a_submission(session)
         at = season_rules().dates.archive
         record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, at))
         a_submission(session)
     with reading(engine) as session:
-        assert [digest_of_export(session, one) for one in publications] == before
+        assert [digest_of_export(session, publication) for publication in publications] == before
 
 
 def test_a_change_after_the_archive_has_a_root_of_its_own(engine: Engine, published: Root, tmp_path: Path) -> None:

@@ -266,7 +266,7 @@ def test_each_invariant_names_what_breaks_it(clean: Engine, home: Path) -> None:
         with undone(clean) as session:
             break_it(session, home)
 
-            broken = {one.invariant.name: set(one.offenders) for one in broken_invariants(session, home)}
+            broken = {breach.invariant.name: set(breach.offenders) for breach in broken_invariants(session, home)}
 
         assert broken.get(name) == offenders, (name, broken)
 
@@ -274,9 +274,9 @@ def test_each_invariant_names_what_breaks_it(clean: Engine, home: Path) -> None:
 def test_every_invariant_that_a_database_could_break_is_broken_once() -> None:
     beyond_sql = {"database_is_sound", "one_message_per_key"}  # a primary key and the file format see to these
 
-    assert {one.name for one in INVARIANTS} == set(BREAKS) | beyond_sql
-    assert len({one.name for one in INVARIANTS}) == len(INVARIANTS)
-    assert all(one.sentence.endswith(".") for one in INVARIANTS)
+    assert {invariant.name for invariant in INVARIANTS} == set(BREAKS) | beyond_sql
+    assert len({invariant.name for invariant in INVARIANTS}) == len(INVARIANTS)
+    assert all(invariant.sentence.endswith(".") for invariant in INVARIANTS)
 
 
 def test_a_damaged_reference_is_found_on_sqlite(season: Engine) -> None:
@@ -285,7 +285,7 @@ def test_a_damaged_reference_is_found_on_sqlite(season: Engine) -> None:
     with undone(season) as session:
         session.execute(text("DELETE FROM expert WHERE id = 'E0001'"))
 
-        broken = {one.invariant.name for one in broken_invariants(session)}
+        broken = {breach.invariant.name for breach in broken_invariants(session)}
 
     assert "database_is_sound" in broken
 
@@ -299,7 +299,7 @@ def test_a_score_after_the_freeze_is_named(season: Engine) -> None:
         score.received_at = at + timedelta(seconds=1)
         session.flush()
 
-        broken = {one.invariant.name: one.offenders for one in broken_invariants(session)}
+        broken = {breach.invariant.name: breach.offenders for breach in broken_invariants(session)}
 
     assert broken == {"scores_frozen_before_ranking": (f"{FINAL}/E0002",)}
 
@@ -309,6 +309,6 @@ def test_a_score_outside_its_rubric_is_named(season: Engine, points: str) -> Non
     with undone(season) as session:
         session.execute(text("UPDATE score SET points = :p WHERE number = :n"), {"p": points, "n": FINAL})
 
-        broken = {one.invariant.name: one.offenders for one in broken_invariants(session)}
+        broken = {breach.invariant.name: breach.offenders for breach in broken_invariants(session)}
 
     assert broken == {"scores_add_up": tuple(f"{FINAL}/E000{n}/1" for n in range(1, 6))}

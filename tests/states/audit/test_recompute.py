@@ -72,7 +72,9 @@ def in_facts(trigger: str, change: Callable[[dict[str, Any]], None], subject: st
     """Change the facts of the latest entry of a trigger (of a submission)."""
 
     def tamper(entries: Entries) -> None:
-        entry = next(one for one in reversed(entries) if one["trigger"] == trigger and one["subject"].endswith(subject))
+        entry = next(
+            entry for entry in reversed(entries) if entry["trigger"] == trigger and entry["subject"].endswith(subject)
+        )
         facts = json.loads(entry["facts"])
         change(facts)
         entry["facts"] = json.dumps(facts)
@@ -93,7 +95,7 @@ def setting(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
 
 def leave_out_a_member(facts: dict[str, Any]) -> None:
     member = facts["panel"]["seated"][0]["expert"]
-    facts["pool"] = [one for one in facts["pool"] if one[0] != member]
+    facts["pool"] = [line for line in facts["pool"] if line[0] != member]
 
 
 def swap(facts: dict[str, Any]) -> None:
@@ -134,7 +136,7 @@ def test_what_was_changed_is_named(record: Entries, tamper: Callable[[Entries], 
     bent = deepcopy(record)
     tamper(bent)
 
-    found = [(one.what, one.subject) for one in recompute(bent)]
+    found = [(difference.what, difference.subject) for difference in recompute(bent)]
 
     assert found[:1] == [(what, subject)]
 
@@ -143,18 +145,20 @@ def test_a_difference_reads_as_a_sentence(record: Entries) -> None:
     bent = deepcopy(record)
     in_facts("award", setting("tier", to="first"), TWO)(bent)
 
-    assert [str(one) for one in recompute(bent)] == [f"tier of {TWO}: recorded first, recomputed second"]
+    assert [str(difference) for difference in recompute(bent)] == [f"tier of {TWO}: recorded first, recomputed second"]
 
 
 def test_the_votes_cannot_be_left_out(record: Entries) -> None:
     without = [entry for entry in record if entry["trigger"] not in ("close_votes", "record_votes")]
 
-    assert [(one.what, one.subject) for one in recompute(without)][:1] == [("motions", "the panel's votes")]
+    assert [(difference.what, difference.subject) for difference in recompute(without)][:1] == [
+        ("motions", "the panel's votes")
+    ]
 
 
 def test_a_withdrawal_after_the_approval_is_no_difference(tmp_path: Path) -> None:
     entries = played(tmp_path, small_rules(season_rules()))
-    award = next(one for one in entries if one["trigger"] == "award" and one["subject"].endswith(ONE))
+    award = next(entry for entry in entries if entry["trigger"] == "award" and entry["subject"].endswith(ONE))
     award["trigger"], award["facts"], award["to_state"] = "archive", '{"outcome":"withdrawn"}', "archived"
 
     assert recompute(entries) == []

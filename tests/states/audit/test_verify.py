@@ -72,7 +72,7 @@ def entry(session: Session, subject: str, sequence: int) -> dict[str, Any]:
 
 
 def codes(findings: list[Finding]) -> set[tuple[str, str, int | None]]:
-    return {(one.code, one.subject, one.sequence) for one in findings}
+    return {(finding.code, finding.subject, finding.sequence) for finding in findings}
 
 
 def test_a_season_that_nobody_touched_has_no_findings(season: Engine) -> None:
@@ -129,7 +129,7 @@ def test_every_column_of_every_entry_bent_is_found_and_the_entry_named(season: E
                         refused += 1
                     else:
                         tried += 1
-                        named = {(one.subject, one.sequence) for one in verify(session)}
+                        named = {(finding.subject, finding.sequence) for finding in verify(session)}
                         assert (row["subject"], row["sequence"]) in named, (row, column, value, named)
                     point.rollback()
     assert tried > 600
@@ -144,7 +144,7 @@ def test_every_entry_deleted_is_found_and_named(season: Engine) -> None:
             delete_entry(session, row)
             tried += 1
 
-            named = {(one.subject, one.sequence) for one in verify(session)}
+            named = {(finding.subject, finding.sequence) for finding in verify(session)}
 
             assert (row["subject"], row["sequence"]) in named
             point.rollback()
@@ -440,9 +440,9 @@ def test_a_step_that_no_door_would_write_is_found(
         number = a_submission(session)
         advance(session, number, trigger, to, actor, season_rules().dates.close_call, facts, **columns)
 
-        found = [one for one in verify(session) if one.code == "illegal"]
+        found = [finding for finding in verify(session) if finding.code == "illegal"]
 
-    assert [(one.subject, one.sequence) for one in found] == [(canonical.submission_subject(number), 2)]
+    assert [(finding.subject, finding.sequence) for finding in found] == [(canonical.submission_subject(number), 2)]
     assert sentence in found[0].sentence
 
 

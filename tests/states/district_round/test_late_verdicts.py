@@ -67,7 +67,7 @@ def told(session: Session, number: str) -> list[tuple[Any, ...]]:
     """What the record says of a submission since it was reviewed or archived, as (trigger, to, actor, reason)."""
     query = select(History.trigger, History.to_state, History.actor, History.reason)
     query = query.where(History.subject == f"submission/{number}", History.at == instant_text(AT))
-    return [tuple(one) for one in session.execute(query.order_by(History.sequence))]
+    return [tuple(entry) for entry in session.execute(query.order_by(History.sequence))]
 
 
 def not_recommended(session: Session) -> str:
@@ -153,7 +153,10 @@ def test_what_fell_out_comes_back_by_an_admitted_recommendation_and_is_checked(e
         found = row(session, number)
         assert (taken.accepted, taken.back, taken.out) == ({1: number}, (number,), ())
         assert (found.state, found.outcome, found.eligible_at) == (S.DISTRICT_REVIEWED, None, None)
-        assert sorted(session.get_one(DistrictVerdict, one).rank or 0 for one in (number, other)) == [1, 2]
+        assert sorted(session.get_one(DistrictVerdict, submission).rank or 0 for submission in (number, other)) == [
+            1,
+            2,
+        ]
         judged = "amend_verdict" if origin is S.DISTRICT_REVIEWED else "record_district_review"
         assert told(session, number) == [
             ("reinstate", origin, *BACK),
@@ -171,7 +174,7 @@ def test_what_nobody_judged_ends_as_not_recommended_when_that_is_said_late(engin
         taken = judge(session, (number, False))
 
         assert (taken.back, taken.out, row(session, number).outcome) == ((), (number,), Outcome.NOT_RECOMMENDED)
-        assert [one[0] for one in told(session, number)] == ["reinstate", "record_district_review", "archive"]
+        assert [entry[0] for entry in told(session, number)] == ["reinstate", "record_district_review", "archive"]
 
 
 def test_a_verdict_taken_back_and_given_again_is_checked_again(engine: Engine) -> None:
@@ -276,5 +279,5 @@ def test_of_twenty_that_say_it_at_once_one_moves_it_and_the_others_find_it_moved
     assert refused == []
     assert sorted(taken.out for taken in through) == [()] * 19 + [(number,)]
     with reading(engine) as session:
-        assert [one[0] for one in told(session, number)] == ["amend_verdict", "archive"]
+        assert [entry[0] for entry in told(session, number)] == ["amend_verdict", "archive"]
         assert verify(session) == []

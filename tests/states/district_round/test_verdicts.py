@@ -109,16 +109,16 @@ def test_places_follow_the_given_ranks_and_then_the_points(engine: Engine) -> No
 
 def test_a_later_workbook_amends_a_verdict_and_the_places(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two) = a_district_round(session, 2)
-        judge(session, [verdict(one, 90), verdict(two, 80)])
+        _, (first, second) = a_district_round(session, 2)
+        judge(session, [verdict(first, 90), verdict(second, 80)])
 
-        taken = judge(session, [verdict(one, 70)])
+        taken = judge(session, [verdict(first, 70)])
 
-        assert taken.accepted == {1: one}
-        assert ranks(session) == {one: 2, two: 1}
-        assert session.get_one(DistrictVerdict, one).total == Decimal(70)
+        assert taken.accepted == {1: first}
+        assert ranks(session) == {first: 2, second: 1}
+        assert session.get_one(DistrictVerdict, first).total == Decimal(70)
         triggers = session.scalars(
-            select(History.trigger).where(History.subject == f"submission/{one}").order_by(History.sequence)
+            select(History.trigger).where(History.subject == f"submission/{first}").order_by(History.sequence)
         )
         assert triggers.all() == ["submit", "record_district_review", "amend_verdict"]
 
@@ -127,32 +127,32 @@ def test_up_to_the_quota_is_taken_and_one_more_refuses_all_recommendations(engin
     with writing(engine) as session:
         _, numbers = a_district_round(session, 4, quota=2)
 
-        too_many = judge(session, [*(verdict(one) for one in numbers[:3]), verdict(numbers[3], yes=False)])
+        too_many = judge(session, [*(verdict(number) for number in numbers[:3]), verdict(numbers[3], yes=False)])
         assert codes(too_many) == {1: "over_quota", 2: "over_quota", 3: "over_quota"}
         assert "推荐名额为2项" in too_many.refused[1].chinese
         assert too_many.accepted == {4: numbers[3]}
         assert state_of(session, numbers[0]) is S.SUBMITTED
 
-        assert judge(session, [verdict(one) for one in numbers[:2]]).refused == {}
+        assert judge(session, [verdict(number) for number in numbers[:2]]).refused == {}
 
 
 def test_what_was_recommended_before_counts_and_may_be_exchanged(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two, three) = a_district_round(session, 3, quota=2)
-        judge(session, [verdict(one), verdict(two)])
+        _, (first, second, third) = a_district_round(session, 3, quota=2)
+        judge(session, [verdict(first), verdict(second)])
 
-        assert codes(judge(session, [verdict(three)])) == {1: "over_quota"}
-        assert judge(session, [verdict(three), verdict(one, yes=False)]).refused == {}
+        assert codes(judge(session, [verdict(third)])) == {1: "over_quota"}
+        assert judge(session, [verdict(third), verdict(first, yes=False)]).refused == {}
         assert sorted(rank for rank in ranks(session).values() if rank) == [1, 2]
 
 
 def test_a_units_own_quota_and_rubric_of_its_own(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two) = a_district_round(session, 2, quota=0, units={UNIT: UnitRules(quota=1)})
+        _, (first, second) = a_district_round(session, 2, quota=0, units={UNIT: UnitRules(quota=1)})
         theirs = a_submission(session, unit=OTHER)
 
-        assert codes(judge(session, [verdict(one), verdict(two)])) == {1: "over_quota", 2: "over_quota"}
-        assert judge(session, [verdict(one)]).refused == {}
+        assert codes(judge(session, [verdict(first), verdict(second)])) == {1: "over_quota", 2: "over_quota"}
+        assert judge(session, [verdict(first)]).refused == {}
         assert codes(judge(session, [verdict(theirs)], unit=OTHER)) == {1: "over_quota"}
 
 
@@ -162,7 +162,7 @@ def test_a_quota_of_a_category(engine: Engine) -> None:
         numbers = [a_submission(session, form=a_form(f"设计{n}", category=Category.DESIGN)) for n in range(2)]
         other = a_submission(session)
 
-        assert codes(judge(session, [*(verdict(one) for one in numbers), verdict(other)])) == dict.fromkeys(
+        assert codes(judge(session, [*(verdict(number) for number in numbers), verdict(other)])) == dict.fromkeys(
             (1, 2, 3), "over_quota"
         )
         assert judge(session, [verdict(numbers[0]), verdict(numbers[1], yes=False), verdict(other)]).refused == {}
@@ -224,14 +224,14 @@ def test_a_unit_with_a_date_of_its_own(engine: Engine) -> None:
 
 def test_a_late_workbook_changes_nothing_not_even_places(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two) = a_district_round(session, 2)
-        judge(session, [verdict(one, 80)])
+        _, (first, second) = a_district_round(session, 2)
+        judge(session, [verdict(first, 80)])
         before = ranks(session)
 
-        taken = judge(session, [verdict(two, 99, rank=1), verdict("2026-500103-0999")], at=DEADLINE + SECOND)
+        taken = judge(session, [verdict(second, 99, rank=1), verdict("2026-500103-0999")], at=DEADLINE + SECOND)
 
         assert codes(taken) == {1: "late", 2: "late"}
-        assert ranks(session) == before == {one: 1}
+        assert ranks(session) == before == {first: 1}
 
 
 def test_an_admitted_workbook_is_taken_although_late(engine: Engine) -> None:
@@ -265,13 +265,13 @@ def test_no_verdict_outside_the_district_round(engine: Engine, state: CallState)
 
 def test_what_is_out_for_correction_waits_for_it(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two) = a_district_round(session, 2)
-        ask_correction(session, season, one, Act(OFFICE, IN_TIME), missing="缺附件")
+        season, (first, second) = a_district_round(session, 2)
+        ask_correction(session, season, first, Act(OFFICE, IN_TIME), missing="缺附件")
 
-        taken = judge(session, [verdict(one, 99), verdict(two, 50)])
+        taken = judge(session, [verdict(first, 99), verdict(second, 50)])
 
         assert codes(taken) == {1: "correction_outstanding"}
-        assert ranks(session) == {two: 1}
+        assert ranks(session) == {second: 1}
 
 
 def test_a_correction_is_due_at_the_end_of_its_last_working_day_and_recorded(engine: Engine) -> None:

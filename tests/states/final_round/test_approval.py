@@ -35,19 +35,19 @@ AT = datetime(2026, 7, 28, 10, tzinfo=ZONE)
 
 
 def approved(session: Session) -> dict[str, bool]:
-    return {one.number: one.approved for one in placings(session, 2026)}
+    return {placing.number: placing.approved for placing in placings(session, 2026)}
 
 
 def test_what_is_proposed_are_the_prizes_of_the_ranking(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two, three, four) = a_ranked_season(session)
+        _, (first, second, third, fourth) = a_ranked_season(session)
 
         assert [(row.number, row.tier) for row in proposed(session, 2026)] == [
-            (one, Tier.FIRST),
-            (two, Tier.SECOND),
-            (three, Tier.THIRD),
+            (first, Tier.FIRST),
+            (second, Tier.SECOND),
+            (third, Tier.THIRD),
         ]
-        assert [row.number for row in placings(session, 2026)] == [one, two, three, four]
+        assert [row.number for row in placings(session, 2026)] == [first, second, third, fourth]
         assert (is_ranked(session, 2026), is_approved(session, 2026), waits_for_approval(session, 2026)) == (
             True,
             False,
@@ -57,7 +57,7 @@ def test_what_is_proposed_are_the_prizes_of_the_ranking(engine: Engine) -> None:
 
 def test_approving_names_the_person_the_list_and_its_digest(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two, three, four) = a_ranked_season(session)
+        _, (first, second, third, fourth) = a_ranked_season(session)
         digest = list_digest(session, 2026)
 
         count = approve(session, 2026, Act(OFFICE, AT), digest=digest[:8])
@@ -70,12 +70,12 @@ def test_approving_names_the_person_the_list_and_its_digest(engine: Engine) -> N
             AT,
             digest,
         )
-        assert approved(session) == {one: True, two: True, three: True, four: False}
+        assert approved(session) == {first: True, second: True, third: True, fourth: False}
         entry = session.scalars(select(History).where(History.trigger == "approve")).one()
         assert entry.actor == str(OFFICE)
         assert json.loads(entry.facts) == {
             "digest": digest,
-            "list": [[one, "first"], [two, "second"], [three, "third"]],
+            "list": [[first, "first"], [second, "second"], [third, "third"]],
         }
         assert not waits_for_approval(session, 2026)
         assert verify(session) == []
@@ -94,9 +94,9 @@ def test_another_digest_approves_nothing(engine: Engine, digest: str) -> None:
 
 def test_the_digest_changes_with_the_list_so_nobody_approves_what_they_did_not_see(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (_, two, *_) = a_ranked_season(session)
+        _, (_, second, *_) = a_ranked_season(session)
         seen = list_digest(session, 2026)
-        withdraw(session, two, Act(OFFICE, AT), reason="示例")
+        withdraw(session, second, Act(OFFICE, AT), reason="示例")
 
         with pytest.raises(DecisionRefused, match="its digest is"):
             approve(session, 2026, Act(OFFICE, AT), digest=seen)
@@ -106,24 +106,24 @@ def test_the_digest_changes_with_the_list_so_nobody_approves_what_they_did_not_s
 
 def test_striking_takes_one_off_and_leaves_the_order_of_the_others(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two, three, four) = a_ranked_season(session)
+        _, (first, second, third, fourth) = a_ranked_season(session)
 
         count = approve(
-            session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason="材料不实", strike=[two]
+            session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason="材料不实", strike=[second]
         )
 
         assert count == 2
-        assert approved(session) == {one: True, two: False, three: True, four: False}
+        assert approved(session) == {first: True, second: False, third: True, fourth: False}
         assert [(row.number, row.tier) for row in placings(session, 2026)] == [
-            (one, Tier.FIRST),
-            (two, Tier.SECOND),
-            (three, Tier.THIRD),
-            (four, None),
+            (first, Tier.FIRST),
+            (second, Tier.SECOND),
+            (third, Tier.THIRD),
+            (fourth, None),
         ]
-        assert session.get_one(Placing, two).struck == "材料不实"
+        assert session.get_one(Placing, second).struck == "材料不实"
         entry = session.scalars(select(History).where(History.trigger == "strike")).one()
         assert (entry.subject, entry.reason, entry.facts) == (
-            f"submission/{two}",
+            f"submission/{second}",
             "材料不实",
             '{"rank":2,"tier":"second"}',
         )
@@ -140,15 +140,15 @@ def test_striking_takes_one_off_and_leaves_the_order_of_the_others(engine: Engin
 )
 def test_a_strike_that_cannot_be_approves_nothing_at_all(engine: Engine, strike: str, reason: str, words: str) -> None:
     with writing(engine) as session:
-        _, (_, two, _, four) = a_ranked_season(session)
-    numbers = {"two": [two], "four": [four], "twice": [two, two]}.get(strike, [strike])
+        _, (_, second, _, fourth) = a_ranked_season(session)
+    numbers = {"two": [second], "four": [fourth], "twice": [second, second]}.get(strike, [strike])
 
     with pytest.raises(DecisionRefused, match=words), writing(engine) as session:
         approve(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason=reason, strike=numbers)
 
     with writing(engine) as session:
         assert not any(approved(session).values())
-        assert session.get_one(Placing, two).struck == ""
+        assert session.get_one(Placing, second).struck == ""
         assert not is_approved(session, 2026)
 
 
@@ -166,7 +166,7 @@ def test_a_list_is_approved_once(engine: Engine) -> None:
 
 def test_a_list_sent_back_waits_for_a_new_ranking_before_anybody_approves(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, *_) = a_ranked_season(session)
+        season, (first, *_) = a_ranked_season(session)
         digest = list_digest(session, 2026)
 
         send_back(session, 2026, Act(OFFICE, AT), digest=digest, reason="核对分数")
@@ -177,7 +177,7 @@ def test_a_list_sent_back_waits_for_a_new_ranking_before_anybody_approves(engine
 
         rank_again(session, season)
         approve(session, 2026, Act(OFFICE, AT), digest=digest)
-        assert session.get_one(Placing, one).approved
+        assert session.get_one(Placing, first).approved
         assert [row.decision for row in session.scalars(select(Approval).order_by(Approval.ordinal))] == [
             ApprovalDecision.SENT_BACK,
             ApprovalDecision.APPROVED,
@@ -186,20 +186,20 @@ def test_a_list_sent_back_waits_for_a_new_ranking_before_anybody_approves(engine
 
 def test_an_approved_list_is_not_ranked_again(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, *_) = a_ranked_season(session)
+        season, (first, *_) = a_ranked_season(session)
         approve(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026))
 
         rank_again(session, season)
 
-        assert session.get_one(Placing, one).approved
-        assert rank_list(session, season, re_review_is_over=True).placed[0].submission == one
+        assert session.get_one(Placing, first).approved
+        assert rank_list(session, season, re_review_is_over=True).placed[0].submission == first
 
 
 def test_an_approval_is_withdrawn_with_a_reason_and_the_list_waits_again_with_what_was_struck(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, two, three, _) = a_ranked_season(session)
+        _, (first, second, third, _) = a_ranked_season(session)
         before = list_digest(session, 2026)
-        approve(session, 2026, Act(OFFICE, AT), digest=before, strike=[two], reason="材料不实")
+        approve(session, 2026, Act(OFFICE, AT), digest=before, strike=[second], reason="材料不实")
         how = {"act": Act(OFFICE, AT), "digest": list_digest(session, 2026)}
         with pytest.raises(DecisionRefused, match="needs a reason"):
             withdraw_approval(session, 2026, **how, reason=" ")
@@ -208,15 +208,15 @@ def test_an_approval_is_withdrawn_with_a_reason_and_the_list_waits_again_with_wh
 
         assert (waits_for_approval(session, 2026), is_approved(session, 2026)) == (True, False)
         assert not any(approved(session).values())
-        assert (session.get_one(Placing, two).struck, list_digest(session, 2026)) == ("", before)
+        assert (session.get_one(Placing, second).struck, list_digest(session, 2026)) == ("", before)
         entries = session.scalars(select(History).where(History.trigger == "withdraw_approval")).all()
         assert {(entry.subject, entry.reason) for entry in entries} == {
             ("call/2026", "划错一项"),
-            (f"submission/{two}", "划错一项"),
+            (f"submission/{second}", "划错一项"),
         }
         assert rows_agree(session)
-        approve(session, 2026, Act(OFFICE, AT), digest=before, strike=[three], reason="材料不实")
-        assert approved(session) == {one: True, two: True, three: False, placings(session, 2026)[3].number: False}
+        approve(session, 2026, Act(OFFICE, AT), digest=before, strike=[third], reason="材料不实")
+        assert approved(session) == {first: True, second: True, third: False, placings(session, 2026)[3].number: False}
         assert [row.decision for row in session.scalars(select(Approval).order_by(Approval.ordinal))] == [
             ApprovalDecision.APPROVED,
             ApprovalDecision.WITHDRAWN,
@@ -275,10 +275,10 @@ def test_without_a_ranking_there_is_nothing_to_decide(engine: Engine, state: Cal
 
 def test_an_archived_submission_is_on_no_list(engine: Engine) -> None:
     with writing(engine) as session:
-        _, (one, *_) = a_ranked_season(session)
+        _, (first, *_) = a_ranked_season(session)
         a_submission(session, SubmissionState.SUBMITTED)
 
-        withdraw(session, one, Act(OFFICE, AT), reason="示例")
+        withdraw(session, first, Act(OFFICE, AT), reason="示例")
 
-        assert one not in {row.number for row in proposed(session, 2026)}
-        assert session.get_one(Submission, one).tier is None
+        assert first not in {row.number for row in proposed(session, 2026)}
+        assert session.get_one(Submission, first).tier is None

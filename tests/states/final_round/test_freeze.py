@@ -50,21 +50,21 @@ def close(session: Session, season: Season) -> None:
 
 def rank(session: Session, season: Season, *, over: bool = True) -> list[tuple[str, int, Tier | None]]:
     ranking = rank_list(session, season, re_review_is_over=over)
-    return [(one.submission, one.rank, one.tier) for one in ranking.placed]
+    return [(placed.submission, placed.rank, placed.tier) for placed in ranking.placed]
 
 
 def merits(session: Session, season: Season) -> dict[str, Decimal]:
-    return {number: one.merit for number, one in frozen_scores(session, season).scoring.merits.items()}
+    return {number: merit.merit for number, merit in frozen_scores(session, season).scoring.merits.items()}
 
 
 def test_freezing_moves_what_has_enough_scores_and_records_every_merit(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one,) = a_final_round(session, [80])
-        two = a_scored_submission(session, (90, 90, 90, 90))
+        season, (first,) = a_final_round(session, [80])
+        second = a_scored_submission(session, (90, 90, 90, 90))
 
         applied = freeze_scores(session, season, Act(SYSTEM, AT))
 
-        assert (applied.moved, applied.refused[two].code) == ((one,), "too_few_scores")
+        assert (applied.moved, applied.refused[second].code) == ((first,), "too_few_scores")
         entry = session.scalars(select(History).where(History.trigger == "record_final_review")).one()
         facts = json.loads(entry.facts)
         assert (entry.actor, facts["merit"], facts["method"]) == ("panel:panel", "80.0000", "trimmed_mean")
@@ -131,43 +131,43 @@ def test_absences_are_counted_at_the_close(engine: Engine) -> None:
 
 def test_the_ranking_follows_the_merits_and_gives_the_tiers(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two, three, four) = a_final_round(session, [60, 90, 80, 70])
+        season, (first, second, third, fourth) = a_final_round(session, [60, 90, 80, 70])
         close(session, season)
 
         assert rank(session, season) == [
-            (two, 1, Tier.FIRST),
-            (three, 2, Tier.SECOND),
-            (four, 3, Tier.THIRD),
-            (one, 4, None),
+            (second, 1, Tier.FIRST),
+            (third, 2, Tier.SECOND),
+            (fourth, 3, Tier.THIRD),
+            (first, 4, None),
         ]
 
 
 @pytest.mark.parametrize("method", ["mean", "trimmed_mean", "shrinkage"])
 def test_a_withdrawn_submission_never_changes_the_others_frozen_scores(engine: Engine, method: str) -> None:
     with writing(engine) as session:
-        season, (one, two, three, four) = a_final_round(session, [60, 90, 80, 70], method=method)
-        a_score(session, four, 6, 20)
+        season, (first, second, third, fourth) = a_final_round(session, [60, 90, 80, 70], method=method)
+        a_score(session, fourth, 6, 20)
         close(session, season)
         before, places = merits(session, season), rank(session, season)
 
-        withdraw(session, two, Act(OFFICE, AT), reason="示例")
+        withdraw(session, second, Act(OFFICE, AT), reason="示例")
 
         after = merits(session, season)
-        assert {n: after[n] for n in (one, three, four)} == {n: before[n] for n in (one, three, four)}
-        assert [n for n, *_ in rank(session, season)] == [n for n, *_ in places if n != two]
+        assert {n: after[n] for n in (first, third, fourth)} == {n: before[n] for n in (first, third, fourth)}
+        assert [n for n, *_ in rank(session, season)] == [n for n, *_ in places if n != second]
 
 
 def test_equals_at_a_cut_go_to_a_re_review_of_just_those(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two, three, four) = a_final_round(session, [90, 80, 80, 60], prizes=2)
+        season, (first, second, third, fourth) = a_final_round(session, [90, 80, 80, 60], prizes=2)
         close(session, season)
 
         ranking = rank_list(session, season, re_review_is_over=False)
         (tie,) = ranking.open_ties
         sheets = assign_re_review(session, season, tie.submissions, Act(SYSTEM, AT))
 
-        assert (set(tie.submissions), tie.needs) == ({two, three}, SettledBy.RE_REVIEW)
-        assert sheets == {f"E000{n}": [two, three] for n in range(1, 6)}
+        assert (set(tie.submissions), tie.needs) == ({second, third}, SettledBy.RE_REVIEW)
+        assert sheets == {f"E000{n}": [second, third] for n in range(1, 6)}
         again = assign_re_review(session, season, tie.submissions, Act(SYSTEM, AT))
         assert again == sheets
         rounds = session.scalars(select(Assignment.number).where(Assignment.round == 2)).all()
@@ -200,39 +200,42 @@ def a_rules(session: Session) -> Season:
 
 def test_the_re_review_settles_a_tie(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (_, two, three) = a_final_round(session, [90, 80, 80], prizes=2)
+        season, (_, second, third) = a_final_round(session, [90, 80, 80], prizes=2)
         close(session, season)
-        assign_re_review(session, season, [two, three], Act(SYSTEM, AT))
-        give_again(session, two, [70] * 5)
-        give_again(session, three, [75] * 5)
+        assign_re_review(session, season, [second, third], Act(SYSTEM, AT))
+        give_again(session, second, [70] * 5)
+        give_again(session, third, [75] * 5)
 
         ranking = rank_list(session, season, re_review_is_over=True)
 
-        assert [(one.submission, one.rank, one.tier) for one in ranking.placed][1:] == [
-            (three, 2, Tier.SECOND),
-            (two, 2, None),
+        assert [(placed.submission, placed.rank, placed.tier) for placed in ranking.placed][1:] == [
+            (third, 2, Tier.SECOND),
+            (second, 2, None),
         ]
-        assert {one.settled.by for one in ranking.placed[1:] if one.settled} == {SettledBy.RE_REVIEW}
+        assert {placed.settled.by for placed in ranking.placed[1:] if placed.settled} == {SettledBy.RE_REVIEW}
 
 
 def test_a_re_review_that_was_not_finished_leaves_the_tie_to_the_criteria_and_the_draw(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (_, two, three) = a_final_round(session, [90, 80, 80], prizes=2)
+        season, (_, second, third) = a_final_round(session, [90, 80, 80], prizes=2)
         close(session, season)
-        assign_re_review(session, season, [two, three], Act(SYSTEM, AT))
-        give_again(session, two, [70] * 4)
-        give_again(session, three, [75] * 4)
+        assign_re_review(session, season, [second, third], Act(SYSTEM, AT))
+        give_again(session, second, [70] * 4)
+        give_again(session, third, [75] * 4)
 
         found = rank_list(session, season, re_review_is_over=True)
 
-        assert {one.settled.by for one in found.placed[1:] if one.settled} <= {SettledBy.CRITERION, SettledBy.DRAW}
+        assert {placed.settled.by for placed in found.placed[1:] if placed.settled} <= {
+            SettledBy.CRITERION,
+            SettledBy.DRAW,
+        }
         assert found.open_ties == ()
         assert rank_list(session, season, re_review_is_over=True).placed == found.placed
 
 
 def test_the_frozen_ranking_is_data_and_in_the_record(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two) = a_final_round(session, [70, 90], prizes=1)
+        season, (first, second) = a_final_round(session, [70, 90], prizes=1)
         close(session, season)
 
         freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
@@ -240,8 +243,8 @@ def test_the_frozen_ranking_is_data_and_in_the_record(engine: Engine) -> None:
     with reading(engine) as session:
         rows = session.scalars(select(Placing).order_by(Placing.position)).all()
         assert [(row.number, row.position, row.rank, row.merit, row.tier, row.scores, row.spread) for row in rows] == [
-            (two, 1, 1, Decimal("90.0000"), Tier.FIRST, 5, Decimal(8)),
-            (one, 2, 2, Decimal("70.0000"), None, 5, Decimal(8)),
+            (second, 1, 1, Decimal("90.0000"), Tier.FIRST, 5, Decimal(8)),
+            (first, 2, 2, Decimal("70.0000"), None, 5, Decimal(8)),
         ]
         facts = json.loads(session.scalars(select(History.facts).where(History.trigger == "freeze_ranking")).one())
         assert facts["ranking"]
@@ -250,42 +253,42 @@ def test_the_frozen_ranking_is_data_and_in_the_record(engine: Engine) -> None:
 
 def test_a_frozen_ranking_is_replaced_only_when_it_was_sent_back(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two) = a_final_round(session, [70, 90], prizes=1)
+        season, (first, second) = a_final_round(session, [70, 90], prizes=1)
         close(session, season)
         freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
-        withdraw(session, two, Act(OFFICE, AT), reason="示例")
+        withdraw(session, second, Act(OFFICE, AT), reason="示例")
 
         freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
         kept = session.scalars(select(Placing.number).order_by(Placing.position)).all()
         send_back(session, 2026, Act(OFFICE, AT), digest=list_digest(session, 2026), reason="示例")
         freeze_ranking(session, season, rank_list(session, season, re_review_is_over=True), Act(SYSTEM, AT))
 
-        assert kept == [two, one]
-        assert session.execute(select(Placing.number, Placing.tier)).all() == [(one, Tier.FIRST)]
+        assert kept == [second, first]
+        assert session.execute(select(Placing.number, Placing.tier)).all() == [(first, Tier.FIRST)]
 
 
 def test_a_reinstated_submission_is_ranked_by_its_frozen_scores(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two) = a_final_round(session, [70, 90])
+        season, (first, second) = a_final_round(session, [70, 90])
         close(session, season)
         before = rank(session, season)
-        withdraw(session, two, Act(OFFICE, AT), reason="示例")
+        withdraw(session, second, Act(OFFICE, AT), reason="示例")
 
-        assert reinstate(session, two, Act(OFFICE, AT), reason="示例") is S.FINAL_REVIEWED
+        assert reinstate(session, second, Act(OFFICE, AT), reason="示例") is S.FINAL_REVIEWED
 
         assert rank(session, season) == before
 
 
 def test_at_most_so_many_prizes_for_a_unit(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two) = a_final_round(session, [90, 80])
+        season, (first, second) = a_final_round(session, [90, 80])
         limits = season.final_round.limits.model_copy(update={"per_unit": 1})
         season = season.model_copy(update={"final_round": season.final_round.model_copy(update={"limits": limits})})
         elsewhere = a_scored_submission(session, [70 + step for step in SPREAD], "500101")
         close(session, season)
 
-        assert UNIT in one
-        assert rank(session, season) == [(one, 1, Tier.FIRST), (two, 2, None), (elsewhere, 3, Tier.SECOND)]
+        assert UNIT in first
+        assert rank(session, season) == [(first, 1, Tier.FIRST), (second, 2, None), (elsewhere, 3, Tier.SECOND)]
 
 
 def test_an_empty_round_closes_empty(engine: Engine) -> None:

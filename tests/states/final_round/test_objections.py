@@ -146,9 +146,9 @@ def test_a_late_delivery_is_admitted_once_with_a_reason(engine: Engine, state: D
             admitted = admit_late(session, 2026, DIGEST[:8], Act(OFFICE, AT), reason="邮路中断")
 
         assert admitted.digest == DIGEST
-        assert [(one.digest, one.officer, one.reason) for one in session.scalars(select(Admission))] == [
-            (DIGEST, OFFICE.name, "邮路中断")
-        ]
+        assert [
+            (admission.digest, admission.officer, admission.reason) for admission in session.scalars(select(Admission))
+        ] == [(DIGEST, OFFICE.name, "邮路中断")]
         entry = session.scalars(select(History).where(History.trigger == "admit_late")).one()
         assert json.loads(entry.facts) == {"delivery": DIGEST, "sender": "500103"}
 
@@ -188,18 +188,18 @@ def test_two_that_look_alike_are_decided_once_and_on_the_later_ones_record(
 ) -> None:
     with writing(engine) as session:
         a_season(session)
-        one, two = a_submission(session), a_submission(session)
-        session.add(Duplicate(number=one, other=two, similarity=95))
+        first, second = a_submission(session), a_submission(session)
+        session.add(Duplicate(number=first, other=second, similarity=95))
 
-        decide_duplicate(session, two, one, Act(OFFICE, AT), same=same, reason="示例")
+        decide_duplicate(session, second, first, Act(OFFICE, AT), same=same, reason="示例")
 
-        pair = session.get_one(Duplicate, (one, two))
+        pair = session.get_one(Duplicate, (first, second))
         assert (pair.decision, pair.officer, pair.reason) == (word, OFFICE.name, "示例")
         entry = session.scalars(select(History).where(History.trigger == "decide_duplicate")).one()
-        assert entry.subject == f"submission/{two}"
-        assert json.loads(entry.facts) == {"decision": word.value, "other": one, "similarity": 95}
+        assert entry.subject == f"submission/{second}"
+        assert json.loads(entry.facts) == {"decision": word.value, "other": first, "similarity": 95}
         with pytest.raises(DecisionRefused, match="decided already"):
-            decide_duplicate(session, one, two, Act(OFFICE, AT), same=not same, reason="示例")
+            decide_duplicate(session, first, second, Act(OFFICE, AT), same=not same, reason="示例")
 
 
 @pytest.mark.parametrize("state", [SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED])
@@ -208,15 +208,15 @@ def test_found_the_same_after_the_eligibility_check_the_later_one_is_dropped_at_
 ) -> None:
     with writing(engine) as session:
         a_season(session, state=CallState.FINAL_REVIEW)
-        one, two = a_submission(session, state), a_submission(session, state)
-        session.add(Duplicate(number=one, other=two, similarity=95))
+        first, second = a_submission(session, state), a_submission(session, state)
+        session.add(Duplicate(number=first, other=second, similarity=95))
 
-        dropped = decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
+        dropped = decide_duplicate(session, first, second, Act(OFFICE, AT), same=True, reason="示例")
 
-        assert dropped == two
-        later = session.get_one(Submission, two, populate_existing=True)
+        assert dropped == second
+        later = session.get_one(Submission, second, populate_existing=True)
         assert (later.state, later.outcome) == (SubmissionState.ARCHIVED, Outcome.INELIGIBLE)
-        assert session.get_one(Submission, one).state is state
+        assert session.get_one(Submission, first).state is state
 
 
 @pytest.mark.parametrize(
@@ -229,23 +229,23 @@ def test_found_the_same_after_the_eligibility_check_the_later_one_is_dropped_at_
 def test_found_the_same_too_late_the_way_out_is_named(engine: Engine, call: CallState, state: SubmissionState) -> None:
     with writing(engine) as session:
         a_season(session, state=call)
-        one, two = a_submission(session, state), a_submission(session, state)
-        session.add(Duplicate(number=one, other=two, similarity=95))
+        first, second = a_submission(session, state), a_submission(session, state)
+        session.add(Duplicate(number=first, other=second, similarity=95))
 
         with pytest.raises(DecisionRefused, match="too late to drop it.*strike it when the list is approved"):
-            decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
+            decide_duplicate(session, first, second, Act(OFFICE, AT), same=True, reason="示例")
 
-        assert session.get_one(Duplicate, (one, two)).decision is DuplicateDecision.PENDING
-        assert decide_duplicate(session, one, two, Act(OFFICE, AT), same=False, reason="示例") == ""
+        assert session.get_one(Duplicate, (first, second)).decision is DuplicateDecision.PENDING
+        assert decide_duplicate(session, first, second, Act(OFFICE, AT), same=False, reason="示例") == ""
 
 
 def test_what_was_never_shown_as_alike_is_not_decided(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
-        one, two = a_submission(session), a_submission(session)
+        first, second = a_submission(session), a_submission(session)
 
         with pytest.raises(DecisionRefused, match="never shown as alike"):
-            decide_duplicate(session, one, two, Act(OFFICE, AT), same=True, reason="示例")
+            decide_duplicate(session, first, second, Act(OFFICE, AT), same=True, reason="示例")
 
 
 def object_to(session: Session, number: str, *, at: datetime = AT, **words: Any) -> Objection:
@@ -354,17 +354,20 @@ def test_an_objection_needs_a_submission_that_is_in_the_running(engine: Engine) 
 
 def test_an_open_objection_suspends_one_award_only(engine: Engine) -> None:
     with writing(engine) as session:
-        one, two = a_notice(session, listed=2)
-        objection = object_to(session, one)
+        first, second = a_notice(session, listed=2)
+        objection = object_to(session, first)
         _settle_notice(session)
 
         applied = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
-        assert (applied.moved, {n: r.code for n, r in applied.refused.items()}) == ((two,), {one: "objection_open"})
+        assert (applied.moved, {n: r.code for n, r in applied.refused.items()}) == (
+            (second,),
+            {first: "objection_open"},
+        )
 
         assert objection.id
         answer_objection(session, objection.id, Act(OFFICE, AT), upheld=False, answer="核查无误")
         again = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
-        assert again.moved == (one,)
+        assert again.moved == (first,)
 
 
 def _settle_notice(session: Session) -> None:
@@ -375,14 +378,14 @@ def _settle_notice(session: Session) -> None:
 
 def test_an_objection_upheld_ends_that_one_award(engine: Engine) -> None:
     with writing(engine) as session:
-        one, two = a_notice(session, listed=2)
-        objection = object_to(session, one)
+        first, second = a_notice(session, listed=2)
+        objection = object_to(session, first)
         assert objection.id
 
         answered = answer_objection(session, objection.id, Act(OFFICE, AT), upheld=True, answer="情况属实")
 
         assert (answered.state, answered.officer, answered.answer) == (ObjectionState.UPHELD, OFFICE.name, "情况属实")
-        assert (row(session, one).outcome, row(session, two).state) == (Outcome.OBJECTION_UPHELD, S.FINAL_REVIEWED)
+        assert (row(session, first).outcome, row(session, second).state) == (Outcome.OBJECTION_UPHELD, S.FINAL_REVIEWED)
         assert verify(session) == []
 
 

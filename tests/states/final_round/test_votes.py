@@ -70,16 +70,19 @@ def cast(
 @pytest.mark.parametrize("secret", [True, False])
 def test_what_is_not_carried_falls_and_nobody_else_moves(engine: Engine, secret: bool) -> None:
     with writing(engine) as session:
-        season, (one, two, three, four, five, six) = a_voting_season(session, secret=secret)
+        season, (first, second, third, fourth, fifth, sixth) = a_voting_season(session, secret=secret)
         before = tiers(session)
-        assert before[:2] == [(one, Tier.FIRST), (two, Tier.FIRST)]
+        assert before[:2] == [(first, Tier.FIRST), (second, Tier.FIRST)]
 
-        vote(session, season, against=(two,))
+        vote(session, season, against=(second,))
         counted = close_votes(session, season, Act(SYSTEM, season.dates.close_votes))
 
-        assert [(one.motion.number, one.decision.carried) for one in counted] == [(one, True), (two, False)]
-        assert tiers(session) == [before[0], (two, Tier.SECOND), *before[2:]]
-        placing = session.get_one(Placing, two)
+        assert [(result.motion.number, result.decision.carried) for result in counted] == [
+            (first, True),
+            (second, False),
+        ]
+        assert tiers(session) == [before[0], (second, Tier.SECOND), *before[2:]]
+        placing = session.get_one(Placing, second)
         assert placing.voted == "一等奖经表决：应到5人，实到5人，同意0票（须4票），未通过，改为二等奖"
         assert not votes_are_open(session, 2026)
         assert verify(session) == []
@@ -92,8 +95,8 @@ def test_two_thirds_must_be_present(engine: Engine, absent: int, quorate: bool) 
 
         vote(session, season, absent=absent)
 
-        assert [one.decision.quorate for one in counted_votes(session, season)] == [quorate] * 2
-        assert sorted(owing_votes(session, season)) == [one.id for one in _last(session, absent)]
+        assert [result.decision.quorate for result in counted_votes(session, season)] == [quorate] * 2
+        assert sorted(owing_votes(session, season)) == [expert.id for expert in _last(session, absent)]
 
 
 def _last(session: Session, count: int) -> list[Expert]:
@@ -113,18 +116,18 @@ def test_nobody_approves_before_the_votes_are_counted(engine: Engine) -> None:
 
 def test_who_is_in_conflict_or_off_the_panel_has_no_vote(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (one, two, *_) = a_voting_season(session)
+        season, (first, second, *_) = a_voting_season(session)
         members = motions(session, season)[0].members
         at = season.dates.close_re_review
-        key = f"示例单位示例项目2026第{int(one[-4:])}号"
+        key = f"示例单位示例项目2026第{int(first[-4:])}号"
         session.add(DeclaredConflict(season=2026, expert=members[0], key=key, declared_at=at))
         give_up_seat(session, 2026, members[1], Act(OFFICE, at), reason="示例")
         session.flush()
 
-        assert cast(session, season, one, members[0]) == "no_vote"
-        assert cast(session, season, two, members[0]) == ""
-        assert cast(session, season, one, members[1]) == "no_vote"
-        assert cast(session, season, one, "E9999") == "no_vote"
+        assert cast(session, season, first, members[0]) == "no_vote"
+        assert cast(session, season, second, members[0]) == ""
+        assert cast(session, season, first, members[1]) == "no_vote"
+        assert cast(session, season, first, "E9999") == "no_vote"
         assert [len(motion.members) for motion in motions(session, season)] == [3, 4]
 
 
@@ -136,8 +139,8 @@ def test_a_ballot_of_who_leaves_does_not_count(engine: Engine) -> None:
 
         give_up_seat(session, 2026, leaver, Act(OFFICE, season.dates.close_re_review), reason="示例")
 
-        assert [one.decision.facts()["present"] for one in counted_votes(session, season)] == [4, 4]
-        assert {one.state for one in session.query(Seat).filter_by(expert=leaver)} == {SeatState.LEFT}
+        assert [result.decision.facts()["present"] for result in counted_votes(session, season)] == [4, 4]
+        assert {seat.state for seat in session.query(Seat).filter_by(expert=leaver)} == {SeatState.LEFT}
 
 
 def test_what_is_not_put_to_the_vote_cannot_be_voted_on(engine: Engine) -> None:
@@ -175,7 +178,7 @@ def test_an_abstention_is_present_and_not_in_favour(engine: Engine) -> None:
         cast(session, season, numbers[0], "office", votes=(3, 0, 2))
         cast(session, season, numbers[1], "office", votes=(4, 0, 1))
 
-        assert [one.decision.carried for one in counted_votes(session, season)] == [False, True]
+        assert [result.decision.carried for result in counted_votes(session, season)] == [False, True]
 
 
 def test_a_vote_can_be_changed_until_it_is_closed_and_is_recorded_once(engine: Engine) -> None:
@@ -218,8 +221,8 @@ def test_nothing_is_voted_on_before_or_after(engine: Engine) -> None:
 
 def test_a_list_sent_back_keeps_the_ballots_on_what_is_proposed_again(engine: Engine) -> None:
     with writing(engine) as session:
-        season, (_, two, *_) = a_voting_season(session)
-        vote(session, season, against=(two,))
+        season, (_, second, *_) = a_voting_season(session)
+        vote(session, season, against=(second,))
         close_votes(session, season, Act(SYSTEM, season.dates.close_votes))
         voted = tiers(session)
         at = season.dates.close_votes + timedelta(days=1)

@@ -173,9 +173,9 @@ def test_a_backup_taken_while_others_write_is_one_moment(season: Engine, home: P
         stop.set()
         writer.join(60)
 
-    for one in made:
-        fresh = make_engine(f"sqlite:///{tmp_path / one.path.stem}.db")
-        restored = put_back(one.path, fresh, tmp_path / one.path.stem)
+    for written in made:
+        fresh = make_engine(f"sqlite:///{tmp_path / written.path.stem}.db")
+        restored = put_back(written.path, fresh, tmp_path / written.path.stem)
         with reading(fresh) as session:
             assert verify(session) == []
             assert len(session.scalars(select(Submission.number)).all()) == restored.rows["submission"]

@@ -102,7 +102,7 @@ def test_a_worse_assignment_is_not_proven_by_figures_of_its_own(aim: str) -> Non
     other = a_round(24, 9, aim="fair" if aim == "share" else "share")
     assert other.chosen != assigned.chosen, "both aims end alike: nothing is tried"
     assigned.chosen = other.chosen
-    served = [sum(assigned.rows[number][place[one]] for one in team) for number, team in assigned.chosen.items()]
+    served = [sum(assigned.rows[number][place[expert]] for expert in team) for number, team in assigned.chosen.items()]
     assert assigned.problem() != ""
     known["total"] = known["total_at_most"] = known["total_from_prices"] = f"{sum(served) / 10**6:.6f}"
     known["level"] = known["level_at_most"] = known["excluded"] = "0.1"
@@ -169,7 +169,7 @@ def test_what_is_taken_away_or_forged_is_found_by_both(
 ) -> None:
     entries = bent(record, change, subject)
 
-    assert "certificate" in {one.what for one in recompute(entries)}
+    assert "certificate" in {difference.what for difference in recompute(entries)}
     with pytest.raises(Wrong, match="assignment"):
         outsider(entries)
 

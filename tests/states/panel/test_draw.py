@@ -56,7 +56,7 @@ def a_panel_season(
 
 def pairs(session: Session) -> set[tuple[str, str, str]]:
     rows = session.scalars(select(Assignment).execution_options(populate_existing=True))
-    return {(one.number, one.expert, one.state.value) for one in rows}
+    return {(assignment.number, assignment.expert, assignment.state.value) for assignment in rows}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_who_may_be_drawn(engine: Engine, changes: dict[str, object], eligible: 
         a_season(session, state=CallState.FINAL_REVIEW)
         expert = an_expert(session, 1, **{"statement_on": SIGNED, **changes})
 
-        assert [one.id for one in eligible_pool(session, season_rules(), AT)] == ([expert] if eligible else [])
+        assert [member.id for member in eligible_pool(session, season_rules(), AT)] == ([expert] if eligible else [])
 
 
 def test_the_draw_can_be_repeated_from_the_record(engine: Engine) -> None:
@@ -88,7 +88,7 @@ def test_the_draw_can_be_repeated_from_the_record(engine: Engine) -> None:
         facts = json.loads(session.scalars(select(History.facts).where(History.trigger == "draw_panel")).one())
         again = draw_panel(
             seed=bytes.fromhex(facts["seed"]),
-            pool=[Candidate(one, tuple(fields)) for one, fields in facts["pool"]],
+            pool=[Candidate(expert, tuple(fields)) for expert, fields in facts["pool"]],
             seats=facts["seats"],
             size=facts["size"],
             reserves=facts["reserves"],
@@ -96,7 +96,7 @@ def test_the_draw_can_be_repeated_from_the_record(engine: Engine) -> None:
         assert again == panel
         assert facts["seed"] == SEED
         assert (len(seated(session, 2026)), len(reserves(session, 2026))) == (5, 2)
-        assert {one.signed_on for one in session.scalars(select(Seat))} == {SIGNED}
+        assert {seat.signed_on for seat in session.scalars(select(Seat))} == {SIGNED}
 
 
 def test_too_small_a_pool_is_an_error_that_says_how_many_lack(engine: Engine) -> None:
@@ -121,11 +121,13 @@ def test_every_submission_gets_its_experts_and_nobody_a_conflict(engine: Engine)
         assigned = assign_panel(session, season, Act(SYSTEM, AT))
 
         barred = season_conflicts(session, season, seated(session, 2026))
-        assert "E0002" not in {one.id for one in seated(session, 2026)}, "who submits does not review at all"
+        assert "E0002" not in {seat.id for seat in seated(session, 2026)}, "who submits does not review at all"
         assert set(assigned.experts) == {*numbers, close}
         assert all(len(set(experts)) == 3 for experts in assigned.experts.values())
         assert "E0001" not in assigned.experts[close]
-        assert not any(barred.forbids(number, one) for number, experts in assigned.experts.items() for one in experts)
+        assert not any(
+            barred.forbids(number, expert) for number, experts in assigned.experts.items() for expert in experts
+        )
         assert pairs(session) == {(n, e, "active") for n, experts in assigned.experts.items() for e in experts}
         whole = json.loads(
             session.scalars(select(History).where(History.trigger == "assign", History.subject == "call/2026"))
@@ -165,7 +167,7 @@ def test_submissions_that_crowd_the_same_experts_are_named_and_so_are_the_expert
     rivals = {"organisations": tuple(OrganisationForm(name=f"示例研究院{ordinal}") for ordinal in (1, 4))}
     with writing(engine) as session:
         season, _ = a_panel_season(session, experts=5, reserves=0, submissions=0, submissions_per_expert=2)
-        crowd = [an_eligible_submission(session, form=a_form(f"利益相关{one}", **rivals)) for one in range(3)]
+        crowd = [an_eligible_submission(session, form=a_form(f"利益相关{n}", **rivals)) for n in range(3)]
         draw(session, season, Act(SYSTEM, AT))
 
         with pytest.raises(PanelTooSmall) as refused:
@@ -217,7 +219,7 @@ def test_a_reserve_takes_a_seat_when_nobody_seated_is_left(engine: Engine) -> No
         season, (number,) = a_panel_season(session, submissions=1, panel_size=3, experts=5)
         draw(session, season, Act(SYSTEM, AT))
         leaver = assign_panel(session, season, Act(SYSTEM, AT)).experts[number][0]
-        waiting = {one.id for one in reserves(session, 2026)}
+        waiting = {seat.id for seat in reserves(session, 2026)}
         give_up_seat(session, 2026, leaver, Act(OFFICE, AT), reason="示例")
 
         (successor,) = replace_missing(session, season, Act(SYSTEM, AT))
@@ -293,13 +295,13 @@ def test_the_doctor_sees_who_was_paired_behind_the_door(engine: Engine, kind: st
         session.add(Assignment(season=2026, number=number, expert=expert, assigned_at=AT))
         session.flush()
 
-        assert [(one.invariant.name, one.offenders) for one in broken_invariants(session)] == [
+        assert [(breach.invariant.name, breach.offenders) for breach in broken_invariants(session)] == [
             ("nobody_in_conflict", (f"{number}/{expert}",))
         ]
 
 
 def broken(session: Session) -> list[str]:
-    return [one.invariant.name for one in broken_invariants(session)]
+    return [breach.invariant.name for breach in broken_invariants(session)]
 
 
 def test_an_officer_gives_a_submission_that_lacks_an_expert_one_of_their_choice(engine: Engine) -> None:

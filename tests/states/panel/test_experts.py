@@ -88,7 +88,9 @@ def test_the_pool_says_who_may_be_drawn_and_who_stayed_away(engine: Engine) -> N
 
         standings = pool_standings(session, season_rules(2026), AT)
 
-        assert [(one.expert.id, one.problem, one.seat, dict(one.absences)) for one in standings] == [
+        assert [
+            (standing.expert.id, standing.problem, standing.seat, dict(standing.absences)) for standing in standings
+        ] == [
             ("E0001", "", SeatState.SEATED, {2025: True, 2026: False}),
             ("E0002", "not signed", None, {}),
             ("E0003", "expired", None, {}),
@@ -118,7 +120,10 @@ def test_only_the_office_keeps_the_pool(engine: Engine) -> None:
 
         brought = bring(session, form(), role=Role.DISTRICT)
 
-        assert ({place: one.code for place, one in brought.refused.items()}, brought.accepted) == ({1: "role"}, {})
+        assert ({place: refusal.code for place, refusal in brought.refused.items()}, brought.accepted) == (
+            {1: "role"},
+            {},
+        )
         assert session.scalars(select(Expert)).all() == []
 
 
@@ -130,7 +135,7 @@ def test_declared_conflicts_are_kept_by_their_key_once(engine: Engine) -> None:
         bring(session, form(declared=("示例公司",)))
 
         keys = session.execute(select(DeclaredConflict.expert, DeclaredConflict.key)).all()
-        assert sorted(tuple(one) for one in keys) == [("E0001", "示例丙"), ("E0001", "示例公司")]
+        assert sorted(tuple(key) for key in keys) == [("E0001", "示例丙"), ("E0001", "示例公司")]
 
 
 def test_an_expert_steps_back_before_scoring(engine: Engine) -> None:

@@ -135,8 +135,10 @@ def test_what_was_changed_of_the_draw_is_named(
         entries = list(read_entries(session, 2026))
         assert session.scalar(select(History.trigger).where(History.trigger == trigger)) == trigger
     bent = [
-        {**one, "facts": json.dumps({**json.loads(one["facts"]), **changes})} if one["trigger"] == trigger else one
-        for one in entries
+        {**entry, "facts": json.dumps({**json.loads(entry["facts"]), **changes})}
+        if entry["trigger"] == trigger
+        else entry
+        for entry in entries
     ]
 
-    assert named in {one.what for one in recompute(bent)}
+    assert named in {difference.what for difference in recompute(bent)}

@@ -91,7 +91,7 @@ def solved_otherwise(given_: Given, *, floor=None, level: bool = False) -> float
     served = sparse.csr_matrix((S[papers, experts], (papers, places)), (P, n))[wanted > 0]
     aux = [sparse.csr_matrix((P, 1)), sparse.csr_matrix((R, 1)), sparse.csr_matrix(-np.ones((served.shape[0], 1)))]
     by_paper, by_expert, by_score = (
-        sparse.hstack([one, two]).tocsr() for one, two in zip([*rows, served], aux, strict=True)
+        sparse.hstack([block, two]).tocsr() for block, two in zip([*rows, served], aux, strict=True)
     )
     limits = [LinearConstraint(by_paper, wanted, wanted), LinearConstraint(by_expert, least, most)]
     limits.append(LinearConstraint(by_score, 0 if level else -np.inf, np.inf))
@@ -454,7 +454,7 @@ class TestFaults:
     def test_finds_a_broken_assignment(self, experts, sentence):
         given_, found = self.found()
         said = faults(np.array(experts), found.certificate, **given_.named())
-        assert any(sentence in one for one in said)
+        assert any(sentence in fault for fault in said)
 
     @pytest.mark.parametrize("by", [-0.01, 0.01])
     @pytest.mark.parametrize("name", ["total", "worst", "worst_share", "largest_total", "total_from_prices"])

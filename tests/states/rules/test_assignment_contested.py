@@ -145,4 +145,4 @@ def test_another_process_assigns_alike_and_writes_nothing_of_its_own():
     ]
 
     here = str(assign(**a_contested_instance(2, papers=30, experts=10)).tolist())
-    assert [(one.stdout, one.stderr) for one in runs] == [(f"{here}\n", "")] * 2
+    assert [(run.stdout, run.stderr) for run in runs] == [(f"{here}\n", "")] * 2

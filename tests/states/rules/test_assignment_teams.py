@@ -60,11 +60,11 @@ def test_the_best_team_is_the_best_of_all_that_keep_the_floor(seed, weight):
     for paper, team, worth in zip(found.papers, found.experts, found.worth, strict=True):
         mine = team[team >= 0]
         of = {
-            one: (weight * instance.scores[paper, list(one)] - prices[list(one)]).sum()
-            for one in teams_of_one(instance, paper, floors[paper])
+            other: (weight * instance.scores[paper, list(other)] - prices[list(other)]).sum()
+            for other in teams_of_one(instance, paper, floors[paper])
         }
         assert worth == pytest.approx(max(of.values()))
-        assert of[tuple(int(one) for one in mine)] == pytest.approx(worth)
+        assert of[tuple(int(expert) for expert in mine)] == pytest.approx(worth)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -220,7 +220,7 @@ def test_a_level_below_what_prices_exclude_is_not_believed(aim, weight):
         forged = replace(known, level_from_prices=known.level_from_prices * 0.99)
 
         assert faults(found.experts, known, **contest) == []
-        assert any("level from prices" in one for one in faults(found.experts, forged, **contest)), seed
+        assert any("level from prices" in fault for fault in faults(found.experts, forged, **contest)), seed
     assert weight in weights
 
 
@@ -246,7 +246,7 @@ def test_a_level_that_the_assignment_does_not_reach_is_found(aim):
 
     said = faults(found.experts, replace(found.certificate, level=found.certificate.level * 1.001), **contest)
 
-    assert any("is not reached" in one for one in said)
+    assert any("is not reached" in fault for fault in said)
 
 
 def test_patience_that_is_half_used_leaves_the_prices_unagreed():

@@ -8,7 +8,7 @@ from states.rules.names import name_key, plain_key, recorded_key
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("spelling", "other"),
     [
         ("输电线路 巡检机器人", "输电线路巡检机器人"),
         ("ＡＢＣ１２３", "abc123"),
@@ -26,13 +26,13 @@ from states.rules.names import name_key, plain_key, recorded_key
         ("一号", "\u30fc号"),
     ],
 )
-def test_meant_alike(one: str, other: str) -> None:
-    assert name_key(one) == name_key(other)
+def test_meant_alike(spelling: str, other: str) -> None:
+    assert name_key(spelling) == name_key(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("装置一", "装置二"), ("C", "C+"), ("甲乙", "乙甲"), ("未来", "末来")])
-def test_meant_differently(one: str, other: str) -> None:
-    assert name_key(one) != name_key(other)
+@pytest.mark.parametrize(("spelling", "other"), [("装置一", "装置二"), ("C", "C+"), ("甲乙", "乙甲"), ("未来", "末来")])
+def test_meant_differently(spelling: str, other: str) -> None:
+    assert name_key(spelling) != name_key(other)
 
 
 @given(st.text())

@@ -36,7 +36,7 @@ def test_the_same_pairs_as_by_comparing_each_with_each(here: list[str], earlier:
     mine = [(f"n{place}", title) for place, title in enumerate(here)]
     others = [(f"e{place}", title) for place, title in enumerate(earlier)]
 
-    found = {(one, two) for one, two, _ in near_pairs(mine, others, 75)}
+    found = {(ours, two) for ours, two, _ in near_pairs(mine, others, 75)}
 
     every = [*mine, *others]
     assert found == {

@@ -19,22 +19,24 @@ def test_keys_of_an_earlier_rule_are_made_anew(engine: Engine) -> None:
         for place, name in enumerate(("示例专家", "示例專家")):
             keys = {"name_key": recorded_key(name), "organisation_key": recorded_key("示例大学")}
             session.add(Expert(id=f"E000{place + 1}", name=name, organisation="示例大学", fields="机械制造", **keys))
-        one = session.get_one(Submission, number)
-        one.title_key, one.fingerprint = "", "0" * 64  # as revision 0009 leaves it
+        submission = session.get_one(Submission, number)
+        submission.title_key, submission.fingerprint = "", "0" * 64  # as revision 0009 leaves it
         session.execute(text("UPDATE organisation SET name_key = 'old'"))
         session.execute(text("UPDATE expert SET name_key = '', organisation_key = id"))
 
     bring_up(engine)
 
     with reading(engine) as session:
-        one = session.get_one(Submission, number)
+        submission = session.get_one(Submission, number)
         organisation = session.get_one(Organisation, (number, 1))
         experts = [(expert.name_key, expert.organisation_key) for expert in session.query(Expert).order_by(Expert.id)]
-        assert (one.title_key, one.fingerprint) == (name_key(form.title), fingerprint(form))
+        assert (submission.title_key, submission.fingerprint) == (name_key(form.title), fingerprint(form))
         assert organisation.name_key == name_key(organisation.name)
         assert experts == [("示例专家", "示例大学"), ("示例专家", "示例大学#E0002")]
         assert verify(session) == []
-        assert [one for one in disagreements(session, 2026) if one[0] in ("submission", "organisation")] == []
+        assert [
+            difference for difference in disagreements(session, 2026) if difference[0] in ("submission", "organisation")
+        ] == []
     with writing(engine) as session:
         assert codes(deliver(session, a_form("智能1\u041eKV巡检装置"), digest="9")) == {}
         assert codes(deliver(session, a_form("智能10KV巡检装置"), unit="500102", digest="8")) == {1: "duplicate"}

@@ -79,11 +79,15 @@ def test_everything_of_a_form_is_kept_and_its_history_names_nobody(engine: Engin
             SubmissionState.SUBMITTED,
             EARLY,
         )
-        assert [one.name for one in session.scalars(select(Organisation).order_by(Organisation.position))] == [
+        assert [
+            organisation.name for organisation in session.scalars(select(Organisation).order_by(Organisation.position))
+        ] == [
             "示例公司",
             "示例学院",
         ]
-        assert [one.name for one in session.scalars(select(Contributor).order_by(Contributor.position))] == [
+        assert [
+            contributor.name for contributor in session.scalars(select(Contributor).order_by(Contributor.position))
+        ] == [
             "示例·甲",
             "示例·乙",
         ]
@@ -171,7 +175,11 @@ def test_a_change_before_the_deadline_is_kept_as_a_version(engine: Engine) -> No
         versions = session.scalars(select(SubmissionVersion).order_by(SubmissionVersion.version)).all()
         assert (taken.of(Change.UPDATED), renamed.of(Change.UPDATED)) == ({1: number}, {1: number})
         assert (row.version, row.title) == (3, "改名的成果")
-        assert [json.loads(one.content)["abstract"] for one in versions] == ["示例摘要", "改写的摘要", "示例摘要"]
+        assert [json.loads(version.content)["abstract"] for version in versions] == [
+            "示例摘要",
+            "改写的摘要",
+            "示例摘要",
+        ]
         triggers = session.scalars(
             select(History.trigger).where(History.subject == f"submission/{number}").order_by(History.sequence)
         )
@@ -385,10 +393,12 @@ def test_a_large_delivery_is_chained_row_by_row(engine: Engine) -> None:
 
 
 def test_who_did_it_is_part_of_what_it_is() -> None:
-    one, two = OrganisationForm(name="示例公司"), OrganisationForm(name="示例学院")
+    company, second = OrganisationForm(name="示例公司"), OrganisationForm(name="示例学院")
 
-    assert fingerprint(a_form("A", organisations=(one, two))) == fingerprint(a_form("ａ", organisations=(two, one)))
-    assert fingerprint(a_form("A", organisations=(one,))) != fingerprint(a_form("A", organisations=(two,)))
+    assert fingerprint(a_form("A", organisations=(company, second))) == fingerprint(
+        a_form("ａ", organisations=(second, company))
+    )
+    assert fingerprint(a_form("A", organisations=(company,))) != fingerprint(a_form("A", organisations=(second,)))
 
 
 def test_an_archived_number_is_not_changed(engine: Engine) -> None:
@@ -432,10 +442,10 @@ def test_what_was_withdrawn_while_out_for_correction_is_not_changed(engine: Engi
 def test_a_new_version_does_not_become_another_submission(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
-        one = a_submission(session, unit="500101", form=a_form("一号成果"))
-        two = a_submission(session, form=a_form("二号成果"))
+        first = a_submission(session, unit="500101", form=a_form("一号成果"))
+        second = a_submission(session, form=a_form("二号成果"))
 
-        taken = deliver(session, a_form("一号成果", number=two))
+        taken = deliver(session, a_form("一号成果", number=second))
 
         assert codes(taken) == {1: "duplicate"}
-        assert one in taken.refused[1].chinese
+        assert first in taken.refused[1].chinese

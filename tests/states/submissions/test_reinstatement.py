@@ -50,60 +50,60 @@ def bring_back(session: Session, number: str) -> SubmissionState:
 def test_a_place_in_the_quota_that_was_given_to_another_does_not_come_back(engine: Engine) -> None:
     with writing(engine) as session:
         a_district_round(session, quota=1)
-        one, two = a_submission(session, S.DISTRICT_REVIEWED), a_submission(session, S.SUBMITTED)
-        take_back(session, one)
-        session.get_one(DistrictVerdict, one)
+        first, second = a_submission(session, S.DISTRICT_REVIEWED), a_submission(session, S.SUBMITTED)
+        take_back(session, first)
+        session.get_one(DistrictVerdict, first)
         other = a_submission(session, S.DISTRICT_REVIEWED)
 
         with pytest.raises(ReinstatementRefused, match="has recommended 1 others since, and its quota is 1"):
-            bring_back(session, one)
+            bring_back(session, first)
 
-        assert session.get_one(Submission, one, populate_existing=True).outcome is Outcome.WITHDRAWN
+        assert session.get_one(Submission, first, populate_existing=True).outcome is Outcome.WITHDRAWN
         take_back(session, other)
-        assert bring_back(session, one) is S.DISTRICT_REVIEWED
-        assert two in session.scalars(select(Submission.number)).all()
+        assert bring_back(session, first) is S.DISTRICT_REVIEWED
+        assert second in session.scalars(select(Submission.number)).all()
 
 
 def test_who_comes_back_takes_a_place_that_is_free(engine: Engine) -> None:
     with writing(engine) as session:
         a_district_round(session, quota=3)
-        one, two = a_submission(session, S.DISTRICT_REVIEWED), a_submission(session, S.DISTRICT_REVIEWED)
-        take_back(session, one)
-        session.get_one(DistrictVerdict, two).rank = 1
+        first, second = a_submission(session, S.DISTRICT_REVIEWED), a_submission(session, S.DISTRICT_REVIEWED)
+        take_back(session, first)
+        session.get_one(DistrictVerdict, second).rank = 1
         session.flush()
 
-        bring_back(session, one)
+        bring_back(session, first)
 
         ranks = dict(session.execute(select(DistrictVerdict.number, DistrictVerdict.rank)).all())
-        assert ranks == {one: 2, two: 1}
+        assert ranks == {first: 2, second: 1}
         assert '"rank":2' in session.scalars(select(History.facts).where(History.trigger == "reinstate")).one()
-        assert [one.invariant.name for one in broken_invariants(session)] == []
+        assert [breach.invariant.name for breach in broken_invariants(session)] == []
 
 
 def test_what_was_not_recommended_needs_no_place(engine: Engine) -> None:
     with writing(engine) as session:
         a_district_round(session, quota=1)
-        one = a_submission(session, S.DISTRICT_REVIEWED)
-        session.get_one(DistrictVerdict, one).verdict = Verdict.NOT_RECOMMENDED
-        take_back(session, one)
+        first = a_submission(session, S.DISTRICT_REVIEWED)
+        session.get_one(DistrictVerdict, first).verdict = Verdict.NOT_RECOMMENDED
+        take_back(session, first)
         a_submission(session, S.DISTRICT_REVIEWED)
 
-        assert bring_back(session, one) is S.DISTRICT_REVIEWED
+        assert bring_back(session, first) is S.DISTRICT_REVIEWED
 
 
 @pytest.mark.parametrize("again", [S.SUBMITTED, S.FINAL_REVIEWED])
 def test_the_same_achievement_does_not_stand_twice(engine: Engine, again: SubmissionState) -> None:
     with writing(engine) as session:
         a_season(session, state=CallState.DISTRICT_REVIEW)
-        one = a_submission(session, form=a_form("示例重复"))
-        withdraw(session, one, Act(OFFICE, AT), reason="示例")
-        two = a_submission(session, again, unit="500101", form=a_form("示例重复"))
+        first = a_submission(session, form=a_form("示例重复"))
+        withdraw(session, first, Act(OFFICE, AT), reason="示例")
+        second = a_submission(session, again, unit="500101", form=a_form("示例重复"))
 
-        with pytest.raises(ReinstatementRefused, match=f"came again meanwhile, as {two}"):
-            bring_back(session, one)
+        with pytest.raises(ReinstatementRefused, match=f"came again meanwhile, as {second}"):
+            bring_back(session, first)
 
-        withdraw(session, two, Act(OFFICE, AT), reason="示例")
-        assert bring_back(session, one) is S.SUBMITTED
+        withdraw(session, second, Act(OFFICE, AT), reason="示例")
+        assert bring_back(session, first) is S.SUBMITTED
 
 
 def test_a_closed_season_says_that_it_is_closed_and_looks_for_no_place(engine: Engine) -> None:

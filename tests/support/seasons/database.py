@@ -134,20 +134,20 @@ class SeasonsDatabase:
         with self.player.reading() as session:
             waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, year) else set()
             started = due(dated(milestone_rows(session, year)), at, waiting=waiting)
-        return [(one.dated.milestone.value, one.dated.unit) for one in started]
+        return [(step.dated.milestone.value, step.dated.unit) for step in started]
 
     def tend(self, year: int, at: datetime) -> str:
         """The clock looks what there is to do besides the steps, and what it starts is done."""
         self.player.at(at)
-        one = Player(self.player.settings, self.player.engine, year)
+        player = Player(self.player.settings, self.player.engine, year)
         begun = []
 
         def start(stage: str, parameters: dict[str, Any], key: str) -> str:
             if stage == "collect":
-                begun.append(one.play(stage, collecting).outcome)
+                begun.append(player.play(stage, collecting).outcome)
             return key
 
-        keeper = Timekeeper(one.settings, one.engine, start)
+        keeper = Timekeeper(player.settings, player.engine, start)
         keeper._housekeeping(year, closed=self.call(year) == "closed")
         return " ".join(begun) or "nothing"
 
@@ -198,7 +198,7 @@ class SeasonsDatabase:
                 placed,
                 bool(struck),
                 bool(approved),
-                [grounds for one, grounds in open_ones if one == number],
+                [grounds for submission, grounds in open_ones if submission == number],
             )
             for number, *known, correction, placed, struck, approved in rows
         }
@@ -230,7 +230,7 @@ class SeasonsDatabase:
     def broken(self) -> list[str]:
         """Every invariant of `gangchuang doctor` that does not hold."""
         with self.player.reading() as session:
-            return [str(one) for one in broken_invariants(session, self.player.home, EVERY_INVARIANT)]
+            return [str(breach) for breach in broken_invariants(session, self.player.home, EVERY_INVARIANT)]
 
     def has_changed(self) -> bool:
         """Whether anything was committed since this was asked last: a look at what did not change is spared."""

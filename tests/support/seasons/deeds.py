@@ -38,8 +38,8 @@ def at_home(call: str, *, any_time: bool) -> list[Deed]:
     """What has its time in a state of the call, by weight; or everything once."""
     if any_time:
         return [*DEEDS.values()]
-    fitting = (one for one in DEEDS.values() if not one.at_home or call in one.at_home)
-    return [one for one in fitting for _ in range(one.weight)]
+    fitting = (known for known in DEEDS.values() if not known.at_home or call in known.at_home)
+    return [known for known in fitting for _ in range(known.weight)]
 
 
 def owed_scores(row: Row) -> list[str]:
@@ -70,7 +70,7 @@ def _judge_what_is_left(game: Game, season: SeasonModel) -> None:
     for unit in season.units:
         numbers = [number for number, row in season.rows.items() if (row.unit, row.state) == (unit, "submitted")]
         room = season.quota - len(season.recommended_by(unit))
-        given = [(one, "recommended" if at < room else "not_recommended") for at, one in enumerate(numbers)]
+        given = [(number, "recommended" if at < room else "not_recommended") for at, number in enumerate(numbers)]
         if given:
             game.judge(season, unit, given)
 

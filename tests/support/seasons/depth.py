@@ -113,5 +113,7 @@ class Depth:
         lines = [f"{self.games} plays, {self.checks} times every invariant"]
         for title, counts in parts:
             lines.append(f"{title}:")
-            lines += [f"{count:7} {name}" for name, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
+            lines += [
+                f"{count:7} {name}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+            ]
         return "\n".join(lines)

@@ -93,8 +93,8 @@ class Game:
     ) -> None:
         expected = units.judge(season, unit, given, at=self.now, admitted=admitted)
         answers = self.database.judge(unit, given, season.year, self.now, admitted)
-        for one, other in zip(expected, answers, strict=True):
-            self._agree("judge", one, other)
+        for foretold, other in zip(expected, answers, strict=True):
+            self._agree("judge", foretold, other)
 
     def ask_correction_by_unit(self, season: SeasonModel, unit: str, number: str) -> None:
         due_at = last_day_to_correct(self.now, season.date("close_district_round", unit))
@@ -149,12 +149,12 @@ class Game:
     def give_time(self, season: SeasonModel, step: str, days: int) -> None:
         """The office gives a step more time, and with it the later ones that it would overtake: the last first."""
         moves, to = [], max(self.now, season.date(step)) + timedelta(days=days)
-        for one in STEPS[STEPS.index(step) :]:
-            if one == step or season.date(one) <= to:
-                moves += [(one, to)] if one != "close_public_notice" else []
+        for later in STEPS[STEPS.index(step) :]:
+            if later == step or season.date(later) <= to:
+                moves += [(later, to)] if later != "close_public_notice" else []
                 to += timedelta(hours=1)
-        for one, instant in reversed(moves):
-            self.move(season, one, "", instant)
+        for later, instant in reversed(moves):
+            self.move(season, later, "", instant)
 
     def approve(self, season: SeasonModel, strike: Sequence[str] = ()) -> None:
         expected = people.approve(season, strike)
@@ -311,7 +311,7 @@ class Game:
 def same(expected: Any, found: Any) -> None:
     if isinstance(expected, dict) and isinstance(found, dict) and expected != found:
         differing = {key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)}
-        expected, found = ({key: one.get(key) for key in differing} for one in (expected, found))
+        expected, found = ({key: state.get(key) for key in differing} for state in (expected, found))
     assert found == expected, f"the model has {expected}, the database {found}"
 
 

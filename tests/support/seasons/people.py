@@ -78,16 +78,16 @@ def move(season: SeasonModel, step: str, unit: str, to: datetime, *, now: dateti
     if to == season.dates.get((step, unit)):
         return ""
     to = max(to, now)
-    for one in season.units if not unit else (unit,):
-        if not unit and (step, one) in season.dates:
+    for code in season.units if not unit else (unit,):
+        if not unit and (step, code) in season.dates:
             continue  # this unit has a date of its own for it
         for other in STEPS:
             ends_by_itself = (step, other) == ("open_public_notice", "close_public_notice")
             if other == step or ends_by_itself:
                 continue
-            if STEPS.index(other) < place and season.date(other, one) >= to:
+            if STEPS.index(other) < place and season.date(other, code) >= to:
                 return "would come before"
-            if STEPS.index(other) > place and season.date(other, one) <= to:
+            if STEPS.index(other) > place and season.date(other, code) <= to:
                 return "would come after"
     if sudden and not (at_once or step == "close_season"):
         return "with nothing in|nobody is without"

@@ -19,7 +19,7 @@ class PrizeList:
         self.left = [tier for tier, size in zip(TIERS, sizes, strict=True) for _ in range(size)]
         self.tier_of: dict[str, str | None] = {}
         self.tied: list[str] = []
-        for equals in self._groups([*rows], lambda number: mean([one.total for one in rows[number].scores])):
+        for equals in self._groups([*rows], lambda number: mean([points.total for points in rows[number].scores])):
             self._seat(equals, 0)
 
     def _seat(self, equals: Sequence[str], step: int) -> None:
@@ -40,11 +40,15 @@ class PrizeList:
             again = {number: _re_reviewed(self.rows[number]) for number in equals}
             # Where one of them has none, the others' compares with nothing.
             return (
-                [[*equals]] if None in again.values() else self._groups(equals, lambda one: again[one] or Fraction(0))
+                [[*equals]]
+                if None in again.values()
+                else self._groups(equals, lambda number: again[number] or Fraction(0))
             )
         if step <= len(CRITERIA):
             key = CRITERIA[step - 1]
-            return self._groups(equals, lambda one: mean([points.shared[key] for points in self.rows[one].scores]))
+            return self._groups(
+                equals, lambda number: mean([points.shared[key] for points in self.rows[number].scores])
+            )
         return [[number] for number in lots(equals)]
 
     @staticmethod

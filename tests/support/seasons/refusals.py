@@ -69,19 +69,19 @@ def _decisions_too_early(game: Game, season: SeasonModel) -> None:
 
 
 def _verdicts(game: Game, season: SeasonModel) -> None:
-    zero, one, two, three = (_of(season, A, title) for title in range(4))
+    zero, first, second, third = (_of(season, A, title) for title in range(4))
     game.ask_correction_by_unit(season, A, _of(season, B, 4))
-    game.ask_correction_by_unit(season, A, three)
-    game.judge(season, A, [(three, YES), (_of(season, B, 4), YES)])
-    game.correct(three, "flawed")
-    game.ask_correction_by_unit(season, A, three)
-    game.ask_correction(three)
-    game.judge(season, A, [(zero, YES), (one, YES), (two, YES), (three, NO)])
-    game.judge(season, A, [(zero, YES), (one, YES)])
-    game.judge(season, A, [(two, YES)])
-    game.ask_correction_by_unit(season, A, one)
+    game.ask_correction_by_unit(season, A, third)
+    game.judge(season, A, [(third, YES), (_of(season, B, 4), YES)])
+    game.correct(third, "flawed")
+    game.ask_correction_by_unit(season, A, third)
+    game.ask_correction(third)
+    game.judge(season, A, [(zero, YES), (first, YES), (second, YES), (third, NO)])
+    game.judge(season, A, [(zero, YES), (first, YES)])
+    game.judge(season, A, [(second, YES)])
+    game.ask_correction_by_unit(season, A, first)
     game.withdraw(zero)
-    game.judge(season, A, [(two, YES)])
+    game.judge(season, A, [(second, YES)])
     game.reinstate(zero)
 
 
@@ -139,19 +139,19 @@ def _the_check(game: Game, season: SeasonModel) -> None:
 
 def _scores(game: Game, season: SeasonModel) -> None:
     """A's two are equal at the cut, in everything; B's and C's come after them."""
-    one, other = _of(season, A, 1), _of(season, B, 4)
+    first, other = _of(season, A, 1), _of(season, B, 4)
     game.step(season)
     game.give_time(season, "close_final_round", 7)
-    scoring, leaving = sorted(season.rows[one].experts)
-    game.score(scoring, one, Points(80))
-    game.recuse(scoring, one)
-    game.recuse(leaving, one)
-    game.score(leaving, one, Points(80))
+    scoring, leaving = sorted(season.rows[first].experts)
+    game.score(scoring, first, Points(80))
+    game.recuse(scoring, first)
+    game.recuse(leaving, first)
+    game.score(leaving, first, Points(80))
     given_up = sorted(season.rows[other].experts)[0]
     game.give_up_seat(season, given_up)
     game.give_up_seat(season, given_up)
     game.score(given_up, other, Points(70))
-    for number, total in ((one, 80), (_of(season, A, 2), 80), (other, 70), (_of(season, C, 11), 60)):
+    for number, total in ((first, 80), (_of(season, A, 2), 80), (other, 70), (_of(season, C, 11), 60)):
         for expert in owed_scores(season.rows[number]):
             game.score(expert, number, Points(total))
     game.step(season)
@@ -178,26 +178,26 @@ def _the_list(game: Game, season: SeasonModel) -> None:
 
 
 def _the_notice(game: Game, season: SeasonModel) -> None:
-    one, two = _of(season, A, 1), _of(season, A, 2)
+    first, second = _of(season, A, 1), _of(season, A, 2)
     game.step(season)
-    for number in (one, one, _of(season, C, 5), two):
+    for number in (first, first, _of(season, C, 5), second):
         game.object_to(number, "示例")
-    game.answer(one, "示例", upheld=False)
-    game.answer(one, "示例", upheld=True)
+    game.answer(first, "示例", upheld=False)
+    game.answer(first, "示例", upheld=True)
     game.now = season.date("close_public_notice")
-    game.object_to(one, "另一示例")
+    game.object_to(first, "另一示例")
 
 
 def _the_end(game: Game, season: SeasonModel) -> None:
     """The award that an objection suspends is given when the objection is dismissed."""
-    one, two = _of(season, A, 1), _of(season, A, 2)
+    first, second = _of(season, A, 1), _of(season, A, 2)
     for _ in range(2):
         game.step(season)
-    game.withdraw(one)
-    game.score(sorted(season.rows[one].experts)[0], one, Points(90))
+    game.withdraw(first)
+    game.score(sorted(season.rows[first].experts)[0], first, Points(90))
     game.step(season)
-    game.answer(two, "示例", upheld=False)
+    game.answer(second, "示例", upheld=False)
     while season.next_key:
         game.step(season)
-    game.reinstate(one)
-    assert (season.rows[one].outcome, season.rows[two].outcome) == ("completed", "completed")
+    game.reinstate(first)
+    assert (season.rows[first].outcome, season.rows[second].outcome) == ("completed", "completed")

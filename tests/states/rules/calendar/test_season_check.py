@@ -40,14 +40,14 @@ def test_the_shipped_season_warns_only_of_what_its_office_has_still_to_name() ->
 def test_dates_that_will_trouble_people(dates: dict[str, str], words: str) -> None:
     found = warnings_of(with_dates(**dates))
 
-    assert [one for one in found if words in one] == found[:1]
+    assert [warning for warning in found if words in warning] == found[:1]
     assert len(found) == 3, "the others are about the calendar of 2027 and what the draw lacks"
 
 
 def test_a_make_up_day_is_a_working_day() -> None:
     found = warnings_of(with_dates(close_call="2026-05-09T18:00"))
 
-    assert not [one for one in found if "close_call" in one]
+    assert not [warning for warning in found if "close_call" in warning]
 
 
 def test_a_notice_shorter_than_promised_is_warned_of() -> None:
@@ -56,4 +56,4 @@ def test_a_notice_shorter_than_promised_is_warned_of() -> None:
 
     found = warnings_of(season.model_copy(update={"public_notice": short}))
 
-    assert any("public_notice.working_days is 3, but 5 were promised" in one for one in found)
+    assert any("public_notice.working_days is 3, but 5 were promised" in warning for warning in found)

@@ -22,7 +22,7 @@ def step(milestone: Milestone, at: datetime, *, unit: str = "", ordinal: int = 1
 
 
 def keys(dates: list[Dated], at: datetime, waiting: tuple[Milestone, ...] = ()) -> list[str]:
-    return [one.key + ("!" if one.skip else "") for one in due(dates, at, waiting=waiting)]
+    return [task.key + ("!" if task.skip else "") for task in due(dates, at, waiting=waiting)]
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_a_step_that_waits_for_a_person_is_not_due_and_nothing_after_it() -> Non
 
 
 def test_every_reminder_is_of_a_step() -> None:
-    assert set(REMINDS_OF) == {one for one in M if one.is_reminder}
-    assert not any(one.is_reminder for one in REMINDS_OF.values())
+    assert set(REMINDS_OF) == {milestone for milestone in M if milestone.is_reminder}
+    assert not any(milestone.is_reminder for milestone in REMINDS_OF.values())
 
 
 def test_what_comes_next_is_the_soonest_unsettled() -> None:
@@ -118,7 +118,7 @@ def test_what_comes_next_is_the_soonest_unsettled() -> None:
         step(M.REMIND_CALL, NOON),
     ]
 
-    assert [one.milestone for one in next_dates(dates, NOON)] == [M.CLOSE_CALL, M.ARCHIVE]
+    assert [date.milestone for date in next_dates(dates, NOON)] == [M.CLOSE_CALL, M.ARCHIVE]
 
 
 def test_whose_turn_it_is() -> None:
@@ -143,16 +143,16 @@ def test_a_year_looked_at_at_any_moments_settles_every_step_once_and_in_order(mo
     for moment in [*sorted(moments), 1000, 1001]:
         at = start + moment * DAY
         while found := due(dates.values(), at):
-            one = found[0]
-            key = (one.dated.milestone, one.dated.ordinal, one.dated.unit)
-            assert one.dated.due_at <= at
-            assert one.skip is False or one.dated.milestone.is_reminder
-            dates[key] = Dated(*key, one.dated.due_at, settled=True)
-            done.append(one.dated.milestone)
+            first = found[0]
+            key = (first.dated.milestone, first.dated.ordinal, first.dated.unit)
+            assert first.dated.due_at <= at
+            assert first.skip is False or first.dated.milestone.is_reminder
+            dates[key] = Dated(*key, first.dated.due_at, settled=True)
+            done.append(first.dated.milestone)
 
-    assert all(one.settled for one in dates.values())
-    steps = [one for one in done if not one.is_reminder]
-    assert steps == [one for one in M if not one.is_reminder]
+    assert all(date.settled for date in dates.values())
+    steps = [milestone for milestone in done if not milestone.is_reminder]
+    assert steps == [milestone for milestone in M if not milestone.is_reminder]
 
 
 def test_what_falls_on_one_instant_goes_by_ordinal_and_unit() -> None:

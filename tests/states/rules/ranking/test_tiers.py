@@ -38,17 +38,17 @@ def tiers(*counts: int, **least: int) -> tuple[TierSize, ...]:
 
 
 def given_out(ranking: Ranking) -> dict[str, Tier | None]:
-    return {one.submission: one.tier for one in ranking.placed}
+    return {placed.submission: placed.tier for placed in ranking.placed}
 
 
 def settled(ranking: Ranking) -> dict[str, SettledBy]:
-    return {one.submission: one.settled.by for one in ranking.placed if one.settled}
+    return {placed.submission: placed.settled.by for placed in ranking.placed if placed.settled}
 
 
 def test_equal_merits_share_a_rank_and_leave_a_gap() -> None:
     ranked = rank([a_merit("d", 70), a_merit("c", 80), a_merit("b", 80), a_merit("a", 90)])
 
-    assert [(one.rank, one.merit.submission) for one in ranked] == [(1, "a"), (2, "b"), (2, "c"), (4, "d")]
+    assert [(listed.rank, listed.merit.submission) for listed in ranked] == [(1, "a"), (2, "b"), (2, "c"), (4, "d")]
 
 
 def test_tiers_are_given_from_the_top() -> None:
@@ -62,7 +62,7 @@ def test_tiers_are_given_from_the_top() -> None:
 def test_sizes_come_from_ratios() -> None:
     sizes = tier_sizes(prizes=394, ratios={"first": 1, "second": 2, "third": 3})
 
-    assert [one.size for one in sizes] == [66, 131, 197]
+    assert [size.size for size in sizes] == [66, 131, 197]
 
 
 @pytest.mark.parametrize("given_sizes", [{}, {"sizes": {"first": 1}, "prizes": 3}])
@@ -76,7 +76,7 @@ def test_place_that_nobody_reaches_stays_vacant() -> None:
 
     assert given_out(ranking) == {"a": FIRST, "b": SECOND, "c": THIRD, "d": None}
     assert ranking.vacant == {FIRST: 1, SECOND: 0, THIRD: 4}
-    assert [one.passed_over for one in ranking.placed] == [None, None, None, PassedOver.LEAST_MERIT]
+    assert [placed.passed_over for placed in ranking.placed] == [None, None, None, PassedOver.LEAST_MERIT]
 
 
 def test_vacancy_at_the_top_explains_nothing_at_the_bottom() -> None:
@@ -89,7 +89,7 @@ def test_vacancy_at_the_top_explains_nothing_at_the_bottom() -> None:
 def test_full_tier_is_no_vacancy() -> None:
     ranking = cut(contenders(a=80, b=50), tiers=tiers(0, 0, 1, third=60))
 
-    assert [(one.tier, one.passed_over) for one in ranking.placed] == [(THIRD, None), (None, None)]
+    assert [(placed.tier, placed.passed_over) for placed in ranking.placed] == [(THIRD, None), (None, None)]
 
 
 def test_limits_pass_the_place_to_the_next() -> None:
@@ -104,18 +104,18 @@ def test_limits_pass_the_place_to_the_next() -> None:
     ranking = cut(entries, tiers=tiers(2), limits=Limits(per_unit=1, per_organisation=1, per_person=1))
 
     assert given_out(ranking) == {"a": FIRST, "b": None, "c": None, "d": None, "e": FIRST}
-    assert [(one.passed_over, one.used_up) for one in ranking.placed[1:4]] == [
+    assert [(placed.passed_over, placed.used_up) for placed in ranking.placed[1:4]] == [
         (PassedOver.UNIT, "500101"),
         (PassedOver.ORGANISATION, "示例厂"),
         (PassedOver.PERSON, "示例·甲"),
     ]
-    assert [one.facts()["passed_over"] for one in ranking.placed] == [
+    assert [placed.facts()["passed_over"] for placed in ranking.placed] == [
         *(None, "limit_per_unit", "limit_per_organisation", "limit_per_person", None),
     ]
 
 
 def test_the_words_for_who_is_passed_over_stand_as_record_and_notice_have_them() -> None:
-    assert [(one.value, one.label) for one in PassedOver] == [
+    assert [(reason.value, reason.label) for reason in PassedOver] == [
         ("limit_per_unit", "所属区县获奖数已达上限"),
         ("limit_per_organisation", "所属单位获奖数已达上限"),
         ("limit_per_person", "完成人获奖数已达上限"),
@@ -134,17 +134,17 @@ def test_tie_inside_a_tier_needs_nothing() -> None:
 def test_tie_at_a_cut_asks_for_a_re_review_of_just_those() -> None:
     ranking = cut(contenders(a=90, b=80, c=80, d=80, e=70, f=70), tiers=tiers(2, 2))
 
-    assert [(one.submissions, one.tier, one.left, one.needs) for one in ranking.open_ties] == [
+    assert [(tie.submissions, tie.tier, tie.left, tie.needs) for tie in ranking.open_ties] == [
         (("b", "c", "d"), FIRST, 1, SettledBy.RE_REVIEW)
     ]
     assert given_out(ranking) == dict.fromkeys("bcdef") | {"a": FIRST}
-    assert {one.submission for one in ranking.placed if one.open} == {"b", "c", "d"}
+    assert {placed.submission for placed in ranking.placed if placed.open} == {"b", "c", "d"}
 
 
 def test_every_cut_is_found_in_one_pass() -> None:
     ranking = cut(contenders(a=90, b=90, c=80, d=80, e=70, f=70), tiers=tiers(1, 2, 2))
 
-    assert [(one.submissions, one.tier, one.left) for one in ranking.open_ties] == [
+    assert [(tie.submissions, tie.tier, tie.left) for tie in ranking.open_ties] == [
         (("a", "b"), FIRST, 1),
         (("c", "d"), SECOND, 1),
         (("e", "f"), THIRD, 1),
@@ -162,7 +162,7 @@ def test_ties_are_settled_in_the_declared_order() -> None:
 
     ranking = cut(contenders(a=80, b=80, c=80, d=80, e=80), tiers=tiers(2, 1), settlers=settlers)
 
-    assert [one.submission for one in ranking.placed] == ["a", "c", "b", "d", "e"]
+    assert [placed.submission for placed in ranking.placed] == ["a", "c", "b", "d", "e"]
     assert given_out(ranking) == {"a": FIRST, "c": FIRST, "b": SECOND, "d": None, "e": None}
     assert settled(ranking) == {
         "a": SettledBy.RE_REVIEW,
@@ -171,16 +171,16 @@ def test_ties_are_settled_in_the_declared_order() -> None:
         "d": SettledBy.CRITERION,
         "e": SettledBy.RE_REVIEW,
     }
-    by_number = {one.submission: one.settled for one in ranking.placed}
+    by_number = {placed.submission: placed.settled for placed in ranking.placed}
     assert by_number["a"].sentence == "同分，经复评确定（复评分88）"
     assert (by_number["c"].key, by_number["c"].figure) == ("benefit", "11")
     assert (by_number["d"].key, by_number["d"].sentence) == ("innovation", "同分，按“创新性”得分确定（20）")
-    assert {one.rank for one in ranking.placed} == {1}
+    assert {placed.rank for placed in ranking.placed} == {1}
 
 
 def test_the_words_for_what_settles_a_tie_stand_as_the_record_has_them() -> None:
     """An archived season names them so; another word would make its ranking unreadable."""
-    assert [(one.value, one.label) for one in SettledBy] == [
+    assert [(way.value, way.label) for way in SettledBy] == [
         ("re_review", "复评"),
         ("criterion", "评审指标"),
         ("draw", "抽签"),
@@ -202,8 +202,8 @@ def test_last_comes_the_recorded_draw() -> None:
     waiting = cut(entries, tiers=tiers(1), settlers=Settlers(re_review={}))
     drawn = cut(entries, tiers=tiers(1), settlers=Settlers(re_review={}, seed=SEED))
 
-    assert [one.needs for one in waiting.open_ties] == [SettledBy.DRAW]
-    assert [one.submission for one in drawn.placed] == list(draw_order(SEED, "abc"))
+    assert [tie.needs for tie in waiting.open_ties] == [SettledBy.DRAW]
+    assert [placed.submission for placed in drawn.placed] == list(draw_order(SEED, "abc"))
     assert drawn.placed[0].settled.sentence == "同分，经抽签确定（第1签）"
 
 
@@ -233,7 +233,7 @@ def test_equals_of_one_unit_contend_for_the_units_last_prize() -> None:
 
     ranking = cut(entries, tiers=tiers(5), limits=Limits(per_unit=1))
 
-    assert [(one.submissions, one.left) for one in ranking.open_ties] == [(("a", "b"), 5)]
+    assert [(tie.submissions, tie.left) for tie in ranking.open_ties] == [(("a", "b"), 5)]
 
 
 def test_equal_who_is_certain_of_a_prize_takes_no_part_in_the_tie() -> None:
@@ -241,7 +241,7 @@ def test_equal_who_is_certain_of_a_prize_takes_no_part_in_the_tie() -> None:
 
     ranking = cut(entries, tiers=tiers(2), limits=Limits(per_unit=1))
 
-    assert [one.submissions for one in ranking.open_ties] == [("a", "b")]
+    assert [tie.submissions for tie in ranking.open_ties] == [("a", "b")]
     assert given_out(ranking)["c"] is FIRST
 
 
@@ -257,14 +257,14 @@ def test_equal_that_a_limit_stops_takes_no_part_in_the_tie() -> None:
     ranking = cut(entries, tiers=tiers(2), limits=Limits(per_unit=1), settlers=settlers)
 
     assert given_out(ranking) == {"top": FIRST, "c": FIRST, "b": None, "a": None}
-    assert {one.submission: one.passed_over for one in ranking.placed}["a"] is PassedOver.UNIT
+    assert {placed.submission: placed.passed_over for placed in ranking.placed}["a"] is PassedOver.UNIT
 
 
 def test_cut_within_the_intervals_is_flagged_and_nothing_moved() -> None:
     ranking = cut(contenders(reach=3, a=90, b=81, c=80, d=78, e=72), tiers=tiers(1, 1, 1))
 
     assert given_out(ranking) == {"a": FIRST, "b": SECOND, "c": THIRD, "d": None, "e": None}
-    assert [(one.tier, one.last_in, one.first_out, one.above, one.below) for one in ranking.close_cuts] == [
+    assert [(close.tier, close.last_in, close.first_out, close.above, close.below) for close in ranking.close_cuts] == [
         (SECOND, 81, 80, ("b",), ("c", "d")),
         (THIRD, 80, 78, ("b", "c"), ("d",)),
     ]
@@ -327,27 +327,27 @@ least_sets = st.sampled_from([{}, {"first": 72}, {"first": 73, "second": 72, "th
 
 def in_this_order(order: Sequence[Contender], tier_list, limits: Limits) -> dict[str, Tier | None]:
     """The rule for a strict order, as an official would read it aloud."""
-    left = {one.tier: one.size for one in tier_list}
+    left = {size.tier: size.size for size in tier_list}
     used: Counter[str] = Counter()
     result: dict[str, Tier | None] = {}
-    for one in order:
+    for contender in order:
         open_to = [
             size.tier
             for size in tier_list
-            if left[size.tier] and (size.least_merit is None or one.merit.merit >= size.least_merit)
+            if left[size.tier] and (size.least_merit is None or contender.merit.merit >= size.least_merit)
         ]
-        full = limits.per_unit is not None and used[one.unit] >= limits.per_unit
-        full |= limits.per_person is not None and any(used[person] >= limits.per_person for person in one.persons)
-        result[one.submission] = None if full or not open_to else open_to[0]
-        if result[one.submission]:
+        full = limits.per_unit is not None and used[contender.unit] >= limits.per_unit
+        full |= limits.per_person is not None and any(used[person] >= limits.per_person for person in contender.persons)
+        result[contender.submission] = None if full or not open_to else open_to[0]
+        if result[contender.submission]:
             left[open_to[0]] -= 1
-            used.update([one.unit, *one.persons])
+            used.update([contender.unit, *contender.persons])
     return result
 
 
 def every_order(entries: Sequence[Contender]) -> list[list[Contender]]:
-    ordered = sorted(entries, key=lambda one: -one.merit.merit)
-    groups = [list(equals) for _, equals in groupby(ordered, key=lambda one: one.merit.merit)]
+    ordered = sorted(entries, key=lambda contender: -contender.merit.merit)
+    groups = [list(equals) for _, equals in groupby(ordered, key=lambda contender: contender.merit.merit)]
     return [list(chain.from_iterable(chosen)) for chosen in product(*(permutations(group) for group in groups))]
 
 
@@ -366,7 +366,7 @@ def test_tie_is_open_exactly_where_the_order_decides(entries, counts, limits, le
         # With two kinds of limits who is certain is a packing problem; an invitation too many does no harm.
         undecided = {number for number in outcomes[0] if len({outcome[number] for outcome in outcomes}) > 1}
         first = ranking.open_ties[0]
-        equals = {one.submission for one in entries if one.merit.merit == first.merit}
+        equals = {contender.submission for contender in entries if contender.merit.merit == first.merit}
         assert set(first.submissions) >= undecided & equals
         assert limits.per_person is not None or set(first.submissions) == undecided & equals
 
@@ -380,27 +380,35 @@ def test_settled_list_keeps_order_sizes_and_limits(entries, counts, limits, leas
     ranking = cut(entries, tiers=tier_list, limits=limits, settlers=settlers)
 
     assert ranking.is_final
-    by_number = {one.submission: one for one in entries}
-    order = [by_number[one.submission] for one in ranking.placed]
-    taken = [one for one in order if given_out(ranking)[one.submission]]
+    by_number = {contender.submission: contender for contender in entries}
+    order = [by_number[placed.submission] for placed in ranking.placed]
+    taken = [contender for contender in order if given_out(ranking)[contender.submission]]
     assert given_out(ranking) in [in_this_order(order, tier_list, limits) for order in every_order(entries)]
-    assert all(Counter(one.tier for one in ranking.placed)[size.tier] <= size.size for size in tier_list)
-    assert limits.per_unit is None or max(Counter(one.unit for one in taken).values(), default=0) <= limits.per_unit
+    assert all(Counter(placed.tier for placed in ranking.placed)[size.tier] <= size.size for size in tier_list)
+    assert (
+        limits.per_unit is None
+        or max(Counter(contender.unit for contender in taken).values(), default=0) <= limits.per_unit
+    )
     assert cut(chance.sample(entries, len(entries)), tiers=tier_list, limits=limits, settlers=settlers) == ranking
 
 
 def placings(ranking: Ranking) -> dict[str, tuple[object, ...]]:
-    return {one.submission: (one.rank, one.tier, one.passed_over, one.open) for one in ranking.placed}
+    return {placed.submission: (placed.rank, placed.tier, placed.passed_over, placed.open) for placed in ranking.placed}
 
 
 @given(fields, sizes, limit_sets, least_sets, st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=100)
 def test_renaming_submissions_changes_nothing_but_names(entries, counts, limits, least, chance) -> None:
-    numbers = [one.submission for one in entries]
+    numbers = [contender.submission for contender in entries]
     new = dict(zip(numbers, chance.sample(numbers, len(numbers)), strict=True))
     renamed = [
-        Contender(a_merit(new[one.submission], one.merit.merit), one.unit, one.organisations, one.persons)
-        for one in entries
+        Contender(
+            a_merit(new[contender.submission], contender.merit.merit),
+            contender.unit,
+            contender.organisations,
+            contender.persons,
+        )
+        for contender in entries
     ]
     tier_list = tiers(*counts, **least)
 
@@ -410,7 +418,7 @@ def test_renaming_submissions_changes_nothing_but_names(entries, counts, limits,
         assert {new[number]: rest for number, rest in placings(before).items()} == placings(after)
     else:
         first, same = before.open_ties[0], after.open_ties[0]
-        assert ({new[one] for one in first.submissions}, first.tier, first.left) == (
+        assert ({new[number] for number in first.submissions}, first.tier, first.left) == (
             set(same.submissions),
             same.tier,
             same.left,
@@ -428,11 +436,11 @@ def test_better_score_never_lowers_a_rank(method: Method, board, chosen, better)
     def ranks(rows) -> list[int]:
         scores = [Score(f"S{s}", f"E{e}", total) for s, row in enumerate(rows) for e, total in enumerate(row)]
         merits = score_submissions(scores, method=method).merits.values()
-        return [one.rank for one in sorted(rank(merits), key=lambda one: one.merit.submission)]
+        return [listed.rank for listed in sorted(rank(merits), key=lambda listed: listed.merit.submission)]
 
     row = chosen % len(board)
     place = chosen % len(board[row])
-    raised = [list(one) for one in board]
+    raised = [list(line) for line in board]
     raised[row][place] = max(raised[row][place], better)
 
     assert ranks(raised)[row] <= ranks(board)[row]

@@ -27,7 +27,7 @@ def an_expert(name: str = "示例·李", organisation: str = "示例研究院", 
 
 
 def kinds(found, submission: str = "2026-1", expert: str = "E1") -> list[ConflictKind]:
-    return [one.kind for one in found.findings(submission, expert)]
+    return [finding.kind for finding in found.findings(submission, expert)]
 
 
 def test_stranger_may_review() -> None:
@@ -38,7 +38,7 @@ def test_stranger_may_review() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("spelling", "other"),
     [
         ("示例机械有限公司", "重庆市示例机械（集团）有限责任公司"),
         ("示例机械有限公司", "示例机械有限公司 万州分公司"),
@@ -49,12 +49,12 @@ def test_stranger_may_review() -> None:
         ("ＡＢＣ Ｃｏ．，Ｌｔｄ．", "abc"),
     ],
 )
-def test_spellings_of_one_organisation_meet(one: str, other: str) -> None:
-    assert organisation_key(one) == organisation_key(other)
+def test_spellings_of_one_organisation_meet(spelling: str, other: str) -> None:
+    assert organisation_key(spelling) == organisation_key(other)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("spelling", "other"),
     [
         ("重庆大学", "重庆大学附属肿瘤医院"),
         ("重庆大学", "重庆医科大学"),
@@ -63,8 +63,8 @@ def test_spellings_of_one_organisation_meet(one: str, other: str) -> None:
         ("第一中学", "第二中学"),
     ],
 )
-def test_different_organisations_stay_apart(one: str, other: str) -> None:
-    assert organisation_key(one) != organisation_key(other)
+def test_different_organisations_stay_apart(spelling: str, other: str) -> None:
+    assert organisation_key(spelling) != organisation_key(other)
 
 
 @pytest.mark.parametrize("nobody", ["", "无", "个人", " （退休） "])
@@ -198,19 +198,21 @@ reviewers = st.builds(Reviewer, id=st.integers(0, 99).map(str), name=names, orga
 UNITS = {"500101": ("万州区",), "500102": ("涪陵区",)}
 
 
-def is_barred(one: Parties, expert: Reviewer, season: list[Parties], declared, recused) -> bool:
+def is_barred(submitted: Parties, expert: Reviewer, season: list[Parties], declared, recused) -> bool:
     """The rules of design section 8 read word for word for a single pair."""
 
-    def same(*two: Organisation) -> bool:
-        by_code = credit_code_key(two[0].credit_code) != "" and len({credit_code_key(x.credit_code) for x in two}) == 1
-        by_name = organisation_key(two[0].name) != "" and len({organisation_key(x.name) for x in two}) == 1
+    def same(*both: Organisation) -> bool:
+        by_code = (
+            credit_code_key(both[0].credit_code) != "" and len({credit_code_key(x.credit_code) for x in both}) == 1
+        )
+        by_name = organisation_key(both[0].name) != "" and len({organisation_key(x.name) for x in both}) == 1
         return by_code or by_name
 
     def gave_none(organisation: Organisation) -> bool:
         return not organisation_key(organisation.name) and not credit_code_key(organisation.credit_code)
 
     own = Organisation(expert.organisation, expert.credit_code)
-    behind = [*one.organisations, *(Organisation(person.organisation) for person in one.contributors)]
+    behind = [*submitted.organisations, *(Organisation(person.organisation) for person in submitted.contributors)]
     if any(same(own, other) for other in behind):
         return True
     for submission in season:
@@ -226,22 +228,24 @@ def is_barred(one: Parties, expert: Reviewer, season: list[Parties], declared, r
                 return True
     for who, name in declared:
         if who == expert.id and (
-            any(name_key(person.name) == name_key(name) for person in one.contributors)
+            any(name_key(person.name) == name_key(name) for person in submitted.contributors)
             or any(same(Organisation(name, name), other) for other in behind)
         ):
             return True
-    staff = any(organisation_key(expert.organisation) == organisation_key(f"{name}科协") for name in UNITS[one.unit])
-    return staff or (expert.id, one.submission) in recused
+    staff = any(
+        organisation_key(expert.organisation) == organisation_key(f"{name}科协") for name in UNITS[submitted.unit]
+    )
+    return staff or (expert.id, submitted.submission) in recused
 
 
 @given(data=st.data())
 def test_no_pair_is_missing_and_none_is_invented(data: st.DataObject) -> None:
-    submissions = data.draw(st.lists(parties, max_size=5, unique_by=lambda one: one.submission))
+    submissions = data.draw(st.lists(parties, max_size=5, unique_by=lambda submission: submission.submission))
     others = data.draw(st.lists(parties, max_size=2))
-    experts = data.draw(st.lists(reviewers, max_size=4, unique_by=lambda one: one.id))
-    ids = [one.id for one in experts]
+    experts = data.draw(st.lists(reviewers, max_size=4, unique_by=lambda expert: expert.id))
+    ids = [expert.id for expert in experts]
     declared = data.draw(st.lists(st.tuples(st.sampled_from(ids), names | firms), max_size=2)) if ids else []
-    numbers = [one.submission for one in submissions]
+    numbers = [submission.submission for submission in submissions]
     recused = (
         data.draw(st.lists(st.tuples(st.sampled_from(ids), st.sampled_from(numbers)), max_size=2))
         if ids and numbers
@@ -253,10 +257,10 @@ def test_no_pair_is_missing_and_none_is_invented(data: st.DataObject) -> None:
     )
 
     expected = {
-        (one.submission, expert.id)
-        for one in submissions
+        (submission.submission, expert.id)
+        for submission in submissions
         for expert in experts
-        if is_barred(one, expert, [*submissions, *others], declared, recused)
+        if is_barred(submission, expert, [*submissions, *others], declared, recused)
     }
     assert {(submission, expert) for submission, expert, _ in found.all_pairs()} == expected
     matrix = found.matrix(numbers, ids)
@@ -273,8 +277,8 @@ def test_order_of_input_changes_nothing(rows: list[int], columns: list[int]) -> 
         an_expert(id="C"),
     ]
 
-    def pairs(one, other):
-        return list(find_conflicts(one, other, unit_names=UNITS).all_pairs())
+    def pairs(submissions, other):
+        return list(find_conflicts(submissions, other, unit_names=UNITS).all_pairs())
 
     assert pairs([submissions[row] for row in rows], [experts[column] for column in columns]) == pairs(
         submissions, experts

@@ -35,7 +35,7 @@ def test_order_is_that_of_the_hashes() -> None:
 
     drawn = draw_order(SEED, ids)
 
-    assert list(drawn) == sorted(ids, key=lambda one: hashlib.sha256(SEED + one.encode()).hexdigest())
+    assert list(drawn) == sorted(ids, key=lambda mark: hashlib.sha256(SEED + mark.encode()).hexdigest())
     assert drawn[:3] == ("E020", "E048", "E045")
 
 
@@ -55,14 +55,14 @@ def test_panel_has_the_seats_of_each_field_then_the_next_in_order() -> None:
 
     panel = draw_panel(seed=SEED, pool=pool, seats={"m": 2, "e": 2, "h": 2}, size=9, reserves=4)
 
-    order = draw_order(SEED, [one.id for one in pool])
-    first_two = [[one for one in order if one[0] == field][:2] for field in "meh"]
-    own = {one for pair in first_two for one in pair}
-    rest = [one for one in order if one not in own]
-    assert {one.expert for one in panel.seated} == own | set(rest[:3])
-    assert [one.expert for one in panel.reserves] == rest[3:7]
-    assert [one.position for one in (*panel.seated, *panel.reserves)] == list(range(1, 14))
-    assert [one.expert for one in panel.seated] == [one for one in order if one in own | set(rest[:3])]
+    order = draw_order(SEED, [candidate.id for candidate in pool])
+    first_two = [[expert for expert in order if expert[0] == field][:2] for field in "meh"]
+    own = {expert for pair in first_two for expert in pair}
+    rest = [expert for expert in order if expert not in own]
+    assert {seat.expert for seat in panel.seated} == own | set(rest[:3])
+    assert [seat.expert for seat in panel.reserves] == rest[3:7]
+    assert [seat.position for seat in (*panel.seated, *panel.reserves)] == list(range(1, 14))
+    assert [seat.expert for seat in panel.seated] == [expert for expert in order if expert in own | set(rest[:3])]
 
 
 def test_expert_of_two_fields_leaves_the_seat_that_another_needs() -> None:
@@ -71,7 +71,7 @@ def test_expert_of_two_fields_leaves_the_seat_that_another_needs() -> None:
     for seed in (bytes([number]) * 32 for number in range(20)):
         panel = draw_panel(seed=seed, pool=[both, only], seats={"a": 1, "b": 1})
 
-        assert {one.expert: one.field for one in panel.seated} == {"both": "b", "only": "a"}
+        assert {seat.expert: seat.field for seat in panel.seated} == {"both": "b", "only": "a"}
 
 
 def test_shortage_names_the_field() -> None:
@@ -119,7 +119,7 @@ seat_counts = st.fixed_dictionaries({"a": st.integers(0, 2), "b": st.integers(0,
 def test_draw_succeeds_exactly_when_the_seats_can_be_filled(pool, seats, seed, chance) -> None:
     slots = [field for field, number in seats.items() for _ in range(number)]
     fillable = any(
-        all(slot in one.fields for slot, one in zip(slots, chosen, strict=True))
+        all(slot in candidate.fields for slot, candidate in zip(slots, chosen, strict=True))
         for chosen in permutations(pool, len(slots))
     )
 
@@ -127,14 +127,14 @@ def test_draw_succeeds_exactly_when_the_seats_can_be_filled(pool, seats, seed, c
         with pytest.raises(PanelShortage) as caught:
             draw_panel(seed=seed, pool=pool, seats=seats)
         short = caught.value
-        together = [one for one in pool if set(one.fields) & set(short.fields)]
+        together = [candidate for candidate in pool if set(candidate.fields) & set(short.fields)]
         assert short.eligible == len(together) < short.needed == sum(seats[field] for field in short.fields)
         return
 
     panel = draw_panel(seed=seed, pool=pool, seats=seats)
-    by_id = {one.id: one for one in pool}
-    assert Counter(one.field for one in panel.seated) == Counter(slots)
-    assert all(one.field in by_id[one.expert].fields for one in panel.seated)
+    by_id = {candidate.id: candidate for candidate in pool}
+    assert Counter(seat.field for seat in panel.seated) == Counter(slots)
+    assert all(seat.field in by_id[seat.expert].fields for seat in panel.seated)
     assert draw_panel(seed=seed, pool=chance.sample(pool, len(pool)), seats=dict(reversed(seats.items()))) == panel
 
 
@@ -143,7 +143,7 @@ def test_every_eligible_expert_is_drawn_equally_often() -> None:
     seated: Counter[str] = Counter()
     for number in range(2000):
         panel = draw_panel(seed=number.to_bytes(32), pool=pool, seats={"m": 3})
-        seated.update(one.expert for one in panel.seated)
+        seated.update(seat.expert for seat in panel.seated)
 
     # Binomial(2000, .3): five standard deviations are 102.
     assert all(abs(times - 600) <= 102 for times in seated.values())
@@ -175,4 +175,6 @@ def test_apportioned_shares_add_up(total: int, weights: dict[str, int], least: i
 
     assert sum(shares.values()) == total
     assert min(shares.values()) >= least
-    assert all(shares[one] >= shares[other] for one in weights for other in weights if weights[one] > weights[other])
+    assert all(
+        shares[field] >= shares[other] for field in weights for other in weights if weights[field] > weights[other]
+    )

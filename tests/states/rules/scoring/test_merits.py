@@ -29,7 +29,7 @@ def given_scores(**totals: Sequence[float]) -> list[Score]:
 
 
 def merits(scores: Sequence[Score], method: Method) -> dict[str, Decimal]:
-    return {number: one.merit for number, one in score_submissions(scores, method=method).merits.items()}
+    return {number: merit.merit for number, merit in score_submissions(scores, method=method).merits.items()}
 
 
 def a_round(
@@ -75,7 +75,7 @@ def test_interval_of_the_mean_pools_the_noise() -> None:
     found = score_submissions(given_scores(a=[70, 74], b=[80, 80]), method=Method.MEAN).merits
 
     # s² = (8 + 0) / (1 + 1), standard error sqrt(4 / 2), t(97.5 %, 2) = 4.302653.
-    assert {one.standard_error for one in found.values()} == {Decimal("1.4142")}
+    assert {merit.standard_error for merit in found.values()} == {Decimal("1.4142")}
     assert (found["a"].low, found["a"].high) == (Decimal("65.9151"), Decimal("78.0849"))
 
 
@@ -91,8 +91,8 @@ def test_interval_of_the_trimmed_mean_is_winsorised() -> None:
 def test_one_score_each_leaves_the_interval_at_the_whole_scale(method: Method) -> None:
     found = score_submissions([Score("a", "E1", 80), Score("b", "E1", 70), Score("c", "E2", 60)], method=method)
 
-    assert [one.merit for one in found.merits.values()] == [Decimal(80), Decimal(70), Decimal(60)]
-    assert {(one.standard_error, one.low, one.high) for one in found.merits.values()} == {(None, 0, 100)}
+    assert [merit.merit for merit in found.merits.values()] == [Decimal(80), Decimal(70), Decimal(60)]
+    assert {(merit.standard_error, merit.low, merit.high) for merit in found.merits.values()} == {(None, 0, 100)}
     assert found.variances is None
 
 
@@ -100,7 +100,7 @@ def test_one_score_each_leaves_the_interval_at_the_whole_scale(method: Method) -
 def test_equal_scores_give_equal_merits_without_noise(method: Method) -> None:
     found = score_submissions(given_scores(a=[75] * 5, b=[75] * 5, c=[75] * 3), method=method).merits
 
-    assert {(one.merit, one.low, one.high) for one in found.values()} == {(75, 75, 75)}
+    assert {(merit.merit, merit.low, merit.high) for merit in found.values()} == {(75, 75, 75)}
 
 
 @pytest.mark.parametrize("method", Method)
@@ -123,13 +123,13 @@ def test_shrinkage_recovers_purely_additive_scores() -> None:
     lenient, true = [0, 4, -6, 2], [60, 65, 70, 80, 90]
     totals = {f"S{place}": [value + shift for shift in lenient] for place, value in enumerate(true)}
     # E0 did not score S0, so the plain mean of S0 misses an expert who scores as the panel does.
-    scores = [one for one in given_scores(**totals) if (one.submission, one.expert) != ("S0", "E0")]
+    scores = [score for score in given_scores(**totals) if (score.submission, score.expert) != ("S0", "E0")]
 
     scoring = score_submissions(scores, method=Method.SHRINKAGE)
 
-    gaps = [float(one.merit) - value for one, value in zip(scoring.merits.values(), true, strict=True)]
+    gaps = [float(merit.merit) - value for merit, value in zip(scoring.merits.values(), true, strict=True)]
     assert max(gaps) - min(gaps) < 0.05
-    shifts = [float(one.offset) for one in scoring.offsets]
+    shifts = [float(offset.offset) for offset in scoring.offsets]
     assert shifts == pytest.approx(lenient, abs=0.05)
 
 
@@ -137,10 +137,10 @@ def test_expert_with_a_single_score_is_hardly_corrected() -> None:
     scores, _ = a_round(3, submissions=40, experts=10, offset=0.5)
     lone = Score("S0000", "E999", 100.0)
 
-    offsets = {one.expert: one for one in score_submissions([*scores, lone], method="shrinkage").offsets}
+    offsets = {offset.expert: offset for offset in score_submissions([*scores, lone], method="shrinkage").offsets}
 
     assert offsets["E999"].scores == 1
-    assert offsets["E999"].standard_error == max(one.standard_error for one in offsets.values())
+    assert offsets["E999"].standard_error == max(offset.standard_error for offset in offsets.values())
     assert 0 < offsets["E999"].offset < Decimal(20)
 
 
@@ -151,22 +151,22 @@ def test_shrinkage_agrees_with_the_full_mixed_model_equations() -> None:
 
     found = score_submissions(scores, method=Method.SHRINKAGE, variances=variances)
 
-    numbers = sorted({one.submission for one in scores})
-    experts = sorted({one.expert for one in scores})
+    numbers = sorted({score.submission for score in scores})
+    experts = sorted({score.expert for score in scores})
     design = np.zeros((len(scores), 1 + len(numbers) + len(experts)))
-    for row, one in enumerate(scores):
-        design[row, [0, 1 + numbers.index(one.submission), 1 + len(numbers) + experts.index(one.expert)]] = 1
+    for row, score in enumerate(scores):
+        design[row, [0, 1 + numbers.index(score.submission), 1 + len(numbers) + experts.index(score.expert)]] = 1
     penalty = np.diag([0.0] + [60 / 50] * len(numbers) + [60 / 20] * len(experts))
     inverse = np.linalg.inv(design.T @ design + penalty)
-    solution = inverse @ design.T @ np.array([float(one.total) for one in scores])
+    solution = inverse @ design.T @ np.array([float(score.total) for score in scores])
     for place, number in enumerate(numbers):
         pick = np.zeros(len(solution))
         pick[[0, 1 + place]] = 1
         assert float(found.merits[number].merit) == pytest.approx(pick @ solution, abs=6e-5)
         error = np.sqrt(60 * pick @ inverse @ pick)
         assert float(found.merits[number].standard_error) == pytest.approx(error, abs=6e-5)
-    for place, one in enumerate(found.offsets):
-        assert float(one.offset) == pytest.approx(solution[1 + len(numbers) + place], abs=6e-5)
+    for place, offset in enumerate(found.offsets):
+        assert float(offset.offset) == pytest.approx(solution[1 + len(numbers) + place], abs=6e-5)
 
 
 @pytest.mark.parametrize(("experts", "offset"), [(40, 0.5), (6, 1.0)])
@@ -204,8 +204,8 @@ def test_merits_do_not_depend_on_the_machines_floating_point(monkeypatch: pytest
     monkeypatch.setattr("numpy.linalg.inv", sloppy)
     there = score_submissions(scores, method=Method.SHRINKAGE)
 
-    assert {n: one.merit for n, one in there.merits.items()} == {n: one.merit for n, one in here.merits.items()}
-    assert [one.offset for one in there.offsets] == [one.offset for one in here.offsets]
+    assert {n: merit.merit for n, merit in there.merits.items()} == {n: merit.merit for n, merit in here.merits.items()}
+    assert [offset.offset for offset in there.offsets] == [offset.offset for offset in here.offsets]
     assert there.variances == here.variances
 
 
@@ -220,7 +220,7 @@ def test_shrinkage_beats_the_mean_where_experts_differ_and_loses_nothing_where_n
     gain = {}
     for offset in (0.0, 0.5):
         rounds = [a_round(seed, submissions=100, experts=25, offset=offset) for seed in range(12)]
-        gain[offset] = np.mean([tau(*one, Method.SHRINKAGE) - tau(*one, Method.MEAN) for one in rounds])
+        gain[offset] = np.mean([tau(*drawn, Method.SHRINKAGE) - tau(*drawn, Method.MEAN) for drawn in rounds])
 
     assert gain[0.5] > 0.012
     assert gain[0.0] > -0.003
@@ -273,29 +273,29 @@ boards = st.dictionaries(st.tuples(st.integers(0, 5), st.integers(0, 6)), totals
 
 
 def renamed(scoring: Scoring, names: dict[str, str]) -> dict[str, tuple[object, ...]]:
-    def plain(one: Merit) -> tuple[object, ...]:
-        return one.merit, one.raw_mean, one.standard_error, one.low, one.high, one.scores
+    def plain(merit: Merit) -> tuple[object, ...]:
+        return merit.merit, merit.raw_mean, merit.standard_error, merit.low, merit.high, merit.scores
 
-    return {names[number]: plain(one) for number, one in scoring.merits.items()}
+    return {names[number]: plain(merit) for number, merit in scoring.merits.items()}
 
 
 @pytest.mark.parametrize("method", Method)
 @given(board=boards, chance=st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_permuting_experts_or_submissions_changes_nothing_but_names(method: Method, board, chance) -> None:
-    submissions = sorted({one.submission for one in board})
-    experts = sorted({one.expert for one in board})
+    submissions = sorted({score.submission for score in board})
+    experts = sorted({score.expert for score in board})
     new_number = dict(zip(submissions, chance.sample(submissions, len(submissions)), strict=True))
     new_expert = dict(zip(experts, chance.sample(experts, len(experts)), strict=True))
-    shuffled = [Score(new_number[one.submission], new_expert[one.expert], one.total) for one in board]
+    shuffled = [Score(new_number[score.submission], new_expert[score.expert], score.total) for score in board]
     chance.shuffle(shuffled)
 
     before, after = score_submissions(board, method=method), score_submissions(shuffled, method=method)
 
     assert renamed(before, new_number) == renamed(after, {number: number for number in submissions})
     assert before.variances == after.variances
-    assert {new_expert[one.expert]: one.offset for one in before.offsets} == {
-        one.expert: one.offset for one in after.offsets
+    assert {new_expert[offset.expert]: offset.offset for offset in before.offsets} == {
+        offset.expert: offset.offset for offset in after.offsets
     }
 
 
@@ -320,7 +320,7 @@ def test_withdrawn_submission_changes_no_other_merit(method: Method, board, chos
     gone = board[chosen % len(board)].submission
 
     before = merits(board, method)
-    after = merits([one for one in board if one.submission != gone], method)
+    after = merits([score for score in board if score.submission != gone], method)
 
     before.pop(gone)
     assert after == before
@@ -335,7 +335,7 @@ def test_better_score_never_lowers_its_own_shrunk_merit_at_recorded_variances(bo
     raised = [*board[:place], Score(old.submission, old.expert, max(old.total, better)), *board[place + 1 :]]
 
     before, after = (
-        score_submissions(one, method=Method.SHRINKAGE, variances=variances).merits for one in (board, raised)
+        score_submissions(scores, method=Method.SHRINKAGE, variances=variances).merits for scores in (board, raised)
     )
 
     assert after[old.submission].merit >= before[old.submission].merit
@@ -346,10 +346,10 @@ def test_better_score_never_lowers_its_own_shrunk_merit_at_recorded_variances(bo
 def test_shrinkage_is_sane_on_any_board(board) -> None:
     scoring = score_submissions(board, method=Method.SHRINKAGE)
 
-    for one in scoring.merits.values():
-        assert one.low <= one.merit <= one.high
-        assert -60 <= one.merit <= 160
-        assert one.standard_error is None or one.standard_error >= 0
+    for merit in scoring.merits.values():
+        assert merit.low <= merit.merit <= merit.high
+        assert -60 <= merit.merit <= 160
+        assert merit.standard_error is None or merit.standard_error >= 0
 
 
 @given(st.fractions(0, 10**6, max_denominator=10**6))
