@@ -121,11 +121,11 @@ class Season(Part):
 
 def season_path(year: int, home: Path | None = None) -> Path:
     """The season file in force: the home's own before the one shipped. Raises UnknownSeason."""
-    places = ([home / "seasons"] if home else []) + [SEASONS]
-    for place in places:
-        if (place / f"{year}.toml").is_file():
-            return place / f"{year}.toml"
-    known = sorted(int(path.stem) for place in places for path in place.glob("[0-9]*.toml"))
+    folders = ([home / "seasons"] if home else []) + [SEASONS]
+    for folder in folders:
+        if (folder / f"{year}.toml").is_file():
+            return folder / f"{year}.toml"
+    known = sorted(int(path.stem) for folder in folders for path in folder.glob("[0-9]*.toml"))
     raise UnknownSeason(year, known)
 
 

@@ -187,7 +187,7 @@ def update_many(
     # One statement for all: the rows go over as an array a column, and are joined there.
     arrays = [list(values) for values in zip(*rows, strict=True)]
     kinds = ("bigint" if any(isinstance(value, int) for value in values) else "text" for values in arrays)
-    news = [f"c{place}" for place in range(len(arrays))]
+    news = [f"c{index}" for index in range(len(arrays))]
     sets = ", ".join(f'"{name}" = {new}' for name, new in zip(columns, news, strict=False))
     where = " AND ".join(f'"{table}"."{name}" = {new}' for name, new in zip(keys, news[len(columns) :], strict=True))
     given = ", ".join(f"%s::{kind}[]" for kind in kinds)

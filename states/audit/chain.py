@@ -20,8 +20,8 @@ class Finding:
     sentence: str
 
     def __str__(self) -> str:
-        place = self.subject if self.sequence is None else f"{self.subject}, entry {self.sequence}"
-        return f"{place}: {self.sentence}"
+        where = self.subject if self.sequence is None else f"{self.subject}, entry {self.sequence}"
+        return f"{where}: {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True)

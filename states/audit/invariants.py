@@ -152,8 +152,8 @@ def _subjects(session: Session) -> Iterator[tuple[str, list[Any], list[Any]]]:
     both = merged(read_entries(session), read_standings(session))
     for subject, group in groupby(both, key=lambda tagged: tagged[0]):
         streams: tuple[list[Any], list[Any]] = ([], [])
-        for _, place, row in group:
-            streams[place].append(row)
+        for _, index, row in group:
+            streams[index].append(row)
         yield subject, *streams
 
 

@@ -151,26 +151,26 @@ def _unlike(table: str, number: str, actual: list[dict[str, Any]], expected: lis
 def _organisations(form: SubmissionForm) -> list[dict[str, Any]]:
     return [
         {
-            "position": place,
+            "position": position,
             "name": organisation.name,
             "name_key": name_key(organisation.name),
             "credit_code": organisation.credit_code,
         }
-        for place, organisation in enumerate(form.organisations, start=1)
+        for position, organisation in enumerate(form.organisations, start=1)
     ]
 
 
 def _contributors(form: SubmissionForm) -> list[dict[str, Any]]:
     return [
         {
-            "position": place,
+            "position": position,
             "name": contributor.name,
             "name_key": name_key(contributor.name),
             "organisation": contributor.organisation,
             "role": contributor.role,
             "share": None if contributor.share is None else str(contributor.share),
         }
-        for place, contributor in enumerate(form.contributors, start=1)
+        for position, contributor in enumerate(form.contributors, start=1)
     ]
 
 

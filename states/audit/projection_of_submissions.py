@@ -58,9 +58,9 @@ def versions(_: int, __: list[Step], told: Submissions) -> Rows:
 def attachments(_: int, __: list[Step], told: Submissions) -> Rows:
     """The files of each version that had any; after the deletion of personal data there are none."""
     return {
-        (number, step.facts["version"], place): {"digest": digest}
+        (number, step.facts["version"], position): {"digest": digest}
         for number, step in _each(told, *_FORMS)
-        for place, digest in enumerate(step.facts.get("attachments", ()), start=1)
+        for position, digest in enumerate(step.facts.get("attachments", ()), start=1)
     }
 
 

@@ -123,21 +123,21 @@ def _subjects(session: Session, season: int | None) -> Iterator[_Subject]:
     streams = (reader(session, season) for reader in readers)
     for name, group in groupby(merged(*streams), key=lambda tagged: tagged[0]):
         parts: tuple[list[Row], ...] = ([], [], [])
-        for _, place, row in group:
-            parts[place].append(row)
+        for _, index, row in group:
+            parts[index].append(row)
         yield _Subject(name, *parts)
 
 
 def merged(*streams: Iterator[Row]) -> Iterator[tuple[str, int, Row]]:
     """Rows of several streams, each ordered by subject, as one: (subject, place of the stream, row)."""
-    return heapq.merge(*(_tagged(place, stream) for place, stream in enumerate(streams)), key=lambda tagged: tagged[0])
+    return heapq.merge(*(_tagged(index, stream) for index, stream in enumerate(streams)), key=lambda tagged: tagged[0])
 
 
-def _tagged(place: int, rows: Iterator[Row]) -> Iterator[tuple[str, int, Row]]:
+def _tagged(index: int, rows: Iterator[Row]) -> Iterator[tuple[str, int, Row]]:
     for row in rows:
         subject = row["subject"]
         # Text sorts before anything else that a bent column may hold.
-        yield subject if isinstance(subject, str) else f"\U0010ffff{subject!r}", place, row
+        yield subject if isinstance(subject, str) else f"\U0010ffff{subject!r}", index, row
 
 
 __all__ = ["Finding", "Root", "merged", "season_root", "verify", "verify_each"]

@@ -38,17 +38,17 @@ class SentBack(Taken):
 def take_withdrawals(session: Session, delivered: Delivered, rows: Sequence[tuple[int, WithdrawalForm]]) -> Taken:
     """Take submissions back (撤回) at their unit's wish, at any time before the award."""
     taken = Taken()
-    for place, form in rows:
+    for position, form in rows:
         submission = _own(session, delivered, form.number)
         if submission is None:
-            taken.refused[place] = _unknown(form.number)
+            taken.refused[position] = _unknown(form.number)
             continue
         if submission.outcome is not Outcome.WITHDRAWN:
             refusal = _withdraw(session, delivered, form.number)
             if refusal is not None:
-                taken.refused[place] = refusal
+                taken.refused[position] = refusal
                 continue
-        taken.accept(place, form.number, Change.WITHDRAWN, WITHDRAWN)
+        taken.accept(position, form.number, Change.WITHDRAWN, WITHDRAWN)
     return taken
 
 
@@ -57,14 +57,14 @@ def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, 
     frame = load_frame(session, delivered.season)
     late = round_is_over(frame, delivered) if rows else None
     if late is not None:
-        return SentBack.refusing((place for place, _ in rows), late)
+        return SentBack.refusing((position for position, _ in rows), late)
     due_at = _due_at(frame, delivered)
     taken = SentBack(due_at=due_at)
-    for place, form in rows:
+    for position, form in rows:
         known = session.get(Correction, form.number)
         refusal = _not_to_be_sent_back(_own(session, delivered, form.number), form.number, known, due_at)
         if refusal is not None:
-            taken.refused[place] = refusal
+            taken.refused[position] = refusal
             continue
         if known is None and due_at is not None:
             known = keep_correction(
@@ -78,7 +78,7 @@ def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, 
             title = session.get_one(Submission, form.number).title
             taken.sent_back.append((form.number, title, form.missing))
         told = f"已退回补正，{known.due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}前补正" if known else ""
-        taken.accept(place, form.number, remark=told)
+        taken.accept(position, form.number, remark=told)
     return taken
 
 

@@ -46,14 +46,14 @@ def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[i
     frame = load_frame(session, delivered.season)
     late = round_is_over(frame, delivered)
     if late is not None:
-        return VerdictsTaken.refusing((place for place, _ in rows), late)
+        return VerdictsTaken.refusing((position for position, _ in rows), late)
     own = _own_submissions(session, delivered)
     refused = _not_to_be_judged(session, delivered, rows, own)
-    todo = [(place, form) for place, form in rows if place not in refused]
+    todo = [(position, form) for position, form in rows if position not in refused]
     refused |= _over_quota(session, frame, delivered, todo, own)
-    kept = [(place, form) for place, form in todo if place not in refused]
+    kept = [(position, form) for position, form in todo if position not in refused]
     back, out = _take(session, frame, delivered, [form for _, form in kept])
-    return VerdictsTaken({place: form.number for place, form in kept}, refused, back=back, out=out)
+    return VerdictsTaken({position: form.number for position, form in kept}, refused, back=back, out=out)
 
 
 def _take(
@@ -90,11 +90,11 @@ def _not_to_be_judged(
 ) -> dict[int, Refusal]:
     """What is out for correction, another's or archived; but what fell out comes back by an admitted verdict."""
     refused = _in_correction(session, rows)
-    for place, form in rows:
+    for position, form in rows:
         outcome = own[form.number].outcome if form.number in own else None
         misplaced = _misplaced(form, own)
-        if misplaced is not None and (place in refused or not comes_back(delivered, outcome, form.verdict)):
-            refused[place] = misplaced
+        if misplaced is not None and (position in refused or not comes_back(delivered, outcome, form.verdict)):
+            refused[position] = misplaced
     return refused
 
 
@@ -122,7 +122,7 @@ def _over_quota(
     problem = _quota_problem(frame.season, delivered.unit, wanted, own)
     if problem is None:
         return {}
-    return {place: problem for place, form in rows if form.verdict is Verdict.RECOMMENDED}
+    return {position: problem for position, form in rows if form.verdict is Verdict.RECOMMENDED}
 
 
 def _quota_problem(season: Season, unit: str, wanted: set[str], own: Mapping[str, _Own]) -> Refusal | None:
@@ -167,7 +167,7 @@ def _ranks(session: Session, delivered: Delivered, forms: Sequence[VerdictForm])
     verdicts = [session.get_one(DistrictVerdict, number) for number in kept]
     entries = [(form.rank or 10_000, -total_of(form.points), form.number) for form in recommended]
     entries += [(verdict.rank or 10_000, -verdict.total, verdict.number) for verdict in verdicts]
-    return {number: place for place, (_, _, number) in enumerate(sorted(entries), start=1)}
+    return {number: position for position, (_, _, number) in enumerate(sorted(entries), start=1)}
 
 
 def _shift(session: Session, delivered: Delivered, judged: Collection[str], ranks: Mapping[str, int]) -> None:
@@ -227,7 +227,7 @@ def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) ->
             )
         )
     )
-    return {place: _IN_CORRECTION for place, form in rows if form.number in correcting}
+    return {position: _IN_CORRECTION for position, form in rows if form.number in correcting}
 
 
 def round_is_over(frame: Frame, delivered: Delivered) -> Refusal | None:

@@ -24,18 +24,18 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
     frame = load_frame(session, delivered.season)
     taken = Taken()
     facts: dict[str, dict[str, Any]] = {}
-    for place, form in rows:
+    for position, form in rows:
         assignment = _assignment(session, form.number, delivered.act.actor.name)
         refusal = _not_now(session, frame, delivered, assignment)
         if refusal is not None:
-            taken.refused[place] = refusal
+            taken.refused[position] = refusal
             continue
         assert assignment is not None
         if isinstance(form, RecusalForm):
             _step_back(session, delivered, form)
         else:
             facts |= _record(session, delivered, form, assignment)
-        taken.accept(place, form.number)
+        taken.accept(position, form.number)
     session.flush()
     if facts:
         ask = Ask(Trigger.RECORD_SCORE, delivered.act, own=facts.__getitem__)

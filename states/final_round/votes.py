@@ -91,13 +91,13 @@ def take_votes(session: Session, season: Season, delivered: Delivered, rows: Seq
     asked = {(motion.number, motion.tier): motion for motion in motions(session, season)}
     closed = _closed(session, season, delivered)
     cast: dict[str, dict[str, Any]] = {}
-    for place, form in rows:
+    for position, form in rows:
         refusal = closed or _no_vote(season, delivered, form, asked.get((form.number, form.tier)))
         if refusal is not None:
-            taken.refused[place] = refusal
+            taken.refused[position] = refusal
             continue
         cast |= _keep(session, delivered, form)
-        taken.accept(place, form.number)
+        taken.accept(position, form.number)
     session.flush()
     if cast:
         ask = Ask(Trigger.RECORD_VOTES, delivered.act, own=cast.__getitem__)

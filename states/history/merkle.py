@@ -79,7 +79,7 @@ def root_by_path(data: bytes, index: int, size: int, path: Sequence[bytes]) -> b
 
 
 def _parents(row: Sequence[bytes]) -> list[bytes]:
-    pairs = [node_hash(row[place], row[place + 1]) for place in range(0, len(row) - 1, 2)]
+    pairs = [node_hash(row[index], row[index + 1]) for index in range(0, len(row) - 1, 2)]
     # A node without a sibling rises as it stands.
     return pairs + list(row[len(row) & ~1 :])
 

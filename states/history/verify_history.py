@@ -149,9 +149,9 @@ class Wrong(Exception):
     """Something does not hold. The sentence comes in English and in Chinese."""
 
     def __init__(self, subject: str, sequence: int | None, english: str, chinese: str) -> None:
-        place = subject if sequence is None else f"{subject}, entry {sequence}"
+        where = subject if sequence is None else f"{subject}, entry {sequence}"
         chinese_place = subject if sequence is None else f"{subject} 第 {sequence} 条"
-        self.english = f"{place}: {english}"
+        self.english = f"{where}: {english}"
         self.chinese = f"{chinese_place}：{chinese}"
         super().__init__(self.english)
 
@@ -226,18 +226,18 @@ def root_by_path(data: bytes, index: int, size: int, path: Sequence[str]) -> str
     """The root that a leaf's inclusion proof leads to (RFC 9162, 2.1.3.2), or None when it does not fit."""
     if not 0 <= index < size:
         return None
-    node, place, last = hashlib.sha256(b"\x00" + data).digest(), index, size - 1
+    node, position, last = hashlib.sha256(b"\x00" + data).digest(), index, size - 1
     for text in path:
         sibling = bytes.fromhex(text)
         if last == 0:
             return None
-        if place % 2 == 1 or place == last:
+        if position % 2 == 1 or position == last:
             node = hashlib.sha256(b"\x01" + sibling + node).digest()
-            while place and place % 2 == 0:
-                place, last = place // 2, last // 2
+            while position and position % 2 == 0:
+                position, last = position // 2, last // 2
         else:
             node = hashlib.sha256(b"\x01" + node + sibling).digest()
-        place, last = place // 2, last // 2
+        position, last = position // 2, last // 2
     return node.hex() if last == 0 else None
 
 
@@ -363,11 +363,11 @@ def best_team(pairs: Sequence[tuple[int, int]], wanted: int, floor: int) -> int 
         if left == 0:
             dear = max(dear, worth) if score >= floor else dear
             return
-        for place in range(start, len(order) - left + 1):
-            if value + sums[place + left] - sums[place] - n * floor <= dear * d:
+        for index in range(start, len(order) - left + 1):
+            if value + sums[index + left] - sums[index] - n * floor <= dear * d:
                 return
-            own, (more, paid) = order[place]
-            look(place + 1, left - 1, score + more, worth + paid, value + own)
+            own, (more, paid) = order[index]
+            look(index + 1, left - 1, score + more, worth + paid, value + own)
 
     look(0, wanted, 0, 0, 0)
     return dear
@@ -405,16 +405,16 @@ class Assigned:
         bad = sorted(n for n in self.chosen if len(self.rows.get(n, ())) != len(self.experts))
         if bad:
             return f"affinities of {bad[0]} were not recorded"
-        place = {expert: column for column, expert in enumerate(self.experts)}
-        loads, served = [0] * len(place), {}
+        column_of = {expert: column for column, expert in enumerate(self.experts)}
+        loads, served = [0] * len(column_of), {}
         for number, team in self.chosen.items():
-            if len(set(team)) != wanted or len(team) != wanted or not set(team) <= set(place):
+            if len(set(team)) != wanted or len(team) != wanted or not set(team) <= set(column_of):
                 return f"{number} does not have {wanted} experts of the panel"
             if any((number, expert) in self.barred for expert in team):
                 return f"{number} has an expert in conflict"
             for expert in team:
-                loads[place[expert]] += 1
-            served[number] = sum(self.rows[number][place[expert]] for expert in team)
+                loads[column_of[expert]] += 1
+            served[number] = sum(self.rows[number][column_of[expert]] for expert in team)
         if max(loads, default=0) > most:
             return f"an expert has more than {most} submissions"
         self.free = {
@@ -725,9 +725,9 @@ def check_proof(proof: dict[str, Any], printed: Sequence[str]) -> tuple[str, str
     ordinal = {"ordinal"} if proof["format"] == PROOF_FORMAT else set()
     take_keys(publication, {"kind", "root", "leaves", *ordinal}, "the publication")
     subject = "submission/" + str(proof["number"])
-    for place, entry in enumerate(proof["entries"], start=1):
+    for sequence, entry in enumerate(proof["entries"], start=1):
         if entry.get("subject") != subject:
-            raise Wrong(subject, place, f"it belongs to {entry.get('subject')}", "不是本项申报的留痕")
+            raise Wrong(subject, sequence, f"it belongs to {entry.get('subject')}", "不是本项申报的留痕")
     hashes = check_chain(subject, proof["entries"], proof["format"] == PROOF_FORMAT)
     if not 1 <= leaf["sequence"] <= len(hashes):
         raise Wrong(subject, leaf["sequence"], "it is missing", "缺少这一条")

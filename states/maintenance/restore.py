@@ -330,7 +330,7 @@ def _exchange_files(home: Path, unpacked: Path, files: Mapping[str, str], source
 
     The backup itself stays where it is.
     """
-    before = next(place for number in count(1) if not (place := home / "before-restore" / str(number)).exists())
+    before = next(folder for number in count(1) if not (folder := home / "before-restore" / str(number)).exists())
     moved = False
     for own in list(home_files(home)):
         if (home / own).samefile(source):

@@ -261,7 +261,7 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
     near = similarity_of(session, season, numbers, experts)
     found, proof = _best(season, numbers, [expert.id for expert in experts], near, barred)
     pairs = {
-        number: tuple(sorted(experts[place].id for place in row if place >= 0))
+        number: tuple(sorted(experts[index].id for index in row if index >= 0))
         for number, row in zip(numbers, found.experts, strict=True)
     }
     make_pairs(session, season, pairs, at=act.at)

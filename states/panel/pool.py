@@ -151,11 +151,11 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
     """Add or update experts by name and organisation; nobody is dropped by not being listed."""
     if delivered.act.actor.role is not Role.OFFICE:
         only = Refusal("role", "only the office keeps the pool", "专家库只能由协调小组办公室报送")
-        return Imported.refusing((place for place, _ in rows), only)
+        return Imported.refusing((position for position, _ in rows), only)
     season = season_in_force(session, delivered.season)
     imported = Imported(pool=pool_changes(session, season, [form for _, form in rows]))
-    for place, form in rows:
-        imported.accept(place, _keep(session, delivered, form))
+    for position, form in rows:
+        imported.accept(position, _keep(session, delivered, form))
     facts = {**delivered.facts, "rows": len(rows), **imported.pool.counts()}
     note_call(session, delivered.season, Trigger.IMPORT_EXPERTS, delivered.act, facts=facts)
     return imported

@@ -26,5 +26,5 @@ def shortcomings(form: SubmissionForm, season: Season) -> list[str]:
 
 def _places(form: SubmissionForm, names: list[str]) -> str:
     return "、".join(
-        str(place) for place, contributor in enumerate(form.contributors, start=1) if contributor.name in names
+        str(position) for position, contributor in enumerate(form.contributors, start=1) if contributor.name in names
     )

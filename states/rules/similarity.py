@@ -34,7 +34,7 @@ def near_pairs(
     prefixes = [own[: len(own) - ceil(len(own) * fraction) + 1] for own in signs]
     titles = _titles_by_sign(prefixes)
     for start in range(0, len(here), _ROWS):
-        found = [_later(place, prefixes[place], titles) for place in range(start, min(start + _ROWS, len(here)))]
+        found = [_later(index, prefixes[index], titles) for index in range(start, min(start + _ROWS, len(here)))]
         rows = np.repeat(np.arange(start, start + len(found)), [len(later) for later in found])
         columns = np.concatenate(found)
         unshared = _unshared(signatures[rows], signatures[columns]), _unshared(signatures[columns], signatures[rows])
@@ -44,8 +44,8 @@ def near_pairs(
         percents = process.cpdist(
             keys[rows], keys[columns], scorer=fuzz.ratio, score_cutoff=least, dtype=np.uint8, workers=-1
         )
-        for place in np.flatnonzero(percents):
-            yield others[rows[place]][0], others[columns[place]][0], int(percents[place])
+        for index in np.flatnonzero(percents):
+            yield others[rows[index]][0], others[columns[index]][0], int(percents[index])
 
 
 def closest(key: str, others: Sequence[str], least: int) -> tuple[int, int] | None:
@@ -56,9 +56,9 @@ def closest(key: str, others: Sequence[str], least: int) -> tuple[int, int] | No
 
 def _signs(keys: Sequence[str]) -> list[list[int]]:
     """Each title's characters as numbers, the rarest first; a second 机 in a title counts as a sign of its own."""
-    titles = [[(sign, key[:place].count(sign)) for place, sign in enumerate(key)] or [("", 0)] for key in keys]
+    titles = [[(sign, key[:index].count(sign)) for index, sign in enumerate(key)] or [("", 0)] for key in keys]
     frequency = Counter(sign for title in titles for sign in title)
-    rank = {sign: place for place, sign in enumerate(sorted(frequency, key=lambda sign: (frequency[sign], sign)))}
+    rank = {sign: index for index, sign in enumerate(sorted(frequency, key=lambda sign: (frequency[sign], sign)))}
     return [sorted(rank[sign] for sign in title) for title in titles]
 
 
@@ -72,15 +72,15 @@ def _signature(signs: Sequence[int]) -> list[int]:
 def _titles_by_sign(prefixes: Sequence[Sequence[int]]) -> dict[int, np.ndarray]:
     """The titles in whose prefix a sign stands, in their order."""
     titles: dict[int, list[int]] = {}
-    for place, prefix in enumerate(prefixes):
+    for index, prefix in enumerate(prefixes):
         for sign in prefix:
-            titles.setdefault(sign, []).append(place)
+            titles.setdefault(sign, []).append(index)
     return {sign: np.array(places) for sign, places in titles.items()}
 
 
-def _later(place: int, prefix: Sequence[int], titles: dict[int, np.ndarray]) -> np.ndarray:
+def _later(index: int, prefix: Sequence[int], titles: dict[int, np.ndarray]) -> np.ndarray:
     """The titles behind a title that have one of its rarest signs among theirs."""
-    found = [own[np.searchsorted(own, place, "right") :] for own in (titles[sign] for sign in prefix)]
+    found = [own[np.searchsorted(own, index, "right") :] for own in (titles[sign] for sign in prefix)]
     return np.unique(np.concatenate(found))
 
 

@@ -54,7 +54,7 @@ class Change(Enum):
 
 @dataclass
 class Taken:
-    """What became of the rows of a delivery, by their places, whatever kind of workbook it is.
+    """What became of the rows of a delivery, by their positions, whatever kind of workbook it is.
 
     `accepted`: the number (or the expert's id) that a row is about; `changes`: what it changed of that, where the kind
     tells; `remarks`: Chinese words for the receipt.
@@ -66,20 +66,20 @@ class Taken:
     changes: dict[int, Change] = field(default_factory=dict)
 
     @classmethod
-    def refusing(cls, places: Iterable[int], refusal: Refusal) -> Self:
+    def refusing(cls, positions: Iterable[int], refusal: Refusal) -> Self:
         """Every row refused for the same reason."""
-        return cls(refused=dict.fromkeys(places, refusal))
+        return cls(refused=dict.fromkeys(positions, refusal))
 
-    def accept(self, place: int, number: str, change: Change | None = None, remark: str = "") -> None:
-        self.accepted[place] = number
+    def accept(self, position: int, number: str, change: Change | None = None, remark: str = "") -> None:
+        self.accepted[position] = number
         if change is not None:
-            self.changes[place] = change
+            self.changes[position] = change
         if remark:
-            self.remarks[place] = remark
+            self.remarks[position] = remark
 
     def of(self, change: Change) -> dict[int, str]:
         """The accepted rows that changed something so."""
-        return {place: number for place, number in self.accepted.items() if self.changes.get(place) is change}
+        return {position: number for position, number in self.accepted.items() if self.changes.get(position) is change}
 
     def join(self, other: "Taken") -> "Taken":
         """Takes over what became of other rows of the same delivery; returns itself."""

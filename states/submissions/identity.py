@@ -32,7 +32,7 @@ _OUT = (Outcome.WITHDRAWN, Outcome.INELIGIBLE)  # the same achievement may come 
 class Incoming:
     """One row of a delivered workbook, read and complete as a form."""
 
-    place: int
+    position: int
     form: SubmissionForm
     files: tuple[AttachedFile, ...] = ()
     line: int | None = None
@@ -40,7 +40,7 @@ class Incoming:
     @property
     def where(self) -> str:
         """The row as its sender finds it: by the sheet's line, where there is a sheet."""
-        return f"第{self.place if self.line is None else self.line}行"
+        return f"第{self.position if self.line is None else self.line}行"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def meant_exactly(
     """The submissions that rows of this delivery name by their number or repeat exactly."""
     meant = set()
     for row in rows:
-        alike, mark = known.get(name_key(row.form.title), ()), marks[row.place]
+        alike, mark = known.get(name_key(row.form.title), ()), marks[row.position]
         exactly = [submission for submission in alike if submission.fingerprint == mark]
         own, _ = the_same(row.form, mark, exactly, by_number, delivered, ())
         if own is not None:

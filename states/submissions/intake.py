@@ -42,8 +42,8 @@ def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Inco
         judging.judge(row)
     judging.remarks |= _renamed(session, frame, delivered, judging)
     taken = Taken(refused=judging.refused)
-    for place, number in insert_new(session, delivered, judging.new).items():
-        taken.accept(place, number, Change.NEW, judging.remarks.get(place, ""))
+    for position, number in insert_new(session, delivered, judging.new).items():
+        taken.accept(position, number, Change.NEW, judging.remarks.get(position, ""))
     _change(session, frame, delivered, judging.changes, taken)
     return taken
 
@@ -64,16 +64,16 @@ class _Judging:
         self.refused: dict[int, Refusal] = {}
         self.remarks: dict[int, str] = {}
         self._frame, self._delivered, self._known, self._by_number = frame, delivered, known, by_number
-        self._marks = {row.place: fingerprint(row.form) for row in rows}
+        self._marks = {row.position: fingerprint(row.form) for row in rows}
         self.meant = meant_exactly(rows, self._marks, known, by_number, delivered)
         self._seen: dict[str, Incoming] = {}
 
     def judge(self, row: Incoming) -> None:
-        mark, alike = self._marks[row.place], self._known.get(name_key(row.form.title), ())
+        mark, alike = self._marks[row.position], self._known.get(name_key(row.form.title), ())
         own, other = the_same(row.form, mark, alike, self._by_number, self._delivered, self.meant)
         first = self._seen.get(mark) or self._seen.get(own.number if own else "")
         if first is not None:
-            self.refused[row.place] = _twice_in_one_workbook(first)
+            self.refused[row.position] = _twice_in_one_workbook(first)
             return
         self._seen[mark] = row
         if own is None:
@@ -89,20 +89,22 @@ class _Judging:
         if refusal is None:
             self.changes.append((row, own))
         else:
-            self.refused[row.place] = refusal
+            self.refused[row.position] = refusal
 
     def _judge_new(self, row: Incoming, mark: str, other: str) -> None:
         verdict = SUBMISSION.judge(Trigger.SUBMIT, _case(self._frame, self._delivered, row.form, other))
         if isinstance(verdict, Refusal):
-            self.refused[row.place] = verdict
+            self.refused[row.position] = verdict
         elif row.form.number:
-            self.refused[row.place] = _unknown_number(row.form.number)
+            self.refused[row.position] = _unknown_number(row.form.number)
         else:
             self.new.append((row, mark))
             own = (known for known in self._known.get(name_key(row.form.title), ()) if known.fingerprint == mark)
             gone = next((known.number for known in own if known.outcome is Outcome.WITHDRAWN), "")
             if gone:
-                self.remarks[row.place] = f"已接收为新申报；同一成果的编号 {gone} 已撤回，不是要重新申报的，请撤回本项"
+                self.remarks[row.position] = (
+                    f"已接收为新申报；同一成果的编号 {gone} 已撤回，不是要重新申报的，请撤回本项"
+                )
 
 
 def _case(frame: Frame, delivered: Delivered, form: SubmissionForm, duplicate_of: str) -> Case:
@@ -156,7 +158,7 @@ def _renamed(session: Session, frame: Frame, delivered: Delivered, judging: _Jud
         people = session.scalars(select(Contributor.name_key).where(Contributor.number == other.number))
         same_people = set(people) == {name_key(person.name) for person in row.form.contributors}
         if same_people or percent >= frame.season.call.near_duplicate_percent:
-            remarks[row.place] = (
+            remarks[row.position] = (
                 f"已接收为新申报；与已接收的编号 {other.number}“{other.title}”很可能是同一成果。"
                 "是更正名称的，请撤回本项，在“申报编号”填原编号后再报"
             )
@@ -183,16 +185,16 @@ def _change(
         current = session.get_one(SubmissionVersion, (known.number, known.version)).content
         withdrawn = known.outcome is Outcome.WITHDRAWN
         if current == content_of(row.form) and not withdrawn and not _other_files(session, known, row):
-            taken.accept(row.place, known.number, Change.UNCHANGED)
+            taken.accept(row.position, known.number, Change.UNCHANGED)
             continue
         refusal = _not_changeable(session, frame, delivered, known) or _unfit(frame, delivered, row.form)
         if refusal is None and not row.form.restores:
             refusal = _older(session, known, row.form)
         if refusal is not None:
-            taken.refused[row.place] = refusal
+            taken.refused[row.position] = refusal
             continue
         amend(session, delivered, known, row)
-        taken.accept(row.place, known.number, Change.UPDATED)
+        taken.accept(row.position, known.number, Change.UPDATED)
 
 
 def _older(session: Session, known: Known, form: SubmissionForm) -> Refusal | None:

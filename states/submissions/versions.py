@@ -48,7 +48,7 @@ def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incom
     accepted: dict[int, str] = {}
     for place, (row, mark) in enumerate(new, start=(last or 0) + 1):
         number = str(Number(delivered.season, delivered.unit, place))
-        accepted[row.place] = number
+        accepted[row.position] = number
         version = _version(delivered, number, 1, row.form)
         facts = {**_facts(delivered, row.form, version), **digests_of(row.files)}
         begun.append(Begun(number, {"unit": delivered.unit, "place": place, **_columns(row.form, mark)}, facts))

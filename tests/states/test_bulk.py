@@ -59,12 +59,12 @@ def crowd(engine: Engine) -> Engine:
             )
         )
         final = [number for number in numbers if session.get_one(Submission, number).state is S.FINAL_REVIEWED]
-        for place, number in enumerate(final[:2], start=1):
+        for position, number in enumerate(final[:2], start=1):
             session.add(
                 Placing(
                     number=number,
                     season=season.year,
-                    position=50 + place,
+                    position=50 + position,
                     rank=50,
                     merit=90,
                     raw_mean=90,

@@ -122,9 +122,9 @@ def test_of_twenty_who_reach_for_a_claim_one_has_it(server_engine: Engine, befor
             take(session, NAME, owner="dead", seconds=60)
             run_out(session)
 
-    def reach(place: int) -> Held:
+    def reach(turn: int) -> Held:
         with writing(server_engine) as session:
-            return take(session, NAME, owner=f"run {place}", seconds=60)
+            return take(session, NAME, owner=f"run {turn}", seconds=60)
 
     through, refused = at_once(reach)
 

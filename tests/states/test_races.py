@@ -41,8 +41,8 @@ DIGEST = "ab" * 32
 S = SubmissionState
 
 
-def officer(place: int) -> Actor:
-    return Actor(Role.OFFICE, f"示例·{place}号")
+def officer(turn: int) -> Actor:
+    return Actor(Role.OFFICE, f"示例·{turn}号")
 
 
 @dataclass(frozen=True)
@@ -120,23 +120,23 @@ def a_late_delivery(session: Session) -> None:
     )
 
 
-def close_call(session: Session, _: object, place: int) -> CallState:
+def close_call(session: Session, _: object, turn: int) -> CallState:
     case = CallCase(2026, AT, Role.OFFICE, CallState.OPEN, due_at=AT)
-    return move_call(session, 2026, "close_call", Act(officer(place), AT), case=case)
+    return move_call(session, 2026, "close_call", Act(officer(turn), AT), case=case)
 
 
-def correct(session: Session, number: str, place: int) -> datetime:
+def correct(session: Session, number: str, turn: int) -> datetime:
     season = season_in_force(session, 2026)
-    return ask_correction(session, season, number, Act(officer(place), AT), missing="缺附件")
+    return ask_correction(session, season, number, Act(officer(turn), AT), missing="缺附件")
 
 
-def object_to(session: Session, number: str, place: int) -> Objection:
+def object_to(session: Session, number: str, turn: int) -> Objection:
     season = season_in_force(session, 2026)
     return raise_objection(
         session,
         season,
         number,
-        Act(officer(place), season.dates.open_public_notice),
+        Act(officer(turn), season.dates.open_public_notice),
         grounds="示例",
         objector="示例·甲",
     )
@@ -145,8 +145,8 @@ def object_to(session: Session, number: str, place: int) -> Objection:
 RACES = {
     "withdraw": Race(
         a_submitted,
-        lambda session, number, place: apply_transition(
-            session, number, Ask("archive", Act(officer(place), AT), outcome=Outcome.WITHDRAWN)
+        lambda session, number, turn: apply_transition(
+            session, number, Ask("archive", Act(officer(turn), AT), outcome=Outcome.WITHDRAWN)
         ),
         "archive",
         TransitionRefused,
@@ -154,14 +154,14 @@ RACES = {
     ),
     "reinstate": Race(
         an_archived,
-        lambda session, number, place: reinstate(session, number, Act(officer(place), AT), reason="示例"),
+        lambda session, number, turn: reinstate(session, number, Act(officer(turn), AT), reason="示例"),
         "reinstate",
         TransitionRefused,
         "possible only from: archived",
     ),
     "revoke": Race(
         an_award,
-        lambda session, number, place: revoke(session, number, Act(officer(place), AT), reason="示例"),
+        lambda session, number, turn: revoke(session, number, Act(officer(turn), AT), reason="示例"),
         "revoke",
         TransitionRefused,
         "only an award archived as completed can be revoked",
@@ -169,14 +169,14 @@ RACES = {
     "move the call along one edge": Race(an_open_call, close_call, "close_call", ChangedMeanwhile, "Look again"),
     "approve one list": Race(
         a_list,
-        lambda session, digest, place: approve(session, 2026, Act(officer(place), AT), digest=digest),
+        lambda session, digest, turn: approve(session, 2026, Act(officer(turn), AT), digest=digest),
         "approve",
         DecisionRefused,
         "it is approved already",
     ),
     "send one list back": Race(
         a_list,
-        lambda session, digest, place: send_back(session, 2026, Act(officer(place), AT), digest=digest, reason="示例"),
+        lambda session, digest, turn: send_back(session, 2026, Act(officer(turn), AT), digest=digest, reason="示例"),
         "send_back",
         DecisionRefused,
         "no ranking waits for a decision",
@@ -187,8 +187,8 @@ RACES = {
     "raise one objection": Race(on_notice, object_to, "raise_objection", DecisionRefused, "was taken already"),
     "answer one objection": Race(
         an_objection,
-        lambda session, objection, place: answer_objection(
-            session, objection, Act(officer(place), AT), upheld=True, answer="属实"
+        lambda session, objection, turn: answer_objection(
+            session, objection, Act(officer(turn), AT), upheld=True, answer="属实"
         ),
         "answer_objection",
         DecisionRefused,
@@ -196,8 +196,8 @@ RACES = {
     ),
     "judge one pair": Race(
         two_alike,
-        lambda session, pair, place: decide_duplicate(
-            session, *pair, same=bool(place % 2), act=Act(officer(place), AT), reason="示例"
+        lambda session, pair, turn: decide_duplicate(
+            session, *pair, same=bool(turn % 2), act=Act(officer(turn), AT), reason="示例"
         ),
         "decide_duplicate",
         DecisionRefused,
@@ -205,19 +205,19 @@ RACES = {
     ),
     "admit one late delivery": Race(
         a_late_delivery,
-        lambda session, _, place: admit_late(session, 2026, DIGEST, Act(officer(place), AT), reason="示例"),
+        lambda session, _, turn: admit_late(session, 2026, DIGEST, Act(officer(turn), AT), reason="示例"),
         "admit_late",
         None,
     ),
     "step back from one submission": Race(
         a_submitted,
-        lambda session, number, place: recuse(session, 2026, "E0001", number, Act(officer(place), AT), reason="示例"),
+        lambda session, number, turn: recuse(session, 2026, "E0001", number, Act(officer(turn), AT), reason="示例"),
         "recuse",
         None,
     ),
     "record one root": Race(
         an_award,
-        lambda session, _, place: record_root(session, 2026, PublicationKind.RESULTS, Act(officer(place), AT)),
+        lambda session, _, turn: record_root(session, 2026, PublicationKind.RESULTS, Act(officer(turn), AT)),
         "record_root",
         None,
     ),
@@ -229,7 +229,7 @@ def test_of_twenty_at_once_one_does_it_and_the_others_are_told(engine: Engine, r
     with writing(engine) as session:
         given = race.given(session)
 
-    through, refused = sessions_at_once(engine, lambda session, place: race.do(session, given, place))
+    through, refused = sessions_at_once(engine, lambda session, turn: race.do(session, given, turn))
 
     if race.told is None:
         assert refused == []
@@ -264,11 +264,11 @@ def test_a_round_closes_while_its_submissions_are_withdrawn_one_by_one(engine: E
         a_season(session, state=CallState.DISTRICT_REVIEW)
         numbers = [a_submission(session) for _ in range(18)]
 
-    def end(session: Session, place: int) -> int:
-        if place >= len(numbers):
+    def end(session: Session, turn: int) -> int:
+        if turn >= len(numbers):
             ask = Ask("archive", Act(SYSTEM, AT), outcome=Outcome.NOT_REVIEWED)
             return len(apply_to_many(session, 2026, ask, Submission.state == S.SUBMITTED).moved)
-        apply_transition(session, numbers[place], Ask("archive", Act(OFFICE, AT), outcome=Outcome.WITHDRAWN))
+        apply_transition(session, numbers[turn], Ask("archive", Act(OFFICE, AT), outcome=Outcome.WITHDRAWN))
         return 1
 
     through, refused = sessions_at_once(engine, end)
@@ -286,16 +286,16 @@ def test_nobody_waits_for_one_who_waits_for_him(engine: Engine) -> None:
         season = a_season(session, state=CallState.PUBLISHED)
         numbers = [a_submission(session, S.AWARDED) for _ in range(6)]
 
-    def mixed(session: Session, place: int) -> object:
-        if place % 4 == 0:
+    def mixed(session: Session, turn: int) -> object:
+        if turn % 4 == 0:
             apply_to_many(session, 2026, Ask("archive", Act(SYSTEM, AT), outcome=Outcome.COMPLETED))
             return record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, AT))
-        if place % 4 == 1:
+        if turn % 4 == 1:
             record_root(session, 2026, PublicationKind.ARCHIVE, Act(SYSTEM, AT))
             return apply_to_many(session, 2026, Ask("archive", Act(SYSTEM, AT), outcome=Outcome.COMPLETED))
-        if place % 4 == 2:
+        if turn % 4 == 2:
             return close_notice_after(session, season, AT, Act(OFFICE, AT), reason="示例")
-        return revoke(session, numbers[place % 6], Act(OFFICE, AT), reason="示例")
+        return revoke(session, numbers[turn % 6], Act(OFFICE, AT), reason="示例")
 
     _, refused = sessions_at_once(engine, mixed)
 

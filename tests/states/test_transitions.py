@@ -253,9 +253,9 @@ def test_of_twenty_who_try_the_same_transition_one_wins(server_engine: Engine) -
         a_season(session)
         number = a_submission(session)
 
-    def withdraw(place: int) -> SubmissionState:
+    def withdraw(turn: int) -> SubmissionState:
         with writing(server_engine) as session:
-            return apply_transition(session, number, withdrawal(f"第{place}个"))
+            return apply_transition(session, number, withdrawal(f"第{turn}个"))
 
     through, refused = at_once(withdraw)
 
@@ -287,10 +287,10 @@ def test_of_twenty_who_close_the_same_round_one_moves_all(server_engine: Engine)
 
 
 def test_of_twenty_who_plan_the_same_season_one_wins(server_engine: Engine) -> None:
-    def plan(place: int) -> int:
+    def plan(turn: int) -> int:
         with writing(server_engine) as session:
-            plan_call(session, 2026, Act(Actor(Role.OFFICE, f"{place}"), AT), rules="{}", facts={})
-        return place
+            plan_call(session, 2026, Act(Actor(Role.OFFICE, f"{turn}"), AT), rules="{}", facts={})
+        return turn
 
     through, refused = at_once(plan)
 
@@ -303,10 +303,10 @@ def test_of_twenty_who_note_the_same_call_all_are_chained(server_engine: Engine)
         a_season(session)
         before = session.get_one(Call, 2026).sequence
 
-    def note(place: int) -> int:
+    def note(turn: int) -> int:
         with writing(server_engine) as session:
-            note_call(session, 2026, "admit_late", Act(OFFICE, AT), facts={"place": place})
-        return place
+            note_call(session, 2026, "admit_late", Act(OFFICE, AT), facts={"place": turn})
+        return turn
 
     through, failed = at_once(note)
 

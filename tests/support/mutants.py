@@ -48,10 +48,10 @@ def mutants(source: str) -> Iterator[tuple[str, str]]:
     """Every changed source, with the line that was changed and how."""
     tree = ast.parse(source)
     beside = _beside_the_point(tree)
-    for place, node in enumerate(ast.walk(tree)):
+    for index, node in enumerate(ast.walk(tree)):
         for variant in range(0 if node in beside else _variants(node)):
             changed = copy.deepcopy(tree)
-            target = list(ast.walk(changed))[place]
+            target = list(ast.walk(changed))[index]
             was = ast.unparse(target)
             _break(target, variant)
             yield f"line {node.lineno}: {was!s:.90} -> {ast.unparse(target)!s:.90}", ast.unparse(changed)  # type: ignore[attr-defined]

@@ -73,7 +73,7 @@ class _Master:
     def add_teams(self, papers: Ints, experts: Ints, scores: Floats) -> int:
         """Those that are not yet there; how many."""
         names = [row.tobytes() for row in np.column_stack([papers, experts])]
-        fresh = np.array([place for place, name in enumerate(names) if name not in self._known], dtype=np.int64)
+        fresh = np.array([index for index, name in enumerate(names) if name not in self._known], dtype=np.int64)
         self._known.update(names)
         papers, experts, scores = papers[fresh], experts[fresh], scores[fresh]
         below = scores < self.floors[papers] - self.instance.tolerance
@@ -144,10 +144,10 @@ class _Master:
     def taken(self, solved: _Solved) -> tuple[Ints, Floats]:
         """The pairs, and how much of each is taken by itself or in a team."""
         held = self._seats >= 0
-        keys, place = np.unique(np.concatenate([self.pairs, self._seats[held]]), return_inverse=True)
+        keys, inverse = np.unique(np.concatenate([self.pairs, self._seats[held]]), return_inverse=True)
         in_teams = np.broadcast_to(self._amounts(solved, self._at_team)[:, None], held.shape)[held]
         amounts = np.concatenate([self._amounts(solved, self._at_pair), in_teams])
-        return keys.astype(np.int64), np.bincount(place, amounts, minlength=keys.size).astype(np.float64)
+        return keys.astype(np.int64), np.bincount(inverse, amounts, minlength=keys.size).astype(np.float64)
 
     def missed(self, solved: _Solved) -> float:
         return float(self._amounts(solved, self._at_team)[self._below].sum())

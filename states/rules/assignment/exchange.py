@@ -110,8 +110,8 @@ def _round(instance: Instance, keys: Ints, chosen: Ints, turn: int, cost: Cost) 
     papers, _ = instance.split(chosen)
     needy = instance.needy()
     starts = np.searchsorted(papers, np.arange(P))
-    place = (starts + (np.arange(P) * 7919 + turn * (turn + 1) // 2) % np.maximum(instance.wanted, 1))[needy]
-    kept = np.delete(chosen, place)
+    position = (starts + (np.arange(P) * 7919 + turn * (turn + 1) // 2) % np.maximum(instance.wanted, 1))[needy]
+    kept = np.delete(chosen, position)
     rest = instance.served(kept)
     free = np.ones(keys.size, dtype=bool)
     free[np.searchsorted(keys, kept)] = False

@@ -64,8 +64,8 @@ def pairs_worth_adding(instance: Instance, keys: Ints, weight: float, prices: Fl
         fresh = ~np.isin(new, keys[slice(*np.searchsorted(keys, [new[0], new[-1] + 1]))] if new.size else keys)
         order = np.lexsort((-gain[row[fresh], column[fresh]], row[fresh]))
         ranked = row[fresh][order]
-        place = np.arange(ranked.size) - np.searchsorted(ranked, ranked)
-        found.append(new[fresh][order][place < NEW_PAIRS_A_ROUND])
+        position = np.arange(ranked.size) - np.searchsorted(ranked, ranked)
+        found.append(new[fresh][order][position < NEW_PAIRS_A_ROUND])
     return np.concatenate(found)
 
 

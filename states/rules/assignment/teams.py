@@ -85,12 +85,12 @@ def pairs_within(instance: Instance, floors: Floats, prices: Floats, loss: float
         usable = (value >= (edge - slack - 1e-12 * np.abs(near.bound))[:, None]) & (value > -np.inf)
         worst = np.sort(np.where(usable, near.scores, np.inf), axis=1)[:, :k].sum(axis=1)
         at_stake = worst < floors[papers] - instance.tolerance
-        for place in np.flatnonzero(at_stake):
-            least, floor = near.bound[place] - slack[place], floors[papers[place]] - instance.tolerance
-            teams = _teams_above(near, int(place), np.flatnonzero(usable[place]), float(floor), float(least), EVERY)
+        for index in np.flatnonzero(at_stake):
+            least, floor = near.bound[index] - slack[index], floors[papers[index]] - instance.tolerance
+            teams = _teams_above(near, int(index), np.flatnonzero(usable[index]), float(floor), float(least), EVERY)
             if teams is not None:
-                usable[place] = False
-                usable[place, teams] = True
+                usable[index] = False
+                usable[index, teams] = True
         row, column = np.nonzero(usable)
         keys.append(papers[row] * instance.shape[1] + column)
         staked.append(papers[at_stake])
@@ -208,12 +208,12 @@ def _tuples_above(values: Floats, k: int, bars: list[float], effort: int) -> Int
         if many.sum() > effort:
             return None
         owner = np.repeat(np.arange(last.size), many)
-        place = np.arange(owner.size) - np.repeat(np.cumsum(many) - many, many) + np.repeat(last, many)
-        sums = sums[:, owner] + values[:, place]
+        position = np.arange(owner.size) - np.repeat(np.cumsum(many) - many, many) + np.repeat(last, many)
+        sums = sums[:, owner] + values[:, position]
         able = np.ones(owner.size, dtype=bool)
         for kind in (1, 2):
-            able &= sums[kind] + _best_after(values[kind], more - 1)[place] >= bars[kind]
-        tuples, sums = np.column_stack([tuples[owner], place])[able], sums[:, able]
+            able &= sums[kind] + _best_after(values[kind], more - 1)[position] >= bars[kind]
+        tuples, sums = np.column_stack([tuples[owner], position])[able], sums[:, able]
     return tuples
 
 

@@ -46,7 +46,7 @@ class Deadlines:
         return found
 
 
-_ORDER = {milestone: place for place, milestone in enumerate(Milestone)}
+_ORDER = {milestone: position for position, milestone in enumerate(Milestone)}
 
 # The deadline that a reminder is about.
 REMINDS_OF = {

@@ -42,9 +42,9 @@ def rank(merits: Iterable[Merit]) -> tuple[Ranked, ...]:
     """Merits from the highest down; equals share a rank and stand in the order of their numbers."""
     ordered = sorted(merits, key=lambda merit: (-merit.merit, merit.submission))
     ranked: list[Ranked] = []
-    for place, merit in enumerate(ordered, 1):
+    for position, merit in enumerate(ordered, 1):
         tied = bool(ranked) and ranked[-1].merit.merit == merit.merit
-        ranked.append(Ranked(ranked[-1].rank if tied else place, merit))
+        ranked.append(Ranked(ranked[-1].rank if tied else position, merit))
     return tuple(ranked)
 
 
@@ -242,7 +242,7 @@ class _Table:
 
 def _close_cuts(placed: Sequence[Placed], tiers: Sequence[TierSize]) -> tuple[CloseCut, ...]:
     """The cuts over which intervals reach; whom a limit passed over did not lose by the scores."""
-    order = {size.tier: place for place, size in enumerate(tiers)}
+    order = {size.tier: index for index, size in enumerate(tiers)}
     judged = [placing for placing in placed if not placing.open and placing.passed_over is None]
     cuts = []
     for size in tiers:

@@ -103,7 +103,7 @@ def split(submissions: Sequence[str], settlers: Settlers, step: int) -> list[Par
         parts = _groups(submissions, criterion.means)
         return [[(number, _by_criterion(criterion, figure)) for number in equals] for figure, equals in parts]
     order = draw_order(settlers.seed or b"", submissions)
-    return [[(number, _by_draw(place))] for place, number in enumerate(order, 1)]
+    return [[(number, _by_draw(lot))] for lot, number in enumerate(order, 1)]
 
 
 def _groups(submissions: Sequence[str], figures: Mapping[str, Decimal]) -> Iterator[tuple[str, list[str]]]:
@@ -121,5 +121,5 @@ def _by_criterion(criterion: Criterion, figure: str) -> Settlement:
     return Settlement(SettledBy.CRITERION, criterion.key, figure, sentence)
 
 
-def _by_draw(place: int) -> Settlement:
-    return Settlement(SettledBy.DRAW, "", str(place), f"同分，经抽签确定（第{place}签）")
+def _by_draw(lot: int) -> Settlement:
+    return Settlement(SettledBy.DRAW, "", str(lot), f"同分，经抽签确定（第{lot}签）")

@@ -66,13 +66,13 @@ def _text(submissions: Sequence[SubmissionProfile], experts: Sequence[ExpertProf
 
 def _bigrams(text: str) -> Counter[str]:
     folded = "".join(char for char in unicodedata.normalize("NFKC", text).casefold() if char.isalnum())
-    return Counter(folded[place : place + 2] for place in range(len(folded) - 1))
+    return Counter(folded[index : index + 2] for index in range(len(folded) - 1))
 
 
 def _vectors(counts: Sequence[Counter[str]]) -> sparse.csr_matrix:
     """Rows of unit length: term frequency times smoothed inverse document frequency."""
     documents = Counter(term for document in counts for term in document)
-    columns = {term: place for place, term in enumerate(sorted(documents))}
+    columns = {term: column for column, term in enumerate(sorted(documents))}
     idf = {term: np.log((1 + len(counts)) / (1 + many)) + 1 for term, many in documents.items()}
     rows, places, values = [], [], []
     for row, document in enumerate(counts):

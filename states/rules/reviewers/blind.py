@@ -78,10 +78,10 @@ def _spellings(organisation: str) -> Iterable[str]:
 def _folded(text: str) -> tuple[str, list[int]]:
     """Every sign folded, with the place in the text from which each one came."""
     characters, origin = [], []
-    for place, character in enumerate(text):
+    for index, character in enumerate(text):
         for folded in like_digits(fold(character)):
             characters.append(folded)
-            origin.append(place)
+            origin.append(index)
     return "".join(characters), origin
 
 

@@ -85,8 +85,8 @@ class Conflicts:
 
     def matrix(self, submissions: Sequence[str], experts: Sequence[str]) -> NDArray[np.bool_]:
         """bool[P,R] for the assignment: True where the pair is barred."""
-        row = {number: place for place, number in enumerate(submissions)}
-        column = {expert: place for place, expert in enumerate(experts)}
+        row = {number: index for index, number in enumerate(submissions)}
+        column = {expert: index for index, expert in enumerate(experts)}
         barred = np.zeros((len(row), len(column)), dtype=bool)
         for submission, expert in self.pairs:
             if submission in row and expert in column:

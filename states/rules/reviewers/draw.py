@@ -167,9 +167,9 @@ def _sit(candidate: Candidate, holders: dict[str, list[Candidate]], seats: Mappi
         if field in tried:
             continue
         tried.add(field)
-        for place, other in enumerate(holders[field]):
+        for index, other in enumerate(holders[field]):
             if _sit(other, holders, seats, tried):
-                holders[field][place] = candidate
+                holders[field][index] = candidate
                 return True
     return False
 

@@ -141,8 +141,8 @@ class _System:
                     lacks[1 + expert] += rest
         if self.offset_ratio is not None:
             ratio = self.offset_ratio
-            for place in range(1, len(unknowns)):
-                lacks[place] -= ratio.numerator * unknowns[place] // ratio.denominator
+            for index in range(1, len(unknowns)):
+                lacks[index] -= ratio.numerator * unknowns[index] // ratio.denominator
         return lacks
 
     def _offset(self, unknowns: Sequence[int], expert: int) -> int:

@@ -66,8 +66,8 @@ class Panel:
 
 def read_panel(totals: Totals) -> Panel:
     experts = tuple(sorted({expert for given in totals.values() for expert in given}))
-    place = {expert: column for column, expert in enumerate(experts)}
-    rows = [[(place[expert], round(total * ONE)) for expert, total in given.items()] for given in totals.values()]
+    column_of = {expert: column for column, expert in enumerate(experts)}
+    rows = [[(column_of[expert], round(total * ONE)) for expert, total in given.items()] for given in totals.values()]
     return Panel(experts, rows)
 
 

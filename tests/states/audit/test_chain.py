@@ -36,9 +36,9 @@ def flips(value: Any) -> Iterator[Any]:
         yield from (value ^ 1 << bit for bit in range(32))
         return
     raw = value.encode()
-    for place in range(len(raw)):
+    for index in range(len(raw)):
         for bit in range(8):
-            turned = raw[:place] + bytes([raw[place] ^ 1 << bit]) + raw[place + 1 :]
+            turned = raw[:index] + bytes([raw[index] ^ 1 << bit]) + raw[index + 1 :]
             yield turned.decode("utf-8", "surrogateescape")
 
 
@@ -51,19 +51,19 @@ def test_a_chain_that_nobody_touched_has_no_findings() -> None:
 
 
 @pytest.mark.parametrize("place", range(len(STEPS)))
-def test_every_turned_bit_is_found_and_its_entry_named(place: int) -> None:
+def test_every_turned_bit_is_found_and_its_entry_named(index: int) -> None:
     tried = 0
-    for column in a_chain()[place]:
-        for value in flips(a_chain()[place][column]):
+    for column in a_chain()[index]:
+        for value in flips(a_chain()[index][column]):
             rows = a_chain()
-            rows[place][column] = value
+            rows[index][column] = value
             tried += 1
 
             findings, _ = check_chain(SUBJECT, 2026, sorted(rows, key=lambda row: row["sequence"]))
 
             named = {finding.sequence for finding in findings}
-            assert place + 1 in named or value in named, (column, value, findings)
-    print(f"{tried} single bits turned in entry {place + 1}: all found")
+            assert index + 1 in named or value in named, (column, value, findings)
+    print(f"{tried} single bits turned in entry {index + 1}: all found")
 
 
 @pytest.mark.parametrize("value", [None, b"bytes", 1.5, "text"])

@@ -103,29 +103,29 @@ def test_the_oldest_python_promised_checks_it_too(exported: Path, published: Roo
     assert check(exported, published.root, found)[0] == 0
 
 
-def _changed(lines: list[dict[str, Any]], place: int) -> str:
-    lines[place]["reason"] = "bent"
+def _changed(lines: list[dict[str, Any]], index: int) -> str:
+    lines[index]["reason"] = "bent"
     return "it was altered"
 
 
-def _changed_and_hashed(lines: list[dict[str, Any]], place: int) -> str:
-    lines[place]["reason"] = "bent"
-    lines[place]["hash"] = entry_hash(lines[place])
+def _changed_and_hashed(lines: list[dict[str, Any]], index: int) -> str:
+    lines[index]["reason"] = "bent"
+    lines[index]["hash"] = entry_hash(lines[index])
     return "it does not follow the entry before it"
 
 
-def _removed(lines: list[dict[str, Any]], place: int) -> str:
-    del lines[place]
+def _removed(lines: list[dict[str, Any]], index: int) -> str:
+    del lines[index]
     return "it is missing"
 
 
-def _doubled(lines: list[dict[str, Any]], place: int) -> str:
-    lines.insert(place, dict(lines[place]))
+def _doubled(lines: list[dict[str, Any]], index: int) -> str:
+    lines.insert(index, dict(lines[index]))
     return "it is missing"
 
 
-def _swapped(lines: list[dict[str, Any]], place: int) -> str:
-    lines[place], lines[place + 1] = lines[place + 1], lines[place]
+def _swapped(lines: list[dict[str, Any]], index: int) -> str:
+    lines[index], lines[index + 1] = lines[index + 1], lines[index]
     return "it is missing"
 
 
@@ -133,8 +133,8 @@ def _swapped(lines: list[dict[str, Any]], place: int) -> str:
 def test_a_bent_export_is_found_and_the_first_wrong_entry_named(exported: Path, published: Root, bend: Any) -> None:
     lines = lines_of(exported)
     subject = f"submission/{AWARDED}"
-    place = next(n for n, line in enumerate(lines) if line.get("subject") == subject and line["sequence"] == 2)
-    expected = bend(lines, place)
+    index = next(n for n, line in enumerate(lines) if line.get("subject") == subject and line["sequence"] == 2)
+    expected = bend(lines, index)
     rewrite(exported, lines)
 
     code, said = check(exported, published.root)
@@ -189,11 +189,11 @@ def test_a_chain_made_anew_a_removed_subject_and_a_cut_end_are_found(exported: P
 def test_no_byte_of_an_export_can_be_turned(exported: Path, published: Root) -> None:
     genuine = exported.read_bytes()
     tried = 0
-    for place in range(0, len(genuine), 41):
+    for index in range(0, len(genuine), 41):
         for bit in (0, 6):
-            exported.write_bytes(genuine[:place] + bytes([genuine[place] ^ 1 << bit]) + genuine[place + 1 :])
+            exported.write_bytes(genuine[:index] + bytes([genuine[index] ^ 1 << bit]) + genuine[index + 1 :])
             tried += 1
-            assert verify_history.main([str(exported), "--root", published.root]) == 1, (place, bit)
+            assert verify_history.main([str(exported), "--root", published.root]) == 1, (index, bit)
     print(f"{tried} turned bits tried, {tried} found")
 
 
@@ -343,9 +343,9 @@ def _forged(lines: list[dict[str, Any]], subject: str, **changes: Any) -> list[d
     entry = {**own[-1], "sequence": len(own) + 1, "previous_hash": own[-1]["hash"], "reason": "", "flow_run": ""}
     entry |= {"from_state": own[-1]["to_state"], "to_state": own[-1]["to_state"], "facts": "{}", **changes}
     entry["hash"] = entry_hash(entry)
-    place = lines.index(own[-1]) + 1
+    index = lines.index(own[-1]) + 1
     end = {**lines[-1], "entries": lines[-1]["entries"] + 1}
-    return [*lines[:place], entry, *lines[place:-1], end]
+    return [*lines[:index], entry, *lines[index:-1], end]
 
 
 EARLY = "2026-04-20T01:00:00.000000+00:00"

@@ -84,11 +84,11 @@ def in_facts(trigger: str, change: Callable[[dict[str, Any]], None], subject: st
 
 def setting(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
     def change(facts: dict[str, Any]) -> None:
-        place = facts
+        holder = facts
         for step in path[:-1]:
-            place = place[step]
-        assert place[path[-1]] != to, "the tampering changes nothing"
-        place[path[-1]] = to
+            holder = holder[step]
+        assert holder[path[-1]] != to, "the tampering changes nothing"
+        holder[path[-1]] = to
 
     return change
 

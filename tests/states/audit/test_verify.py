@@ -100,8 +100,8 @@ def changed_values(row: dict[str, Any], column: str, *, raw: bool) -> Iterator[A
         yield from (value ^ 1 << 12, -value)
         return
     coded = value.encode()
-    for place, bit in ((len(coded) // 2, 7), (len(coded) - 1, 0)) if coded else ():
-        turned = coded[:place] + bytes([coded[place] ^ 1 << bit]) + coded[place + 1 :]
+    for index, bit in ((len(coded) // 2, 7), (len(coded) - 1, 0)) if coded else ():
+        turned = coded[:index] + bytes([coded[index] ^ 1 << bit]) + coded[index + 1 :]
         if raw or _is_text(turned):
             yield turned if raw else turned.decode()
     yield value[:-1] if value else "x"

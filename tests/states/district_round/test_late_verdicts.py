@@ -56,7 +56,7 @@ def judge(session: Session, *given: tuple[str, bool], admitted: bool = True, in_
 
 
 def codes(taken: VerdictsTaken) -> dict[int, str]:
-    return {place: refusal.code for place, refusal in taken.refused.items()}
+    return {position: refusal.code for position, refusal in taken.refused.items()}
 
 
 def row(session: Session, number: str) -> Submission:

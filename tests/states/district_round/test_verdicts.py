@@ -57,7 +57,7 @@ def judge(
 
 
 def codes(taken: VerdictsTaken) -> dict[int, str]:
-    return {place: refusal.code for place, refusal in taken.refused.items()}
+    return {position: refusal.code for position, refusal in taken.refused.items()}
 
 
 def ranks(session: Session) -> dict[str, int | None]:

@@ -273,13 +273,13 @@ def a_notice(session: Session, *, listed: int = 1) -> list[str]:
     season = a_season(session, state=CallState.PUBLIC_NOTICE)
     close_notice_after(session, season, season.dates.open_public_notice, Act(SYSTEM, AT), reason="示例")
     numbers = [a_submission(session, S.FINAL_REVIEWED) for _ in range(listed)]
-    for place, number in enumerate(numbers, start=1):
+    for position, number in enumerate(numbers, start=1):
         session.add(
             Placing(
                 number=number,
                 season=2026,
-                position=place,
-                rank=place,
+                position=position,
+                rank=position,
                 merit=90,
                 raw_mean=90,
                 low=90,

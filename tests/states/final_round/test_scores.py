@@ -38,7 +38,7 @@ def scored(number: str, total: int, comment: str = "") -> ScoreForm:
 
 
 def codes(taken: Taken) -> dict[int, str]:
-    return {place: refusal.code for place, refusal in taken.refused.items()}
+    return {position: refusal.code for position, refusal in taken.refused.items()}
 
 
 def test_a_score_is_kept_and_in_the_record(engine: Engine) -> None:

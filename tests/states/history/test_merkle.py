@@ -86,7 +86,7 @@ def test_a_path_does_not_serve_another_leaf_place_or_length(leaves: list[bytes],
     index = data.draw(st.integers(0, len(leaves) - 1))
     path, root, size = inclusion_path(leaves, index), tree_root(leaves), len(leaves)
     turned = data.draw(st.integers(0, len(path) - 1))
-    bent = [bytes([sibling[0] ^ 1]) + sibling[1:] if place == turned else sibling for place, sibling in enumerate(path)]
+    bent = [bytes([sibling[0] ^ 1]) + sibling[1:] if index == turned else sibling for index, sibling in enumerate(path)]
 
     assert root_by_path(leaves[index] + b"x", index, size, path) != root
     assert root_by_path(leaves[index], index, size, bent) != root

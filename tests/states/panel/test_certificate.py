@@ -98,11 +98,13 @@ def test_a_forged_certificate_is_found(forge: Callable[[dict[str, Any]], None]) 
 def test_a_worse_assignment_is_not_proven_by_figures_of_its_own(aim: str) -> None:
     """Whoever moves a favourite away and writes level and total anew lacks the prices."""
     assigned = a_round(24, 9, aim=aim)
-    known, place = assigned.certificate, {name: column for column, name in enumerate(assigned.experts)}
+    known, column_of = assigned.certificate, {name: column for column, name in enumerate(assigned.experts)}
     other = a_round(24, 9, aim="fair" if aim == "share" else "share")
     assert other.chosen != assigned.chosen, "both aims end alike: nothing is tried"
     assigned.chosen = other.chosen
-    served = [sum(assigned.rows[number][place[expert]] for expert in team) for number, team in assigned.chosen.items()]
+    served = [
+        sum(assigned.rows[number][column_of[expert]] for expert in team) for number, team in assigned.chosen.items()
+    ]
     assert assigned.problem() != ""
     known["total"] = known["total_at_most"] = known["total_from_prices"] = f"{sum(served) / 10**6:.6f}"
     known["level"] = known["level_at_most"] = known["excluded"] = "0.1"

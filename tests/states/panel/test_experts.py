@@ -120,7 +120,7 @@ def test_only_the_office_keeps_the_pool(engine: Engine) -> None:
 
         brought = bring(session, form(), role=Role.DISTRICT)
 
-        assert ({place: refusal.code for place, refusal in brought.refused.items()}, brought.accepted) == (
+        assert ({position: refusal.code for position, refusal in brought.refused.items()}, brought.accepted) == (
             {1: "role"},
             {},
         )

@@ -38,10 +38,10 @@ def a_pool(session: Session, season: Season, order: list[int]) -> Act:
     act = Act(SYSTEM, season.dates.draw_panel)
     facts = {"commitment": commitment(SECRET[:32]), "marks": commitment(SECRET[32:])}
     note_call(session, season.year, Trigger.COMMIT_DRAW, act, facts=facts)
-    for place, person in enumerate(order, start=1):
+    for position, person in enumerate(order, start=1):
         who = {"name": f"示例·{person}", "name_key": f"示例·{person}"}
         where = {"organisation": f"示例院{person}", "organisation_key": f"示例院{person}"}
-        an_expert(session, place, statement_on=SIGNED, **who, **where)
+        an_expert(session, position, statement_on=SIGNED, **who, **where)
     for _ in range(4):
         an_eligible_submission(session)
     return act

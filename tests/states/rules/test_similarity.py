@@ -33,21 +33,21 @@ def test_nothing_is_like_nothing() -> None:
     st.lists(st.text("甲乙丙丁", max_size=5), max_size=6),
 )
 def test_the_same_pairs_as_by_comparing_each_with_each(here: list[str], earlier: list[str]) -> None:
-    mine = [(f"n{place}", title) for place, title in enumerate(here)]
-    others = [(f"e{place}", title) for place, title in enumerate(earlier)]
+    mine = [(f"n{n}", title) for n, title in enumerate(here)]
+    others = [(f"e{n}", title) for n, title in enumerate(earlier)]
 
     found = {(ours, two) for ours, two, _ in near_pairs(mine, others, 75)}
 
     every = [*mine, *others]
     assert found == {
         (number, other)
-        for place, (number, title) in enumerate(mine)
-        for other, their in every[place + 1 :]
+        for index, (number, title) in enumerate(mine)
+        for other, their in every[index + 1 :]
         if fuzz.ratio(title, their) >= 75
     }
 
 
 def test_more_titles_than_one_block_holds() -> None:
-    here = [(f"n{place:04d}", f"{place:06d}" * 3) for place in range(1100)] + [("n9999", f"{7:06d}" * 3)]
+    here = [(f"n{n:04d}", f"{n:06d}" * 3) for n in range(1100)] + [("n9999", f"{7:06d}" * 3)]
 
     assert list(near_pairs(here, [], 100)) == [("n0007", "n9999", 100)]

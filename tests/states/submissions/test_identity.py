@@ -16,9 +16,9 @@ def test_keys_of_an_earlier_rule_are_made_anew(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
         number = deliver(session, form).accepted[1]
-        for place, name in enumerate(("示例专家", "示例專家")):
+        for index, name in enumerate(("示例专家", "示例專家")):
             keys = {"name_key": recorded_key(name), "organisation_key": recorded_key("示例大学")}
-            session.add(Expert(id=f"E000{place + 1}", name=name, organisation="示例大学", fields="机械制造", **keys))
+            session.add(Expert(id=f"E000{index + 1}", name=name, organisation="示例大学", fields="机械制造", **keys))
         submission = session.get_one(Submission, number)
         submission.title_key, submission.fingerprint = "", "0" * 64  # as revision 0009 leaves it
         session.execute(text("UPDATE organisation SET name_key = 'old'"))

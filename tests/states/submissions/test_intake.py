@@ -36,11 +36,13 @@ def deliver(
     delivered = Delivered(
         2026, unit, digest * 64, at, Act(Actor(Role.DISTRICT, unit), at), ADMITTED if admitted else None
     )
-    return take_submissions(session, delivered, [Incoming(place, form) for place, form in enumerate(forms, start=1)])
+    return take_submissions(
+        session, delivered, [Incoming(position, form) for position, form in enumerate(forms, start=1)]
+    )
 
 
 def codes(taken: Taken) -> dict[int, str]:
-    return {place: refusal.code for place, refusal in taken.refused.items()}
+    return {position: refusal.code for position, refusal in taken.refused.items()}
 
 
 def test_accepted_rows_are_numbered_within_their_unit(engine: Engine) -> None:

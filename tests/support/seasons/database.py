@@ -254,4 +254,4 @@ class SeasonsDatabase:
 
 
 def _codes(refused: dict[int, Refusal], rows: int) -> list[str]:
-    return [refused[place].code if place in refused else "" for place in range(1, rows + 1)]
+    return [refused[position].code if position in refused else "" for position in range(1, rows + 1)]

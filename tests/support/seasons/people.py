@@ -74,7 +74,7 @@ def move(season: SeasonModel, step: str, unit: str, to: datetime, *, now: dateti
         return "can differ for one district"
     if (step, unit) in season.settled:
         return "already"
-    place, sudden = STEPS.index(step), to <= now or (step.startswith("close_") and to < season.date(step, unit))
+    index, sudden = STEPS.index(step), to <= now or (step.startswith("close_") and to < season.date(step, unit))
     if to == season.dates.get((step, unit)):
         return ""
     to = max(to, now)
@@ -85,9 +85,9 @@ def move(season: SeasonModel, step: str, unit: str, to: datetime, *, now: dateti
             ends_by_itself = (step, other) == ("open_public_notice", "close_public_notice")
             if other == step or ends_by_itself:
                 continue
-            if STEPS.index(other) < place and season.date(other, code) >= to:
+            if STEPS.index(other) < index and season.date(other, code) >= to:
                 return "would come before"
-            if STEPS.index(other) > place and season.date(other, code) <= to:
+            if STEPS.index(other) > index and season.date(other, code) <= to:
                 return "would come after"
     if sudden and not (at_once or step == "close_season"):
         return "with nothing in|nobody is without"
@@ -100,11 +100,11 @@ def approve(season: SeasonModel, strike: Sequence[str]) -> str:
     refusal = _not_before_the_office(season)
     if refusal:
         return refusal
-    for place, number in enumerate(strike):
+    for index, number in enumerate(strike):
         row = season.rows.get(number)
         if row is None or row.placed is None:
             return "not on the proposed list"
-        if row.struck or number in strike[:place]:
+        if row.struck or number in strike[:index]:
             return "struck already"
     for number in strike:
         season.rows[number].struck = True

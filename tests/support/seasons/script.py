@@ -48,9 +48,9 @@ def _until_the_draw(game: Game, season: SeasonModel, numbers: list[str]) -> None
 
 
 def _until_the_notice(game: Game, season: SeasonModel, numbers: list[str]) -> None:
-    for place, title in enumerate((3, 6, 7, 8, 5)):
+    for index, title in enumerate((3, 6, 7, 8, 5)):
         for expert in sorted(season.rows[numbers[title]].experts):
-            game.score(expert, numbers[title], Points(90 - place))
+            game.score(expert, numbers[title], Points(90 - index))
     game.step(season)
     game.withdraw(numbers[6])
     game.reinstate(numbers[6])

@@ -439,8 +439,8 @@ def test_better_score_never_lowers_a_rank(method: Method, board, chosen, better)
         return [listed.rank for listed in sorted(rank(merits), key=lambda listed: listed.merit.submission)]
 
     row = chosen % len(board)
-    place = chosen % len(board[row])
+    index = chosen % len(board[row])
     raised = [list(line) for line in board]
-    raised[row][place] = max(raised[row][place], better)
+    raised[row][index] = max(raised[row][index], better)
 
     assert ranks(raised)[row] <= ranks(board)[row]

@@ -270,7 +270,7 @@ def test_no_pair_is_missing_and_none_is_invented(data: st.DataObject) -> None:
 
 @given(st.permutations(range(4)), st.permutations(range(3)))
 def test_order_of_input_changes_nothing(rows: list[int], columns: list[int]) -> None:
-    submissions = [a_submission(str(place), unit=f"50010{place % 2 + 1}") for place in range(4)]
+    submissions = [a_submission(str(n), unit=f"50010{n % 2 + 1}") for n in range(4)]
     experts = [
         an_expert("示例·张", "示例机械", id="A"),
         an_expert("示例·王", "万州区科协", id="B"),

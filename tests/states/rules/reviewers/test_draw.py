@@ -23,7 +23,7 @@ SEED = bytes(range(32))
 
 
 def a_pool(**fields: int) -> list[Candidate]:
-    return [Candidate(f"{field}{place}", (field,)) for field, size in fields.items() for place in range(size)]
+    return [Candidate(f"{field}{n}", (field,)) for field, size in fields.items() for n in range(size)]
 
 
 def test_commitment_is_the_seeds_hash() -> None:
@@ -31,7 +31,7 @@ def test_commitment_is_the_seeds_hash() -> None:
 
 
 def test_order_is_that_of_the_hashes() -> None:
-    ids = [f"E{place:03}" for place in range(50)]
+    ids = [f"E{n:03}" for n in range(50)]
 
     drawn = draw_order(SEED, ids)
 
@@ -83,7 +83,7 @@ def test_shortage_names_the_field() -> None:
 
 
 def test_shortage_names_the_fields_that_share_too_few() -> None:
-    shared = [Candidate(f"s{place}", ("a", "b")) for place in range(3)]
+    shared = [Candidate(f"s{n}", ("a", "b")) for n in range(3)]
 
     with pytest.raises(PanelShortage) as caught:
         draw_panel(seed=SEED, pool=[*shared, *a_pool(c=5)], seats={"a": 2, "b": 2, "c": 2})

@@ -23,9 +23,7 @@ MEANS = (Method.MEAN, Method.TRIMMED_MEAN)
 
 
 def given_scores(**totals: Sequence[float]) -> list[Score]:
-    return [
-        Score(submission, f"E{place}", total) for submission, row in totals.items() for place, total in enumerate(row)
-    ]
+    return [Score(submission, f"E{n}", total) for submission, row in totals.items() for n, total in enumerate(row)]
 
 
 def merits(scores: Sequence[Score], method: Method) -> dict[str, Decimal]:
@@ -121,7 +119,7 @@ def test_two_submissions_keep_their_order() -> None:
 
 def test_shrinkage_recovers_purely_additive_scores() -> None:
     lenient, true = [0, 4, -6, 2], [60, 65, 70, 80, 90]
-    totals = {f"S{place}": [value + shift for shift in lenient] for place, value in enumerate(true)}
+    totals = {f"S{index}": [value + shift for shift in lenient] for index, value in enumerate(true)}
     # E0 did not score S0, so the plain mean of S0 misses an expert who scores as the panel does.
     scores = [score for score in given_scores(**totals) if (score.submission, score.expert) != ("S0", "E0")]
 
@@ -159,14 +157,14 @@ def test_shrinkage_agrees_with_the_full_mixed_model_equations() -> None:
     penalty = np.diag([0.0] + [60 / 50] * len(numbers) + [60 / 20] * len(experts))
     inverse = np.linalg.inv(design.T @ design + penalty)
     solution = inverse @ design.T @ np.array([float(score.total) for score in scores])
-    for place, number in enumerate(numbers):
+    for index, number in enumerate(numbers):
         pick = np.zeros(len(solution))
-        pick[[0, 1 + place]] = 1
+        pick[[0, 1 + index]] = 1
         assert float(found.merits[number].merit) == pytest.approx(pick @ solution, abs=6e-5)
         error = np.sqrt(60 * pick @ inverse @ pick)
         assert float(found.merits[number].standard_error) == pytest.approx(error, abs=6e-5)
-    for place, offset in enumerate(found.offsets):
-        assert float(offset.offset) == pytest.approx(solution[1 + len(numbers) + place], abs=6e-5)
+    for index, offset in enumerate(found.offsets):
+        assert float(offset.offset) == pytest.approx(solution[1 + len(numbers) + index], abs=6e-5)
 
 
 @pytest.mark.parametrize(("experts", "offset"), [(40, 0.5), (6, 1.0)])
@@ -232,8 +230,8 @@ def test_intervals_hold_the_true_merit_nineteen_times_in_twenty(method: Method) 
     for seed in range(10):
         scores, true = a_round(seed, submissions=100, experts=25, offset=0.3)
         found = score_submissions(scores, method=method).merits
-        held += [float(found[number].low) <= true[place] <= float(found[number].high)
-                 for place, number in enumerate(sorted(found))]  # fmt: skip
+        held += [float(found[number].low) <= true[index] <= float(found[number].high)
+                 for index, number in enumerate(sorted(found))]  # fmt: skip
 
     assert 0.93 <= np.mean(held) <= 0.975
 
@@ -303,9 +301,9 @@ def test_permuting_experts_or_submissions_changes_nothing_but_names(method: Meth
 @given(board=boards, chosen=st.integers(0, 99), better=totals)
 @settings(deadline=None)
 def test_better_score_never_lowers_a_merit_or_moves_another(method: Method, board, chosen, better) -> None:
-    place = chosen % len(board)
-    old = board[place]
-    raised = [*board[:place], Score(old.submission, old.expert, max(old.total, better)), *board[place + 1 :]]
+    index = chosen % len(board)
+    old = board[index]
+    raised = [*board[:index], Score(old.submission, old.expert, max(old.total, better)), *board[index + 1 :]]
 
     before, after = merits(board, method), merits(raised, method)
 
@@ -330,9 +328,9 @@ def test_withdrawn_submission_changes_no_other_merit(method: Method, board, chos
 @settings(max_examples=60, deadline=None)
 def test_better_score_never_lowers_its_own_shrunk_merit_at_recorded_variances(board, chosen, better) -> None:
     variances = Variances(Decimal(50), Decimal(20), Decimal(60))
-    place = chosen % len(board)
-    old = board[place]
-    raised = [*board[:place], Score(old.submission, old.expert, max(old.total, better)), *board[place + 1 :]]
+    index = chosen % len(board)
+    old = board[index]
+    raised = [*board[:index], Score(old.submission, old.expert, max(old.total, better)), *board[index + 1 :]]
 
     before, after = (
         score_submissions(scores, method=Method.SHRINKAGE, variances=variances).merits for scores in (board, raised)
