@@ -50,7 +50,7 @@ def test_a_chain_that_nobody_touched_has_no_findings() -> None:
     assert end.hashes == {a_chain()[-1]["hash"]}
 
 
-@pytest.mark.parametrize("place", range(len(STEPS)))
+@pytest.mark.parametrize("index", range(len(STEPS)))
 def test_every_turned_bit_is_found_and_its_entry_named(index: int) -> None:
     tried = 0
     for column in a_chain()[index]:
