@@ -27,8 +27,7 @@ from config.local_time import ZONE, local_day
 from config.milestones import Chore, Milestone
 from config.settings import Settings, settings
 from flows.engine.hung_runs import end_hung_runs
-from flows.intake.deliveries import files_to_take
-from flows.intake.inbox import waiting_files
+from flows.intake.inbox import files_to_take, waiting_files
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
 from models.database import reading, writing

@@ -1,6 +1,7 @@
 """Collects deliveries from the inbox; what was to be delivered as a correction, and was not, lapses."""
 
-from flows.intake.deliveries import senders_waiting, take_deliveries
+from flows.intake.deliveries import take_deliveries
+from flows.intake.inbox import senders_waiting
 from flows.outbox.corrections import let_lapse
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow

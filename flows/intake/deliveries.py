@@ -1,33 +1,36 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.local_time import local_day
-from config.milestones import Chore
-from config.settings import Settings
-from config.units import UnitNotInForce, UnknownUnit, unit_on
 from flows.home import paths
-from flows.home.files import is_larger, name_for_people
-from flows.intake.inbox import clear, is_left_over, lying, put_away, sealed, waiting_files
+from flows.home.files import name_for_people
+from flows.intake.inbox import (
+    clear,
+    files_to_take,
+    is_left_over,
+    mark_of,
+    put_away,
+    require_size,
+    sealed,
+    subject_of,
+    waiting_files,
+)
 from flows.intake.misplaced import part_misplaced
-from flows.intake.receipts import Answer, Brought, Sender, answer_again, keep_answer, rows_back_of
+from flows.intake.receipts import Answer, Brought, answer_again, keep_answer, rows_back_of
+from flows.intake.senders import sender_of
 from flows.kinds.kind import HandedIn
-from flows.kinds.table import KINDS, REISSUED, read_delivery
+from flows.kinds.table import KINDS, read_delivery, superseding
 from flows.run import Run
-from flows.workbooks.reader.archives import MIB
 from flows.workbooks.reader.findings import Problem, Reading
-from flows.workbooks.reader.reading import genuine_mark, without_collector
-from models import Admission, Delivery, Expert
+from flows.workbooks.reader.reading import without_collector
+from models import Admission, Delivery
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
-from states.failures import resting
-from states.issued import newest_issues
 from states.machine import Actor
 from states.submissions.delivery import Admitted, Delivered
 
@@ -46,53 +49,19 @@ class DeliveryFailed(GangchuangError):
         )
 
 
-class DeliveryTooLarge(GangchuangError):
-    """A delivery so large that it is not even looked at: hashing it alone would hold everybody up."""
-
-    def __init__(self, path: Path, most_mib: int) -> None:
-        self.path = path
-        super().__init__(
-            f"{path} is larger than any delivery may be ({most_mib} MiB, files.max_unpacked_mib of the season file). It "
-            f"was not read and its sender has no answer. Move it away and ask them for a smaller one."
-        )
-
-
 def take_deliveries(run: Run) -> None:
     """Take every file that lies whole in the inbox, the oldest first."""
     everything = list(waiting_files(run.settings))
     with run.step() as session:
         files = files_to_take(session, run.year, everything)
-    run.marks = {_subject(folder, path): _mark(path) for folder, path in everything}
-    run.resting = {_subject(*one) for one in everything if one not in files}
+    run.marks = {subject_of(folder, path): mark_of(path) for folder, path in everything}
+    run.resting = {subject_of(*waiting) for waiting in everything if waiting not in files}
     counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
-    run.each(
-        files,
-        lambda one: _take_alone(run, one[0], one[1], counts),
-        name=lambda one: _subject(*one),
-    )
+    run.each(files, lambda waiting: _take_alone(run, *waiting, counts), name=lambda waiting: subject_of(*waiting))
     for name, count in counts.items():
         run.tell(name, count)
     if run.resting:
         run.tell("could not be taken, and rest", len(run.resting))
-
-
-def files_to_take(session: Session, year: int, files: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
-    """Of the (folder, file) that wait, those to try now: one that failed again and again rests until it changes."""
-    still = resting(session, year, Chore.COLLECT)
-    return [one for one in files if still.get(_subject(*one)) != _mark(one[1])]
-
-
-def _subject(folder: str, path: Path) -> str:
-    return f"{folder}/{name_for_people(path)}"
-
-
-def _mark(path: Path) -> str:
-    """Another one for every file that comes, is written or is only touched."""
-    try:
-        state = path.lstat()
-    except FileNotFoundError:
-        return "gone"
-    return f"{state.st_ino}/{state.st_ctime_ns}/{state.st_size}"
 
 
 def take_by_hand(run: Run, folder: str, path: Path) -> None:
@@ -101,11 +70,6 @@ def take_by_hand(run: Run, folder: str, path: Path) -> None:
     _take(run, folder, path, counts)
     for name, count in counts.items():
         run.tell(name, count)
-
-
-def senders_waiting(settings: Settings) -> set[str]:
-    """Folders in which something lies that is not taken: it came just now, or could not be taken."""
-    return {folder for folder, _ in lying(settings)}
 
 
 def _take_alone(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
@@ -120,12 +84,9 @@ def _take_alone(run: Run, folder: str, path: Path, counts: dict[str, int]) -> No
 
 
 def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
-    limits = run.season.files
-    if is_larger(path, max(limits.max_unpacked_mib, limits.max_file_mib) * MIB):
-        raise DeliveryTooLarge(path, max(limits.max_unpacked_mib, limits.max_file_mib))
+    require_size(path, run.season.files)
     with sealed(run.settings, path) as copy:
-        recipient = _recipient(run, folder, copy.path)
-        sender = _sender(run, recipient)
+        sender = sender_of(run, folder, copy.path)
         target = paths.taken(run.settings, run.year, sender.code, copy.digest, name_for_people(path))
         with run.step() as session:
             # One intake at a time: whoever comes second sees what the first has kept.
@@ -151,74 +112,35 @@ def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
             clear(path, copy)
 
 
-def _recipient(run: Run, folder: str, path: Path) -> str:
-    """Whose delivery it is: the folder's – but the office hands in for whoever a genuine mark names."""
-    mark = genuine_mark(path, run.season, run.settings.signing_key()) if folder == paths.OFFICE else None
-    return mark.recipient if mark else folder
-
-
-def _sender(run: Run, folder: str) -> Sender:
-    office = run.season.office
-    if folder == paths.OFFICE:
-        return Sender(folder, office.name, office.mail, Actor(Role.OFFICE, folder))
-    with run.step() as session:
-        expert = session.get(Expert, folder)
-    if expert is not None:
-        return Sender(folder, expert.name, expert.mail, Actor(Role.EXPERT, folder))
-    try:
-        unit = unit_on(folder, local_day(run.season.dates.open_call))
-    except UnknownUnit:
-        problem = f"收件文件夹“{folder}”不是报送单位代码，也不是专家编号；请联系协调小组办公室"
-    except UnitNotInForce as gone:
-        heirs = "、".join(gone.unit.successors)
-        problem = f"收件文件夹“{folder}”：{gone.unit.name}已撤销，本年度不再单独报送；请由承接单位（代码{heirs}）报送"
-    else:
-        return Sender(folder, unit.name, run.season.mail_of(folder), Actor(Role.DISTRICT, folder))
-    return Sender(folder, office.name, office.mail, Actor(Role.DISTRICT, folder), problem)
-
-
 def _judge(session: Session, run: Run, brought: Brought, admission: Admission | None) -> Answer:
     sender, copy = brought.sender, brought.copy
     if sender.problem:
         return Answer(Reading(None, None, problems=(Problem("", None, sender.problem),)))
     # What came before a further issue went out is judged by the issue of its time; what the office admits, by none.
-    newest = {} if admission is not None else _superseding(session, run, sender.code, copy.arrived_at)
+    newest = {} if admission is not None else superseding(session, run.year, sender.code, copy.arrived_at)
     reading = read_delivery(
         copy.path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
     reading = part_misplaced(session, reading)
-    answer = Answer(reading, newest=_replacing(run, reading, newest))
+    newest_file = _replacing(run, reading, newest)
     if reading.refused or reading.kind is None:
-        return answer
+        return Answer(reading, newest=newest_file)
+    admitted = Admitted(Actor(Role.OFFICE, admission.officer), admission.reason) if admission else None
     act = run.act.by(sender.actor)
-    delivered = Delivered(
-        run.year, sender.code, copy.digest, copy.arrived_at, act, _admitted(admission), brought.handed_in_by
-    )
+    delivered = Delivered(run.year, sender.code, copy.digest, copy.arrived_at, act, admitted, brought.handed_in_by)
     taken = KINDS[reading.kind].take(session, run, HandedIn(copy.path, reading, delivered))
-    for place, number in taken.accepted.items():
-        answer.accepted[_line(reading, place)] = number
-    for place, change in taken.changes.items():
-        answer.changes[_line(reading, place)] = change
-    for place, remark in taken.remarks.items():
-        answer.remarks[_line(reading, place)] = remark
-    for place, refusal in taken.refused.items():
-        sheet, line = _line(reading, place)
-        answer.refused.append(Problem(sheet, f"A{line}", refusal.chinese))
-    return answer
-
-
-def _line(reading: Reading, place: int) -> tuple[str, int]:
-    return reading.rows[place].sheet, reading.rows[place].line
-
-
-def _superseding(session: Session, run: Run, code: str, arrived_at: datetime) -> dict[WorkbookKind, int]:
-    """What makes earlier issues stale: what came before a further issue went out is judged by the issue of its time."""
-    newest = newest_issues(session, run.year, code, arrived_at)
-    return {kind: newest[kind] for kind in REISSUED if kind in newest}
-
-
-def _admitted(admission: Admission | None) -> Admitted | None:
-    return Admitted(Actor(Role.OFFICE, admission.officer), admission.reason) if admission else None
+    lines = [(row.sheet, row.line) for row in reading.rows]
+    return Answer(
+        reading,
+        accepted={lines[index]: number for index, number in taken.accepted.items()},
+        remarks={lines[index]: remark for index, remark in taken.remarks.items()},
+        changes={lines[index]: change for index, change in taken.changes.items()},
+        refused=[
+            Problem(reading.rows[index].sheet, f"A{reading.rows[index].line}", refusal.chinese)
+            for index, refusal in taken.refused.items()
+        ],
+        newest=newest_file,
+    )
 
 
 def _replacing(run: Run, reading: Reading, newest: Mapping[WorkbookKind, int]) -> Path | None:

@@ -11,15 +11,22 @@ import re
 import shutil
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy.orm import Session
+
+from config.errors import GangchuangError
+from config.milestones import Chore
+from config.season_parts import FileLimits
 from config.settings import HomeNotWritable, Settings
 from flows.home import paths
-from flows.home.files import digest_of
+from flows.home.files import digest_of, is_larger, name_for_people
+from flows.workbooks.reader.archives import MIB
+from states.failures import resting
 
 # What programs and systems leave beside files, and the passing names under which clients write them.
 _TRACE = re.compile(r"^(?:\.|~\$|__macosx$|desktop\.ini$|thumbs\.db$)", re.IGNORECASE)
@@ -31,6 +38,17 @@ _UNSEEN_RESTS = 60.0  # the same for files of other users, whose programs we may
 _CUT_RESTS = 600.0  # after that what looks cut off is judged as it is
 _ZIP, _ZIP_END, _LONGEST_END = b"PK\x03\x04", b"PK\x05\x06", 22 + 0xFFFF
 _DRAFT = re.compile(r"\.sealing-(\d+)-")
+
+
+class DeliveryTooLarge(GangchuangError):
+    """A delivery so large that it is not even looked at: hashing it alone would hold everybody up."""
+
+    def __init__(self, path: Path, most_mib: int) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is larger than any delivery may be ({most_mib} MiB, files.max_unpacked_mib of the season file). It "
+            f"was not read and its sender has no answer. Move it away and ask them for a smaller one."
+        )
 
 
 class Sealed(NamedTuple):
@@ -57,6 +75,38 @@ def lying(settings: Settings) -> Iterator[tuple[str, Path]]:
         for path in sorted(folder.iterdir()):
             if not _TRACE.search(path.name) and not _PARTIAL.search(path.name):
                 yield folder.name, path
+
+
+def senders_waiting(settings: Settings) -> set[str]:
+    """Folders in which something lies that is not taken: it came just now, or could not be taken."""
+    return {folder for folder, _ in lying(settings)}
+
+
+def files_to_take(session: Session, year: int, files: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Of the (folder, file) that wait, those to try now: one that failed again and again rests until it changes."""
+    still = resting(session, year, Chore.COLLECT)
+    return [(folder, path) for folder, path in files if still.get(subject_of(folder, path)) != mark_of(path)]
+
+
+def subject_of(folder: str, path: Path) -> str:
+    """What a file is called in the record of failures."""
+    return f"{folder}/{name_for_people(path)}"
+
+
+def mark_of(path: Path) -> str:
+    """Another one for every file that comes, is written or is only touched."""
+    try:
+        state = path.lstat()
+    except FileNotFoundError:
+        return "gone"
+    return f"{state.st_ino}/{state.st_ctime_ns}/{state.st_size}"
+
+
+def require_size(path: Path, limits: FileLimits) -> None:
+    """Raises DeliveryTooLarge."""
+    most_mib = max(limits.max_unpacked_mib, limits.max_file_mib)
+    if is_larger(path, most_mib * MIB):
+        raise DeliveryTooLarge(path, most_mib)
 
 
 def strays(settings: Settings) -> list[Path]:

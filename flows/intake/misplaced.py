@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flows.workbooks.columns.cells import quote
-from flows.workbooks.reader.findings import Note, Problem, Reading, Row
+from flows.workbooks.reader.findings import FilledRow, Note, Problem, Reading
 from flows.workbooks.reader.table import letters
 from models import Submission
 from models.forms import SubmissionForm
@@ -32,11 +32,11 @@ def part_misplaced(session: Session, reading: Reading) -> Reading:
     return replace(reading, rows=tuple(rows))
 
 
-def _judged(reading: Reading, row: Row, known: Mapping[str, str], owners: Mapping[str, str]) -> Row:
+def _judged(reading: Reading, row: FilledRow, known: Mapping[str, str], owners: Mapping[str, str]) -> FilledRow:
     number = _number(row)
     was, owner = known[number], owners.get(name_key(row.title), "")
     cell = next(
-        (f"{letters(one.columns['title'])}{row.line}" for one in reading.tables if one.sheet == row.sheet), None
+        (f"{letters(table.columns['title'])}{row.line}" for table in reading.tables if table.sheet == row.sheet), None
     )
     if isinstance(row.form, SubmissionForm) and not owner:
         if fuzz.ratio(name_key(was), name_key(row.title)) >= _UNLIKE:
@@ -48,7 +48,7 @@ def _judged(reading: Reading, row: Row, known: Mapping[str, str], owners: Mappin
     return replace(row, form=None, problems=(Problem(row.sheet, cell, said),))
 
 
-def _number(row: Row) -> str:
+def _number(row: FilledRow) -> str:
     return str(getattr(row.form, "number", ""))
 
 

@@ -13,6 +13,7 @@ from config.milestones import Milestone
 from config.units import all_units
 from flows.home import paths
 from flows.intake.inbox import Sealed
+from flows.intake.senders import Sender
 from flows.intake.standing import CHANGES, Standing, remarks_of, standing_of
 from flows.kinds.table import KINDS
 from flows.outbox.letters import LetterKind
@@ -25,22 +26,10 @@ from models.enums import DeliveryState, WorkbookKind
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of
 from states.guard_facts import load_frame
-from states.machine import Actor
 from states.submissions.delivery import Change, keep_delivery
 
 _SHOWN = 20
 _MOST_TITLES = 2000
-
-
-@dataclass
-class Sender:
-    """Whose folder a file lies in, and how they are answered."""
-
-    code: str
-    name: str
-    mail: str
-    actor: Actor
-    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -175,7 +164,7 @@ def _answer_by_mail(
     again: bool,
 ) -> None:
     sender, copy = brought.sender, brought.copy
-    problems = [where_and_why(one) for one in answer.problems[:_SHOWN]]
+    problems = [where_and_why(problem) for problem in answer.problems[:_SHOWN]]
     deadline = _deadline(session, run, sender.code, answer.reading.kind)
     post(
         session,

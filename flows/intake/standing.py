@@ -63,15 +63,15 @@ def remarks_of(
     if kind is WorkbookKind.VERDICTS:
         verdicts = session.scalars(select(DistrictVerdict).where(DistrictVerdict.number.in_(numbers)))
         return {
-            one.number: "，".join([one.verdict.label, *([_points(one, names)] if one.points != "{}" else [])])
-            + (f"，排第{one.rank}" if one.rank else "")
-            for one in verdicts
+            given.number: "，".join([given.verdict.label, *([_points(given, names)] if given.points != "{}" else [])])
+            + (f"，排第{given.rank}" if given.rank else "")
+            for given in verdicts
         }
     if kind is not WorkbookKind.SCORES:
         return {}
     mine = Score.expert == sender
     scores = session.scalars(select(Score).where(mine, Score.number.in_(numbers)).order_by(Score.round))
-    told = {one.number: _points(one, names) for one in scores}
+    told = {score.number: _points(score, names) for score in scores}
     recused = select(Assignment.number).where(
         Assignment.expert == sender, Assignment.state == AssignmentState.RECUSED, Assignment.number.in_(numbers)
     )

@@ -65,8 +65,8 @@ def change_lines(changes: PoolChanges) -> Iterator[str]:
     """Each change in words."""
     for name, organisation in changes.added:
         yield f"新增：{name}（{organisation}）"
-    for one in changes.changed:
-        yield f"更改：{one.expert} {one.name}，{one.field}：{one.old} → {one.new}".replace("： → ", "：")
+    for change in changes.changed:
+        yield f"更改：{change.expert} {change.name}，{change.field}：{change.old} → {change.new}".replace("： → ", "：")
     for identifier, name in changes.unlisted:
         yield f"未列出：{identifier} {name}"
     for name, day in changes.expiring:

@@ -28,9 +28,9 @@ class HandedIn:
     delivered: Delivered
 
     def forms(self, *wanted: type[FormT]) -> list[tuple[int, FormT]]:
-        """The good rows of some forms, with their places in the reading."""
+        """The good rows of some forms, with their indices in the reading."""
         rows = enumerate(self.reading.rows)
-        return [(place, row.form) for place, row in rows if isinstance(row.form, wanted)]
+        return [(index, row.form) for index, row in rows if isinstance(row.form, wanted)]
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,8 @@ def _row(number: str, form: SubmissionForm) -> dict[str, Any]:
 
 def _named(form: SubmissionForm) -> Mapping[str, str]:
     return {
-        "organisations": "、".join(one.name for one in form.organisations),
-        "contributors": "、".join(one.name for one in form.contributors),
+        "organisations": "、".join(body.name for body in form.organisations),
+        "contributors": "、".join(person.name for person in form.contributors),
         "attachments": "、".join(form.attachments),
     }
 
@@ -89,11 +89,11 @@ def _named(form: SubmissionForm) -> Mapping[str, str]:
 def _masked(row: dict[str, Any], form: SubmissionForm) -> list[NameInText]:
     """Mask the names in a row's texts; returns them."""
     blindfold = Blindfold(
-        [*(one.name for one in form.contributors), form.contact.name],
-        [*(one.name for one in form.organisations), *(one.organisation for one in form.contributors)],
+        [*(person.name for person in form.contributors), form.contact.name],
+        [*(body.name for body in form.organisations), *(person.organisation for person in form.contributors)],
     )
     names = []
     for key, heading in _TEXTS.items():
-        row[key], traces = blindfold.mask(row[key])
-        names += [NameInText(row["number"], heading, one.name, one.written) for one in traces]
+        row[key], mentions = blindfold.mask(row[key])
+        names += [NameInText(row["number"], heading, mention.name, mention.written) for mention in mentions]
     return names

@@ -63,11 +63,11 @@ def _layout(season: Season, _: str) -> Layout:
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
     delivered, forms = handed.delivered, dict(handed.forms(SubmissionForm))
     rows = [
-        Incoming(place, form, _files_of(handed.reading, form), handed.reading.rows[place].line)
-        for place, form in forms.items()
+        Incoming(index, form, _files_of(handed.reading, form), handed.reading.rows[index].line)
+        for index, form in forms.items()
     ]
     taken = take_submissions(session, delivered, rows)
-    _keep_files(run, handed.path, [form for place, form in forms.items() if place in taken.accepted])
+    _keep_files(run, handed.path, [form for index, form in forms.items() if index in taken.accepted])
     taken.join(take_withdrawals(session, delivered, handed.forms(WithdrawalForm)))
     if delivered.admitted and taken.accepted:
         issue_after_admission(session, run, delivered.unit, delivered.digest)
@@ -77,9 +77,7 @@ def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
 def _files_of(reading: Reading, form: SubmissionForm) -> tuple[AttachedFile, ...]:
     """The files of a delivery that one of its rows names; none when the workbook came alone."""
     here = {file.name: file for file in reading.attachments}
-    return tuple(
-        AttachedFile(here[name].name, here[name].digest, here[name].size) for name in form.attachments if name in here
-    )
+    return tuple(here[name] for name in form.attachments if name in here)
 
 
 def _keep_files(run: Run, path: Path, forms: Iterable[SubmissionForm]) -> None:

@@ -1,5 +1,6 @@
 """Every kind of workbook: one line each; and how a workbook of any kind is read and issued anew."""
 
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -37,6 +38,12 @@ def read_delivery(path: Path, *, season: Season, sender: str, key: bytes, newest
         newest_issue=newest_issue,
         layout_of=lambda mark: layout_of(mark.kind, season, mark.recipient),
     )
+
+
+def superseding(session: Session, year: int, code: str, arrived_at: datetime) -> dict[WorkbookKind, int]:
+    """What makes earlier issues stale: what came before a further issue went out is judged by the issue of its time."""
+    newest = newest_issues(session, year, code, arrived_at)
+    return {kind: newest[kind] for kind in REISSUED if kind in newest}
 
 
 def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, act: Act, *, reason: str) -> int:

@@ -98,17 +98,17 @@ def issue_after_admission(session: Session, run: Run, code: str, digest: str) ->
 
 def to_judge(session: Session, year: int, code: str) -> list[dict[str, object]]:
     """The submissions that a unit has to judge, as rows of its verdict workbook."""
-    return [_row(*one) for one in session.execute(_listed(year, code, SubmissionState.SUBMITTED))]
+    return [_row(*listed) for listed in session.execute(_listed(year, code, SubmissionState.SUBMITTED))]
 
 
 def _judged(session: Session, year: int, code: str) -> list[dict[str, object]]:
     """What the unit has judged already, with its words: a later workbook can change them."""
     found = []
-    for one in session.execute(_listed(year, code, SubmissionState.DISTRICT_REVIEWED)).all():
-        verdict = session.get_one(DistrictVerdict, one[0])
+    for listed in session.execute(_listed(year, code, SubmissionState.DISTRICT_REVIEWED)).all():
+        verdict = session.get_one(DistrictVerdict, listed.number)
         given = {f"points.{key}": Decimal(points) for key, points in json.loads(verdict.points).items()}
         said = {"verdict": verdict.verdict.label, "rank": verdict.rank, "comment": verdict.comment}
-        found.append({**_row(*one), **given, **said})
+        found.append({**_row(*listed), **given, **said})
     return found
 
 

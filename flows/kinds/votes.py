@@ -32,8 +32,8 @@ _COUNTS = ("votes_for", "votes_against", "abstentions")
 
 def issue_ballots(session: Session, run: Run, motions: Sequence[Motion]) -> int:
     """A workbook to whoever has still to vote, over just what they have not voted on. Returns how many."""
-    material = material_of(session, run.season, [one.number for one in motions]).by_number()
-    rows = {one.number: _row(session, one, material[one.number]) for one in motions}
+    material = material_of(session, run.season, [motion.number for motion in motions]).by_number()
+    rows = {motion.number: _row(session, motion, material[motion.number]) for motion in motions}
     owing = owing_votes(session, run.season)
     for caster, owed in sorted(owing.items()):
         _issue(session, run, caster, [rows[number] for number in owed])

@@ -40,7 +40,7 @@ def notice_page(session: Session, season: Season, publication: Publication) -> N
         answer_working_days=season.public_notice.answer_working_days,
         lines=award_lines(session, [(number, tier) for number, tier in tiers]),
         proof=proof_of(publication),
-        deviations=tuple(one for one in deviations(session, season.year) if one.number),
+        deviations=tuple(deviation for deviation in deviations(session, season.year) if deviation.number),
     )
 
 

@@ -76,9 +76,10 @@ def as_markdown(page: ProposalPage) -> str:
         f"- {cut.tier.label}以下（第{cut.after}位后）：得分相同：{_numbers(cut.tied)}；评分难以区分：{_numbers(cut.close)}\n"
         for cut in page.cuts
     )
-    looks = "".join(f"- {one.number} {plain(one.title)}：分差{one.spread}\n" for one in page.disagreements)
+    looks = "".join(f"- {look.number} {plain(look.title)}：分差{look.spread}\n" for look in page.disagreements)
     deviations = "".join(
-        f"- {one.number} {plain(one.title)}：{one.change}（{plain(one.reason)}）\n" for one in page.deviations
+        f"- {deviation.number} {plain(deviation.title)}：{deviation.change}（{plain(deviation.reason)}）\n"
+        for deviation in page.deviations
     )
     rows = "".join(
         f"| {line.rank} | {line.number} | {plain(line.title)} | {line.tier.label if line.tier else ''} | "

@@ -75,15 +75,15 @@ class _Book:
         cuts = [(cut.tier.label, cut.after, "、".join(cut.tied), "、".join(cut.close)) for cut in page.cuts]
         self._sheet("等次分界", (("等次", 10), ("末位", 8), ("得分相同", 46), ("评分难以区分", 60)), cuts)
         looks = [
-            (one.number, one.title, "、".join(map(str, one.totals)), float(one.spread), one.furthest)
-            for one in page.disagreements
+            (look.number, look.title, "、".join(map(str, look.totals)), float(look.spread), look.furthest)
+            for look in page.disagreements
         ]
         self._sheet("专家分歧", _LOOKS, looks)
-        self._sheet("利益冲突", _PAIRS, [(one.number, one.expert, one.reason) for one in page.barred])
-        self._sheet("回避", _PAIRS, [(one.number, one.expert, one.reason) for one in page.recused])
+        self._sheet("利益冲突", _PAIRS, [(pair.number, pair.expert, pair.reason) for pair in page.barred])
+        self._sheet("回避", _PAIRS, [(pair.number, pair.expert, pair.reason) for pair in page.recused])
         decisions = [
-            (one.number, one.title, one.change, one.reason, one.officer, instant(one.decided_at.astimezone(ZONE)))
-            for one in page.deviations
+            (made.number, made.title, made.change, made.reason, made.officer, instant(made.decided_at.astimezone(ZONE)))
+            for made in page.deviations
         ]
         self._sheet("人工调整", _DECISIONS, decisions)
 
@@ -99,9 +99,9 @@ class _Book:
         )
         sheet.write_string(2, 0, f"{facts}；专家分配：{page.assignment}" if page.assignment else facts, self.plain)
         sheet.set_row(0, 24)
-        for place, (heading, width) in enumerate(_RANKING):
-            sheet.write_string(4, place, heading, self.head)
-            sheet.set_column(place, place, width)
+        for column, (heading, width) in enumerate(_RANKING):
+            sheet.write_string(4, column, heading, self.head)
+            sheet.set_column(column, column, width)
         for row, line in enumerate(page.lines, start=5):
             self._line(sheet, row, line)
         sheet.freeze_panes(5, 3)
@@ -126,31 +126,31 @@ class _Book:
             line.passed_over,
             line.struck,
         )
-        for place, value in enumerate(values):
-            self._write(sheet, row, place, value, text)
+        for column, value in enumerate(values):
+            self._write(sheet, row, column, value, text)
         sheet.set_row(row, _height(values, _RANKING))
 
     def _sheet(self, name: str, headings: Sequence[tuple[str, int]], rows: Sequence[Sequence[object]]) -> None:
         sheet = self.book.add_worksheet(name)
-        for place, (heading, width) in enumerate(headings):
-            sheet.write_string(0, place, heading, self.head)
-            sheet.set_column(place, place, width)
+        for column, (heading, width) in enumerate(headings):
+            sheet.write_string(0, column, heading, self.head)
+            sheet.set_column(column, column, width)
         for row, values in enumerate(rows, start=1):
-            for place, value in enumerate(values):
-                self._write(sheet, row, place, value, self.text)
+            for column, value in enumerate(values):
+                self._write(sheet, row, column, value, self.text)
             sheet.set_row(row, _height(values, headings))
         if not rows:
             sheet.write_string(1, 0, "无", self.text)
         sheet.freeze_panes(1, 0)
         _print(sheet, heading=0)
 
-    def _write(self, sheet: Any, row: int, place: int, value: object, text: Any) -> None:
+    def _write(self, sheet: Any, row: int, column: int, value: object, text: Any) -> None:
         if isinstance(value, float):
-            sheet.write_number(row, place, value, self.points)
+            sheet.write_number(row, column, value, self.points)
         elif isinstance(value, int):
-            sheet.write_number(row, place, value, text)
+            sheet.write_number(row, column, value, text)
         else:
-            sheet.write_string(row, place, printable(str(value)), text)
+            sheet.write_string(row, column, printable(str(value)), text)
 
 
 def _height(values: Sequence[object], headings: Sequence[tuple[str, int]]) -> int:

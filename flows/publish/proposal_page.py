@@ -82,9 +82,9 @@ def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
     """What deviates from the ranking: lists sent back, prizes that the panel did not carry, submissions struck."""
     decided = session.scalars(select(Approval).where(Approval.season == year).order_by(Approval.ordinal)).all()
     sent_back = [
-        Deviation("", "全部名单", one.decision.label, one.officer, one.reason, one.decided_at)
-        for one in decided
-        if one.decision is not ApprovalDecision.APPROVED
+        Deviation("", "全部名单", approval.decision.label, approval.officer, approval.reason, approval.decided_at)
+        for approval in decided
+        if approval.decision is not ApprovalDecision.APPROVED
     ]
     struck = session.execute(
         select(Placing.number, Submission.title, Placing.tier, Placing.struck)
@@ -105,12 +105,12 @@ def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
 
 def _not_carried(session: Session, year: int) -> Iterator[Deviation]:
     at, facts = latest_entry(session, call_subject(year), Trigger.CLOSE_VOTES)
-    for one in facts.get("votes", ()):
-        placing = session.get(Placing, one["number"])
-        if one["after"] != one["tier"] and placing is not None and placing.voted:
-            title = session.get_one(Submission, one["number"]).title
-            change = f"由拟{Tier(one['tier']).label}改为{Tier(one['after']).label if one['after'] else '不授奖'}"
-            yield Deviation(one["number"], title, change, "评审委员会", placing.voted, datetime.fromisoformat(at))
+    for vote in facts.get("votes", ()):
+        placing = session.get(Placing, vote["number"])
+        if vote["after"] != vote["tier"] and placing is not None and placing.voted:
+            title = session.get_one(Submission, vote["number"]).title
+            change = f"由拟{Tier(vote['tier']).label}改为{Tier(vote['after']).label if vote['after'] else '不授奖'}"
+            yield Deviation(vote["number"], title, change, "评审委员会", placing.voted, datetime.fromisoformat(at))
 
 
 def _due_at(session: Session, run: Run) -> datetime:
@@ -126,37 +126,37 @@ def _lines(session: Session, run: Run) -> tuple[ProposedLine, ...]:
             .where(Submission.season == run.year, Organisation.position == 1)
         ).all()
     )
-    rows = {one.number: one for one in session.scalars(select(Submission).where(Submission.season == run.year))}
+    rows = {row.number: row for row in session.scalars(select(Submission).where(Submission.season == run.year))}
     return tuple(
         ProposedLine(
-            rank=one.rank,
-            number=one.number,
-            title=rows[one.number].title,
-            unit=all_units()[rows[one.number].unit].name,
-            category=rows[one.number].category,
-            organisation=names.get(one.number, ""),
-            tier=one.tier,
-            merit=one.merit,
-            raw_mean=one.raw_mean,
-            low=one.low,
-            high=one.high,
-            scores=one.scores,
-            spread=one.spread,
-            settled=one.settled,
-            passed_over=one.passed_over,
-            struck=one.struck,
-            voted=one.voted,
+            rank=placing.rank,
+            number=placing.number,
+            title=rows[placing.number].title,
+            unit=all_units()[rows[placing.number].unit].name,
+            category=rows[placing.number].category,
+            organisation=names.get(placing.number, ""),
+            tier=placing.tier,
+            merit=placing.merit,
+            raw_mean=placing.raw_mean,
+            low=placing.low,
+            high=placing.high,
+            scores=placing.scores,
+            spread=placing.spread,
+            settled=placing.settled,
+            passed_over=placing.passed_over,
+            struck=placing.struck,
+            voted=placing.voted,
         )
-        for one in placings(session, run.year)
+        for placing in placings(session, run.year)
     )
 
 
 def _cuts(ranking: Mapping[str, Any], lines: tuple[ProposedLine, ...]) -> tuple[Cut, ...]:
     """Below each tier: who is equal to its last one, and who cannot be told from the other side by the scores."""
-    close = {one["tier"]: (*one["above"], *one["below"]) for one in ranking.get("close_cuts", ())}
+    close = {cut["tier"]: (*cut["above"], *cut["below"]) for cut in ranking.get("close_cuts", ())}
     found = []
     for tier in Tier:
-        within = [place for place, line in enumerate(lines, start=1) if line.tier is tier]
+        within = [position for position, line in enumerate(lines, start=1) if line.tier is tier]
         if within:
             last = lines[max(within) - 1]
             tied = tuple(line.number for line in lines if line.settled and line.merit == last.merit)
@@ -189,7 +189,7 @@ def _barred(session: Session, run: Run) -> tuple[Barred, ...]:
     """Every pair of a ranked submission and a seated expert that was never made, with why; recusals stand apart."""
     found = season_conflicts(session, run.season, seated(session, run.year))
     conflicts = {
-        pair: "；".join(one.kind.label for one in why if one.kind is not ConflictKind.RECUSED)
+        pair: "；".join(conflict.kind.label for conflict in why if conflict.kind is not ConflictKind.RECUSED)
         for pair, why in sorted(found.pairs.items())
     }
     return tuple(Barred(number, _person(session, expert), why) for (number, expert), why in conflicts.items() if why)
@@ -197,7 +197,7 @@ def _barred(session: Session, run: Run) -> tuple[Barred, ...]:
 
 def _recused(session: Session, year: int) -> tuple[Barred, ...]:
     rows = session.scalars(select(Recusal).where(Recusal.season == year).order_by(Recusal.number, Recusal.expert))
-    return tuple(Barred(one.number, _person(session, one.expert), one.reason) for one in rows)
+    return tuple(Barred(recusal.number, _person(session, recusal.expert), recusal.reason) for recusal in rows)
 
 
 def _person(session: Session, expert: str | None) -> str:

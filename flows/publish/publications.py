@@ -59,7 +59,7 @@ def proof_of(publication: Publication, later: Sequence[Publication] = ()) -> Pro
         export=EXPORT if with_export else "",
         verifier=VERIFIER if with_export else "",
         command=f"python {VERIFIER} {EXPORT} --root {(later or [publication])[-1].root}" if with_export else "",
-        later=tuple((_title(one), one.root) for one in later),
+        later=tuple((_title(newer), newer.root) for newer in later),
     )
 
 
@@ -184,7 +184,7 @@ def index_page(session: Session, season: Season) -> IndexPage:
         .where(Publication.season == season.year)
         .order_by(Publication.published_at.desc(), Publication.ordinal.desc())
     )
-    entries = tuple(_index_entry(one) for one in published)
+    entries = tuple(_index_entry(publication) for publication in published)
     office = season.office
     return IndexPage(season.year, season.title, office.name, office.mail, entries)
 

@@ -10,7 +10,7 @@ from models.enums import Carrier, Category, Tier
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TierCounts:
     """A word, its count in each tier (first, second, third) and in all."""
 
     name: str
@@ -19,9 +19,9 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TierTable:
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[TierCounts, ...]
 
 
 def by_tier(lines: Sequence[AwardLine]) -> list[tuple[Tier, list[AwardLine]]]:
@@ -30,13 +30,13 @@ def by_tier(lines: Sequence[AwardLine]) -> list[tuple[Tier, list[AwardLine]]]:
     return [(tier, group) for tier, group in groups if group]
 
 
-def tables(lines: Sequence[AwardLine]) -> list[Table]:
+def tables(lines: Sequence[AwardLine]) -> list[TierTable]:
     """Awards by category, carrier and unit; units with the most first, then by name."""
     units = sorted(_rows(lines, lambda line: line.unit, None), key=lambda row: (-row.total, row.name))
     return [
-        Table("类别", _rows(lines, lambda line: line.category.label, [one.label for one in Category])),
-        Table("载体", _rows(lines, lambda line: line.carrier.label, [one.label for one in Carrier])),
-        Table("推荐单位", tuple(units)),
+        TierTable("类别", _rows(lines, lambda line: line.category.label, [category.label for category in Category])),
+        TierTable("载体", _rows(lines, lambda line: line.carrier.label, [carrier.label for carrier in Carrier])),
+        TierTable("推荐单位", tuple(units)),
     ]
 
 
@@ -53,13 +53,15 @@ def interval(line: ProposedLine, axis: tuple[Decimal, Decimal]) -> tuple[str, st
     """Where low, merit and high lie on the axis, in percent of its length with one decimal."""
     start, end = axis
     length = (end - start) or Decimal(1)
-    places = ((value - start) / length * 100 for value in (line.low, line.merit, line.high))
-    low, merit, high = (f"{min(max(place, Decimal(0)), Decimal(100)):.1f}" for place in places)
+    percents = ((value - start) / length * 100 for value in (line.low, line.merit, line.high))
+    low, merit, high = (f"{min(max(percent, Decimal(0)), Decimal(100)):.1f}" for percent in percents)
     return low, merit, high
 
 
-def _rows(lines: Sequence[AwardLine], word: Callable[[AwardLine], str], order: Sequence[str] | None) -> tuple[Row, ...]:
+def _rows(
+    lines: Sequence[AwardLine], word: Callable[[AwardLine], str], order: Sequence[str] | None
+) -> tuple[TierCounts, ...]:
     counts = Counter((word(line), line.tier) for line in lines)
     names = order if order is not None else sorted({name for name, _ in counts})
-    found = (Row(name, tuple(counts[name, tier] for tier in Tier), 0) for name in names)
-    return tuple(Row(row.name, row.counts, sum(row.counts)) for row in found)
+    found = (TierCounts(name, tuple(counts[name, tier] for tier in Tier), 0) for name in names)
+    return tuple(TierCounts(row.name, row.counts, sum(row.counts)) for row in found)

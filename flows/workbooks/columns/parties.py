@@ -53,7 +53,7 @@ def people(value: Cell) -> Any:
     if elsewhere(text) or compact(text) in _NO_ORGANISATION:
         return WrongCell(f"应填姓名，现在填的是{quote(text)}，请写出姓名")
     bare = _PHONE.sub("", text)
-    parts = [part for one in _BETWEEN.split(bare) if (part := _BRACKET.sub("", clean_line(one)))]
+    parts = [part for piece in _BETWEEN.split(bare) if (part := _BRACKET.sub("", clean_line(piece)))]
     if not parts or any(map(_NOBODY.search, parts)) or not any(map(str.isalpha, bare)):
         return WrongCell(f"填的是{quote(text)}，不是一个人的姓名。请逐人写全，一格一人")
     found = [person for part in parts for person in _by_blanks(part)]
@@ -81,7 +81,7 @@ def bodies(value: Cell) -> Any:
     if elsewhere(text) or compact(text) in _NO_ORGANISATION:
         return WrongCell(f"应填公章上的单位全称，现在填的是{quote(text)}")
     for between, ending in ((_BETWEEN, _BODY), (_BLANKS, _LEGAL_BODY)):
-        parts = [part for one in between.split(text) if (part := clean_line(one))]
+        parts = [part for piece in between.split(text) if (part := clean_line(piece))]
         like = sum(1 for part in parts if ending.search(part))
         if len(parts) > 1 and like == len(parts):
             return Understood(tuple(parts), f"里有{len(parts)}个单位，已分开登记：{'、'.join(parts)}")

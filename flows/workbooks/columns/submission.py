@@ -13,8 +13,8 @@ def submission_columns(season: Season) -> tuple[Column, ...]:
     return (
         *_what_columns(season),
         *_worth_columns(season),
-        *(column for place in range(season.call.max_organisations) for column in organisation_columns(place)),
-        *(column for place in range(season.call.max_contributors) for column in contributor_columns(place)),
+        *(column for index in range(season.call.max_organisations) for column in organisation_columns(index)),
+        *(column for index in range(season.call.max_contributors) for column in contributor_columns(index)),
         *_other_columns(season),
     )
 

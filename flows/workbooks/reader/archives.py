@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 from config.season_parts import FileLimits
-from flows.workbooks.reader.findings import Refusal
+from flows.workbooks.reader.findings import FileRefused
 
 MIB = 1 << 20
 _CHUNK = 1 << 20
@@ -47,25 +47,25 @@ class Archive:
         self.tidy = _check_directory(file, limits)
         infos = _directory(file)
         if len(infos) > limits.max_archive_files:
-            raise Refusal(f"压缩包里有{len(infos)}个文件，最多{limits.max_archive_files}个，请减少后再报送。")
+            raise FileRefused(f"压缩包里有{len(infos)}个文件，最多{limits.max_archive_files}个，请减少后再报送。")
         if sum(info.file_size for info in infos) > limits.max_unpacked_mib * MIB:
-            raise Refusal(f"文件解压后超过{limits.max_unpacked_mib}MB，请减小后再报送。")
+            raise FileRefused(f"文件解压后超过{limits.max_unpacked_mib}MB，请减小后再报送。")
         if any(info.flag_bits & 0x1 for info in infos):
-            raise Refusal("压缩包加了密码，请去掉密码后再报送。")
+            raise FileRefused("压缩包加了密码，请去掉密码后再报送。")
         self.members = [_member(info) for info in infos if not info.is_dir()]
         if any(member.offset < 0 for member in self.members):
-            raise Refusal(DAMAGED)
+            raise FileRefused(DAMAGED)
         _check_apart(self.members)
         self.by_name = {member.name: member for member in self.members}
         if len({name.lower() for name in self.by_name}) != len(self.members):
-            raise Refusal("压缩包里有同名文件，请改名后重新压缩。")
+            raise FileRefused("压缩包里有同名文件，请改名后重新压缩。")
 
     def chunks(self, member: Member) -> Iterator[bytes]:
-        """The unpacked content in pieces. Raises Refusal when it is not what the directory claims."""
+        """The unpacked content in pieces. Raises FileRefused when it is not what the directory claims."""
         self.file.seek(member.offset)
         head = self.file.read(_LOCAL_BYTES)
         if len(head) < _LOCAL_BYTES or head[:4] != b"PK\x03\x04":
-            raise Refusal(DAMAGED)
+            raise FileRefused(DAMAGED)
         name_bytes, extra_bytes = struct.unpack("<HH", head[26:30])
         self.file.seek(name_bytes + extra_bytes, 1)
         got, crc = 0, 0
@@ -73,15 +73,15 @@ class Archive:
             got += len(piece)
             crc = zlib.crc32(piece, crc)
             if got > member.size:
-                raise Refusal(DAMAGED)
+                raise FileRefused(DAMAGED)
             yield piece
         if got != member.size or crc != member.crc:
-            raise Refusal(DAMAGED)
+            raise FileRefused(DAMAGED)
 
     def read(self, member: Member, at_most: int) -> bytes:
-        """The whole content. Raises Refusal when it is longer than `at_most` bytes."""
+        """The whole content. Raises FileRefused when it is longer than `at_most` bytes."""
         if member.size > at_most:
-            raise Refusal(DAMAGED)
+            raise FileRefused(DAMAGED)
         return b"".join(self.chunks(member))
 
 
@@ -92,12 +92,12 @@ def _check_directory(file: BinaryIO, limits: FileLimits) -> bool:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_BYTES:
-        raise Refusal(DAMAGED)
+        raise FileRefused(DAMAGED)
     entries, length, start, comment = struct.unpack("<HIIH", tail[at + 10 : at + _END_BYTES])
     if entries == 0xFFFF or length == 0xFFFFFFFF or start == 0xFFFFFFFF:
-        raise Refusal("压缩包采用了超大文件格式（ZIP64），请用常规方式压缩后再报送。")
+        raise FileRefused("压缩包采用了超大文件格式（ZIP64），请用常规方式压缩后再报送。")
     if length > _DIRECTORY_BYTES_EACH * (limits.max_archive_files + 1):
-        raise Refusal(f"压缩包里的文件太多，最多{limits.max_archive_files}个，请减少后再报送。")
+        raise FileRefused(f"压缩包里的文件太多，最多{limits.max_archive_files}个，请减少后再报送。")
     return bool(comment == 0 and at + _END_BYTES == len(tail) and start + length + _END_BYTES == size)
 
 
@@ -107,7 +107,7 @@ def _directory(file: BinaryIO) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(file) as opened:
             return opened.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error, EOFError) as problem:
-        raise Refusal(DAMAGED) from problem
+        raise FileRefused(DAMAGED) from problem
 
 
 def _member(info: zipfile.ZipInfo) -> Member:
@@ -144,18 +144,18 @@ def _check_apart(members: list[Member]) -> None:
     ordered = sorted(members, key=lambda member: member.offset)
     for before, after in pairwise(ordered):
         if before.offset + _LOCAL_BYTES + before.packed > after.offset:
-            raise Refusal(DAMAGED)
+            raise FileRefused(DAMAGED)
 
 
 def _unpacked(file: BinaryIO, member: Member) -> Iterator[bytes]:
     if member.method not in (_STORED, _DEFLATED):
-        raise Refusal("压缩方式不常见，无法打开，请用常规的 zip 方式重新压缩。")
+        raise FileRefused("压缩方式不常见，无法打开，请用常规的 zip 方式重新压缩。")
     left = member.packed
     inflate = zlib.decompressobj(-15) if member.method == _DEFLATED else None
     while left > 0:
         packed = file.read(min(_CHUNK, left))
         if not packed:
-            raise Refusal(DAMAGED)
+            raise FileRefused(DAMAGED)
         left -= len(packed)
         if inflate is None:
             yield packed
@@ -165,6 +165,6 @@ def _unpacked(file: BinaryIO, member: Member) -> Iterator[bytes]:
                 yield inflate.decompress(packed, _CHUNK)
                 packed = inflate.unconsumed_tail
         except zlib.error as problem:
-            raise Refusal(DAMAGED) from problem
+            raise FileRefused(DAMAGED) from problem
     if inflate is not None:
         yield inflate.flush()

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from config.season import Season
 from flows.workbooks.columns.cells import quote
 from flows.workbooks.columns.submission import RESTORED, WITHDRAWN
-from flows.workbooks.reader.findings import Form, Note, Problem, Row
+from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem
 from flows.workbooks.reader.headings import heading_key
 from flows.workbooks.reader.inspection import STRUCK
 from flows.workbooks.reader.layout import Layout
@@ -42,7 +42,7 @@ class Assembler(ABC):
         self.required = [column.key for column in layout.columns if column.required]
         self.pointed = [column.key for column in layout.columns if column.key.startswith("points.")]
 
-    def row(self, line: Line) -> Row:
+    def row(self, line: Line) -> FilledRow:
         """The row with its form, or with all its problems."""
         problems = [self.place.problem(key, line.number, message) for key, message in line.wrong.items()]
         notes = [self.place.note(key, line.number, remark) for key, remark in line.understood.items()]
@@ -52,7 +52,7 @@ class Assembler(ABC):
         if problems:
             problems.sort(key=lambda problem: _order(problem.cell))
             form = None
-        return Row(self.place.sheet, line.number, form, tuple(problems), tuple(notes), self.title(line))
+        return FilledRow(self.place.sheet, line.number, form, tuple(problems), tuple(notes), self.title(line))
 
     def title(self, line: Line) -> str:
         """The title of the achievement that a line is about, as far as it says so."""
@@ -89,10 +89,10 @@ class Assembler(ABC):
         try:
             return model.model_validate(payload)
         except ValidationError as error:
-            for one in error.errors():
-                where = ".".join(str(part) for part in one["loc"])
+            for fault in error.errors():
+                where = ".".join(str(part) for part in fault["loc"])
                 key = where if where in self.layout.by_key else self.layout.columns[0].key
-                problems.append(self.place.problem(key, line.number, f"不能接收（{where}：{one['msg']}）"))
+                problems.append(self.place.problem(key, line.number, f"不能接收（{where}：{fault['msg']}）"))
             return None
 
     def points(self, line: Line) -> dict[str, Decimal]:
@@ -145,8 +145,8 @@ class SubmissionRows(Assembler):
                 continue
             noun = "完成人" if "完成人" in match[0] else "申报单位"
             most = call.max_contributors if noun == "完成人" else call.max_organisations
-            place = match["digits"] or match["ordinal"]
-            if place is None or int(place.translate(_CHINESE_DIGITS)) > most:
+            ordinal = match["digits"] or match["ordinal"]
+            if ordinal is None or int(ordinal.translate(_CHINESE_DIGITS)) > most:
                 message = (
                     f"填了{quote(line.aside[index])}，但{noun}最多{most}个，模板以外的不能接收；请删去或并入前{most}个"
                 )
@@ -163,16 +163,16 @@ class SubmissionRows(Assembler):
 
     def _organisations(self, line: Line, problems: list[Problem]) -> list[dict[str, str]]:
         values, found = line.values, []
-        for place, keys in enumerate(self.bodies):
+        for index, keys in enumerate(self.bodies):
             name, code = values.get(keys[0]), values.get(keys[1])
             if isinstance(name, tuple) and code is not None:
                 message = f"里有{len(name)}个单位，分不清后面的代码是哪一个的，请一格一个单位"
                 problems.append(self.place.problem(keys[0], line.number, message))
             elif isinstance(name, tuple):
-                found += [{"name": one, "credit_code": ""} for one in name]
+                found += [{"name": part, "credit_code": ""} for part in name]
             elif name is not None:
                 found.append({"name": name, "credit_code": code or ""})
-            elif place and code is not None:
+            elif index and code is not None:
                 problems.append(self.place.problem(keys[0], line.number, "没有填，但填了它的代码"))
         return found
 
@@ -181,12 +181,12 @@ class SubmissionRows(Assembler):
     ) -> list[dict[str, Any]]:
         values, found, shared = line.values, [], []
         only = organisations[0]["name"] if len(organisations) == 1 else None
-        for place, (name_key, body_key, role_key, share_key) in enumerate(self.people):
+        for index, (name_key, body_key, role_key, share_key) in enumerate(self.people):
             name, body = values.get(name_key), values.get(body_key)
             role, share = values.get(role_key), values.get(share_key)
             if name is None:
                 alone = body is None and role is None and share is None
-                if place and not alone and name_key not in line.wrong:
+                if index and not alone and name_key not in line.wrong:
                     problems.append(self.place.problem(name_key, line.number, "没有填，但填了此人的其他内容"))
                 continue
             if body is None and body_key not in line.wrong:
@@ -197,7 +197,7 @@ class SubmissionRows(Assembler):
             if len(names) > 1 and (share is not None or role is not None):
                 message = f"里有{len(names)}人，分不清后面的承担工作和占比是谁的，请一格一人"
                 problems.append(self.place.problem(name_key, line.number, message))
-            found += [{"name": one, "organisation": body, "role": role or "", "share": share} for one in names]
+            found += [{"name": person, "organisation": body, "role": role or "", "share": share} for person in names]
         if shared:
             self._check_shares(line, shared, found, problems, notes)
         return found
@@ -245,4 +245,4 @@ def filled_in(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _keys(group: str, parts: tuple[str, ...], count: int) -> list[tuple[str, ...]]:
-    return [tuple(f"{group}.{place}.{part}" for part in parts) for place in range(count)]
+    return [tuple(f"{group}.{index}.{part}" for part in parts) for index in range(count)]

@@ -5,21 +5,23 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from flows.workbooks.columns.cells import compact, near, quote
-from flows.workbooks.reader.findings import Note, Row, Table
+from flows.workbooks.reader.findings import FilledRow, FilledTable, Note
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.packages import Delivery
+from flows.workbooks.reader.packages import OpenDelivery
 from flows.workbooks.reader.table import Place
 from models.forms import SubmissionForm, VerdictForm
 
 _MOST_CELLS = 200
 
 
-def places_of(tables: Sequence[Table], layout: Layout) -> dict[str, Place]:
+def places_of(tables: Sequence[FilledTable], layout: Layout) -> dict[str, Place]:
     """How cells are named in each filled sheet."""
     return {table.sheet: Place(table.sheet, layout, table.columns) for table in tables}
 
 
-def check_ranks(rows: Sequence[Row], places: Mapping[str, Place], _: Delivery) -> tuple[list[Row], list[Note]]:
+def check_ranks(
+    rows: Sequence[FilledRow], places: Mapping[str, Place], _: OpenDelivery
+) -> tuple[list[FilledRow], list[Note]]:
     """Two recommended with the same place: neither can be taken."""
     checked = list(rows)
     by_rank: dict[int, list[int]] = {}
@@ -36,7 +38,7 @@ def check_ranks(rows: Sequence[Row], places: Mapping[str, Place], _: Delivery) -
     return checked, []
 
 
-def check_numbers(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]:
+def check_numbers(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[FilledRow]:
     """A submission number that stands in two rows names none of them."""
     checked = list(rows)
     by_number: dict[str, list[int]] = {}
@@ -57,14 +59,14 @@ def check_numbers(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Row]
 
 
 def match_attachments(
-    rows: Sequence[Row], places: Mapping[str, Place], delivery: Delivery
-) -> tuple[list[Row], list[Note]]:
+    rows: Sequence[FilledRow], places: Mapping[str, Place], delivery: OpenDelivery
+) -> tuple[list[FilledRow], list[Note]]:
     """Files that a row names must be in its package; files that no row names are mentioned."""
     if not delivery.packed:
         return list(rows), _promised(rows, places)
     attachments = delivery.attachments
-    here = {compact(PurePosixPath(one.name).name): one.name for one in attachments}
-    here |= {compact(one.name): one.name for one in attachments}
+    here = {compact(PurePosixPath(file.name).name): file.name for file in attachments}
+    here |= {compact(file.name): file.name for file in attachments}
     named: set[str] = set()
     checked = []
     for row in rows:
@@ -72,13 +74,13 @@ def match_attachments(
             named.update(here.get(compact(name), "") for name in row.form.attachments)
             row = _with_attachments(row, row.form, here, places[row.sheet])
         checked.append(row)
-    unnamed = [one.name for one in attachments if one.name not in named]
+    unnamed = [file.name for file in attachments if file.name not in named]
     if not unnamed:
         return checked, []
     return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{_listed(unnamed)}。")]
 
 
-def _promised(rows: Sequence[Row], places: Mapping[str, Place]) -> list[Note]:
+def _promised(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[Note]:
     """Cells that name files while the workbook came alone: files that came before stay valid."""
     alone = [row for row in rows if isinstance(row.form, SubmissionForm) and row.form.attachments]
     message = "写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报"
@@ -92,7 +94,7 @@ def _listed(names: Sequence[str]) -> str:
     return "、".join(names[:10]) + ("等" if len(names) > 10 else "")
 
 
-def _with_attachments(row: Row, form: SubmissionForm, here: Mapping[str, str], place: Place) -> Row:
+def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, str], place: Place) -> FilledRow:
     missing = [name for name in form.attachments if compact(name) not in here]
     if missing:
         names = "、".join(quote(name) for name in missing)

@@ -28,7 +28,7 @@ HEAD_ROWS = 300
 _PLAIN = frozenset({str, float, bool, int})
 
 
-class Unreadable(Exception):
+class WorkbookUnreadable(Exception):
     """Why the file cannot be read, as one of a few codes."""
 
 
@@ -71,18 +71,18 @@ def check_old_format(path: str) -> None:
     with olefile.OleFileIO(path) as ole:
         names = {"/".join(parts).lower() for parts in ole.listdir()}
     if "encryptedpackage" in names:
-        raise Unreadable("password")
+        raise WorkbookUnreadable("password")
     if "worddocument" in names or "powerpoint document" in names:
-        raise Unreadable("other")
+        raise WorkbookUnreadable("other")
     if not names & {"workbook", "book"}:
-        raise Unreadable("other")
+        raise WorkbookUnreadable("other")
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib is not worth its import here
         try:
             encrypted = msoffcrypto.OfficeFile(file).is_encrypted()
         except Exception:  # an old or odd workbook that calamine may still read
             encrypted = False
     if encrypted:
-        raise Unreadable("password")
+        raise WorkbookUnreadable("password")
 
 
 def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
@@ -97,14 +97,14 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
         book = python_calamine.CalamineWorkbook.from_filelike(file)
     sheets = sheets_of(book)
     if len(sheets) > MOST_SHEETS:
-        raise Unreadable("sheets")
+        raise WorkbookUnreadable("sheets")
     for name, visible in order(sheets, own):
         sheet = book.get_sheet_by_name(name)
         small = name in own or not visible
         if not small and (sheet.total_width > columns):
-            raise Unreadable("columns")
+            raise WorkbookUnreadable("columns")
         if not small and sheet.height > rows:
-            raise Unreadable("rows")
+            raise WorkbookUnreadable("rows")
         yield "sheet", name, visible, start_of(sheet), merged(sheet)
         yield from row_frames(sheet.iter_rows() if sheet.start else (), HEAD_ROWS if small else rows)
 
@@ -159,9 +159,9 @@ def main() -> None:
         for frame in frames(sys.argv[1:]):
             left -= send(frame, out)
             if left < 0:
-                raise Unreadable("bytes")
+                raise WorkbookUnreadable("bytes")
         send(("end",), out)
-    except Unreadable as reason:
+    except WorkbookUnreadable as reason:
         send(("unreadable", str(reason)), out)
     except BaseException as problem:  # a panic of the native reader is no Exception
         send(("unreadable", "password" if type(problem).__name__ == "PasswordError" else "broken"), out)

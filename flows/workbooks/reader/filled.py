@@ -6,14 +6,13 @@ from itertools import chain, islice
 from config.season import Season
 from flows.workbooks.columns.cells import Cell, as_text, compact, quote
 from flows.workbooks.columns.mark import find_tokens
-from flows.workbooks.reader import findings
-from flows.workbooks.reader.findings import Note, Refusal, Row
+from flows.workbooks.reader.findings import FileRefused, FilledRow, FilledTable, Note
 from flows.workbooks.reader.headings import LOOKED_AT, Headings, find_headings
 from flows.workbooks.reader.inspection import Inspection
 from flows.workbooks.reader.layout import OWN_SHEETS, STATEMENT, Layout
 from flows.workbooks.reader.merges import Merges
 from flows.workbooks.reader.sheets import Sheet
-from flows.workbooks.reader.table import Place, Table, is_footer, letters
+from flows.workbooks.reader.table import LineChecker, Place, is_footer, letters
 
 _AGREED = frozenset({"同意", "是", "已确认", "确认", "我同意", "√", "✓", "☑"})
 
@@ -23,9 +22,9 @@ class FilledSheets:
 
     def __init__(self, season: Season, layout: Layout, inspection: Inspection | None) -> None:
         self.season, self.layout, self.inspection = season, layout, inspection
-        self.rows: list[Row] = []
+        self.rows: list[FilledRow] = []
         self.notes: list[Note] = []
-        self.tables: list[findings.Table] = []
+        self.tables: list[FilledTable] = []
         self.agreed = not layout.statement
         self.statement_at: tuple[str, str | None] = ("", None)
         self.untouched: list[str] = []
@@ -55,18 +54,18 @@ class FilledSheets:
         self._check_headings(sheet.name, headings)
         if self.layout.statement:
             self._look_for_statement(sheet.name, head[: found.line], top, left)
-        self.tables.append(findings.Table(sheet.name, headings.line + 1, dict(headings.columns)))
+        self.tables.append(FilledTable(sheet.name, headings.line + 1, dict(headings.columns)))
         scanned = self.inspection.sheets.get(sheet.name) if self.inspection else None
         place = Place(sheet.name, self.layout, headings.columns, headings.extra)
         merges = Merges(sheet.merged, headings, place)
-        table = Table(self.layout, headings, scanned.flaws if scanned else {})
+        checker = LineChecker(self.layout, headings, scanned.flaws if scanned else {})
         assembler = self.layout.assembler(self.layout, place, self.season)
         rows = chain(head[found.line + 1 :], sheet.rows)
         numbered = self._numbered(rows, headings.line + 2, sheet.name)
         filled = merges.fill(numbered, left)
         lines: list[int] = []
         beside: dict[int, str] = {}
-        for line in table.lines(filled, left):
+        for line in checker.lines(filled, left):
             if line.untouched:
                 self.untouched.append(str(line.values.get("number") or f"第{line.number}行"))
             elif is_footer(line):
@@ -77,7 +76,7 @@ class FilledSheets:
                 self.rows.append(merges.judge(assembler.row(line)))
                 lines.append(line.number)
             beside |= line.aside
-        self._note_sides(sheet.name, headings, beside, table.unheaded)
+        self._note_sides(sheet.name, headings, beside, checker.unheaded)
         self._note_hidden(sheet.name, scanned.hidden_rows if scanned else [], lines)
 
     def _numbered(self, rows: Iterator[list[Cell]], first: int, sheet: str) -> Iterator[tuple[int, Sequence[Cell]]]:
@@ -87,23 +86,23 @@ class FilledSheets:
             if any(row):
                 count += 1
                 if count > most:
-                    raise Refusal(f"超过{most}行，请分成几份报送。", sheet=sheet, cell=f"A{number}")
+                    raise FileRefused(f"超过{most}行，请分成几份报送。", sheet=sheet, cell=f"A{number}")
                 yield number, row
 
     def _check_headings(self, sheet: str, headings: Headings) -> None:
         by_key = self.layout.by_key
-        for key, one, other in headings.twice:
-            where = f"{letters(one)}列和{letters(other)}列"
-            raise Refusal(
+        for key, first, second in headings.twice:
+            where = f"{letters(first)}列和{letters(second)}列"
+            raise FileRefused(
                 f"有两列都叫“{by_key[key].heading}”（{where}），请只保留一列。",
                 sheet=sheet,
-                cell=f"{letters(other)}{headings.line + 1}",
+                cell=f"{letters(second)}{headings.line + 1}",
             )
         missing = headings.missing(self.layout)
         lacking = [column.heading for column in missing if column.required or (column.key == "number" and column.given)]
         if lacking:
             names = "、".join(f"“{name}”" for name in lacking)
-            raise Refusal(
+            raise FileRefused(
                 f"缺少必填的列：{names}。请恢复模板的列名，或使用下发的模板。",
                 sheet=sheet,
                 cell=f"A{headings.line + 1}",
@@ -123,8 +122,8 @@ class FilledSheets:
             self.statement_at = sheet, f"{letters(left + at)}{top + offset + 1}"
 
     def _note_unread(self, sheet: Sheet, head: list[list[Cell]], message: str) -> None:
-        row = next(place for place, cells in enumerate(head) if any(cells))
-        column = next(place for place, cell in enumerate(head[row]) if cell not in (None, ""))
+        row = next(index for index, cells in enumerate(head) if any(cells))
+        column = next(index for index, cell in enumerate(head[row]) if cell not in (None, ""))
         at = f"{letters(sheet.start[1] + column)}{sheet.start[0] + row + 1}"
         self.notes.append(Note(sheet.name, at, f"工作表“{sheet.name}”{message}。", unread=True))
 
@@ -146,14 +145,16 @@ class FilledSheets:
             self.notes.append(Note(sheet, None, f"隐藏的行也已读取：第{names}行。"))
 
     def finish(self) -> None:
-        """Judge the workbook as a whole. Raises Refusal."""
+        """Judge the workbook as a whole. Raises FileRefused."""
         if not self.tables:
-            raise Refusal(f"没有找到“{self.layout.sheet}”的列名所在的行，请使用下发的模板，不要删改列名。")
+            raise FileRefused(f"没有找到“{self.layout.sheet}”的列名所在的行，请使用下发的模板，不要删改列名。")
         if not self.agreed and self.rows:
             sheet, cell = self.statement_at
-            raise Refusal("尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。", sheet=sheet, cell=cell)
+            raise FileRefused(
+                "尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。", sheet=sheet, cell=cell
+            )
         if self.untouched:
             shown = "、".join(self.untouched[:10]) + ("等" if len(self.untouched) > 10 else "")
             self.notes.append(Note("", None, f"还有{len(self.untouched)}项没有填写：{shown}。"))
         if not self.rows:
-            raise Refusal("表里没有填写任何内容，请填好后再报送。", sheet=self.tables[0].sheet)
+            raise FileRefused("表里没有填写任何内容，请填好后再报送。", sheet=self.tables[0].sheet)

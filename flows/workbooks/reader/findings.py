@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from flows.workbooks.columns.mark import Mark
 from flows.workbooks.reader.layout import Layout
 from models.enums import WorkbookKind
+from states.submissions.attachments import AttachedFile
 
 Form = BaseModel  # one of those in `models.forms`; each kind of workbook knows its own
 
@@ -33,7 +34,7 @@ class Note(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FilledRow:
     """One filled row; `form` is None exactly when there are problems. `line` is the row number people see.
 
     `title` is what stands in the column of titles, where the form does not hold it.
@@ -48,16 +49,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
-    """One file that came with the workbook. `size` in bytes, `digest` SHA-256 in hex."""
-
-    name: str
-    size: int
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
+class FilledTable:
     """Where a filled table lies: its heading row (as people count) and each column's index from 0."""
 
     sheet: str
@@ -71,11 +63,11 @@ class Reading:
 
     kind: WorkbookKind | None
     mark: Mark | None
-    rows: tuple[Row, ...] = ()
+    rows: tuple[FilledRow, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
-    tables: tuple[Table, ...] = ()
+    attachments: tuple[AttachedFile, ...] = ()
+    tables: tuple[FilledTable, ...] = ()
     layout: Layout | None = None
 
     @property
@@ -99,7 +91,7 @@ class Reading:
         return self.notes + tuple(note for row in self.rows for note in row.notes)
 
 
-class Refusal(Exception):
+class FileRefused(Exception):
     """Inside this package: the file cannot be read further, and this is what its sender is told."""
 
     def __init__(self, message: str, *, sheet: str = "", cell: str | None = None) -> None:

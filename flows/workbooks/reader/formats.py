@@ -5,7 +5,7 @@ from pathlib import Path
 
 from config.season_parts import FileLimits
 from flows.workbooks.reader.archives import MIB, Archive
-from flows.workbooks.reader.findings import Refusal
+from flows.workbooks.reader.findings import FileRefused
 
 SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".et", ".xlsb", ".ods", ".xltx", ".xltm", ".ett", ".csv"})
 _SAVE_AS = "请用 Excel 或 WPS 打开本单位的模板填写，另存为 .xlsx 再报送。"
@@ -36,13 +36,13 @@ class Format(StrEnum):
 def identify(path: Path, limits: FileLimits) -> tuple[Format, Archive | None]:
     """The format and, for zip-based ones, the opened archive (whose file the caller closes).
 
-    Raises Refusal with the way out for everything that is no workbook and no package.
+    Raises FileRefused with the way out for everything that is no workbook and no package.
     """
     size = path.stat().st_size
     if size == 0:
-        raise Refusal("文件是空的（0字节），可能没有复制完整，请重新报送。")
+        raise FileRefused("文件是空的（0字节），可能没有复制完整，请重新报送。")
     if size > limits.max_file_mib * MIB:
-        raise Refusal(f"文件有{size / MIB:.1f}MB，超过上限{limits.max_file_mib}MB，请减小附件或分开报送。")
+        raise FileRefused(f"文件有{size / MIB:.1f}MB，超过上限{limits.max_file_mib}MB，请减小附件或分开报送。")
     file = path.open("rb")
     try:
         head = file.read(4096)
@@ -52,7 +52,7 @@ def identify(path: Path, limits: FileLimits) -> tuple[Format, Archive | None]:
         if head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
             file.close()
             return Format.XLS, None
-        raise Refusal(_says_what_it_is(path, head))
+        raise FileRefused(_says_what_it_is(path, head))
     except BaseException:
         file.close()
         raise
@@ -66,16 +66,16 @@ def _zip_format(archive: Archive) -> Format:
         if any(name.startswith("xl/") for name in names):
             return Format.XLSX
         if any(name.startswith("word/") for name in names):
-            raise Refusal(f"这是 Word 文档，不是填报表。{_SAVE_AS}")
+            raise FileRefused(f"这是 Word 文档，不是填报表。{_SAVE_AS}")
         if any(name.startswith("ppt/") for name in names):
-            raise Refusal(f"这是演示文稿，不是填报表。{_SAVE_AS}")
+            raise FileRefused(f"这是演示文稿，不是填报表。{_SAVE_AS}")
     mimetype = archive.by_name.get("mimetype")
     if mimetype is not None and mimetype.size < 200:
         said = archive.read(mimetype, 200)
         if b"opendocument.spreadsheet" in said:
             return Format.ODS
         if b"opendocument" in said:
-            raise Refusal(f"这是 OpenDocument 文档，不是填报表。{_SAVE_AS}")
+            raise FileRefused(f"这是 OpenDocument 文档，不是填报表。{_SAVE_AS}")
     return Format.PACKAGE
 
 

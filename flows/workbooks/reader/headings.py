@@ -31,7 +31,7 @@ class Headings(NamedTuple):
             self.line + top,
             {key: index + left for key, index in self.columns.items()},
             {index + left: name for index, name in self.extra.items()},
-            tuple((key, one + left, other + left) for key, one, other in self.twice),
+            tuple((key, first + left, second + left) for key, first, second in self.twice),
             frozenset(index + left for index in self.silent),
         )
 
@@ -81,10 +81,10 @@ def _match(line: int, row: Sequence[Cell], layout: Layout, names: dict[str, str]
             twice.append((key, found[key], index))
         elif key is not None:
             found[key] = index
-    taken = set(found.values()) | {index for _, _, index in twice}
+    matched = set(found.values()) | {index for _, _, index in twice}
     for index, text in texts.items():
         key = names.get(heading_key(text))
-        if index in taken or heading_key(text) in _SILENT:
+        if index in matched or heading_key(text) in _SILENT:
             continue
         if key is not None and key not in found:
             found[key] = index

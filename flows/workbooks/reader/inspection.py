@@ -16,7 +16,7 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 
 from config.season_parts import FileLimits
 from flows.workbooks.reader.archives import DAMAGED, MIB, Archive, Member
-from flows.workbooks.reader.findings import Refusal
+from flows.workbooks.reader.findings import FileRefused
 
 SMALL_SHEETS = 4 * MIB  # unpacked XML up to which reading in this process is certainly cheap
 SMALL_ROWS = 5000
@@ -55,7 +55,7 @@ NOT_CALCULATED = "是公式，但没有计算结果。请用 Excel 或 WPS 打�
 
 
 @dataclass(slots=True)
-class Sheet:
+class ScannedPart:
     """What the scan saw of one part: cells without a usable value, hidden rows, its extent in cells and bytes."""
 
     flaws: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Inspection:
     """
 
     cheap: bool
-    sheets: dict[str, Sheet]
+    sheets: dict[str, ScannedPart]
     macros: bool
     links: bool
     copyable: bool
@@ -92,7 +92,7 @@ class _Struck(NamedTuple):
 
 
 def inspect(archive: Archive, limits: FileLimits) -> Inspection:
-    """Unpack every part once, within the limits. Raises Refusal for what cannot be a harmless workbook."""
+    """Unpack every part once, within the limits. Raises FileRefused for what cannot be a harmless workbook."""
     struck = _Struck(_struck_styles(archive), _struck_strings(archive))
     parts = {member.name: _scan(archive, member, limits, struck) for member in archive.members}
     sheets = {title: parts[part] for title, part in _sheet_parts(archive) if part in parts}
@@ -122,9 +122,11 @@ def _struck_styles(archive: Archive) -> frozenset[int]:
     if not _STRIKE.search(text):
         return frozenset()
     fonts = re.findall(rb"<font/>|<font>.*?</font>", _between(text, b"fonts"), re.DOTALL)
-    struck = {place for place, font in enumerate(fonts) if _STRIKE.search(font)}
-    used = [re.search(rb'\bfontId="([0-9]+)"', one) for one in re.findall(rb"<xf\b[^>]*>", _between(text, b"cellXfs"))]
-    return frozenset(place for place, font in enumerate(used) if font and int(font[1]) in struck)
+    struck = {index for index, font in enumerate(fonts) if _STRIKE.search(font)}
+    used = [
+        re.search(rb'\bfontId="([0-9]+)"', style) for style in re.findall(rb"<xf\b[^>]*>", _between(text, b"cellXfs"))
+    ]
+    return frozenset(index for index, font in enumerate(used) if font and int(font[1]) in struck)
 
 
 def _struck_strings(archive: Archive) -> frozenset[int]:
@@ -133,7 +135,7 @@ def _struck_strings(archive: Archive) -> frozenset[int]:
     if b"<strike" not in text:
         return frozenset()
     strings = re.split(rb"<si(?:>|/>)", text)[1:]
-    return frozenset(place for place, string in enumerate(strings) if _STRIKE.search(string))
+    return frozenset(index for index, string in enumerate(strings) if _STRIKE.search(string))
 
 
 def _between(text: bytes, tag: bytes) -> bytes:
@@ -186,81 +188,81 @@ def _check_plain(head: bytes) -> None:
     """Only plain UTF-8 can be scanned by bytes."""
     declared = re.search(rb"<\?xml[^>]*encoding\s*=\s*[\"']([A-Za-z0-9_.-]+)", head[:200])
     if b"\x00" in head or (declared and declared[1].lower() not in (b"utf-8", b"utf8", b"us-ascii")):
-        raise Refusal("工作簿内部的编码不正常，请用 Excel 或 WPS 打开后另存为 .xlsx 再报送。")
+        raise FileRefused("工作簿内部的编码不正常，请用 Excel 或 WPS 打开后另存为 .xlsx 再报送。")
 
 
 def _check_entities(piece: bytes) -> None:
     if b"<!" in piece and (b"<!DOCTYPE" in piece or b"<!ENTITY" in piece):
-        raise Refusal("工作簿内部含有外部实体定义，出于安全考虑不予接收，请另存为新的 .xlsx 再报送。")
+        raise FileRefused("工作簿内部含有外部实体定义，出于安全考虑不予接收，请另存为新的 .xlsx 再报送。")
 
 
-def _scan(archive: Archive, member: Member, limits: FileLimits, struck: _Struck) -> Sheet:
+def _scan(archive: Archive, member: Member, limits: FileLimits, struck: _Struck) -> ScannedPart:
     """Look through one part, whatever its name says; a sheet may stand anywhere."""
-    sheet = Sheet(size=member.size)
+    scanned = ScannedPart(size=member.size)
     pieces = _pieces(archive, member)
     head = next(pieces)
     if not _is_xml(member):
-        sheet.proven = head.lstrip()[:1] not in (b"<", b"\xef", b"\xff", b"\xfe")
+        scanned.proven = head.lstrip()[:1] not in (b"<", b"\xef", b"\xff", b"\xfe")
         for _ in pieces:
             pass
-        return sheet
+        return scanned
     _check_plain(head)
     for piece in chain((head,), pieces):
         _check_entities(piece)
-        _look_at(sheet, piece)
+        _look_at(scanned, piece)
         if struck.styles or struck.strings or b"<strike" in piece:
-            _find_struck(sheet, piece, struck)
-    if sheet.cells > (limits.max_rows + 100) * limits.max_columns:
-        raise Refusal(f"表格太大，最多{limits.max_rows}行、{limits.max_columns}列，请删去多余内容后再报送。")
-    return sheet
+            _find_struck(scanned, piece, struck)
+    if scanned.cells > (limits.max_rows + 100) * limits.max_columns:
+        raise FileRefused(f"表格太大，最多{limits.max_rows}行、{limits.max_columns}列，请删去多余内容后再报送。")
+    return scanned
 
 
-def _look_at(sheet: Sheet, piece: bytes) -> None:
+def _look_at(scanned: ScannedPart, piece: bytes) -> None:
     usual = piece.count(_USUAL)
-    sheet.cells += usual
-    if sheet.size <= SMALL_SHEETS:
-        _measure(sheet, piece, usual)
-        sheet.spanned += sum(_area(ref) for ref in _REF.findall(_DIMENSION.sub(b"", piece)))
+    scanned.cells += usual
+    if scanned.size <= SMALL_SHEETS:
+        _measure(scanned, piece, usual)
+        scanned.spanned += sum(_area(ref) for ref in _REF.findall(_DIMENSION.sub(b"", piece)))
     if b"<f" in piece or b't="e"' in piece:
-        _find_flaws(sheet, piece)
-    if b' hidden="' in piece and len(sheet.hidden_rows) < _MOST_FLAWS:
-        sheet.hidden_rows += [int(row) for row in _HIDDEN_ROW.findall(piece)]
+        _find_flaws(scanned, piece)
+    if b' hidden="' in piece and len(scanned.hidden_rows) < _MOST_FLAWS:
+        scanned.hidden_rows += [int(row) for row in _HIDDEN_ROW.findall(piece)]
 
 
-def _measure(sheet: Sheet, piece: bytes, usual: int) -> None:
+def _measure(scanned: ScannedPart, piece: bytes, usual: int) -> None:
     """How far the cells reach; where they do not stand in the usual form, that is unproven."""
     if sum(map(piece.count, _CELLS)) != usual or b"<![CDATA[" in piece or _PREFIXED.search(piece):
-        sheet.proven = False
+        scanned.proven = False
     refs = _CELL.findall(piece)
     if len(refs) != usual:
-        sheet.proven = False
+        scanned.proven = False
     if refs:
-        sheet.rows = max(sheet.rows, max(int(row) for _, row in refs))
-        sheet.proven = sheet.proven and max(_index(column) for column, _ in refs) < _MOST_COLUMNS
+        scanned.rows = max(scanned.rows, max(int(row) for _, row in refs))
+        scanned.proven = scanned.proven and max(_index(column) for column, _ in refs) < _MOST_COLUMNS
     if b"<si>" in piece:
-        sheet.longest = max(sheet.longest, max(map(len, piece.split(b"</si>"))))
+        scanned.longest = max(scanned.longest, max(map(len, piece.split(b"</si>"))))
 
 
-def _find_flaws(sheet: Sheet, piece: bytes) -> None:
+def _find_flaws(scanned: ScannedPart, piece: bytes) -> None:
     for column, row in _NO_VALUE.findall(piece):
-        if len(sheet.flaws) < _MOST_FLAWS:
-            sheet.flaws[int(row), _index(column)] = NOT_CALCULATED
+        if len(scanned.flaws) < _MOST_FLAWS:
+            scanned.flaws[int(row), _index(column)] = NOT_CALCULATED
     for column, row in _CELL_PICTURE.findall(piece):
-        if len(sheet.flaws) < _MOST_FLAWS:
-            sheet.flaws[int(row), _index(column)] = PICTURE
+        if len(scanned.flaws) < _MOST_FLAWS:
+            scanned.flaws[int(row), _index(column)] = PICTURE
     for column, row, error in _ERROR.findall(piece):
-        if len(sheet.flaws) < _MOST_FLAWS:
+        if len(scanned.flaws) < _MOST_FLAWS:
             text = error.decode("ascii", "replace")
-            sheet.flaws[int(row), _index(column)] = f"的公式出错（{text}），请改正公式或直接填写内容"
+            scanned.flaws[int(row), _index(column)] = f"的公式出错（{text}），请改正公式或直接填写内容"
 
 
-def _find_struck(sheet: Sheet, piece: bytes, struck: _Struck) -> None:
+def _find_struck(scanned: ScannedPart, piece: bytes, struck: _Struck) -> None:
     for column, row, attributes, content in _FILLED.findall(piece):
         style, value = _STYLE.search(attributes), re.search(rb"<v>([^<]+)|<t[ >]", content)
         whole = style is not None and int(style[1]) in struck.styles
         shared = value is not None and value[1] and _SHARED.search(attributes) and int(value[1]) in struck.strings
-        if value and (whole or shared or _STRIKE.search(content)) and len(sheet.flaws) < _MOST_FLAWS:
-            sheet.flaws[int(row), _index(column)] = STRUCK
+        if value and (whole or shared or _STRIKE.search(content)) and len(scanned.flaws) < _MOST_FLAWS:
+            scanned.flaws[int(row), _index(column)] = STRUCK
 
 
 def _area(ref: bytes) -> int:
@@ -287,13 +289,13 @@ def _sheet_parts(archive: Archive) -> Iterator[tuple[str, str]]:
     if workbook is None or relations is None:
         return
     try:
-        targets = {one.get("Id"): one.get("Target", "") for one in fromstring(archive.read(relations, _PART)).iter()}
-        for one in fromstring(archive.read(workbook, _PART)).iter():
-            if one.tag.endswith("}sheet"):
-                target = targets.get(one.get(_RELATION, one.get("id")), "")
+        targets = {link.get("Id"): link.get("Target", "") for link in fromstring(archive.read(relations, _PART)).iter()}
+        for element in fromstring(archive.read(workbook, _PART)).iter():
+            if element.tag.endswith("}sheet"):
+                target = targets.get(element.get(_RELATION, element.get("id")), "")
                 yield (
-                    one.get("name", ""),
+                    element.get("name", ""),
                     normpath("xl/" + target).lstrip("/") if target[:1] != "/" else target[1:],
                 )
     except (ParseError, DefusedXmlException, ValueError, LookupError) as problem:
-        raise Refusal(DAMAGED) from problem
+        raise FileRefused(DAMAGED) from problem

@@ -10,11 +10,11 @@ from models.enums import WorkbookKind
 
 if TYPE_CHECKING:
     from flows.workbooks.reader.assembly import Assembler
-    from flows.workbooks.reader.findings import Note, Row
-    from flows.workbooks.reader.packages import Delivery
+    from flows.workbooks.reader.findings import FilledRow, Note
+    from flows.workbooks.reader.packages import OpenDelivery
     from flows.workbooks.reader.table import Place
 
-    Check = Callable[[Sequence[Row], Mapping[str, Place], Delivery], tuple[list[Row], list[Note]]]
+    Check = Callable[[Sequence[FilledRow], Mapping[str, Place], OpenDelivery], tuple[list[FilledRow], list[Note]]]
 
 # What makes some spreadsheet program, now or after a further edit, take a text for a formula; full-width signs too.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")

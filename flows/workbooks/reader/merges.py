@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from flows.workbooks.columns.cells import Cell
-from flows.workbooks.reader.findings import Row
+from flows.workbooks.reader.findings import FilledRow
 from flows.workbooks.reader.headings import Headings
 from flows.workbooks.reader.table import Place
 
@@ -52,19 +52,19 @@ class Merges:
                     row[column - first_column] = held.get((column, top), "")
             yield number, row
 
-    def judge(self, row: Row) -> Row:
+    def judge(self, row: FilledRow) -> FilledRow:
         """The row, refused when its title is merged with another row's; noted when it shares more."""
         if row.line in self.blocked:
             key, top, bottom = self.blocked[row.line]
             problem = self.place.problem(
                 key, row.line, f"与其他行合并了（第{top}到{bottom}行）。一条只能占一行，请取消合并，每行写全"
             )
-            others = tuple(one for one in row.problems if one.cell != problem.cell)
-            return Row(row.sheet, row.line, None, (problem, *others), row.notes, row.title)
+            others = tuple(other for other in row.problems if other.cell != problem.cell)
+            return FilledRow(row.sheet, row.line, None, (problem, *others), row.notes, row.title)
         if row.line in self.shared:
             notes = tuple(
                 self.place.note(key, row.line, f"与第{top}到{bottom}行合并，按同一内容计")
                 for key, top, bottom in self.shared[row.line]
             )
-            return Row(row.sheet, row.line, row.form, row.problems, (*row.notes, *notes), row.title)
+            return FilledRow(row.sheet, row.line, row.form, row.problems, (*row.notes, *notes), row.title)
         return row

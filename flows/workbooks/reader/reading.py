@@ -11,17 +11,15 @@ from flows.workbooks.columns.mark import Mark, MarkRefused, StaleWorkbook, find_
 from flows.workbooks.reader.crosschecks import check_numbers, places_of
 from flows.workbooks.reader.extraction import HEAD_ROWS
 from flows.workbooks.reader.filled import FilledSheets
-from flows.workbooks.reader.findings import Attachment, Note, Problem, Reading, Refusal, Row
+from flows.workbooks.reader.findings import FileRefused, Note, Problem, Reading
 from flows.workbooks.reader.layout import OWN_SHEETS, Layout
-from flows.workbooks.reader.packages import Delivery, open_delivery
+from flows.workbooks.reader.packages import OpenDelivery, open_delivery
 from flows.workbooks.reader.sheets import Sheet, Workbook, marks_in, open_workbook
 from flows.workbooks.reader.table import letters
 from models.enums import WorkbookKind
 
 _MOST_PICTURES = 50
 _PICTURE = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
-
-__all__ = ["Attachment", "NewestIssue", "Note", "Problem", "Reading", "Row", "read_workbook", "without_collector"]
 
 NewestIssue = int | Mapping[WorkbookKind, int] | None
 
@@ -46,8 +44,8 @@ def read_workbook(
     try:
         with open_delivery(path, season.files) as delivery, without_collector():
             return reader.read(delivery)
-    except Refusal as refusal:
-        return Reading(reader.kind, reader.mark, problems=(refusal.problem,))
+    except FileRefused as refused:
+        return Reading(reader.kind, reader.mark, problems=(refused.problem,))
     except StaleWorkbook as stale:
         return Reading(stale.mark.kind, stale.mark, problems=(Problem("", None, str(stale)),))
     except MarkRefused as refused:
@@ -61,7 +59,7 @@ def genuine_mark(path: Path, season: Season, key: bytes) -> Mark | None:
     try:
         with open_delivery(path, season.files) as delivery:
             marks = {verify(token, key) for token in marks_in(delivery.workbook, season.files)}
-    except (Refusal, MarkRefused, RecursionError):
+    except (FileRefused, MarkRefused, RecursionError):
         return None
     return marks.pop() if len(marks) == 1 and all(mark.season == season.year for mark in marks) else None
 
@@ -98,8 +96,8 @@ class _Reader:
     def kind(self) -> WorkbookKind | None:
         return self.mark.kind if self.mark else None
 
-    def read(self, delivery: Delivery) -> Reading:
-        """Read the workbook. Raises Refusal or MarkRefused."""
+    def read(self, delivery: OpenDelivery) -> Reading:
+        """Read the workbook. Raises FileRefused or MarkRefused."""
         with open_workbook(delivery.workbook, self.season.files) as book:
             self._note_oddities(book)
             waiting, mark = self._until_marked(book)
@@ -110,7 +108,7 @@ class _Reader:
         filled.finish()
         return self._judged(mark, layout, filled, delivery)
 
-    def _judged(self, mark: Mark, layout: Layout, filled: FilledSheets, delivery: Delivery) -> Reading:
+    def _judged(self, mark: Mark, layout: Layout, filled: FilledSheets, delivery: OpenDelivery) -> Reading:
         rows, notes = filled.rows, [*self.notes, *filled.notes]
         places = places_of(filled.tables, layout)
         rows = check_numbers(rows, places)

@@ -18,7 +18,7 @@ from flows.workbooks.columns.cells import Cell
 from flows.workbooks.columns.mark import find_tokens
 from flows.workbooks.reader import extraction
 from flows.workbooks.reader.archives import MIB, Archive
-from flows.workbooks.reader.findings import Refusal
+from flows.workbooks.reader.findings import FileRefused
 from flows.workbooks.reader.formats import Format, identify
 from flows.workbooks.reader.headings import LOOKED_AT
 from flows.workbooks.reader.inspection import Inspection, inspect, looks_small
@@ -50,7 +50,7 @@ class Workbook(NamedTuple):
 
 @contextmanager
 def open_workbook(path: Path, limits: FileLimits) -> Iterator[Workbook]:
-    """Open one workbook. Raises Refusal, also while its sheets are gone through."""
+    """Open one workbook. Raises FileRefused, also while its sheets are gone through."""
     form, archive = identify(path, limits)
     if archive is None:
         with _Helper(path, form, limits) as helper:
@@ -58,7 +58,7 @@ def open_workbook(path: Path, limits: FileLimits) -> Iterator[Workbook]:
         return
     with archive.file:
         if form is Format.PACKAGE:
-            raise Refusal("压缩包里又套了压缩包，请直接把填报表和附件压缩成一个 .zip。")
+            raise FileRefused("压缩包里又套了压缩包，请直接把填报表和附件压缩成一个 .zip。")
         if form is Format.XLSX and looks_small(archive):
             inspection = inspect(archive, limits)
             if inspection.cheap:
@@ -86,7 +86,7 @@ def marks_in(path: Path, limits: FileLimits) -> list[str]:
         with open_workbook(path, limits) as book:
             heads = (islice(sheet.rows, extraction.HEAD_ROWS) for sheet in book.sheets)
             return find_tokens(chain.from_iterable(map(chain.from_iterable, heads)))
-    except Refusal:
+    except FileRefused:
         return []
 
 
@@ -94,7 +94,7 @@ def _most_rows(limits: FileLimits) -> int:
     return limits.max_rows + LOOKED_AT
 
 
-def _refusal(reason: str, limits: FileLimits) -> Refusal:
+def _refused(reason: str, limits: FileLimits) -> FileRefused:
     too_big = f"表格太大，最多{limits.max_rows}行、{limits.max_columns}列，请删去多余的行、列和格式后再报送。"
     sentences = {
         "password": f"工作簿加了打开密码，无法读取。请去掉密码后{_SAVE_AS}。",
@@ -105,7 +105,7 @@ def _refusal(reason: str, limits: FileLimits) -> Refusal:
         "bytes": too_big,
         "died": f"文件过大或不正常，无法读取。最多{limits.max_rows}行、{limits.max_columns}列，{_SAVE_AS}。",
     }
-    return Refusal(sentences.get(reason, f"工作簿已损坏或格式不正常，无法读取，{_SAVE_AS}。"))
+    return FileRefused(sentences.get(reason, f"工作簿已损坏或格式不正常，无法读取，{_SAVE_AS}。"))
 
 
 def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
@@ -115,21 +115,21 @@ def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
             book = python_calamine.CalamineWorkbook.from_filelike(file)
         names = extraction.sheets_of(book)
         if len(names) > extraction.MOST_SHEETS:
-            raise _refusal("sheets", limits)
+            raise _refused("sheets", limits)
         for name, visible in extraction.order(names, OWN_SHEETS):
             sheet = book.get_sheet_by_name(name)
             if sheet.total_width > limits.max_columns and visible and name not in OWN_SHEETS:
-                raise _refusal("columns", limits)
+                raise _refused("columns", limits)
             rows = sheet.iter_rows() if sheet.start else iter(())
             yield Sheet(name, visible, extraction.start_of(sheet), extraction.merged(sheet), rows)
     except python_calamine.PasswordError as problem:
-        raise _refusal("password", limits) from problem
+        raise _refused("password", limits) from problem
     except (python_calamine.CalamineError, OSError, ValueError) as problem:
-        raise _refusal("broken", limits) from problem
+        raise _refused("broken", limits) from problem
     except BaseException as problem:
         if type(problem).__name__ != "PanicException":
             raise
-        raise _refusal("broken", limits) from problem
+        raise _refused("broken", limits) from problem
 
 
 class _Helper:
@@ -164,7 +164,7 @@ class _Helper:
         self.process.communicate()
 
     def sheets(self) -> Iterator[Sheet]:
-        """Frames grouped by sheet; rows that nobody asked for are skipped. Raises Refusal, whatever it is told."""
+        """Frames grouped by sheet; rows that nobody asked for are skipped. Raises FileRefused, whatever it is told."""
         return _believed(self._sheets(), self.limits)
 
     def _sheets(self) -> Iterator[Sheet]:
@@ -188,21 +188,21 @@ class _Helper:
             length = struct.unpack("<I", head)[0] if len(head) == 4 else _MOST_FRAME
             body = pipe.read(length) if length < _MOST_FRAME else b""
             if not body or len(body) < length:
-                raise _refusal("rows" if self.reaches > _most_rows(self.limits) else "died", self.limits)
+                raise _refused("rows" if self.reaches > _most_rows(self.limits) else "died", self.limits)
             frame = json.loads(body)
             if frame[0] == "end":
                 return
             if frame[0] == "unreadable":
-                raise _refusal(frame[1], self.limits)
+                raise _refused(frame[1], self.limits)
             yield frame
 
 
 def _believed(told: Iterator[Told], limits: FileLimits) -> Iterator[Told]:
-    """What the reading process tells, as far as it can be understood. Raises Refusal."""
+    """What the reading process tells, as far as it can be understood. Raises FileRefused."""
     try:
         yield from told
     except (ValueError, TypeError, LookupError, RecursionError, OverflowError) as problem:
-        raise _refusal("died", limits) from problem
+        raise _refused("died", limits) from problem
 
 
 def _rows(frames: Iterator[tuple[Any, ...]], following: list[tuple[Any, ...]]) -> Iterator[list[Cell]]:

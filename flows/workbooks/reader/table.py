@@ -98,7 +98,7 @@ def letters(index: int) -> str:
     return name
 
 
-class Table:
+class LineChecker:
     """Checks the rows below the headings of one sheet."""
 
     def __init__(self, layout: Layout, headings: Headings, flaws: Mapping[tuple[int, int], str]) -> None:
@@ -131,38 +131,38 @@ class Table:
             self._mark_flaws(numbers, odd)
         extra = self._extra(raw, first_column)
         self._look_beside(numbers, raw, first_column)
-        for place, row in enumerate(zip(*parsed, strict=True)):
-            said = odd.get(place, ())
+        for index, row in enumerate(zip(*parsed, strict=True)):
+            said = odd.get(index, ())
             filled = self.entered - row[: self.entered].count(None)
             untouched = not filled and not said
             if untouched and (self.entered == len(row) or row.count(None) == len(row)):
                 continue
             yield Line(
-                numbers[place],
+                numbers[index],
                 dict(zip(self.keys, row, strict=True)),
                 {key: found.message for key, found in said if type(found) is WrongCell},
                 {key: found.remark for key, found in said if type(found) is Understood},
-                {index: texts[place] for index, texts in extra.items() if texts[place]},
+                {column: texts[index] for column, texts in extra.items() if texts[index]},
                 untouched,
                 filled,
             )
 
     @staticmethod
     def _take_out(key: str, values: list[Any], odd: dict[int, list[tuple[str, Any]]]) -> None:
-        for place, value in enumerate(values):
+        for index, value in enumerate(values):
             if type(value) is WrongCell:
-                values[place] = None
-                odd.setdefault(place, []).append((key, value))
+                values[index] = None
+                odd.setdefault(index, []).append((key, value))
             elif type(value) is Understood:
-                values[place] = value.value
-                odd.setdefault(place, []).append((key, value))
+                values[index] = value.value
+                odd.setdefault(index, []).append((key, value))
 
     def _mark_flaws(self, numbers: list[int], odd: dict[int, list[tuple[str, Any]]]) -> None:
-        for place, number in enumerate(numbers):
+        for index, number in enumerate(numbers):
             for key in self.keys:
                 message = self.flaws.get((number, self.headings.columns[key]))
                 if message:
-                    odd.setdefault(place, []).append((key, WrongCell(message)))
+                    odd.setdefault(index, []).append((key, WrongCell(message)))
 
     def _extra(self, raw: list[tuple[Cell, ...]], first_column: int) -> dict[int, list[str]]:
         return {

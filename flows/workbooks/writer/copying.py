@@ -48,7 +48,7 @@ def put(cell: Any, value: Any) -> None:
 def copy_of(workbook: Path, limits: FileLimits, reading: Reading, wanted: Collection[int]) -> Any:
     """The copy as an openpyxl workbook. `wanted`: lines that must be in it, if it is too big.
 
-    Raises Refusal when the file cannot be read at all.
+    Raises FileRefused when the file cannot be read at all.
     """
     form, archive = identify(workbook, limits)
     if archive is not None:
@@ -139,7 +139,7 @@ def _rebuilt(workbook: Path, limits: FileLimits, reading: Reading, wanted: Colle
             _write_values(target, sheet, table.heading_line if table else 0, wanted)
             if not sheet.visible:
                 target.sheet_state = "hidden"
-    book._sheets.sort(key=lambda one: one.title in OWN_SHEETS or one.sheet_state != "visible")
+    book._sheets.sort(key=lambda sheet: sheet.title in OWN_SHEETS or sheet.sheet_state != "visible")
     return book
 
 

@@ -103,8 +103,8 @@ class FillSheet:
         columns = self.layout.columns
         self.sheet.set_row(BAND_ROW, 20)
         self.sheet.set_row(HEADING_ROW, 36)
-        for place, group in enumerate(dict.fromkeys(column.group for column in columns)):
-            look = self._format(bold=True, font_color="#FFFFFF", bg_color=_BANDS[place % len(_BANDS)])
+        for index, group in enumerate(dict.fromkeys(column.group for column in columns)):
+            look = self._format(bold=True, font_color="#FFFFFF", bg_color=_BANDS[index % len(_BANDS)])
             members = [index for index, column in enumerate(columns) if column.group == group]
             for index in members:
                 self.sheet.write_blank(BAND_ROW, index, None, look)

@@ -80,7 +80,10 @@ def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     if guide.layout.rubric:
         yield (
             "评分标准",
-            [(f"{one.name}（满分{one.maximum}）", one.anchors or "按规定打分") for one in guide.layout.rubric],
+            [
+                (f"{criterion.name}（满分{criterion.maximum}）", criterion.anchors or "按规定打分")
+                for criterion in guide.layout.rubric
+            ],
         )
     yield (
         "各列填法",

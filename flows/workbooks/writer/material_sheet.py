@@ -37,9 +37,9 @@ def write_materials(sheet: Any, book: Any, layout: Layout, rows: Sequence[Mappin
             value = row.get(column.key)
             if not column.given or column.key in ("number", "title") or value in (None, ""):
                 continue
-            for place, (piece, lines) in enumerate(_pieces(str(value))):
+            for index, (piece, lines) in enumerate(_pieces(str(value))):
                 line += 1
-                sheet.write_string(line, 0, column.heading if place == 0 else "（续）", label)
+                sheet.write_string(line, 0, column.heading if index == 0 else "（续）", label)
                 sheet.write_string(line, 1, piece, text)
                 sheet.set_row(line, _LINE_POINTS * lines + 5)
         line += 2

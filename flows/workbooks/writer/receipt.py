@@ -16,7 +16,7 @@ from openpyxl.styles import Border, PatternFill, Side
 from openpyxl.utils import coordinate_to_tuple
 
 from config.season import Season
-from flows.workbooks.reader.findings import Problem, Reading, Refusal
+from flows.workbooks.reader.findings import FileRefused, Problem, Reading
 from flows.workbooks.reader.packages import open_delivery
 from flows.workbooks.writer.copying import AUTHOR, copy_of, put
 from flows.workbooks.writer.receipt_sheet import Receipt, write_receipt_sheet
@@ -56,7 +56,7 @@ def write_receipt(
     try:
         with open_delivery(source, season.files) as delivery:
             book = copy_of(delivery.workbook, season.files, reading, lines)
-    except (Refusal, OSError):
+    except (FileRefused, OSError):
         book = openpyxl.Workbook()
         book.remove(book.active)
         book.properties = DocumentProperties(creator=AUTHOR)

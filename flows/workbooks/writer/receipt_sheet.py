@@ -47,8 +47,8 @@ class Receipt(NamedTuple):
 
 def write_receipt_sheet(sheet: Any, receipt: Receipt, sheets: set[str]) -> None:
     """Fill the empty sheet 回执. `sheets`: those in the copy, to which cells are linked."""
-    for place, width in enumerate(_WIDTHS):
-        sheet.column_dimensions["ABCDEF"[place]].width = width
+    for index, width in enumerate(_WIDTHS):
+        sheet.column_dimensions["ABCDEF"[index]].width = width
     sheet.sheet_view.showGridLines = False
     line = _write_head(sheet, receipt)
     if receipt.problems:
@@ -93,18 +93,18 @@ def _write_head(sheet: Any, receipt: Receipt) -> int:
 
 
 def _result(receipt: Receipt) -> tuple[str, str, str, str]:
-    taken, back, wrong = len(receipt.accepted), receipt.rows_back, len(receipt.problems)
+    accepted, returned, wrong = len(receipt.accepted), receipt.rows_back, len(receipt.problems)
     if not receipt.problems:
         noun = "接收，编号见下表" if receipt.reading.layout and receipt.reading.layout.numbered else "接收"
         unread = len(receipt.reading.unread)
         left = [*receipt.owed, *([f"有{unread}处内容没有读取，见下面的提示"] if unread else [])]
         if left:
-            return *_AMBER, f"● 已接收{taken}行，还没有完成", f"本次报送的{taken}行已{noun}。{'；'.join(left)}。"
-        return *_GREEN, f"✔ 全部接收：{taken}行", f"本次报送的{taken}行已全部{noun}；不需要再做什么。"
-    if not taken:
-        head = f"✘ 退回：{back}行，共{wrong}处问题" if back else "✘ 退回：整份文件未能接收"
+            return *_AMBER, f"● 已接收{accepted}行，还没有完成", f"本次报送的{accepted}行已{noun}。{'；'.join(left)}。"
+        return *_GREEN, f"✔ 全部接收：{accepted}行", f"本次报送的{accepted}行已全部{noun}；不需要再做什么。"
+    if not accepted:
+        head = f"✘ 退回：{returned}行，共{wrong}处问题" if returned else "✘ 退回：整份文件未能接收"
         return *_RED, head, _how_to_mend(receipt)
-    return *_AMBER, f"● 部分接收：接收{taken}行，退回{back}行，共{wrong}处问题", _how_to_mend(receipt)
+    return *_AMBER, f"● 部分接收：接收{accepted}行，退回{returned}行，共{wrong}处问题", _how_to_mend(receipt)
 
 
 def _how_to_mend(receipt: Receipt) -> str:

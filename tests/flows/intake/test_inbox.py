@@ -38,9 +38,9 @@ def broken(player: Player) -> list[str]:
     watched = {"no_orphan_file", "every_delivery_is_answered", "taken_as_they_came", "attachments_are_kept"}
     found = []
     with player.reading() as session:
-        for one in (*INVARIANTS, *FILE_INVARIANTS):
-            if one.name in watched or "deliver" in one.name or "orphan" in one.name:
-                found += [f"{one.name}: {offender}" for offender in one.offenders(session, player.home)]
+        for invariant in (*INVARIANTS, *FILE_INVARIANTS):
+            if invariant.name in watched or "deliver" in invariant.name or "orphan" in invariant.name:
+                found += [f"{invariant.name}: {offender}" for offender in invariant.offenders(session, player.home)]
     return found
 
 
@@ -121,8 +121,8 @@ def test_what_is_written_on_after_the_taking_is_a_new_delivery(opened: Player, m
 
     monkeypatch.setattr("flows.intake.deliveries.put_away", late)
     collect(opened)
-    (taken,) = deliveries(opened)
-    lies = paths.taken(opened.settings, 2026, UNIT, taken.digest, taken.file_name)
+    (delivery,) = deliveries(opened)
+    lies = paths.taken(opened.settings, 2026, UNIT, delivery.digest, delivery.file_name)
     assert lies.read_bytes() == first
     assert path.is_file(), "whoever writes goes on writing where they began"
     assert collect(opened)["taken"] == "0", "they are not done"
@@ -138,16 +138,16 @@ def test_what_is_written_on_after_the_taking_is_a_new_delivery(opened: Player, m
 def test_what_was_taken_is_sealed_and_the_doctor_looks_at_every_byte(opened: Player) -> None:
     send(opened, "一号成果")
     collect(opened)
-    (taken,) = deliveries(opened)
-    lies = paths.taken(opened.settings, 2026, UNIT, taken.digest, taken.file_name)
+    (delivery,) = deliveries(opened)
+    lies = paths.taken(opened.settings, 2026, UNIT, delivery.digest, delivery.file_name)
     assert lies.stat().st_mode & 0o777 == 0o400
     assert broken(opened) == []
 
     lies.chmod(0o600)
     lies.write_bytes(b"another")
-    assert [one for one in broken(opened) if "is not what came" in one]
+    assert [finding for finding in broken(opened) if "is not what came" in finding]
     lies.unlink()
-    assert [one for one in broken(opened) if "is gone" in one]
+    assert [finding for finding in broken(opened) if "is gone" in finding]
 
 
 def test_a_folder_is_a_delivery_that_the_doctor_knows(opened: Player) -> None:
@@ -264,7 +264,7 @@ def test_an_older_sheet_does_not_take_back_a_newer_one_unless_it_is_meant(opened
 
 def receipt_of(player: Player, name: str) -> str:
     """Everything that stands on the first sheet of a delivery's receipt."""
-    row = next(one for one in deliveries(player) if one.file_name == name)
+    row = next(delivery for delivery in deliveries(player) if delivery.file_name == name)
     sheet = openpyxl.load_workbook(player.home / row.receipt).worksheets[0]
     return "\n".join(str(cell) for line in sheet.iter_rows(values_only=True) for cell in line if cell)
 

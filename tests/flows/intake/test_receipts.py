@@ -61,7 +61,7 @@ def numbers(player: Player) -> list[str]:
 
 
 def judged(player: Player, number: str, **more: Any) -> dict[str, Any]:
-    names = [f"{one.name}（满分{one.maximum}）" for one in player.season.final_round.rubric]
+    names = [f"{criterion.name}（满分{criterion.maximum}）" for criterion in player.season.final_round.rubric]
     values = points(player.season, 85).values()
     return {"申报编号": number, "初评结论": "推荐", **dict(zip(names, values, strict=True)), **more}
 
@@ -70,9 +70,9 @@ def test_submissions_are_counted_by_what_they_changed_and_the_others_still_stand
     first, second = submission_row(a_form("一号成果")), submission_row(a_form("二号成果"))
     opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [first, second], name="一.xlsx")
     answered(opened)
-    one, two = numbers(opened)
+    first_number, second_number = numbers(opened)
 
-    changed = {**second, "申报编号": two, "成果简介": "改过的简介"}
+    changed = {**second, "申报编号": second_number, "成果简介": "改过的简介"}
     opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [changed, submission_row(a_form("三号成果"))], name="二.xlsx")
     colour, said, letter = answered(opened)
 
@@ -80,7 +80,7 @@ def test_submissions_are_counted_by_what_they_changed_and_the_others_still_stand
     assert colour == GREEN
     for text in (said, letter):
         assert counted in text
-        assert f"1项：{one}《一号成果》" in text
+        assert f"1项：{first_number}《一号成果》" in text
 
 
 def test_a_verdict_whose_row_was_deleted_is_still_owed(judging: Player) -> None:
@@ -126,8 +126,8 @@ def test_a_number_beside_the_title_of_another_comes_back(judging: Player) -> Non
     assert f"“初评结果表”工作表B5单元格：{asked}" in letter
 
 
-@pytest.mark.parametrize(("title", "taken"), [("一号成果（改进型）", True), ("二号成果", False)])
-def test_a_unit_may_correct_a_title_but_not_take_anothers(opened: Player, title: str, taken: bool) -> None:
+@pytest.mark.parametrize(("title", "accepted"), [("一号成果（改进型）", True), ("二号成果", False)])
+def test_a_unit_may_correct_a_title_but_not_take_anothers(opened: Player, title: str, accepted: bool) -> None:
     rows = [submission_row(a_form(name)) for name in ("一号成果", "二号成果")]
     opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, rows, name="一.xlsx")
     answered(opened)
@@ -137,7 +137,7 @@ def test_a_unit_may_correct_a_title_but_not_take_anothers(opened: Player, title:
     answered(opened)
 
     with opened.reading() as session:
-        assert (session.get_one(Submission, first).title == title) is taken
+        assert (session.get_one(Submission, first).title == title) is accepted
 
 
 def test_a_reminder_lists_what_came_back_and_brings_the_workbook_and_the_last_receipt(opened: Player) -> None:

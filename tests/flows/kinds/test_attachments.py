@@ -102,7 +102,7 @@ def test_a_changed_file_is_a_new_version_and_the_same_again_is_none(opened: Play
     with opened.reading() as session:
         assert session.scalars(select(Submission)).one().version == 3
         entries = session.scalars(select(History.facts).where(History.trigger == "amend")).all()
-        assert [json.loads(facts)["attachments"] for facts in entries] == [[one for _, one in changed]] * 2
+        assert [json.loads(facts)["attachments"] for facts in entries] == [[digest for _, digest in changed]] * 2
 
 
 def test_a_file_named_but_not_packed_is_told_by_its_cell_and_nothing_is_kept(opened: Player) -> None:
@@ -134,7 +134,7 @@ def test_a_crash_after_the_files_were_written_leaves_nothing_over(
     collect(opened)
 
     assert len(stored(opened)) == 2
-    assert {one for _, one in kept(opened)[1]} == {Path(name).stem for name in stored(opened)}
+    assert {digest for _, digest in kept(opened)[1]} == {Path(name).stem for name in stored(opened)}
 
 
 def test_a_folder_is_taken_whole_once_and_put_aside(opened: Player) -> None:

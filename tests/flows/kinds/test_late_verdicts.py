@@ -87,7 +87,7 @@ def letter(player: Player, kind: str) -> str:
 
 def assert_sound(player: Player) -> None:
     with player.reading() as session:
-        assert [str(one) for one in broken_invariants(session, player.home)] == []
+        assert [str(broken) for broken in broken_invariants(session, player.home)] == []
 
 
 def test_an_admitted_workbook_moves_what_it_concerns_and_its_unit_is_told(

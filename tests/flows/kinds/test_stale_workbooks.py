@@ -119,11 +119,11 @@ def test_after_a_late_admission_the_newer_verdict_workbook_holds_what_was_said_a
     player = player_on_both
     with player.writing() as session:
         a_season(session, state=CallState.OPEN)
-        one, two = (a_submission(session, form=a_form(title)) for title in ("一号成果", "二号成果"))
+        first, second = (a_submission(session, form=a_form(title)) for title in ("一号成果", "二号成果"))
     player.come_to(Milestone.CLOSE_CALL)
     player.play("close_call", closing, Milestone.CLOSE_CALL)
     later(player, hours=1)
-    player.deliver(UNIT, K.VERDICTS, [verdict(one, 80, 1)])
+    player.deliver(UNIT, K.VERDICTS, [verdict(first, 80, 1)])
     assert collect(player).state is DeliveryState.ACCEPTED
     player.issue(K.SUBMISSIONS, UNIT)
     later(player, hours=1)
@@ -133,7 +133,7 @@ def test_after_a_late_admission_the_newer_verdict_workbook_holds_what_was_said_a
     collect(player)
 
     later(player, hours=1)
-    player.deliver(UNIT, K.VERDICTS, [verdict(two, 70, 2)], name="旧版.xlsx")
+    player.deliver(UNIT, K.VERDICTS, [verdict(second, 70, 2)], name="旧版.xlsx")
     stale = collect(player)
 
     assert "这是第1版初评结果表，现在使用的是第2版" in stale.problems
@@ -143,17 +143,17 @@ def test_after_a_late_admission_the_newer_verdict_workbook_holds_what_was_said_a
     shown = {row[0]: (row[1], row[5], row[10], row[11]) for row in sheet.iter_rows(min_row=5, values_only=True)}
     late = f"2026-{UNIT}-0003"
     assert shown == {
-        two: ("二号成果", None, None, None),
+        second: ("二号成果", None, None, None),
         late: ("迟到成果", None, None, None),
-        one: ("一号成果", "推荐", 1, "示例评语"),
+        first: ("一号成果", "推荐", 1, "示例评语"),
     }
 
     later(player, hours=1)
-    player.deliver(UNIT, K.VERDICTS, [verdict(two, 70, 2), verdict(late, 60, 3)], issue=2, name="新版.xlsx")
+    player.deliver(UNIT, K.VERDICTS, [verdict(second, 70, 2), verdict(late, 60, 3)], issue=2, name="新版.xlsx")
     assert collect(player).rows_in == 3
     with player.reading() as session:
         given = session.execute(select(DistrictVerdict.number, DistrictVerdict.rank).order_by(DistrictVerdict.number))
-        assert dict(given.all()) == {one: 1, two: 2, late: 3}  # type: ignore[arg-type]
+        assert dict(given.all()) == {first: 1, second: 2, late: 3}  # type: ignore[arg-type]
         assert set(session.scalars(select(DistrictVerdict.verdict))) == {Verdict.RECOMMENDED}
 
 

@@ -131,21 +131,21 @@ def back(number: str, missing: str = "缺单位盖章页") -> dict[str, object]:
 def round_open(player_on_both: Player) -> tuple[Player, str, str]:
     with player_on_both.writing() as session:
         a_season(session, state=CallState.DISTRICT_REVIEW)
-        one, two = (a_submission(session, form=a_form(title)) for title in ("一号成果", "二号成果"))
+        first, second = (a_submission(session, form=a_form(title)) for title in ("一号成果", "二号成果"))
     player_on_both.at(datetime(2026, 5, 11, 10, tzinfo=ZONE))
-    return player_on_both, one, two
+    return player_on_both, first, second
 
 
 def test_a_unit_sends_back_once_the_answer_is_taken_and_judged(round_open: tuple[Player, str, str]) -> None:
-    player, one, two = round_open
+    player, first, second = round_open
     good = {"初评结论": "推荐", **points(player.season, 80)}
-    judging(player, back(one), {"申报编号": two, **good})
+    judging(player, back(first), {"申报编号": second, **good})
 
     assert collect(player) == [("accepted", 2, 0)]
 
     assert "已退回补正，2026年05月18日23:59前补正" in receipt(player)
     with player.reading() as session:
-        correction = session.get_one(Correction, one)
+        correction = session.get_one(Correction, first)
         assert (correction.state, correction.asked_by) == (CorrectionState.OUTSTANDING, f"district:{UNIT}")
         assert correction.due_at == datetime(2026, 5, 18, 23, 59, 59, tzinfo=ZONE)
         (letter,) = session.scalars(select(Message).where(Message.key.like("%correction_asked%")))
@@ -156,52 +156,52 @@ def test_a_unit_sends_back_once_the_answer_is_taken_and_judged(round_open: tuple
 
     player.at(datetime(2026, 5, 18, 10, tzinfo=ZONE))
     player.issue(WorkbookKind.SUBMISSIONS, UNIT)
-    mended = a_form("一号成果", number=one, abstract="补正后的摘要")
+    mended = a_form("一号成果", number=first, abstract="补正后的摘要")
     player.deliver(UNIT, WorkbookKind.SUBMISSIONS, [submission_row(mended)])
-    judging(player, {"申报编号": one, **good}, name="补评.xlsx")
+    judging(player, {"申报编号": first, **good}, name="补评.xlsx")
 
     collect(player)
 
-    assert {submission(player, number).state for number in (one, two)} == {S.DISTRICT_REVIEWED}
+    assert {submission(player, number).state for number in (first, second)} == {S.DISTRICT_REVIEWED}
     with player.reading() as session:
-        assert session.get_one(Correction, one).state is CorrectionState.ANSWERED
+        assert session.get_one(Correction, first).state is CorrectionState.ANSWERED
         assert verify(session) == []
 
-    judging(player, back(one, "还缺附件"), name="再退.xlsx")
+    judging(player, back(first, "还缺附件"), name="再退.xlsx")
     assert ("refused", 0, 1) in collect(player)
 
 
 def test_the_same_request_again_changes_nothing_and_a_second_chance_is_refused(
     round_open: tuple[Player, str, str],
 ) -> None:
-    player, one, _ = round_open
-    judging(player, back(one))
+    player, first, _ = round_open
+    judging(player, back(first))
     collect(player)
-    judging(player, back(one, "换一种说法"), name="再报.xlsx")
+    judging(player, back(first, "换一种说法"), name="再报.xlsx")
     assert [state for state, _, _ in collect(player)] == [DeliveryState.ACCEPTED.value] * 2
     assert len(player.letters("correction_asked")) == 1
     with player.writing() as session:
-        correction = session.get_one(Correction, one)
+        correction = session.get_one(Correction, first)
         assert correction.missing == "缺单位盖章页"
         correction.state, correction.settled_at = CorrectionState.ANSWERED, correction.asked_at
 
-    judging(player, back(one, "第二次"), name="第二次.xlsx")
+    judging(player, back(first, "第二次"), name="第二次.xlsx")
     collect(player)
 
-    assert f"编号 {one} 已退回补正过一次（已补正），不能再次退回" in problems(player)
+    assert f"编号 {first} 已退回补正过一次（已补正），不能再次退回" in problems(player)
 
 
 def test_what_is_not_corrected_lapses_with_a_record_and_its_unit_is_told(round_open: tuple[Player, str, str]) -> None:
-    player, one, two = round_open
-    judging(player, back(one), {"申报编号": two, "初评结论": "推荐", **points(player.season, 80)})
+    player, first, second = round_open
+    judging(player, back(first), {"申报编号": second, "初评结论": "推荐", **points(player.season, 80)})
     collect(player)
     player.at(player.season.dates.close_district_round)
 
     lines = dict(player.play("close_district_round", closing).lines)
 
     assert (lines["corrections lapsed"], lines["recommended"]) == ("1", "1")
-    assert (submission(player, one).outcome, submission(player, two).outcome) == (Outcome.INELIGIBLE, None)
-    assert player.letters("correction_lapsed") == [f"correction_lapsed/{UNIT}/{one}"]
+    assert (submission(player, first).outcome, submission(player, second).outcome) == (Outcome.INELIGIBLE, None)
+    assert player.letters("correction_lapsed") == [f"correction_lapsed/{UNIT}/{first}"]
     with player.reading() as session:
         entry = session.scalars(select(History).where(History.trigger == "archive")).one()
         assert (entry.reason, '"correction":"lapsed"' in entry.facts) == ("逾期未补正", True)
@@ -215,9 +215,9 @@ def test_what_is_not_corrected_lapses_with_a_record_and_its_unit_is_told(round_o
 def test_near_the_close_a_working_day_is_left_to_judge(
     round_open: tuple[Player, str, str], day: datetime, due: str
 ) -> None:
-    player, one, _ = round_open
+    player, first, _ = round_open
     player.at(day)
-    judging(player, back(one))
+    judging(player, back(first))
 
     collect(player)
 
@@ -226,4 +226,4 @@ def test_near_the_close_a_working_day_is_left_to_judge(
     else:
         assert "已来不及退回补正" in problems(player)
         with player.reading() as session:
-            assert session.get(Correction, one) is None
+            assert session.get(Correction, first) is None

@@ -40,11 +40,11 @@ def test_delivery_gets_its_answer_and_a_receipt(case: Case, tmp_path: Path) -> N
     reading = read(path, sender=case.sender, newest_issue=case.newest_issue)
 
     assert [tuple(problem) for problem in reading.problems] == ([case.refused] if case.refused else [])
-    assert [(one.cell, one.message) for row in reading.rows for one in row.problems] == list(case.backs)
-    assert [(one.cell, one.message) for one in reading.all_notes] == list(case.notes)
+    assert [(problem.cell, problem.message) for row in reading.rows for problem in row.problems] == list(case.backs)
+    assert [(note.cell, note.message) for note in reading.all_notes] == list(case.notes)
     assert bool(reading.unread) is case.unread
-    taken = {row.line: row.form for row in reading.rows if row.form is not None}
-    shown = {line: {name: _shown(taken[line], name) for name in case.takes.get(line, ())} for line in taken}
+    forms = {row.line: row.form for row in reading.rows if row.form is not None}
+    shown = {line: {name: _shown(forms[line], name) for name in case.takes.get(line, ())} for line in forms}
     assert shown == case.takes
     assert all(row.form is None for row in reading.rows if row.problems)
 

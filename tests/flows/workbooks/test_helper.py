@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.workbooks.reader import extraction
-from flows.workbooks.reader.findings import Refusal
+from flows.workbooks.reader.findings import FileRefused
 from flows.workbooks.reader.formats import Format
 from flows.workbooks.reader.sheets import _Helper
 from tests.flows.workbooks.corpus_files import old_workbook
@@ -98,6 +98,6 @@ def test_a_reading_process_that_was_taken_over_can_only_be_refused(
     with _Helper(path, Format.XLSX, season().files) as helper:
         helper.process.kill()
         helper.process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE)
-        with pytest.raises(Refusal):
+        with pytest.raises(FileRefused):
             for sheet in helper.sheets():
                 list(sheet.rows)

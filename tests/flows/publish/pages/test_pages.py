@@ -135,8 +135,8 @@ def test_of_a_line_without_consent_only_number_and_title_are_published() -> None
 
 
 def test_content_has_no_place_for_personal_data() -> None:
-    classes = [one for one in vars(flows.publish.pages.content).values() if hasattr(one, "__dataclass_fields__")]
-    names = {field.name for one in classes for field in fields(one)}
+    classes = [shown for shown in vars(flows.publish.pages.content).values() if hasattr(shown, "__dataclass_fields__")]
+    names = {field.name for shown in classes for field in fields(shown)}
 
     assert {name for name in names if re.search(r"phone|mail|identity|bank|address|objector", name)} == set()
 

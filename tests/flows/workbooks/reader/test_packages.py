@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.workbooks.reader.findings import Attachment, Refusal
+from flows.workbooks.reader.findings import FileRefused
 from flows.workbooks.reader.packages import save_attachments
+from states.submissions.attachments import AttachedFile
 from tests.support.workbooks import Workshop, read, season, typed
 
 CONTENT = b"%PDF example"
@@ -20,7 +21,7 @@ def _package(tmp_path: Path) -> Path:
 
 
 def test_attachments_are_told_with_size_and_digest(tmp_path: Path) -> None:
-    assert read(_package(tmp_path)).attachments == (Attachment("材料/证明.PDF", len(CONTENT), DIGEST),)
+    assert read(_package(tmp_path)).attachments == (AttachedFile("材料/证明.PDF", DIGEST, len(CONTENT)),)
 
 
 def test_attachments_are_saved_by_their_digest(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_attachments_are_saved_by_their_digest(tmp_path: Path) -> None:
 
     assert saved == {"材料/证明.PDF": tmp_path / "kept" / f"{DIGEST}.pdf"}
     assert saved["材料/证明.PDF"].read_bytes() == CONTENT
-    assert [one.name for one in (tmp_path / "kept").iterdir()] == [f"{DIGEST}.pdf"]
+    assert [file.name for file in (tmp_path / "kept").iterdir()] == [f"{DIGEST}.pdf"]
 
 
 def test_single_workbook_has_no_attachments(tmp_path: Path) -> None:
@@ -44,5 +45,5 @@ def test_package_spoilt_meanwhile_is_refused(tmp_path: Path) -> None:
     path = _package(tmp_path)
     path.write_bytes(path.read_bytes()[:-30])
 
-    with pytest.raises(Refusal):
+    with pytest.raises(FileRefused):
         save_attachments(path, tmp_path, season().files, ["材料/证明.PDF"])
