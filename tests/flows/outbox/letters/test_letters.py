@@ -287,3 +287,14 @@ def test_an_instant_without_a_zone_is_an_error() -> None:
 def test_a_day_has_its_weekday() -> None:
     assert day(date(2026, 8, 3)) == "2026年8月3日(周一)"
     assert day(datetime(2026, 8, 2, 20, 0, tzinfo=UTC)) == "2026年8月3日(周一)"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if {"root", "export", "checker"} <= {*kind.needs}])
+def test_what_is_to_be_kept_outside_stands_on_lines_of_its_own(kind: LetterKind) -> None:
+    context = a_context(kind)
+
+    lines = [line.strip() for line in write(kind).body.splitlines()]
+
+    kept = [lines.index(context[name]) for name in ("root", "export", "checker")]
+    assert kept == [kept[0], kept[0] + 2, kept[0] + 4]
+    assert lines[kept[2] + 1] == ""
