@@ -69,8 +69,8 @@ def test_a_value_not_given_is_an_error(kind: LetterKind, name: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_template_reads_what_its_kind_declares_and_nothing_else(kind: LetterKind) -> None:
     source = (TEMPLATES / f"{kind.value}.j2").read_text("utf-8")
-    parents = re.findall(r'extends "(.+?)"', source)
-    read = _names(source).union(*(_names((TEMPLATES / parent).read_text("utf-8")) for parent in parents))
+    others = re.findall(r"(?:extends|include) \"(.+?)\"", source)
+    read = _names(source).union(*(_names((TEMPLATES / name).read_text("utf-8")) for name in others))
 
     assert read - {"season"} == set(kind.needs) | set(kind.may)
 
