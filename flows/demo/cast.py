@@ -30,7 +30,7 @@ _WINNER, _CONTENDER, _HOPELESS = 0.97, 0.78, 0.45
 
 
 @dataclass(frozen=True)
-class Entry:
+class Achievement:
     """One achievement as it ought to stand in the end; `merit` in 0..1 is what a just judge would see."""
 
     key: str
@@ -46,11 +46,11 @@ class Cast:
     seed: int
     season: Season
     units: tuple[Unit, ...]
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, Achievement]
     experts: tuple[ExpertForm, ...]
     plot: Plot
 
-    def of_unit(self, code: str) -> list[Entry]:
+    def of_unit(self, code: str) -> list[Achievement]:
         return [entry for entry in self.entries.values() if entry.unit == code]
 
 
@@ -76,12 +76,12 @@ def _sizes(rng: Random, season: Season, units: list[Unit], over_quota: str) -> d
     return by_code | {over_quota: season.quota_of(over_quota) + _OVER_QUOTA}
 
 
-def _longest_titles(keys_of: Mapping[str, list[str]], entries: Mapping[str, Entry]) -> dict[str, str]:
+def _longest_titles(keys_of: Mapping[str, list[str]], entries: Mapping[str, Achievement]) -> dict[str, str]:
     """Each unit's achievement with the longest title: a small change leaves it nearly the same."""
     return {unit: max(keys, key=lambda key: len(entries[key].form.title)) for unit, keys in keys_of.items()}
 
 
-def _with_parts(entries: dict[str, Entry], plot: Plot) -> dict[str, Entry]:
+def _with_parts(entries: dict[str, Achievement], plot: Plot) -> dict[str, Achievement]:
     """The near copies join; those with a part get the merit that it needs."""
     for pair, change in ((plot.near_same, "{}及应用"), (plot.near_distinct, "{}二代")):
         entries[pair.second] = _near_copy(entries[pair.first], pair.second, pair.unit, change)
@@ -96,14 +96,14 @@ def _with_parts(entries: dict[str, Entry], plot: Plot) -> dict[str, Entry]:
     return entries
 
 
-def _near_copy(entry: Entry, key: str, unit: str, change: str) -> Entry:
+def _near_copy(entry: Achievement, key: str, unit: str, change: str) -> Achievement:
     form = entry.form
     text = form.abstract.replace("完成人", "我们").replace("，并", "，还")
     near = form.model_copy(update={"title": change.format(form.title), "abstract": text})
-    return Entry(key, unit, near, entry.merit - 0.03)
+    return Achievement(key, unit, near, entry.merit - 0.03)
 
 
-def _colleagues(rng: Random, entries: Mapping[str, Entry], count: int = 4) -> list[tuple[str, OrganisationForm]]:
+def _colleagues(rng: Random, entries: Mapping[str, Achievement], count: int = 4) -> list[tuple[str, OrganisationForm]]:
     """Names and homes of experts who may not judge everything.
 
     Half of them work where a submission comes from, the others are contributors themselves.
@@ -124,14 +124,14 @@ class _Maker:
         self.used = [row["title"] for rows in self.real.values() for row in rows]
         self.serial = 0
 
-    def entries_of(self, unit: Unit, size: int) -> list[Entry]:
+    def entries_of(self, unit: Unit, size: int) -> list[Achievement]:
         published = self.real.get(unit.code, [])
         return [
             self._entry(unit, ordinal, published[ordinal - 1] if ordinal <= len(published) else None)
             for ordinal in range(1, size + 1)
         ]
 
-    def _entry(self, unit: Unit, ordinal: int, published: dict[str, str] | None) -> Entry:
+    def _entry(self, unit: Unit, ordinal: int, published: dict[str, str] | None) -> Achievement:
         rng, fields = self.rng, self.season.fields
         self.serial += 1
         field = published["field"] if published else fields[(self.serial + rng.randrange(3)) % len(fields)]
@@ -141,7 +141,7 @@ class _Maker:
         title = published["title"] if published else invent_title(rng, field, work, category, self.used)
         merit = min(0.95, max(0.42, rng.gauss(0.72, 0.09)))
         form = self._form(unit, field, work, category, title)
-        return Entry(f"{unit.code}/{ordinal:02d}", unit.code, form, merit)
+        return Achievement(f"{unit.code}/{ordinal:02d}", unit.code, form, merit)
 
     def _form(self, unit: Unit, field: str, work: Work, category: Category, title: str) -> SubmissionForm:
         rng, story = self.rng, tell_story(self.rng, field, work, title)

@@ -14,9 +14,9 @@ from typing import Any
 from python_calamine import CalamineWorkbook
 
 from config.errors import GangchuangError
-from flows.demo.deliveries import Delivery
 from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
 from flows.demo.script import Deed, Scene
+from flows.demo.sent_workbooks import SentWorkbook
 from flows.demo.world import World
 from flows.home import paths
 from flows.home.files import digest_of
@@ -105,7 +105,7 @@ class Clerks:
         return issued[-1]
 
     def _submissions(self, scene: Scene) -> Iterator[Paper]:
-        delivery: Delivery = scene.details["delivery"]
+        delivery: SentWorkbook = scene.details["delivery"]
         template = self._template(delivery.unit, WorkbookKind.SUBMISSIONS)
         name = f"{delivery.name}-{delivery.unit}.{'zip' if delivery.attachments else 'xlsx'}"
         copy = self._copy(delivery.unit, name)
@@ -185,7 +185,7 @@ def _fill(template: Path, target: Path, rows: Iterable[Mapping[str, Any]]) -> No
     fill_template(template, target, rows)
 
 
-def _fill_submissions(template: Path, target: Path, delivery: Delivery) -> None:
+def _fill_submissions(template: Path, target: Path, delivery: SentWorkbook) -> None:
     rows = [submission_row(row.form) for row in delivery.rows]
     if not delivery.attachments:
         _fill(template, target, rows)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from random import Random
 
 from config.season_parts import Criterion
-from flows.demo.cast import Cast, Entry
+from flows.demo.cast import Achievement, Cast
 from flows.demo.vocabulary import sentences
 from models.enums import Verdict
 from models.forms import RecusalForm, ScoreForm, VerdictForm
@@ -58,11 +58,11 @@ def drawn(cast: Cast, purpose: str, choices: Iterable[str], count: int) -> list[
     return Random(f"{purpose}/{cast.seed}").sample(ordered, min(count, len(ordered)))
 
 
-def _is_worthy(cast: Cast, entry: Entry) -> bool:
+def _is_worthy(cast: Cast, entry: Achievement) -> bool:
     return entry.merit >= WORTH_RECOMMENDING or entry.key == cast.plot.no_prize
 
 
-def _verdict(cast: Cast, rubric: Sequence[Criterion], entry: Entry, number: str, rank: int | None) -> VerdictForm:
+def _verdict(cast: Cast, rubric: Sequence[Criterion], entry: Achievement, number: str, rank: int | None) -> VerdictForm:
     rng = Random(f"verdict/{cast.seed}/{entry.key}")
     shares = {criterion.key: entry.merit + _taste(cast, entry.key, criterion) for criterion in rubric}
     points = _points(rng, rubric, shares)

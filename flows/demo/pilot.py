@@ -24,9 +24,9 @@ from config.settings import Settings
 from flows.demo.accounting import Account
 from flows.demo.cast import cast_of
 from flows.demo.clerks import Clerks
-from flows.demo.deliveries import day_of
 from flows.demo.officers import NothingToDecide, Officers, command
 from flows.demo.script import Scene, script_of
+from flows.demo.sent_workbooks import day_of
 from flows.demo.summary import Summary, show, summarise
 from flows.demo.world import World
 from flows.engine.environment import api_url, enter_environment

@@ -15,7 +15,7 @@ from typing import Any
 
 from config.milestones import Milestone
 from flows.demo.cast import Cast
-from flows.demo.deliveries import Waves, day_of, deliveries_of
+from flows.demo.sent_workbooks import Waves, day_of, deliveries_of
 from states.timeline import notice_closes_at
 
 

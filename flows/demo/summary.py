@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from rich import table as rich_table
 from rich.console import Console
-from rich.table import Table as Sheet
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -98,7 +98,7 @@ def flow_runs() -> list[tuple[datetime, datetime]]:
 
 def show(console: Console, summary: Summary) -> None:
     """Print a summary."""
-    table = Sheet(title="演示结束 The season is over", show_header=False, pad_edge=False)
+    table = rich_table.Table(title="演示结束 The season is over", show_header=False, pad_edge=False)
     share = 100 * summary.engine_seconds / summary.seconds if summary.seconds else 0.0
     lines = {
         "states 状态": _words(summary.states),

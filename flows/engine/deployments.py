@@ -28,7 +28,7 @@ _MOST = 200
 _known: dict[tuple[str, str], UUID] = {}
 
 
-class Stage(Protocol):
+class Deployable(Protocol):
     """A row of the table of stages: `name` in snake_case, `label` for people."""
 
     @property
@@ -63,12 +63,12 @@ def prefect_client() -> Iterator[SyncPrefectClient]:
         raise EngineAway(str(PREFECT_API_URL.value()), str(problem) or type(problem).__name__) from problem
 
 
-def deployment_name(stage: Stage) -> str:
+def deployment_name(stage: Deployable) -> str:
     """The deployment's full name as Prefect writes it, `flow/deployment`."""
     return f"{stage.flow.name}/{stage.label}"
 
 
-def register(stages: Iterable[Stage]) -> list[str]:
+def register(stages: Iterable[Deployable]) -> list[str]:
     """Create or update one deployment a stage, none with a schedule. Returns their full names, in order."""
     with prefect_client() as client:
         _ensure_work_pool(client)
@@ -91,7 +91,7 @@ def register(stages: Iterable[Stage]) -> list[str]:
     return [deployment_name(stage) for stage in stages]
 
 
-def restoring(stages: Callable[[], Iterable[Stage]]) -> Callable[[], list[str]]:
+def restoring(stages: Callable[[], Iterable[Deployable]]) -> Callable[[], list[str]]:
     """A look that registers the stages again when one has no deployment any more, because somebody deleted it.
 
     It knows those that it saw before, and loads the stages only then; it returns the names of what was gone.

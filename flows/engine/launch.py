@@ -1,4 +1,4 @@
-"""The worker's command for one flow run: asks the warm parent for a forked process and stands in for it.
+"""The worker's command for one flow run: asks the warm parent (`flows.engine.warm`) to fork it, and stands in for it.
 
 Standard library only, so that it starts in a few hundredths of a second. Without a warm
 parent it becomes the ordinary cold interpreter. When it is killed, the forked process is

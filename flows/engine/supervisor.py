@@ -1,4 +1,4 @@
-"""The tree of processes: server, warm parent, worker, clock, and one that watches them.
+"""The tree of processes: server, warm parent (which forks the runs), worker, clock, and one that watches them.
 
 Standard library only. Children die with this process, whatever kills it, and are started
 again when they die alone or fall silent. They stop in reverse order on SIGTERM, SIGINT or SIGHUP.
@@ -46,12 +46,12 @@ class Child:
     log: Path
     patience: float = 5.0
     process: subprocess.Popen[bytes] | None = None
-    born: float = 0.0
+    started_at: float = 0.0
     failures: int = 0
     retry_at: float = field(default=0.0)
     answers: Callable[[], bool] = lambda: True
-    felt: float = 0.0
-    heard: float = 0.0
+    checked_at: float = 0.0
+    answered_at: float = 0.0
 
     def start(self) -> None:
         """Start it in a session of its own: a terminal's Ctrl-C reaches only the supervisor, which stops in order."""
@@ -66,19 +66,19 @@ class Child:
                 start_new_session=True,
                 preexec_fn=lambda: _settle_in(parent),
             )
-        self.born = self.felt = self.heard = time.monotonic()
+        self.started_at = self.checked_at = self.answered_at = time.monotonic()
 
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def look_after(self) -> str:
+    def revive(self) -> str:
         """Start it again when it has died, with growing pauses. Returns what is worth telling."""
         if self.alive or self.process is None:
             return ""
         moment = time.monotonic()
         if self.retry_at == 0.0:
-            self.failures = 1 if moment - self.born > _CALM_SECONDS else self.failures + 1
+            self.failures = 1 if moment - self.started_at > _CALM_SECONDS else self.failures + 1
             pause = min(_LONGEST_PAUSE, 0.5 * 2**self.failures)
             self.retry_at = moment + pause
             return f"{self.name} ended with {self.process.returncode}; again in {pause:.0f} s (see {self.log})"
@@ -87,21 +87,21 @@ class Child:
             self.start()
         return ""
 
-    def feel(self) -> str:
+    def check(self) -> str:
         """Look now and then whether it still moves and answers; kill it after minutes of silence."""
         moment = time.monotonic()
-        if not self.alive or moment - self.felt < _PULSE_SECONDS:
+        if not self.alive or moment - self.checked_at < _PULSE_SECONDS:
             return ""
         assert self.process is not None
         if not _is_stopped(self.process.pid) and self.answers():
-            self.felt = self.heard = time.monotonic()
+            self.checked_at = self.answered_at = time.monotonic()
             return ""
-        self.felt = time.monotonic()
-        if self.felt - self.heard < _SILENT_SECONDS:
+        self.checked_at = time.monotonic()
+        if self.checked_at - self.answered_at < _SILENT_SECONDS:
             return ""
         self.process.kill()
         self.process.wait()
-        return f"{self.name} gave no sign of life for {self.felt - self.heard:.0f} s and was killed"
+        return f"{self.name} gave no sign of life for {self.checked_at - self.answered_at:.0f} s and was killed"
 
     def stop(self) -> None:
         """SIGTERM, patience, SIGKILL."""
@@ -129,18 +129,18 @@ class Engine:
         self.own, self.stages, self.drain_seconds = own, stages, drain_seconds
         self.clock_command = clock_command
         self.api_url, self.dashboard_url = api_url(own), dashboard_url(own)
-        self.nook = Path(tempfile.mkdtemp(prefix="gangchuang-"))
+        self.socket_folder = Path(tempfile.mkdtemp(prefix="gangchuang-"))
         self.children: list[Child] = []
         self.stop_asked = threading.Event()
         self.environment = child_environment(own)
-        self.environment |= {SOCKET_VARIABLE: str(self.nook / "warm"), DRAIN_VARIABLE: str(drain_seconds)}
+        self.environment |= {SOCKET_VARIABLE: str(self.socket_folder / "warm"), DRAIN_VARIABLE: str(drain_seconds)}
 
     def start(self) -> None:
         """Bring everything up. Raises PortInUse, EngineNotReady; what was started is stopped then."""
         try:
             prepare = self._start_server()
             self._finish(prepare)
-            self._await("warm", (self.nook / "warm").exists, self._log("warm"))
+            self._await("warm", (self.socket_folder / "warm").exists, self._log("warm"))
             self._add("worker", [sys.executable, "-m", "flows.engine.worker"], patience=self.drain_seconds + 20)
             self._add("clock", self.clock_command, patience=15)
             tell("worker and clock started")
@@ -156,7 +156,7 @@ class Engine:
             self._add("server", [sys.executable, "-m", "flows.engine.server"], patience=10)
             self.children[-1].answers = partial(server_answers, self.own)
         # These import while the server comes up.
-        self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.nook / "warm"), self.stages])
+        self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.socket_folder / "warm"), self.stages])
         prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", self.stages])
         tell(f"starting the Prefect server at {self.api_url}")
         self._await("server", partial(server_answers, self.own), self._log("server"))
@@ -176,8 +176,8 @@ class Engine:
         while not (self.stop_asked.is_set() or until()):
             for child in self.children:
                 if child.name == "warm" and not child.alive:
-                    (self.nook / "warm").unlink(missing_ok=True)
-                for news in filter(None, (child.feel(), child.look_after())):
+                    (self.socket_folder / "warm").unlink(missing_ok=True)
+                for news in filter(None, (child.check(), child.revive())):
                     tell(news)
             self.stop_asked.wait(_LOOK_SECONDS)
 
@@ -192,7 +192,7 @@ class Engine:
                 tell(f"stopping {child.name}")
             child.stop()
         self.children.clear()
-        shutil.rmtree(self.nook, ignore_errors=True)
+        shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def _log(self, name: str) -> Path:
         return self.own.folder("logs") / f"{name}.log"

@@ -1,4 +1,4 @@
-"""A parent that has imported everything once and forks a process for each flow run.
+"""The warm parent, a fork server: it has imported everything once and forks a process for each flow run.
 
 A cold interpreter spends seconds importing Prefect and the stages; a fork of this one
 starts at once. It stays single-threaded, opens no database and holds no state: it is
@@ -59,7 +59,7 @@ def read_request(line: socket.socket) -> Request:
     return Request(content["environment"], content["folder"], list(streams))
 
 
-class Nursery:
+class ForkServer:
     """Listens for launchers, forks, forwards signals and tells how each child ended."""
 
     def __init__(self, address: Path) -> None:
@@ -74,8 +74,8 @@ class Nursery:
         self.selector.register(self.listener, selectors.EVENT_READ, "call")
         self.selector.register(self.woken, selectors.EVENT_READ, "signal")
 
-    def tend(self) -> Request | None:
-        """Serve until stopped, returning None. In a forked child, returns at once with what it is to run."""
+    def serve(self) -> Request | None:
+        """Work until stopped, returning None. In a forked child, returns at once with what it is to run."""
         signal.set_wakeup_fd(self.waker.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,20 +83,20 @@ class Nursery:
         while not self.stopping:
             for key, _ in self.selector.select():
                 if key.data == "call":
-                    request = self._answer()
+                    request = self._fork_for_caller()
                     if request is not None:
                         return request
                 elif key.data == "signal":
                     self.woken.recv(4096)
-                    self._bury()
+                    self._reap()
                 else:
-                    self._hear(key.data)
+                    self._forward_signal(key.data)
         return None
 
     def _stop(self, *_: object) -> None:
         self.stopping = True
 
-    def _answer(self) -> Request | None:
+    def _fork_for_caller(self) -> Request | None:
         line, _ = self.listener.accept()
         try:
             request = read_request(line)
@@ -107,7 +107,7 @@ class Nursery:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self._leave(line, parent)
+            self._become_child(line, parent)
             return request
         for stream in request.streams:
             os.close(stream)
@@ -115,7 +115,7 @@ class Nursery:
         self.selector.register(line, selectors.EVENT_READ, pid)
         return None
 
-    def _leave(self, line: socket.socket, parent: int) -> None:
+    def _become_child(self, line: socket.socket, parent: int) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         default_signals()
@@ -125,7 +125,7 @@ class Nursery:
         for inherited in (self.listener, self.woken, self.waker, line, *self.children.values()):
             inherited.close()
 
-    def _hear(self, pid: int) -> None:
+    def _forward_signal(self, pid: int) -> None:
         """A byte is a signal to pass on; silence means that the launcher was killed."""
         line = self.children.get(pid)
         if line is None:
@@ -138,7 +138,7 @@ class Nursery:
         if not given:
             self.selector.unregister(line)
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         for pid, line in list(self.children.items()):
             found, status = os.waitpid(pid, os.WNOHANG)
             if not found:
@@ -200,7 +200,7 @@ def main(arguments: list[str]) -> None:
     gc.freeze()
     tell(f"warm on {address}")
     with run.without_prefects_heartbeat():
-        request = Nursery(address).tend()
+        request = ForkServer(address).serve()
         if request is not None:
             become(request, usual)
 

@@ -6,8 +6,8 @@ import pytest
 
 from config.season import load_season
 from flows.demo.cast import Cast, cast_of
-from flows.demo.deliveries import Waves, deliveries_of
 from flows.demo.script import Deed, Scene, script_of
+from flows.demo.sent_workbooks import Waves, deliveries_of
 from models.enums import Outcome
 from models.enums import SubmissionState as S
 from states.submission import SUBMISSION

@@ -116,10 +116,10 @@ def test_a_child_that_keeps_dying_is_started_less_and_less_often(tmp_path: Path)
     pauses = []
     for _ in range(3):
         wait_for("its death", lambda: not child.alive)
-        news = child.look_after()
+        news = child.revive()
         pauses.append(news.split("again in ")[1].split(" (")[0])
         child.retry_at = 1e-9
-        assert child.look_after() == ""
+        assert child.revive() == ""
 
     assert pauses == ["1 s", "2 s", "4 s"]
     child.stop()
@@ -136,18 +136,18 @@ def test_a_child_that_falls_silent_is_killed_and_started_again(
     child.start()
     first = child.process
     assert first is not None
-    assert child.feel() == ""
+    assert child.check() == ""
     if kind == "stopped":
         first.send_signal(signal.SIGSTOP)
 
     news: list[str] = []
-    wait_for("its end", lambda: news.append(child.feel()) or first.poll() is not None, seconds=10)
+    wait_for("its end", lambda: news.append(child.check()) or first.poll() is not None, seconds=10)
 
     assert "gave no sign of life" in news[-1]
     assert first.returncode == -signal.SIGKILL
-    assert "again in" in child.look_after()
+    assert "again in" in child.revive()
     child.retry_at = 1e-9
-    child.look_after()
+    child.revive()
     assert child.alive
     assert child.process is not first
     child.stop()
@@ -161,7 +161,7 @@ def test_a_child_that_answers_is_left_alone(tmp_path: Path, monkeypatch: pytest.
 
     for _ in range(30):
         time.sleep(0.01)
-        assert child.feel() == ""
+        assert child.check() == ""
 
     assert child.alive
     child.stop()

@@ -9,12 +9,12 @@ from typing import Any
 
 from config.local_time import ZONE, local_day
 from config.season import Season
-from flows.demo.cast import Cast, Entry
+from flows.demo.cast import Achievement, Cast
 from models.forms import OrganisationForm, SubmissionForm
 
 
 @dataclass(frozen=True)
-class Row:
+class TypedRow:
     """One row as it is typed; a flawed one holds what no valid form may (see `_FLAWS`)."""
 
     key: str
@@ -22,13 +22,13 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class SentWorkbook:
     """One workbook that a unit puts into its inbox folder; with attachments it comes as a zip."""
 
     unit: str
     at: datetime
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[TypedRow, ...]
     attachments: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -65,11 +65,11 @@ def day_of(instant: datetime, days: int = 0, hour: int = 10) -> datetime:
     return datetime.combine(local_day(instant) + timedelta(days=days), time(hour), ZONE)
 
 
-def deliveries_of(cast: Cast) -> list[Delivery]:
+def deliveries_of(cast: Cast) -> list[SentWorkbook]:
     """Every workbook of submissions of the call, in the order of arrival."""
     waves, plot = Waves.of(cast.season), cast.plot
     rng = Random(f"deliveries/{cast.seed}")
-    found: list[Delivery] = []
+    found: list[SentWorkbook] = []
     for unit in cast.units:
         at = _wave(rng, cast, waves, unit.code)
         found += _of_unit(cast, waves, unit.code, at)
@@ -93,7 +93,7 @@ def _wave(rng: Random, cast: Cast, waves: Waves, unit: str) -> datetime:
     return waves.third if unit in (plot.copied_across.unit, plot.near_same.unit) else chosen
 
 
-def _of_unit(cast: Cast, waves: Waves, unit: str, at: datetime) -> list[Delivery]:
+def _of_unit(cast: Cast, waves: Waves, unit: str, at: datetime) -> list[SentWorkbook]:
     plot = cast.plot
     rows = [_plain(entry) for entry in cast.of_unit(unit) if entry.key not in plot.late]
     rows = [_uncoded(row) if row.key in plot.uncoded() else row for row in rows]
@@ -111,13 +111,13 @@ def _of_unit(cast: Cast, waves: Waves, unit: str, at: datetime) -> list[Delivery
 
 
 def _delivery(
-    unit: str, at: datetime, name: str, rows: list[Row], attachments: Mapping[str, bytes] | None = None
-) -> Delivery:
-    return Delivery(unit, at, name, tuple(rows), MappingProxyType(dict(attachments or {})))
+    unit: str, at: datetime, name: str, rows: list[TypedRow], attachments: Mapping[str, bytes] | None = None
+) -> SentWorkbook:
+    return SentWorkbook(unit, at, name, tuple(rows), MappingProxyType(dict(attachments or {})))
 
 
-def _plain(entry: Entry) -> Row:
-    return Row(entry.key, entry.form)
+def _plain(entry: Achievement) -> TypedRow:
+    return TypedRow(entry.key, entry.form)
 
 
 # What people leave out or get wrong, in turn: no abstract; no contributor; a code with a wrong
@@ -130,20 +130,20 @@ _FLAWS: tuple[Mapping[str, Any], ...] = (
 )
 
 
-def _flawed(turn: int, row: Row) -> Row:
+def _flawed(turn: int, row: TypedRow) -> TypedRow:
     flaw = dict(_FLAWS[turn % len(_FLAWS)])
     if "organisations" in flaw:
         first, *others = row.form.organisations
         flaw["organisations"] = (_miscoded(first), *others)
     if "completed_on" in flaw:
         flaw["completed_on"] = date(row.form.completed_on.year - 4, row.form.completed_on.month, 1)
-    return Row(row.key, row.form.model_copy(update=flaw))
+    return TypedRow(row.key, row.form.model_copy(update=flaw))
 
 
-def _uncoded(row: Row) -> Row:
+def _uncoded(row: TypedRow) -> TypedRow:
     first, *others = row.form.organisations
     bare = (first.model_copy(update={"credit_code": ""}), *others)
-    return Row(row.key, row.form.model_copy(update={"organisations": bare}))
+    return TypedRow(row.key, row.form.model_copy(update={"organisations": bare}))
 
 
 def _miscoded(organisation: OrganisationForm) -> OrganisationForm:
@@ -152,22 +152,22 @@ def _miscoded(organisation: OrganisationForm) -> OrganisationForm:
     return organisation.model_copy(update={"credit_code": code[:-1] + wrong})
 
 
-def _changed(row: Row) -> Row:
+def _changed(row: TypedRow) -> TypedRow:
     more = f"{row.form.abstract}报送后又补充了一轮现场数据，结论不变。"
-    return Row(row.key, row.form.model_copy(update={"abstract": more}))
+    return TypedRow(row.key, row.form.model_copy(update={"abstract": more}))
 
 
-def _copied(entry: Entry, key: str) -> Row:
+def _copied(entry: Achievement, key: str) -> TypedRow:
     """The same achievement typed again: blanks around the title make no other title of it."""
-    return Row(key, entry.form.model_copy(update={"title": f"　{entry.form.title} "}))
+    return TypedRow(key, entry.form.model_copy(update={"title": f"　{entry.form.title} "}))
 
 
-def _attachments(rows: list[Row]) -> dict[str, bytes]:
+def _attachments(rows: list[TypedRow]) -> dict[str, bytes]:
     return {f"佐证材料{number:02d}.pdf": _page(number) for number, _ in enumerate(rows, start=1)}
 
 
-def _with_attachment(row: Row, name: str) -> Row:
-    return Row(row.key, row.form.model_copy(update={"attachments": (name,)}))
+def _with_attachment(row: TypedRow, name: str) -> TypedRow:
+    return TypedRow(row.key, row.form.model_copy(update={"attachments": (name,)}))
 
 
 def _page(number: int) -> bytes:
