@@ -29,7 +29,7 @@ def approve_list(
     After: the list is approved by a named officer; or it is sent back with a reason and ranked again; or the approval
     is withdrawn with a reason, and the list waits again, with what had been struck.
     Numbers to strike (separated by blanks or commas) are taken off first, with the reason.
-    Undo: withdraw the approval, until the notice is posted; none then.
+    Undo: `gangchuang approve --withdraw`, until the notice is posted; none then.
     """
 
     def deciding(run: Run) -> Ending:

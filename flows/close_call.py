@@ -26,7 +26,7 @@ def close_call(season: int, unit: str = "", dry_run: bool = False) -> dict[str, 
     Before: the call is open.
     After: what lay in the inbox in time is in; near duplicates are before the office; each unit
     has its verdict workbook and its count; the district round is open.
-    Undo: `gangchuang move close_call` for one district, or admit one late delivery with a reason.
+    Undo: `gangchuang move close_call` for one district, or `gangchuang decide admit_late` for one late delivery.
     """
     return perform("close_call", season, closing, milestone=Milestone.CLOSE_CALL, unit=unit, dry_run=dry_run)
 

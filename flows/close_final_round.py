@@ -27,8 +27,8 @@ def close_final_round(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: experts have scored; who is lost was replaced.
     After: scores are frozen and every submission's merit is recorded; equals at a cut go to a
     re-review of just those.
-    Undo: none: frozen scores do not thaw. While scores are missing the stage waits: replace the
-    expert, or move the date.
+    Undo: none: frozen scores do not thaw. While scores are missing the stage waits: `gangchuang decide
+    replace_expert`, or `gangchuang move close_final_round`.
     """
     return perform("close_final_round", season, closing, milestone=Milestone.CLOSE_FINAL_ROUND, dry_run=dry_run)
 

@@ -18,7 +18,7 @@ def close_re_review(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: scores are frozen.
     After: the ranking is frozen, ties settled as declared; page, workbook and letter ask a named
     person for approval – or, where the season asks for it, the panel votes first.
-    Undo: sending the list back, with a reason.
+    Undo: `gangchuang approve --send-back`, with a reason.
     """
     return perform("close_re_review", season, concluding, milestone=Milestone.CLOSE_RE_REVIEW, dry_run=dry_run)
 

@@ -19,7 +19,8 @@ def close_season(season: int, dry_run: bool = False) -> dict[str, object]:
 
     Runs: at `close_season`, after the follow-up.
     Before: the season is archived.
-    After: what was brought back since is archived again; the call is closed; nothing of this season changes any more but by revoking an award.
+    After: what was brought back since is archived again; the call is closed; nothing of this season changes any more but
+    by revoking an award.
     Undo: none.
     """
     return perform("close_season", season, closing, milestone=Milestone.CLOSE_SEASON, dry_run=dry_run)

@@ -20,7 +20,7 @@ def close_votes(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: the ranking is frozen; ballots or the count of secret ones came in.
     After: each vote and its result are history; a prize not carried has fallen as declared, nobody
     else has moved; page, workbook and letter ask a named person for approval.
-    Undo: sending the list back, with a reason. Without a quorum the stage waits, and reminds once a day.
+    Undo: `gangchuang approve --send-back`, with a reason. Without a quorum the stage waits, and reminds once a day.
     """
     return perform("close_votes", season, counting, milestone=Milestone.CLOSE_VOTES, dry_run=dry_run)
 

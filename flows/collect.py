@@ -16,7 +16,7 @@ def collect(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: the season is planned; files lie in `inbox/<unit code>/`, `inbox/<expert id>/` or `inbox/office/`.
     After: each file is taken once by content, its good rows are in, its sender has a receipt,
     and the file lies in `taken/`; what was not corrected in time has lapsed, and its unit knows.
-    Undo: none; a wrong row is corrected by a later delivery, or withdrawn.
+    Undo: none; a wrong row is corrected by a later delivery, or taken back by `gangchuang decide withdraw`.
     """
     return perform("collect", season, collecting, dry_run=dry_run)
 

@@ -36,7 +36,7 @@ def move_date(
     deadline earlier than it was, needs `take_effect_at_once`; a dry run shows who has nothing in and what follows.
     After: the date holds, the move and its reason are history, the units or experts concerned have a letter.
     `to` is local time, such as 2026-05-08T18:00.
-    Undo: move it back, with a reason, as long as its stage has not run.
+    Undo: `gangchuang move` it back, with a reason, as long as its stage has not run.
     """
 
     def moving(run: Run) -> Ending:

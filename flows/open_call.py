@@ -23,7 +23,7 @@ def open_call(season: int, dry_run: bool = False) -> dict[str, object]:
     Before: the season is planned.
     After: the call is open; each unit has its submissions workbook and a letter with quota and
     deadline; the secret of the panel's draw is kept apart and committed by its hash.
-    Undo: none; move `close_call` to now to end the call early.
+    Undo: none; `gangchuang move close_call` to now ends the call early.
     """
     return perform("open_call", season, opening, milestone=Milestone.OPEN_CALL, dry_run=dry_run)
 
