@@ -9,7 +9,8 @@ from flows.publish.publications import publish_change, put_everything
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
-from models.enums import Outcome, SubmissionState, Trigger
+from models.enums import SubmissionState, Trigger
+from models.queries import counts_by_outcome
 from states.submissions.settle import settle_rest
 
 
@@ -38,13 +39,7 @@ def closing(run: Run) -> Ending:
             )
             or 0
         )
-        counts: dict[Outcome, int] = dict(
-            session.execute(
-                select(Submission.outcome, func.count())
-                .where(Submission.season == run.year, Submission.outcome.is_not(None))
-                .group_by(Submission.outcome)
-            ).all()
-        )
+        counts = counts_by_outcome(session, run.year)
         publish_change(session, run)
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
     put_everything(run)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -54,6 +56,8 @@ class Decision(StrEnum):
 
 
 _EXCUSED = ("excused", "请假")
+# Takes one kind of decision: about a subject, another party where there is one, for a reason.
+Taking = Callable[[Session, Run, Act, str, str, str], None]
 
 
 class DeliveredFileMissing(GangchuangError):
@@ -105,19 +109,14 @@ def decide(
     return perform("decide", season, deciding, dry_run=dry_run)
 
 
-def _withdraw(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    withdraw(session, number, act, reason=reason)
-    _tell_unit(session, run, LetterKind.WITHDRAWN, number, reason=reason)
+def _telling_unit(change: Callable[..., object], letter: LetterKind) -> Taking:
+    """A decision that changes one submission, and of which its unit has a letter."""
 
+    def take(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+        change(session, number, act, reason=reason)
+        _tell_unit(session, run, letter, number, reason=reason)
 
-def _reinstate(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    reinstate(session, number, act, reason=reason)
-    _tell_unit(session, run, LetterKind.REINSTATED, number, reason=reason)
-
-
-def _revoke(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    revoke(session, number, act, reason=reason)
-    _tell_unit(session, run, LetterKind.REVOKED, number, reason=reason)
+    return take
 
 
 def _admit_late(session: Session, run: Run, act: Act, digest: str, other: str, reason: str) -> None:
@@ -169,29 +168,13 @@ def _distinct(session: Session, run: Run, act: Act, number: str, other: str, rea
 def _raise_objection(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
     objection = raise_objection(session, run.season, number, act, grounds=reason, objector=other)
     row = session.get_one(Submission, number)
-    post_to_office(
-        session,
-        run,
-        LetterKind.OBJECTION_RECEIVED,
-        key=str(objection.id),
-        number=number,
-        title=row.title,
-        due_at=objection.due_at,
-    )
-    post_to_unit(
-        session,
-        run,
-        LetterKind.OBJECTION_RECEIVED_UNIT,
-        row.unit,
-        key=str(objection.id),
-        number=number,
-        title=row.title,
-        due_at=objection.due_at,
-    )
+    said: dict[str, Any] = {"number": number, "title": row.title, "due_at": objection.due_at}
+    post_to_office(session, run, LetterKind.OBJECTION_RECEIVED, key=str(objection.id), **said)
+    post_to_unit(session, run, LetterKind.OBJECTION_RECEIVED_UNIT, row.unit, key=str(objection.id), **said)
     run.tell("objection", objection.id)
 
 
-def _answer(session: Session, run: Run, act: Act, subject: str, reason: str, *, upheld: bool) -> None:
+def _answer(session: Session, run: Run, act: Act, subject: str, other: str, reason: str, *, upheld: bool) -> None:
     if not subject.isdigit():
         raise DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
     objection = answer_objection(session, int(subject), act, upheld=upheld, answer=reason)
@@ -204,14 +187,6 @@ def _answer(session: Session, run: Run, act: Act, subject: str, reason: str, *, 
         decision=ObjectionState(objection.state),
         answer=reason,
     )
-
-
-def _uphold(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
-    _answer(session, run, act, subject, reason, upheld=True)
-
-
-def _dismiss(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
-    _answer(session, run, act, subject, reason, upheld=False)
 
 
 def _recuse(session: Session, run: Run, act: Act, number: str, expert: str, reason: str) -> None:
@@ -241,18 +216,18 @@ def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key
     )
 
 
-_DECISIONS: dict[Decision, Callable[[Session, Run, Act, str, str, str], None]] = {
-    Decision.WITHDRAW: _withdraw,
-    Decision.REINSTATE: _reinstate,
-    Decision.REVOKE: _revoke,
+_DECISIONS: dict[Decision, Taking] = {
+    Decision.WITHDRAW: _telling_unit(withdraw, LetterKind.WITHDRAWN),
+    Decision.REINSTATE: _telling_unit(reinstate, LetterKind.REINSTATED),
+    Decision.REVOKE: _telling_unit(revoke, LetterKind.REVOKED),
     Decision.ADMIT_LATE: _admit_late,
     Decision.REISSUE_WORKBOOK: _reissue,
     Decision.ASK_CORRECTION: _ask_correction,
     Decision.SAME_ACHIEVEMENT: _same,
     Decision.DISTINCT_ACHIEVEMENTS: _distinct,
     Decision.RAISE_OBJECTION: _raise_objection,
-    Decision.UPHOLD_OBJECTION: _uphold,
-    Decision.DISMISS_OBJECTION: _dismiss,
+    Decision.UPHOLD_OBJECTION: partial(_answer, upheld=True),
+    Decision.DISMISS_OBJECTION: partial(_answer, upheld=False),
     Decision.RECUSE: _recuse,
     Decision.REPLACE_EXPERT: _replace_expert,
     Decision.ASSIGN_EXPERT: _assign_expert,

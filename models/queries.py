@@ -11,7 +11,7 @@ from config.errors import GangchuangError
 from config.season import Season
 from models.call import Call, MilestoneDate
 from models.database import database_seconds
-from models.enums import CallState, CorrectionState, MessageState, MilestoneState, SubmissionState
+from models.enums import CallState, CorrectionState, MessageState, MilestoneState, Outcome, SubmissionState
 from models.message import Message
 from models.review import Assignment, Score
 from models.submission import Correction, Submission
@@ -68,6 +68,16 @@ def counts_by_state(session: Session, year: int) -> dict[SubmissionState, int]:
     """Submissions of a season by state; states without any are left out."""
     rows = session.execute(
         select(Submission.state, func.count()).where(Submission.season == year).group_by(Submission.state)
+    )
+    return dict(rows.all())
+
+
+def counts_by_outcome(session: Session, year: int) -> dict[Outcome, int]:
+    """Archived submissions of a season by outcome; outcomes without any are left out."""
+    rows = session.execute(
+        select(Submission.outcome, func.count())
+        .where(Submission.season == year, col(Submission.outcome).is_not(None))
+        .group_by(col(Submission.outcome))
     )
     return dict(rows.all())
 

@@ -23,6 +23,7 @@ from models.enums import (
 )
 from models.queries import (
     call_state,
+    counts_by_outcome,
     counts_by_state,
     milestone_rows,
     outstanding_corrections,
@@ -50,7 +51,7 @@ def collect_facts(session: Session, here: Installation, year: int) -> dict[str, 
         "state_label": call_state(session, year).label,
         "now": local(here.at),
         "submissions": {state.value: count for state, count in sorted(counts_by_state(session, year).items())},
-        "outcomes": _outcomes(session, year),
+        "outcomes": {outcome.value: count for outcome, count in sorted(counts_by_outcome(session, year).items())},
         "settled": sum(row.state is not MilestoneState.PENDING for row in rows),
         "milestones": len(rows),
         "due_now": [f"{milestone.value} {ordinal} {unit}".strip() for milestone, ordinal, unit in sorted(overdue)],
@@ -72,15 +73,6 @@ def collect_facts(session: Session, here: Installation, year: int) -> dict[str, 
         ],
         "season_file": _file_note(here, year, rules),
     }
-
-
-def _outcomes(session: Session, year: int) -> dict[str, int]:
-    rows = session.execute(
-        select(Submission.outcome, func.count())
-        .where(Submission.season == year, Submission.outcome.is_not(None))
-        .group_by(Submission.outcome)
-    )
-    return {outcome.value: count for outcome, count in rows}
 
 
 def _not_delivered(session: Session, season: Season) -> list[str]:

@@ -136,7 +136,7 @@ class _Maker:
         self.serial += 1
         field = published["field"] if published else fields[(self.serial + rng.randrange(3)) % len(fields)]
         field = field if field in fields else fields[self.serial % len(fields)]
-        category = _category(published["category"]) if published else rng.choice(list(Category))
+        category = Category(published["category"]) if published else rng.choice(list(Category))
         work = invent_work(rng, field)
         title = published["title"] if published else invent_title(rng, field, work, category, self.used)
         merit = min(0.95, max(0.42, rng.gauss(0.72, 0.09)))
@@ -205,10 +205,6 @@ class _Maker:
             ContributorForm(name=name, organisation=home, role=role, share=share)
             for (name, home), role, share in zip(people, roles, shares, strict=False)
         )
-
-
-def _category(code: str) -> Category:
-    return next(category for category in Category if category.value == code)
 
 
 def _shares(count: int) -> list[Decimal | None]:

@@ -43,7 +43,7 @@ class Paper:
 
     folder: str
     copy: Path
-    fill: Callable[[Path], None]
+    fill: Callable[[Path], object]
 
 
 class Clerks:
@@ -118,7 +118,7 @@ class Clerks:
         if number is not None:
             row = submission_row(entry.form.model_copy(update={"number": number}))
             copy = self._copy(entry.unit, f"补正-{number}.xlsx")
-            yield Paper(entry.unit, copy, lambda target: _fill(template, target, [row]))
+            yield Paper(entry.unit, copy, lambda target: fill_template(template, target, [row]))
 
     def _verdicts(self, scene: Scene) -> Iterator[Paper]:
         """Nothing from a unit that has nothing to judge."""
@@ -131,7 +131,7 @@ class Clerks:
         yield Paper(
             scene.subject,
             self._copy(scene.subject, name),
-            lambda target: _fill(template, target, self._verdict_rows(scene.subject, template, beyond)),
+            lambda target: fill_template(template, target, self._verdict_rows(scene.subject, template, beyond)),
         )
 
     def _verdict_rows(self, unit: str, template: Path, beyond: bool) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ class Clerks:
         headings = {column.key: column.heading for column in layout_of(WorkbookKind.EXPERTS, self.season).columns}
         rows = [_named(headings, _expert_values(form)) for form in self.cast.experts]
         copy = self._copy(paths.OFFICE, f"专家库-{scene.at:%Y%m%d}.xlsx")
-        yield Paper(paths.OFFICE, copy, lambda target: _fill(template, target, rows))
+        yield Paper(paths.OFFICE, copy, lambda target: fill_template(template, target, rows))
 
     def _scores(self, scene: Scene) -> Iterator[Paper]:
         """Every score sheet that a share of the experts holds; one of them never answers."""
@@ -170,10 +170,10 @@ class Clerks:
                 if forms or copy.exists():
                     yield Paper(expert, copy, self._scoring(sheet, forms))
 
-    def _scoring(self, sheet: Path, forms: list[ScoreForm | RecusalForm]) -> Callable[[Path], None]:
+    def _scoring(self, sheet: Path, forms: list[ScoreForm | RecusalForm]) -> Callable[[Path], object]:
         columns = layout_of(WorkbookKind.SCORES, self.season).columns
         headings = {column.key: column.heading for column in columns}
-        return lambda target: _fill(sheet, target, [_named(headings, _score_values(form)) for form in forms])
+        return lambda target: fill_template(sheet, target, [_named(headings, _score_values(form)) for form in forms])
 
     def _recusing(self) -> list[str]:
         first = self.world.first_panel()
@@ -181,17 +181,13 @@ class Clerks:
         return drawn(self.cast, "recusing", willing, RECUSING)
 
 
-def _fill(template: Path, target: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    fill_template(template, target, rows)
-
-
 def _fill_submissions(template: Path, target: Path, delivery: SentWorkbook) -> None:
     rows = [submission_row(row.form) for row in delivery.rows]
     if not delivery.attachments:
-        _fill(template, target, rows)
+        fill_template(template, target, rows)
         return
     book = target.with_suffix(".xlsx")
-    _fill(template, book, rows)
+    fill_template(template, book, rows)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(f"{delivery.name}.xlsx", _EPOCH), book.read_bytes())
         for name, content in delivery.attachments.items():

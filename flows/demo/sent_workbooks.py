@@ -20,6 +20,10 @@ class TypedRow:
     key: str
     form: SubmissionForm
 
+    def but(self, **cells: object) -> "TypedRow":
+        """The same row with other values in some cells."""
+        return TypedRow(self.key, self.form.model_copy(update=cells))
+
 
 @dataclass(frozen=True)
 class SentWorkbook:
@@ -137,13 +141,13 @@ def _flawed(turn: int, row: TypedRow) -> TypedRow:
         flaw["organisations"] = (_miscoded(first), *others)
     if "completed_on" in flaw:
         flaw["completed_on"] = date(row.form.completed_on.year - 4, row.form.completed_on.month, 1)
-    return TypedRow(row.key, row.form.model_copy(update=flaw))
+    return row.but(**flaw)
 
 
 def _uncoded(row: TypedRow) -> TypedRow:
     first, *others = row.form.organisations
     bare = (first.model_copy(update={"credit_code": ""}), *others)
-    return TypedRow(row.key, row.form.model_copy(update={"organisations": bare}))
+    return row.but(organisations=bare)
 
 
 def _miscoded(organisation: OrganisationForm) -> OrganisationForm:
@@ -154,7 +158,7 @@ def _miscoded(organisation: OrganisationForm) -> OrganisationForm:
 
 def _changed(row: TypedRow) -> TypedRow:
     more = f"{row.form.abstract}报送后又补充了一轮现场数据，结论不变。"
-    return TypedRow(row.key, row.form.model_copy(update={"abstract": more}))
+    return row.but(abstract=more)
 
 
 def _copied(entry: Achievement, key: str) -> TypedRow:
@@ -167,7 +171,7 @@ def _attachments(rows: list[TypedRow]) -> dict[str, bytes]:
 
 
 def _with_attachment(row: TypedRow, name: str) -> TypedRow:
-    return TypedRow(row.key, row.form.model_copy(update={"attachments": (name,)}))
+    return row.but(attachments=(name,))
 
 
 def _page(number: int) -> bytes:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from flows.demo.accounting import Account
 from flows.demo.officers import CommandFailed, command
 from flows.demo.world import World
+from flows.engine.environment import dashboard_url
 from models import Delivery, History, Message, Submission
 from models.database import database_seconds, reading
 from models.enums import Outcome, Tier
@@ -65,7 +66,7 @@ def summarise(world: World, account: Account) -> Summary:
             deviations=tuple(_deviations(session, world)),
             pages=tuple(sorted((home / "site").rglob("*.html"))),
             home=home,
-            dashboard=_dashboard(world),
+            dashboard=dashboard_url(world.settings),
             runs=len(bodies),
             seconds=account.boot_seconds + elapsed,
             engine_seconds=account.engine_seconds(bodies, now=wall, elapsed=elapsed),
@@ -167,9 +168,3 @@ def _verified(world: World) -> str:
         return command(world.settings, "verify", str(world.year)).strip()
     except CommandFailed as problem:
         return str(problem)
-
-
-def _dashboard(world: World) -> str:
-    from flows.engine.environment import dashboard_url
-
-    return dashboard_url(world.settings)
