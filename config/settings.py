@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     dashboard_port: int = Field(4200, ge=1, le=65535, description="loopback port of the Prefect server")
     sweep_seconds: float = Field(30.0, gt=0, description="how often the clock looks for what moved or was missed")
     mail_seconds: float = Field(30.0, gt=0, description="how often waiting messages are sent at most")
-    lease_seconds: float = Field(60.0, gt=0, description="how long a silent stage or clock keeps its claim")
+    lease_seconds: float = Field(60.0, gt=0, description="how long a silent stage or clock keeps its lease")
     believed_until: datetime | None = Field(
         None, description="an instant with its zone, up to which the clock is believed after a long standstill"
     )

@@ -36,7 +36,7 @@ from models.queries import call_state, messages_due, milestone_rows, planned_sea
 from states.failures import TOLD_FROM, failures, keep_failures, label_of, pause_after, resting
 from states.final_round.approval import waits_for_approval
 from states.guard_facts import dated
-from states.leases import ClaimTaken, forget, is_live, take
+from states.leases import LeaseTaken, forget, is_live, take
 from states.machine import CLOCK, Act
 from states.rules.calendar.timetable import Due, due, next_dates
 from states.standstill import believe
@@ -118,7 +118,7 @@ class Timekeeper:
         try:
             with writing(self.engine) as session:
                 take(session, "clock", owner=self.owner, seconds=max(3 * self.settings.sweep_seconds, 5.0))
-        except ClaimTaken:
+        except LeaseTaken:
             return False
         return True
 
@@ -199,7 +199,7 @@ class Timekeeper:
         """One start at a time: a ticket that nobody redeemed runs out, and the next attempt begins."""
         try:
             take(session, name, owner=uuid.uuid4().hex, seconds=seconds)
-        except ClaimTaken:
+        except LeaseTaken:
             return False
         return True
 

@@ -12,7 +12,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Duplicate, Submission
 from models.enums import SubmissionState, Trigger
-from states.guard_facts import load_frame
+from states.guard_facts import load_season_facts
 from states.rules.calendar.timetable import Deadlines
 from states.rules.similarity import near_pairs
 from states.submissions.duplicates import keep_pairs
@@ -35,7 +35,7 @@ def closing(run: Run) -> Ending:
     """Collect a last time, show near duplicates, issue the verdict workbooks."""
     take_deliveries(run)
     with run.step() as session:
-        deadlines = load_frame(session, run.year).deadlines
+        deadlines = load_season_facts(session, run.year).deadlines
         _show_near_duplicates(session, run)
     codes = (
         [run.unit]

@@ -12,7 +12,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import DistrictVerdict, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
-from states.guard_facts import load_frame
+from states.guard_facts import load_season_facts
 from states.numbers import Number
 from states.transitions import Applied, Ask, apply_to_many
 
@@ -37,7 +37,7 @@ def closing(run: Run) -> Ending:
     """Take the last verdicts, archive set by set, tell each unit."""
     take_deliveries(run)
     with run.step() as session:
-        deadlines = load_frame(session, run.year).deadlines
+        deadlines = load_season_facts(session, run.year).deadlines
         let_lapse(session, run)
     codes = (
         [run.unit]

@@ -24,7 +24,7 @@ from models import Delivery, Expert
 from models.enums import WorkbookKind
 from models.queries import counts_by_unit
 from states.final_round.approval import is_approved, is_proposed, list_digest
-from states.guard_facts import deadline_of, load_frame
+from states.guard_facts import deadline_of, load_season_facts
 from states.issued import newest_issues
 from states.outstanding import in_correction, rows_returned, scores_owed, without_verdict
 from states.panel.draw import reserves
@@ -57,7 +57,7 @@ def remind(season: int, milestone: Milestone, ordinal: int = 1, dry_run: bool = 
 def reminding_of_call(run: Run) -> Ending:
     """Units that have delivered nothing, or of whose rows some came back."""
     with run.step() as session:
-        deadlines = load_frame(session, run.year).deadlines
+        deadlines = load_season_facts(session, run.year).deadlines
         delivered, returned = counts_by_unit(session, run.year), rows_returned(session, run.year)
         owing, items = [], []
         for unit in run.season.units():
@@ -92,7 +92,7 @@ def reminding_of_call(run: Run) -> Ending:
 def reminding_of_district_round(run: Run) -> Ending:
     """Units with submissions that have no verdict, or whose correction is outstanding."""
     with run.step() as session:
-        deadlines = load_frame(session, run.year).deadlines
+        deadlines = load_season_facts(session, run.year).deadlines
         unjudged, correcting = without_verdict(session, run.year), in_correction(session, run.year)
         owing = sorted(set(unjudged) | set(correcting))
         totals = counts_by_unit(session, run.year)

@@ -18,7 +18,7 @@ from flows.engine.artifacts import progress
 from flows.home.files import write_atomically
 from models.database import writing
 from models.enums import Trigger
-from states.leases import Held, hold
+from states.leases import HeldLease, hold
 from states.machine import Act
 
 log = logging.getLogger("gangchuang.stage")
@@ -61,7 +61,7 @@ class Result:
 
 @dataclass
 class Run:
-    """One playing of one stage: its season, its act (with its one instant), its claim, its findings.
+    """One playing of one stage: its season, its act (with its one instant), its lease, its findings.
 
     Of its `failures`, `marks` tells each from what may come in its place; what is `resting` was not tried.
     """
@@ -74,7 +74,7 @@ class Run:
     unit: str = ""
     ordinal: int = 1
     dry_run: bool = False
-    held: Held | None = None
+    held: HeldLease | None = None
     lines: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Run:
 
     @contextmanager
     def step(self) -> Iterator[Session]:
-        """One transaction, fenced by the claim. A dry run's steps are undone together at its end."""
+        """One transaction, fenced by the lease. A dry run's steps are undone together at its end."""
         if self._rehearsal is not None:
             with self._rehearsal.begin_nested():
                 yield self._rehearsal

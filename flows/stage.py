@@ -2,7 +2,7 @@
 
 A stage module holds one flow whose docstring has four headings (Runs, Before, After, Undo)
 and a body that takes a `Run`. The body does its work in `run.step()` transactions, each of
-which first proves that this run still holds the stage's claim; it ends by returning an
+which first proves that this run still holds the stage's lease; it ends by returning an
 `Ending`, which `play` writes together with the settled milestone: the call's state, its
 history and the milestone change in one transaction, or not at all.
 """
@@ -33,7 +33,7 @@ from models.enums import MilestoneState, Role
 from models.queries import milestone_rows, season_in_force
 from states.failures import keep_failures
 from states.guard_facts import dated
-from states.leases import ClaimLost, release, take
+from states.leases import LeaseLost, release, take
 from states.machine import Act, Actor
 from states.rules.calendar.timetable import first_unsettled
 from states.standstill import believe
@@ -57,7 +57,7 @@ def play(
     dry_run: bool = False,
     flow_run: str = "",
 ) -> Result:
-    """Play a stage once. Raises InstantImplausible, ClaimTaken, StageFailed, TransitionRefused or what the body raises."""
+    """Play a stage once. Raises InstantImplausible, LeaseTaken, StageFailed, TransitionRefused or what the body raises."""
     with writing(engine) as session:
         season = season_in_force(session, year)
         believe(session, year, at, settings.believed_until)
@@ -68,9 +68,9 @@ def play(
     run = Run(stage, season, act, engine, settings, unit, ordinal, dry_run)
     with ExitStack() as stack:
         unattended = milestone is not None or stage in set(Chore)
-        stack.enter_context(_undone(run) if dry_run else _claimed(run, unattended=unattended))
+        stack.enter_context(_undone(run) if dry_run else _leased(run, unattended=unattended))
         with run.step() as session:
-            # Whoever waited for the claim may find that the one before has done it.
+            # Whoever waited for the lease may find that the one before has done it.
             done_meanwhile = _not_now(session, stage, season, milestone, unit, ordinal, at)
         if done_meanwhile is not None:
             return done_meanwhile
@@ -119,8 +119,8 @@ def _not_now(
 
 
 @contextmanager
-def _claimed(run: Run, *, unattended: bool) -> Iterator[None]:
-    """Hold the stage's claim; what fails while nobody looks on is kept, and forgotten when it succeeds."""
+def _leased(run: Run, *, unattended: bool) -> Iterator[None]:
+    """Hold the stage's lease; what fails while nobody looks on is kept, and forgotten when it succeeds."""
     name, owner = f"stage/{run.year}/{run.stage}", own_name()
     with writing(run.engine) as session:
         run.held = take(session, name, owner=owner, seconds=run.settings.lease_seconds)
@@ -129,10 +129,10 @@ def _claimed(run: Run, *, unattended: bool) -> Iterator[None]:
     try:
         yield
     except BaseException as problem:
-        # Where even that fails (the database is away, its disk is full), the claim runs out by itself.
+        # Where even that fails (the database is away, its disk is full), the lease runs out by itself.
         with suppress(GangchuangError, SQLAlchemyError), writing(run.engine) as session:
             release(session, run.held)
-            if unattended and isinstance(problem, Exception) and not isinstance(problem, ClaimLost):
+            if unattended and isinstance(problem, Exception) and not isinstance(problem, LeaseLost):
                 problems = problem.failures if isinstance(problem, StageFailed) else {"": _sentence(problem)}
                 _keep_failures(session, run, problems)
         raise

@@ -129,13 +129,14 @@ class Failure(SQLModel, table=True):
     not_before: float = Field(description="real epoch seconds of the next attempt")
 
 
-class Claim(SQLModel, table=True):
+class Lease(SQLModel, table=True):
     """Who may work on a stage or tend the clock right now. Real seconds of the database's own clock.
 
     `fence` grows with every change of hands: a holder that slept through its lease finds
     another fence and can write nothing more.
     """
 
+    __tablename__ = "claim"
     __table_args__ = (check("fence_positive", "fence >= 1"),)
 
     name: str = Field(primary_key=True, max_length=64)

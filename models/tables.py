@@ -1,6 +1,6 @@
 """Every table, registered: they refer to one another, so whoever needs one needs them all."""
 
-from models.call import Admission, Approval, Call, Claim, Failure, MilestoneDate, Publication
+from models.call import Admission, Approval, Call, Failure, Lease, MilestoneDate, Publication
 from models.history import History, PublicationLeaf
 from models.message import Delivery, IssuedWorkbook, Message
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
@@ -25,7 +25,6 @@ __all__ = [
     "Attachment",
     "Ballot",
     "Call",
-    "Claim",
     "Contact",
     "Contributor",
     "Correction",
@@ -38,6 +37,7 @@ __all__ = [
     "FollowUp",
     "History",
     "IssuedWorkbook",
+    "Lease",
     "Message",
     "MilestoneDate",
     "Objection",

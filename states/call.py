@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.enums import CallState, Role, Trigger
-from states.machine import Edge, Refusal, Table
+from states.machine import Edge, Refusal, TransitionTable
 
 C = CallState
 
@@ -69,7 +69,7 @@ def everything_is_settled(case: CallCase) -> Refusal | None:
 
 _OFFICE = (Role.OFFICE, Role.SYSTEM)
 
-CALL = Table(
+CALL = TransitionTable(
     "call",
     CallState,
     [

@@ -51,7 +51,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Frame:
+class SeasonFacts:
     """What all submissions of a season share at one instant."""
 
     season: Season
@@ -70,10 +70,10 @@ class Group(NamedTuple):
 
 def deadline_of(session: Session, year: int, milestone: Milestone, unit: str = "") -> datetime:
     """When a milestone falls for a unit. Raises LookupError when the season has no such date."""
-    return load_frame(session, year).deadlines.required(milestone, unit)
+    return load_season_facts(session, year).deadlines.required(milestone, unit)
 
 
-def load_frame(session: Session, year: int) -> Frame:
+def load_season_facts(session: Session, year: int) -> SeasonFacts:
     """The season's rules, state and dates. Raises SeasonNotPlanned."""
     season = season_in_force(session, year)
     rows = milestone_rows(session, year)
@@ -81,7 +81,7 @@ def load_frame(session: Session, year: int) -> Frame:
     check_closed, notice_over = (
         _is_over(rows, milestone) for milestone in (Milestone.CLOSE_ELIGIBILITY, Milestone.CLOSE_PUBLIC_NOTICE)
     )
-    return Frame(season, state, deadlines_of(rows), check_closed, notice_over)
+    return SeasonFacts(season, state, deadlines_of(rows), check_closed, notice_over)
 
 
 def deadlines_of(rows: Sequence[MilestoneDate]) -> Deadlines:
@@ -165,7 +165,7 @@ def _as_it_is(query: Select[Any]) -> Select[Any]:
     return query
 
 
-def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[bool]) -> list[Group]:
+def load_cases(session: Session, season_facts: SeasonFacts, ask: Ask, *where: ColumnElement[bool]) -> list[Group]:
     """The submissions of a season that meet the conditions, grouped by what decides about them, each group by number."""
     query: Select[Any] = select(
         Submission.number,
@@ -175,7 +175,7 @@ def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[b
         Submission.archived_from,
         Submission.outcome,
         Submission.tier,
-    ).where(Submission.season == frame.season.year, *where)
+    ).where(Submission.season == season_facts.season.year, *where)
     query = _EXTRAS.get(ask.trigger, _as_it_is)(query).order_by(Submission.number)
     if session.get_bind().dialect.name == "postgresql":
         query = query.with_for_update(of=Submission)
@@ -184,7 +184,7 @@ def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[b
         decisive = row[_DECISIVE:]
         group = groups.get(decisive)
         if group is None:
-            group = groups[decisive] = Group(_case(row, frame, ask), [])
+            group = groups[decisive] = Group(_case(row, season_facts, ask), [])
         # Plain tuples of plain values: of a hundred thousand, the garbage collector need not look at one.
         group.members.append((row[0], row[1], row[2]))
     return list(groups.values())
@@ -194,7 +194,7 @@ def load_cases(session: Session, frame: Frame, ask: Ask, *where: ColumnElement[b
 _DECISIVE = 3
 
 
-def _case(row: Any, frame: Frame, ask: Ask) -> Case:
+def _case(row: Any, season_facts: SeasonFacts, ask: Ask) -> Case:
     told = row._mapping
     own = {
         "at": ask.act.at,
@@ -203,52 +203,52 @@ def _case(row: Any, frame: Frame, ask: Ask) -> Case:
         "archived_from": told["archived_from"],
         "previous_outcome": told["outcome"],
         "previous_tier": told["tier"],
-        "call_state": frame.call_state,
+        "call_state": season_facts.call_state,
         "reason": ask.reason,
         "outcome": ask.outcome,
         "tier": ask.tier,
     }
     extra = _FACTS.get(ask.trigger)
     if extra:
-        own |= extra(told, frame, ask)
+        own |= extra(told, season_facts, ask)
     return Case(**own)
 
 
-def _district_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
+def _district_facts(row: Any, season_facts: SeasonFacts, ask: Ask) -> dict[str, Any]:
     return {
         "correction_outstanding": row["corrections"] > 0,
         "verdict": row["verdict"],
         "district_scored": row["verdict"] is not None,
         "arrived_at": ask.arrived_at,
         "admitted": ask.admitted,
-        "district_deadline": frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, row["unit"]),
-        "check_closed": frame.check_closed,
+        "district_deadline": season_facts.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, row["unit"]),
+        "check_closed": season_facts.check_closed,
     }
 
 
-def _final_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
+def _final_facts(row: Any, season_facts: SeasonFacts, ask: Ask) -> dict[str, Any]:
     rank = row["district_rank"]
     return {
         "correction_outstanding": row["corrections"] > 0,
         "verdict": row["verdict"],
-        "within_quota": rank is not None and rank <= frame.season.quota_of(row["unit"]),
+        "within_quota": rank is not None and rank <= season_facts.season.quota_of(row["unit"]),
         "eligible": bool(row["eligible"]),
         "scores": row["scores"],
-        "scores_needed": frame.season.final_round.scores_per_submission,
+        "scores_needed": season_facts.season.final_round.scores_per_submission,
     }
 
 
-def _award_facts(row: Any, frame: Frame, ask: Ask) -> dict[str, Any]:
+def _award_facts(row: Any, season_facts: SeasonFacts, ask: Ask) -> dict[str, Any]:
     # Awards are given tier by tier as approved; a caller may not ask for another.
     return {
-        "notice_over": frame.notice_over,
+        "notice_over": season_facts.notice_over,
         "objections_open": row["objections"],
         "approved_tier": row["approved_tier"],
         "tier": ask.tier or row["approved_tier"],
     }
 
 
-_FACTS: dict[str, Callable[[Any, Frame, Ask], dict[str, Any]]] = {
+_FACTS: dict[str, Callable[[Any, SeasonFacts, Ask], dict[str, Any]]] = {
     Trigger.RECORD_DISTRICT_REVIEW: _district_facts,
     Trigger.RECORD_FINAL_REVIEW: _final_facts,
     Trigger.AWARD: _award_facts,

@@ -95,7 +95,7 @@ class TransitionRefused(GangchuangError):
         super().__init__(f"{subject}: {trigger} is refused in state {state or 'none'}: {refusal.english}")
 
 
-class Table(Generic[CaseT]):
+class TransitionTable(Generic[CaseT]):
     """A machine's edges, and the machine that `transitions` builds from them: it alone judges."""
 
     def __init__(self, name: str, states: type[StrEnum], edges: Sequence[Edge[CaseT]]) -> None:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from config.local_time import ZONE
 from models.enums import OUTCOMES, CallState, Outcome, Role, SubmissionState, Tier, Trigger, Verdict
-from states.machine import Edge, Refusal, Table, not_theirs
+from states.machine import Edge, Refusal, TransitionTable, not_theirs
 
 S = SubmissionState
 
@@ -255,7 +255,7 @@ def _came_from(state: SubmissionState) -> Callable[[Case], bool]:
 _DECIDERS = (Role.OFFICE, Role.SYSTEM)
 _ANYBODY = tuple(Role)
 
-SUBMISSION = Table(
+SUBMISSION = TransitionTable(
     "submission",
     SubmissionState,
     [

@@ -22,9 +22,9 @@ from models.database import insert_rows, update_many
 from models.enums import CallState, Outcome, SubmissionState, Tier, Trigger
 from models.queries import lock_call
 from states.call import CALL, CallCase
-from states.guard_facts import Ask, Frame, Group, load_cases, load_frame
+from states.guard_facts import Ask, Group, SeasonFacts, load_cases, load_season_facts
 from states.history import canonical
-from states.history.write import Row, append, stamp
+from states.history.write import EntryValues, append, stamp
 from states.machine import Act, Refusal, TransitionRefused
 from states.numbers import Number, UnknownSubmission
 from states.submission import SUBMISSION, Case
@@ -48,42 +48,42 @@ class Applied:
 
 def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState:
     """Move one submission along one edge. Raises TransitionRefused, UnknownSubmission, ChangedMeanwhile."""
-    frame = _locked_frame(session, Number.of(number).season)
-    found = load_cases(session, frame, ask, Submission.number == number)
+    season_facts = _locked_season_facts(session, Number.of(number).season)
+    found = load_cases(session, season_facts, ask, Submission.number == number)
     if not found:
         raise UnknownSubmission(number)
     target = SubmissionState(SUBMISSION.move(number, ask.trigger, found[0].case))
-    _write(session, frame, ask, [(found[0], target)], Submission.number == number)
+    _write(session, season_facts, ask, [(found[0], target)], Submission.number == number)
     return target
 
 
 def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> Applied:
     """Move every submission of a season that meets the conditions and whose guards allow it, set by set."""
-    frame = _locked_frame(session, year)
+    season_facts = _locked_season_facts(session, year)
     moves: list[tuple[Group, SubmissionState]] = []
     refused: dict[str, Refusal] = {}
-    for group in load_cases(session, frame, ask, *where):
+    for group in load_cases(session, season_facts, ask, *where):
         verdict = SUBMISSION.judge(ask.trigger, group.case)
         if isinstance(verdict, Refusal):
             refused.update((number, verdict) for number, _, _ in group.members)
         else:
             moves.append((group, SubmissionState(verdict)))
-    _write(session, frame, ask, moves, *where)
+    _write(session, season_facts, ask, moves, *where)
     return Applied(_numbers(group for group, _ in moves), dict(sorted(refused.items())))
 
 
 def note_submissions(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> tuple[str, ...]:
     """Record something that decided about submissions but moves none (a correction, a score, an objection)."""
-    frame = _locked_frame(session, year)
-    found = load_cases(session, frame, ask, *where)
-    _write(session, frame, ask, [(group, group.case.state) for group in found if group.case.state], *where)
+    season_facts = _locked_season_facts(session, year)
+    found = load_cases(session, season_facts, ask, *where)
+    _write(session, season_facts, ask, [(group, group.case.state) for group in found if group.case.state], *where)
     return _numbers(found)
 
 
-def _locked_frame(session: Session, year: int) -> Frame:
+def _locked_season_facts(session: Session, year: int) -> SeasonFacts:
     """What the guards look at of the season, held as it is until the commit."""
     lock_call(session, year)
-    return load_frame(session, year)
+    return load_season_facts(session, year)
 
 
 class _Instants(NamedTuple):
@@ -225,7 +225,7 @@ def _write_call(
 
 def _write(
     session: Session,
-    frame: Frame,
+    season_facts: SeasonFacts,
     ask: Ask,
     moves: Sequence[tuple[Group, SubmissionState]],
     *where: ColumnElement[bool],
@@ -237,7 +237,7 @@ def _write(
     if not moves:
         return
     session.flush()  # the driver's statements below would overtake what the session still holds
-    members = _members(frame, ask, moves, _instants(session, frame.season.year, ask.act.at, *where))
+    members = _members(season_facts, ask, moves, _instants(session, season_facts.season.year, ask.act.at, *where))
     while batch := list(islice(members, _BATCH)):
         rows, standings = [], []
         for (number, sequence, head), step in batch:
@@ -246,7 +246,7 @@ def _write(
             rows.append(row)
             standings.append((*step.standing, sequence + 1, row[-1], number, sequence))
         if update_many(session, Submission.__tablename__, _STANDING, _KEY, standings) != len(standings):
-            raise ChangedMeanwhile(f"season {frame.season.year}")
+            raise ChangedMeanwhile(f"season {season_facts.season.year}")
         append(session, rows)
     session.expire_all()
 
@@ -257,17 +257,17 @@ class _Step(NamedTuple):
     standing: tuple[str | None, ...]
     shared: dict[str, Any]
     facts: str
-    row: Callable[[str, str, int, str], Row]
+    row: Callable[[str, str, int, str], EntryValues]
 
 
 def _members(
-    frame: Frame, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]], instants: _Instants
+    season_facts: SeasonFacts, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]], instants: _Instants
 ) -> Iterator[tuple[tuple[str, int, str], _Step]]:
     for group, target in moves:
-        step = _step(frame, ask, group.case, target, instants.earliest)
+        step = _step(season_facts, ask, group.case, target, instants.earliest)
         for member in group.members:
             late = instants.overtaken.get(member[0])
-            yield member, _step(frame, ask, group.case, target, late) if late else step
+            yield member, _step(season_facts, ask, group.case, target, late) if late else step
 
 
 _BATCH = 10_000  # rows made ready at a time: bounds the memory of a round of any size
@@ -275,9 +275,9 @@ _STANDING = ("state", "archived_from", "outcome", "tier", "sequence", "head")
 _KEY = ("number", "sequence")
 
 
-def _step(frame: Frame, ask: Ask, case: Case, target: SubmissionState, stands_at: datetime) -> _Step:
+def _step(season_facts: SeasonFacts, ask: Ask, case: Case, target: SubmissionState, stands_at: datetime) -> _Step:
     act, source = replace(ask.act, at=stands_at), case.state.value if case.state else ""
-    row = stamp(act, frame.season.year, ask.trigger, source, target.value, ask.said)
+    row = stamp(act, season_facts.season.year, ask.trigger, source, target.value, ask.said)
     # Plain words: a driver takes them as they are, members of an enum only after asking around.
     standing = tuple(None if word is None else word.value for word in _standing(case, target, ask))
     shared = {**ask.facts, **_added(ask, case, target), **_as_of(ask.act.at, stands_at)}

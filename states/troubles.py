@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from config.local_time import ZONE
 from config.milestones import Chore, Milestone
-from models import Claim, Message
+from models import Lease, Message
 from models.database import database_seconds
 from models.enums import CallState, MessageState
 from models.queries import call_state, milestone_rows, planned_seasons
@@ -57,7 +57,7 @@ def troubles(session: Session, at: datetime, years: Sequence[int] | None = None)
 def _clock(session: Session, planned: Sequence[int]) -> Iterator[Trouble]:
     if all(call_state(session, year) is CallState.CLOSED for year in planned):
         return
-    expires = session.scalar(select(Claim.expires).where(Claim.name == "clock"))
+    expires = session.scalar(select(Lease.expires).where(Lease.name == "clock"))
     if expires is None:
         yield Trouble(Level.WATCH, "no clock has looked at this database yet: start `gangchuang serve`")
         return
@@ -66,7 +66,7 @@ def _clock(session: Session, planned: Sequence[int]) -> Iterator[Trouble]:
         sentence = f"the clock stands still: its lease ran out {timedelta(seconds=int(silent))} ago, nothing is started"
         yield Trouble(Level.ACT, f"{sentence}. Start `gangchuang serve` again; logs/clock.log says why it stopped")
         return
-    heard = session.scalar(select(Claim.expires).where(Claim.name == "server"))
+    heard = session.scalar(select(Lease.expires).where(Lease.name == "server"))
     dumb = 0.0 if heard is None else database_seconds(session) - heard
     if dumb > 0:
         sentence = f"the Prefect server gives no answer, and its lease ran out {timedelta(seconds=int(dumb))} ago"

@@ -12,7 +12,7 @@ from config.errors import GangchuangError
 from flows.cli.installation import ActingOfficer, Year, opened, print_result
 
 if TYPE_CHECKING:
-    from states.panel.pool import Standing
+    from states.panel.pool import PoolMember
 
 app = typer.Typer(help="The experts' pool: bring it in, look at it.", no_args_is_help=True)
 
@@ -87,11 +87,11 @@ def list_pool(season: Year) -> None:
     from rich.table import Table
 
     from models.queries import season_in_force
-    from states.panel.pool import pool_standings
+    from states.panel.pool import pool_members
 
     here = opened()
     with here.reading() as session:
-        standings = pool_standings(session, season_in_force(session, season), here.at)
+        standings = pool_members(session, season_in_force(session, season), here.at)
         rows = [_row(standing) for standing in standings]
     table = Table(title=f"experts' pool, season {season}")
     for heading in ("id", "name 姓名", "organisation 单位", "fields 领域", "title 职称", "valid until", "signed"):
@@ -105,7 +105,7 @@ def list_pool(season: Year) -> None:
     typer.echo(f"{len(standings)} expert(s), {drawable} of them may be drawn")
 
 
-def _row(standing: Standing) -> tuple[str, ...]:
+def _row(standing: PoolMember) -> tuple[str, ...]:
     expert = standing.expert
     absent = [str(year) for year, was in standing.absences.items() if was]
     return (

@@ -21,7 +21,7 @@ from models.database import database_seconds, reading
 from models.enums import Outcome, Tier
 from models.queries import counts_by_state
 from states.call import CALL
-from states.machine import Table
+from states.machine import TransitionTable
 from states.submission import SUBMISSION
 
 _PAGE = 200
@@ -138,7 +138,7 @@ def _labelled(session: Session, members: type, column: object, *where: object) -
     return {member.label: found[member.label] for member in members if member.label in found}
 
 
-def _edges(session: Session, year: int, table: Table[Any]) -> str:
+def _edges(session: Session, year: int, table: TransitionTable[Any]) -> str:
     """How many of a machine's edges the record shows, as `taken of all`."""
     rows = session.execute(
         select(History.trigger, History.from_state, History.to_state)

@@ -19,12 +19,12 @@ from models import (
     Admission,
     Approval,
     Assignment,
-    Claim,
     Correction,
     Delivery,
     Duplicate,
     Expert,
     History,
+    Lease,
     Message,
     MilestoneDate,
     Objection,
@@ -90,7 +90,7 @@ class World:
             found += [
                 f"to lapse: {correction.number}" for correction in overdue_corrections(session, self.year, self.now)
             ]
-            found += [f"running: {name}" for name in self._claims(session)]
+            found += [f"running: {name}" for name in self._leases(session)]
         return found + self._inbox()
 
     def mails_waiting(self) -> list[str]:
@@ -243,9 +243,9 @@ class World:
         waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, self.year) else set()
         return due(dated(rows), self.now, waiting=waiting)
 
-    def _claims(self, session: Session) -> Iterable[str]:
+    def _leases(self, session: Session) -> Iterable[str]:
         """Stages at work; mail goes out beside everything else and is not waited for."""
-        query = select(Claim.name).where(
-            Claim.name.startswith(f"stage/{self.year}/"), Claim.expires > database_seconds(session)
+        query = select(Lease.name).where(
+            Lease.name.startswith(f"stage/{self.year}/"), Lease.expires > database_seconds(session)
         )
         return [name for name in session.scalars(query) if not name.endswith("/deliver_messages")]

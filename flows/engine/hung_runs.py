@@ -1,9 +1,9 @@
 """Ends runs that hang: alive, silent for many leases, and perhaps in the midst of a transaction.
 
-A silent run's claim runs out and another run takes over; its fence keeps the sleeper from
+A silent run's lease runs out and another run takes over; its fence keeps the sleeper from
 writing. But it would keep its place among the worker's few for ever, and one that hangs inside
 a transaction still holds the database's lock, on SQLite that of the whole file, so that nobody
-could take over. So every run signs its claim with its process: whoever takes over kills it, and
+could take over. So every run signs its lease with its process: whoever takes over kills it, and
 the clock of the same machine kills one that has not been heard of for too long.
 """
 
@@ -17,34 +17,34 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
-from models import Claim
+from models import Lease
 from models.database import database_seconds, reading
 
 log = logging.getLogger("gangchuang.clock")
 
-# A run renews its claim with each transaction, so this bounds a single one.
+# A run renews its lease with each transaction, so this bounds a single one.
 SILENT_LEASES = 10
 
 
 def own_name() -> str:
-    """Signs a claim: this machine, this process and its birth, and something of its own. At most 64 characters."""
+    """Signs a lease: this machine, this process and its birth, and something of its own. At most 64 characters."""
     return f"{_machine()}/{os.getpid()}/{_born(os.getpid())}/{uuid.uuid4().hex[:16]}"
 
 
 def end_hung_runs(engine: Engine, lease_seconds: float) -> list[str]:
-    """Kill the processes of this machine whose stage has been silent for ten leases. Returns the stages' claims."""
+    """Kill the processes of this machine whose stage has been silent for ten leases. Returns the stages' leases."""
     with reading(engine) as session:
-        silent = select(Claim.name, Claim.owner).where(
-            Claim.name.startswith("stage/"),
-            Claim.expires > 0,
-            Claim.expires < database_seconds(session) - SILENT_LEASES * lease_seconds,
+        silent = select(Lease.name, Lease.owner).where(
+            Lease.name.startswith("stage/"),
+            Lease.expires > 0,
+            Lease.expires < database_seconds(session) - SILENT_LEASES * lease_seconds,
         )
         rows = session.execute(silent).all()
     return [name for name, owner in rows if end_silent(name, owner)]
 
 
 def end_silent(name: str, owner: str) -> bool:
-    """Kill the process that signed a claim, if it lives on this machine and is another one. Whether it was killed."""
+    """Kill the process that signed a lease, if it lives on this machine and is another one. Whether it was killed."""
     machine, pid, born, *_ = (*owner.split("/"), "", "", "")
     if machine != _machine() or not pid.isdigit() or born != _born(int(pid)) or int(pid) == os.getpid():
         return False

@@ -25,7 +25,7 @@ from models import Delivery, Submission
 from models.enums import DeliveryState, WorkbookKind
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of
-from states.guard_facts import load_frame
+from states.guard_facts import load_season_facts
 from states.submissions.delivery import Change, keep_delivery
 
 _SHOWN = 20
@@ -150,7 +150,7 @@ def _deadline(session: Session, run: Run, code: str, kind: WorkbookKind | None) 
         step: Milestone | None = closing_of(2 if scores_are_frozen(session, run.year) else 1)
     else:
         step = KINDS[kind].closes if kind and code in all_units() else None
-    return load_frame(session, run.year).deadlines.at(step, code) if step else None
+    return load_season_facts(session, run.year).deadlines.at(step, code) if step else None
 
 
 def _answer_by_mail(

@@ -16,7 +16,7 @@ from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submi
 from models.enums import ApprovalDecision, Tier, Trigger
 from states.final_round.approval import list_digest, placings
 from states.final_round.freeze import counted_scores
-from states.guard_facts import load_frame
+from states.guard_facts import load_season_facts
 from states.history.canonical import call_subject
 from states.history.read import latest_entry, latest_facts
 from states.panel.draw import seated
@@ -114,7 +114,7 @@ def _not_carried(session: Session, year: int) -> Iterator[Deviation]:
 
 
 def _due_at(session: Session, run: Run) -> datetime:
-    deadlines = load_frame(session, run.year).deadlines
+    deadlines = load_season_facts(session, run.year).deadlines
     return deadlines.at(Milestone.OPEN_PUBLIC_NOTICE) or run.season.dates.open_public_notice
 
 

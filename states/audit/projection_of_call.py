@@ -7,7 +7,8 @@ from typing import Any
 
 from config.milestones import Milestone
 from models.enums import Trigger
-from states.audit.replay import Entry, facts_of
+from states.audit.chain import Entry
+from states.audit.replay import facts_of
 from states.final_round.approval import TRIGGERS
 from states.rules.ranking.placings import PassedOver
 from states.rules.reviewers.draw import commitment

@@ -7,7 +7,7 @@ where limits count organisations or persons, it has a number for each of them in
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -15,20 +15,19 @@ from typing import Any
 
 from config.season import Season
 from models.enums import Tier, Trigger
+from states.audit.chain import Entry
 from states.history.canonical import canonical
 from states.history.verify_history import Assigned
 from states.numbers import Number
-from states.rules.ranking.placings import Contender, Limits, Ranking
+from states.rules.ranking.placings import Contender, PrizeLimits, Ranking
 from states.rules.ranking.tiers import cut, tier_sizes
-from states.rules.ranking.ties import Criterion, Settlers
+from states.rules.ranking.ties import Settlers, TieCriterion
 from states.rules.ranking.votes import decide, tier_after
 from states.rules.reviewers.draw import Candidate, commitment, derive_seed, draw_panel, pool_digest, seed_with
 from states.rules.rounding import settle
 from states.rules.scoring import scores as rules
 from states.rules.scoring.merits import Scoring, score_submissions
 from states.rules.scoring.scores import mean_of
-
-Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +195,9 @@ def _points(record: Record, round_number: int) -> dict[tuple[str, str], dict[str
     return {pair: facts for pair, facts in sorted(found.items()) if pair not in recused}
 
 
-def _scores(record: Record, round_number: int = 1) -> list[rules.Score]:
+def _scores(record: Record, round_number: int = 1) -> list[rules.GivenScore]:
     points = _points(record, round_number)
-    return [rules.Score(number, expert, Decimal(facts["total"])) for (number, expert), facts in points.items()]
+    return [rules.GivenScore(number, expert, Decimal(facts["total"])) for (number, expert), facts in points.items()]
 
 
 def _scoring(record: Record) -> Scoring:
@@ -250,7 +249,7 @@ def _cut(record: Record, scoring: Scoring) -> Ranking:
             ratios=season.tiers.ratios if season.tiers.sizes is None else None,
             least_merit=season.tiers.least_merit,
         ),
-        limits=Limits(season.limits.per_unit, season.limits.per_organisation, season.limits.per_person),
+        limits=PrizeLimits(season.limits.per_unit, season.limits.per_organisation, season.limits.per_person),
         settlers=Settlers(_re_review(record), _criteria(record), seed),
     )
 
@@ -266,7 +265,7 @@ def _re_review(record: Record) -> dict[str, Decimal]:
     return found
 
 
-def _criteria(record: Record) -> tuple[Criterion, ...]:
+def _criteria(record: Record) -> tuple[TieCriterion, ...]:
     season = record.season.final_round
     names = {criterion.key: criterion.name for criterion in season.rubric}
     criteria = []
@@ -275,7 +274,7 @@ def _criteria(record: Record) -> tuple[Criterion, ...]:
         for (number, _), facts in _points(record, 1).items():
             given.setdefault(number, []).append(Fraction(facts["points"][key]))
         criteria.append(
-            Criterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in given.items()})
+            TieCriterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in given.items()})
         )
     return tuple(criteria)
 

@@ -1,30 +1,28 @@
 """Finds submissions that were removed whole, by what else in the database still knows of them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Table, func, literal, select, union
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from models import Submission
-from states.audit.chain import Finding
+from states.audit.chain import Entry, Finding
 from states.history.canonical import submission_subject
 from states.numbers import Number
 
 _NUMBER = re.compile(r"\b\d{4}-\w+-\d{4,}\b")
-Row = Mapping[str, Any]
 
 
-class Witnesses:
+class Removals:
     """The calls' own records, the tables that belong to submissions, and the running numbers of each unit."""
 
     def __init__(self, session: Session, season: int | None) -> None:
         self._session, self._season = session, season
         self._named: dict[str, tuple[str, int]] = {}
 
-    def take(self, subject: str, entries: Sequence[Row]) -> None:
+    def take(self, subject: str, entries: Sequence[Entry]) -> None:
         """One subject in the subjects' order: calls come before the submissions that they name."""
         if subject.startswith("call/"):
             for entry in entries:

@@ -5,17 +5,17 @@ come out. Nothing is read from the tables that the history explains.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from models.enums import OUTCOMES, Outcome, SubmissionState, Trigger
+from states.audit.chain import Entry
 from states.call import CALL
-from states.machine import Table
+from states.machine import TransitionTable
 from states.submission import SUBMISSION
 
-Entry = Mapping[str, Any]
 _WORDS = frozenset(Trigger)
 _ARCHIVED = SubmissionState.ARCHIVED.value
 
@@ -71,7 +71,7 @@ def facts_of(entry: Entry) -> dict[str, Any]:
 class _Legal:
     """The edges of one machine as (trigger, from, to) with the roles that may take them."""
 
-    def __init__(self, table: Table[Any]) -> None:
+    def __init__(self, table: TransitionTable[Any]) -> None:
         self.triggers = frozenset(table.triggers)
         self.roles: dict[tuple[str, str, str], tuple[str, ...]] = {}
         for edge in table.edges:

@@ -12,18 +12,16 @@ import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from states.audit.chain import START, End, Finding, check_chain
-from states.audit.publications import Publications
-from states.audit.removed import Witnesses
+from states.audit.publications import Publications, Row
+from states.audit.removed import Removals
 from states.audit.replay import Standing, replay_subject
 from states.history.read import read_entries, read_leaves, read_standings, season_of_subject
 from states.roots import Root, season_root
 
-Row = Mapping[str, Any]
 _Reader = Callable[[Session, int | None], Iterator[Row]]
 
 
@@ -51,13 +49,13 @@ def examine(
     """`verify`, and by season what no root covers yet: subject, number, date and trigger of each entry."""
     findings: list[Finding] = []
     publications = Publications(session, season)
-    witnesses = Witnesses(session, season)
+    removals = Removals(session, season)
     for subject in _subjects(session, season):
         found, end = _verify_subject(subject, publications)
         publications.take(subject.name, subject.entries, subject.leaves)
-        witnesses.take(subject.name, subject.entries)
+        removals.take(subject.name, subject.entries)
         findings += found + _against_row(subject, end, bool(found))
-    return findings + publications.findings(printed) + witnesses.findings(), publications.later
+    return findings + publications.findings(printed) + removals.findings(), publications.later
 
 
 def verify_each(session: Session, seasons: Iterable[int]) -> Iterator[tuple[int, Root, list[Finding]]]:

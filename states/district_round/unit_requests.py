@@ -18,7 +18,7 @@ from models import Correction, Submission
 from models.enums import Cause, CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SendBackForm, WithdrawalForm
 from states.district_round.verdicts import round_is_over
-from states.guard_facts import Ask, Frame, load_frame
+from states.guard_facts import Ask, SeasonFacts, load_season_facts
 from states.machine import Refusal, TransitionRefused
 from states.submissions.corrections import keep_correction
 from states.submissions.delivery import Change, Delivered, Taken
@@ -54,11 +54,11 @@ def take_withdrawals(session: Session, delivered: Delivered, rows: Sequence[tupl
 
 def send_back(session: Session, delivered: Delivered, rows: Sequence[tuple[int, SendBackForm]]) -> SentBack:
     """Send submissions back for correction (退回补正) once, until some working days have passed."""
-    frame = load_frame(session, delivered.season)
-    late = round_is_over(frame, delivered) if rows else None
+    season_facts = load_season_facts(session, delivered.season)
+    late = round_is_over(season_facts, delivered) if rows else None
     if late is not None:
         return SentBack.refusing((position for position, _ in rows), late)
-    due_at = _due_at(frame, delivered)
+    due_at = _due_at(season_facts, delivered)
     taken = SentBack(due_at=due_at)
     for position, form in rows:
         known = session.get(Correction, form.number)
@@ -98,11 +98,11 @@ def _withdraw(session: Session, delivered: Delivered, number: str) -> Refusal | 
     return None
 
 
-def _due_at(frame: Frame, delivered: Delivered) -> datetime | None:
+def _due_at(season_facts: SeasonFacts, delivered: Delivered) -> datetime | None:
     """The season's working days, but so that a working day is left to judge; None when none is left to correct."""
     today = local_day(delivered.act.at)
-    due_at = end_of_day(working_days_after(today, frame.season.eligibility.correction_working_days))
-    closes_at = frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit)
+    due_at = end_of_day(working_days_after(today, season_facts.season.eligibility.correction_working_days))
+    closes_at = season_facts.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit)
     if closes_at is None or due_at < closes_at:
         return due_at
     last = local_day(closes_at) - timedelta(days=1)

@@ -17,7 +17,7 @@ from models.enums import Category, CorrectionState, Outcome, SubmissionState, Tr
 from models.forms import VerdictForm
 from models.queries import lock_call
 from states.district_round.late_verdicts import bring_back, comes_back, let_fall, void_check
-from states.guard_facts import Ask, Frame, load_frame
+from states.guard_facts import Ask, SeasonFacts, load_season_facts
 from states.machine import Refusal, TransitionRefused
 from states.submission import Case, district_round_is_open
 from states.submissions.delivery import Delivered, Taken
@@ -43,28 +43,28 @@ class _Own(NamedTuple):
 def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> VerdictsTaken:
     """Record a unit's verdicts; more recommended than the quota allows refuses all recommendations at once."""
     lock_call(session, delivered.season)  # no round or check closes between the look and the deed
-    frame = load_frame(session, delivered.season)
-    late = round_is_over(frame, delivered)
+    season_facts = load_season_facts(session, delivered.season)
+    late = round_is_over(season_facts, delivered)
     if late is not None:
         return VerdictsTaken.refusing((position for position, _ in rows), late)
     own = _own_submissions(session, delivered)
     refused = _not_to_be_judged(session, delivered, rows, own)
     todo = [(position, form) for position, form in rows if position not in refused]
-    refused |= _over_quota(session, frame, delivered, todo, own)
+    refused |= _over_quota(session, season_facts, delivered, todo, own)
     kept = [(position, form) for position, form in todo if position not in refused]
-    back, out = _take(session, frame, delivered, [form for _, form in kept])
+    back, out = _take(session, season_facts, delivered, [form for _, form in kept])
     return VerdictsTaken({position: form.number for position, form in kept}, refused, back=back, out=out)
 
 
 def _take(
-    session: Session, frame: Frame, delivered: Delivered, forms: Sequence[VerdictForm]
+    session: Session, season_facts: SeasonFacts, delivered: Delivered, forms: Sequence[VerdictForm]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Verdicts that nothing speaks against; which submissions come back by them, and which fall out."""
     judged = {form.number for form in forms}
     rejected = {form.number for form in forms if form.verdict is Verdict.NOT_RECOMMENDED}
     back = bring_back(session, delivered, judged)
     ranks = _ranks(session, delivered, forms)
-    _record(session, frame, delivered, forms, ranks)
+    _record(session, season_facts, delivered, forms, ranks)
     _shift(session, delivered, judged, ranks)
     void_check(session, rejected)
     out = let_fall(session, delivered, rejected)
@@ -111,7 +111,7 @@ def _misplaced(form: VerdictForm, own: Mapping[str, _Own]) -> Refusal | None:
 
 def _over_quota(
     session: Session,
-    frame: Frame,
+    season_facts: SeasonFacts,
     delivered: Delivered,
     rows: Sequence[tuple[int, VerdictForm]],
     own: Mapping[str, _Own],
@@ -119,7 +119,7 @@ def _over_quota(
     before = _recommended(session, delivered)
     replaced = {form.number for _, form in rows}
     wanted = (before - replaced) | {form.number for _, form in rows if form.verdict is Verdict.RECOMMENDED}
-    problem = _quota_problem(frame.season, delivered.unit, wanted, own)
+    problem = _quota_problem(season_facts.season, delivered.unit, wanted, own)
     if problem is None:
         return {}
     return {position: problem for position, form in rows if form.verdict is Verdict.RECOMMENDED}
@@ -188,7 +188,11 @@ def _shift(session: Session, delivered: Delivered, judged: Collection[str], rank
 
 
 def _record(
-    session: Session, frame: Frame, delivered: Delivered, forms: Sequence[VerdictForm], ranks: Mapping[str, int]
+    session: Session,
+    season_facts: SeasonFacts,
+    delivered: Delivered,
+    forms: Sequence[VerdictForm],
+    ranks: Mapping[str, int],
 ) -> None:
     """Keep verdicts and move their submissions together."""
     before = {
@@ -197,7 +201,9 @@ def _record(
             select(DistrictVerdict).where(DistrictVerdict.number.in_([form.number for form in forms]))
         )
     }
-    facts = {form.number: _keep(session, frame, delivered, form, before.get(form.number), ranks) for form in forms}
+    facts = {
+        form.number: _keep(session, season_facts, delivered, form, before.get(form.number), ranks) for form in forms
+    }
     session.flush()
     ask = Ask(
         Trigger.RECORD_DISTRICT_REVIEW,
@@ -230,23 +236,23 @@ def _in_correction(session: Session, rows: Sequence[tuple[int, VerdictForm]]) ->
     return {position: _IN_CORRECTION for position, form in rows if form.number in correcting}
 
 
-def round_is_over(frame: Frame, delivered: Delivered) -> Refusal | None:
+def round_is_over(season_facts: SeasonFacts, delivered: Delivered) -> Refusal | None:
     """Why a unit's delivery comes too late for the district round, or None."""
     case = Case(
         delivered.act.at,
         delivered.act.actor.role,
-        call_state=frame.call_state,
+        call_state=season_facts.call_state,
         arrived_at=delivered.arrived_at,
         admitted=delivered.admitted,
-        district_deadline=frame.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit),
-        check_closed=frame.check_closed,
+        district_deadline=season_facts.deadlines.at(Milestone.CLOSE_DISTRICT_ROUND, delivered.unit),
+        check_closed=season_facts.check_closed,
     )
     return district_round_is_open(case)
 
 
 def _keep(
     session: Session,
-    frame: Frame,
+    season_facts: SeasonFacts,
     delivered: Delivered,
     form: VerdictForm,
     row: DistrictVerdict | None,
@@ -271,7 +277,7 @@ def _keep(
         "total": str(row.total),
         "rank": row.rank,
         "points": points,
-        "quota": frame.season.quota_of(delivered.unit),
+        "quota": season_facts.season.quota_of(delivered.unit),
         **delivered.facts,
     }
 

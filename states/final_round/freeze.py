@@ -16,7 +16,7 @@ from states.history.read import latest_trigger
 from states.machine import Act, Actor
 from states.outstanding import scores_owed
 from states.panel.pairs import eligible_numbers
-from states.rules.ranking.votes import Decision, decide
+from states.rules.ranking.votes import VoteDecision, decide
 from states.rules.scoring import scores as rules
 from states.rules.scoring.merits import Scoring, score_submissions
 from states.transitions import Applied, apply_to_many, note_call
@@ -29,7 +29,7 @@ class Frozen:
     """The scores of a round as counted: merits, the scores themselves, and their digest."""
 
     scoring: Scoring
-    scores: tuple[rules.Score, ...]
+    scores: tuple[rules.GivenScore, ...]
     digest: str
 
 
@@ -43,7 +43,7 @@ def short_of_scores(session: Session, season: Season) -> dict[str, int]:
     return {number: count for number, count in counted.items() if count < needed}
 
 
-def presence(session: Session, season: Season) -> Decision:
+def presence(session: Session, season: Season) -> VoteDecision:
     """Whether the panel is quorate: present is who has scored everything that was asked of them."""
     seats = session.scalars(select(Seat.expert).where(Seat.season == season.year, Seat.state == SeatState.SEATED)).all()
     owing = scores_owed(session, season.year, 1)
@@ -51,7 +51,7 @@ def presence(session: Session, season: Season) -> Decision:
     return decide(max(len(seats), 1), present, present, quorum=season.final_round.quorum)
 
 
-def counted_scores(session: Session, year: int, round_number: int = 1) -> list[rules.Score]:
+def counted_scores(session: Session, year: int, round_number: int = 1) -> list[rules.GivenScore]:
     """The scores that count in a round: given by who is still assigned."""
     rows = session.execute(
         select(Score.number, Score.expert, Score.total)
@@ -63,7 +63,7 @@ def counted_scores(session: Session, year: int, round_number: int = 1) -> list[r
         )
         .order_by(Score.number, Score.expert)
     )
-    return [rules.Score(number, expert, total) for number, expert, total in rows]
+    return [rules.GivenScore(number, expert, total) for number, expert, total in rows]
 
 
 def freeze_scores(session: Session, season: Season, act: Act) -> Applied:

@@ -17,7 +17,7 @@ from models.enums import (
     Trigger,
 )
 from models.queries import call_state, lock_call
-from states.guard_facts import Ask, load_frame
+from states.guard_facts import Ask, load_season_facts
 from states.history.canonical import instant_text
 from states.machine import Act
 from states.officers import DecisionRefused
@@ -33,7 +33,7 @@ def raise_objection(
     """Keep an objection (异议): written, with a real name, while the public notice runs."""
     lock_call(session, season.year)
     submission = submission_of(session, number)
-    closes_at = load_frame(session, season.year).deadlines.at(Milestone.CLOSE_PUBLIC_NOTICE)
+    closes_at = load_season_facts(session, season.year).deadlines.at(Milestone.CLOSE_PUBLIC_NOTICE)
     if call_state(session, season.year) is not CallState.PUBLIC_NOTICE or closes_at is None or act.at >= closes_at:
         raise DecisionRefused(number, "objections are taken while the public notice runs")
     if not grounds.strip() or not objector.strip():

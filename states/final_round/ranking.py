@@ -18,9 +18,9 @@ from states.machine import Act
 from states.panel.draw import seated
 from states.panel.pairs import eligible_numbers, make_pairs, season_conflicts
 from states.rules.names import name_key
-from states.rules.ranking.placings import Contender, Limits, Ranking
+from states.rules.ranking.placings import Contender, PrizeLimits, Ranking
 from states.rules.ranking.tiers import cut, tier_sizes
-from states.rules.ranking.ties import Criterion, Settlers
+from states.rules.ranking.ties import Settlers, TieCriterion
 from states.rules.reviewers.draw import derive_seed
 from states.rules.reviewers.organisations import organisation_key
 from states.rules.rounding import settle
@@ -47,7 +47,7 @@ def rank_list(session: Session, season: Season, *, re_review_is_over: bool) -> R
             ratios=rules_of.tiers.ratios if rules_of.tiers.sizes is None else None,
             least_merit=rules_of.tiers.least_merit,
         ),
-        limits=Limits(rules_of.limits.per_unit, rules_of.limits.per_organisation, rules_of.limits.per_person),
+        limits=PrizeLimits(rules_of.limits.per_unit, rules_of.limits.per_organisation, rules_of.limits.per_person),
         settlers=settlers,
     )
 
@@ -176,7 +176,7 @@ def _re_review(session: Session, year: int) -> dict[str, Decimal]:
     return {number: settle(mean_of(totals), 4) for number, totals in given.items() if len(totals) == asked[number]}
 
 
-def _criteria(session: Session, season: Season) -> tuple[Criterion, ...]:
+def _criteria(session: Session, season: Season) -> tuple[TieCriterion, ...]:
     """The declared tie-break criteria with the mean points of each submission."""
     names = {criterion.key: criterion.name for criterion in season.final_round.rubric}
     points: dict[str, dict[str, list[Fraction]]] = {key: {} for key in season.final_round.tie_break.criteria}
@@ -190,7 +190,7 @@ def _criteria(session: Session, season: Season) -> tuple[Criterion, ...]:
         for key, by_number in points.items():
             by_number.setdefault(number, []).append(Fraction(given[key]))
     return tuple(
-        Criterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in by_number.items()})
+        TieCriterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in by_number.items()})
         for key, by_number in points.items()
     )
 

@@ -12,7 +12,7 @@ from models.enums import AssignmentState, CallState, Trigger
 from models.forms import RecusalForm, ScoreForm
 from states.district_round.verdicts import total_of
 from states.final_round.freeze import scores_are_frozen
-from states.guard_facts import Ask, Frame, load_frame
+from states.guard_facts import Ask, SeasonFacts, load_season_facts
 from states.machine import Refusal
 from states.panel.recusals import recuse
 from states.submissions.delivery import Delivered, Taken
@@ -21,12 +21,12 @@ from states.transitions import note_submissions
 
 def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int, ScoreForm | RecusalForm]]) -> Taken:
     """Record an expert's scores and recusals of the round that is open."""
-    frame = load_frame(session, delivered.season)
+    season_facts = load_season_facts(session, delivered.season)
     taken = Taken()
     facts: dict[str, dict[str, Any]] = {}
     for position, form in rows:
         assignment = _assignment(session, form.number, delivered.act.actor.name)
-        refusal = _not_now(session, frame, delivered, assignment)
+        refusal = _not_now(session, season_facts, delivered, assignment)
         if refusal is not None:
             taken.refused[position] = refusal
             continue
@@ -53,14 +53,16 @@ def _assignment(session: Session, number: str, expert: str) -> Assignment | None
     return session.get(Assignment, (number, expert, 2)) or session.get(Assignment, (number, expert, 1))
 
 
-def _not_now(session: Session, frame: Frame, delivered: Delivered, assignment: Assignment | None) -> Refusal | None:
+def _not_now(
+    session: Session, season_facts: SeasonFacts, delivered: Delivered, assignment: Assignment | None
+) -> Refusal | None:
     if assignment is None or assignment.season != delivered.season or assignment.state is AssignmentState.LOST:
         return Refusal("not_assigned", "it is not assigned to this expert", "该申报未分配给您，不能评分")
     if assignment.state is AssignmentState.RECUSED:
         return Refusal("recused", "the expert stepped back from it", "您已回避该申报，或与它有利益冲突，不能评分")
-    if frame.call_state is not CallState.FINAL_REVIEW:
-        return Refusal("round_not_open", f"the call is {frame.call_state}", "当前不在终评期内")
-    deadline = frame.deadlines.at(closing_of(assignment.round))
+    if season_facts.call_state is not CallState.FINAL_REVIEW:
+        return Refusal("round_not_open", f"the call is {season_facts.call_state}", "当前不在终评期内")
+    deadline = season_facts.deadlines.at(closing_of(assignment.round))
     frozen = scores_are_frozen(session, delivered.season, assignment.round)
     if frozen or deadline is None or delivered.arrived_at > deadline:
         return Refusal("late", "the scoring round is closed", "评分已截止，不能再接收")

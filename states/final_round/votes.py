@@ -17,11 +17,11 @@ from models import Ballot, Placing, Submission
 from models.enums import CallState, Role, SubmissionState, Tier, Trigger
 from models.forms import VoteForm
 from states.final_round.approval import votes_are_open
-from states.guard_facts import Ask, load_frame
+from states.guard_facts import Ask, load_season_facts
 from states.machine import Act, Refusal
 from states.panel.draw import seated
 from states.panel.pairs import season_conflicts
-from states.rules.ranking.votes import Decision, decide, tier_after
+from states.rules.ranking.votes import VoteDecision, decide, tier_after
 from states.submissions.delivery import Delivered, Taken
 from states.transitions import note_call, note_submissions
 
@@ -45,7 +45,7 @@ class Counted:
     """The votes on one motion: the decision, who voted against or abstained, and the ballots by caster."""
 
     motion: Motion
-    decision: Decision
+    decision: VoteDecision
     votes_against: int
     abstentions: int
     casters: tuple[str, ...]
@@ -180,8 +180,8 @@ def _sentence(vote: Counted, tier: Tier | None) -> str:
 
 
 def _closed(session: Session, season: Season, delivered: Delivered) -> Refusal | None:
-    frame = load_frame(session, season.year)
-    if frame.call_state is not CallState.FINAL_REVIEW or not votes_are_open(session, season.year):
+    season_facts = load_season_facts(session, season.year)
+    if season_facts.call_state is not CallState.FINAL_REVIEW or not votes_are_open(session, season.year):
         return Refusal("no_vote_open", "the panel is not voting", "当前没有进行表决，不能接收")
     votes = season.final_round.votes
     if votes is not None and votes.secret and delivered.act.actor.role is not Role.OFFICE:
@@ -190,7 +190,7 @@ def _closed(session: Session, season: Season, delivered: Delivered) -> Refusal |
         )
     if votes is not None and not votes.secret and delivered.act.actor.role is not Role.EXPERT:
         return Refusal("role", "the ballot is signed: each expert votes", "本次为记名表决，由专家本人投票")
-    deadline = frame.deadlines.at(Milestone.CLOSE_VOTES)
+    deadline = season_facts.deadlines.at(Milestone.CLOSE_VOTES)
     if (
         deadline is not None
         and delivered.arrived_at > deadline

@@ -13,12 +13,12 @@ from states.machine import Act
 
 _COLUMNS = tuple(History.__table__.columns.keys())
 _WORDS = frozenset(Trigger)
-Row = tuple[Any, ...]  # one history row, in the order of its columns; its hash is the last
+EntryValues = tuple[Any, ...]  # one history row, in the order of its columns; its hash is the last
 
 
 def stamp(
     act: Act, season: int, trigger: Trigger, source: str, target: str, reason: str = ""
-) -> Callable[[str, str, int, str], Row]:
+) -> Callable[[str, str, int, str], EntryValues]:
     """Makes the rows of one step from (subject, facts as canonical JSON, and sequence and hash of the entry before).
 
     What they share is spelt once. Raises NotRecordable for a word that is no Trigger.
@@ -30,13 +30,13 @@ def stamp(
     texts = shared_texts(actor, at, act.flow_run, source, reason, season, target, word)
     shared = (season, at, actor, word, source, target, reason)
 
-    def row(subject: str, facts: str, after: int, previous: str) -> Row:
+    def row(subject: str, facts: str, after: int, previous: str) -> EntryValues:
         own = hash_of(previous, texts, facts, after + 1, subject)
         return (subject, after + 1, *shared, facts, act.flow_run, previous, own)
 
     return row
 
 
-def append(session: Session, rows: Sequence[Row]) -> None:
+def append(session: Session, rows: Sequence[EntryValues]) -> None:
     """Write history rows. A sequence already taken fails: somebody else was faster."""
     insert_many(session, History.__tablename__, _COLUMNS, rows)

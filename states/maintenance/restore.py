@@ -29,7 +29,7 @@ from sqlalchemy.types import DateTime, TypeEngine
 from sqlmodel import SQLModel
 
 from config.errors import GangchuangError
-from models import Claim
+from models import Lease
 from models.columns import DecimalText, EnumText
 from models.database import database_seconds, make_engine, reading, writing
 from models.queries import planned_seasons
@@ -80,7 +80,7 @@ class StillRunning(GangchuangError):
         self.names = names
         super().__init__(
             f"Something works on the database at this moment ({', '.join(names)}). Stop `gangchuang serve`, wait a "
-            "minute for its claims to end, then restore. Nothing was changed."
+            "minute for its leases to end, then restore. Nothing was changed."
         )
 
 
@@ -121,10 +121,10 @@ def restore(source: Path, engine: Engine, home: Path, *, invariants: Iterable[In
 
 def _refuse_while_running(engine: Engine) -> None:
     with reading(engine) as session:
-        if not inspect(session.connection()).has_table(Claim.__tablename__):
+        if not inspect(session.connection()).has_table(Lease.__tablename__):
             return
-        live = select(Claim.name).where(Claim.expires > database_seconds(session), Claim.name.not_like("start/%"))
-        names = list(session.scalars(live.order_by(Claim.name)))
+        live = select(Lease.name).where(Lease.expires > database_seconds(session), Lease.name.not_like("start/%"))
+        names = list(session.scalars(live.order_by(Lease.name)))
     if names:
         raise StillRunning(names)
 
@@ -195,8 +195,8 @@ def _load(source: Path, archive: zipfile.ZipFile, manifest: Mapping[str, Any], f
             if loaded != manifest["tables"][name]:
                 raise BackupBroken(source, f"the table {name} has {loaded} rows, not {manifest['tables'][name]}")
         _continue_numbering(session)
-        # Whoever held a claim when the backup was made is long gone.
-        session.query(Claim).update({"expires": 0.0})
+        # Whoever held a lease when the backup was made is long gone.
+        session.query(Lease).update({"expires": 0.0})
     bring_up(fresh)
 
 

@@ -30,8 +30,7 @@ from states.machine import Act
 from states.officers import DecisionRefused
 from states.panel.pairs import eligible_numbers, make_pairs, season_conflicts
 from states.panel.pool import keeps_out
-from states.rules.assignment import Assignment as BestAssignment
-from states.rules.assignment import AssignmentInfeasible, Certificate, assign_with_certificate, written
+from states.rules.assignment import AssignmentInfeasible, BestAssignment, Certificate, assign_with_certificate, written
 from states.rules.reviewers import conflicts as rules
 from states.rules.reviewers.affinity import ExpertProfile, SubmissionProfile, affinity
 from states.rules.reviewers.conflicts import Conflicts
@@ -374,7 +373,7 @@ def _text(content: str) -> str:
     return " ".join((form.title, form.abstract, form.innovation))
 
 
-def _barred_pairs(barred: Conflicts, numbers: Sequence[str]) -> list[tuple[str, str, tuple[rules.Finding, ...]]]:
+def _barred_pairs(barred: Conflicts, numbers: Sequence[str]) -> list[tuple[str, str, tuple[rules.Conflict, ...]]]:
     """Barred pairs one by one, without those experts who are barred from everything."""
     known = set(numbers)
     return [(*pair, found) for pair, found in sorted(barred.pairs.items()) if pair[0] in known]

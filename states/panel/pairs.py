@@ -116,12 +116,12 @@ def eligible_numbers(session: Session, year: int, states: Sequence[SubmissionSta
 
 
 def _parties(session: Session, year: int) -> list[Parties]:
-    organisations: dict[str, list[rules.Organisation]] = {}
+    organisations: dict[str, list[rules.Affiliation]] = {}
     for organisation in session.scalars(
         select(Organisation).join(Submission, Submission.number == Organisation.number).where(Submission.season == year)
     ):
         organisations.setdefault(organisation.number, []).append(
-            rules.Organisation(organisation.name, organisation.credit_code)
+            rules.Affiliation(organisation.name, organisation.credit_code)
         )
     people: dict[str, list[Person]] = {}
     for person in session.scalars(

@@ -60,7 +60,7 @@ class PoolChanges:
 
 
 @dataclass(frozen=True)
-class Standing:
+class PoolMember:
     """One expert as the season sees them. `problem` is empty for who may be drawn."""
 
     expert: Expert
@@ -102,7 +102,7 @@ def pool_changes(session: Session, season: Season, forms: Sequence[ExpertForm]) 
     return PoolChanges(tuple(added), tuple(changed), unlisted, expiring)
 
 
-def pool_standings(session: Session, season: Season, at: datetime) -> list[Standing]:
+def pool_members(session: Session, season: Season, at: datetime) -> list[PoolMember]:
     """Every expert, by id, with what keeps them from the draw and when they stayed away without excuse."""
     experts = list(session.scalars(select(Expert).order_by(Expert.id)))
     barred = season_conflicts(session, season, experts).everywhere
@@ -114,7 +114,7 @@ def pool_standings(session: Session, season: Season, at: datetime) -> list[Stand
         own = seats.get(expert.id, {})
         problem = keeps_out(expert, season, at) or ("contributes" if expert.id in barred else "")
         state = own[season.year].state if season.year in own else None
-        found.append(Standing(expert, problem, state, {year: seat.absent for year, seat in own.items()}))
+        found.append(PoolMember(expert, problem, state, {year: seat.absent for year, seat in own.items()}))
     return found
 
 

@@ -11,7 +11,7 @@ from config.milestones import Milestone
 from models import Contributor, Correction, Submission, SubmissionVersion
 from models.enums import CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SubmissionForm
-from states.guard_facts import Frame, load_frame
+from states.guard_facts import SeasonFacts, load_season_facts
 from states.machine import Refusal
 from states.rules.names import name_key
 from states.submission import SUBMISSION, Case, achievement_is_covered, is_complete, is_no_duplicate
@@ -34,17 +34,17 @@ _ALIKE = 60  # percent from which a title may be another one corrected, where th
 
 def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Incoming]) -> Taken:
     """Judge and keep the rows of one delivery; good rows go in, bad rows come back with the reason."""
-    frame = load_frame(session, delivered.season)
+    season_facts = load_season_facts(session, delivered.season)
     known = known_by_title(session, [name_key(row.form.title) for row in rows])
     by_number = known_by_number(session, [row.form.number for row in rows if row.form.number])
-    judging = _Judging(frame, delivered, rows, known, by_number)
+    judging = _Judging(season_facts, delivered, rows, known, by_number)
     for row in rows:
         judging.judge(row)
-    judging.remarks |= _renamed(session, frame, delivered, judging)
+    judging.remarks |= _renamed(session, season_facts, delivered, judging)
     taken = Taken(refused=judging.refused)
     for position, number in insert_new(session, delivered, judging.new).items():
         taken.accept(position, number, Change.NEW, judging.remarks.get(position, ""))
-    _change(session, frame, delivered, judging.changes, taken)
+    _change(session, season_facts, delivered, judging.changes, taken)
     return taken
 
 
@@ -53,7 +53,7 @@ class _Judging:
 
     def __init__(
         self,
-        frame: Frame,
+        season_facts: SeasonFacts,
         delivered: Delivered,
         rows: Sequence[Incoming],
         known: Mapping[str, Sequence[Known]],
@@ -63,7 +63,7 @@ class _Judging:
         self.changes: list[tuple[Incoming, Known]] = []
         self.refused: dict[int, Refusal] = {}
         self.remarks: dict[int, str] = {}
-        self._frame, self._delivered, self._known, self._by_number = frame, delivered, known, by_number
+        self._frame, self._delivered, self._known, self._by_number = season_facts, delivered, known, by_number
         self._marks = {row.position: fingerprint(row.form) for row in rows}
         self.meant = meant_exactly(rows, self._marks, known, by_number, delivered)
         self._seen: dict[str, Incoming] = {}
@@ -107,37 +107,37 @@ class _Judging:
                 )
 
 
-def _case(frame: Frame, delivered: Delivered, form: SubmissionForm, duplicate_of: str) -> Case:
+def _case(season_facts: SeasonFacts, delivered: Delivered, form: SubmissionForm, duplicate_of: str) -> Case:
     return Case(
         at=delivered.act.at,
         role=delivered.act.actor.role,
-        call_state=frame.call_state,
+        call_state=season_facts.call_state,
         arrived_at=delivered.arrived_at,
-        call_deadline=frame.deadlines.at(Milestone.CLOSE_CALL, delivered.unit),
+        call_deadline=season_facts.deadlines.at(Milestone.CLOSE_CALL, delivered.unit),
         admitted=delivered.admitted,
-        missing=missing_parts(form, frame),
+        missing=missing_parts(form, season_facts),
         completed_on=form.completed_on,
-        covered_years=frame.season.covered_years,
+        covered_years=season_facts.season.covered_years,
         duplicate_of=duplicate_of,
     )
 
 
-def missing_parts(form: SubmissionForm, frame: Frame) -> tuple[str, ...]:
+def missing_parts(form: SubmissionForm, season_facts: SeasonFacts) -> tuple[str, ...]:
     """What a form lacks to be complete, in the words of the workbook's headings."""
-    call = frame.season.call
+    call = season_facts.season.call
     missing = []
     if len(form.contributors) > call.max_contributors:
         missing.append(f"完成人不得超过{call.max_contributors}人（填了{len(form.contributors)}人）")
     if len(form.organisations) > call.max_organisations:
         missing.append(f"申报单位不得超过{call.max_organisations}个（填了{len(form.organisations)}个）")
-    if form.field not in frame.season.fields:
+    if form.field not in season_facts.season.fields:
         missing.append(f"所属领域须从下拉列表选择（填了“{form.field}”）")
     if not form.benefit_social and form.benefit_economic is None:
         missing.append("经济效益或社会效益（至少填一项）")
     return tuple(missing)
 
 
-def _renamed(session: Session, frame: Frame, delivered: Delivered, judging: _Judging) -> dict[int, str]:
+def _renamed(session: Session, season_facts: SeasonFacts, delivered: Delivered, judging: _Judging) -> dict[int, str]:
     """Remarks on new rows that are probably one of the unit's own under a corrected title, which the delivery leaves out."""
     query = select(Submission.number, Submission.title, Submission.title_key).where(
         Submission.season == delivered.season,
@@ -157,7 +157,7 @@ def _renamed(session: Session, frame: Frame, delivered: Delivered, judging: _Jud
         other, percent = left_out[found[0]], found[1]
         people = session.scalars(select(Contributor.name_key).where(Contributor.number == other.number))
         same_people = set(people) == {name_key(person.name) for person in row.form.contributors}
-        if same_people or percent >= frame.season.call.near_duplicate_percent:
+        if same_people or percent >= season_facts.season.call.near_duplicate_percent:
             remarks[row.position] = (
                 f"已接收为新申报；与已接收的编号 {other.number}“{other.title}”很可能是同一成果。"
                 "是更正名称的，请撤回本项，在“申报编号”填原编号后再报"
@@ -178,7 +178,11 @@ def _unknown_number(number: str) -> Refusal:
 
 
 def _change(
-    session: Session, frame: Frame, delivered: Delivered, changes: Sequence[tuple[Incoming, Known]], taken: Taken
+    session: Session,
+    season_facts: SeasonFacts,
+    delivered: Delivered,
+    changes: Sequence[tuple[Incoming, Known]],
+    taken: Taken,
 ) -> None:
     """Keep the rows that say something new of what is there."""
     for row, known in changes:
@@ -187,7 +191,7 @@ def _change(
         if current == content_of(row.form) and not withdrawn and not _other_files(session, known, row):
             taken.accept(row.position, known.number, Change.UNCHANGED)
             continue
-        refusal = _not_changeable(session, frame, delivered, known) or _unfit(frame, delivered, row.form)
+        refusal = _not_changeable(session, season_facts, delivered, known) or _unfit(season_facts, delivered, row.form)
         if refusal is None and not row.form.restores:
             refusal = _older(session, known, row.form)
         if refusal is not None:
@@ -219,7 +223,7 @@ def _other_files(session: Session, known: Known, row: Incoming) -> bool:
     return bool(row.files) and not same_files(row.files, attached_to(session, known.number, known.version))
 
 
-def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known: Known) -> Refusal | None:
+def _not_changeable(session: Session, season_facts: SeasonFacts, delivered: Delivered, known: Known) -> Refusal | None:
     correction = session.get(Correction, known.number)
     if correction is not None and _wants_it(known, correction):
         if delivered.arrived_at > correction.due_at:
@@ -232,7 +236,7 @@ def _not_changeable(session: Session, frame: Frame, delivered: Delivered, known:
             return Refusal("state", "it was withdrawn", gone)
         label = known.state.label
         return Refusal("state", f"it is {known.state}", f"编号 {known.number} 当前为“{label}”，不能再修改")
-    deadline = frame.deadlines.at(Milestone.CLOSE_CALL, delivered.unit)
+    deadline = season_facts.deadlines.at(Milestone.CLOSE_CALL, delivered.unit)
     if (deadline is not None and delivered.arrived_at <= deadline) or delivered.admitted:
         return None
     return Refusal("late", "the call is closed", f"申报已截止，编号 {known.number} 不能再修改")
@@ -245,7 +249,7 @@ def _wants_it(known: Known, correction: Correction) -> bool:
     return correction.state is CorrectionState.OUTSTANDING and known.state is not SubmissionState.ARCHIVED
 
 
-def _unfit(frame: Frame, delivered: Delivered, form: SubmissionForm) -> Refusal | None:
+def _unfit(season_facts: SeasonFacts, delivered: Delivered, form: SubmissionForm) -> Refusal | None:
     """A new version must be as complete and as covered as a new submission."""
-    case = _case(frame, delivered, form, "")
+    case = _case(season_facts, delivered, form, "")
     return is_complete(case) or achievement_is_covered(case)

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_district_round [--sizes 10000 100000] [--repeat 5]
 
-The stage plays as in a real year: guards, history chain, letters, claim, milestone, each in its
+The stage plays as in a real year: guards, history chain, letters, lease, milestone, each in its
 transaction. The floor is what a hand-written program on the bare driver (sqlite3, psycopg) cannot do
 without, in one transaction on an equal copy of the database, with the same keys, indexes, checks and
 triggers, by the fastest means of the driver (executemany; COPY and one UPDATE from a temporary table): read the submissions that move, make each entry's canonical JSON and SHA-256, write states,

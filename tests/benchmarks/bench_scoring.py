@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from states.rules.scoring.merits import Method, score_submissions
-from states.rules.scoring.scores import Score
+from states.rules.scoring.scores import GivenScore
 
 POINTS = 8.0
 OFFSETS = (0.0, 0.25, 0.5, 1.0)
@@ -82,7 +82,7 @@ def row(panel: Panel, offset: float, rounds: int) -> str:
     return f"| {panel.name} | {size} | {offset:.2f} | " + " | ".join(cells) + " |"
 
 
-def judge(scores: list[Score], true: np.ndarray, method: Method) -> tuple[float, float]:
+def judge(scores: list[GivenScore], true: np.ndarray, method: Method) -> tuple[float, float]:
     """(tau, share of intervals that hold the known merit)."""
     merits = score_submissions(scores, method=method).merits
     ordered = [merits[f"S{number:05}"] for number in range(len(true))]
@@ -91,7 +91,7 @@ def judge(scores: list[Score], true: np.ndarray, method: Method) -> tuple[float,
     return tau, float(np.mean(held))
 
 
-def simulate(panel: Panel, offset: float, seed: int) -> tuple[list[Score], np.ndarray]:
+def simulate(panel: Panel, offset: float, seed: int) -> tuple[list[GivenScore], np.ndarray]:
     """Scores of one round, in tenths from 0 to 100, and the known merits float64[P]."""
     chance = np.random.default_rng(seed)
     true = chance.normal(70, POINTS, panel.submissions)
@@ -104,7 +104,7 @@ def simulate(panel: Panel, offset: float, seed: int) -> tuple[list[Score], np.nd
         loads[chosen] += 1
         totals = merit + offsets[chosen] + panel.unsure * noise(panel.noise, len(chosen), chance)
         for expert, total in zip(chosen, np.clip(np.round(totals, 1), 0, 100), strict=True):
-            scores.append(Score(f"S{number:05}", f"E{expert:04}", Decimal(f"{total:.1f}")))
+            scores.append(GivenScore(f"S{number:05}", f"E{expert:04}", Decimal(f"{total:.1f}")))
     return scores, true
 
 
@@ -116,7 +116,7 @@ def noise(kind: Noise, count: int, chance: np.random.Generator) -> np.ndarray:
     return drawn
 
 
-def z_scored(scores: list[Score]) -> list[float]:
+def z_scored(scores: list[GivenScore]) -> list[float]:
     """The mean of each expert's scores standardised by that expert's own mean and deviation."""
     by_expert, by_submission = defaultdict(list), defaultdict(list)
     for score in scores:

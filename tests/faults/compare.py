@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 import models  # noqa: F401 - the tables register themselves
 from models.database import reading
 
-# Who holds a claim and how often something was tried is not part of what became of the season.
+# Who holds a lease and how often something was tried is not part of what became of the season.
 _TABLES_LEFT_OUT = {"claim", "failure"}
 # PostgreSQL gives no number of a row twice, not even one that was undone.
 _COLUMNS_LEFT_OUT = {

@@ -55,7 +55,7 @@ SEASON_FILE = Path(__file__).with_name("season.toml")
 LATER = "GANGCHUANG_FAULTS_LATER_SECONDS"
 # The process stops itself (SIGSTOP) at the first kill point whose description begins so.
 HALT = "GANGCHUANG_FAULTS_HALT"
-# It leaves off before the first move whose name begins so; and signs its claims as a process of another machine.
+# It leaves off before the first move whose name begins so; and signs its leases as a process of another machine.
 UNTIL, MACHINE = "GANGCHUANG_FAULTS_UNTIL", "GANGCHUANG_FAULTS_MACHINE"
 STEP = "step "
 _PATIENCE = 12

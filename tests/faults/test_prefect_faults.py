@@ -18,7 +18,7 @@ from sqlalchemy import Engine, select
 from config.clock import step_to
 from config.milestones import Milestone
 from config.season import load_season
-from models import Call, Claim, History, Message, MilestoneDate
+from models import Call, History, Lease, Message, MilestoneDate
 from models.database import make_engine, reading, writing
 from models.enums import CallState, MessageState, MilestoneState
 from models.schema import upgrade
@@ -101,10 +101,10 @@ class Serving(EngineProcess):
             return set(session.scalars(select(Message.state).distinct())) == {MessageState.SENT}
 
     def process_of(self, stage: str) -> int:
-        """The process that plays a stage at this moment, by the claim that it signed; 0 for none."""
+        """The process that plays a stage at this moment, by the lease that it signed; 0 for none."""
         with reading(self.database) as session:
-            claim = session.get(Claim, f"stage/{YEAR}/{stage}")
-        parts = claim.owner.split("/") if claim is not None and claim.expires > 0 else []
+            lease = session.get(Lease, f"stage/{YEAR}/{stage}")
+        parts = lease.owner.split("/") if lease is not None and lease.expires > 0 else []
         return int(parts[1]) if len(parts) > 1 else 0
 
     def kill_server(self) -> None:

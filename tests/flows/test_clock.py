@@ -11,7 +11,7 @@ from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.clock import Timekeeper, call_of
 from flows.run import Ending
-from models import Claim, History, Message, MilestoneDate
+from models import History, Lease, Message, MilestoneDate
 from models.database import database_seconds
 from models.enums import CallState, MessageState, MilestoneState
 from models.queries import milestone_rows
@@ -72,7 +72,7 @@ def local(text: str) -> datetime:
 
 def run_out(player: Player, name: str) -> None:
     with player.writing() as session:
-        session.execute(update(Claim).where(Claim.name == name).values(expires=database_seconds(session) - 1))
+        session.execute(update(Lease).where(Lease.name == name).values(expires=database_seconds(session) - 1))
 
 
 def state_of(player: Player, milestone: Milestone, ordinal: int = 1) -> MilestoneState:
@@ -126,7 +126,7 @@ def test_a_start_that_came_to_nothing_is_made_again_under_another_key(season: Ca
 
     assert prefect.keys == ["2026/open_call/1/1", "2026/open_call/1/2"]
     with prefect.player.reading() as session:
-        ticket = session.get_one(Claim, "start/2026/open_call/1")
+        ticket = session.get_one(Lease, "start/2026/open_call/1")
         pause = ticket.expires - database_seconds(session)
         lease = prefect.player.settings.lease_seconds
         assert lease < pause <= 2 * lease, "the pause doubles with each attempt"

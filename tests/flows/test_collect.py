@@ -22,7 +22,7 @@ from models import Delivery, Message, Submission
 from models.database import make_engine, reading
 from models.enums import CallState, DeliveryState, WorkbookKind
 from states.audit.verify import verify
-from states.leases import ClaimTaken
+from states.leases import LeaseTaken
 from states.machine import Act
 from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_form, a_season
@@ -311,15 +311,15 @@ def test_of_twenty_collectors_one_takes_each_delivery(racing: tuple[Engine, Sett
 
     through, refused = at_once(plays)
 
-    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert {type(refusal) for refusal in refused} <= {LeaseTaken}
     assert sum(int(dict(result.lines)["taken"]) for result in through) == 2
     with reading(engine) as session:
         assert len(session.scalars(select(Submission)).all()) == 3
         assert verify(session) == []
 
 
-def test_of_twenty_who_take_the_same_file_without_a_claim_one_keeps_it(racing: tuple[Engine, Settings]) -> None:
-    """The claim is a courtesy; the database decides: stages that collect at their end run beside the collector."""
+def test_of_twenty_who_take_the_same_file_without_a_lease_one_keeps_it(racing: tuple[Engine, Settings]) -> None:
+    """The lease is a courtesy; the database decides: stages that collect at their end run beside the collector."""
     engine, own = racing
     player = an_open_call(Player(own, engine))
     send(player, "一号成果")

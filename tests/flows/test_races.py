@@ -14,7 +14,7 @@ from models import Call, Delivery, History, Message
 from models.database import make_engine
 from models.enums import CallState, MessageState, WorkbookKind
 from states.audit.verify import verify
-from states.leases import ClaimTaken
+from states.leases import LeaseTaken
 from states.maintenance.stuck_messages import post_message
 from tests.support.builders import UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player
@@ -61,7 +61,7 @@ def test_of_twenty_that_close_the_call_one_does(player_on_both: Player) -> None:
     through, refused = at_once(runs(player, "close_call", close_call.closing, M.CLOSE_CALL))
 
     assert outcomes(through) == ["done"]
-    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert {type(refusal) for refusal in refused} <= {LeaseTaken}
     assert all("is being worked on by another run" in str(refusal) for refusal in refused)
     assert (entries(player, "close_call"), entries(player, "submit")) == (1, 1)
     with player.reading() as session:
@@ -82,7 +82,7 @@ def test_of_twenty_that_close_the_district_round_one_does(player_on_both: Player
     )
 
     assert outcomes(through) == ["done"]
-    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert {type(refusal) for refusal in refused} <= {LeaseTaken}
     assert entries(player, "archive") == 12
     assert player.letters("district_round_closed") == [f"district_round_closed/{UNIT}"]
 
@@ -124,23 +124,23 @@ class Counting:
         self.sent.append(envelope.key)
 
 
-@pytest.mark.parametrize("claims", ["one claim for all", "no claim in the way"])
+@pytest.mark.parametrize("leases", ["one lease for all", "no lease in the way"])
 def test_of_twenty_that_deliver_the_letters_each_goes_out_once(
-    player_on_both: Player, monkeypatch: pytest.MonkeyPatch, claims: str
+    player_on_both: Player, monkeypatch: pytest.MonkeyPatch, leases: str
 ) -> None:
-    """The claim is a courtesy; the database decides: without it, too, a letter goes out once."""
+    """The lease is a courtesy; the database decides: without it, too, a letter goes out once."""
     letters_wait(player_on_both)
     sent: list[str] = []
     monkeypatch.setattr(deliver_messages, "open_transport", lambda _: Counting(sent))
 
     def deliver(ordinal: int) -> Result:
-        stage = "deliver_messages" if claims == "one claim for all" else f"deliver_messages {ordinal}"
+        stage = "deliver_messages" if leases == "one lease for all" else f"deliver_messages {ordinal}"
         return runs(player_on_both, stage, deliver_messages.delivering, None)(ordinal)
 
     through, refused = at_once(deliver)
 
     assert through
-    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert {type(refusal) for refusal in refused} <= {LeaseTaken}
     assert sorted(sent) == [f"2026/race/{ordinal:03d}" for ordinal in range(MESSAGES)]
     with player_on_both.reading() as session:
         assert set(session.scalars(select(Message.state))) == {MessageState.SENT}

@@ -12,12 +12,12 @@ from config.milestones import Milestone
 from config.settings import Settings, settings
 from flows.run import Ending, Result, Run, StageFailed
 from flows.stage import play
-from models import Call, Claim, History, Message, MilestoneDate
+from models import Call, History, Lease, Message, MilestoneDate
 from models.database import database_seconds, make_engine, reading, writing
 from models.enums import CallState, MessageState, MilestoneState
 from models.queries import SeasonNotPlanned
 from states.audit.verify import verify
-from states.leases import ClaimLost, ClaimTaken
+from states.leases import LeaseLost, LeaseTaken
 from states.machine import TransitionRefused
 from states.transitions import note_call
 from tests.support.builders import a_season, season_rules
@@ -109,7 +109,7 @@ def test_a_dry_run_does_everything_and_leaves_nothing(planned: Player) -> None:
     assert (result.outcome, result.lines) == ("dry_run", (("noted", "1"),))
     assert planned.kept() == before
     with planned.reading() as session:
-        assert session.scalars(select(Claim)).all() == []
+        assert session.scalars(select(Lease)).all() == []
 
 
 def test_a_stage_that_waits_keeps_what_it_did_and_settles_nothing(planned: Player) -> None:
@@ -137,10 +137,10 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
 
     assert caught.value.failures == {"bad": "it is broken"}
     assert (triggers(planned), state(planned)) == (["plan", "reissue_workbook", "import_by_hand"], CallState.PLANNED)
-    assert planned.play("open_call", noting, M.OPEN_CALL).outcome == "done", "its claim is free again"
+    assert planned.play("open_call", noting, M.OPEN_CALL).outcome == "done", "its lease is free again"
 
 
-def test_an_error_undoes_its_step_and_frees_the_claim(planned: Player) -> None:
+def test_an_error_undoes_its_step_and_frees_the_lease(planned: Player) -> None:
     def body(run: Run) -> Ending:
         with run.step() as session:
             session.get_one(Call, 2026).draw_seed = "ab"
@@ -157,7 +157,7 @@ def test_an_error_undoes_its_step_and_frees_the_claim(planned: Player) -> None:
 
 def test_while_one_is_at_it_another_gets_a_clear_answer(planned: Player) -> None:
     def body(run: Run) -> Ending:
-        with pytest.raises(ClaimTaken, match="stage/2026/open_call is being worked on by another run"):
+        with pytest.raises(LeaseTaken, match="stage/2026/open_call is being worked on by another run"):
             planned.play("open_call", noting, M.OPEN_CALL)
         return noting(run)
 
@@ -166,7 +166,7 @@ def test_while_one_is_at_it_another_gets_a_clear_answer(planned: Player) -> None
 
 
 def run_out(session: Session) -> None:
-    session.execute(update(Claim).values(expires=database_seconds(session) - 1))
+    session.execute(update(Lease).values(expires=database_seconds(session) - 1))
 
 
 def test_a_sleeper_whose_work_was_taken_over_writes_nothing_more(planned: Player) -> None:
@@ -176,7 +176,7 @@ def test_a_sleeper_whose_work_was_taken_over_writes_nothing_more(planned: Player
         assert planned.play("open_call", noting, M.OPEN_CALL).outcome == "done"
         return noting(run)
 
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         planned.play("open_call", sleeping, M.OPEN_CALL)
 
     assert triggers(planned) == ["plan", "commit_draw", "open_call"]
@@ -189,7 +189,7 @@ def test_a_sleeper_that_wakes_for_its_last_step_settles_nothing_twice(planned: P
         planned.play("open_call", noting, M.OPEN_CALL)
         return Ending("open_call")
 
-    with pytest.raises(ClaimLost):
+    with pytest.raises(LeaseLost):
         planned.play("open_call", sleeping, M.OPEN_CALL)
 
     assert triggers(planned).count("open_call") == 1
@@ -276,7 +276,7 @@ def test_of_twenty_runs_of_the_same_stage_one_does_it(racing: tuple[Engine, Sett
 
     assert [result.outcome for result in through].count("done") == 1
     assert {result.outcome for result in through} <= {"done", "already_done"}
-    assert {type(refusal) for refusal in refused} <= {ClaimTaken}
+    assert {type(refusal) for refusal in refused} <= {LeaseTaken}
     with reading(engine) as session:
         kept = select(History.trigger).where(History.subject == "call/2026").order_by(History.sequence)
         assert session.scalars(kept).all() == ["plan", "commit_draw", "open_call"]

@@ -16,7 +16,7 @@ from flows.deliver_messages import delivering
 from flows.intake import deliveries
 from flows.outbox.mail.failures import TemporaryFailure
 from flows.run import Ending, Run, StageFailed
-from models import Claim, Failure, Message
+from models import Failure, Lease, Message
 from models.database import database_seconds
 from models.enums import CallState, MessageState
 from states.failures import failures
@@ -75,8 +75,8 @@ def sweep(player: Player, started: list[str] | None = None) -> None:
 
     Timekeeper(player.settings, player.engine, start).sweep()
     with player.writing() as session:
-        session.execute(update(Claim).where(Claim.name.startswith("start/")).values(expires=0.0))
-        session.execute(update(Claim).where(Claim.name == "clock").values(owner="", expires=0.0))
+        session.execute(update(Lease).where(Lease.name.startswith("start/")).values(expires=0.0))
+        session.execute(update(Lease).where(Lease.name == "clock").values(owner="", expires=0.0))
 
 
 def test_a_failure_is_kept_counted_and_forgotten_with_the_next_success(closing: Player) -> None:
@@ -151,7 +151,7 @@ def test_a_clock_that_stands_still_is_acute(open_season: Player) -> None:
     assert said(open_season) == said(open_season, Level.WATCH) == []
 
     with open_season.writing() as session:
-        session.execute(update(Claim).where(Claim.name == "clock").values(expires=database_seconds(session) - 30))
+        session.execute(update(Lease).where(Lease.name == "clock").values(expires=database_seconds(session) - 30))
 
     assert [
         sentence.startswith("the clock stands still: its lease ran out 0:00:30 ago") for sentence in said(open_season)
@@ -282,7 +282,7 @@ def test_a_server_that_gives_no_answer_stands_in_status(player: Player) -> None:
     keeper.sweep()
     assert told() == []
     with player.writing() as session:
-        session.execute(update(Claim).where(Claim.name == "server").values(expires=database_seconds(session) - 30))
+        session.execute(update(Lease).where(Lease.name == "server").values(expires=database_seconds(session) - 30))
     answering[0] = False
     keeper.sweep()
     assert len(told()) == 1

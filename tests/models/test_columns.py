@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from config.local_time import ZONE
-from models import Assignment, Claim, Contributor, DistrictVerdict, Objection, Score, Submission
+from models import Assignment, Contributor, DistrictVerdict, Lease, Objection, Score, Submission
 from models.database import reading, writing
 from models.enums import CallState, Outcome, SubmissionState, Tier
 from tests.support.builders import a_season, a_submission
@@ -125,9 +125,9 @@ def test_an_award_keeps_its_tier_when_archived_as_completed_or_revoked(engine: E
             assert session.get_one(Submission, number).tier is Tier.FIRST
 
 
-def test_claims_count_seconds_with_their_fractions(engine: Engine) -> None:
+def test_leases_count_seconds_with_their_fractions(engine: Engine) -> None:
     with writing(engine) as session:
-        session.add(Claim(name="x", owner="y", fence=1, expires=1795383825.123456))
+        session.add(Lease(name="x", owner="y", fence=1, expires=1795383825.123456))
 
     with reading(engine) as session:
-        assert session.get_one(Claim, "x").expires == pytest.approx(1795383825.123456, abs=1e-5)
+        assert session.get_one(Lease, "x").expires == pytest.approx(1795383825.123456, abs=1e-5)

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from config.settings import Settings
-from models import Call, Claim
+from models import Call, Lease
 from models.database import DatabaseUnreachable, database_seconds, make_engine, reading, writing
 from models.enums import CallState
 from models.schema import upgrade
@@ -17,23 +17,23 @@ from tests.support.databases import Postgres
 
 def names(engine: Engine) -> list[str]:
     with reading(engine) as session:
-        return list(session.scalars(select(Claim.name).order_by(Claim.name)))
+        return list(session.scalars(select(Lease.name).order_by(Lease.name)))
 
 
-def a_claim(name: str) -> Claim:
-    return Claim(name=name, owner="示例", fence=1, expires=0)
+def a_lease(name: str) -> Lease:
+    return Lease(name=name, owner="示例", fence=1, expires=0)
 
 
 def test_a_transaction_is_committed_at_its_end(engine: Engine) -> None:
     with writing(engine) as session:
-        session.add(a_claim("kept"))
+        session.add(a_lease("kept"))
 
     assert names(engine) == ["kept"]
 
 
 def test_an_error_undoes_the_whole_transaction(engine: Engine) -> None:
     with pytest.raises(RuntimeError), writing(engine) as session:
-        session.add(a_claim("lost"))
+        session.add(a_lease("lost"))
         session.flush()
         raise RuntimeError
 
@@ -42,18 +42,18 @@ def test_an_error_undoes_the_whole_transaction(engine: Engine) -> None:
 
 def test_a_reader_sees_one_moment_and_blocks_no_writer(engine: Engine) -> None:
     with reading(engine) as session:
-        assert session.scalars(select(Claim.name)).all() == []
+        assert session.scalars(select(Lease.name)).all() == []
         with writing(engine) as other:
-            other.add(a_claim("meanwhile"))
+            other.add(a_lease("meanwhile"))
 
-        assert session.scalars(select(Claim.name)).all() == []
+        assert session.scalars(select(Lease.name)).all() == []
     assert names(engine) == ["meanwhile"]
 
 
 def test_a_reader_writes_nothing(engine: Engine) -> None:
     try:
         with reading(engine) as session:
-            session.add(a_claim("sneaked in"))
+            session.add(a_lease("sneaked in"))
             session.flush()
     except DBAPIError as refusal:  # PostgreSQL refuses at once, SQLite forgets
         assert "read-only" in str(refusal)
@@ -63,11 +63,11 @@ def test_a_reader_writes_nothing(engine: Engine) -> None:
 
 def test_what_was_read_can_be_used_after_the_session(engine: Engine) -> None:
     with writing(engine) as session:
-        session.add(a_claim("x"))
+        session.add(a_lease("x"))
     with reading(engine) as session:
-        claim = session.get_one(Claim, "x")
+        lease = session.get_one(Lease, "x")
 
-    assert claim.owner == "示例"
+    assert lease.owner == "示例"
 
 
 def test_sqlite_checks_foreign_keys_and_writes_ahead(tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ def test_a_folder_that_is_not_there_is_an_error_that_says_so(tmp_path: Path) -> 
 
 def test_parameters_do_not_reach_an_error_text(engine: Engine) -> None:
     with writing(engine) as session:
-        session.add(a_claim("personal data"))
+        session.add(a_lease("personal data"))
 
     with pytest.raises(IntegrityError) as caught, writing(engine) as session:
         session.execute(
-            Claim.__table__.insert().values(name="personal data", owner="someone@example.invalid", fence=1, expires=0)
+            Lease.__table__.insert().values(name="personal data", owner="someone@example.invalid", fence=1, expires=0)
         )  # type: ignore[attr-defined]
     assert "someone@example.invalid" not in str(caught.value).split("DETAIL")[0]
 

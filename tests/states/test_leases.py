@@ -1,4 +1,4 @@
-"""A claim is one's own, ends with its lease, and a sleeper that lost it can write nothing more."""
+"""A lease is one's own, ends by itself, and a sleeper that lost it can write nothing more."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from models import Claim
+from models import Lease
 from models.database import database_seconds, make_engine, reading, writing
-from states.leases import ClaimLost, ClaimTaken, Held, forget, hold, is_live, release, take
+from states.leases import HeldLease, LeaseLost, LeaseTaken, forget, hold, is_live, release, take
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.threads import at_once
 
@@ -17,14 +17,14 @@ NAME = "stage/2026/close_call"
 
 def run_out(session: Session, name: str = NAME) -> None:
     """The lease's time is over."""
-    session.execute(update(Claim).where(Claim.name == name).values(expires=database_seconds(session) - 1))
+    session.execute(update(Lease).where(Lease.name == name).values(expires=database_seconds(session) - 1))
 
 
-def test_a_claim_belongs_to_one(engine: Engine) -> None:
+def test_a_lease_belongs_to_one(engine: Engine) -> None:
     with writing(engine) as session:
         take(session, NAME, owner="first", seconds=60)
 
-    with pytest.raises(ClaimTaken) as caught, writing(engine) as session:
+    with pytest.raises(LeaseTaken) as caught, writing(engine) as session:
         take(session, NAME, owner="second", seconds=60)
 
     assert (caught.value.name, caught.value.owner) == (NAME, "first")
@@ -37,11 +37,11 @@ def test_the_owner_may_take_it_again(engine: Engine) -> None:
         again = take(session, NAME, owner="first", seconds=60)
 
     assert (first.fence, again.fence) == (1, 2)
-    with pytest.raises(ClaimLost), writing(engine) as session:
+    with pytest.raises(LeaseLost), writing(engine) as session:
         hold(session, first)
 
 
-def test_a_claim_whose_lease_ran_out_is_free(engine: Engine) -> None:
+def test_a_lease_that_ran_out_is_free(engine: Engine) -> None:
     with writing(engine) as session:
         take(session, NAME, owner="first", seconds=60)
         run_out(session)
@@ -49,30 +49,30 @@ def test_a_claim_whose_lease_ran_out_is_free(engine: Engine) -> None:
 
         second = take(session, NAME, owner="second", seconds=60)
 
-        assert second == Held(NAME, "second", 2, 60, silent="first")
+        assert second == HeldLease(NAME, "second", 2, 60, silent="first")
         assert is_live(session, NAME)
 
 
-def test_a_sleeper_that_lost_its_claim_writes_nothing(engine: Engine) -> None:
+def test_a_sleeper_that_lost_its_lease_writes_nothing(engine: Engine) -> None:
     with writing(engine) as session:
         sleeper = take(session, NAME, owner="sleeper", seconds=60)
         run_out(session)
     with writing(engine) as session:
         take(session, NAME, owner="heir", seconds=60)
 
-    with pytest.raises(ClaimLost, match="another run took over"), writing(engine) as session:
-        session.add(Claim(name="written by the sleeper", owner="sleeper", fence=1, expires=0))
+    with pytest.raises(LeaseLost, match="another run took over"), writing(engine) as session:
+        session.add(Lease(name="written by the sleeper", owner="sleeper", fence=1, expires=0))
         session.flush()
         hold(session, sleeper)
 
     with writing(engine) as session:
         release(session, sleeper)
     with reading(engine) as session:
-        assert session.scalars(select(Claim.name)).all() == [NAME]
-        assert is_live(session, NAME), "the sleeper's release does not end its heir's claim"
+        assert session.scalars(select(Lease.name)).all() == [NAME]
+        assert is_live(session, NAME), "the sleeper's release does not end its heir's lease"
 
 
-def test_a_silent_holder_whose_claim_nobody_took_goes_on(engine: Engine) -> None:
+def test_a_silent_holder_whose_lease_nobody_took_goes_on(engine: Engine) -> None:
     with writing(engine) as session:
         held = take(session, NAME, owner="first", seconds=60)
         run_out(session)
@@ -82,7 +82,7 @@ def test_a_silent_holder_whose_claim_nobody_took_goes_on(engine: Engine) -> None
         assert is_live(session, NAME)
 
 
-def test_a_released_claim_is_free_and_its_fence_never_repeats(engine: Engine) -> None:
+def test_a_released_lease_is_free_and_its_fence_never_repeats(engine: Engine) -> None:
     with writing(engine) as session:
         release(session, take(session, NAME, owner="first", seconds=60))
         assert not is_live(session, NAME)
@@ -99,10 +99,10 @@ def test_tickets_are_forgotten_by_the_beginning_of_their_name(engine: Engine) ->
         forget(session, "start/2026/close_call/1")
         forget(session, "start_2026")  # the underscore is no wildcard
 
-        assert set(session.scalars(select(Claim.name))) == {"start/2026/open_call/1", "start/20260"}
+        assert set(session.scalars(select(Lease.name))) == {"start/2026/open_call/1", "start/20260"}
 
 
-def test_a_name_never_claimed_is_not_live(engine: Engine) -> None:
+def test_a_name_never_leased_is_not_live(engine: Engine) -> None:
     with reading(engine) as session:
         assert not is_live(session, NAME)
 
@@ -116,19 +116,19 @@ def server_engine(postgres: Postgres) -> Iterator[Engine]:
 
 
 @pytest.mark.parametrize("before", ["never claimed", "run out"])
-def test_of_twenty_who_reach_for_a_claim_one_has_it(server_engine: Engine, before: str) -> None:
+def test_of_twenty_who_reach_for_a_lease_one_has_it(server_engine: Engine, before: str) -> None:
     if before == "run out":
         with writing(server_engine) as session:
             take(session, NAME, owner="dead", seconds=60)
             run_out(session)
 
-    def reach(turn: int) -> Held:
+    def reach(turn: int) -> HeldLease:
         with writing(server_engine) as session:
             return take(session, NAME, owner=f"run {turn}", seconds=60)
 
     through, refused = at_once(reach)
 
     assert len(through) == 1
-    assert {type(error) for error in refused} == {ClaimTaken}
+    assert {type(error) for error in refused} == {LeaseTaken}
     with reading(server_engine) as session:
-        assert session.get_one(Claim, NAME).owner == through[0].owner
+        assert session.get_one(Lease, NAME).owner == through[0].owner

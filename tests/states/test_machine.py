@@ -7,7 +7,7 @@ import pytest
 from transitions.core import Event
 
 from models.enums import Role
-from states.machine import Actor, Edge, Refusal, Table, TransitionRefused
+from states.machine import Actor, Edge, Refusal, TransitionRefused, TransitionTable
 
 
 class Light(StrEnum):
@@ -27,7 +27,7 @@ class Case:
 NO_POWER = Refusal("no_power", "there is no power", "没有电")
 BROKEN = Refusal("broken", "it is broken", "坏了")
 
-TABLE = Table(
+TABLE = TransitionTable(
     "light",
     Light,
     [

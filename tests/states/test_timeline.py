@@ -11,7 +11,7 @@ from config.local_time import ZONE
 from config.milestones import Milestone
 from config.season_parts import UnitDates, UnitRules
 from config.units import UnitNotInForce, UnknownUnit
-from models import Call, Claim, History, MilestoneDate
+from models import Call, History, Lease, MilestoneDate
 from models.database import reading, writing
 from models.enums import CallState, MilestoneState
 from models.queries import SeasonNotPlanned, milestone_rows, season_in_force
@@ -250,7 +250,7 @@ def test_a_moved_date_is_started_anew_by_the_clock(engine: Engine) -> None:
 
         move_date(session, 2026, "close_call", Act(OFFICE, AT), to=local("2026-05-08T18:00"), reason="示例")
 
-        assert session.scalars(select(Claim.name)).all() == []
+        assert session.scalars(select(Lease.name)).all() == []
 
 
 def test_a_ranking_sent_back_is_due_again_at_once(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from flows.cli.commands import app
 from flows.year import STAGES
 from models.enums import OUTCOMES, Role, Trigger
 from states.call import CALL
-from states.machine import Edge, Table
+from states.machine import Edge, TransitionTable
 from states.submission import SUBMISSION
 
 ROOT = Path(__file__).parents[2]
@@ -37,12 +37,12 @@ def written(path: Path) -> str:
     return text
 
 
-def _diagram(table: Table) -> str:  # type: ignore[type-arg]
+def _diagram(table: TransitionTable) -> str:  # type: ignore[type-arg]
     drawn = [line for line in table.diagram().splitlines() if "-->" in line]
     return "```mermaid\nstateDiagram-v2\n" + "\n".join(drawn) + "\n```"
 
 
-def _edges(table: Table) -> str:  # type: ignore[type-arg]
+def _edges(table: TransitionTable) -> str:  # type: ignore[type-arg]
     rows = ["| trigger | from | to | by | refused unless |", "|---|---|---|---|---|"]
     for edge in table.edges:
         guards = "; ".join(guard.__name__.replace("_", " ") for guard in edge.guards)

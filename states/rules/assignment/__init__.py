@@ -41,16 +41,16 @@ for 20), on the shapes even, topics and bids of 5,000 x 1,000 and on tpms of 2,6
 the shapes fields (25 for 10) and hot (41 for 35, slightly worse) were compared only in part; others were not.
 """
 
-from states.rules.assignment.best import Aim, Assignment, assign, assign_with_certificate
+from states.rules.assignment.best import Aim, BestAssignment, assign, assign_with_certificate
 from states.rules.assignment.certificate import Certificate, faults, written
 from states.rules.assignment.instance import AssignmentMalformed
 from states.rules.assignment.limits import AssignmentInfeasible
 
 __all__ = [
     "Aim",
-    "Assignment",
     "AssignmentInfeasible",
     "AssignmentMalformed",
+    "BestAssignment",
     "Certificate",
     "assign",
     "assign_with_certificate",

@@ -26,7 +26,7 @@ class Aim(StrEnum):
 
 
 @dataclass(frozen=True)
-class Assignment:
+class BestAssignment:
     """experts int64[P,k], ascending in each row and padded with -1; and what proves them best."""
 
     experts: Ints
@@ -60,7 +60,7 @@ def assign_with_certificate(
     *,
     aim: str = Aim.FAIR,
     patience: float = PATIENCE,
-) -> Assignment:
+) -> BestAssignment:
     """As `assign`, with the certificate.
 
     `patience` seconds end a search that does not end by itself; then the certificate is not
@@ -86,7 +86,7 @@ def assign_with_certificate(
             total_proof=proof,
             total_proven=True,
         )
-        return Assignment(instance.table(chosen), known)
+        return BestAssignment(instance.table(chosen), known)
     least = total - (1 - TOTAL_KEPT) * abs(total) if aim == Aim.SHARE else -np.inf
     level = highest_level(instance, Goal(slopes, least, Patience(patience)), chosen, proof)
     kept = level.kept
@@ -110,4 +110,4 @@ def assign_with_certificate(
         least_total=None if least == -np.inf else least / unit,
         searched=kept.searched,
     )
-    return Assignment(instance.table(kept.chosen), known)
+    return BestAssignment(instance.table(kept.chosen), known)

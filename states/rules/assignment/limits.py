@@ -65,7 +65,7 @@ class AssignmentInfeasible(GangchuangError):
 
 
 @dataclass(frozen=True)
-class Cut:
+class MinimumCut:
     """A minimum cut: the submissions and experts on the source's side, and on which side the spare places are."""
 
     papers: NDArray[np.bool_]
@@ -89,7 +89,7 @@ def explained(instance: Instance) -> AssignmentInfeasible:
     return _explain_idle(instance, cut) if cut.spare else _explain_crowd(instance, cut)
 
 
-def minimum_cut(instance: Instance) -> Cut | None:
+def minimum_cut(instance: Instance) -> MinimumCut | None:
     """None when there is an assignment; otherwise the source's side of a minimum cut."""
     from ortools.graph.python import max_flow
 
@@ -109,7 +109,7 @@ def minimum_cut(instance: Instance) -> Cut | None:
         return None
     side = np.zeros(P + R + 3, dtype=bool)
     side[np.asarray(flow.get_source_side_min_cut(), dtype=np.int64)] = True
-    return Cut(papers=side[:P], experts=side[P : P + R], spare=bool(side[spare]))
+    return MinimumCut(papers=side[:P], experts=side[P : P + R], spare=bool(side[spare]))
 
 
 def _refuse_crossed_loads(instance: Instance) -> None:
@@ -189,8 +189,8 @@ def _refuse_idle_experts(instance: Instance, choices: Ints) -> None:
         )
 
 
-def _explain_crowd(instance: Instance, cut: Cut) -> AssignmentInfeasible:
-    """Cut papers need more than the load of the experts they share plus one each from the experts outside."""
+def _explain_crowd(instance: Instance, cut: MinimumCut) -> AssignmentInfeasible:
+    """MinimumCut papers need more than the load of the experts they share plus one each from the experts outside."""
     papers = np.flatnonzero(cut.papers)
     allowed = instance.scores[papers] > -np.inf
     shared = np.flatnonzero(cut.experts & allowed.any(axis=0))
@@ -210,7 +210,7 @@ def _explain_crowd(instance: Instance, cut: Cut) -> AssignmentInfeasible:
     )
 
 
-def _explain_idle(instance: Instance, cut: Cut) -> AssignmentInfeasible:
+def _explain_idle(instance: Instance, cut: MinimumCut) -> AssignmentInfeasible:
     """The experts beyond the cut must see more than the papers beyond it want and the pairs across it allow."""
     experts = np.flatnonzero(~cut.experts & (instance.least > 0))
     papers = np.flatnonzero(~cut.papers & instance.needy())

@@ -43,7 +43,7 @@ class TierSize:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PrizeLimits:
     """At most so many prizes each; None is no limit."""
 
     per_unit: int | None = None

@@ -20,10 +20,10 @@ from states.rules.ranking.apportioning import apportion
 from states.rules.ranking.placings import (
     CloseCut,
     Contender,
-    Limits,
     OpenTie,
     PassedOver,
     Placed,
+    PrizeLimits,
     Ranked,
     Ranking,
     TierSize,
@@ -31,7 +31,7 @@ from states.rules.ranking.placings import (
 from states.rules.ranking.ties import SettledBy, Settlement, Settlers, next_step, split
 from states.rules.scoring.scores import Merit
 
-NO_LIMITS, NO_SETTLERS = Limits(), Settlers()
+NO_LIMITS, NO_SETTLERS = PrizeLimits(), Settlers()
 
 
 class RankingMalformed(GangchuangError):
@@ -69,7 +69,7 @@ def cut(
     contenders: Collection[Contender],
     *,
     tiers: Sequence[TierSize],
-    limits: Limits = NO_LIMITS,
+    limits: PrizeLimits = NO_LIMITS,
     settlers: Settlers = NO_SETTLERS,
 ) -> Ranking:
     """Rank the contenders and give out the tiers. Deterministic, whatever the order of the contenders.

@@ -34,7 +34,7 @@ class CriterionIncomplete(GangchuangError):
 
 
 @dataclass(frozen=True, slots=True)
-class Criterion:
+class TieCriterion:
     """One tie-break criterion: its key, its Chinese name, and the mean points by submission."""
 
     key: str
@@ -51,7 +51,7 @@ class Settlers:
     """
 
     re_review: Mapping[str, Decimal] | None = None
-    criteria: tuple[Criterion, ...] = ()
+    criteria: tuple[TieCriterion, ...] = ()
     seed: bytes | None = None
 
 
@@ -116,7 +116,7 @@ def _by_re_review(figure: str) -> Settlement:
     return Settlement(SettledBy.RE_REVIEW, "", figure, f"同分，经复评确定（复评分{figure}）")
 
 
-def _by_criterion(criterion: Criterion, figure: str) -> Settlement:
+def _by_criterion(criterion: TieCriterion, figure: str) -> Settlement:
     sentence = f"同分，按“{criterion.name}”得分确定（{figure}）"
     return Settlement(SettledBy.CRITERION, criterion.key, figure, sentence)
 

@@ -15,7 +15,7 @@ class VoteMalformed(GangchuangError):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class VoteDecision:
     """How a vote ended; `needed_*` are the least whole numbers that suffice."""
 
     members: int
@@ -61,7 +61,7 @@ def decide(
     *,
     quorum: Fraction | None = TWO_THIRDS,
     majority: Fraction = TWO_THIRDS,
-) -> Decision:
+) -> VoteDecision:
     """Whether enough members are present and enough of those present are in favour.
 
     "Two thirds" is reached at exactly two thirds; who abstains is present. A quorum of None
@@ -72,7 +72,7 @@ def decide(
     if not 0 < majority <= 1 or not (quorum is None or 0 < quorum <= 1):
         raise VoteMalformed(f"Shares lie above 0 and at most at 1, not quorum {quorum} and majority {majority}.")
     needed_present = 0 if quorum is None else _at_least(quorum, members)
-    return Decision(members, present, votes_for, needed_present, max(1, _at_least(majority, present)))
+    return VoteDecision(members, present, votes_for, needed_present, max(1, _at_least(majority, present)))
 
 
 def tier_after(tier: Tier, *, carried: bool, voted: Collection[Tier]) -> Tier | None:

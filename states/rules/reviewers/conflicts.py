@@ -27,7 +27,7 @@ class ConflictKind(Labelled):
 
 
 @dataclass(frozen=True, slots=True)
-class Organisation:
+class Affiliation:
     name: str
     credit_code: str = ""
 
@@ -46,7 +46,7 @@ class Parties:
 
     submission: str
     unit: str
-    organisations: tuple[Organisation, ...]
+    organisations: tuple[Affiliation, ...]
     contributors: tuple[Person, ...]
 
 
@@ -61,7 +61,7 @@ class Reviewer:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Conflict:
     """One reason; `matched` is the key that met (a name: for the office's eyes, never for the record)."""
 
     kind: ConflictKind
@@ -73,10 +73,10 @@ class Conflicts:
     """All barred pairs: `everywhere` by expert, `pairs` by (submission, expert); findings in order of kind."""
 
     submissions: frozenset[str]
-    everywhere: Mapping[str, tuple[Finding, ...]]
-    pairs: Mapping[tuple[str, str], tuple[Finding, ...]]
+    everywhere: Mapping[str, tuple[Conflict, ...]]
+    pairs: Mapping[tuple[str, str], tuple[Conflict, ...]]
 
-    def findings(self, submission: str, expert: str) -> tuple[Finding, ...]:
+    def findings(self, submission: str, expert: str) -> tuple[Conflict, ...]:
         """Why this pair is barred; empty if it is not."""
         return (*self.everywhere.get(expert, ()), *self.pairs.get((submission, expert), ()))
 
@@ -94,7 +94,7 @@ class Conflicts:
         barred[:, [column[expert] for expert in self.everywhere if expert in column]] = True
         return barred
 
-    def all_pairs(self) -> Iterator[tuple[str, str, tuple[Finding, ...]]]:
+    def all_pairs(self) -> Iterator[tuple[str, str, tuple[Conflict, ...]]]:
         """Every barred (submission, expert, findings), sorted; who is barred everywhere stands with each."""
         one_by_one = set(self.pairs)
         one_by_one |= {(submission, expert) for expert in self.everywhere for submission in self.submissions}
@@ -102,7 +102,7 @@ class Conflicts:
             yield submission, expert, self.findings(submission, expert)
 
 
-_Pairs = dict[tuple[str, str], dict[ConflictKind, Finding]]
+_Pairs = dict[tuple[str, str], dict[ConflictKind, Conflict]]
 
 
 @dataclass
@@ -133,10 +133,10 @@ def find_conflicts(
     index = _index(submissions)
     authors = _authors([*submissions, *also_submitted])
     known, pairs = {expert.id: expert for expert in experts}, _Pairs()
-    everywhere: dict[str, tuple[Finding, ...]] = {}
+    everywhere: dict[str, tuple[Conflict, ...]] = {}
     for expert in known.values():
         if _contributes(expert, authors):
-            everywhere[expert.id] = (Finding(ConflictKind.CONTRIBUTES, name_key(expert.name)),)
+            everywhere[expert.id] = (Conflict(ConflictKind.CONTRIBUTES, name_key(expert.name)),)
         for key in sorted(organisation_keys(expert.organisation, expert.credit_code)):
             _bar(pairs, index.by_organisation.get(key, ()), expert.id, ConflictKind.SAME_ORGANISATION, key)
         for unit in _own_units(expert, unit_names or {}):
@@ -199,8 +199,8 @@ def _bar_declared(pairs: _Pairs, index: _Index, expert: str, name: str) -> None:
 
 def _bar(pairs: _Pairs, submissions: Iterable[str], expert: str, kind: ConflictKind, matched: str) -> None:
     for submission in submissions:
-        pairs.setdefault((submission, expert), {}).setdefault(kind, Finding(kind, matched))
+        pairs.setdefault((submission, expert), {}).setdefault(kind, Conflict(kind, matched))
 
 
-def _in_order(found: Mapping[ConflictKind, Finding]) -> tuple[Finding, ...]:
+def _in_order(found: Mapping[ConflictKind, Conflict]) -> tuple[Conflict, ...]:
     return tuple(found[kind] for kind in ConflictKind if kind in found)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from models.enums import Labelled
 from states.rules.rounding import root, settle, written
-from states.rules.scoring.scores import PLACES, Score, mean_of, read_scores
+from states.rules.scoring.scores import PLACES, GivenScore, mean_of, read_scores
 
 
 class LookReason(Labelled):
@@ -53,7 +53,7 @@ class Look:
     reasons: tuple[LookReason, ...]
 
 
-def spreads(scores: Iterable[Score], *, places: int = PLACES) -> dict[str, Spread]:
+def spreads(scores: Iterable[GivenScore], *, places: int = PLACES) -> dict[str, Spread]:
     """The spread of each submission's scores. Raises ScoresMalformed."""
     return {submission: _spread(submission, given, places) for submission, given in read_scores(scores).items()}
 

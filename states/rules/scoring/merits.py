@@ -29,7 +29,7 @@ from fractions import Fraction
 from scipy.special import stdtrit
 
 from states.rules.rounding import root, written
-from states.rules.scoring.scores import PLACES, Merit, Score, Totals, make_merit, mean_of, read_scores
+from states.rules.scoring.scores import PLACES, GivenScore, Merit, Totals, make_merit, mean_of, read_scores
 from states.rules.scoring.shrinkage import Offset, shrink
 from states.rules.scoring.variances import Variances
 
@@ -63,7 +63,7 @@ class Scoring:
 
 
 def score_submissions(
-    scores: Iterable[Score], *, method: Method | str, places: int = PLACES, variances: Variances | None = None
+    scores: Iterable[GivenScore], *, method: Method | str, places: int = PLACES, variances: Variances | None = None
 ) -> Scoring:
     """Merits of all submissions that have a score, rounded to `places` decimals.
 

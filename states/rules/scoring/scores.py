@@ -22,7 +22,7 @@ class ScoresMalformed(GangchuangError):
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class GivenScore:
     """One expert's total for one submission, 0 to 100."""
 
     submission: str
@@ -61,7 +61,7 @@ class Merit:
 Totals = Mapping[str, Mapping[str, Fraction]]
 
 
-def read_scores(scores: Iterable[Score]) -> Totals:
+def read_scores(scores: Iterable[GivenScore]) -> Totals:
     """Exact totals by submission and expert, both in sorted order. Raises ScoresMalformed."""
     totals: dict[str, dict[str, Fraction]] = defaultdict(dict)
     problems = []

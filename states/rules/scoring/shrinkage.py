@@ -28,7 +28,7 @@ from scipy.sparse import csr_array
 from config.errors import GangchuangError
 from states.rules.rounding import DIGITS, exact, settle
 from states.rules.scoring.scores import Merit, Totals, make_merit, mean_of
-from states.rules.scoring.variances import ONE, Panel, Variances, estimate_variances, read_panel
+from states.rules.scoring.variances import ONE, ScoreMatrix, Variances, estimate_variances, score_matrix
 
 # Digits that are certain after the refinement, and those of a float that are the same on every machine.
 _CERTAIN, _FLOAT_PLACES = 18, 9
@@ -67,12 +67,12 @@ class Shrunk:
 
 def shrink(totals: Totals, *, places: int, variances: Variances | None = None) -> Shrunk:
     """Merits and offsets; raw means where the round cannot tell merit from noise. Raises ModelUnsettled."""
-    panel = read_panel(totals)
+    scores = score_matrix(totals)
     found = variances or estimate_variances(totals)
     if found is None or found.noise == 0:
         error = None if found is None else Fraction(0)
         return Shrunk(_as_they_are(totals, error, places), (), found)
-    return _predict(totals, panel, found, places)
+    return _predict(totals, scores, found, places)
 
 
 def _as_they_are(totals: Totals, error: Fraction | None, places: int) -> dict[str, Merit]:
@@ -92,7 +92,7 @@ class _System:
     unknown is the level.
     """
 
-    panel: Panel
+    scores: ScoreMatrix
     merit_ratio: Fraction
     offset_ratio: Fraction | None
 
@@ -103,20 +103,20 @@ class _System:
 
     def matrix(self) -> tuple[csr_array, NDArray[np.float64]]:
         """How often each unknown stands in a submission's scores, [P, 1+R], and the matrix [1+R, 1+R]."""
-        counts = np.array([len(row) for row in self.panel.rows], dtype=float)
-        columns = [[0, *(1 + expert for expert, _ in row if self.offset_ratio is not None)] for row in self.panel.rows]
+        counts = np.array([len(row) for row in self.scores.rows], dtype=float)
+        columns = [[0, *(1 + expert for expert, _ in row if self.offset_ratio is not None)] for row in self.scores.rows]
         lengths = np.array([len(column) for column in columns])
         places = np.concatenate([np.array(column) for column in columns])
         starts = np.concatenate([[0], np.cumsum(lengths)])
         values = np.ones(len(places))
         values[starts[:-1]] = counts
-        width = 1 if self.offset_ratio is None else 1 + len(self.panel.experts)
+        width = 1 if self.offset_ratio is None else 1 + len(self.scores.experts)
         incidence = csr_array((values, places, starts), shape=(len(counts), width))
         weights = 1.0 / (counts + float(self.merit_ratio))
         matrix = -(incidence.T @ incidence.multiply(weights[:, None]).tocsr()).toarray()
         matrix[0, 0] += counts.sum()
         if self.offset_ratio is not None:
-            loads = np.array(self.panel.loads, dtype=float)
+            loads = np.array(self.scores.loads, dtype=float)
             matrix[0, 1:] += loads
             matrix[1:, 0] += loads
             matrix[np.arange(1, width), np.arange(1, width)] += loads + float(self.offset_ratio)
@@ -125,7 +125,7 @@ class _System:
     def merits(self, unknowns: Sequence[int]) -> list[int]:
         """The merits that go with a level and offsets."""
         found = []
-        for row in self.panel.rows:
+        for row in self.scores.rows:
             rest = sum(score - self._offset(unknowns, expert) for expert, score in row) - len(row) * unknowns[0]
             found.append(self.divided(rest, len(row)))
         return found
@@ -133,7 +133,7 @@ class _System:
     def residuals(self, unknowns: Sequence[int]) -> list[int]:
         """What each equation lacks, in units of 10^-30."""
         lacks = [0] * len(unknowns)
-        for row, merit in zip(self.panel.rows, self.merits(unknowns), strict=True):
+        for row, merit in zip(self.scores.rows, self.merits(unknowns), strict=True):
             for expert, score in row:
                 rest = score - unknowns[0] - merit - self._offset(unknowns, expert)
                 lacks[0] += rest
@@ -149,15 +149,17 @@ class _System:
         return 0 if self.offset_ratio is None else unknowns[1 + expert]
 
 
-def _predict(totals: Totals, panel: Panel, variances: Variances, places: int) -> Shrunk:
+def _predict(totals: Totals, scores: ScoreMatrix, variances: Variances, places: int) -> Shrunk:
     merit, offset, noise = (exact(value) for value in (variances.merit, variances.offset, variances.noise))
     if merit <= 0 or offset < 0 or noise < 0:
         raise ModelUnsettled
-    system = _System(panel, noise / merit, noise / offset if offset else None)
+    system = _System(scores, noise / merit, noise / offset if offset else None)
     incidence, matrix = system.matrix()
     inverse = np.linalg.inv(matrix)
     unknowns = _solve(system, inverse)
-    errors = _errors(incidence, inverse, np.array([len(row) for row in panel.rows]), float(noise / merit), float(noise))
+    errors = _errors(
+        incidence, inverse, np.array([len(row) for row in scores.rows]), float(noise / merit), float(noise)
+    )
     merits = {}
     for (submission, given), found, error in zip(totals.items(), system.merits(unknowns), errors, strict=True):
         value = exact(settle(Fraction(unknowns[0] + found, ONE), _CERTAIN))
@@ -198,7 +200,7 @@ def _errors(
 def _offsets(
     system: _System, unknowns: Sequence[int], inverse: NDArray[np.float64], noise: float, places: int
 ) -> tuple[Offset, ...]:
-    experts, loads = system.panel.experts, system.panel.loads
+    experts, loads = system.scores.experts, system.scores.loads
     if system.offset_ratio is None:
         zero = settle(Fraction(0), places)
         return tuple(Offset(expert, zero, zero, load) for expert, load in zip(experts, loads, strict=True))

@@ -49,7 +49,7 @@ class Variances:
 
 
 @dataclass(frozen=True)
-class Panel:
+class ScoreMatrix:
     """Scores in units of 10^-30 by submission, with the experts' places: rows[i][k] = (expert, score)."""
 
     experts: tuple[str, ...]
@@ -64,31 +64,31 @@ class Panel:
         return loads
 
 
-def read_panel(totals: Totals) -> Panel:
+def score_matrix(totals: Totals) -> ScoreMatrix:
     experts = tuple(sorted({expert for given in totals.values() for expert in given}))
     column_of = {expert: column for column, expert in enumerate(experts)}
     rows = [[(column_of[expert], round(total * ONE)) for expert, total in given.items()] for given in totals.values()]
-    return Panel(experts, rows)
+    return ScoreMatrix(experts, rows)
 
 
 def estimate_variances(totals: Totals) -> Variances | None:
     """The three variances; no noise where experts agree entirely, None where no submission has two scores."""
-    panel = read_panel(totals)
-    within, by_expert = _deviations(panel)
-    if all(len(row) < 2 for row in panel.rows):
+    matrix = score_matrix(totals)
+    within, by_expert = _deviations(matrix)
+    if all(len(row) < 2 for row in matrix.rows):
         return None
-    offset, noise = _offset_and_noise(panel, within, by_expert)
+    offset, noise = _offset_and_noise(matrix, within, by_expert)
     noise = max(noise, (offset + noise) / _LEAST_NOISE_SHARE)
     if noise < _LEAST_NOISE:
-        return Variances(settle(_merit(panel, Fraction(0), Fraction(0)), VARIANCE_PLACES), Decimal(0), Decimal(0))
-    merit = max(_merit(panel, offset, noise), noise / _LEAST_MERIT_SHARE)
+        return Variances(settle(_merit(matrix, Fraction(0), Fraction(0)), VARIANCE_PLACES), Decimal(0), Decimal(0))
+    merit = max(_merit(matrix, offset, noise), noise / _LEAST_MERIT_SHARE)
     return Variances(*(settle(value, VARIANCE_PLACES) for value in (merit, offset, noise)))
 
 
-def _deviations(panel: Panel) -> tuple[int, list[int]]:
+def _deviations(matrix: ScoreMatrix) -> tuple[int, list[int]]:
     """The sum of squared deviations from the submissions' means (in 10^-60), and T(j) (in 10^-30)."""
-    squares, by_expert = 0, [0] * len(panel.experts)
-    for row in panel.rows:
+    squares, by_expert = 0, [0] * len(matrix.experts)
+    for row in matrix.rows:
         middle = sum(score for _, score in row) // len(row)
         for expert, score in row:
             squares += (score - middle) ** 2
@@ -96,8 +96,8 @@ def _deviations(panel: Panel) -> tuple[int, list[int]]:
     return squares, by_expert
 
 
-def _offset_and_noise(panel: Panel, within: int, by_expert: Sequence[int]) -> tuple[Fraction, Fraction]:
-    diagonal, square_rows = _contrasts(panel)
+def _offset_and_noise(matrix: ScoreMatrix, within: int, by_expert: Sequence[int]) -> tuple[Fraction, Fraction]:
+    diagonal, square_rows = _contrasts(matrix)
     both = Fraction(within, ONE) / sum(diagonal)
     seen = [expert for expert, value in enumerate(diagonal) if value > 0]
     spread = Fraction(sum(by_expert[expert] ** 2 // diagonal[expert] for expert in seen), ONE)
@@ -109,31 +109,31 @@ def _offset_and_noise(panel: Panel, within: int, by_expert: Sequence[int]) -> tu
     return offset, both - offset
 
 
-def _contrasts(panel: Panel) -> tuple[list[int], list[int]]:
+def _contrasts(matrix: ScoreMatrix) -> tuple[list[int], list[int]]:
     """The diagonal of L (in 10^-30) and the row sums of squares of L (in 10^-60)."""
     entries: dict[tuple[int, int], int] = defaultdict(int)
-    for row in panel.rows:
+    for row in matrix.rows:
         share = ONE // len(row)
         for expert, _ in row:
             entries[expert, expert] += ONE
             for other, _ in row:
                 entries[expert, other] -= share
-    square_rows = [0] * len(panel.experts)
+    square_rows = [0] * len(matrix.experts)
     for (expert, _), value in entries.items():
         square_rows[expert] += value * value
-    return [entries[expert, expert] for expert in range(len(panel.experts))], square_rows
+    return [entries[expert, expert] for expert in range(len(matrix.experts))], square_rows
 
 
-def _merit(panel: Panel, offset: Fraction, noise: Fraction) -> Fraction:
-    count = len(panel.rows)
+def _merit(matrix: ScoreMatrix, offset: Fraction, noise: Fraction) -> Fraction:
+    count = len(matrix.rows)
     if count < 2:
         return Fraction(0)
-    means = [sum(score for _, score in row) // len(row) for row in panel.rows]
+    means = [sum(score for _, score in row) // len(row) for row in matrix.rows]
     middle = sum(means) // count
     spread = Fraction(sum((mean - middle) ** 2 for mean in means), ONE * ONE)
-    shares = Fraction(sum(ONE // len(row) for row in panel.rows), ONE)
-    column = [0] * len(panel.experts)
-    for row in panel.rows:
+    shares = Fraction(sum(ONE // len(row) for row in matrix.rows), ONE)
+    column = [0] * len(matrix.experts)
+    for row in matrix.rows:
         for expert, _ in row:
             column[expert] += ONE // len(row)
     common = Fraction(sum(value * value for value in column), ONE * ONE * count)

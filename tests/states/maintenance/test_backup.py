@@ -15,7 +15,7 @@ from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from models import Claim, Objection, Submission
+from models import Lease, Objection, Submission
 from models.database import database_seconds, make_engine, reading, writing
 from models.enums import CallState, PublicationKind, SubmissionState
 from models.schema import DatabaseTooNew, upgrade
@@ -357,20 +357,20 @@ def test_a_backup_of_a_newer_version_is_refused(season: Engine, other: Engine, h
 def test_nothing_is_restored_while_somebody_works(season: Engine, other: Engine, home: Path, tmp_path: Path) -> None:
     made = backup(season, home, tmp_path / "backup.zip")
     with writing(other) as session:
-        session.add(Claim(name="collect/2025", owner="run", fence=1, expires=database_seconds(session) + 60))
+        session.add(Lease(name="collect/2025", owner="run", fence=1, expires=database_seconds(session) + 60))
 
     with pytest.raises(StillRunning, match="collect/2025"):
         put_back(made.path, other, home)
 
 
-def test_claims_of_the_past_are_free_after_a_restore(season: Engine, home: Path, tmp_path: Path) -> None:
+def test_leases_of_the_past_are_free_after_a_restore(season: Engine, home: Path, tmp_path: Path) -> None:
     with writing(season) as session:
-        session.add(Claim(name="clock", owner="gone", fence=7, expires=database_seconds(session) + 60))
+        session.add(Lease(name="clock", owner="gone", fence=7, expires=database_seconds(session) + 60))
     made = backup(season, home, tmp_path / "backup.zip")
     fresh = make_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
 
     put_back(made.path, fresh, tmp_path / "elsewhere")
 
     with reading(fresh) as session:
-        assert session.execute(select(Claim.fence, Claim.expires)).all() == [(7, 0.0)]
+        assert session.execute(select(Lease.fence, Lease.expires)).all() == [(7, 0.0)]
     fresh.dispose()

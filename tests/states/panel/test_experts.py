@@ -13,7 +13,7 @@ from models.database import writing
 from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ExpertForm
 from states.machine import Act, Actor
-from states.panel.pool import Changed, Imported, import_experts, pool_standings
+from states.panel.pool import Changed, Imported, import_experts, pool_members
 from states.panel.recusals import RecusalRefused, recuse
 from states.submissions.delivery import Delivered
 from tests.support.builders import OFFICE, a_season, season_rules
@@ -86,7 +86,7 @@ def test_the_pool_says_who_may_be_drawn_and_who_stayed_away(engine: Engine) -> N
             session.add(seat)
         session.flush()
 
-        standings = pool_standings(session, season_rules(2026), AT)
+        standings = pool_members(session, season_rules(2026), AT)
 
         assert [
             (standing.expert.id, standing.problem, standing.seat, dict(standing.absences)) for standing in standings

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from models.enums import Tier
 from states.history.canonical import canonical
-from states.rules.ranking.placings import Contender, Limits, PassedOver, Ranking, TierSize
+from states.rules.ranking.placings import Contender, PassedOver, PrizeLimits, Ranking, TierSize
 from states.rules.ranking.tiers import RankingMalformed, cut, rank, tier_sizes
-from states.rules.ranking.ties import Criterion, CriterionIncomplete, SettledBy, Settlers
+from states.rules.ranking.ties import CriterionIncomplete, SettledBy, Settlers, TieCriterion
 from states.rules.reviewers.draw import draw_order
 from states.rules.scoring.merits import Method, score_submissions
-from states.rules.scoring.scores import Merit, Score
+from states.rules.scoring.scores import GivenScore, Merit
 
 SEED = b"a seed of thirty-two bytes, plain"
 FIRST, SECOND, THIRD = Tier
@@ -101,7 +101,7 @@ def test_limits_pass_the_place_to_the_next() -> None:
         Contender(a_merit("e", 70), "500104", ("示例四厂",), ("示例·戊",)),
     ]
 
-    ranking = cut(entries, tiers=tiers(2), limits=Limits(per_unit=1, per_organisation=1, per_person=1))
+    ranking = cut(entries, tiers=tiers(2), limits=PrizeLimits(per_unit=1, per_organisation=1, per_person=1))
 
     assert given_out(ranking) == {"a": FIRST, "b": None, "c": None, "d": None, "e": FIRST}
     assert [(placed.passed_over, placed.used_up) for placed in ranking.placed[1:4]] == [
@@ -156,7 +156,7 @@ def test_ties_are_settled_in_the_declared_order() -> None:
     benefit = {number: Decimal(10) for number in "abcdef"} | {"c": Decimal(11)}
     settlers = Settlers(
         re_review={"a": Decimal(88), "b": Decimal(85), "c": Decimal(85), "d": Decimal(85), "e": Decimal(70)},
-        criteria=(Criterion("innovation", "创新性", innovation), Criterion("benefit", "效益性", benefit)),
+        criteria=(TieCriterion("innovation", "创新性", innovation), TieCriterion("benefit", "效益性", benefit)),
         seed=SEED,
     )
 
@@ -210,7 +210,7 @@ def test_last_comes_the_recorded_draw() -> None:
 def test_re_review_without_a_figure_for_each_is_passed_over() -> None:
     settlers = Settlers(
         re_review={"a": Decimal(90)},
-        criteria=(Criterion("innovation", "创新性", {"a": Decimal(1), "b": Decimal(2)}),),
+        criteria=(TieCriterion("innovation", "创新性", {"a": Decimal(1), "b": Decimal(2)}),),
     )
 
     ranking = cut(contenders(a=80, b=80), tiers=tiers(1), settlers=settlers)
@@ -220,7 +220,7 @@ def test_re_review_without_a_figure_for_each_is_passed_over() -> None:
 
 
 def test_criterion_without_a_figure_is_refused() -> None:
-    settlers = Settlers(re_review={}, criteria=(Criterion("innovation", "创新性", {"a": Decimal(1)}),))
+    settlers = Settlers(re_review={}, criteria=(TieCriterion("innovation", "创新性", {"a": Decimal(1)}),))
 
     with pytest.raises(CriterionIncomplete) as caught:
         cut(contenders(a=80, b=80), tiers=tiers(1), settlers=settlers)
@@ -231,7 +231,7 @@ def test_criterion_without_a_figure_is_refused() -> None:
 def test_equals_of_one_unit_contend_for_the_units_last_prize() -> None:
     entries = [Contender(a_merit(number, 80), "500101") for number in "ab"]
 
-    ranking = cut(entries, tiers=tiers(5), limits=Limits(per_unit=1))
+    ranking = cut(entries, tiers=tiers(5), limits=PrizeLimits(per_unit=1))
 
     assert [(tie.submissions, tie.left) for tie in ranking.open_ties] == [(("a", "b"), 5)]
 
@@ -239,7 +239,7 @@ def test_equals_of_one_unit_contend_for_the_units_last_prize() -> None:
 def test_equal_who_is_certain_of_a_prize_takes_no_part_in_the_tie() -> None:
     entries = [Contender(a_merit(number, 80), unit) for number, unit in (("a", "u"), ("b", "u"), ("c", "v"))]
 
-    ranking = cut(entries, tiers=tiers(2), limits=Limits(per_unit=1))
+    ranking = cut(entries, tiers=tiers(2), limits=PrizeLimits(per_unit=1))
 
     assert [tie.submissions for tie in ranking.open_ties] == [("a", "b")]
     assert given_out(ranking)["c"] is FIRST
@@ -254,7 +254,7 @@ def test_equal_that_a_limit_stops_takes_no_part_in_the_tie() -> None:
     ]
     settlers = Settlers(re_review={"b": Decimal(70), "c": Decimal(71)})
 
-    ranking = cut(entries, tiers=tiers(2), limits=Limits(per_unit=1), settlers=settlers)
+    ranking = cut(entries, tiers=tiers(2), limits=PrizeLimits(per_unit=1), settlers=settlers)
 
     assert given_out(ranking) == {"top": FIRST, "c": FIRST, "b": None, "a": None}
     assert {placed.submission: placed.passed_over for placed in ranking.placed}["a"] is PassedOver.UNIT
@@ -277,7 +277,7 @@ def test_whom_a_limit_passed_over_makes_no_cut_close() -> None:
         Contender(a_merit("c", 60, reach=3), "500102"),
     ]
 
-    assert cut(entries, tiers=tiers(2), limits=Limits(per_unit=1)).close_cuts == ()
+    assert cut(entries, tiers=tiers(2), limits=PrizeLimits(per_unit=1)).close_cuts == ()
 
 
 @pytest.mark.parametrize(
@@ -321,11 +321,11 @@ fields = st.lists(small, max_size=6).map(
     lambda rows: [Contender(a_merit(f"s{n}", m), u, (), p) for n, (m, u, p) in enumerate(rows)]
 )
 sizes = st.tuples(*[st.integers(0, 2)] * 3)
-limit_sets = st.builds(Limits, st.none() | st.integers(1, 2), st.none(), st.none() | st.integers(1, 2))
+limit_sets = st.builds(PrizeLimits, st.none() | st.integers(1, 2), st.none(), st.none() | st.integers(1, 2))
 least_sets = st.sampled_from([{}, {"first": 72}, {"first": 73, "second": 72, "third": 71}])
 
 
-def in_this_order(order: Sequence[Contender], tier_list, limits: Limits) -> dict[str, Tier | None]:
+def in_this_order(order: Sequence[Contender], tier_list, limits: PrizeLimits) -> dict[str, Tier | None]:
     """The rule for a strict order, as an official would read it aloud."""
     left = {size.tier: size.size for size in tier_list}
     used: Counter[str] = Counter()
@@ -434,7 +434,7 @@ boards = st.lists(st.lists(tenths, min_size=1, max_size=6), min_size=2, max_size
 @settings(deadline=None)
 def test_better_score_never_lowers_a_rank(method: Method, board, chosen, better) -> None:
     def ranks(rows) -> list[int]:
-        scores = [Score(f"S{s}", f"E{e}", total) for s, row in enumerate(rows) for e, total in enumerate(row)]
+        scores = [GivenScore(f"S{s}", f"E{e}", total) for s, row in enumerate(rows) for e, total in enumerate(row)]
         merits = score_submissions(scores, method=method).merits.values()
         return [listed.rank for listed in sorted(rank(merits), key=lambda listed: listed.merit.submission)]
 

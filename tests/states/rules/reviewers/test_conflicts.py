@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from states.rules.names import name_key
-from states.rules.reviewers.conflicts import ConflictKind, Organisation, Parties, Person, Reviewer, find_conflicts
+from states.rules.reviewers.conflicts import Affiliation, ConflictKind, Parties, Person, Reviewer, find_conflicts
 from states.rules.reviewers.organisations import credit_code_key, organisation_key, organisation_keys
 
 CODE = "91500000MA5U0000X1"
@@ -16,7 +16,7 @@ def a_submission(
     number: str = "2026-1",
     *,
     unit: str = "500101",
-    organisations: tuple[Organisation, ...] = (Organisation("示例机械有限公司"),),
+    organisations: tuple[Affiliation, ...] = (Affiliation("示例机械有限公司"),),
     contributors: tuple[Person, ...] = (Person("示例·张", "示例机械有限公司"),),
 ) -> Parties:
     return Parties(number, unit, organisations, contributors)
@@ -78,7 +78,7 @@ def test_key_of_a_key_is_the_key(name: str) -> None:
 
 
 def test_credit_code_joins_different_names() -> None:
-    submission = a_submission(organisations=(Organisation("示例甲公司", CODE.lower()),), contributors=())
+    submission = a_submission(organisations=(Affiliation("示例甲公司", CODE.lower()),), contributors=())
 
     found = find_conflicts([submission], [an_expert(organisation="示例乙厂", code=f" {CODE} ")])
 
@@ -126,7 +126,7 @@ def test_contributor_of_a_submission_that_is_not_reviewed_reviews_nothing() -> N
 def test_contributor_is_known_by_the_credit_code_of_their_organisation() -> None:
     own = a_submission(
         "2026-2",
-        organisations=(Organisation("示例旧名厂", CODE), Organisation("示例机械有限公司")),
+        organisations=(Affiliation("示例旧名厂", CODE), Affiliation("示例机械有限公司")),
         contributors=(Person("示例·李", "示例旧名厂"), Person("示例·赵", "示例机械有限公司")),
     )
     experts = [
@@ -153,7 +153,7 @@ def test_namesake_without_an_organisation_is_taken_for_the_contributor() -> None
 
 @pytest.mark.parametrize("declared", ["示例 张", "示例机械（集团）有限公司", CODE])
 def test_declared_person_or_organisation_bars(declared: str) -> None:
-    submission = a_submission(organisations=(Organisation("示例机械有限公司", CODE),))
+    submission = a_submission(organisations=(Affiliation("示例机械有限公司", CODE),))
 
     found = find_conflicts([submission], [an_expert()], declared=[("E1", declared), ("E9", declared)])
 
@@ -191,7 +191,7 @@ parties = st.builds(
     Parties,
     submission=st.integers(0, 9999).map(str),
     unit=st.sampled_from(["500101", "500102"]),
-    organisations=st.lists(st.builds(Organisation, firms, codes), max_size=2).map(tuple),
+    organisations=st.lists(st.builds(Affiliation, firms, codes), max_size=2).map(tuple),
     contributors=st.lists(st.builds(Person, names, firms), max_size=3).map(tuple),
 )
 reviewers = st.builds(Reviewer, id=st.integers(0, 99).map(str), name=names, organisation=firms, credit_code=codes)
@@ -201,25 +201,25 @@ UNITS = {"500101": ("万州区",), "500102": ("涪陵区",)}
 def is_barred(submitted: Parties, expert: Reviewer, season: list[Parties], declared, recused) -> bool:
     """The rules of design section 8 read word for word for a single pair."""
 
-    def same(*both: Organisation) -> bool:
+    def same(*both: Affiliation) -> bool:
         by_code = (
             credit_code_key(both[0].credit_code) != "" and len({credit_code_key(x.credit_code) for x in both}) == 1
         )
         by_name = organisation_key(both[0].name) != "" and len({organisation_key(x.name) for x in both}) == 1
         return by_code or by_name
 
-    def gave_none(organisation: Organisation) -> bool:
+    def gave_none(organisation: Affiliation) -> bool:
         return not organisation_key(organisation.name) and not credit_code_key(organisation.credit_code)
 
-    own = Organisation(expert.organisation, expert.credit_code)
-    behind = [*submitted.organisations, *(Organisation(person.organisation) for person in submitted.contributors)]
+    own = Affiliation(expert.organisation, expert.credit_code)
+    behind = [*submitted.organisations, *(Affiliation(person.organisation) for person in submitted.contributors)]
     if any(same(own, other) for other in behind):
         return True
     for submission in season:
         for person in submission.contributors:
             if name_key(person.name) != name_key(expert.name):
                 continue
-            stated = Organisation(person.organisation)
+            stated = Affiliation(person.organisation)
             if gave_none(stated):
                 theirs = list(submission.organisations)
             else:
@@ -229,7 +229,7 @@ def is_barred(submitted: Parties, expert: Reviewer, season: list[Parties], decla
     for who, name in declared:
         if who == expert.id and (
             any(name_key(person.name) == name_key(name) for person in submitted.contributors)
-            or any(same(Organisation(name, name), other) for other in behind)
+            or any(same(Affiliation(name, name), other) for other in behind)
         ):
             return True
     staff = any(

@@ -15,24 +15,24 @@ from states.history.canonical import canonical
 from states.rules.rounding import exact, root, settle
 from states.rules.scoring.disagreement import LookReason, cases_to_look_at, spreads
 from states.rules.scoring.merits import Method, Scoring, score_submissions
-from states.rules.scoring.scores import Merit, Score, ScoresMalformed
+from states.rules.scoring.scores import GivenScore, Merit, ScoresMalformed
 from states.rules.scoring.shrinkage import ModelUnsettled
 from states.rules.scoring.variances import Variances
 
 MEANS = (Method.MEAN, Method.TRIMMED_MEAN)
 
 
-def given_scores(**totals: Sequence[float]) -> list[Score]:
-    return [Score(submission, f"E{n}", total) for submission, row in totals.items() for n, total in enumerate(row)]
+def given_scores(**totals: Sequence[float]) -> list[GivenScore]:
+    return [GivenScore(submission, f"E{n}", total) for submission, row in totals.items() for n, total in enumerate(row)]
 
 
-def merits(scores: Sequence[Score], method: Method) -> dict[str, Decimal]:
+def merits(scores: Sequence[GivenScore], method: Method) -> dict[str, Decimal]:
     return {number: merit.merit for number, merit in score_submissions(scores, method=method).merits.items()}
 
 
 def a_round(
     seed: int, *, submissions: int, experts: int, each: int = 5, offset: float = 0.0, level: float = 70.0
-) -> tuple[list[Score], np.ndarray]:
+) -> tuple[list[GivenScore], np.ndarray]:
     """Scores around known merits: merits and noise deviate by 8 points, offsets by that share of it."""
     chance = np.random.default_rng(seed)
     true, offsets = chance.normal(level, 8, submissions), chance.normal(0, 8 * offset, experts)
@@ -40,11 +40,11 @@ def a_round(
     for number in range(submissions):
         for expert in chance.choice(experts, each, replace=False):
             total = round(true[number] + offsets[expert] + chance.normal(0, 8), 1)
-            scores.append(Score(f"S{number:04}", f"E{expert:03}", min(max(total, 0.0), 100.0)))
+            scores.append(GivenScore(f"S{number:04}", f"E{expert:03}", min(max(total, 0.0), 100.0)))
     return scores, true
 
 
-def tau(scores: Sequence[Score], true: np.ndarray, method: Method) -> float:
+def tau(scores: Sequence[GivenScore], true: np.ndarray, method: Method) -> float:
     found = merits(scores, method)
     return float(kendalltau([float(found[number]) for number in sorted(found)], true).statistic)
 
@@ -87,7 +87,9 @@ def test_interval_of_the_trimmed_mean_is_winsorised() -> None:
 
 @pytest.mark.parametrize("method", Method)
 def test_one_score_each_leaves_the_interval_at_the_whole_scale(method: Method) -> None:
-    found = score_submissions([Score("a", "E1", 80), Score("b", "E1", 70), Score("c", "E2", 60)], method=method)
+    found = score_submissions(
+        [GivenScore("a", "E1", 80), GivenScore("b", "E1", 70), GivenScore("c", "E2", 60)], method=method
+    )
 
     assert [merit.merit for merit in found.merits.values()] == [Decimal(80), Decimal(70), Decimal(60)]
     assert {(merit.standard_error, merit.low, merit.high) for merit in found.merits.values()} == {(None, 0, 100)}
@@ -133,7 +135,7 @@ def test_shrinkage_recovers_purely_additive_scores() -> None:
 
 def test_expert_with_a_single_score_is_hardly_corrected() -> None:
     scores, _ = a_round(3, submissions=40, experts=10, offset=0.5)
-    lone = Score("S0000", "E999", 100.0)
+    lone = GivenScore("S0000", "E999", 100.0)
 
     offsets = {offset.expert: offset for offset in score_submissions([*scores, lone], method="shrinkage").offsets}
 
@@ -244,7 +246,9 @@ def test_impossible_totals_are_refused(total) -> None:
 
 def test_every_problem_is_named() -> None:
     with pytest.raises(ScoresMalformed) as caught:
-        score_submissions([Score("a", "E1", 70), Score("a", "E1", 70), Score("b", "E2", 101)], method="mean")
+        score_submissions(
+            [GivenScore("a", "E1", 70), GivenScore("a", "E1", 70), GivenScore("b", "E2", 101)], method="mean"
+        )
 
     assert caught.value.problems == ["a by E1: scored twice", "b by E2: 101 is not between 0 and 100"]
 
@@ -266,7 +270,7 @@ def test_facts_are_recordable(method: Method) -> None:
 
 totals = st.integers(0, 1000).map(lambda tenths: Decimal(tenths) / 10)
 boards = st.dictionaries(st.tuples(st.integers(0, 5), st.integers(0, 6)), totals, min_size=1, max_size=30).map(
-    lambda board: [Score(f"S{s}", f"E{e}", total) for (s, e), total in board.items()]
+    lambda board: [GivenScore(f"S{s}", f"E{e}", total) for (s, e), total in board.items()]
 )
 
 
@@ -285,7 +289,7 @@ def test_permuting_experts_or_submissions_changes_nothing_but_names(method: Meth
     experts = sorted({score.expert for score in board})
     new_number = dict(zip(submissions, chance.sample(submissions, len(submissions)), strict=True))
     new_expert = dict(zip(experts, chance.sample(experts, len(experts)), strict=True))
-    shuffled = [Score(new_number[score.submission], new_expert[score.expert], score.total) for score in board]
+    shuffled = [GivenScore(new_number[score.submission], new_expert[score.expert], score.total) for score in board]
     chance.shuffle(shuffled)
 
     before, after = score_submissions(board, method=method), score_submissions(shuffled, method=method)
@@ -303,7 +307,7 @@ def test_permuting_experts_or_submissions_changes_nothing_but_names(method: Meth
 def test_better_score_never_lowers_a_merit_or_moves_another(method: Method, board, chosen, better) -> None:
     index = chosen % len(board)
     old = board[index]
-    raised = [*board[:index], Score(old.submission, old.expert, max(old.total, better)), *board[index + 1 :]]
+    raised = [*board[:index], GivenScore(old.submission, old.expert, max(old.total, better)), *board[index + 1 :]]
 
     before, after = merits(board, method), merits(raised, method)
 
@@ -330,7 +334,7 @@ def test_better_score_never_lowers_its_own_shrunk_merit_at_recorded_variances(bo
     variances = Variances(Decimal(50), Decimal(20), Decimal(60))
     index = chosen % len(board)
     old = board[index]
-    raised = [*board[:index], Score(old.submission, old.expert, max(old.total, better)), *board[index + 1 :]]
+    raised = [*board[:index], GivenScore(old.submission, old.expert, max(old.total, better)), *board[index + 1 :]]
 
     before, after = (
         score_submissions(scores, method=Method.SHRINKAGE, variances=variances).merits for scores in (board, raised)
