@@ -1,7 +1,7 @@
 """The clock: looks when something may be due, and starts the deployment for it. It decides nothing.
 
 What is due, the database and `states.rules.calendar.timetable.due` say; when to look, APScheduler; who
-may look, a lease; once, a ticket in the database and Prefect's idempotency key; the doing is
+may look, a lease; once, a lease on the start and Prefect's idempotency key; the doing is
 Prefect's. Two clocks running by mistake do no harm.
 """
 
@@ -109,9 +109,9 @@ class Timekeeper:
             rows = milestone_rows(session, year)
             waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, year) else set()
         touched = []
-        for one in due(dated(rows), at, waiting=waiting):
-            if self._skip(year, one) if one.skip else self._start(year, one):
-                touched.append(one.key)
+        for due_date in due(dated(rows), at, waiting=waiting):
+            if self._skip(year, due_date) if due_date.skip else self._start(year, due_date):
+                touched.append(due_date.key)
         return touched
 
     def _may_look(self) -> bool:
@@ -132,26 +132,28 @@ class Timekeeper:
         with reading(self.engine) as session:
             rows = milestone_rows(session, year)
         wanted = {}
-        for one in next_dates(dated(rows), self.settings.clock.now()):
-            moment = self.settings.clock.wall_time_of(one.due_at)
+        for date in next_dates(dated(rows), self.settings.clock.now()):
+            moment = self.settings.clock.wall_time_of(date.due_at)
             if moment is not None:
-                wanted[f"{year}/{one.milestone}/{one.ordinal}/{one.unit}"] = moment
+                wanted[f"{year}/{date.milestone}/{date.ordinal}/{date.unit}"] = moment
         for job in self.scheduler.get_jobs():
             if job.id.startswith(f"{year}/") and job.id not in wanted:
                 job.remove()
         for key, moment in wanted.items():
             self.scheduler.add_job(self.look, DateTrigger(moment), args=(year,), id=key, replace_existing=True)
 
-    def _start(self, year: int, one: Due) -> bool:
-        stage, parameters = call_of(one)
+    def _start(self, year: int, due_date: Due) -> bool:
+        stage, parameters = call_of(due_date)
         with writing(self.engine) as session:
-            if is_live(session, f"stage/{year}/{one.dated.milestone.value}"):
+            if is_live(session, f"stage/{year}/{due_date.dated.milestone.value}"):
                 return False
-            pause = pause_after(attempts_of(session, year, one.dated), self.settings.lease_seconds)
-            if not self._ticket(session, f"start/{year}/{one.key}", pause):
+            pause = pause_after(attempts_of(session, year, due_date.dated), self.settings.lease_seconds)
+            if not self._lease_start(session, f"start/{year}/{due_date.key}", pause):
                 return False
-            attempt = count_attempt(session, year, one.dated)
-        return self._hand_over(year, stage, parameters, f"{year}/{one.key}/{attempt}", f"start/{year}/{one.key}")
+            attempt = count_attempt(session, year, due_date.dated)
+        return self._hand_over(
+            year, stage, parameters, f"{year}/{due_date.key}/{attempt}", f"start/{year}/{due_date.key}"
+        )
 
     def _housekeeping(self, year: int, *, closed: bool) -> None:
         """Deliveries to take, corrections to lapse, messages to send, if any; a closed season still sends."""
@@ -165,29 +167,29 @@ class Timekeeper:
             self._keep_house(year, Chore.COLLECT, self.settings.lease_seconds)
 
     def _keep_house(self, year: int, stage: Chore, seconds: float) -> None:
-        ticket = f"start/{year}/{stage}"
+        lease = f"start/{year}/{stage}"
         with writing(self.engine) as session:
             if "" in resting(session, year, stage):
                 return
             free = not is_live(session, f"stage/{year}/{stage}")
-            if not (free and self._ticket(session, ticket, seconds)):
+            if not (free and self._lease_start(session, lease, seconds)):
                 return
         when = self.settings.clock.now().astimezone(ZONE)
-        self._hand_over(year, stage, {}, f"{year}/{stage}/{when:%m-%dT%H:%M}/{uuid.uuid4().hex[:12]}", ticket)
+        self._hand_over(year, stage, {}, f"{year}/{stage}/{when:%m-%dT%H:%M}/{uuid.uuid4().hex[:12]}", lease)
 
     def _tell_failures(self, year: int) -> None:
         """A letter to the office a cause and day; of mail that does not go, mail cannot tell."""
         with reading(self.engine) as session:
-            again = [one for one in failures(session, year) if one.attempts >= TOLD_FROM]
-        again = [one for one in again if one.stage != Chore.DELIVER_MESSAGES]
+            again = [failure for failure in failures(session, year) if failure.attempts >= TOLD_FROM]
+        again = [failure for failure in again if failure.stage != Chore.DELIVER_MESSAGES]
         if not again:
             return
         at = self.settings.clock.now()
         with writing(self.engine) as session:
-            for one in again:
-                cause = sha256(f"{one.stage}/{one.subject}".encode()).hexdigest()[:16]
-                problem = f"{one.subject}：{one.problem}" if one.subject else one.problem
-                said = {"stage": label_of(one.stage), "problem": problem}
+            for failure in again:
+                cause = sha256(f"{failure.stage}/{failure.subject}".encode()).hexdigest()[:16]
+                problem = f"{failure.subject}：{failure.problem}" if failure.subject else failure.problem
+                said = {"stage": label_of(failure.stage), "problem": problem}
                 self._write(session, year, at, LetterKind.STAGE_FAILED, f"{cause}/{local_day(at)}", **said)
 
     def _write(self, session: Session, year: int, at: datetime, kind: LetterKind, key: str, **said: object) -> None:
@@ -195,35 +197,35 @@ class Timekeeper:
         to = season.office.mail
         write_letter(session, season, self.settings.home, at, kind, key=f"office/{key}", to=to, **said)
 
-    def _ticket(self, session: Session, name: str, seconds: float) -> bool:
-        """One start at a time: a ticket that nobody redeemed runs out, and the next attempt begins."""
+    def _lease_start(self, session: Session, name: str, seconds: float) -> bool:
+        """One start at a time: a lease whose run never began runs out, and the next attempt begins."""
         try:
             take(session, name, owner=uuid.uuid4().hex, seconds=seconds)
         except LeaseTaken:
             return False
         return True
 
-    def _hand_over(self, year: int, stage: str, parameters: dict[str, Any], key: str, ticket: str) -> bool:
+    def _hand_over(self, year: int, stage: str, parameters: dict[str, Any], key: str, lease: str) -> bool:
         try:
             run = self.start(stage, {"season": year, **parameters}, key)
         except Exception as problem:  # whatever Prefect raises: it is away, and the next sweep tries again
             log.warning("%s could not be started (%s); the next sweep tries again", key, problem)
             with writing(self.engine) as session:
-                forget(session, ticket)
+                forget(session, lease)
             return False
         log.info("started %s as flow run %s", key, run)
         return True
 
-    def _skip(self, year: int, one: Due) -> bool:
+    def _skip(self, year: int, due_date: Due) -> bool:
         at = self.settings.clock.now()
         with writing(self.engine) as session:
-            due_at = skip_milestone(session, year, one.dated, Act(CLOCK, at))
+            due_at = skip_milestone(session, year, due_date.dated, Act(CLOCK, at))
             if due_at is None:
                 return False
-            keep_failures(session, year, one.dated.milestone, {}, at=at, seconds=self.settings.lease_seconds)
+            keep_failures(session, year, due_date.dated.milestone, {}, at=at, seconds=self.settings.lease_seconds)
             reason = f"预定{due_at.astimezone(ZONE):%Y年%m月%d日%H:%M}，当日已过，或者它所提醒的截止已经执行"
-            said = {"milestone": one.dated.milestone, "reason": reason}
-            self._write(session, year, at, LetterKind.MILESTONE_SKIPPED, one.key, **said)
+            said = {"milestone": due_date.dated.milestone, "reason": reason}
+            self._write(session, year, at, LetterKind.MILESTONE_SKIPPED, due_date.key, **said)
         return True
 
 

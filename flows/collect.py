@@ -28,6 +28,6 @@ def collecting(run: Run) -> Ending:
         # What still lies in a unit's inbox may be its answer, and may have come in time.
         let_lapse(session, run, sparing=senders_waiting(run.settings))
     with run.step() as session:
-        # Whoever delivers next need not wait until the clock's ticket runs out.
+        # Whoever delivers next need not wait until the clock's lease on the start runs out.
         forget(session, f"start/{run.year}/collect")
     return Ending()

@@ -93,5 +93,5 @@ def is_live(session: Session, name: str) -> bool:
 
 
 def forget(session: Session, prefix: str) -> None:
-    """Drop all leases whose name begins so (tickets of a milestone whose date was moved)."""
+    """Drop all leases whose name begins so (leases on the starts of a milestone whose date was moved)."""
     session.execute(delete(Lease).where(col(Lease.name).startswith(prefix, autoescape=True)))

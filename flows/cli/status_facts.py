@@ -43,7 +43,9 @@ def collect_facts(session: Session, here: Installation, year: int) -> dict[str, 
     rules = season_in_force(session, year)
     rows = milestone_rows(session, year)
     every = dated(rows)
-    overdue = {(late.dated.milestone, late.dated.ordinal, late.dated.unit) for late in due(every, here.at)}
+    overdue = {
+        (due_date.dated.milestone, due_date.dated.ordinal, due_date.dated.unit) for due_date in due(every, here.at)
+    }
     return {
         "season": year,
         "title": rules.title,

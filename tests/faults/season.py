@@ -209,7 +209,8 @@ class Player:
                 return ""
             waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, YEAR) else set()
             found = [
-                late.key for late in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)
+                due_date.key
+                for due_date in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)
             ]
             found += ["messages"] if messages_due(session, YEAR) else []
             found += ["corrections"] if overdue_corrections(session, YEAR, self.own.clock.now()) else []

@@ -126,8 +126,8 @@ def test_a_start_that_came_to_nothing_is_made_again_under_another_key(season: Ca
 
     assert prefect.keys == ["2026/open_call/1/1", "2026/open_call/1/2"]
     with prefect.player.reading() as session:
-        ticket = session.get_one(Lease, "start/2026/open_call/1")
-        pause = ticket.expires - database_seconds(session)
+        kept = session.get_one(Lease, "start/2026/open_call/1")
+        pause = kept.expires - database_seconds(session)
         lease = prefect.player.settings.lease_seconds
         assert lease < pause <= 2 * lease, "the pause doubles with each attempt"
 
