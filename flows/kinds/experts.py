@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from config.season import Season
 from flows.home import paths
 from flows.home.files import digest_of
-from flows.kinds.issuing import issue
-from flows.kinds.kind import HandedIn, Kind
+from flows.kinds.kind import HandedIn, Kind, issue
 from flows.kinds.scores import replace_lost_experts
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office

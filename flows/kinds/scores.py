@@ -9,8 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.season import Season
-from flows.kinds.issuing import issue
-from flows.kinds.kind import HandedIn, Kind
+from flows.kinds.kind import HandedIn, Kind, issue
 from flows.kinds.review_material import material_of
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post, post_to_office

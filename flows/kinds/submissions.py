@@ -1,7 +1,11 @@
 """The submissions workbook (申报汇总表): what a unit submits, changes and withdraws, with the files that come along."""
 
-from collections.abc import Iterable
-from pathlib import Path
+import re
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -9,24 +13,37 @@ from config.milestones import Milestone
 from config.season import Season
 from config.units import all_units
 from flows.home import paths
-from flows.kinds.issuing import Issued, issue
-from flows.kinds.kind import HandedIn, Kind
+from flows.kinds.kind import HandedIn, Issued, Kind, issue
+from flows.kinds.submission_columns import RESTORED, WITHDRAWN, submission_columns
 from flows.kinds.verdicts import issue_after_admission
 from flows.run import Run
-from flows.workbooks.columns.submission import submission_columns
-from flows.workbooks.reader.assembly import SubmissionRows
-from flows.workbooks.reader.crosschecks import match_attachments
-from flows.workbooks.reader.findings import Reading
+from flows.workbooks.columns.cells import compact, near, quote
+from flows.workbooks.reader.assembly import Assembler, filled_in
+from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem, Reading
+from flows.workbooks.reader.headings import heading_key
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.packages import save_attachments
+from flows.workbooks.reader.packages import OpenDelivery, save_attachments
+from flows.workbooks.reader.table import Line, Place
 from models.enums import WorkbookKind
-from models.forms import SubmissionForm, WithdrawalForm
+from models.forms import ContactForm, SubmissionForm, WithdrawalForm
 from states.district_round.unit_requests import take_withdrawals
 from states.guard_facts import deadline_of
 from states.submissions.attachments import AttachedFile
 from states.submissions.delivery import Taken
 from states.submissions.identity import Incoming
 from states.submissions.intake import take_submissions
+
+_FULL = Decimal(100)
+_ADDED = re.compile(
+    r"(?:完成人|申报单位|完成单位|单位)(?P<digits>[1-9]\d?|[一二三四五六七八九])(?!\d)"
+    r"|第(?P<ordinal>[1-9]\d?|[一二三四五六七八九])完成人|(?:其他|其余)(?:主要)?(?:完成人|完成单位|申报单位)"
+)
+_CHINESE_DIGITS = str.maketrans("一二三四五六七八九", "123456789")
+_PLAIN = tuple(
+    name for name in SubmissionForm.model_fields if name not in ("restores", "contact", "organisations", "contributors")
+)
+_CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
+_MOST_CELLS = 200
 
 
 def issue_template(session: Session, run: Run, code: str, occasion: str = "") -> Issued:
@@ -47,8 +64,8 @@ def _layout(season: Season, _: str) -> Layout:
     return Layout(
         WorkbookKind.SUBMISSIONS,
         submission_columns(season),
-        SubmissionRows,
-        check=match_attachments,
+        _Rows,
+        check=_match_attachments,
         numbered=True,
         ways=(("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),),
         closing=(("个人信息", "联系方式只用于本次工作联系，到期删除；姓名和单位只在本人单独同意后随结果公开。"),),
@@ -58,6 +75,189 @@ def _layout(season: Season, _: str) -> Layout:
             ("完成人", f"最多{call.max_contributors}人，按贡献大小排序"),
         ),
     )
+
+
+class _Rows(Assembler):
+    def __init__(self, layout: Layout, place: Place, season: Season) -> None:
+        super().__init__(layout, place, season)
+        self.bodies = _keys("organisations", ("name", "credit_code"), season.call.max_organisations)
+        self.people = _keys("contributors", ("name", "organisation", "role", "share"), season.call.max_contributors)
+
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        values = line.values
+        if values.get("withdrawal") == WITHDRAWN:
+            return self._withdrawal(line, problems, notes)
+        self.require(line, self.required, problems)
+        organisations = self._organisations(line, problems)
+        contributors = self._contributors(line, organisations, problems, notes)
+        self._beyond(line, problems)
+        self._too_few_or_many(line, organisations, contributors, problems)
+        payload = filled_in(values, _PLAIN) | {"restores": values.get("withdrawal") == RESTORED}
+        payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
+        payload["organisations"], payload["contributors"] = organisations, contributors
+        return self.made(SubmissionForm, payload, line, problems)
+
+    def _too_few_or_many(self, line: Line, organisations: Sized, contributors: Sized, problems: list[Problem]) -> None:
+        """What the guards would refuse as well, told at its cell and together with the rest."""
+        benefits = ("benefit_economic", "benefit_social")
+        if all(line.values.get(key) is None and key not in line.wrong for key in benefits):
+            problems.append(self.place.problem("benefit_social", line.number, "和“经济效益”至少填一项"))
+        call = self.season.call
+        for found, most, key, noun in (
+            (organisations, call.max_organisations, "organisations.0.name", "申报单位"),
+            (contributors, call.max_contributors, "contributors.0.name", "完成人"),
+        ):
+            if len(found) > most:
+                problems.append(self.place.problem(key, line.number, f"起共有{len(found)}个{noun}，最多{most}个"))
+
+    def _beyond(self, line: Line, problems: list[Problem]) -> None:
+        """Columns that somebody added for a sixth contributor or a fourth organisation."""
+        call = self.season.call
+        for index in sorted(line.aside):
+            match = _ADDED.match(heading_key(self.place.extra[index]))
+            if match is None:
+                continue
+            noun = "完成人" if "完成人" in match[0] else "申报单位"
+            most = call.max_contributors if noun == "完成人" else call.max_organisations
+            ordinal = match["digits"] or match["ordinal"]
+            if ordinal is None or int(ordinal.translate(_CHINESE_DIGITS)) > most:
+                message = (
+                    f"填了{quote(line.aside[index])}，但{noun}最多{most}个，模板以外的不能接收；请删去或并入前{most}个"
+                )
+                problems.append(self.place.problem_aside(index, line.number, message))
+
+    def _withdrawal(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        """Only the number counts; what else stands in the row is neither checked nor taken."""
+        problems.clear()
+        notes.clear()
+        if line.values.get("number") is None:
+            message = "没有填：要撤回哪一项，请填回执上的编号"
+            problems.append(self.place.problem("number", line.number, message))
+        return self.made(WithdrawalForm, {"number": line.values.get("number")}, line, problems)
+
+    def _organisations(self, line: Line, problems: list[Problem]) -> list[dict[str, str]]:
+        values, found = line.values, []
+        for index, keys in enumerate(self.bodies):
+            name, code = values.get(keys[0]), values.get(keys[1])
+            if isinstance(name, tuple) and code is not None:
+                message = f"里有{len(name)}个单位，分不清后面的代码是哪一个的，请一格一个单位"
+                problems.append(self.place.problem(keys[0], line.number, message))
+            elif isinstance(name, tuple):
+                found += [{"name": part, "credit_code": ""} for part in name]
+            elif name is not None:
+                found.append({"name": name, "credit_code": code or ""})
+            elif index and code is not None:
+                problems.append(self.place.problem(keys[0], line.number, "没有填，但填了它的代码"))
+        return found
+
+    def _contributors(
+        self, line: Line, organisations: list[dict[str, str]], problems: list[Problem], notes: list[Note]
+    ) -> list[dict[str, Any]]:
+        values, found, shared = line.values, [], []
+        only = organisations[0]["name"] if len(organisations) == 1 else None
+        for index, (name_key, body_key, role_key, share_key) in enumerate(self.people):
+            name, body = values.get(name_key), values.get(body_key)
+            role, share = values.get(role_key), values.get(share_key)
+            if name is None:
+                alone = body is None and role is None and share is None
+                if index and not alone and name_key not in line.wrong:
+                    problems.append(self.place.problem(name_key, line.number, "没有填，但填了此人的其他内容"))
+                continue
+            if body is None and body_key not in line.wrong:
+                body = self._body_of(body_key, only, line, problems, notes)
+            if share is not None:
+                shared.append((share_key, share))
+            names = name if isinstance(name, tuple) else (name,)
+            if len(names) > 1 and (share is not None or role is not None):
+                message = f"里有{len(names)}人，分不清后面的承担工作和占比是谁的，请一格一人"
+                problems.append(self.place.problem(name_key, line.number, message))
+            found += [{"name": person, "organisation": body, "role": role or "", "share": share} for person in names]
+        if shared:
+            self._check_shares(line, shared, found, problems, notes)
+        return found
+
+    def _body_of(
+        self, key: str, only: str | None, line: Line, problems: list[Problem], notes: list[Note]
+    ) -> str | None:
+        """A contributor without organisation belongs to the only one there is; otherwise it is asked back."""
+        wanted = self.place.problem(key, line.number, "没有填")
+        if only is not None:
+            if wanted in problems:
+                problems.remove(wanted)
+            notes.append(self.place.note(key, line.number, f"没有填，按“{only}”计"))
+        elif wanted not in problems:
+            problems.append(wanted)
+        return only
+
+    def _check_shares(
+        self,
+        line: Line,
+        shared: list[tuple[str, Decimal]],
+        found: list[dict[str, Any]],
+        problems: list[Problem],
+        notes: list[Note],
+    ) -> None:
+        total = sum((share for _, share in shared), Decimal(0))
+        if total <= 1 and all(key not in line.understood for key, _ in shared):
+            for person in found:
+                if person["share"] is not None:
+                    person["share"] = (person["share"] * 100).normalize() + 0
+            notes.append(self.place.note(shared[0][0], line.number, "填的是小数，已按百分数理解（0.3即30%）"))
+        elif total > _FULL:
+            message = f"与其他完成人合计{total.normalize():f}%，超过100%"
+            problems.append(self.place.problem(shared[-1][0], line.number, message))
+
+
+def _keys(group: str, parts: tuple[str, ...], count: int) -> list[tuple[str, ...]]:
+    return [tuple(f"{group}.{index}.{part}" for part in parts) for index in range(count)]
+
+
+def _match_attachments(
+    rows: Sequence[FilledRow], places: Mapping[str, Place], delivery: OpenDelivery
+) -> tuple[list[FilledRow], list[Note]]:
+    """Files that a row names must be in its package; files that no row names are mentioned."""
+    if not delivery.packed:
+        return list(rows), _promised(rows, places)
+    attachments = delivery.attachments
+    here = {compact(PurePosixPath(file.name).name): file.name for file in attachments}
+    here |= {compact(file.name): file.name for file in attachments}
+    named: set[str] = set()
+    checked = []
+    for row in rows:
+        if isinstance(row.form, SubmissionForm) and row.form.attachments:
+            named.update(here.get(compact(name), "") for name in row.form.attachments)
+            row = _with_attachments(row, row.form, here, places[row.sheet])
+        checked.append(row)
+    unnamed = [file.name for file in attachments if file.name not in named]
+    if not unnamed:
+        return checked, []
+    return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{_listed(unnamed)}。")]
+
+
+def _promised(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[Note]:
+    """Cells that name files while the workbook came alone: files that came before stay valid."""
+    alone = [row for row in rows if isinstance(row.form, SubmissionForm) and row.form.attachments]
+    message = "写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报"
+    notes = [places[row.sheet].note("attachments", row.line, message) for row in alone[:_MOST_CELLS]]
+    if len(alone) > _MOST_CELLS:
+        notes.append(Note("", None, f"另有{len(alone) - _MOST_CELLS}行也写了附件而没有随表送来。"))
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "、".join(names[:10]) + ("等" if len(names) > 10 else "")
+
+
+def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, str], place: Place) -> FilledRow:
+    missing = [name for name in form.attachments if compact(name) not in here]
+    if missing:
+        names = "、".join(quote(name) for name in missing)
+        here_by_stem = {compact(PurePosixPath(name).stem): PurePosixPath(name).name for name in here.values()}
+        meant = near(compact(PurePosixPath(missing[0]).stem), here_by_stem)
+        message = f"写了{names}，但压缩包（文件夹）里没有{meant or '，'}请核对文件名"
+        return replace(row, form=None, problems=(place.problem("attachments", row.line, message),))
+    found = tuple(here[compact(name)] for name in form.attachments)
+    return replace(row, form=form.model_copy(update={"attachments": found}))
 
 
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:

@@ -1,7 +1,8 @@
 """The verdict workbook (初评结果表): what a unit has to judge, its verdicts, what it sends back for correction."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,8 +15,7 @@ from config.milestones import Milestone
 from config.season import Season
 from config.season_parts import Criterion
 from config.units import all_units
-from flows.kinds.issuing import Issued, issue
-from flows.kinds.kind import HandedIn, Kind
+from flows.kinds.kind import HandedIn, Issued, Kind, issue
 from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post_to_unit
@@ -23,10 +23,10 @@ from flows.run import Run
 from flows.workbooks.columns import cells, numbers
 from flows.workbooks.columns.column import Column, choice, given_column, labels, points_columns
 from flows.workbooks.reader.assembly import Assembler
-from flows.workbooks.reader.crosschecks import check_ranks
-from flows.workbooks.reader.findings import Form, Note, Problem
+from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.table import Line
+from flows.workbooks.reader.packages import OpenDelivery
+from flows.workbooks.reader.table import Line, Place
 from models import DistrictVerdict, Organisation, Submission
 from models.enums import CallState, Carrier, Category, SubmissionState, Verdict, WorkbookKind
 from models.forms import SendBackForm, VerdictForm
@@ -137,7 +137,7 @@ def _layout(season: Season, code: str) -> Layout:
         WorkbookKind.VERDICTS,
         _columns(season, rubric),
         _Rows,
-        check=check_ranks,
+        check=_check_ranks,
         rubric=rubric,
         rules=(
             ("推荐名额", f"{season.quota_of(code)}项"),
@@ -227,6 +227,25 @@ class _Rows(Assembler):
             notes.append(self.place.note("verdict", line.number, f"选了“{SEND_BACK}”，所填分数没有采用"))
         payload = {"number": line.values.get("number"), "missing": line.values.get("missing")}
         return self.made(SendBackForm, payload, line, problems)
+
+
+def _check_ranks(
+    rows: Sequence[FilledRow], places: Mapping[str, Place], _: OpenDelivery
+) -> tuple[list[FilledRow], list[Note]]:
+    """Two recommended with the same place: neither can be taken."""
+    checked = list(rows)
+    by_rank: dict[int, list[int]] = {}
+    for index, row in enumerate(rows):
+        if isinstance(row.form, VerdictForm) and row.form.rank is not None:
+            by_rank.setdefault(row.form.rank, []).append(index)
+    for rank, indices in by_rank.items():
+        if len(indices) > 1:
+            lines = "、".join(str(rows[index].line) for index in indices)
+            for index in indices:
+                row = rows[index]
+                problem = places[row.sheet].problem("rank", row.line, f"重复：第{lines}行都填了{rank}")
+                checked[index] = replace(row, form=None, problems=(problem,))
+    return checked, []
 
 
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:

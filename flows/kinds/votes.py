@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from flows.kinds.issuing import issue
-from flows.kinds.kind import HandedIn, Kind
+from flows.kinds.kind import HandedIn, Kind, issue
 from flows.kinds.review_material import material_of
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post, post_to_office

@@ -9,7 +9,7 @@ from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
 from flows.publish.pages import NoticePage, put_page
-from flows.publish.proposal_page import deviations
+from flows.publish.proposal import deviations
 from flows.publish.publications import award_lines, proof_of
 from flows.run import Run
 from models import History, MilestoneDate, Placing, Publication, PublicationLeaf

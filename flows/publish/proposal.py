@@ -1,20 +1,41 @@
 """The proposed list for the office: page, workbook, letter, artifact. Nothing is public before a named person approves."""
 
-from sqlalchemy import func, select
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from config.units import all_units
 from flows.engine.artifacts import outcome, plain
 from flows.home import paths
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
-from flows.publish.pages import ProposalPage, put_page
-from flows.publish.proposal_book import write_workbook
-from flows.publish.proposal_page import proposal_page
+from flows.publish.pages import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine, put_page
+from flows.publish.proposal_workbook import write_workbook
 from flows.run import Run
-from models import Approval
-from models.enums import Tier
+from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submission
+from models.enums import ApprovalDecision, Tier, Trigger
+from states.final_round.approval import list_digest, placings
+from states.final_round.freeze import counted_scores
+from states.guard_facts import load_season_facts
+from states.history.canonical import call_subject
+from states.history.read import latest_entry, latest_facts
+from states.panel.draw import seated
+from states.panel.pairs import season_conflicts
+from states.rules.reviewers.conflicts import ConflictKind
+from states.rules.scoring.disagreement import cases_to_look_at, spreads
 
 WORKBOOK = "拟获奖名单.xlsx"
 _SHOWN = 8
+_METHODS = {
+    "mean": "平均分",
+    "trimmed_mean": "去掉最高分和最低分后平均",
+    "shrinkage": "校正评委宽严的收缩模型",
+}
 
 
 def put_proposal(run: Run) -> str:
@@ -97,3 +118,176 @@ def _numbers(numbers: tuple[str, ...]) -> str:
     """The first few; the workbook lists them all."""
     more = f"……共{len(numbers)}项，全部见工作簿“等次分界”" if len(numbers) > _SHOWN else ""
     return ("、".join(numbers[:_SHOWN]) or "无") + more
+
+
+def proposal_page(session: Session, run: Run) -> ProposalPage:
+    """The frozen list as it stands, with the decisions taken on it so far."""
+    year = run.year
+    ranking = latest_facts(session, call_subject(year), Trigger.FREEZE_RANKING).get("ranking", {})
+    experts = seated(session, year)
+    barred = _barred(session, run)
+    lines = _lines(session, run)
+    return ProposalPage(
+        season=year,
+        programme=run.season.title,
+        office=run.season.office.name,
+        made_at=run.at,
+        due_at=_due_at(session, run),
+        digest=list_digest(session, year),
+        method=_METHODS[run.season.final_round.method],
+        lines=lines,
+        cuts=_cuts(ranking, lines),
+        disagreements=_disagreements(session, run),
+        experts=len(experts),
+        conflicts=len(barred),
+        assignment=_assignment(latest_facts(session, call_subject(year), Trigger.ASSIGN)),
+        recusals=session.scalar(select(func.count()).select_from(Recusal).where(Recusal.season == year)) or 0,
+        absences=session.scalar(select(func.count()).select_from(Seat).where(Seat.season == year, Seat.absent)) or 0,
+        deviations=deviations(session, year),
+        barred=barred,
+        recused=_recused(session, year),
+        vacant=tuple((Tier(tier), left) for tier, left in ranking.get("vacant", {}).items() if left),
+    )
+
+
+def _assignment(facts: Mapping[str, Any]) -> str:
+    """How well the submissions are served, beside what no assignment could exceed."""
+    if "level" not in facts:
+        return ""
+    first = "匹配度最低的项目" if facts["aim"] == "fair" else "最低匹配比例"
+    proof = "已证明最优" if facts["proven"] else "未证明最优"
+    return (
+        f"{first}{_two(facts['level'])}（上限{_two(facts['level_at_most'])}），"
+        f"匹配度合计{_two(facts['total'])}（上限{_two(facts['total_at_most'])}），{proof}"
+    )
+
+
+def _two(figure: str) -> str:
+    """Two places are enough to read; the record holds six."""
+    return f"{Decimal(figure):.2f}"
+
+
+def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
+    """What deviates from the ranking: lists sent back, prizes that the panel did not carry, submissions struck."""
+    decided = session.scalars(select(Approval).where(Approval.season == year).order_by(Approval.ordinal)).all()
+    sent_back = [
+        Deviation("", "全部名单", approval.decision.label, approval.officer, approval.reason, approval.decided_at)
+        for approval in decided
+        if approval.decision is not ApprovalDecision.APPROVED
+    ]
+    struck = session.execute(
+        select(Placing.number, Submission.title, Placing.tier, Placing.struck)
+        .join(Submission, Submission.number == Placing.number)
+        .where(Placing.season == year, Placing.struck != "")
+        .order_by(Placing.position)
+    )
+    return (
+        *sent_back,
+        *_not_carried(session, year),
+        *(
+            Deviation(number, title, f"由拟{tier.label}移出名单", decided[-1].officer, reason, decided[-1].decided_at)
+            for number, title, tier, reason in struck
+            if decided
+        ),
+    )
+
+
+def _not_carried(session: Session, year: int) -> Iterator[Deviation]:
+    at, facts = latest_entry(session, call_subject(year), Trigger.CLOSE_VOTES)
+    for vote in facts.get("votes", ()):
+        placing = session.get(Placing, vote["number"])
+        if vote["after"] != vote["tier"] and placing is not None and placing.voted:
+            title = session.get_one(Submission, vote["number"]).title
+            change = f"由拟{Tier(vote['tier']).label}改为{Tier(vote['after']).label if vote['after'] else '不授奖'}"
+            yield Deviation(vote["number"], title, change, "评审委员会", placing.voted, datetime.fromisoformat(at))
+
+
+def _due_at(session: Session, run: Run) -> datetime:
+    deadlines = load_season_facts(session, run.year).deadlines
+    return deadlines.at(Milestone.OPEN_PUBLIC_NOTICE) or run.season.dates.open_public_notice
+
+
+def _lines(session: Session, run: Run) -> tuple[ProposedLine, ...]:
+    names: dict[str, str] = dict(
+        session.execute(
+            select(Organisation.number, Organisation.name)
+            .join(Submission, Submission.number == Organisation.number)
+            .where(Submission.season == run.year, Organisation.position == 1)
+        ).all()
+    )
+    rows = {row.number: row for row in session.scalars(select(Submission).where(Submission.season == run.year))}
+    return tuple(
+        ProposedLine(
+            rank=placing.rank,
+            number=placing.number,
+            title=rows[placing.number].title,
+            unit=all_units()[rows[placing.number].unit].name,
+            category=rows[placing.number].category,
+            organisation=names.get(placing.number, ""),
+            tier=placing.tier,
+            merit=placing.merit,
+            raw_mean=placing.raw_mean,
+            low=placing.low,
+            high=placing.high,
+            scores=placing.scores,
+            spread=placing.spread,
+            settled=placing.settled,
+            passed_over=placing.passed_over,
+            struck=placing.struck,
+            voted=placing.voted,
+        )
+        for placing in placings(session, run.year)
+    )
+
+
+def _cuts(ranking: Mapping[str, Any], lines: tuple[ProposedLine, ...]) -> tuple[Cut, ...]:
+    """Below each tier: who is equal to its last one, and who cannot be told from the other side by the scores."""
+    close = {cut["tier"]: (*cut["above"], *cut["below"]) for cut in ranking.get("close_cuts", ())}
+    found = []
+    for tier in Tier:
+        within = [position for position, line in enumerate(lines, start=1) if line.tier is tier]
+        if within:
+            last = lines[max(within) - 1]
+            tied = tuple(line.number for line in lines if line.settled and line.merit == last.merit)
+            found.append(Cut(tier, max(within), tied, close.get(tier.value, ())))
+    return tuple(found)
+
+
+def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
+    scores = counted_scores(session, run.year)
+    titles: dict[str, str] = dict(
+        session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).all()
+    )
+    totals: dict[str, list[Any]] = {}
+    for score in scores:
+        totals.setdefault(score.submission, []).append(score.total)
+    looks = cases_to_look_at(spreads(scores), range_from=run.season.final_round.look_range)
+    return tuple(
+        Disagreement(
+            look.spread.submission,
+            titles[look.spread.submission],
+            tuple(sorted(totals[look.spread.submission])),
+            look.spread.range.normalize() + 0,
+            _person(session, look.spread.furthest),
+        )
+        for look in looks
+    )
+
+
+def _barred(session: Session, run: Run) -> tuple[Barred, ...]:
+    """Every pair of a ranked submission and a seated expert that was never made, with why; recusals stand apart."""
+    found = season_conflicts(session, run.season, seated(session, run.year))
+    conflicts = {
+        pair: "；".join(conflict.kind.label for conflict in why if conflict.kind is not ConflictKind.RECUSED)
+        for pair, why in sorted(found.pairs.items())
+    }
+    return tuple(Barred(number, _person(session, expert), why) for (number, expert), why in conflicts.items() if why)
+
+
+def _recused(session: Session, year: int) -> tuple[Barred, ...]:
+    rows = session.scalars(select(Recusal).where(Recusal.season == year).order_by(Recusal.number, Recusal.expert))
+    return tuple(Barred(recusal.number, _person(session, recusal.expert), recusal.reason) for recusal in rows)
+
+
+def _person(session: Session, expert: str | None) -> str:
+    return f"{session.get_one(Expert, expert).name}（{expert}）" if expert else ""

@@ -12,7 +12,7 @@ from flows.close_re_review import concluding
 from flows.close_votes import counting
 from flows.collect import collecting
 from flows.home import paths
-from flows.publish.proposal_page import deviations
+from flows.publish.proposal import deviations
 from flows.run import Result
 from models import Ballot, Delivery, Message, MilestoneDate, Placing
 from models.enums import ApprovalDecision, DeliveryState, MilestoneState, Tier, WorkbookKind

@@ -1,6 +1,6 @@
 """The filled sheets of one workbook: found, their columns matched, their rows collected."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from config.season import Season
@@ -10,11 +10,12 @@ from flows.workbooks.reader.findings import FileRefused, FilledRow, FilledTable,
 from flows.workbooks.reader.headings import LOOKED_AT, Headings, find_headings
 from flows.workbooks.reader.inspection import Inspection
 from flows.workbooks.reader.layout import OWN_SHEETS, STATEMENT, Layout
-from flows.workbooks.reader.merges import Merges
 from flows.workbooks.reader.sheets import Sheet
 from flows.workbooks.reader.table import LineChecker, Place, is_footer, letters
 
 _AGREED = frozenset({"同意", "是", "已确认", "确认", "我同意", "√", "✓", "☑"})
+_NEVER_SHARED = ("number", "title", "name")
+_MOST_ROWS = 5000
 
 
 class FilledSheets:
@@ -57,7 +58,7 @@ class FilledSheets:
         self.tables.append(FilledTable(sheet.name, headings.line + 1, dict(headings.columns)))
         scanned = self.inspection.sheets.get(sheet.name) if self.inspection else None
         place = Place(sheet.name, self.layout, headings.columns, headings.extra)
-        merges = Merges(sheet.merged, headings, place)
+        merges = _Merges(sheet.merged, headings, place)
         checker = LineChecker(self.layout, headings, scanned.flaws if scanned else {})
         assembler = self.layout.assembler(self.layout, place, self.season)
         rows = chain(head[found.line + 1 :], sheet.rows)
@@ -158,3 +159,63 @@ class FilledSheets:
             self.notes.append(Note("", None, f"还有{len(self.untouched)}项没有填写：{shown}。"))
         if not self.rows:
             raise FileRefused("表里没有填写任何内容，请填好后再报送。", sheet=self.tables[0].sheet)
+
+
+class _Merges:
+    """The vertical merges of one sheet, by row: a value merged over several rows counts for each, a title does not."""
+
+    def __init__(
+        self, ranges: Sequence[tuple[tuple[int, int], tuple[int, int]]], headings: Headings, place: Place
+    ) -> None:
+        self.place = place
+        keys = {index: key for key, index in headings.columns.items()}
+        self.sources: dict[int, list[int]] = {}
+        self.targets: dict[int, list[tuple[int, int]]] = {}
+        self.blocked: dict[int, tuple[str, int, int]] = {}
+        self.shared: dict[int, list[tuple[str, int, int]]] = {}
+        for (top, left), (bottom, _) in ranges:
+            key = keys.get(left)
+            if key is None or top <= headings.line or not top < bottom <= top + _MOST_ROWS:
+                continue
+            for row in range(top, bottom + 1):
+                if key in _NEVER_SHARED:
+                    self.blocked[row + 1] = key, top + 1, bottom + 1
+                elif row > top:
+                    self.targets.setdefault(row + 1, []).append((left, top + 1))
+                    self.shared.setdefault(row + 1, []).append((key, top + 1, bottom + 1))
+            if key not in _NEVER_SHARED:
+                self.sources.setdefault(top + 1, []).append(left)
+
+    def fill(
+        self, rows: Iterable[tuple[int, Sequence[Cell]]], first_column: int
+    ) -> Iterator[tuple[int, Sequence[Cell]]]:
+        """The rows with merged values written into every row they cover; empty rows stay out."""
+        if not self.sources:
+            yield from rows
+            return
+        held: dict[tuple[int, int], Cell] = {}
+        for number, row in rows:
+            for column in self.sources.get(number, ()):
+                held[column, number] = row[column - first_column]
+            if number in self.targets:
+                row = list(row)
+                for column, top in self.targets[number]:
+                    row[column - first_column] = held.get((column, top), "")
+            yield number, row
+
+    def judge(self, row: FilledRow) -> FilledRow:
+        """The row, refused when its title is merged with another row's; noted when it shares more."""
+        if row.line in self.blocked:
+            key, top, bottom = self.blocked[row.line]
+            problem = self.place.problem(
+                key, row.line, f"与其他行合并了（第{top}到{bottom}行）。一条只能占一行，请取消合并，每行写全"
+            )
+            others = tuple(other for other in row.problems if other.cell != problem.cell)
+            return FilledRow(row.sheet, row.line, None, (problem, *others), row.notes, row.title)
+        if row.line in self.shared:
+            notes = tuple(
+                self.place.note(key, row.line, f"与第{top}到{bottom}行合并，按同一内容计")
+                for key, top, bottom in self.shared[row.line]
+            )
+            return FilledRow(row.sheet, row.line, row.form, row.problems, (*row.notes, *notes), row.title)
+        return row

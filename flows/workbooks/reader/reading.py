@@ -1,21 +1,22 @@
 """Reads one delivery whole: its mark, its rows, every problem by cell. Never raises for bad input."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
 from config.season import Season
+from flows.workbooks.columns.cells import quote
 from flows.workbooks.columns.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark, verify
-from flows.workbooks.reader.crosschecks import check_numbers, places_of
 from flows.workbooks.reader.extraction import HEAD_ROWS
 from flows.workbooks.reader.filled import FilledSheets
-from flows.workbooks.reader.findings import FileRefused, Note, Problem, Reading
+from flows.workbooks.reader.findings import FileRefused, FilledRow, Note, Problem, Reading
 from flows.workbooks.reader.layout import OWN_SHEETS, Layout
 from flows.workbooks.reader.packages import OpenDelivery, open_delivery
 from flows.workbooks.reader.sheets import Sheet, Workbook, marks_in, open_workbook
-from flows.workbooks.reader.table import letters
+from flows.workbooks.reader.table import Place, letters
 from models.enums import WorkbookKind
 
 _MOST_PICTURES = 50
@@ -110,8 +111,8 @@ class _Reader:
 
     def _judged(self, mark: Mark, layout: Layout, filled: FilledSheets, delivery: OpenDelivery) -> Reading:
         rows, notes = filled.rows, [*self.notes, *filled.notes]
-        places = places_of(filled.tables, layout)
-        rows = check_numbers(rows, places)
+        places = {table.sheet: Place(table.sheet, layout, table.columns) for table in filled.tables}
+        rows = _check_numbers(rows, places)
         if layout.check is not None:
             rows, more = layout.check(rows, places, delivery)
             notes += more
@@ -150,3 +151,23 @@ class _Reader:
             tokens, self.key, season=self.season.year, sender=self.sender, newest_issue=self.newest_issue
         )
         return waiting, self.mark
+
+
+def _check_numbers(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[FilledRow]:
+    """A submission number that stands in two rows names none of them."""
+    checked = list(rows)
+    by_number: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        number = getattr(row.form, "number", None)
+        if number is not None:
+            by_number.setdefault(number, []).append(index)
+    for number, indices in by_number.items():
+        if len(indices) > 1:
+            lines = "、".join(str(rows[index].line) for index in indices)
+            for index in indices:
+                row = rows[index]
+                message = f"重复：第{lines}行都是{quote(number)}，一个编号只能有一行"
+                checked[index] = replace(
+                    row, form=None, problems=(places[row.sheet].problem("number", row.line, message),)
+                )
+    return checked

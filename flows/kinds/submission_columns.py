@@ -1,9 +1,8 @@
 """The columns of the submissions workbook (申报汇总表)."""
 
 from config.season import Season
-from flows.workbooks.columns import cells, dates, numbers
+from flows.workbooks.columns import cells, dates, numbers, parties
 from flows.workbooks.columns.column import LINE_LIMIT, NAME_LIMIT, Column, choice, labels
-from flows.workbooks.columns.people import contributor_columns, organisation_columns
 from models.enums import Carrier, Category, Origin
 
 WITHDRAWN, RESTORED = "withdrawn", "restored"  # what a unit says in the column 撤回
@@ -13,8 +12,8 @@ def submission_columns(season: Season) -> tuple[Column, ...]:
     return (
         *_what_columns(season),
         *_worth_columns(season),
-        *(column for index in range(season.call.max_organisations) for column in organisation_columns(index)),
-        *(column for index in range(season.call.max_contributors) for column in contributor_columns(index)),
+        *(column for index in range(season.call.max_organisations) for column in _organisation_columns(index)),
+        *(column for index in range(season.call.max_contributors) for column in _contributor_columns(index)),
         *_other_columns(season),
     )
 
@@ -175,6 +174,84 @@ def _worth_columns(season: Season) -> tuple[Column, ...]:
             "哪些单位、从何时起使用，可留空",
             ("采用情况", "实施情况", "转化应用情况", "成果应用情况"),
             width=30,
+        ),
+    )
+
+
+def _organisation_columns(index: int) -> tuple[Column, ...]:
+    group, n = "申报单位", index + 1
+    first = (
+        ("申报单位", "申报单位名称", "单位名称", "完成单位", "第一完成单位", "所在单位", "单位") if index == 0 else ()
+    )
+    code = ("统一社会信用代码", "信用代码", "社会信用代码", "单位统一社会信用代码") if index == 0 else ()
+    hint = "第1个是申报单位，填公章上的全称" if index == 0 else "联合申报的单位，没有可留空"
+    return (
+        Column(
+            f"organisations.{index}.name",
+            f"单位{n}名称",
+            parties.bodies,
+            group,
+            hint,
+            (f"单位{n}", f"申报单位{n}", f"完成单位{n}", f"申报单位{n}名称", *first),
+            required=index == 0,
+            width=28,
+        ),
+        Column(
+            f"organisations.{index}.credit_code",
+            f"单位{n}统一社会信用代码",
+            cells.credit_code,
+            group,
+            "18位，按文本填写；没有的留空",
+            (f"单位{n}信用代码", f"申报单位{n}统一社会信用代码", *code),
+            width=23,
+        ),
+    )
+
+
+def _contributor_columns(index: int) -> tuple[Column, ...]:
+    group, n, name = "完成人（按贡献大小排序）", index + 1, parties.people
+    first = ("申报人", "申报人姓名", "第一完成人", "完成人", "主要完成人", "姓名") if index == 0 else ()
+    return (
+        Column(
+            f"contributors.{index}.name",
+            f"完成人{n}姓名",
+            name,
+            group,
+            "按贡献大小排列，一格一人",
+            (f"完成人{n}", f"第{n}完成人", f"第{n}完成人姓名", *first),
+            required=index == 0,
+            width=13,
+        ),
+        Column(
+            f"contributors.{index}.organisation",
+            f"完成人{n}单位",
+            parties.body,
+            group,
+            "完成时所在单位",
+            (f"完成人{n}工作单位", f"完成人{n}所在单位", f"第{n}完成人单位"),
+            required=index == 0,
+            width=24,
+        ),
+        Column(
+            f"contributors.{index}.role",
+            f"完成人{n}承担工作",
+            cells.line(LINE_LIMIT),
+            group,
+            "可留空",
+            (f"完成人{n}角色", f"完成人{n}分工", f"完成人{n}贡献"),
+            width=16,
+        ),
+        Column(
+            f"contributors.{index}.share",
+            f"完成人{n}贡献占比（%）",
+            numbers.percent,
+            group,
+            "只填数字，如30；可留空",
+            (f"完成人{n}占比", f"完成人{n}贡献率", f"完成人{n}贡献占比"),
+            format="General",
+            width=17,
+            minimum=0,
+            maximum=100,
         ),
     )
 
