@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -87,6 +88,15 @@ class EngineProcess:
     def sign_in(self) -> str:
         """`user:password` of this engine's dashboard."""
         return (self.home / "prefect" / "sign-in").read_text("utf-8")
+
+    @contextmanager
+    def spoken_to(self) -> Iterator[None]:
+        """This process speaks to this engine."""
+        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+        address = f"http://127.0.0.1:{self.port}/api"
+        with temporary_settings({PREFECT_API_URL: address, PREFECT_API_AUTH_STRING: self.sign_in}):
+            yield
 
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
