@@ -6,9 +6,12 @@ column. What no chain can say, because it would name people, is bound by salted 
 against their digest, and organisations, contributors and fingerprint against their content.
 """
 
-from collections.abc import Iterator
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
-from itertools import groupby
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -23,48 +26,86 @@ from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_submissions
 from states.audit.invariants import INVARIANTS, Invariant, Offenders
-from states.audit.projection_of_call import Rows, Step, seed_is_committed, steps
+from states.audit.projection_of_call import Rows, Step, first, of, seed_is_committed, steps
 from states.audit.verify import verify
-from states.history.read import erased_seasons, read_entries
+from states.history.canonical import call_subject
+from states.history.read import erased_seasons, in_byte_order, read_entries
 from states.rules.names import name_key, recorded_key
 from states.submissions.identity import fingerprint
 
 _ALWAYS_KEYED_BY = {"admission": ("digest",)}
 Found = Iterator[tuple[Any, ...]]
+Row = dict[str, Any]
+_Parts = dict[str, list[Row]]  # of one submission, by table
+_ENTRIES, _CONTENT = "history", "content in force"
+# What submissions' own chains say of seats and of the list.
+_DECIDING = (Trigger.REPLACE, Trigger.STRIKE, Trigger.WITHDRAW_APPROVAL)
+_AT_ONCE = 200
+_BATCH = 1_000
 
 
 def disagreements(session: Session, year: int) -> Found:
-    """(table, key …, column) of everything in a season's rows that the record does not bear out."""
-    told = {
-        subject: steps(entries)
-        for subject, entries in groupby(read_entries(session, year), key=lambda entry: str(entry["subject"]))
-    }
-    call = told.pop(f"call/{year}")
-    submissions = {subject.partition("/")[2]: own for subject, own in told.items()}
-    expected = {
-        name: make(year, call, submissions)
-        for name, make in {**projection_of_call.TABLES, **projection_of_submissions.TABLES}.items()
-    }
-    _add_spreads(expected)
-    erased = year in erased_seasons(session)
-    if erased:
-        expected["attachment"] = {}
-    for name, rows in expected.items():
-        yield from _compare(session, SQLModel.metadata.tables[name], year, rows)
+    """(table, key …, column) of everything in a season's rows that the record does not bear out.
+
+    Submission by submission, some hundred at a time: the memory does not grow with the season, but for its call.
+    """
+    erased, gathered = year in erased_seasons(session), _gathered(session, year)
+    call = steps(next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), ()))
+    deciding: dict[str, list[Step]] = {}
+    spreads: dict[str, Decimal] = {}
+    first(call, Trigger.PLAN)
+    while some := dict(islice(gathered, _AT_ONCE)):
+        told = {number: steps(parts[_ENTRIES]) for number, parts in some.items() if parts[_ENTRIES]}
+        deciding |= {number: own for number, own_steps in told.items() if (own := [*of(own_steps, *_DECIDING)])}
+        expected = {name: make(year, call, told) for name, make in projection_of_submissions.TABLES.items()}
+        spreads |= projection_of_submissions.spreads(expected["assignment"], expected["score"])
+        if erased:
+            expected["attachment"] = {}
+        for name, wanted in expected.items():
+            rows = (row for parts in some.values() for row in parts[name])
+            yield from _compare(SQLModel.metadata.tables[name], rows, wanted)
+        for number, parts in some.items():
+            yield from _against_content(number, parts, told.get(number, ()), erased)
+    of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
+    for (number,), row in of_call["placing"].items():
+        row["spread"] = spreads.get(number, Decimal(0))
+    for name, wanted in of_call.items():
+        table = SQLModel.metadata.tables[name]
+        yield from _compare(table, _rows(session, table, year), wanted)
     if not seed_is_committed(call, session.get_one(Call, year, populate_existing=True).draw_seed):
         yield "call", year, "draw_seed"
-    yield from _against_contents(session, year, submissions, erased)
 
 
-def _add_spreads(expected: dict[str, Rows]) -> None:
-    spreads = projection_of_submissions.spreads(expected["assignment"], expected["score"])
-    for (number,), row in expected["placing"].items():
-        row["spread"] = spreads.get(number, Decimal(0))
+def _gathered(session: Session, year: int) -> Iterator[tuple[str, _Parts]]:
+    """Of each submission of a season, by number, its entries and its rows by table; the call's come first, under ""."""
+    streams = [_numbered(_ENTRIES, (lambda row: _number_in(row, year)), read_entries(session, year))]
+    for name in (*projection_of_submissions.TABLES, "organisation", "contributor"):
+        streams.append(_numbered(name, itemgetter(_owner(name)), _rows(session, SQLModel.metadata.tables[name], year)))
+    streams.append(_numbered(_CONTENT, itemgetter("number"), _contents(session, year)))
+    for number, group in groupby(heapq.merge(*streams, key=itemgetter(0)), key=itemgetter(0)):
+        parts: _Parts = defaultdict(list)
+        for _, name, row in group:
+            parts[name].append(row)
+        yield number, parts
 
 
-def _compare(session: Session, table: Table, year: int, expected: Rows) -> Found:
+def _numbered(name: str, number: Callable[[Row], Any], rows: Iterator[Row]) -> Iterator[tuple[str, str, Row]]:
+    return ((str(number(row)), name, row) for row in rows)
+
+
+def _number_in(entry: Row, year: int) -> str:
+    subject = str(entry["subject"])
+    return "" if subject == call_subject(year) else subject.partition("/")[2]
+
+
+def _owner(table: str) -> str:
+    """The column that says to which submission a row belongs: of two alike, the later one's chain tells."""
+    return "other" if table == "duplicate" else "number"
+
+
+def _compare(table: Table, rows: Iterable[Row], expected: Rows) -> Found:
     keys = _ALWAYS_KEYED_BY.get(table.name) or tuple(column.name for column in table.primary_key)
-    actual = {tuple(row[key] for key in keys): row for row in _rows(session, table, year)}
+    actual = {tuple(row[key] for key in keys): row for row in rows}
     for key in sorted(actual.keys() | expected.keys(), key=repr):
         row = actual.get(key, expected.get(key, {}))
         shown = (*key, row["number"]) if "number" in row.keys() - set(keys) else key
@@ -90,9 +131,10 @@ def _rows(session: Session, table: Table, year: int) -> Iterator[dict[str, Any]]
     if "season" in table.c:
         query = query.where(table.c.season == year)
     else:
-        key = "other" if table.name == "duplicate" else "number"
-        query = query.where(table.c[key].like(f"{year}-%"))
-    for row in session.execute(query):
+        query = query.where(table.c[_owner(table.name)].like(f"{year}-%"))
+    if _owner(table.name) in table.c:
+        query = query.order_by(in_byte_order(session, table.c[_owner(table.name)]))
+    for row in session.execute(query.execution_options(yield_per=_BATCH)):
         yield dict(zip(table.c.keys(), row, strict=True))
 
 
@@ -110,35 +152,34 @@ def _same(actual: Any, expected: Any) -> bool:
     return bool(actual == expected)
 
 
-def _against_contents(session: Session, year: int, told: dict[str, list[Step]], erased: bool) -> Found:
-    """Organisations, contributors and fingerprints against the content in force, or what is left of it."""
-    query = select(Submission.number, Submission.fingerprint, SubmissionVersion.content).join(
-        SubmissionVersion,
-        (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
+def _contents(session: Session, year: int) -> Iterator[Row]:
+    """Number, fingerprint and content in force of every submission."""
+    both = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
+    query = select(Submission.number, Submission.fingerprint, SubmissionVersion.content).join(SubmissionVersion, both)
+    query = query.where(Submission.season == year).order_by(in_byte_order(session, Submission.number))
+    for row in session.execute(query.execution_options(yield_per=_BATCH)):
+        yield dict(row._mapping)
+
+
+def _against_content(number: str, parts: _Parts, told: Iterable[Step], erased: bool) -> Found:
+    """Organisations, contributors and fingerprint against the content in force, or what is left of it."""
+    organisations, contributors = (
+        sorted(parts[name], key=lambda row: row["position"]) for name in ("organisation", "contributor")
     )
-    organisations = _listed(session, "organisation", year)
-    contributors = _listed(session, "contributor", year)
-    for number, mark, content in session.execute(query.where(Submission.season == year)):
-        form_given = projection_of_call.last(told.get(number, ()), Trigger.SUBMIT, Trigger.AMEND)
-        named = [row["credit_code"] or recorded_key(row["name"]) for row in organisations.get(number, ())]
+    named = [row["credit_code"] or recorded_key(row["name"]) for row in organisations]
+    for kept in parts[_CONTENT]:
+        form_given = projection_of_call.last(told, Trigger.SUBMIT, Trigger.AMEND)
         if named != form_given.facts["organisations"]:
             yield "organisation", number, "is not what was recorded"
-        if not content and erased:
-            if mark or number in contributors:
+        if not kept["content"] and erased:
+            if kept["fingerprint"] or contributors:
                 yield "contributor", number, "should be deleted"
             continue
-        form = SubmissionForm.model_validate_json(content)
-        if mark != fingerprint(form):
+        form = SubmissionForm.model_validate_json(kept["content"])
+        if kept["fingerprint"] != fingerprint(form):
             yield "submission", number, "fingerprint"
-        yield from _unlike("organisation", number, organisations.get(number, []), _organisations(form))
-        yield from _unlike("contributor", number, contributors.get(number, []), _contributors(form))
-
-
-def _listed(session: Session, table: str, year: int) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in sorted(_rows(session, SQLModel.metadata.tables[table], year), key=lambda row: row["position"]):
-        found.setdefault(row.pop("number"), []).append(row)
-    return found
+        yield from _unlike("organisation", number, organisations, _organisations(form))
+        yield from _unlike("contributor", number, contributors, _contributors(form))
 
 
 def _unlike(table: str, number: str, actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> Found:

@@ -170,8 +170,8 @@ def assignments(year: int, call: list[Step], told: Submissions) -> Rows:
     scored = {(number, step.facts["expert"], step.facts["round"]) for number, step in _each(told, Trigger.RECORD_SCORE)}
     recused = {(number, step.facts["expert"]) for number, step in _each(told, Trigger.RECUSE)}
     for step in of(call, Trigger.ASSIGN_RE_REVIEW):
-        for number, experts in step.facts["experts"].items():
-            for expert in experts:
+        for number in step.facts["experts"].keys() & told.keys():
+            for expert in step.facts["experts"][number]:
                 again = {"season": year, "assigned_at": step.at, "state": "active"}
                 rows.setdefault((number, expert, 2), again)
     lost = {(number, step.facts["expert"]) for step in of(call, Trigger.GIVE_UP_SEAT) for number in step.facts["lost"]}
