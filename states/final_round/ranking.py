@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -179,6 +180,7 @@ def _re_review(session: Session, year: int) -> dict[str, Decimal]:
 def _criteria(session: Session, season: Season) -> tuple[TieCriterion, ...]:
     """The declared tie-break criteria with the mean points of each submission."""
     names = {criterion.key: criterion.name for criterion in season.final_round.rubric}
+    read = lru_cache(maxsize=4096)(Fraction)  # few different points, a hundred thousand of them
     points: dict[str, dict[str, list[Fraction]]] = {key: {} for key in season.final_round.tie_break.criteria}
     rows = session.execute(
         select(Score.number, Score.points)
@@ -188,7 +190,7 @@ def _criteria(session: Session, season: Season) -> tuple[TieCriterion, ...]:
     for number, text in rows:
         given = json.loads(text)
         for key, by_number in points.items():
-            by_number.setdefault(number, []).append(Fraction(given[key]))
+            by_number.setdefault(number, []).append(read(given[key]))
     return tuple(
         TieCriterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in by_number.items()})
         for key, by_number in points.items()

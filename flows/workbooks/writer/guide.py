@@ -1,5 +1,6 @@
 """The guide sheet of an issued workbook: deadline, the season's rules, how to fill, the rubric."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from models.enums import WorkbookKind
 # Whether a further issue takes the place of the earlier ones.
 _SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS)
 _EDITIONS = {True: "换发新版后，旧版不再接收", False: "以前发的各份继续有效，每份只含所列各项"}
+_NARROW = re.compile("[\0-\u2e7f]+")
 _WEEKDAYS = "一二三四五六日"
 
 
@@ -63,7 +65,7 @@ def write_guide(sheet: Any, book: Any, guide: Guide) -> None:
 
 def screen_width(text: str) -> int:
     """Columns of a fixed-width font that a text takes: two for a Chinese character."""
-    return sum(2 if ord(letter) > 0x2E7F else 1 for letter in text)
+    return len(text) + len(_NARROW.sub("", text))
 
 
 def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:

