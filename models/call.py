@@ -22,6 +22,7 @@ class Call(SQLModel, table=True):
     state: CallState = enum_field(CallState)
     rules: str = text_field()
     draw_seed: str = Field(default="", max_length=64, description="hex; secret until the draw is made")
+    seal_key: str = Field(default="", max_length=128, description="hex; of the record's seals and aliases")
     sequence: int = Field(description="of the latest history entry")
     head: str = Field(max_length=64, description="hash of the latest history entry")
 

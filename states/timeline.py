@@ -20,6 +20,7 @@ from models.enums import MilestoneState, Trigger
 from models.queries import call_state, lock_call, milestone_rows, season_in_force
 from states.call import CallCase
 from states.history.canonical import instant_text
+from states.history.seals import commitments, new_key
 from states.leases import forget
 from states.machine import Act
 from states.outstanding import Debtor, debtors
@@ -86,7 +87,9 @@ def plan_season(session: Session, season: Season, act: Act) -> None:
     dates = planned_dates(season)
     named = {_key(milestone, ordinal, unit): instant_text(due_at) for milestone, ordinal, unit, due_at in dates}
     rules = season.model_dump_json(exclude_defaults=False)
-    plan_call(session, season.year, act, rules=rules, facts={"dates": named, "rules": rules})
+    key = new_key()
+    facts = {"dates": named, "rules": rules, "seals": commitments(key)}
+    plan_call(session, season.year, act, rules=rules, seal_key=key, facts=facts)
     session.add_all(
         MilestoneDate(season=season.year, milestone=milestone, ordinal=ordinal, unit=unit, due_at=due_at)
         for milestone, ordinal, unit, due_at in dates

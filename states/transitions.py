@@ -24,6 +24,7 @@ from models.queries import lock_call
 from states.call import CALL, CallCase
 from states.guard_facts import Ask, Group, SeasonFacts, load_cases, load_season_facts
 from states.history import canonical
+from states.history.seals import Seals
 from states.history.write import EntryValues, append, stamp
 from states.machine import Act, Refusal, TransitionRefused
 from states.numbers import Number, UnknownSubmission
@@ -159,13 +160,17 @@ def _as_of(at: datetime, stands_at: datetime) -> dict[str, str]:
     return {"as_of": canonical.instant_text(at)} if stands_at > at else {}
 
 
-def plan_call(session: Session, year: int, act: Act, *, rules: str, facts: Mapping[str, Any]) -> None:
+def plan_call(
+    session: Session, year: int, act: Act, *, rules: str, facts: Mapping[str, Any], seal_key: str = ""
+) -> None:
     """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
     target = CALL.move(canonical.call_subject(year), Trigger.PLAN, CallCase(year, act.at, act.actor.role))
     subject, told = canonical.call_subject(year), {**facts, "record": canonical.VERSION}
     row = stamp(act, year, Trigger.PLAN, "", target.value)(subject, canonical.canonical(told), 0, canonical.ZERO)
     try:
-        session.add(Call(season=year, state=CallState(target), rules=rules, sequence=1, head=row[-1]))
+        session.add(
+            Call(season=year, state=CallState(target), rules=rules, seal_key=seal_key, sequence=1, head=row[-1])
+        )
         session.flush()
         append(session, [row])
     except IntegrityError as problem:
@@ -214,9 +219,10 @@ def _write_call(
     subject = canonical.call_subject(year)
     if source is not None and call.state is not source:
         raise ChangedMeanwhile(subject)
-    standing = replace(act, at=after_latest(session, year, act.at))
-    written = stamp(standing, year, trigger, call.state.value, target.value, reason)
-    told = {**facts, **_as_of(act.at, standing.at)}
+    hide = Seals(session, year).hide
+    standing = replace(_hidden(act, hide), at=after_latest(session, year, act.at))
+    written = stamp(standing, year, trigger, call.state.value, target.value, hide(reason))
+    told = {**hide(facts), **_as_of(act.at, standing.at)}
     row = written(subject, canonical.canonical(told), call.sequence, call.head)
     append(session, [row])
     call.state, call.sequence, call.head = target, call.sequence + 1, row[-1]
@@ -237,11 +243,13 @@ def _write(
     if not moves:
         return
     session.flush()  # the driver's statements below would overtake what the session still holds
+    hide, own = Seals(session, season_facts.season.year).hide, ask.own
+    ask = replace(ask, act=_hidden(ask.act, hide), reason=hide(ask.reason), facts=hide(ask.facts))
     members = _members(season_facts, ask, moves, _instants(session, season_facts.season.year, ask.act.at, *where))
     while batch := list(islice(members, _BATCH)):
         rows, standings = [], []
         for (number, sequence, head), step in batch:
-            facts = step.facts if ask.own is None else canonical.canonical({**ask.own(number), **step.shared})
+            facts = step.facts if own is None else canonical.canonical({**hide(own(number)), **step.shared})
             row = step.row(canonical.submission_subject(number), facts, sequence, head)
             rows.append(row)
             standings.append((*step.standing, sequence + 1, row[-1], number, sequence))
@@ -249,6 +257,11 @@ def _write(
             raise ChangedMeanwhile(f"season {season_facts.season.year}")
         append(session, rows)
     session.expire_all()
+
+
+def _hidden(act: Act, hide: Callable[[str], str]) -> Act:
+    """An act as the record has it: an expert goes by the season's alias."""
+    return act.by(replace(act.actor, name=hide(act.actor.name)))
 
 
 class _Step(NamedTuple):

@@ -52,6 +52,8 @@ def show(
 ) -> None:
     """Show the history of one submission or of a season's call: who did what, when, why.
 
+    Experts go by their ids; with --json by the season's aliases, as the record has them.
+
     When: whenever somebody asks what happened.
     """
     from rich.console import Console
@@ -59,15 +61,17 @@ def show(
 
     from models import History
     from states.history.canonical import call_subject, submission_subject
+    from states.history.seals import Seals
     from states.numbers import UnknownSubmission
 
     here = opened()
     name = call_subject(int(subject)) if subject.isdigit() else submission_subject(subject)
     with here.reading() as session:
-        entries = [
-            entry.model_dump()
-            for entry in session.scalars(select(History).where(History.subject == name).order_by(History.sequence))
-        ]
+        found = session.scalars(select(History).where(History.subject == name).order_by(History.sequence))
+        entries = [entry.model_dump() for entry in found]
+        if entries and not as_json:
+            show = Seals(session, entries[0]["season"]).show
+            entries = [{column: show(value) for column, value in entry.items()} for entry in entries]
     if not entries:
         raise UnknownSubmission(subject)
     if as_json:

@@ -26,12 +26,14 @@ from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_submissions
 from states.audit.invariants import INVARIANTS, Invariant, Offenders
-from states.audit.projection_of_call import Rows, Step, first, of, seed_is_committed, steps
+from states.audit.projection_of_call import Rows, Step, first, key_is_committed, of, seed_is_committed, steps
 from states.audit.verify import verify
 from states.history.canonical import call_subject
 from states.history.read import erased_seasons, in_byte_order, read_entries
+from states.history.seals import Seals
 from states.rules.names import name_key, recorded_key
 from states.submissions.identity import fingerprint
+from states.submissions.versions import named
 
 _ALWAYS_KEYED_BY = {"admission": ("digest",)}
 Found = Iterator[tuple[Any, ...]]
@@ -50,12 +52,16 @@ def disagreements(session: Session, year: int) -> Found:
     Submission by submission, some hundred at a time: the memory does not grow with the season, but for its call.
     """
     erased, gathered = year in erased_seasons(session), _gathered(session, year)
-    call = steps(next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), ()))
+    seals = Seals(session, year)
+    call = steps(next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), ()), seals.show)
     deciding: dict[str, list[Step]] = {}
     spreads: dict[str, Decimal] = {}
     first(call, Trigger.PLAN)
+    if not key_is_committed(call, seals.key, erased):
+        yield "call", year, "seal_key"
+        return
     while some := dict(islice(gathered, _AT_ONCE)):
-        told = {number: steps(parts[_ENTRIES]) for number, parts in some.items() if parts[_ENTRIES]}
+        told = {number: steps(parts[_ENTRIES], seals.show) for number, parts in some.items() if parts[_ENTRIES]}
         deciding |= {number: own for number, own_steps in told.items() if (own := [*of(own_steps, *_DECIDING)])}
         expected = {name: make(year, call, told) for name, make in projection_of_submissions.TABLES.items()}
         spreads |= projection_of_submissions.spreads(expected["assignment"], expected["score"])
@@ -65,7 +71,9 @@ def disagreements(session: Session, year: int) -> Found:
             rows = (row for parts in some.values() for row in parts[name])
             yield from _compare(SQLModel.metadata.tables[name], rows, wanted)
         for number, parts in some.items():
-            yield from _against_content(number, parts, told.get(number, ()), erased)
+            yield from _against_content(seals, number, parts, told.get(number, ()), erased)
+            if seals.seals_persons:
+                yield from _against_seals(seals, year, number, parts, told.get(number, ()))
     of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
     for (number,), row in of_call["placing"].items():
         row["spread"] = spreads.get(number, Decimal(0))
@@ -155,21 +163,30 @@ def _same(actual: Any, expected: Any) -> bool:
 def _contents(session: Session, year: int) -> Iterator[Row]:
     """Number, fingerprint and content in force of every submission."""
     both = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
-    query = select(Submission.number, Submission.fingerprint, SubmissionVersion.content).join(SubmissionVersion, both)
+    query = select(
+        Submission.number, Submission.title, Submission.title_key, Submission.fingerprint, SubmissionVersion.content
+    ).join(SubmissionVersion, both)
     query = query.where(Submission.season == year).order_by(in_byte_order(session, Submission.number))
     for row in session.execute(query.execution_options(yield_per=_BATCH)):
         yield dict(row._mapping)
 
 
-def _against_content(number: str, parts: _Parts, told: Iterable[Step], erased: bool) -> Found:
+def _against_content(seals: Seals, number: str, parts: _Parts, told: Iterable[Step], erased: bool) -> Found:
     """Organisations, contributors and fingerprint against the content in force, or what is left of it."""
     organisations, contributors = (
         sorted(parts[name], key=lambda row: row["position"]) for name in ("organisation", "contributor")
     )
-    named = [row["credit_code"] or recorded_key(row["name"]) for row in organisations]
+    bodies = [(row["name"], row["credit_code"]) for row in organisations]
     for kept in parts[_CONTENT]:
         form_given = projection_of_call.last(told, Trigger.SUBMIT, Trigger.AMEND)
-        if named != form_given.facts["organisations"]:
+        if "named" in form_given.facts:
+            if seals.lasting(*named(number, kept["title"], bodies)) != form_given.facts["named"]:
+                yield "submission", number, "title or organisations are not what was sealed"
+            if kept["title_key"] != name_key(kept["title"]):
+                yield "submission", number, "title_key"
+            if any(row["name_key"] != name_key(row["name"]) for row in organisations):
+                yield "organisation", number, "name_key"
+        elif [code or recorded_key(name) for name, code in bodies] != form_given.facts["organisations"]:
             yield "organisation", number, "is not what was recorded"
         if not kept["content"] and erased:
             if kept["fingerprint"] or contributors:
@@ -180,6 +197,33 @@ def _against_content(number: str, parts: _Parts, told: Iterable[Step], erased: b
             yield "submission", number, "fingerprint"
         yield from _unlike("organisation", number, organisations, _organisations(form))
         yield from _unlike("contributor", number, contributors, _contributors(form))
+
+
+# What the record seals of rows: the table, its key by number and facts, and the words.
+_SEALED: dict[str, tuple[str, Callable[[int, str, dict[str, Any]], tuple[Any, ...]], tuple[str, ...]]] = {
+    Trigger.RAISE_OBJECTION: ("objection", lambda _, __, facts: (facts["objection"],), ("objector", "grounds")),
+    Trigger.RECUSE: ("recusal", lambda year, number, facts: (year, facts["expert"], number), ("reason",)),
+    Trigger.RECORD_SCORE: ("score", lambda _, number, facts: (number, facts["expert"], facts["round"]), ("comment",)),
+    Trigger.RECORD_DISTRICT_REVIEW: ("district_verdict", lambda _, number, __: (number,), ("comment",)),
+    Trigger.AMEND_VERDICT: ("district_verdict", lambda _, number, __: (number,), ("comment",)),
+}
+
+
+def _against_seals(seals: Seals, year: int, number: str, parts: _Parts, told: Iterable[Step]) -> Found:
+    """What people wrote about one submission against its seal, until it is deleted with the personal data."""
+    sealed: dict[str, dict[tuple[Any, ...], str]] = {}
+    for step in of(told, *_SEALED):
+        name, key_of, _ = _SEALED[step.trigger]
+        key = key_of(year, number, step.facts)
+        # Who stepped back once has done so, whatever comes to light later.
+        if "sealed" in step.facts and not (name == "recusal" and key in sealed.get(name, {})):
+            sealed.setdefault(name, {})[key] = step.facts["sealed"]
+    for name, _, words in {row[0]: row for row in _SEALED.values()}.values():
+        table, known = SQLModel.metadata.tables[name], sealed.get(name, {})
+        for row in parts[name]:
+            key = tuple(row[column.name] for column in table.primary_key)
+            if known.get(key, "") != seals.sealed(name, *key, *(row[word] for word in words))["sealed"]:
+                yield name, *key, number, "is not what was sealed: " + ", ".join(words)
 
 
 def _unlike(table: str, number: str, actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> Found:

@@ -10,6 +10,7 @@ from models.enums import Trigger
 from states.audit.chain import Entry
 from states.audit.replay import facts_of
 from states.final_round.approval import TRIGGERS
+from states.history.seals import commitments
 from states.rules.ranking.placings import PassedOver
 from states.rules.reviewers.draw import commitment
 
@@ -31,8 +32,8 @@ class Step:
         return self.actor.partition(":")[2]
 
 
-def steps(entries: Iterable[Entry]) -> list[Step]:
-    """The entries of one chain, in their order, as of the instant of the run that wrote each.
+def steps(entries: Iterable[Entry], show: Callable[[Any], Any] = lambda said: said) -> list[Step]:
+    """The entries of one chain, in their order, as of the instant of the run that wrote each; `show` tells aliases.
 
     Raises ValueError for an instant that is none.
     """
@@ -41,9 +42,7 @@ def steps(entries: Iterable[Entry]) -> list[Step]:
         Step(
             entry["trigger"],
             datetime.fromisoformat(facts.get("as_of", entry["at"])),
-            entry["actor"],
-            entry["reason"],
-            facts,
+            *map(show, (entry["actor"], entry["reason"], facts)),
         )
         for entry, facts in told
     ]
@@ -80,6 +79,15 @@ def seed_is_committed(call: list[Step], seed: str) -> bool:
     if not promised:
         return False
     return len(seed) == 64 and commitment(bytes.fromhex(seed)) == promised[-1]
+
+
+def key_is_committed(call: list[Step], key: str, erased: bool) -> bool:
+    """Whether a season's key of seals is the one that its first entry commits to, or what the deletion left of it."""
+    promised = first(call, Trigger.PLAN).facts.get("seals", [])
+    try:
+        return commitments(key) == (promised[:1] if erased else promised)
+    except ValueError:
+        return False
 
 
 def milestones(year: int, call: list[Step]) -> Rows:

@@ -22,7 +22,7 @@ _CORRECTING = (
 )
 # A pass, and what makes one void: sent back, or no longer recommended.
 _CHECKING = (Trigger.PASS_ELIGIBILITY, Trigger.ASK_CORRECTION, Trigger.AMEND_VERDICT)
-_KEPT = ("title", "category", "carrier", "field", "consent", "version")
+_KEPT = ("category", "carrier", "field", "consent", "version")
 
 
 def submissions(year: int, _: list[Step], told: Submissions) -> Rows:
@@ -36,11 +36,12 @@ def submissions(year: int, _: list[Step], told: Submissions) -> Rows:
             "season": year,
             "unit": Number.of(number).unit,
             "place": Number.of(number).place,
-            "title_key": name_key(form.facts["title"]),
             "completed_on": date.fromisoformat(form.facts["completed_on"]),
             "submitted_at": begun.at,
             "eligible_at": passed,
         }
+        if "title" in form.facts:  # seasons planned since seal it, with the organisations
+            rows[(number,)] |= {"title": form.facts["title"], "title_key": name_key(form.facts["title"])}
     return rows
 
 

@@ -18,6 +18,7 @@ from models.forms import VerdictForm
 from models.queries import lock_call
 from states.district_round.late_verdicts import bring_back, comes_back, let_fall, void_check
 from states.guard_facts import Ask, SeasonFacts, load_season_facts
+from states.history.seals import Seals
 from states.machine import Refusal, TransitionRefused
 from states.submission import Case, district_round_is_open
 from states.submissions.delivery import Delivered, Taken
@@ -278,6 +279,7 @@ def _keep(
         "rank": row.rank,
         "points": points,
         "quota": season_facts.season.quota_of(delivered.unit),
+        **Seals(session, delivered.season).sealed("district_verdict", form.number, form.comment),
         **delivered.facts,
     }
 

@@ -13,6 +13,7 @@ from models.queries import by_whom_assigned
 from states.guard_facts import Ask
 from states.history.canonical import call_subject, canonical
 from states.history.read import latest_trigger
+from states.history.seals import Seals
 from states.machine import Act, Actor
 from states.outstanding import scores_owed
 from states.panel.pairs import eligible_numbers
@@ -96,7 +97,8 @@ def scores_are_frozen(session: Session, year: int, round_number: int = 1) -> boo
 def frozen_scores(session: Session, season: Season) -> Frozen:
     """Merits from the first round's scores, by the season's declared method."""
     scores = counted_scores(session, season.year)
-    lines = [[score.submission, score.expert, str(score.total)] for score in scores]
+    hide = Seals(session, season.year).hide
+    lines = sorted([score.submission, hide(score.expert), str(score.total)] for score in scores)
     digest = hashlib.sha256(canonical({"scores": lines}).encode()).hexdigest()
     return Frozen(score_submissions(scores, method=season.final_round.method), tuple(scores), digest)
 

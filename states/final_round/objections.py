@@ -19,6 +19,7 @@ from models.enums import (
 from models.queries import call_state, lock_call
 from states.guard_facts import Ask, load_season_facts
 from states.history.canonical import instant_text
+from states.history.seals import Seals
 from states.machine import Act
 from states.officers import DecisionRefused
 from states.submissions.identity import submission_of
@@ -55,7 +56,8 @@ def raise_objection(
     )
     session.add(objection)
     session.flush()
-    facts = {"objection": objection.id, "due_at": instant_text(due_at)}
+    sealed = Seals(session, season.year).sealed("objection", objection.id, objector, grounds)
+    facts = {"objection": objection.id, "due_at": instant_text(due_at), **sealed}
     note_submission(session, number, Ask(Trigger.RAISE_OBJECTION, act, facts=facts))
     return objection
 

@@ -13,6 +13,7 @@ from models.forms import RecusalForm, ScoreForm
 from states.district_round.verdicts import total_of
 from states.final_round.freeze import scores_are_frozen
 from states.guard_facts import Ask, SeasonFacts, load_season_facts
+from states.history.seals import Seals
 from states.machine import Refusal
 from states.panel.recusals import recuse
 from states.submissions.delivery import Delivered, Taken
@@ -102,6 +103,9 @@ def _record(
             "round": assignment.round,
             "points": points,
             "total": str(total),
+            **Seals(session, delivered.season).sealed(
+                "score", form.number, assignment.expert, assignment.round, form.comment
+            ),
             **delivered.facts,
         }
     }

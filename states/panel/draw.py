@@ -25,6 +25,7 @@ from models.queries import lock_call
 from states.guard_facts import Ask
 from states.history.canonical import call_subject, canonical
 from states.history.read import latest_facts
+from states.history.seals import Seals
 from states.history.verify_history import MILLIONTHS
 from states.machine import Act
 from states.officers import DecisionRefused
@@ -255,7 +256,12 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
     Raises PanelTooSmall naming who and what limits. An assignment that could not be proven best is
     used all the same: the record says so, and by how much it may fall short.
     """
-    numbers, experts = to_review(session, season.year), seated(session, season.year)
+    hide = Seals(session, season.year).hide
+    # In the order of the record's aliases: the order of ids would tell whose they are.
+    numbers, experts = (
+        to_review(session, season.year),
+        sorted(seated(session, season.year), key=lambda expert: hide(expert.id)),
+    )
     barred = season_conflicts(session, season, [*experts, *reserves(session, season.year)])
     near = similarity_of(session, season, numbers, experts)
     found, proof = _best(season, numbers, [expert.id for expert in experts], near, barred)
@@ -274,16 +280,14 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
     )
     note_submissions(session, season.year, ask, Submission.number.in_(numbers))
     facts = {
-        "assignment": hashlib.sha256(
-            canonical({key: list(value) for key, value in pairs.items()}).encode()
-        ).hexdigest(),
+        "assignment": hashlib.sha256(canonical(hide(pairs)).encode()).hexdigest(),
         "submissions": len(numbers),
         "experts": [expert.id for expert in experts],
         **asdict(assigned.quality),
         "certificate": proof,
         "conflicts": [
             [number, expert, [found.kind.value for found in why]]
-            for number, expert, why in _barred_pairs(barred, numbers)
+            for number, expert, why in sorted(_barred_pairs(barred, numbers), key=lambda pair: (pair[0], hide(pair[1])))
         ],
     }
     note_call(session, season.year, Trigger.ASSIGN, act, facts=facts)

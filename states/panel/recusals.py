@@ -11,6 +11,7 @@ from models import Assignment, Expert, Recusal, Score, Submission
 from models.enums import AssignmentState, Trigger
 from models.queries import lock_call
 from states.guard_facts import Ask
+from states.history.seals import Seals
 from states.machine import Act
 from states.panel.pairs import season_conflicts
 from states.transitions import note_submission
@@ -35,7 +36,8 @@ def recuse(session: Session, year: int, expert: str, number: str, act: Act, *, r
     if session.get(Recusal, (year, expert, number)) is not None:
         return
     _step_back(session, year, expert, number, reason=reason, at=act.at)
-    facts = {"expert": expert}  # the reason may name people, and the history holds none
+    # The reason may name people, and the history holds none.
+    facts = {"expert": expert, **Seals(session, year).sealed("recusal", year, expert, number, reason)}
     note_submission(session, number, Ask(Trigger.RECUSE, act, facts=facts))
 
 
@@ -64,8 +66,10 @@ def step_back_conflicted(session: Session, season: Season, act: Act) -> list[tup
         score = session.get(Score, (number, expert, 1))
         if score is not None:
             session.delete(score)
-        _step_back(session, season.year, expert, number, reason="；".join(kind.label for kind in kinds), at=act.at)
+        reason = "；".join(kind.label for kind in kinds)
+        _step_back(session, season.year, expert, number, reason=reason, at=act.at)
         facts = {"expert": expert, "conflict": [kind.value for kind in kinds], "score_struck": score is not None}
+        facts |= Seals(session, season.year).sealed("recusal", season.year, expert, number, reason)
         ask = Ask(Trigger.RECUSE, act, facts=facts)
         note_submission(session, number, ask)
     return found

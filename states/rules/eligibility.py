@@ -9,9 +9,10 @@ from models.forms import SubmissionForm
 def shortcomings(form: SubmissionForm, season: Season) -> list[str]:
     """What is wrong with a complete form, in words for the unit; empty when it passes."""
     found = []
-    without_code = [organisation.name for organisation in form.organisations if not organisation.credit_code]
+    # By their places: the record says this, and names nobody.
+    without_code = [str(place) for place, body in enumerate(form.organisations, start=1) if not body.credit_code]
     if without_code:
-        found.append(f"申报单位缺少统一社会信用代码：{'、'.join(without_code)}")
+        found.append(f"第{'、'.join(without_code)}申报单位缺少统一社会信用代码")
     names = {organisation.name for organisation in form.organisations}
     strangers = [contributor.name for contributor in form.contributors if contributor.organisation not in names]
     if strangers:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Table, delete, func, insert, select, update
@@ -15,6 +15,7 @@ from models.enums import CorrectionState, Trigger
 from models.forms import SubmissionForm
 from states.guard_facts import Ask
 from states.history.canonical import instant_text
+from states.history.seals import Seals
 from states.numbers import Number
 from states.rules.names import name_key, recorded_key
 from states.submissions.attachments import (
@@ -38,6 +39,7 @@ def content_of(form: SubmissionForm) -> str:
 
 
 def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incoming, str]]) -> dict[int, str]:
+    seals = Seals(session, delivered.season)
     last = session.scalar(
         select(func.max(Submission.place)).where(
             Submission.season == delivered.season, Submission.unit == delivered.unit
@@ -50,7 +52,7 @@ def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incom
         number = str(Number(delivered.season, delivered.unit, place))
         accepted[row.position] = number
         version = _version(delivered, number, 1, row.form)
-        facts = {**_facts(delivered, row.form, version), **digests_of(row.files)}
+        facts = {**_facts(delivered, row.form, version, seals), **digests_of(row.files)}
         begun.append(Begun(number, {"unit": delivered.unit, "place": place, **_columns(row.form, mark)}, facts))
         tables.setdefault(SubmissionVersion, []).append(version)
         _content_rows(tables, number, row.form)
@@ -79,7 +81,8 @@ def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -
         .values(version=version["version"], **_columns(form, fingerprint(form)))
     )
     keep_attached(session, known.number, version["version"], files)
-    facts = {**_facts(delivered, form, version), **digests_of(files)}
+    seals = Seals(session, delivered.season)
+    facts = {**_facts(delivered, form, version, seals), **digests_of(files)}
     correction = session.get(Correction, known.number)
     if correction is not None and correction.state is CorrectionState.OUTSTANDING:
         correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.act.at
@@ -148,18 +151,29 @@ def _version(delivered: Delivered, number: str, version: int, form: SubmissionFo
     }
 
 
-def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a submission decides: no names of people, and the salted digest of the whole content."""
+def named(number: str, title: str, organisations: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What the seal of a submission's title and organisations (name and credit code) is made of."""
+    return ("submission", number, title, *(word for one in organisations for word in one))
+
+
+def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any], seals: Seals) -> dict[str, Any]:
+    """What of a submission decides: no names of people, and the salted digest of the whole content.
+
+    Title and organisations are sealed: most submissions get no award, and who asked not to be published is not.
+    """
+    if seals.key:
+        bodies = [(one.name, one.credit_code) for one in form.organisations]
+        names: dict[str, Any] = {"named": seals.lasting(*named(version["number"], form.title, bodies))}
+    else:
+        codes = [one.credit_code or recorded_key(one.name) for one in form.organisations]
+        names = {"title": form.title, "organisations": codes}
     return {
         "unit": delivered.unit,
-        "title": form.title,
+        **names,
         "category": form.category.value,
         "carrier": form.carrier.value,
         "field": form.field,
         "completed_on": form.completed_on.isoformat(),
-        "organisations": [
-            organisation.credit_code or recorded_key(organisation.name) for organisation in form.organisations
-        ],
         "contributors": len(form.contributors),
         "consent": form.consent,
         "version": version["version"],

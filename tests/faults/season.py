@@ -22,6 +22,7 @@ from sqlalchemy import Engine, func, select
 
 import config.settings
 import flows.open_call
+import states.history.seals
 import states.submissions.versions
 from config.clock import step_to
 from config.errors import GangchuangError
@@ -91,6 +92,7 @@ def fix_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     fixed = SimpleNamespace(token_hex=lambda count: "5a" * count)
     put(flows.open_call, "secrets", fixed)
     put(states.submissions.versions, "secrets", fixed)
+    put(states.history.seals, "secrets", fixed)
     kept = SimpleNamespace(token_hex=config.settings.secrets.token_hex, token_bytes=lambda count: b"k" * count)
     put(config.settings, "secrets", kept)
     by_database = database.database_seconds

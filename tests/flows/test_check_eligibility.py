@@ -69,7 +69,7 @@ def test_the_good_pass_and_the_others_are_sent_back_with_what_is_missing(recomme
     assert row(player, flawed).eligible_at is None
     with player.reading() as session:
         correction = session.get_one(Correction, flawed)
-        assert correction.missing == "申报单位缺少统一社会信用代码：示例单位缺码成果"
+        assert correction.missing == "第1申报单位缺少统一社会信用代码"
         assert session.get(Correction, good) is None
         (message,) = session.scalars(select(Message)).all()
         assert (message.key, flawed in message.body) == (f"2026/correction_asked/{UNIT}/eligibility", True)

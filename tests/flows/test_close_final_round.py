@@ -29,7 +29,7 @@ def reviewing(player: Player) -> Player:
         tiers = season.final_round.tiers.model_copy(update={"prizes": 2, "ratios": {"first": 1, "second": 1}})
         season = season.model_copy(update={"final_round": season.final_round.model_copy(update={"tiers": tiers})})
         call = session.get_one(Call, 2026)
-        call.rules, call.draw_seed = season.model_dump_json(), "5e" * 32
+        call.rules, call.draw_seed, call.seal_key = season.model_dump_json(), "5e" * 32, ""
     return player
 
 

@@ -34,7 +34,7 @@ def ready(player: Player) -> Player:
         small = {"scores_per_submission": 3, "panel_per_field": 1, "panel_size": 5, "reserves": 2}
         season = season.model_copy(update={"final_round": season.final_round.model_copy(update=small)})
         call = session.get_one(Call, 2026)
-        call.rules, call.draw_seed = season.model_dump_json(), "5e" * 32
+        call.rules, call.draw_seed, call.seal_key = season.model_dump_json(), "5e" * 32, ""
         for ordinal in range(1, 8):
             an_expert(session, ordinal, statement_on=date(2026, 6, 15))
         for _ in range(3):

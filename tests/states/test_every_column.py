@@ -21,7 +21,7 @@ from states.audit.projection import EVERY_INVARIANT, ROWS_AGREE
 from tests.support.playing import Player
 from tests.support.tampering import lift_protections, undone
 
-CHAIN, MADE = "in the chain", "recomputable"
+CHAIN, MADE = "in the chain, or sealed there", "recomputable"
 NAMES = "names people, whom the record does not name"
 WORDS = "words for people; no rule reads them"
 
@@ -47,7 +47,6 @@ OTHERWISE: dict[str, dict[str, str]] = {
         ),
         "what came in and how it was answered; what it did is in the chain, with its digest and arrival",
     ),
-    "district_verdict": {"comment": WORDS},
     "expert": dict.fromkeys(
         (
             *("id", "name", "name_key", "organisation", "organisation_key", "credit_code", "fields", "title"),
@@ -77,11 +76,8 @@ OTHERWISE: dict[str, dict[str, str]] = {
         "letters tell what was decided and decide nothing; what a person does about one is in the chain",
     ),
     "milestone": {"attempts": "how often the clock started it; only the pause before the next start"},
-    "objection": {"grounds": f"{NAMES}; the answer and its reasons are in the chain", "objector": NAMES},
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
     "placing": {"spread": MADE, "settled": WORDS, "voted": WORDS},
-    "recusal": {"reason": NAMES},
-    "score": {"comment": WORDS},
     "seat": {"signed_on": "who had not signed is not in the pool, which is in the chain (draw_panel)"},
     "submission": {"title_key": MADE, "fingerprint": MADE},
     "submission_version": {"content": MADE, "salt": MADE},
@@ -92,24 +88,26 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "assignment": ("season", "number", "expert", "round", "state", "assigned_at"),
     "attachment": ("number", "version", "position", "digest"),
     "ballot": (*("number", "tier", "caster", "votes_for", "votes_against", "abstentions", "received_at", "delivery"),),
-    "call": ("season", "state", "rules", "draw_seed", "sequence", "head"),
+    "call": ("season", "state", "rules", "draw_seed", "seal_key", "sequence", "head"),
     "correction": ("number", "asked_by", "asked_at", "missing", "due_at", "state", "settled_at"),
-    "district_verdict": ("number", "verdict", "points", "total", "rank", "received_at", "delivery"),
+    "district_verdict": ("number", "verdict", "points", "total", "rank", "comment", "received_at", "delivery"),
     "duplicate": ("number", "other", "similarity", "decision", "officer", "decided_at", "reason"),
     "history": (
         *("subject", "sequence", "season", "at", "actor", "trigger", "from_state", "to_state", "reason", "facts"),
         *("flow_run", "previous_hash", "hash"),
     ),
     "milestone": ("season", "milestone", "ordinal", "unit", "due_at", "state", "settled_at"),
-    "objection": ("id", "number", "state", "received_at", "due_at", "officer", "answered_at", "answer"),
+    "objection": (
+        *("id", "number", "grounds", "objector", "state", "received_at", "due_at", "officer", "answered_at", "answer"),
+    ),
     "placing": (
         *("number", "season", "position", "rank", "merit", "raw_mean", "low", "high", "scores", "tier"),
         *("passed_over", "struck", "approved"),
     ),
     "publication": ("season", "kind", "ordinal", "published_at", "root", "subjects", "entries"),
     "publication_leaf": ("season", "kind", "ordinal", "subject", "sequence", "hash"),
-    "recusal": ("season", "expert", "number", "recused_at"),
-    "score": ("number", "expert", "round", "points", "total", "received_at", "delivery"),
+    "recusal": ("season", "expert", "number", "reason", "recused_at"),
+    "score": ("number", "expert", "round", "points", "total", "comment", "received_at", "delivery"),
     "seat": ("season", "expert", "position", "field", "state", "absent"),
     "submission": (
         *("number", "season", "unit", "place", "state", "archived_from", "outcome", "tier", "title", "category"),

@@ -48,7 +48,8 @@ def small_rules(season: Season | None = None, **changes: object) -> Season:
 def a_drawn_season(session: Session, rules: Season) -> list[str]:
     """The panel is drawn by a committed seed and assigned; six submissions wait for their scores."""
     season = a_season(session, state=CallState.FINAL_REVIEW, rules=rules)
-    session.get_one(Call, season.year).draw_seed = SEED.hex()
+    call = session.get_one(Call, season.year)
+    call.draw_seed, call.seal_key = SEED.hex(), ""  # as an earlier version opened it
     at = season.dates.open_call
     note_call(session, season.year, "commit_draw", Act(SYSTEM, at), facts={"commitment": commitment(SEED)})
     for ordinal in range(1, 9):

@@ -101,7 +101,7 @@ def a_ranked_season(
     )
     season = season.model_copy(update={"final_round": season.final_round.model_copy(update={"tiers": tiers})})
     call = session.get_one(Call, season.year)
-    call.rules, call.draw_seed = season.model_dump_json(), SEED
+    call.rules, call.draw_seed, call.seal_key = season.model_dump_json(), SEED, ""
     numbers = [a_scored_submission(session, [total] * 5) for total in totals]
     freeze_scores(session, season, Act(SYSTEM, season.dates.close_final_round))
     rank_again(session, season)

@@ -11,23 +11,26 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from models import Publication
+from models import Contributor, Expert, Objection, Organisation, Publication, Submission
 from models.database import reading, writing
 from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 from models.queries import SeasonNotPlanned
 from states.audit.export import NotPublishedYet, RecordBroken, digest_of_export, export_history, proof, read_export
+from states.audit.recompute import read_record, recompute
 from states.audit.replay import Standing, replay
 from states.audit.verify import verify
 from states.call import CALL
 from states.history import verify_history
 from states.history.canonical import entry_hash
 from states.history.read import read_entries, read_standings
+from states.history.seals import Seals
 from states.machine import Act
 from states.numbers import UnknownSubmission
 from states.roots import Root, record_change, record_root
 from states.submission import OUTCOMES, SUBMISSION
 from states.submissions.settle import revoke
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
+from tests.support.playing import Player
 from tests.support.tampering import chain_of, lift_protections, set_column, undone
 
 AWARDED = "2026-500103-0004"
@@ -455,3 +458,27 @@ def test_an_export_and_a_proof_of_earlier_versions_still_hold() -> None:
         root = (path.parent / "root-1.txt").read_text().strip()
         english, _ = verify_history.check_file(str(path), [root])
         assert english.startswith("OK: ")
+
+
+def test_an_export_shows_neither_experts_nor_what_was_handed_in(played: Player, tmp_path: Path) -> None:
+    with played.reading() as session:
+        path = export_history(session, 2026, tmp_path / "history.jsonl").path
+        planted = {
+            "experts": [word for expert in session.scalars(select(Expert)) for word in (expert.id, expert.name)],
+            "titles": session.scalars(select(Submission.title)).all(),
+            "organisations": session.scalars(select(Organisation.name)).all(),
+            "credit codes": session.scalars(select(Organisation.credit_code)).all(),
+            "people": session.scalars(select(Contributor.name)).all(),
+            "objectors": session.scalars(select(Objection.objector)).all(),
+        }
+        ids = Seals(session, 2026)
+        scored = {facts["expert"] for _, facts in read_record(read_export(path)).facts(Trigger.RECORD_SCORE)}
+        shown = ids.show(sorted(scored))
+
+    told = path.read_text("utf-8")
+    assert {what: [word for word in words if word and word in told] for what, words in planted.items()} == {
+        what: [] for what in planted
+    }
+    assert all(planted.values())
+    assert set(shown) <= set(planted["experts"]), "the office can tell whose scores they are"
+    assert recompute(read_export(path)) == []

@@ -40,7 +40,7 @@ def a_final_round(session: Session, totals: Sequence[int], prizes: int = 3, **ru
     final_round = season.final_round.model_copy(update={"tiers": tiers, **rules})
     season = season.model_copy(update={"final_round": final_round})
     call = session.get_one(Call, 2026)
-    call.rules, call.draw_seed = season.model_dump_json(), "5e" * 32
+    call.rules, call.draw_seed, call.seal_key = season.model_dump_json(), "5e" * 32, ""
     return season, [a_scored_submission(session, [total + step for step in SPREAD]) for total in totals]
 
 

@@ -48,7 +48,7 @@ def a_panel_season(
     }
     season = season.model_copy(update={"final_round": season.final_round.model_copy(update={**small, **rules})})
     call = session.get_one(Call, 2026)
-    call.rules, call.draw_seed = season.model_dump_json(), SEED
+    call.rules, call.draw_seed, call.seal_key = season.model_dump_json(), SEED, ""
     for ordinal in range(1, experts + 1):
         an_expert(session, ordinal, statement_on=SIGNED)
     return season, [an_eligible_submission(session) for _ in range(submissions)]

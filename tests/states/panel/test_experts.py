@@ -1,5 +1,6 @@
 """The pool is the office's: rows add and update, nobody is dropped; stepping back is never undone."""
 
+import json
 from datetime import date, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from models import Assignment, DeclaredConflict, Expert, History, Recusal, Seat
 from models.database import writing
 from models.enums import AssignmentState, CallState, Role, SeatState
 from models.forms import ExpertForm
+from states.history.seals import Seals
 from states.machine import Act, Actor
 from states.panel.pool import Changed, Imported, import_experts, pool_members
 from states.panel.recusals import RecusalRefused, recuse
@@ -150,7 +152,9 @@ def test_an_expert_steps_back_before_scoring(engine: Engine) -> None:
         assert session.get_one(Assignment, (number, expert, 1), populate_existing=True).state is AssignmentState.RECUSED
         assert len(session.scalars(select(Recusal)).all()) == 1
         entry = session.scalars(select(History).where(History.trigger == "recuse")).one()
-        assert (entry.facts, entry.reason) == (f'{{"expert":"{expert}"}}', ""), "the reason may name people"
+        told = Seals(session, 2026).show(json.loads(entry.facts))
+        assert ({"expert": expert}, entry.reason) == ({"expert": told["expert"]}, ""), "the reason may name people"
+        assert (set(told), expert in entry.facts) == ({"expert", "sealed"}, False)
 
 
 def test_who_has_scored_cannot_step_back(engine: Engine) -> None:

@@ -29,7 +29,7 @@ def test_a_form_in_order_passes() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"organisations": (COMPANY, OrganisationForm(name="示例学院"))}, "申报单位缺少统一社会信用代码：示例学院"),
+        ({"organisations": (COMPANY, OrganisationForm(name="示例学院"))}, "第2申报单位缺少统一社会信用代码"),
         ({"contributors": (person(), person("示例·乙", organisation="别处"))}, "第2完成人的单位不在申报单位之列"),
         ({"contributors": (person(share="60"), person("示例·乙", "40.5"))}, "完成人贡献率合计100.5%，超过100%"),
         ({"completed_on": date(2024, 12, 31)}, "完成日期2024-12-31不在征集范围内"),

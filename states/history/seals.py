@@ -1,0 +1,93 @@
+"""What the record says of what it must not show: seals of words, and aliases of experts.
+
+Whoever gets the record can check that nothing in it was changed, and learns no name from it. Each season
+planned since has a key of its own, in no export, that the first entry commits to: 32 bytes for what stays and
+32 for what is deleted with the personal data. A seal is HMAC-SHA256 of words by one of the two; an alias is
+the beginning of an expert's. Seasons planned by earlier versions have no key: their entries say ids and titles.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Call, Expert
+
+_HALF = 64  # hexadecimal digits
+_ID = re.compile(r"(?<![0-9A-Za-z])E[0-9]{4,}(?![0-9A-Za-z])")
+_ALIAS = re.compile(r"(?<![0-9A-Za-z])X[0-9a-f]{12}(?![0-9A-Za-z])")
+
+
+def new_key() -> str:
+    return secrets.token_hex(_HALF)
+
+
+def commitments(key: str) -> list[str]:
+    """What the first entry of a season says of its key: SHA-256 of each half that is there."""
+    return [hashlib.sha256(bytes.fromhex(half)).hexdigest() for half in (key[:_HALF], key[_HALF:]) if half]
+
+
+class Seals:
+    """Seals and aliases of one season; without a key (a season of an earlier version) nothing is hidden."""
+
+    def __init__(self, session: Session, season: int) -> None:
+        self._session = session
+        # The audit reads what is there, not what the session remembers.
+        self.key = str(session.scalar(select(Call.seal_key).where(Call.season == season)) or "")
+
+    def lasting(self, *words: str) -> str:
+        """The seal of what stays in the tables for good."""
+        return self._seal(self.key[:_HALF], words)
+
+    @property
+    def seals_persons(self) -> bool:
+        """Whether the key of what is deleted with the personal data is there."""
+        return len(self.key) == 2 * _HALF
+
+    def sealed(self, *words: object) -> dict[str, str]:
+        """The fact that binds what is deleted with the personal data, as is the key of these seals."""
+        return {"sealed": self._seal(self.key[_HALF:], [*map(str, words)])} if self.seals_persons else {}
+
+    def _seal(self, half: str, words: Collection[str]) -> str:
+        text = json.dumps(list(words), ensure_ascii=False, separators=(",", ":"))
+        return hmac.new(bytes.fromhex(half), text.encode(), hashlib.sha256).hexdigest()
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        known = self._session.scalars(select(Expert.id))
+        return {expert: f"X{self.lasting('expert', expert)[:12]}" for expert in known} if self.key else {}
+
+    @cached_property
+    def _ids(self) -> dict[str, str]:
+        return {alias: expert for expert, alias in self._aliases.items()}
+
+    def hide(self, value: Any) -> Any:
+        """The value with every expert's id in it replaced by the alias; lists of experts in the order of these."""
+        if not self.key:
+            return value
+        if isinstance(value, str):
+            return _ID.sub(lambda found: self._aliases.get(found[0], found[0]), value) if "E" in value else value
+        if isinstance(value, Mapping):
+            return {self.hide(name): self.hide(item) for name, item in value.items()}
+        if not isinstance(value, list | tuple) or (value and isinstance(value[0], int)):
+            return value
+        hidden = [self.hide(item) for item in value]
+        of_experts = hidden and all(isinstance(item, str) and item in self._aliases for item in value)
+        return sorted(hidden) if of_experts else hidden
+
+    def show(self, value: Any) -> Any:
+        """What `hide` was given, for those who may see it."""
+        if not self.key:
+            return value
+        if isinstance(value, str):
+            return _ALIAS.sub(lambda found: self._ids.get(found[0], found[0]), value) if "X" in value else value
+        if isinstance(value, Mapping):
+            return {self.show(name): self.show(item) for name, item in value.items()}
+        return [self.show(item) for item in value] if isinstance(value, list) else value
