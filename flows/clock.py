@@ -10,7 +10,7 @@ import logging
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -27,6 +27,7 @@ from config.local_time import ZONE, local_day
 from config.milestones import Chore, Milestone
 from config.settings import Settings, settings
 from flows.engine.hung_runs import end_hung_runs
+from flows.engine.upcoming import Upcoming, call_of
 from flows.intake.inbox import files_to_take, waiting_files
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
@@ -38,7 +39,7 @@ from states.final_round.approval import waits_for_approval
 from states.guard_facts import dated
 from states.leases import LeaseTaken, forget, is_live, take
 from states.machine import CLOCK, Act
-from states.rules.calendar.timetable import Due, due, next_dates
+from states.rules.calendar.timetable import Dated, Due, due, next_dates
 from states.standstill import believe
 from states.submissions.corrections import overdue_corrections
 from states.timeline import attempts_of, count_attempt, skip_milestone
@@ -51,7 +52,8 @@ Start = Callable[[str, dict[str, Any], str], str]
 class Timekeeper:
     """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key.
 
-    `answers` says whether Prefect's server does, `restore` brings back what was deleted there.
+    `answers` says whether Prefect's server does, `restore` brings back what was deleted there, `follow` has the
+    dashboard show the seasons' dates to come.
     """
 
     def __init__(
@@ -62,9 +64,10 @@ class Timekeeper:
         *,
         answers: Callable[[], bool] | None = None,
         restore: Callable[[], object] = list,
+        follow: Callable[[Mapping[int, list[Dated]], datetime], None] | None = None,
     ) -> None:
         self.settings, self.engine, self.start = own, engine, start
-        self.answers, self.restore = answers, restore
+        self.answers, self.restore, self.follow = answers, restore, follow
         self.owner = uuid.uuid4().hex
         self.scheduler = BackgroundScheduler(
             timezone=ZONE, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
@@ -90,6 +93,8 @@ class Timekeeper:
                 self.restore()
             with reading(self.engine) as session:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
+            with _survived("the dates ahead"):
+                self._show_ahead(states)
             for year, state in states.items():
                 with _survived(f"season {year}"):
                     # A closed season still has personal data to delete, and letters to send.
@@ -128,6 +133,14 @@ class Timekeeper:
             with writing(self.engine) as session:
                 take(session, "server", owner=CLOCK.name, seconds=max(3 * self.settings.sweep_seconds, 5.0))
 
+    def _show_ahead(self, years: Iterable[int]) -> None:
+        """A stepped clock's dates have no time by which the dashboard could show them."""
+        if self.follow is None or self.settings.clock.stepped:
+            return
+        with reading(self.engine) as session:
+            seasons = {year: dated(milestone_rows(session, year)) for year in years}
+        self.follow(seasons, self.settings.clock.now())
+
     def _set_triggers(self, year: int) -> None:
         with reading(self.engine) as session:
             rows = milestone_rows(session, year)
@@ -143,7 +156,7 @@ class Timekeeper:
             self.scheduler.add_job(self.look, DateTrigger(moment), args=(year,), id=key, replace_existing=True)
 
     def _start(self, year: int, due_date: Due) -> bool:
-        stage, parameters = call_of(due_date)
+        stage, parameters = call_of(due_date.dated)
         with writing(self.engine) as session:
             if is_live(session, f"stage/{year}/{due_date.dated.milestone.value}"):
                 return False
@@ -229,13 +242,6 @@ class Timekeeper:
         return True
 
 
-def call_of(one: Due) -> tuple[str, dict[str, Any]]:
-    """The stage that serves a milestone, and its parameters."""
-    if one.dated.milestone.is_reminder:
-        return "remind", {"milestone": one.dated.milestone.value, "ordinal": one.dated.ordinal}
-    return one.dated.milestone.value, {"unit": one.dated.unit} if one.dated.milestone.per_unit else {}
-
-
 @contextmanager
 def _survived(what: str) -> Iterator[None]:
     try:
@@ -248,7 +254,7 @@ def _survived(what: str) -> Iterator[None]:
 
 def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
-    from flows.engine.deployments import restoring, start
+    from flows.engine.deployments import restoring
     from flows.engine.environment import server_answers
     from flows.stage import open_database
 
@@ -257,8 +263,14 @@ def main() -> None:
     own.folder()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    answers, restore = partial(server_answers, own), restoring(lambda: importlib.import_module("flows.year").STAGES)
-    Timekeeper(own, open_database(own.database), start, answers=answers, restore=restore).run(stopped)
+    upcoming, lost = Upcoming(), restoring(lambda: importlib.import_module("flows.year").STAGES)
+
+    def restore() -> None:
+        if lost():
+            upcoming.forget()
+
+    given = {"answers": partial(server_answers, own), "restore": restore, "follow": upcoming.follow}
+    Timekeeper(own, open_database(own.database), upcoming.start, **given).run(stopped)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from states.failures import keep_failures
 from states.guard_facts import dated
 from states.leases import LeaseLost, release, take
 from states.machine import Act, Actor
-from states.rules.calendar.timetable import first_unsettled
+from states.rules.calendar.timetable import due, first_unsettled
 from states.standstill import believe
 from states.submissions.identity import bring_up
 from states.timeline import settle_milestone
@@ -111,7 +111,11 @@ def _not_now(
     if row.due_at > at:
         when = f"not due before {row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} ({ZONE.key}); nothing was changed"
         return Result(stage, season.year, "not_due", at, explanation=when)
-    before = first_unsettled(dated(milestone_rows(session, season.year)))
+    dates = dated(milestone_rows(session, season.year))
+    if any(one.skip and one.dated.milestone is milestone and one.dated.ordinal == ordinal for one in due(dates, at)):
+        gone = "left out: its day is gone, or the deadline that it reminds of is served; nothing was changed"
+        return Result(stage, season.year, "not_due", at, explanation=gone)
+    before = first_unsettled(dates)
     if not milestone.is_reminder and before is not None and before.milestone is not milestone:
         turn = f"not its turn: {before.milestone} {before.unit}".rstrip() + " comes first and is not settled"
         return Result(stage, season.year, "not_due", at, explanation=f"{turn}; nothing was changed")

@@ -15,6 +15,7 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
 
@@ -94,19 +95,24 @@ def register(stages: Iterable[Deployable]) -> list[str]:
 def restoring(stages: Callable[[], Iterable[Deployable]]) -> Callable[[], list[str]]:
     """A look that registers the stages again when one has no deployment any more, because somebody deleted it.
 
-    It knows those that it saw before, and loads the stages only then; it returns the names of what was gone.
+    It knows those that it saw before, and loads the stages only then; it returns the names of what was gone, or
+    is another one now, as after the loss of Prefect's database.
     """
-    known: set[str] = set()
+    known: dict[str, UUID] = {}
+
+    def present(client: SyncPrefectClient) -> dict[str, UUID]:
+        tags = DeploymentFilterTags(all_=[TAG])
+        found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=_MOST)
+        return {tag: deployment.id for deployment in found for tag in deployment.tags if tag != TAG}
 
     def look() -> list[str]:
         with prefect_client() as client:
-            tags = DeploymentFilterTags(all_=[TAG])
-            found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=_MOST)
-        present = {tag for deployment in found for tag in deployment.tags} - {TAG}
-        gone = sorted(known - present)
-        if gone:
-            register(stages())
-        known.update(present)
+            seen = present(client)
+            gone = sorted(tag for tag, deployment in known.items() if seen.get(tag) != deployment)
+            if gone:
+                register(stages())
+                seen = present(client)
+        known.update(seen)
         return gone
 
     return look
@@ -120,14 +126,27 @@ def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) 
     Raises EngineAway, DeploymentMissing.
     """
     with prefect_client() as client:
-        try:
-            return _start(client, stage_name, parameters, idempotency_key)
-        except (ObjectNotFound, PrefectHTTPStatusError) as problem:
-            # Deleted, or the server's database was replaced, since the id was learnt.
-            if isinstance(problem, PrefectHTTPStatusError) and problem.response.status_code != httpx.codes.NOT_FOUND:
-                raise
-            _known.clear()
-            return _start(client, stage_name, parameters, idempotency_key)
+        return str(create_run(client, stage_name, parameters, idempotency_key, name=idempotency_key).id)
+
+
+def create_run(
+    client: SyncPrefectClient, stage_name: str, parameters: Mapping[str, Any], idempotency_key: str, **further: Any
+) -> FlowRun:
+    """A run of a stage's deployment, or the one that has the key already. Raises DeploymentMissing."""
+
+    def create() -> FlowRun:
+        deployment = _deployment_id(client, stage_name)
+        given = {"parameters": dict(parameters), "idempotency_key": idempotency_key, **further}
+        return client.create_flow_run_from_deployment(deployment, **given)
+
+    try:
+        return create()
+    except (ObjectNotFound, PrefectHTTPStatusError) as problem:
+        # Deleted, or the server's database was replaced, since the id was learnt.
+        if isinstance(problem, PrefectHTTPStatusError) and problem.response.status_code != httpx.codes.NOT_FOUND:
+            raise
+        _known.clear()
+        return create()
 
 
 def run_state(flow_run_id: str) -> RunState | None:
@@ -159,12 +178,6 @@ def _tag(stage_name: str) -> str:
 def _certificates() -> ssl.SSLContext:
     """Loading the authorities takes longer than a request."""
     return ssl.create_default_context(cafile=PREFECT_API_SSL_CERT_FILE.value() or certifi.where())
-
-
-def _start(client: SyncPrefectClient, stage_name: str, parameters: Mapping[str, Any], key: str) -> str:
-    deployment = _deployment_id(client, stage_name)
-    run = client.create_flow_run_from_deployment(deployment, parameters=dict(parameters), idempotency_key=key, name=key)
-    return str(run.id)
 
 
 def _deployment_id(client: SyncPrefectClient, stage_name: str) -> UUID:

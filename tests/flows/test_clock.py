@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows.clock import Timekeeper, call_of
+from flows.clock import Timekeeper
+from flows.engine.upcoming import call_of
 from flows.run import Ending
 from models import History, Lease, Message, MilestoneDate
 from models.database import database_seconds
@@ -18,7 +19,7 @@ from models.queries import milestone_rows
 from states.final_round.approval import approve, list_digest
 from states.leases import take
 from states.machine import Act
-from states.rules.calendar.timetable import Dated, Due
+from states.rules.calendar.timetable import Dated
 from states.timeline import move_date
 from tests.support.builders import OFFICE, UNIT, a_season
 from tests.support.panel import a_ranked_season
@@ -409,7 +410,7 @@ def test_triggers_are_set_for_what_is_to_come(player: Player) -> None:
 
 def test_which_stage_serves_a_milestone() -> None:
     def called(milestone: Milestone, ordinal: int = 1, unit: str = "") -> tuple[str, dict[str, Any]]:
-        return call_of(Due(Dated(milestone, ordinal, unit, local("2026-04-01T09:00"))))
+        return call_of(Dated(milestone, ordinal, unit, local("2026-04-01T09:00")))
 
     assert called(M.REMIND_EXPERTS, 2) == ("remind", {"milestone": "remind_experts", "ordinal": 2})
     assert called(M.ARCHIVE) == ("archive", {})

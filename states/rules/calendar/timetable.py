@@ -23,6 +23,11 @@ class Dated:
     due_at: datetime
     settled: bool = False
 
+    @property
+    def key(self) -> str:
+        """Names the milestone within its season: for idempotency keys."""
+        return "/".join(filter(None, (self.milestone.value, str(self.ordinal), self.unit)))
+
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
@@ -67,9 +72,7 @@ class Due:
 
     @property
     def key(self) -> str:
-        """Names the milestone within its season: for idempotency keys."""
-        date = self.dated
-        return "/".join(filter(None, (date.milestone.value, str(date.ordinal), date.unit)))
+        return self.dated.key
 
 
 def due(dates: Iterable[Dated], at: datetime, *, waiting: Collection[Milestone] = ()) -> list[Due]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,6 +14,13 @@ def running_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineP
     """A running engine, and this process set to speak to it."""
     engine = EngineProcess(tmp_path_factory.mktemp("engine") / "home", free_port())
     engine.home.mkdir()
+    with running(engine):
+        yield engine
+
+
+@contextmanager
+def running(engine: EngineProcess) -> Iterator[None]:
+    """Start an engine, set this process to speak to it, and end both."""
     engine.start()
     before = dict(os.environ)
     try:
@@ -20,7 +28,7 @@ def running_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineP
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{engine.port}/api"
         os.environ["PREFECT_API_AUTH_STRING"] = engine.sign_in
         _reread_settings()
-        yield engine
+        yield
     finally:
         os.environ.clear()
         os.environ.update(before)

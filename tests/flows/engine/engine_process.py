@@ -42,10 +42,10 @@ def wait_for(what: str, arrived: Callable[[], object], *, seconds: float = 120.0
 
 
 class EngineProcess:
-    """Starts `supervise` with tiny stages in a given home, and knows the processes of its tree."""
+    """Starts `supervise` with tiny or other stages in a given home, and knows the processes of its tree."""
 
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
+    def __init__(self, home: Path, port: int, stages: str = "") -> None:
+        self.home, self.port, self.stages = home, port, stages
         self.output = home.with_suffix(".log")
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("GANGCHUANG_", "PREFECT_"))}
         self.environment = mine | {
@@ -58,7 +58,11 @@ class EngineProcess:
     def start(self) -> None:
         with self.output.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, STAGES], env=self.environment, cwd=ROOT, stdout=log, stderr=log
+                [sys.executable, "-c", SERVE, self.stages or STAGES],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
             )
 
     def wait_until_up(self) -> None:
