@@ -11,10 +11,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from functools import lru_cache, partial
-from typing import Any
+from functools import lru_cache, wraps
+from inspect import signature
+from typing import Any, ParamSpec
 
-from prefect import flow
+from prefect import Flow, flow
+from prefect.runtime import flow_run
+from prefect.states import Completed, State
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -26,21 +29,23 @@ from config.season import Season
 from config.settings import Settings, settings
 from flows.engine.artifacts import current_flow_run_id, outcome, plain
 from flows.engine.hung_runs import end_silent, own_name
+from flows.engine.words import LINES, STATES, deed_of, run_name
 from flows.run import Ending, Result, Run, StageFailed
 from models import MilestoneDate
-from models.database import make_engine, writing
+from models.database import DatabaseBusy, DatabaseFull, DatabaseUnreachable, make_engine, writing
 from models.enums import MilestoneState, Role
-from models.queries import milestone_rows, season_in_force
+from models.queries import SeasonNotPlanned, milestone_rows, season_in_force
 from states.failures import keep_failures
 from states.guard_facts import dated
-from states.leases import LeaseLost, release, take
+from states.leases import LeaseLost, LeaseTaken, release, take
 from states.machine import Act, Actor
 from states.rules.calendar.timetable import due, first_unsettled
-from states.standstill import believe
+from states.standstill import InstantImplausible, believe
 from states.submissions.identity import bring_up
 from states.timeline import settle_milestone
 
 log = logging.getLogger("gangchuang.stage")
+Given = ParamSpec("Given")
 
 
 def play(
@@ -112,7 +117,9 @@ def _not_now(
         when = f"not due before {row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} ({ZONE.key}); nothing was changed"
         return Result(stage, season.year, "not_due", at, explanation=when)
     dates = dated(milestone_rows(session, season.year))
-    if any(one.skip and one.dated.milestone is milestone and one.dated.ordinal == ordinal for one in due(dates, at)):
+    if any(
+        late.skip and late.dated.milestone is milestone and late.dated.ordinal == ordinal for late in due(dates, at)
+    ):
         gone = "left out: its day is gone, or the deadline that it reminds of is served; nothing was changed"
         return Result(stage, season.year, "not_due", at, explanation=gone)
     before = first_unsettled(dates)
@@ -167,8 +174,44 @@ def _undone(run: Run) -> Iterator[None]:
             outer.rollback()
 
 
-# Stages are idempotent and the clock starts them again; Prefect's own retries would hide failures.
-stage_flow = partial(flow, retries=0, persist_result=False, validate_parameters=True)
+# What a person cannot mend by asking otherwise, also where a person asked.
+_FAULTS = (StageFailed, LeaseLost, InstantImplausible, DatabaseBusy, DatabaseFull, DatabaseUnreachable)
+
+
+def stage_flow(*, name: str) -> Callable[[Callable[Given, dict[str, object]]], Flow[Given, Any]]:
+    """A stage's flow, named for its deed and subject: its outcome, or its refusal in a sentence, is its run's state.
+
+    Outside a flow run it returns and raises what the body does.
+    """
+
+    def made(body: Callable[Given, dict[str, object]]) -> Flow[Given, Any]:
+        refusals = (
+            LeaseTaken,
+            SeasonNotPlanned,
+            *((GangchuangError,) if "officer_name" in signature(body).parameters else ()),
+        )
+
+        @wraps(body)
+        def told(*args: Given.args, **given: Given.kwargs) -> dict[str, object] | State[None]:
+            if not current_flow_run_id():
+                return body(*args, **given)
+            try:
+                result = body(*args, **given)
+            except _FAULTS:
+                raise
+            except refusals as refusal:
+                log.warning("%s", refusal)
+                return Completed(name=STATES["refused"], message=str(refusal))
+            return Completed(name=STATES[str(result["outcome"])], message=str(result["explanation"]) or None)
+
+        def named() -> str:
+            wanted, present = run_name(body.__name__, flow_run.parameters), str(flow_run.name)
+            return present if present.startswith(wanted) else wanted
+
+        # Stages are idempotent and the clock starts them again; Prefect's own retries would hide failures.
+        return flow(told, name=name, flow_run_name=named, retries=0, persist_result=False, validate_parameters=True)
+
+    return made
 
 
 @lru_cache
@@ -208,18 +251,26 @@ def perform(
             flow_run=current_flow_run_id(),
         )
     except StageFailed as failed:
-        result = Result(stage, season, "failed", at, tuple(failed.lines.items()), str(failed))
-        outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))
+        _show(Result(stage, season, "failed", at, tuple(failed.lines.items()), str(failed)), unit)
         raise
     for sentence in (f"{stage} {season}: {result.outcome}", *result.sentences()):
         log.info("%s", sentence)
-    outcome(as_markdown(result), key=f"{stage}-{season}".replace("_", "-"))
+    _show(result, unit)
     return {"outcome": result.outcome, "explanation": result.explanation, **dict(result.lines)}
 
 
+def _show(result: Result, unit: str) -> None:
+    """An outcome takes the place of the one before; what changed nothing takes no outcome's place."""
+    if result.outcome in ("not_due", "already_done"):
+        return
+    parts = (result.stage, str(result.season), unit, "dry-run" if result.outcome == "dry_run" else "")
+    outcome(as_markdown(result), key="-".join(filter(None, parts)))
+
+
 def as_markdown(result: Result) -> str:
-    """A stage's result as a table for the dashboard."""
-    head = f"## {result.stage} · {result.season}\n\n**{result.outcome}** · {result.at:%Y-%m-%d %H:%M} UTC\n\n"
-    rows = "".join(f"| {plain(name)} | {plain(value)} |\n" for name, value in result.lines)
+    """A stage's result as a table for the dashboard, in local time."""
+    when = f"{result.at.astimezone(ZONE):%Y-%m-%d %H:%M}"
+    head = f"## {deed_of(result.stage)} · {result.season}\n\n**{STATES[result.outcome]}** · {when}\n\n"
+    rows = "".join(f"| {plain(LINES.get(name, name))} | {plain(value)} |\n" for name, value in result.lines)
     table = f"| | |\n|---|---|\n{rows}\n" if rows else ""
     return head + (f"{plain(result.explanation)}\n\n" if result.explanation else "") + table

@@ -22,6 +22,7 @@ from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
 from flows.engine.environment import LAUNCH_COMMAND, WORK_POOL
 from flows.engine.errors import DeploymentMissing, EngineAway
 from flows.engine.forms import form_of
+from flows.engine.words import run_name
 
 TAG = "gangchuang"
 _REQUEST_SECONDS = 15.0
@@ -121,12 +122,11 @@ def restoring(stages: Callable[[], Iterable[Deployable]]) -> Callable[[], list[s
 def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) -> str:
     """Start a stage's deployment and return the flow run's id; the same key gives the same run.
 
-    The key is also the run's name in the dashboard. Prefect keeps the key with the run
-    even if the run failed: put an attempt number in it.
+    Prefect keeps the key with the run even if the run failed: put an attempt number in it.
     Raises EngineAway, DeploymentMissing.
     """
     with prefect_client() as client:
-        return str(create_run(client, stage_name, parameters, idempotency_key, name=idempotency_key).id)
+        return str(create_run(client, stage_name, parameters, idempotency_key).id)
 
 
 def create_run(
@@ -136,7 +136,8 @@ def create_run(
 
     def create() -> FlowRun:
         deployment = _deployment_id(client, stage_name)
-        given = {"parameters": dict(parameters), "idempotency_key": idempotency_key, **further}
+        name = run_name(stage_name, parameters)
+        given = {"parameters": dict(parameters), "idempotency_key": idempotency_key, "name": name, **further}
         return client.create_flow_run_from_deployment(deployment, **given)
 
     try:

@@ -28,8 +28,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from config.local_time import ZONE
-from config.units import all_units
 from flows.engine.deployments import TAG, create_run, prefect_client, start
+from flows.engine.words import run_name
 from states.rules.calendar.timetable import Dated, next_dates
 
 log = logging.getLogger("gangchuang.clock")
@@ -65,14 +65,14 @@ def call_of(one: Dated) -> tuple[str, dict[str, Any]]:
 
 def runs_ahead(year: int, dates: Iterable[Dated], at: datetime) -> list[Ahead]:
     """What should stand ahead of an instant in one season: its pending milestones to come, the soonest first."""
-    return [_ahead(year, one) for one in next_dates(dates, at)]
+    return [_ahead(year, date) for date in next_dates(dates, at)]
 
 
 def _ahead(year: int, one: Dated) -> Ahead:
-    stage, parameters = call_of(one)
-    which = f"第{one.ordinal}次" if one.milestone.is_reminder else all_units()[one.unit].name if one.unit else ""
-    said = filter(None, (str(year), one.milestone.label, which, f"{one.due_at.astimezone(ZONE):%m-%d %H:%M}"))
-    return Ahead(f"{year}/{one.key}", stage, {"season": year, **parameters}, one.due_at, " ".join(said))
+    stage, called = call_of(one)
+    parameters = {"season": year, **called}
+    name = f"{run_name(stage, parameters)} {one.due_at.astimezone(ZONE):%m-%d %H:%M}"
+    return Ahead(f"{year}/{one.key}", stage, parameters, one.due_at, name)
 
 
 class Upcoming:
@@ -91,12 +91,12 @@ class Upcoming:
 
         The run of a milestone that is due by now is left alone: it is about to start. Raises EngineAway.
         """
-        wanted = {one.key: one for year, dates in seasons.items() for one in runs_ahead(year, dates, at)}
+        wanted = {run.key: run for year, dates in seasons.items() for run in runs_ahead(year, dates, at)}
         begun = {
-            _ahead(year, one).key
+            _ahead(year, date).key
             for year, dates in seasons.items()
-            for one in dates
-            if not one.settled and one.due_at <= at
+            for date in dates
+            if not date.settled and date.due_at <= at
         }
         look = time.monotonic() - self._looked_at >= LOOK_AGAIN_SECONDS
         if not look and wanted.keys() <= self._standing.keys() <= wanted.keys() | begun:
@@ -120,7 +120,7 @@ class Upcoming:
         That run's time has come too: the worker takes it. Raises EngineAway, DeploymentMissing.
         """
         place = key.rpartition("/")[0]
-        for standing in [one for one in self._standing if one.partition("@")[0] == place]:
+        for standing in [known for known in self._standing if known.partition("@")[0] == place]:
             with prefect_client() as client:
                 run = _read(client, self._standing[standing])
             if run is None or run.state_type is not StateType.SCHEDULED:

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -117,13 +116,13 @@ class Serving(EngineProcess):
         user, _, password = self.sign_in.partition(":")
         return user, password
 
-    def runs(self, name: str) -> dict[str, str]:
-        """The state of each flow run whose name begins so."""
-        body: dict[str, Any] = {"flow_runs": {"name": {"like_": name}}}
+    def runs(self, key: str) -> dict[str, str]:
+        """The state of each flow run whose key begins so, by its key."""
         answer = httpx.post(
-            f"http://127.0.0.1:{self.port}/api/flow_runs/filter", json=body, timeout=30, auth=self._signed_in()
+            f"http://127.0.0.1:{self.port}/api/flow_runs/filter", json={}, timeout=30, auth=self._signed_in()
         )
-        return {run["name"]: run["state_type"] for run in answer.json()}
+        found = {run["idempotency_key"] or "": run["state_type"] for run in answer.json()}
+        return {own: state for own, state in found.items() if own.startswith(key)}
 
 
 @pytest.fixture(scope="module")

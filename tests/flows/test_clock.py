@@ -1,12 +1,13 @@
 """The clock starts what is due, once, and skips what nobody needs any more. It decides nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
+from config.clock import REHEARSAL_FILE
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.clock import Timekeeper
@@ -105,6 +106,26 @@ def test_each_sweep_brings_back_what_prefect_lost_and_survives_when_it_cannot(se
     prefect.keeper.sweep()
 
     assert (len(looks), prefect.keys) == (1, ["2026/open_call/1/1"])
+
+
+def test_a_stepped_clocks_dates_are_not_shown_ahead_and_a_view_that_fails_stops_no_sweep(player: Player) -> None:
+    with player.writing() as session:
+        a_season(session, state=CallState.PLANNED)
+    prefect, asked = Prefect(player), []
+
+    def follow(seasons: Mapping[int, list[Dated]], at: datetime) -> None:
+        asked.append(list(seasons))
+        raise ConnectionError("no answer")
+
+    prefect.keeper.follow = follow
+    player.at(local("2026-03-02T09:00"))
+    prefect.keeper.sweep()
+    assert (asked, prefect.keys) == ([], ["2026/open_call/1/1"])
+
+    (player.home / REHEARSAL_FILE).unlink()
+    run_out(player, "clock")
+    Timekeeper(player.settings, player.engine, prefect.start, follow=follow).sweep()
+    assert asked == [[2026]]
 
 
 def test_looking_again_starts_nothing_twice(season: Callable[..., Prefect]) -> None:

@@ -62,6 +62,22 @@ def body(player: Player, key: str) -> str:
         return session.get_one(Message, f"2026/{key}").body
 
 
+@pytest.mark.parametrize(("late", "outcome"), [(timedelta(hours=9), "done"), (timedelta(days=1), "not_due")])
+def test_whoever_starts_it_a_reminder_whose_day_is_gone_writes_nothing(
+    player: Player, late: timedelta, outcome: str
+) -> None:
+    with player.writing() as session:
+        a_season(session)
+    pending(player)
+    player.at(player.due_at(M.REMIND_CALL, 1) + late)
+    before = player.kept()
+
+    result = player.play("remind_call", reminding_of_call, M.REMIND_CALL)
+
+    assert result.outcome == outcome
+    assert (player.kept() == before) is (outcome == "not_due")
+
+
 def test_units_that_have_delivered_are_left_alone_unless_rows_came_back(player: Player) -> None:
     with player.writing() as session:
         season = a_season(session)

@@ -1,14 +1,19 @@
 """The dashboard shows the months to come, follows the timetable, and decides nothing."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterTags,
+    LogFilter,
+    LogFilterFlowRunId,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Scheduled
 
@@ -18,7 +23,7 @@ from config.settings import Settings
 from config.units import all_units
 from flows.clock import Timekeeper
 from flows.engine import upcoming
-from flows.engine.deployments import prefect_client, register, restoring, run_state
+from flows.engine.deployments import prefect_client, restoring, run_state
 from flows.engine.upcoming import AHEAD, Upcoming, runs_ahead
 from flows.year import STAGES
 from models import Call, History, MilestoneDate
@@ -175,7 +180,11 @@ def test_a_run_that_fires_early_does_nothing_and_stands_there_again(season: Seas
     wait_for("its end", lambda: run_state(str(early.id)).final)
     state = run_state(str(early.id))
 
-    assert (state.type, season.history()) == ("COMPLETED", entries)
+    assert (state.type, state.name, season.history()) == ("COMPLETED", "未到期", entries)
+    assert "not due before" in state.message
+    with prefect_client() as client:
+        assert client.read_flow_run(early.id).name == name
+        assert client.read_artifacts() == [], "it takes no outcome's place"
     assert season.row(M.CLOSE_SEASON).state is MilestoneState.PENDING
     season.upcoming.forget()
     season.keeper.sweep()
@@ -237,23 +246,58 @@ def test_prefects_database_deleted_the_view_comes_back(season: Season) -> None:
     assert season.history() == entries
 
 
+def by_hand(stage: str, **given: object) -> FlowRun:
+    """A run as the form starts it, at its end."""
+    with prefect_client() as client:
+        deployment = next(one for one in client.read_deployments() if f"stage:{stage}" in one.tags)
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={"season": 2026, **given})
+        wait_for("its end", lambda: run_state(str(run.id)).final)
+        return client.read_flow_run(run.id)
+
+
+def test_a_refusal_is_one_sentence_and_no_failure(season: Season) -> None:
+    asked = {"officer_name": "无此人", "decision": "withdraw", "subject": "2026-0001", "reason": "示例"}
+
+    run = by_hand("decide", **asked)
+
+    assert (run.state_type, run.state.name) == (StateType.COMPLETED, "被拒绝")
+    assert "无此人" in run.state.message
+    assert "\n" not in run.state.message
+    assert run.name == "2026 办公室决定 withdraw 2026-0001"
+    log = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+    with prefect_client() as client:
+        wait_for("its log", lambda: run.state.message in [one.message for one in client.read_logs(log)])
+        assert [one.message for one in client.read_logs(log) if "Traceback" in one.message] == []
+
+
+def test_a_dry_run_says_so_and_takes_no_outcomes_place(season: Season) -> None:
+    run = by_hand("collect", dry_run=True)
+
+    assert (run.name, run.state.name) == ("2026 收件 试运行", "试运行")
+    only = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+    with prefect_client() as client:
+        wait_for("its outcome", lambda: "markdown" in {one.type for one in client.read_artifacts(flow_run_filter=only)})
+        (shown,) = (one for one in client.read_artifacts(flow_run_filter=only) if one.type == "markdown")
+    assert shown.key == "collect-2026-dry-run"
+    assert shown.data.startswith("## 收件 · 2026\n\n**试运行** · ")
+    assert "| 新收文件 | 0 |" in shown.data
+
+
 @pytest.mark.browser
-def test_upcoming_in_the_dashboard_shows_the_months_to_come(season: Season, tmp_path: Path) -> None:
-    register(STAGES)
+def test_the_dashboard_lists_the_months_to_come(season: Season, tmp_path: Path) -> None:
     here = f"http://127.0.0.1:{season.engine.port}"
     with sync_playwright() as driver:
         browser = driver.chromium.launch_persistent_context(
-            str(tmp_path / "profile"),
-            executable_path=chromium_program(),
-            args=list(QUIET),
-            viewport={"width": 1400, "height": 1200},
+            str(tmp_path / "profile"), executable_path=chromium_program(), args=list(QUIET)
         )
         page = browser.new_page()
         page.goto(f"{here}/")
         page.get_by_placeholder("admin:pass").fill(season.engine.sign_in)
         page.get_by_role("button", name="Login").click()
         page.wait_for_url("**/dashboard*")
-        page.goto(f"{here}/v2/runs?state=upcoming&{uuid.uuid4()}")
-        page.wait_for_timeout(4000)
-        page.screenshot(path=str(tmp_path / "runs.png"))
+        page.goto(f"{here}/v2/runs?state=Scheduled&sort=START_TIME_ASC")
+        page.get_by_text("年度结束").first.wait_for()
+        listed = [one for one in page.get_by_role("link").all_inner_texts() if one.startswith("2026 ")]
         browser.close()
+
+    assert listed == sorted(season.pending(), key=season.pending().__getitem__)
