@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from math import inf
 from typing import Any
@@ -36,6 +36,8 @@ log = logging.getLogger("gangchuang.clock")
 
 AHEAD = "预定"
 LOOK_AGAIN_SECONDS = 300.0
+# Prefect rounds what a run has still to wait to whole seconds; one that begins before its instant finds itself not due.
+ROUNDING = timedelta(seconds=0.5)
 _OPEN = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 _PAGE = 200
 
@@ -169,7 +171,7 @@ def _put(client: SyncPrefectClient, one: Ahead) -> UUID:
             one.parameters,
             f"{one.key}#{again}",
             name=one.name,
-            state=Scheduled(scheduled_time=one.due_at),
+            state=Scheduled(scheduled_time=one.due_at + ROUNDING),
             tags=[AHEAD],
         )
         if run.state_type in _OPEN:

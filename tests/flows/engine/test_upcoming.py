@@ -24,7 +24,7 @@ from config.units import all_units
 from flows.clock import Timekeeper
 from flows.engine import upcoming
 from flows.engine.deployments import prefect_client, restoring, run_state
-from flows.engine.upcoming import AHEAD, Upcoming, runs_ahead
+from flows.engine.upcoming import AHEAD, ROUNDING, Upcoming, runs_ahead
 from flows.year import STAGES
 from models import Call, History, MilestoneDate
 from models.database import make_engine, reading, writing
@@ -123,7 +123,7 @@ def shown() -> dict[str, FlowRun]:
 
 
 def instants() -> dict[str, datetime]:
-    return {name: run.next_scheduled_start_time for name, run in shown().items()}
+    return {name: run.next_scheduled_start_time - ROUNDING for name, run in shown().items()}
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_the_clock_lets_the_run_that_stands_there_be_the_start(season: Season) -
         session.get_one(MilestoneDate, (2026, "open_call", 1, "")).due_at = due_at
     season.keeper.sweep()
     run = next(run for name, run in shown().items() if "发布征集通知" in name)
-    assert run.next_scheduled_start_time == due_at
+    assert run.next_scheduled_start_time == due_at + ROUNDING
 
     wait_for("the instant", lambda: season.now > due_at)
     season.keeper.sweep()
