@@ -67,16 +67,17 @@ def move_date(
 def _tell(session: Session, run: Run, milestone: Milestone, unit: str, moved: Moved, reason: str) -> None:
     """Experts' dates are told to the panel, the others to the districts."""
     # A date moved away and back and away again is told each time: the move's place in the record tells them apart.
-    key = f"{milestone}/{session.get_one(Call, run.year, populate_existing=True).sequence}"
+    entry = session.get_one(Call, run.year, populate_existing=True).sequence
+    key = f"{milestone}/{entry}"
     said: dict[str, Any] = {"milestone": milestone, "old": moved.old, "new": moved.new, "reason": reason}
     if milestone.is_for_experts:
         for expert in seated(session, run.year):
             whom = {"key": f"{expert.id}/{key}", "to": expert.mail, "expert_name": expert.name}
-            said["attachments"] = (deadline_entry(run, expert.id, milestone, moved.new),)
+            said["attachments"] = (deadline_entry(run, expert.id, milestone, moved.new, f"m{entry}"),)
             post(session, run, LetterKind.EXPERT_DATE_MOVED, **whom, **said)
         return
     for code in [unit] if unit else [reporting_unit.code for reporting_unit in run.season.units()]:
-        said["attachments"] = (deadline_entry(run, code, milestone, moved.new),)
+        said["attachments"] = (deadline_entry(run, code, milestone, moved.new, f"m{entry}"),)
         post_to_unit(session, run, LetterKind.DATE_MOVED, code, key=key, for_all=not unit, **said)
 
 

@@ -51,7 +51,10 @@ def _call(run: Run, unit: Unit, promised: str) -> None:
             deadline=issued.deadline,
             quota=run.season.quota_of(unit.code),
             commitment=promised,
-            attachments=(issued.path, deadline_entry(run, unit.code, Milestone.CLOSE_CALL, issued.deadline)),
+            attachments=(
+                issued.path,
+                deadline_entry(run, unit.code, Milestone.CLOSE_CALL, issued.deadline, issued.issue),
+            ),
         )
 
 

@@ -63,7 +63,10 @@ def issue_sheet(
         to=expert.mail,
         expert_name=expert.name,
         deadline=issued.deadline,
-        attachments=(issued.path, deadline_entry(run, expert.id, closing_of(round_number), issued.deadline)),
+        attachments=(
+            issued.path,
+            deadline_entry(run, expert.id, closing_of(round_number), issued.deadline, issued.issue),
+        ),
         **said,
     )
 

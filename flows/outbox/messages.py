@@ -103,13 +103,12 @@ def post_to_office(
     post(session, run, kind, key=f"office/{key}", to=run.season.office.mail, attachments=attachments, **context)
 
 
-def deadline_entry(run: Run, who: str, milestone: Milestone, deadline: datetime) -> Path:
+def deadline_entry(run: Run, who: str, milestone: Milestone, deadline: datetime, occasion: object) -> Path:
     """A deadline as a calendar entry for a letter; it replaces the one that came with an earlier letter.
 
-    Each instant has a folder of its own: a letter once written keeps its attachments as they were.
+    The `occasion` tells letters of one deadline apart: a letter once written keeps its attachments as they were.
     """
-    written, due = (instant.astimezone(ZONE) for instant in (run.at, deadline))
-    name = f"{who}/{written:%Y%m%d%H%M%S}/{milestone.label}-{due:%m%d%H%M}"
+    name = f"{who}/{milestone.label}-{deadline.astimezone(ZONE):%m%d%H%M}-{occasion}"
     path = paths.calendar_file(run.settings, run.year, name)
     entry = calendar_entry(
         key=f"{milestone.value}/{who}",

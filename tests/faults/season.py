@@ -30,7 +30,6 @@ from config.milestones import Milestone
 from config.season import Season, load_season
 from config.settings import Settings, settings
 from config.units import all_units
-from flows import deliver_messages
 from flows.clock import Timekeeper
 from flows.engine import hung_runs
 from flows.intake.inbox import waiting_files
@@ -40,10 +39,11 @@ from models import Call, History, Message, database, queries
 from models.database import reading, writing
 from models.enums import CallState, MessageState
 from models.queries import messages_due, milestone_rows, next_correction_due
-from states import leases
+from states import failures, leases
 from states.final_round.approval import waits_for_approval
 from states.guard_facts import dated
 from states.machine import Act
+from states.maintenance import stuck_messages
 from states.officers import officer
 from states.rules.calendar.timetable import due, next_dates
 from states.submissions.corrections import overdue_corrections
@@ -96,7 +96,7 @@ def fix_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     kept = SimpleNamespace(token_hex=config.settings.secrets.token_hex, token_bytes=lambda count: b"k" * count)
     put(config.settings, "secrets", kept)
     by_database = database.database_seconds
-    for module in (leases, queries, deliver_messages, hung_runs):
+    for module in (leases, queries, failures, stuck_messages, hung_runs):
         put(module, "database_seconds", lambda session: by_database(session) + waited())
 
 

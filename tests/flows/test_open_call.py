@@ -10,7 +10,7 @@ from sqlalchemy import select
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.home import paths
-from flows.kinds import issuing as module
+from flows.kinds import kind as module
 from flows.kinds.table import read_delivery
 from flows.open_call import opening
 from flows.run import Result

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from config.season import Season
 from config.settings import Settings
 from config.units import all_units
-from flows.kinds import issuing
+from flows.kinds import kind as kinds_of_workbooks
 from models.database import make_engine
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.playing import Player
@@ -268,7 +268,7 @@ def _next_date(season: SeasonModel) -> tuple[bool, Any]:
 def depth(monkeypatch: pytest.MonkeyPatch) -> Depth:
     """A small programme, and what is counted of its seasons."""
     # The workbooks have their own tests, and take most of the time here.
-    monkeypatch.setattr(issuing, "write_template", lambda path, **_: path.write_bytes(b""))
+    monkeypatch.setattr(kinds_of_workbooks, "write_template", lambda path, **_: path.write_bytes(b""))
     monkeypatch.setattr(Season, "units", lambda self: [all_units()[code] for code in UNITS])
     counted = Depth()
     monkeypatch.setattr(Seasons, "depth", counted, raising=False)

@@ -19,7 +19,7 @@ def test_a_later_letter_leaves_the_entry_of_an_earlier_one_and_supersedes_it(pla
     written: list[Path] = []
 
     def reminding(run: Run) -> Ending:
-        written.append(deadline_entry(run, "500103", Milestone.CLOSE_CALL, season.dates.close_call))
+        written.append(deadline_entry(run, "500103", Milestone.CLOSE_CALL, season.dates.close_call, len(written)))
         return Ending()
 
     player.at(season.dates.close_call - timedelta(days=7))
@@ -29,7 +29,7 @@ def test_a_later_letter_leaves_the_entry_of_an_earlier_one_and_supersedes_it(pla
     player.play("remind", reminding)
 
     assert written[0].read_bytes() == first
-    assert [path.name for path in written] == ["申报截止-04301800.ics"] * 2
+    assert [path.name for path in written] == ["申报截止-04301800-0.ics", "申报截止-04301800-1.ics"]
     before, after = (Calendar.from_ical(path.read_bytes()).events[0] for path in written)
     assert before["uid"] == after["uid"]
     assert before["sequence"] < after["sequence"]
