@@ -73,11 +73,11 @@ def _tell(session: Session, run: Run, milestone: Milestone, unit: str, moved: Mo
     if milestone.is_for_experts:
         for expert in seated(session, run.year):
             whom = {"key": f"{expert.id}/{key}", "to": expert.mail, "expert_name": expert.name}
-            said["attachments"] = (deadline_entry(run, expert.id, milestone, moved.new, f"m{entry}"),)
+            said["attachments"] = (deadline_entry(session, run, expert.id, milestone, moved.new, f"m{entry}"),)
             post(session, run, LetterKind.EXPERT_DATE_MOVED, **whom, **said)
         return
     for code in [unit] if unit else [reporting_unit.code for reporting_unit in run.season.units()]:
-        said["attachments"] = (deadline_entry(run, code, milestone, moved.new, f"m{entry}"),)
+        said["attachments"] = (deadline_entry(session, run, code, milestone, moved.new, f"m{entry}"),)
         post_to_unit(session, run, LetterKind.DATE_MOVED, code, key=key, for_all=not unit, **said)
 
 

@@ -53,7 +53,7 @@ def _call(run: Run, unit: Unit, promised: str) -> None:
             commitment=promised,
             attachments=(
                 issued.path,
-                deadline_entry(run, unit.code, Milestone.CLOSE_CALL, issued.deadline, issued.issue),
+                deadline_entry(session, run, unit.code, Milestone.CLOSE_CALL, issued.deadline, issued.issue),
             ),
         )
 

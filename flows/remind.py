@@ -80,7 +80,7 @@ def reminding_of_call(run: Run) -> Ending:
                 more=max(0, len(problems) - _SHOWN),
                 attachments=(
                     *_papers(session, run, unit.code, WorkbookKind.SUBMISSIONS),
-                    deadline_entry(run, unit.code, Milestone.CLOSE_CALL, deadline, f"r{run.ordinal}"),
+                    deadline_entry(session, run, unit.code, Milestone.CLOSE_CALL, deadline, f"r{run.ordinal}"),
                 ),
             )
             owed = f"已接收{delivered.get(unit.code, 0)}项，退回未改{returned.get(unit.code, 0)}项"
@@ -113,7 +113,7 @@ def reminding_of_district_round(run: Run) -> Ending:
                 in_correction=back,
                 attachments=(
                     *_papers(session, run, code, WorkbookKind.VERDICTS),
-                    deadline_entry(run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline, f"r{run.ordinal}"),
+                    deadline_entry(session, run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline, f"r{run.ordinal}"),
                 ),
             )
             items.append((all_units()[code].name, f"{len(without)}项没有初评意见，{len(back)}项退回补正中"))
@@ -152,7 +152,7 @@ def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> End
                 again=again,
                 attachments=(
                     *_papers(session, run, identifier, WorkbookKind.SCORES),
-                    deadline_entry(run, identifier, closing, deadline, f"r{run.ordinal}"),
+                    deadline_entry(session, run, identifier, closing, deadline, f"r{run.ordinal}"),
                 ),
             )
         items = [

@@ -65,7 +65,7 @@ def issue_sheet(
         deadline=issued.deadline,
         attachments=(
             issued.path,
-            deadline_entry(run, expert.id, closing_of(round_number), issued.deadline, issued.issue),
+            deadline_entry(session, run, expert.id, closing_of(round_number), issued.deadline, issued.issue),
         ),
         **said,
     )

@@ -59,7 +59,10 @@ def issue_verdicts(session: Session, run: Run, code: str, *, key: str = "") -> N
         count=count,
         deadline=deadline,
         issue=issued.issue if issued else 1,
-        attachments=(issued.path, deadline_entry(run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline, issued.issue))
+        attachments=(
+            issued.path,
+            deadline_entry(session, run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline, issued.issue),
+        )
         if issued
         else (),
     )

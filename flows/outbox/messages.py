@@ -18,7 +18,7 @@ from flows.home import paths
 from flows.outbox.calendar_entry import calendar_entry
 from flows.outbox.letters import LetterKind, compose
 from flows.run import Run
-from models import Message
+from models import Call, Message
 from models.enums import MessageState
 from states.maintenance.stuck_messages import post_message
 
@@ -103,7 +103,9 @@ def post_to_office(
     post(session, run, kind, key=f"office/{key}", to=run.season.office.mail, attachments=attachments, **context)
 
 
-def deadline_entry(run: Run, who: str, milestone: Milestone, deadline: datetime, occasion: object) -> Path:
+def deadline_entry(
+    session: Session, run: Run, who: str, milestone: Milestone, deadline: datetime, occasion: object
+) -> Path:
     """A deadline as a calendar entry for a letter; it replaces the one that came with an earlier letter.
 
     The `occasion` tells letters of one deadline apart: a letter once written keeps its attachments as they were.
@@ -116,7 +118,8 @@ def deadline_entry(run: Run, who: str, milestone: Milestone, deadline: datetime,
         at=deadline,
         written_at=run.at,
         season=run.season,
-        sequence=int(run.at.timestamp()) // 60,  # the later letter wins, also where a date moved forward
+        # The later letter wins, also where a date moved forward: a move is an entry of the call.
+        sequence=session.get_one(Call, run.year, populate_existing=True).sequence,
     )
     run.write(path, entry)
     return path

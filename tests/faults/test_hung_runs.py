@@ -13,7 +13,7 @@ from tests.support.databases import Postgres
 
 pytestmark = pytest.mark.faults
 
-BETWEEN_TWO_TRANSACTIONS = "file before mkdir outbox/2026/500102"
+BETWEEN_TWO_TRANSACTIONS = "file before mkdir mail"
 WITHIN_A_TRANSACTION = "file before open outbox/2026/500102"
 HOURS = 7200.0
 
@@ -31,7 +31,10 @@ def test_a_sleeper_on_another_machine_that_wakes_after_its_work_was_taken_over_d
         os.kill(sleeper.pid, signal.SIGCONT)
         said, _ = sleeper.communicate(timeout=120)
 
-    assert "stage/2026/open_call: another run took over while this one was silent. Nothing more was written." in said
+    assert (
+        "stage/2026/deliver_messages: another run took over while this one was silent. Nothing more was written."
+        in said
+    )
     assert undisturbed.differences(picture(home)) == []
 
 

@@ -8,7 +8,8 @@ from icalendar import Calendar
 from config.milestones import Milestone
 from flows.outbox.messages import deadline_entry
 from flows.run import Ending, Run
-from models.enums import CallState
+from models.enums import CallState, Trigger
+from states.transitions import note_call
 from tests.support.builders import a_season
 from tests.support.playing import Player
 
@@ -19,7 +20,10 @@ def test_a_later_letter_leaves_the_entry_of_an_earlier_one_and_supersedes_it(pla
     written: list[Path] = []
 
     def reminding(run: Run) -> Ending:
-        written.append(deadline_entry(run, "500103", Milestone.CLOSE_CALL, season.dates.close_call, len(written)))
+        with run.step() as session:
+            note_call(session, run.year, Trigger.MOVE_DATE, run.act)
+            entry = deadline_entry(session, run, "500103", Milestone.CLOSE_CALL, season.dates.close_call, len(written))
+        written.append(entry)
         return Ending()
 
     player.at(season.dates.close_call - timedelta(days=7))
