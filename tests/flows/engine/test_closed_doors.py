@@ -24,7 +24,7 @@ pytestmark = pytest.mark.prefect
 # Tried by a process that has become another user, with an interpreter that was loaded before. A line a try that
 # succeeded; the last line counts the tries.
 STRANGER = """
-import asyncio, base64, glob, http.client, json, os, pathlib, pwd, signal, socket, sqlite3, sys
+import asyncio, base64, glob, http.client, json, os, pathlib, pwd, signal, socket, sqlite3, sys, tempfile
 home, port, own, pids = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
 nobody = pwd.getpwnam("nobody")
 if os.geteuid() == 0:
@@ -86,8 +86,8 @@ tries = {
     "name what it runs": lambda: (home / "prefect" / "entrypoints").write_text("mine"),
     "read a process's environment": lambda: [pathlib.Path(f"/proc/{pid}/environ").read_bytes() for pid in pids],
     "stop a process": lambda: [os.kill(pid, signal.SIGSTOP) for pid in pids],
-    "call the warm parent": lambda: [socket.socket(socket.AF_UNIX).connect(p) for p in glob.glob("/tmp/gangchuang-*/warm")] or 0/0,
-    "list where the warm parent listens": lambda: [os.listdir(p) for p in glob.glob("/tmp/gangchuang-*")] or 0/0,
+    "call the warm parent": lambda: [socket.socket(socket.AF_UNIX).connect(p) for p in glob.glob(tempfile.gettempdir() + "/gangchuang-*/warm")] or 0/0,
+    "list where the warm parent listens": lambda: [os.listdir(p) for p in glob.glob(tempfile.gettempdir() + "/gangchuang-*")] or 0/0,
 }
 if os.geteuid() == pwd.getpwuid(home.stat().st_uid).pw_uid:
     tries = dict(list(tries.items())[:20])  # no other user to be: only the dashboard's door is tried

@@ -232,7 +232,7 @@ def test_a_broken_backup_is_refused_and_changes_nothing(
     "name",
     [
         "../evil",
-        "/tmp/evil",
+        "/elsewhere/evil",
         ".",
         "",
         "inbox",
