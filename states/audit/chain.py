@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from states.history.canonical import ZERO, entry_hash
@@ -94,6 +95,7 @@ def _check_entry(subject: str, season: int | None, entry: Entry) -> tuple[list[F
     return [], hashes
 
 
+@lru_cache(maxsize=4096)
 def _is_canonical(facts: str) -> bool:
     return facts == "{}" or _write(_read(facts)) == facts
 

@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,9 @@ from models.enums import PublicationKind, Trigger
 from models.history import PublicationLeaf
 from models.queries import SeasonNotPlanned
 from states.audit.replay import facts_of
-from states.audit.verify import merged
 from states.history.canonical import submission_subject
 from states.history.merkle import inclusion_path
-from states.history.read import COLUMNS, in_byte_order, read_entries, read_leaves
+from states.history.read import COLUMNS, by_subject, in_byte_order, read_entries, read_leaves
 from states.history.verify_history import HISTORY_FORMAT, PROOF_FORMAT, Unreadable, Wrong, check_export, read_header
 from states.numbers import UnknownSubmission
 
@@ -194,8 +192,8 @@ def _lines(session: Session, season: int, counts: dict[str, int], until: Publica
         (_leaf_line(leaf) for leaf in read_leaves(session, season)),
     )
     recorded: list[Key] = []
-    for _, group in groupby(merged(*streams), key=lambda tagged: tagged[0]):
-        own = [line for _, _, line in group]
+    for _, (entries, leaves) in by_subject(*streams):
+        own = [*entries, *leaves]
         if until is not None:
             own = list(_up_to(own, (until.kind.value, until.ordinal), recorded))
         counts["subjects"] += bool(own)

@@ -54,9 +54,8 @@ from models.enums import (
 )
 from models.queries import by_whom_assigned, planned_seasons, season_in_force
 from states.audit.replay import Standing, replay_subject
-from states.audit.verify import merged
 from states.history.canonical import call_subject
-from states.history.read import erased_seasons, latest_entry, read_entries, read_standings
+from states.history.read import by_subject, erased_seasons, latest_entry, read_entries, read_standings
 from states.numbers import Number
 from states.panel.pairs import season_conflicts
 from states.rules.ranking.tiers import tier_sizes
@@ -149,12 +148,8 @@ def _not_replayed(session: Session, _: Path | None) -> Offenders:
 
 def _subjects(session: Session) -> Iterator[tuple[str, list[Any], list[Any]]]:
     """Every subject with its entries and its row, in little memory."""
-    both = merged(read_entries(session), read_standings(session))
-    for subject, group in groupby(both, key=lambda tagged: tagged[0]):
-        streams: tuple[list[Any], list[Any]] = ([], [])
-        for _, index, row in group:
-            streams[index].append(row)
-        yield subject, *streams
+    for subject, (entries, rows) in by_subject(read_entries(session), read_standings(session)):
+        yield subject, entries, rows
 
 
 def _over_quota(session: Session, _: Path | None) -> Offenders:

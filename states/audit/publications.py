@@ -1,6 +1,7 @@
 """Verifies the published roots of seasons while their subjects pass by."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +36,7 @@ class _Published:
     entries: list[tuple[int, str, Recorded]] = field(default_factory=list)
     rows: list[tuple[str, Recorded]] = field(default_factory=list)
     by_leaves: Fold = field(default_factory=Fold)
-    by_entries: Fold = field(default_factory=Fold)
+    by_entries: Fold | None = None  # the same as by_leaves until an entry is unlike its leaf
     covered: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -73,13 +74,15 @@ class Publications:
         for leaf in leaves:
             key = (leaf["season"], leaf["kind"], leaf["ordinal"])
             published = self._at(*key)
-            published.by_leaves.add(_bytes(leaf["hash"]))
             found = hashes.get(leaf["sequence"])
-            published.by_entries.add(_bytes(found))
+            if found != leaf["hash"]:
+                published.by_entries = published.by_entries or deepcopy(published.by_leaves)
+                published.findings.append(_unlike(subject, leaf, found is None, not entries))
+            published.by_leaves.add(_bytes(leaf["hash"]))
+            if published.by_entries:
+                published.by_entries.add(_bytes(found))
             published.covered += leaf["sequence"]
             covered[key] = leaf["sequence"]
-            if found != leaf["hash"]:
-                published.findings.append(_unlike(subject, leaf, found is None, not entries))
         self._take_later(subject, entries, covered)
 
     def findings(self, printed: Collection[str]) -> list[Finding]:
@@ -159,7 +162,7 @@ def _judge(key: Key, published: _Published) -> Iterator[Finding]:
     root, leaves, entries = recorded
     counted = published.covered if entries is None else entries
     genuine = _result(published.by_leaves) == (root, leaves) and published.covered == counted
-    if not genuine and _result(published.by_entries) == (root, leaves):
+    if not genuine and published.by_entries and _result(published.by_entries) == (root, leaves):
         yield from (_leaf_altered(finding, kind) for finding in published.findings)
         return
     yield from published.findings

@@ -7,8 +7,9 @@ come out. Nothing is read from the tables that the history explains.
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.enums import OUTCOMES, Outcome, SubmissionState, Trigger
 from states.audit.chain import Entry
@@ -48,21 +49,48 @@ def replay(entries: Iterable[Entry]) -> Iterator[tuple[str, Standing]]:
 
 def replay_subject(subject: str, entries: Iterable[Entry]) -> tuple[Standing | None, list[Illegal]]:
     """Where one subject stands after its entries, and the entries that took no legal step."""
-    legal = _CALL if subject.startswith("call/") else _SUBMISSION
+    entries = list(entries)
+    standing, problems = _walk(subject.startswith("call/"), tuple(map(_step_of, entries)))
+    return standing, [Illegal(entries[place]["sequence"], problem) for place, problem in problems]
+
+
+class _Step(NamedTuple):
+    """What of an entry decides where it leads; `facts` only where they do."""
+
+    trigger: str
+    source: str
+    target: str
+    role: str
+    facts: str
+
+
+def _step_of(entry: Entry) -> _Step:
+    trigger, target = entry["trigger"], entry["to_state"]
+    facts = entry["facts"] if target == _ARCHIVED or trigger == Trigger.AWARD else ""
+    return _Step(trigger, entry["from_state"], target, str(entry["actor"]).partition(":")[0], facts)
+
+
+@lru_cache(maxsize=4096)
+def _walk(is_call: bool, steps: tuple[_Step, ...]) -> tuple[Standing | None, tuple[tuple[int, str], ...]]:
+    """Where these steps lead, and which of them are not legal. Most submissions of a season go one of a few ways."""
+    legal = _CALL if is_call else _SUBMISSION
     standing: Standing | None = None
     illegal = []
-    for entry in entries:
-        problem = legal.problem(standing, entry)
-        if problem:
-            illegal.append(Illegal(entry["sequence"], problem))
-        standing = _after(standing, entry)
-    return standing, illegal
+    for place, step in enumerate(steps):
+        if problem := legal.problem(standing, step):
+            illegal.append((place, problem))
+        standing = _after(standing, step)
+    return standing, tuple(illegal)
 
 
 def facts_of(entry: Entry) -> dict[str, Any]:
     """The facts of an entry; empty when they are no JSON object (the chain's check names those)."""
+    return _parsed(entry["facts"])
+
+
+def _parsed(text: str) -> dict[str, Any]:
     try:
-        facts = json.loads(entry["facts"])
+        facts = json.loads(text)
     except (TypeError, ValueError):
         return {}
     return facts if isinstance(facts, dict) else {}
@@ -78,9 +106,9 @@ class _Legal:
             key = (edge.trigger, edge.source.value if edge.source else "", edge.target.value)
             self.roles[key] = self.roles.get(key, ()) + tuple(role.value for role in edge.by)
 
-    def problem(self, standing: Standing | None, entry: Entry) -> str:
-        """Why an entry is no legal step from where its subject stood, or nothing."""
-        trigger, source, target = entry["trigger"], entry["from_state"], entry["to_state"]
+    def problem(self, standing: Standing | None, step: _Step) -> str:
+        """Why it is no legal step from where its subject stood, or nothing."""
+        trigger, source, target, role, _ = step
         before = standing.state if standing else ""
         if source != before:
             return f"it comes from {source or 'nothing'}, but the entry before led to {before or 'nothing'}"
@@ -92,22 +120,20 @@ class _Legal:
         roles = self.roles.get((trigger, source, target))
         if roles is None:
             return f"{trigger} does not lead from {source or 'nothing'} to {target}"
-        role = str(entry["actor"]).partition(":")[0]
         if role not in roles:
             return f"{trigger} is not for {role or 'nobody'} to do"
-        return _outcome_problem(standing, entry, role) if standing else ""
+        return _outcome_problem(standing, step) if standing else ""
 
 
-def _outcome_problem(standing: Standing | None, entry: Entry, role: str) -> str:
-    assert standing is not None
-    trigger, target = entry["trigger"], entry["to_state"]
+def _outcome_problem(standing: Standing, step: _Step) -> str:
+    trigger, _, target, role, facts = step
     if trigger == Trigger.REINSTATE and target != standing.archived_from:
         return f"it goes back to {target}, but the submission came from {standing.archived_from}"
     if trigger == Trigger.REVOKE and standing.state == _ARCHIVED and standing.outcome != Outcome.COMPLETED.value:
         return f"it revokes what was archived as {standing.outcome}"
     if trigger != Trigger.ARCHIVE:
         return ""
-    outcome = facts_of(entry).get("outcome")
+    outcome = _parsed(facts).get("outcome")
     if outcome not in set(Outcome):
         return f"it archives with the outcome {outcome!r}, which does not exist"
     states, roles = next(rule for known, rule in OUTCOMES.items() if known == outcome)
@@ -116,8 +142,8 @@ def _outcome_problem(standing: Standing | None, entry: Entry, role: str) -> str:
     return "" if role in roles else f"the outcome {outcome} is not for {role} to give"
 
 
-def _after(standing: Standing | None, entry: Entry) -> Standing:
-    trigger, target = entry["trigger"], entry["to_state"]
+def _after(standing: Standing | None, step: _Step) -> Standing:
+    trigger, _, target, _, facts = step
     before = standing or Standing("")
     if trigger == Trigger.REVOKE:
         origin = before.archived_from if before.state == _ARCHIVED else before.state
@@ -125,8 +151,8 @@ def _after(standing: Standing | None, entry: Entry) -> Standing:
     if target == before.state:
         return before
     if target == _ARCHIVED:
-        return Standing(target, before.state, facts_of(entry).get("outcome"), before.tier)
-    tier = facts_of(entry).get("tier") if trigger == Trigger.AWARD else before.tier
+        return Standing(target, before.state, _parsed(facts).get("outcome"), before.tier)
+    tier = _parsed(facts).get("tier") if trigger == Trigger.AWARD else before.tier
     return replace(before, state=target, archived_from=None, outcome=None, tier=tier)
 
 

@@ -8,10 +8,8 @@ head, leaves and roots is found by a printed root only: give it as `printed`.
 One pass, subject by subject, over three ordered streams: the memory does not grow with the season.
 """
 
-import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from sqlalchemy.orm import Session
 
@@ -19,10 +17,8 @@ from states.audit.chain import START, End, Finding, check_chain
 from states.audit.publications import Publications, Row
 from states.audit.removed import Removals
 from states.audit.replay import Standing, replay_subject
-from states.history.read import read_entries, read_leaves, read_standings, season_of_subject
+from states.history.read import by_subject, read_entries, read_leaves, read_standings, season_of_subject
 from states.roots import Root, season_root
-
-_Reader = Callable[[Session, int | None], Iterator[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +113,8 @@ def _against_replay(subject: _Subject, row: Row) -> list[Finding]:
 
 
 def _subjects(session: Session, season: int | None) -> Iterator[_Subject]:
-    readers: tuple[_Reader, ...] = (read_entries, read_standings, read_leaves)
-    streams = (reader(session, season) for reader in readers)
-    for name, group in groupby(merged(*streams), key=lambda tagged: tagged[0]):
-        parts: tuple[list[Row], ...] = ([], [], [])
-        for _, index, row in group:
-            parts[index].append(row)
-        yield _Subject(name, *parts)
+    streams = (reader(session, season) for reader in (read_entries, read_standings, read_leaves))
+    return (_Subject(name, *parts) for name, parts in by_subject(*streams))
 
 
-def merged(*streams: Iterator[Row]) -> Iterator[tuple[str, int, Row]]:
-    """Rows of several streams, each ordered by subject, as one: (subject, place of the stream, row)."""
-    return heapq.merge(*(_tagged(index, stream) for index, stream in enumerate(streams)), key=lambda tagged: tagged[0])
-
-
-def _tagged(index: int, rows: Iterator[Row]) -> Iterator[tuple[str, int, Row]]:
-    for row in rows:
-        subject = row["subject"]
-        # Text sorts before anything else that a bent column may hold.
-        yield subject if isinstance(subject, str) else f"\U0010ffff{subject!r}", index, row
-
-
-__all__ = ["Finding", "Root", "merged", "season_root", "verify", "verify_each"]
+__all__ = ["Finding", "Root", "season_root", "verify", "verify_each"]

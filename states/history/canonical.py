@@ -56,6 +56,7 @@ def entry_hash(row: Mapping[str, Any]) -> str:
     return hash_of(row["previous_hash"], shared_texts(**shared), row["facts"], row["sequence"], row["subject"])
 
 
+@lru_cache(maxsize=256)
 def shared_texts(
     actor: str, at: str, flow_run: str, from_state: str, reason: str, season: int, to_state: str, trigger: str
 ) -> Texts:

@@ -5,9 +5,11 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, String, literal, or_, select, type_coerce
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models import (
@@ -23,6 +25,7 @@ from states.machine import Actor
 
 COLUMNS = tuple(History.model_fields)
 _BATCH = 5_000
+Row = Mapping[str, Any]
 
 
 def read_entries(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:
@@ -30,10 +33,7 @@ def read_entries(session: Session, season: int | None = None) -> Iterator[dict[s
     query = select(*(getattr(History, name) for name in COLUMNS))
     if season is not None:
         query = query.where(or_(*_of_season(History.subject, season), History.season == season))
-    order = in_byte_order(session, History.subject)
-    with _undecoded(session):
-        for row in _stream(session, query.order_by(order, History.sequence)):
-            yield dict(zip(COLUMNS, row, strict=True))
+    return _stream(session, query.order_by(in_byte_order(session, History.subject), History.sequence))
 
 
 def latest_trigger(session: Session, subject: str, triggers: Sequence[Trigger]) -> str:
@@ -106,8 +106,7 @@ def read_standings(session: Session, season: int | None = None) -> Iterator[dict
     query = select(subject, Submission.season, *words, Submission.sequence, Submission.head)
     if season is not None:
         query = query.where(Submission.season == season)
-    for row in _stream(session, query.order_by(in_byte_order(session, Submission.number))):
-        yield dict(row._mapping)
+    yield from _stream(session, query.order_by(in_byte_order(session, Submission.number)))
 
 
 def read_leaves(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:
@@ -117,10 +116,29 @@ def read_leaves(session: Session, season: int | None = None) -> Iterator[dict[st
     query = select(leaf.season, kind, leaf.ordinal, leaf.subject, leaf.sequence, leaf.hash)
     if season is not None:
         query = query.where(leaf.season == season)
-    for row in _stream(
-        session, query.order_by(in_byte_order(session, leaf.subject), leaf.season, "kind", leaf.ordinal)
-    ):
-        yield dict(row._mapping)
+    return _stream(session, query.order_by(in_byte_order(session, leaf.subject), leaf.season, "kind", leaf.ordinal))
+
+
+def by_subject(*streams: Iterator[dict[str, Any]]) -> Iterator[tuple[str, tuple[list[dict[str, Any]], ...]]]:
+    """Streams of rows, each ordered by subject, as one: every subject in order with its rows of each stream."""
+    groups = [groupby(stream, key=_subject_of) for stream in streams]
+    heads = [next(group, None) for group in groups]
+    while names := [head[0] for head in heads if head]:
+        subject = min(names)
+        parts: tuple[list[dict[str, Any]], ...] = tuple([] for _ in streams)
+        for index, head in enumerate(heads):
+            if head and head[0] == subject:
+                parts[index].extend(head[1])
+                heads[index] = next(groups[index], None)
+        yield subject, parts
+
+
+def _subject_of(row: Row) -> str:
+    subject = row["subject"]
+    if isinstance(subject, str):
+        return subject
+    # What a bent column may hold on SQLite: numbers and nothing lie before all text there, bytes after it.
+    return f"\U0010ffff{subject!r}" if isinstance(subject, bytes) else f"\0{subject!r}"
 
 
 def in_byte_order(session: Session, column: Any) -> ColumnElement[Any]:
@@ -150,22 +168,38 @@ def _calls(session: Session, season: int | None) -> Iterator[dict[str, Any]]:
         yield {"subject": canonical.call_subject(row.season), **row._mapping, **blank}
 
 
-def _stream(session: Session, query: Any) -> Iterator[Any]:
-    return iter(session.execute(query.execution_options(yield_per=_BATCH)))
+def _stream(session: Session, query: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a query in batches. Text of broken bytes comes through, where SQLite would not read such a row."""
+    session.flush()
+    connection, streamed = session.connection(), query.execution_options(yield_per=_BATCH)
+    done = 0
+    try:
+        for row in _rows(connection, streamed):
+            yield row
+            done += 1
+    except OperationalError:
+        if connection.dialect.name != "sqlite":
+            raise
+        with _undecoded(connection):
+            yield from islice(_rows(connection, streamed), done, None)
+
+
+def _rows(connection: Connection, query: Any) -> Iterator[dict[str, Any]]:
+    # The bare connection: loading by the session costs as much again as the rows themselves.
+    result = connection.execute(query)
+    names = tuple(result.keys())
+    return (dict(zip(names, row, strict=True)) for batch in result.partitions() for row in batch)
 
 
 @contextmanager
-def _undecoded(session: Session) -> Iterator[None]:
-    """Let text of broken bytes through on SQLite, which would not read such a row at all."""
-    connection = session.connection().connection.driver_connection
-    if not isinstance(connection, sqlite3.Connection):
-        yield
-        return
-    before, connection.text_factory = connection.text_factory, _lenient
+def _undecoded(connection: Connection) -> Iterator[None]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    before, driver.text_factory = driver.text_factory, _lenient
     try:
         yield
     finally:
-        connection.text_factory = before
+        driver.text_factory = before
 
 
 def _lenient(raw: bytes) -> str:
