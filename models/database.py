@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, TableClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -157,7 +157,7 @@ def _copying(connection: Connection, statement: str) -> Iterator[Any]:
         ) from problem
 
 
-def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_rows(session: Session, table: TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert a large set of rows given by column name, all with the same columns, by the driver itself.
 
     Values are what the columns' types take; each type turns a whole column into what the driver takes.

@@ -31,7 +31,7 @@ from sqlmodel import SQLModel
 from config.errors import GangchuangError
 from models import Lease
 from models.columns import DecimalText, EnumText
-from models.database import database_seconds, make_engine, reading, writing
+from models.database import database_seconds, insert_rows, make_engine, reading, writing
 from models.queries import planned_seasons
 from models.schema import DatabaseTooNew, revisions, upgrade
 from states.audit.invariants import Broken, Invariant, broken_invariants
@@ -40,7 +40,7 @@ from states.maintenance.backup import FORMAT, MANIFEST, belongs, home_files
 from states.roots import season_root
 from states.submissions.identity import bring_up
 
-_BATCH = 1_000
+_BATCH = 5_000
 _VERSION_TABLE = "alembic_version"
 
 
@@ -207,8 +207,10 @@ def _load_table(source: Path, archive: zipfile.ZipFile, session: Session, name: 
         with archive.open(f"tables/{name}.jsonl") as lines:
             rows = ({key: _read(types.get(key), value) for key, value in json.loads(line).items()} for line in lines)
             while batch := list(islice(rows, _BATCH)):
-                target = table(name, *(column(key, types.get(key)) for key in batch[0]))
-                session.execute(target.insert(), batch)
+                names = batch[0].keys()
+                if any(row.keys() != names for row in batch):
+                    raise ValueError("its rows differ in their columns")
+                insert_rows(session, table(name, *(column(key, types.get(key)) for key in names)), batch)
                 loaded += len(batch)
     except DBAPIError as problem:
         raise BackupBroken(source, f"the database refuses a row of the table {name} ({problem.orig})") from problem
