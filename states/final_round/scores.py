@@ -1,9 +1,10 @@
 """Scores come in: only assigned, unconflicted, in time and within the rubric; recusals before scoring."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
@@ -23,24 +24,27 @@ from states.transitions import note_submissions
 def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int, ScoreForm | RecusalForm]]) -> Taken:
     """Record an expert's scores and recusals of the round that is open."""
     season_facts = load_season_facts(session, delivered.season)
+    assigned, scores = _assigned(session, delivered), _scores(session, delivered)
+    frozen = {number for number in (1, 2) if scores_are_frozen(session, delivered.season, number)}
     taken = Taken()
-    facts: dict[str, dict[str, Any]] = {}
+    news: dict[str, Score] = {}
     for position, form in rows:
-        assignment = _assignment(session, form.number, delivered.act.actor.name)
-        refusal = _not_now(session, season_facts, delivered, assignment)
+        assignment = assigned.get(form.number)
+        refusal = _not_now(season_facts, frozen, delivered, assignment)
         if refusal is not None:
             taken.refused[position] = refusal
             continue
         assert assignment is not None
         if isinstance(form, RecusalForm):
             _step_back(session, delivered, form)
-        else:
-            facts |= _record(session, delivered, form, assignment)
+        elif (score := _scored(session, delivered, form, assignment, scores)) is not None:
+            news[form.number] = score
         taken.accept(position, form.number)
     session.flush()
-    if facts:
-        ask = Ask(Trigger.RECORD_SCORE, delivered.act, own=facts.__getitem__)
-        note_submissions(session, delivered.season, ask, Submission.number.in_(facts))
+    if news:
+        seals = Seals(session, delivered.season)
+        ask = Ask(Trigger.RECORD_SCORE, delivered.act, own=lambda number: _facts(seals, delivered, news[number]))
+        note_submissions(session, delivered.season, ask, Submission.number.in_(news))
     return taken
 
 
@@ -49,23 +53,29 @@ def closing_of(round_number: int) -> Milestone:
     return Milestone.CLOSE_FINAL_ROUND if round_number == 1 else Milestone.CLOSE_RE_REVIEW
 
 
-def _assignment(session: Session, number: str, expert: str) -> Assignment | None:
-    """The expert's latest assignment of a submission: the re-review's before the final round's."""
-    return session.get(Assignment, (number, expert, 2)) or session.get(Assignment, (number, expert, 1))
+def _assigned(session: Session, delivered: Delivered) -> dict[str, Assignment]:
+    """The expert's latest assignment of each submission: the re-review's before the final round's."""
+    own = (Assignment.season == delivered.season, Assignment.expert == delivered.act.actor.name)
+    return {row.number: row for row in session.scalars(select(Assignment).where(*own).order_by(Assignment.round))}
+
+
+def _scores(session: Session, delivered: Delivered) -> dict[tuple[str, int], Score]:
+    own = (Submission.season == delivered.season, Score.expert == delivered.act.actor.name)
+    query = select(Score).join(Submission, Submission.number == Score.number).where(*own)
+    return {(score.number, score.round): score for score in session.scalars(query)}
 
 
 def _not_now(
-    session: Session, season_facts: SeasonFacts, delivered: Delivered, assignment: Assignment | None
+    season_facts: SeasonFacts, frozen: Collection[int], delivered: Delivered, assignment: Assignment | None
 ) -> Refusal | None:
-    if assignment is None or assignment.season != delivered.season or assignment.state is AssignmentState.LOST:
+    if assignment is None or assignment.state is AssignmentState.LOST:
         return Refusal("not_assigned", "it is not assigned to this expert", "该申报未分配给您，不能评分")
     if assignment.state is AssignmentState.RECUSED:
         return Refusal("recused", "the expert stepped back from it", "您已回避该申报，或与它有利益冲突，不能评分")
     if season_facts.call_state is not CallState.FINAL_REVIEW:
         return Refusal("round_not_open", f"the call is {season_facts.call_state}", "当前不在终评期内")
     deadline = season_facts.deadlines.at(closing_of(assignment.round))
-    frozen = scores_are_frozen(session, delivered.season, assignment.round)
-    if frozen or deadline is None or delivered.arrived_at > deadline:
+    if assignment.round in frozen or deadline is None or delivered.arrived_at > deadline:
         return Refusal("late", "the scoring round is closed", "评分已截止，不能再接收")
     return None
 
@@ -74,17 +84,22 @@ def _step_back(session: Session, delivered: Delivered, form: RecusalForm) -> Non
     recuse(session, delivered.season, delivered.act.actor.name, form.number, delivered.act, reason=form.reason)
 
 
-def _record(
-    session: Session, delivered: Delivered, form: ScoreForm, assignment: Assignment
-) -> dict[str, dict[str, Any]]:
-    """Keep one score; returns what the record is to say of it, by number, or nothing when nothing is new."""
-    points = {key: str(value) for key, value in sorted(form.points.items())}
+def _scored(
+    session: Session,
+    delivered: Delivered,
+    form: ScoreForm,
+    assignment: Assignment,
+    scores: dict[tuple[str, int], Score],
+) -> Score | None:
+    """The score as it is kept now, or nothing when it was kept already."""
+    key = (form.number, assignment.round)
+    points = json.dumps({name: str(value) for name, value in sorted(form.points.items())})
+    score = scores.get(key)
+    if score is not None and score.points == points and score.comment == form.comment:
+        return None
     total = total_of(form.points)
-    score = session.get(Score, (form.number, assignment.expert, assignment.round))
-    if score is not None and score.points == json.dumps(points) and score.comment == form.comment:
-        return {}
     if score is None:
-        score = Score(
+        score = scores[key] = Score(
             number=form.number,
             expert=assignment.expert,
             round=assignment.round,
@@ -94,18 +109,18 @@ def _record(
             delivery=delivered.digest,
         )
         session.add(score)
-    score.points, score.total, score.comment = json.dumps(points), total, form.comment
+    score.points, score.total, score.comment = points, total, form.comment
     score.received_at, score.delivery = delivered.act.at, delivered.digest
     assignment.state = AssignmentState.SCORED
+    return score
+
+
+def _facts(seals: Seals, delivered: Delivered, score: Score) -> dict[str, Any]:
     return {
-        form.number: {
-            "expert": assignment.expert,
-            "round": assignment.round,
-            "points": points,
-            "total": str(total),
-            **Seals(session, delivered.season).sealed(
-                "score", form.number, assignment.expert, assignment.round, form.comment
-            ),
-            **delivered.facts,
-        }
+        "expert": score.expert,
+        "round": score.round,
+        "points": json.loads(score.points),
+        "total": str(score.total),
+        **seals.sealed("score", score.number, score.expert, score.round, score.comment),
+        **delivered.facts,
     }
