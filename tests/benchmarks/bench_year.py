@@ -153,7 +153,7 @@ def _played(player: Player, size: int) -> Iterator[Part]:
     player.at(rules.dates.open_call + timedelta(days=1))
     yield _timed("take submissions", lambda: _hand_in(player, size))
     yield _passed(player, M.CLOSE_CALL, close_call.closing)
-    yield _timed("take verdicts", lambda: _judge(player, size))
+    yield _timed("take verdicts", lambda: _judge(player))
     yield _passed(player, M.CLOSE_DISTRICT_ROUND, close_district_round.closing)
     for milestone, body in _AFTER_THE_CALL:
         yield _passed(player, milestone, body)
@@ -209,7 +209,7 @@ def _form(season: Season, serial: int) -> Any:
     )
 
 
-def _judge(player: Player, size: int) -> None:
+def _judge(player: Player) -> None:
     season = player.season
     with player.reading() as session:
         query = select(Submission.unit, Submission.number).order_by(Submission.unit, Submission.number)
@@ -217,7 +217,7 @@ def _judge(player: Player, size: int) -> None:
     for unit, own in groupby(rows, key=lambda row: row.unit):
         quota, forms = season.quota_of(unit), []
         for place, row in enumerate(own, start=1):
-            points = _points(season.rubric_of(unit), place * 7 + size)
+            points = _points(season.rubric_of(unit), row.number)
             verdict = Verdict.RECOMMENDED if place <= quota else Verdict.NOT_RECOMMENDED
             forms.append((place, VerdictForm(number=row.number, verdict=verdict, points=points)))
         with player.writing() as session:
@@ -229,9 +229,9 @@ def _score(player: Player, round_number: int = 1) -> None:
     season = player.season
     with player.reading() as session:
         sheets = assignments_of(session, YEAR, round_number)
-    for place, (expert, numbers) in enumerate(sorted(sheets.items())):
+    for expert, numbers in sorted(sheets.items()):
         forms = [
-            (row, ScoreForm(number=number, points=_points(season.final_round.rubric, place * 31 + row * 17)))
+            (row, ScoreForm(number=number, points=_points(season.final_round.rubric, expert, number, round_number)))
             for row, number in enumerate(numbers, start=1)
         ]
         with player.writing() as session:
@@ -239,10 +239,12 @@ def _score(player: Player, round_number: int = 1) -> None:
             assert not take_scores(session, delivered, forms).refused
 
 
-def _points(rubric: Any, serial: int) -> dict[str, Decimal]:
+def _points(rubric: Any, *serial: object) -> dict[str, Decimal]:
+    """Points in the upper half of each criterion; equals are as rare as with people."""
+    drawn = hashlib.sha256(repr(serial).encode()).digest()
     return {
-        criterion.key: Decimal(criterion.maximum - (serial * prime) % (criterion.maximum // 2))
-        for criterion, prime in zip(rubric, (3, 5, 7, 11), strict=False)
+        criterion.key: Decimal(criterion.maximum - byte % (criterion.maximum // 2))
+        for criterion, byte in zip(rubric, drawn, strict=False)
     }
 
 
