@@ -1,6 +1,6 @@
 """Closes the district round: what a district did not judge or recommend is archived, and it is told."""
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
@@ -57,14 +57,16 @@ def closing(run: Run) -> Ending:
             *here,
             Submission.state == SubmissionState.SUBMITTED,
         )
-        rejected = select(DistrictVerdict.number).where(DistrictVerdict.verdict == Verdict.NOT_RECOMMENDED)
+        rejected = exists().where(
+            DistrictVerdict.number == Submission.number, DistrictVerdict.verdict == Verdict.NOT_RECOMMENDED
+        )
         not_recommended = apply_to_many(
             session,
             run.year,
             Ask(Trigger.ARCHIVE, run.act, cause=Cause.NOT_RECOMMENDED, outcome=Outcome.NOT_RECOMMENDED),
             *here,
             Submission.state == SubmissionState.DISTRICT_REVIEWED,
-            Submission.number.in_(rejected),
+            rejected,
         )
         recommended = list(
             session.scalars(

@@ -205,6 +205,7 @@ class Duplicate(SQLModel, table=True):
 
     __table_args__ = (
         one_of("decision", DuplicateDecision),
+        Index("duplicate_by_other", "other"),
         check("not_itself", "number <> other"),
         check("similarity_is_percent", "similarity BETWEEN 0 AND 100"),
         check("decided_or_pending", "(decision = 'pending') = (decided_at IS NULL)"),

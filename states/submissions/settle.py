@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -13,8 +13,8 @@ from states.machine import Act
 from states.transitions import apply_to_many, apply_transition
 
 S = SubmissionState
-_RECOMMENDED = col(Submission.number).in_(
-    select(DistrictVerdict.number).where(DistrictVerdict.verdict == Verdict.RECOMMENDED)
+_RECOMMENDED = exists().where(
+    DistrictVerdict.number == Submission.number, DistrictVerdict.verdict == Verdict.RECOMMENDED
 )
 _UNCHECKED = _RECOMMENDED & col(Submission.eligible_at).is_(None)
 

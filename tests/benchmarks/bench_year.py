@@ -124,7 +124,7 @@ def measure(kind: str, size: int) -> list[Part]:
             engine.dispose()
         own = Settings(home=homes[0], database_url=urls[0])
         player = Player(own, make_engine(urls[0]), YEAR)
-        parts = [*_played(player, size), *_examined(player, urls[1], homes[1])]
+        parts = [*played(player, size), *_examined(player, urls[1], homes[1])]
         player.engine.dispose()
         return parts
 
@@ -141,7 +141,8 @@ def _server(kind: str) -> Iterator[Postgres | None]:
             server.remove()
 
 
-def _played(player: Player, size: int) -> Iterator[Part]:
+def played(player: Player, size: int) -> Iterator[Part]:
+    """The year of so many submissions, part after part, on an empty database."""
     rules = _rules(size)
     begun = rules.dates.open_call - timedelta(days=10)
     player.at(begun)
