@@ -3,15 +3,18 @@
 import hashlib
 import secrets
 
+from config.calendar import provisional_years
+from config.local_time import local_day
 from config.milestones import Milestone
 from config.units import Unit
 from flows.kinds.experts import issue_pool
 from flows.kinds.submissions import issue_template
 from flows.outbox.letters import LetterKind
-from flows.outbox.messages import deadline_entry, post_to_unit
+from flows.outbox.messages import deadline_entry, post_to_office, post_to_unit
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models.enums import Trigger
+from models.queries import milestone_rows
 from states.panel.draw import commit_draw
 
 
@@ -32,11 +35,22 @@ def opening(run: Run) -> Ending:
     """Commit the seed, issue the templates, write the letters."""
     promised = _commit_draw(run)
     units = run.season.units()
+    _warn_of_calendar(run)
     run.each(units, lambda unit: _call(run, unit, promised), name=lambda unit: unit.code)
     with run.step() as session:
         issue_pool(session, run)
     run.tell("units called", len(units))
     return Ending(Trigger.OPEN_CALL, facts={"units": [unit.code for unit in units]})
+
+
+def _warn_of_calendar(run: Run) -> None:
+    """The call opens on days that may still change: the office is told while dates can be moved."""
+    with run.step() as session:
+        days = [local_day(row.due_at) for row in milestone_rows(session, run.year)]
+        years = provisional_years(day for day in days if day <= local_day(run.season.dates.publish_results))
+        if years:
+            run.tell("provisional calendar", "、".join(map(str, years)))
+            post_to_office(session, run, LetterKind.CALENDAR_PROVISIONAL, key="", years=years)
 
 
 def _call(run: Run, unit: Unit, promised: str) -> None:

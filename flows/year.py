@@ -31,6 +31,7 @@ from flows.draw_panel import draw_panel
 from flows.erase_personal_data import erase_personal_data
 from flows.follow_up import follow_up
 from flows.move_date import move_date
+from flows.new_season import new_season
 from flows.open_call import open_call
 from flows.open_public_notice import open_public_notice
 from flows.publish_results import publish_results
@@ -105,6 +106,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(deliver_messages, "20 发送邮件 Deliver messages"),
     Stage(decide, "21 办公室决定 Office decision"),
     Stage(move_date, "22 调整时间 Move a date"),
+    Stage(new_season, "23 编制下一年度 Prepare the next season"),
 )
 
 

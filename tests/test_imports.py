@@ -10,7 +10,7 @@ DATABASE = ("sqlalchemy", "sqlmodel", "alembic", "psycopg")
 FORMS = ("pydantic", "pydantic_settings")
 HEAVY = ("prefect", "fastapi", "httpx", "numpy", "scipy", "ortools", "highspy", "openpyxl", "xlsxwriter", "jinja2")
 # Rules that judge a form or a season file take the pydantic model that it is.
-JUDGE_FORMS = {"states.rules.eligibility", "states.rules.calendar.season_check"}
+JUDGE_FORMS = {"states.rules.eligibility", "states.rules.calendar.season_check", "states.rules.calendar.shifting"}
 
 RULES = """
 import importlib, pkgutil, sys

@@ -15,7 +15,8 @@ def backup(
 
     When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
     personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted. Of
-    the home's files it holds attachments, inbox, keys, mail, office, outbox, receipts, seasons, site and taken.
+    the home's files it holds attachments, holidays, inbox, keys, mail, office, outbox, receipts, seasons, site, taken, templates
+    and units.
     """
     from states.maintenance.backup import backup as back_up
 

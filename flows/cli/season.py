@@ -1,15 +1,74 @@
 """Commands about a season's file and dates."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows.cli.installation import ActingOfficer, Year, opened, print_result
-from states.machine import Act
+from flows.cli.installation import ActingOfficer, Year, local, opened, print_result
 
-app = typer.Typer(help="A season's file: check it before you plan it.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from config.season import Season
+
+app = typer.Typer(help="A season's file: make it, check it, plan it.", no_args_is_help=True)
+
+
+@app.command()
+def new(
+    season: Year,
+    from_season: Annotated[int, typer.Option("--from", help="the season whose file is carried over")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the file, write nothing")] = False,
+) -> None:
+    """Make a season's file from an earlier one's: dates on working days, the rest carried, open questions at its top.
+
+    When: in autumn, as soon as next year is spoken of. Nothing is in force before `season plan`.
+    """
+    from config.settings import settings
+    from flows.new_season import new_season, prepare
+
+    if dry_run:
+        typer.echo(prepare(settings(), season, from_season).text)
+        return
+    print_result(new_season.fn(season, from_season))
+
+
+@app.command()
+def calendar(season: Year) -> None:
+    """Say who knows the days of a season's years, and which of its open dates the calendar as it is now would move.
+
+    When: in November, once the State Council has announced the next year and its days lie in holidays/YEAR.toml.
+    Nothing is moved: each line ends with the command that moves it.
+    """
+    from config.calendar import calendar_of
+    from models.queries import SeasonNotPlanned, milestone_rows, planned_seasons, season_in_force
+    from states.guard_facts import dated
+    from states.rules.calendar.shifting import moved_by_calendar
+
+    here = opened()
+    with here.reading() as session:
+        if season not in planned_seasons(session):
+            raise SeasonNotPlanned(season)
+        rules, dates = season_in_force(session, season), dated(milestone_rows(session, season))
+    for year in sorted({date.due_at.astimezone(ZONE).year for date in dates}):
+        known = calendar_of(year)
+        typer.echo(f"{year}: {'PROVISIONAL' if known.provisional else 'official'} ({known.source})")
+    moving = list(moved_by_calendar(rules, dates, here.at))
+    for date in moving:
+        step, unit = date.dated.milestone, date.dated.unit
+        typer.echo(f"{step} {unit}".strip() + f": {local(date.dated.due_at)} -> {local(date.to)} ({date.why})")
+        if step is Milestone.CLOSE_PUBLIC_NOTICE:
+            typer.echo("    follows by itself when the notice opens")
+        else:
+            district = f" --district {unit}" if unit else ""
+            when = f"{date.to.astimezone(ZONE):%Y-%m-%dT%H:%M}"
+            typer.echo(f"    gangchuang move {step} {season} --to {when}{district} --reason 节假日安排公布 --by …")
+    typer.echo(f"{len(moving)} open date(s) would move.")
 
 
 @app.command()
@@ -23,7 +82,7 @@ def check(season: Year) -> None:
     from rich.table import Table
 
     from config.calendar import day_note
-    from config.season import load_season
+    from config.season import load_season, season_path
     from config.settings import settings
     from states.rules.calendar.season_check import warnings_of
     from states.timeline import planned_dates
@@ -39,10 +98,38 @@ def check(season: Year) -> None:
         table.add_row(f"{local_time:%Y-%m-%d %H:%M}", day_note(local_time.date()), name, milestone.label)
     console = Console()
     console.print(table)
-    found = warnings_of(rules)
+    _tell_files(console, rules, season_path(season, settings().home))
+    found = [*warnings_of(rules), *_faults_of_templates()]
     for warning in found:
         console.print(f"warning: {warning}", style="yellow", highlight=False)
     console.print(f"{len(found)} warning(s); {len(rules.units())} reporting units in force; zone {ZONE.key}")
+
+
+def _tell_files(console: Console, rules: Season, path: Path) -> None:
+    """Which file won: the home's own or what is shipped; whose calendar each year's is."""
+    from config import overrides
+    from config.calendar import CalendarUnknown, calendar_of
+    from config.units import units_file
+
+    console.print(f"season file: {path}", highlight=False, soft_wrap=True)
+    console.print(f"reporting units: {units_file()}", highlight=False, soft_wrap=True)
+    for year in sorted({instant.year for _, instant in rules.dates.given()}):
+        try:
+            known = calendar_of(year)
+        except CalendarUnknown:
+            continue  # a warning says so
+        mark = "[yellow]PROVISIONAL 暂定[/yellow]" if known.provisional else "official"
+        console.print(f"calendar of {year}: {mark}, {known.source}", highlight=False, soft_wrap=True)
+    for folder in (overrides.LETTERS, overrides.PAGES):
+        for own in overrides.own_files(folder):
+            console.print(f"own wording: {own}", highlight=False, soft_wrap=True)
+
+
+def _faults_of_templates() -> list[str]:
+    from flows.outbox.letters import faults_of_own_letters
+    from flows.publish.pages import faults_of_own_pages
+
+    return [f"{path} {fault}" for faults in (faults_of_own_letters(), faults_of_own_pages()) for path, fault in faults]
 
 
 @app.command()
@@ -55,6 +142,7 @@ def plan(
     When: once a year, when `season check` is clean and before the call opens.
     """
     from config.season import load_season
+    from states.machine import Act
     from states.officers import officer
     from states.timeline import plan_season, planned_dates
 

@@ -7,6 +7,7 @@ from prefect.utilities.callables import parameter_schema
 
 FIELDS: dict[str, tuple[str, str]] = {
     "season": ("年度 Season", "The season's year, for example 2026."),
+    "from_season": ("依据年度 From season", "The earlier season whose file is carried over."),
     "dry_run": ("试运行 Dry run", "Say what would happen and change nothing."),
     "officer_name": ("经办人 Officer", "Your name as the season file lists it among the office's officers."),
     "decision": ("决定 Decision", "What is decided."),

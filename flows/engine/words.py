@@ -67,6 +67,8 @@ LINES = {
     "not carried": "未通过表决",
     "list digest": "名单校验码",
     "on the list": "名单项数",
+    "experts not asked again": "未续列专家",
+    "provisional calendar": "节假日暂定",
     "approved": "审定",
     "struck": "划去",
     "struck by a person": "人工划去",
@@ -108,7 +110,12 @@ LINES = {
     **{tier.value: tier.label for tier in Tier},
     **{outcome.value: outcome.label for outcome in Outcome},
 }
-_BY_HAND = {"approve_list": "审定获奖名单", "decide": "办公室决定", Trigger.MOVE_DATE.value: "调整时间"}
+_BY_HAND = {
+    "approve_list": "审定获奖名单",
+    "decide": "办公室决定",
+    Trigger.MOVE_DATE.value: "调整时间",
+    "new_season": "编制下一年度",
+}
 
 
 def deed_of(stage: str) -> str:

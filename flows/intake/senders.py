@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.local_time import local_day
-from config.units import UnitNotInForce, UnknownUnit, unit_on
+from config.units import UnitNotInForce, UnknownUnit, heirs_on, unit_on
 from flows.home import paths
+from flows.outbox.messages import addressee
 from flows.run import Run
 from flows.workbooks.reader.reading import genuine_mark
 from models import Expert
@@ -25,9 +26,16 @@ class Sender:
 
 
 def sender_of(run: Run, folder: str, path: Path) -> Sender:
-    """Whose delivery it is: the folder's – but the office hands in for whoever a genuine mark names."""
-    mark = genuine_mark(path, run.season, run.settings.signing_key()) if folder == paths.OFFICE else None
-    return _sender(run, mark.recipient if mark else folder)
+    """Whose delivery it is: the folder's – but the office hands in for whoever a genuine mark names.
+
+    So does a unit for one that merged into it since the call opened.
+    """
+    today = local_day(run.at)
+    before = {unit.code for unit in run.season.units() if folder in {heir.code for heir in heirs_on(unit.code, today)}}
+    if folder != paths.OFFICE and not before:
+        return _sender(run, folder)
+    mark = genuine_mark(path, run.season, run.settings.signing_key())
+    return _sender(run, mark.recipient if mark and (folder == paths.OFFICE or mark.recipient in before) else folder)
 
 
 def _sender(run: Run, folder: str) -> Sender:
@@ -46,5 +54,6 @@ def _sender(run: Run, folder: str) -> Sender:
         heirs = "、".join(gone.unit.successors)
         problem = f"收件文件夹“{folder}”：{gone.unit.name}已撤销，本年度不再单独报送；请由承接单位（代码{heirs}）报送"
     else:
-        return Sender(folder, unit.name, run.season.mail_of(folder), Actor(Role.DISTRICT, folder))
+        name, mail = addressee(run.season, unit.code, run.at)
+        return Sender(folder, name, mail, Actor(Role.DISTRICT, folder))
     return Sender(folder, office.name, office.mail, Actor(Role.DISTRICT, folder), problem)

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.season import Season
@@ -22,12 +21,11 @@ from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
 from flows.workbooks.reader.table import Line
-from models import Expert
 from models.enums import CallState, WorkbookKind
 from models.forms import ExpertForm
 from models.queries import call_state
 from states.final_round.freeze import scores_are_frozen
-from states.panel.pool import PoolChanges, import_experts
+from states.panel.pool import PoolChanges, carried_over, import_experts
 from states.panel.recusals import step_back_conflicted
 from states.submissions.delivery import Taken
 
@@ -86,11 +84,13 @@ def put_into_inbox(run: Run, file: Path) -> Path:
 
 
 def issue_pool(session: Session, run: Run) -> None:
-    """The office's workbook, with the pool as it stands; statements and conflicts are declared anew each year."""
+    """The office's workbook, with who is asked again; statements and conflicts are declared anew each year."""
+    carried, left_out = carried_over(session, run.season)
     known = [
-        {**expert.model_dump(exclude={"statement_on"}), "valid_until": expert.valid_until or ""}
-        for expert in session.scalars(select(Expert).order_by(Expert.id))
+        {**expert.model_dump(exclude={"statement_on"}), "valid_until": expert.valid_until or ""} for expert in carried
     ]
+    if left_out:
+        run.tell("experts not asked again", len(left_out))
     layout, deadline = _layout(run.season, paths.OFFICE), run.season.dates.draw_panel
     issue(session, run, layout, paths.OFFICE, name=run.season.office.name, deadline=deadline, rows=known)
 

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from config.local_time import ZONE
+from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.season import Season
-from config.units import all_units
+from config.units import heirs_on, name_on
 from flows.home import paths
 from flows.outbox.calendar_entry import calendar_entry
 from flows.outbox.letters import LetterKind, compose
@@ -83,17 +83,26 @@ def post_to_unit(
     attachments: Sequence[Path] = (),
     **context: Any,
 ) -> None:
-    """A letter to a reporting unit's office, at the address the season file gives."""
+    """A letter to a reporting unit's office, at the address the season file gives; of one that is no more, to its heir."""
+    name, mail = addressee(run.season, code, run.at)
     post(
         session,
         run,
         kind,
         key=f"{code}/{key}" if key else code,
-        to=run.season.mail_of(code),
+        to=mail,
         attachments=attachments,
-        unit_name=all_units()[code].name,
+        unit_name=name,
         **context,
     )
+
+
+def addressee(season: Season, code: str, at: datetime) -> tuple[str, str]:
+    """What a unit of the season is called at an instant, and where its letters go."""
+    name, heirs = name_on(code, local_day(at)), heirs_on(code, local_day(at))
+    if not heirs:
+        return name, season.mail_of(code)
+    return f"原{name}（现{heirs[0].name}）", season.mail_of(heirs[0].code)
 
 
 def post_to_office(

@@ -31,7 +31,21 @@ from states.roots import season_root
 FORMAT = "gangchuang-backup/1"
 MANIFEST = "backup.json"
 FOLDERS = frozenset(
-    {"attachments", "inbox", "keys", "mail", "office", "outbox", "receipts", "seasons", "site", "taken"}
+    [
+        "attachments",
+        "holidays",
+        "inbox",
+        "keys",
+        "mail",
+        "office",
+        "outbox",
+        "receipts",
+        "seasons",
+        "site",
+        "taken",
+        "templates",
+        "units",
+    ]
 )
 _BATCH = 2_000
 

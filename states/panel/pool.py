@@ -118,6 +118,28 @@ def pool_members(session: Session, season: Season, at: datetime) -> list[PoolMem
     return found
 
 
+def carried_over(session: Session, season: Season) -> tuple[list[Expert], list[tuple[str, str]]]:
+    """The pool cleaned for a season: who is asked again, by id, and who is not, as (id and name, reason).
+
+    Asked is whoever's term lasts until the draw, who works in one of the season's fields, and whom a letter reaches. To
+    be drawn they must sign the season's statement themselves: nobody's consent is carried over.
+    """
+    draws_on, fields = local_day(season.dates.draw_panel), set(season.fields)
+    carried, left_out = [], []
+    for expert in session.scalars(select(Expert).order_by(Expert.id)):
+        if expert.valid_until is not None and expert.valid_until < draws_on:
+            reason = "their term ends before the draw"
+        elif not expert.mail:
+            reason = "no mail address"
+        elif not fields & set(expert.fields.split("、")):
+            reason = "no field of the season's"
+        else:
+            carried.append(expert)
+            continue
+        left_out.append((f"{expert.id} {expert.name}", reason))
+    return carried, left_out
+
+
 def keeps_out(expert: Expert, season: Season, at: datetime) -> str:
     """Why an expert cannot be drawn at an instant, whatever is submitted; empty when they can."""
     today, opened = local_day(at), local_day(season.dates.open_call)

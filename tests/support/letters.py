@@ -86,6 +86,7 @@ _VALUES: dict[str, Any] = {
     "until": DUE,
     "without_verdict": [NUMBER],
     "workbook": "初评结果表",
+    "years": [2027],
 }
 
 

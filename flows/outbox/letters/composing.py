@@ -1,16 +1,22 @@
 """From a kind and its values to the subject and text of a letter."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 
+from config import overrides
+from config.calendar import provisional_note
 from config.season import Season
+from flows.home.templates import faults, home_before
 from flows.outbox.letters.filters import FILTERS, printable
 from flows.outbox.letters.kinds import LetterKind
 
+TEMPLATES = Path(__file__).parent / "templates"
 # A branch not taken may leave its blank line beside another.
 _BLANK_LINES = re.compile(r"\n\s*\n\s*\n")
 
@@ -43,13 +49,21 @@ def compose(kind: LetterKind, *, season: Season, **context: Any) -> Letter:
     values: dict[str, Any] = {**dict.fromkeys(kind.may), **context, "season": season}
     text = _environment().get_template(f"{kind.value}.j2").render(values)
     subject, _, body = text.strip().partition("\n")
-    return Letter(" ".join(subject.split()), _BLANK_LINES.sub("\n\n", body).strip() + "\n")
+    note = provisional_note(text)
+    body = _BLANK_LINES.sub("\n\n", body).strip() + (f"\n\n注：{note}\n" if note else "\n")
+    return Letter(" ".join(subject.split()), body)
+
+
+def faults_of_own_letters() -> Iterator[tuple[Path, str]]:
+    """What is wrong with the home's own letters, as (file, sentence)."""
+    known = {f"{kind.value}.j2": frozenset((*kind.needs, *kind.may)) for kind in LetterKind}
+    return faults(_environment(), TEMPLATES, overrides.LETTERS, known)
 
 
 @lru_cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("flows.outbox.letters"),
+        loader=home_before(TEMPLATES, overrides.LETTERS),
         undefined=StrictUndefined,
         finalize=printable,
         autoescape=False,  # plain text

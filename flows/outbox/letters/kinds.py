@@ -103,5 +103,6 @@ class LetterKind(StrEnum):
     # The year itself
     DATE_MOVED = "date_moved", "unit_name milestone old new reason", "for_all"
     EXPERT_DATE_MOVED = "expert_date_moved", "expert_name milestone old new reason"
+    CALENDAR_PROVISIONAL = "calendar_provisional", "years"  # to the office
     MILESTONE_SKIPPED = "milestone_skipped", "milestone reason"  # to the office
     STAGE_FAILED = "stage_failed", "stage problem"  # to the office

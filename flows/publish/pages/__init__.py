@@ -15,7 +15,14 @@ from flows.publish.pages.content import (
     Remark,
     ResultsPage,
 )
-from flows.publish.pages.rendering import put_page, render_index, render_notice, render_proposal, render_results
+from flows.publish.pages.rendering import (
+    faults_of_own_pages,
+    put_page,
+    render_index,
+    render_notice,
+    render_proposal,
+    render_results,
+)
 
 __all__ = [
     "AwardLine",
@@ -31,6 +38,7 @@ __all__ = [
     "ProposedLine",
     "Remark",
     "ResultsPage",
+    "faults_of_own_pages",
     "put_page",
     "render_index",
     "render_notice",

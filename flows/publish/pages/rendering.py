@@ -2,21 +2,26 @@
 
 import base64
 import hashlib
+from collections.abc import Iterator
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from config import overrides
+from config.calendar import provisional_note
 from config.local_time import ZONE
 from flows.home.files import write_atomically
+from flows.home.templates import faults, home_before
 from flows.outbox.letters.filters import day, instant, printable
 from flows.publish.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage
 from flows.publish.pages.statistics import by_tier, interval, scale, tables
 from models.enums import Tier
 
+TEMPLATES = Path(__file__).parent / "templates"
 Page = NoticePage | ResultsPage | IndexPage | ProposalPage
 
 
@@ -59,6 +64,11 @@ def put_page(home: Path, page: Page) -> Path:
     return path
 
 
+def faults_of_own_pages() -> Iterator[tuple[Path, str]]:
+    """What is wrong with the home's own pages, as (file, sentence)."""
+    return faults(_environment(), TEMPLATES, overrides.PAGES, {})
+
+
 def _render(name: str, page: Page, **values: Any) -> str:
     style, script = _asset("page.css"), _asset("filter.js.j2")
     return (
@@ -79,20 +89,27 @@ def _render(name: str, page: Page, **values: Any) -> str:
 @lru_cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("flows.publish.pages"),
+        loader=home_before(TEMPLATES, overrides.PAGES),
         undefined=StrictUndefined,
         autoescape=True,
         finalize=_words,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(day=day, instant=instant, iso=_iso, points=lambda value: f"{value:.2f}")
+    environment.filters.update(
+        day=day, instant=instant, iso=_iso, points=lambda value: f"{value:.2f}", tentative=_tentative
+    )
     return environment
 
 
 def _words(value: Any) -> Any:
     # Hidden control and direction characters in a title could make a page read otherwise than it is.
     return value if isinstance(value, Markup) else printable(value)
+
+
+def _tentative(value: date) -> str:
+    """A remark for a day whose year is not announced yet; empty for the others."""
+    return provisional_note(day(value))
 
 
 def _iso(value: date) -> str:
@@ -102,7 +119,7 @@ def _iso(value: date) -> str:
 
 @lru_cache
 def _asset(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text("utf-8").strip()
+    return (TEMPLATES / name).read_text("utf-8").strip()
 
 
 def _csp_hash(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from config.calendar import CalendarUnknown, count_working_days, day_note, is_working_day
+from config.calendar import CalendarUnknown, calendar_of, count_working_days, day_note, is_working_day
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
@@ -30,11 +30,15 @@ def warnings_of(season: Season) -> list[str]:
 
 def _deadlines_on_holidays(season: Season) -> Iterator[str]:
     given = dict(season.dates.given())
-    for name in filter(given.__contains__, _CLOSINGS):
-        day = local_day(given[name])
+    named = [(f"dates.{name}", given[name]) for name in _CLOSINGS if name in given]
+    for code in season.district_round.units:
+        own = ((step, season.unit_date(step, code)) for step in Milestone if step.per_unit)
+        named += [(f"district_round.units.{code}.dates.{step}", instant) for step, instant in own if instant]
+    for name, instant in named:
+        day = local_day(instant)
         try:
             if not is_working_day(day):
-                yield f"dates.{name} falls on {day} ({day_note(day)}): offices are closed on the deadline"
+                yield f"{name} falls on {day} ({day_note(day)}): offices are closed on the deadline"
         except CalendarUnknown:
             continue
 
@@ -77,6 +81,13 @@ def _unknown_calendars(season: Season) -> Iterator[str]:
     years = {local_day(instant).year for _, instant in season.dates.given()}
     for year in sorted(years):
         try:
-            is_working_day(local_day(season.dates.open_call).replace(year=year, day=1))
+            known = calendar_of(year)
         except CalendarUnknown as unknown:
             yield str(unknown)
+            continue
+        if known.provisional:
+            yield (
+                f"the calendar of {year} is provisional ({known.source}: statutory holidays alone, no bridged days and no "
+                f"weekends worked for them); write the State Council's dates into holidays/{year}.toml in the home as "
+                f"soon as they are announced, and `gangchuang season calendar {season.year}` shows what they move"
+            )

@@ -63,7 +63,9 @@ def test_a_season_is_checked(gangchuang: Gangchuang) -> None:
     assert answer.status == 0
     assert "2026-04-30 18:00" in answer.out
     assert "39 reporting units in force; zone Asia/Shanghai" in answer.out
-    assert "The official holiday calendar of 2027 is not known" in " ".join(answer.out.split())
+    assert "the calendar of 2027 is provisional" in " ".join(answer.out.split())
+    assert "calendar of 2026: official, chinesecalendar" in answer.out
+    assert "calendar of 2027: PROVISIONAL 暂定, holidays" in answer.out
 
 
 def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player: Player) -> None:

@@ -42,6 +42,9 @@ def home(tmp_path: Path) -> Path:
         "taken/2026/500103/汇总表.xlsx": "workbook",
         "keys/workbooks.key": "key",
         "seasons/2027.toml": "year = 2027",
+        "holidays/2027.toml": "off = []",
+        "templates/letters/receipt.j2": "",
+        "units/reporting_units.csv": "code",
         "prefect/prefect.db": "no",
         "logs/worker.log": "no",
         "outbox/half.part": "no",
@@ -111,6 +114,9 @@ def test_a_backup_restores_every_row_and_file_on_either_database(
         "taken/2026/500103/汇总表.xlsx": "workbook",
         "keys/workbooks.key": "key",
         "seasons/2027.toml": "year = 2027",
+        "holidays/2027.toml": "off = []",
+        "templates/letters/receipt.j2": "",
+        "units/reporting_units.csv": "code",
         "before-restore/1/taken/old.xlsx": "old",
     }
     with reading(other) as session:
@@ -138,7 +144,9 @@ def test_nothing_of_a_restore_is_left_beside(season: Engine, other: Engine, home
 
     put_back(backup(season, home, tmp_path / "backup.zip").path, other, elsewhere)
 
-    assert sorted(path.name for path in elsewhere.iterdir()) == ["keys", "seasons", "taken"]
+    assert sorted(path.name for path in elsewhere.iterdir()) == [
+        *("holidays", "keys", "seasons", "taken", "templates", "units")
+    ]
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     if other.dialect.name == "postgresql":
         assert inspect(other).get_schema_names() == ["information_schema", "public"]
@@ -148,7 +156,7 @@ def test_only_its_owner_can_read_a_backup(season: Engine, home: Path, tmp_path: 
     made = backup(season, home, tmp_path / "backup.zip")
 
     assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
-    assert made.files == 3
+    assert made.files == 6
     assert backup(season, home, tmp_path / "backup.zip") == made
 
 
@@ -300,7 +308,7 @@ def test_a_backup_leaves_out_what_is_not_of_the_homes_folders(season: Engine, ho
 
     made = backup(season, home, tmp_path / "backup.zip")
 
-    assert made.files == 3
+    assert made.files == 6
 
 
 def test_a_file_that_is_no_backup_is_refused(other: Engine, tmp_path: Path) -> None:

@@ -103,7 +103,22 @@ def test_a_notice_shows_which_days_do_not_count() -> None:
 
 def test_a_notice_in_a_year_without_a_calendar_is_an_error() -> None:
     with pytest.raises(CalendarUnknown):
-        render_notice(a_notice(opens_on=date(2050, 8, 1), closes_on=date(2050, 8, 5)))
+        render_notice(a_notice(opens_on=date(2101, 8, 1), closes_on=date(2101, 8, 5)))
+
+
+def test_a_notice_in_a_year_that_is_not_announced_says_so() -> None:
+    tentative = render_notice(a_notice(opens_on=date(2050, 8, 1), closes_on=date(2050, 8, 5)))
+
+    assert "2050年的节假日安排尚未公布" in tentative
+    assert "尚未公布" not in rendered()["notice"]
+
+
+def test_the_homes_own_wording_of_a_page_wins(fresh_home: Path) -> None:
+    folder = fresh_home / "templates" / "pages"
+    folder.mkdir(parents=True)
+    (folder / "index.html.j2").write_text("示例：{{ page.office }}", "utf-8")
+
+    assert rendered()["index"].startswith("示例：")
 
 
 def test_what_a_person_decided_otherwise_is_on_the_page() -> None:

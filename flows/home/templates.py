@@ -1,0 +1,54 @@
+"""Templates of letters and pages: the home's own before the shipped one of the same name, and what is wrong with one."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, TemplateSyntaxError, meta
+
+from config import overrides
+
+_ALWAYS = frozenset({"season"})
+
+
+def home_before(shipped: Path, folder: str) -> FunctionLoader:
+    """Loads the home's own template before the shipped one; looks again each time, so that a new one holds at once."""
+
+    def load(name: str) -> tuple[str, str, object] | None:
+        path = overrides.winning(shipped / name, folder, name)
+        if not path.is_file():
+            return None
+        modified = path.stat().st_mtime_ns
+
+        def is_current() -> bool:
+            now = overrides.winning(shipped / name, folder, name)
+            return now == path and now.stat().st_mtime_ns == modified
+
+        return path.read_text("utf-8"), str(path), is_current
+
+    return FunctionLoader(load)
+
+
+def faults(
+    environment: Environment, shipped: Path, folder: str, known: Mapping[str, frozenset[str]]
+) -> Iterator[tuple[Path, str]]:
+    """What is wrong with the home's own templates, as (file, sentence).
+
+    `known` has the values that each template is given, by its name; a template without an entry is a part of others,
+    and is only read.
+    """
+    names = {path.name for path in shipped.iterdir() if path.is_file()}
+    for path in overrides.own_files(folder):
+        if path.name not in names:
+            yield path, f"takes the place of nothing: there is no shipped template {path.name}"
+            continue
+        try:
+            asked = meta.find_undeclared_variables(environment.parse(path.read_text("utf-8"), filename=str(path)))
+        except UnicodeDecodeError as problem:
+            yield path, f"is not written in UTF-8 ({problem})"
+            continue
+        except TemplateSyntaxError as problem:
+            yield path, f"line {problem.lineno}: {problem.message}"
+            continue
+        if path.name in known:
+            for name in sorted(asked - known[path.name] - _ALWAYS - set(environment.globals)):
+                yield path, f"asks for {name}, which it is not given; it has: {', '.join(sorted(known[path.name]))}"
