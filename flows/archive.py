@@ -11,6 +11,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Objection, Submission
 from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState, Trigger
+from states.submissions.certificates import follow_awards
 from states.submissions.settle import settle_rest
 from states.transitions import Ask, apply_to_many
 
@@ -41,6 +42,7 @@ def archiving(run: Run) -> Ending:
             return Ending(waiting=f"{open_objections} objection(s) are still to be answered by the office")
         here = Submission.state == SubmissionState.FINAL_REVIEWED
         late = apply_to_many(session, run.year, Ask(Trigger.AWARD, run.act), here)
+        follow_awards(session, run.year, run.act)
         settle_rest(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
     put_everything(run)

@@ -29,6 +29,7 @@ from states.panel.draw import enter_randomness
 from states.panel.recusals import recuse
 from states.panel.replacements import assign_by_hand, give_up_seat
 from states.submissions.admission import admit_late
+from states.submissions.certificates import correct_name
 from states.submissions.corrections import ask_correction
 from states.submissions.duplicates import decide_duplicate
 from states.submissions.reinstatement import reinstate
@@ -53,6 +54,7 @@ class Decision(StrEnum):
     REPLACE_EXPERT = "replace_expert"
     ASSIGN_EXPERT = "assign_expert"
     ENTER_RANDOMNESS = "enter_randomness"
+    CORRECT_NAME = "correct_name"
 
 
 _EXCUSED = ("excused", "请假")
@@ -85,7 +87,8 @@ def decide(
     unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert; `other`
     is `excused` for who gave a reason in time, else it counts as an absence), an objection's id (uphold, dismiss,
     with the answer as reason), the public numbers that the season named for the draw (enter_randomness, with where
-    they were published as reason), or the beginning of a
+    they were published as reason), a certificate's
+    number (correct_name, with the right name as `other`: it becomes void, and another is given), or the beginning of a
     delivery's digest (admit_late).
     After: the decision, its officer and its reason are history; those concerned have a letter. After the
     archive it has a root of its own, on the season's page and in a letter to every unit.
@@ -209,6 +212,13 @@ def _enter_randomness(session: Session, run: Run, act: Act, value: str, other: s
     enter_randomness(session, run.season, act, value, reason=reason)
 
 
+def _correct_name(session: Session, run: Run, act: Act, certificate: str, right: str, reason: str) -> None:
+    reissued = correct_name(session, run.year, certificate, act, right=right, reason=reason)
+    told = {"void": str(reissued.void), "valid": str(reissued.valid), "name": reissued.name, "reason": reason}
+    _tell_unit(session, run, LetterKind.NAME_CORRECTED, reissued.submission, **told)
+    run.tell("certificates given", reissued.valid.short)
+
+
 def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
     row = session.get_one(Submission, number)
     post_to_unit(
@@ -232,4 +242,5 @@ _DECISIONS: dict[Decision, Taking] = {
     Decision.REPLACE_EXPERT: _replace_expert,
     Decision.ASSIGN_EXPERT: _assign_expert,
     Decision.ENTER_RANDOMNESS: _enter_randomness,
+    Decision.CORRECT_NAME: _correct_name,
 }

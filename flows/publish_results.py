@@ -21,6 +21,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Placing, Submission
 from models.enums import PublicationKind, SubmissionState, Tier, Trigger
+from states.submissions.certificates import follow_awards
 from states.transitions import Ask, apply_to_many
 
 
@@ -48,6 +49,7 @@ def publishing(run: Run) -> Ending:
             Submission.state == SubmissionState.FINAL_REVIEWED,
             Submission.number.in_(approved),
         )
+        followed = follow_awards(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.RESULTS)
         page = results_page(session, run.season, publication)
     put_results(run)
@@ -60,6 +62,7 @@ def publishing(run: Run) -> Ending:
     for tier in Tier:
         run.tell(tier.value, sum(line.tier is tier for line in page.lines))
     run.tell("awarded", len(awarded.moved))
+    run.tell("certificates given", len(followed.given))
     run.tell("suspended by an objection", len(awarded.refused))
     return Ending(
         Trigger.PUBLISH_RESULTS,

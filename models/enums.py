@@ -194,6 +194,21 @@ class PublicationKind(Labelled):
     SUPPLEMENT = "supplement", "归档后变动"
 
 
+class Holder(Labelled):
+    """Whom a certificate is for."""
+
+    CONTRIBUTOR = "contributor", "完成人"
+    ORGANISATION = "organisation", "完成单位"
+
+
+class CertificateState(Labelled):
+    """What a certificate's number stands for; void once, it stays void."""
+
+    VALID = "valid", "有效"
+    REPLACED = "replaced", "已换发"
+    REVOKED = "revoked", "已撤销"
+
+
 class DuplicateDecision(Labelled):
     PENDING = "pending", "待判定"
     DISTINCT = "distinct", "不重复"
@@ -301,3 +316,10 @@ class Trigger(Labelled):
     STRIKE = "strike", "剔除", "An officer struck the submission from the award list."
     RAISE_OBJECTION = "raise_objection", "提出异议", "An objection was raised against the award."
     ANSWER_OBJECTION = "answer_objection", "答复异议", "The objection was answered with reasons."
+    GIVE_CERTIFICATES = (
+        "give_certificates",
+        "颁发证书",
+        "Certificates of the award were given their numbers.",
+    )
+    VOID_CERTIFICATES = "void_certificates", "证书作废", "Certificates of the award became void: replaced, or revoked."
+    CORRECT_NAME = "correct_name", "更正名称", "An officer corrected a name, which a certificate bears."

@@ -11,8 +11,10 @@ from models.enums import (
     OUTCOMES,
     Carrier,
     Category,
+    CertificateState,
     CorrectionState,
     DuplicateDecision,
+    Holder,
     ObjectionState,
     Outcome,
     SubmissionState,
@@ -251,3 +253,29 @@ class FollowUp(SQLModel, table=True):
     asked_at: datetime
     answered_at: datetime | None = None
     adoption: str = ""
+
+
+class Certificate(SQLModel, table=True):
+    """A certificate (获奖证书) of an award for one holder, by the season's running number; no number is given twice."""
+
+    __table_args__ = (
+        one_of("holder", Holder),
+        one_of("tier", Tier),
+        one_of("state", CertificateState),
+        check("ordinal_positive", "ordinal >= 1"),
+        check("position_positive", "position >= 1"),
+        check("valid_or_voided", "(state = 'valid') = (voided_at IS NULL)"),
+        check("replaced_has_successor", "(state = 'replaced') = (successor IS NOT NULL)"),
+    )
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    ordinal: int = Field(primary_key=True)
+    number: str = Field(foreign_key="submission.number", index=True)
+    holder: Holder = enum_field(Holder)
+    position: int = Field(description="of the contributor or organisation in the submission")
+    name: str = Field(description="as printed; deleted with the personal data")
+    tier: Tier = enum_field(Tier)
+    state: CertificateState = enum_field(CertificateState, default=CertificateState.VALID)
+    given_at: datetime
+    voided_at: datetime | None = None
+    successor: int | None = Field(default=None, description="the number that replaced it")

@@ -6,6 +6,7 @@ from models.message import Delivery, IssuedWorkbook, Message
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (
     Attachment,
+    Certificate,
     Contact,
     Contributor,
     Correction,
@@ -25,6 +26,7 @@ __all__ = [
     "Attachment",
     "Ballot",
     "Call",
+    "Certificate",
     "Contact",
     "Contributor",
     "Correction",

@@ -59,6 +59,7 @@ from states.history.read import by_subject, erased_seasons, latest_entry, read_e
 from states.numbers import Number
 from states.panel.pairs import season_conflicts
 from states.rules.ranking.tiers import tier_sizes
+from states.submissions.certificates import CertificateNumber, certificates_of, out_of_step
 
 Offenders = Iterable[Any]
 Query = Select[Any]
@@ -389,6 +390,17 @@ def _thawed(session: Session, _: Path | None) -> Offenders:
             yield year, "ranked before the scores were frozen"
 
 
+def _certificates_out_of_step(session: Session, _: Path | None) -> Offenders:
+    """Certificates in force beside the awards and holders without one, in seasons that gave any; holes in the numbers."""
+    for year in planned_seasons(session):
+        ordinals = [row.ordinal for row in certificates_of(session, year)]
+        if ordinals:
+            lost, lacking = out_of_step(session, year)
+            yield from ((CertificateNumber(year, row.ordinal).short, row.number) for row, _ in lost)
+            yield from ((one.number, one.holder.value, one.position, "has no certificate") for one in lacking)
+            yield from ((CertificateNumber(year, hole).short,) for hole in {*range(1, max(ordinals))} - {*ordinals})
+
+
 def _is_ranked(session: Session, year: int) -> bool:
     subject = History.subject == call_subject(year)
     return (
@@ -604,6 +616,11 @@ INVARIANTS: tuple[Invariant, ...] = (
         "ranking_without_gap", "The places of a ranking are 1, 2, 3 without a gap.", breaking(_gaps_in_rankings())
     ),
     Invariant("prizes_within_tiers", "No tier has more prizes than the season gives it.", _too_many_prizes),
+    Invariant(
+        "certificates_follow_the_awards",
+        "Whoever has an award has a certificate that says so, and no other is in force; their numbers are 1, 2, 3.",
+        _certificates_out_of_step,
+    ),
     Invariant(
         "objection_answered_by_a_person",
         "An objection is open, or a named officer has answered it with reasons.",

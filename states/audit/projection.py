@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 
 from models import Call, Submission, SubmissionVersion
 from models.columns import DecimalText, EnumText
-from models.enums import DuplicateDecision, Trigger
+from models.enums import CertificateState, DuplicateDecision, Holder, Trigger
 from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_submissions
@@ -74,6 +74,7 @@ def disagreements(session: Session, year: int) -> Found:
             yield from _against_content(seals, number, parts, told.get(number, ()), erased)
             if seals.seals_persons:
                 yield from _against_seals(seals, year, number, parts, told.get(number, ()))
+            yield from _against_holders(seals, parts, told.get(number, ()))
     of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
     for (number,), row in of_call["placing"].items():
         row["spread"] = spreads.get(number, Decimal(0))
@@ -178,7 +179,7 @@ def _against_content(seals: Seals, number: str, parts: _Parts, told: Iterable[St
     )
     bodies = [(row["name"], row["credit_code"]) for row in organisations]
     for kept in parts[_CONTENT]:
-        form_given = projection_of_call.last(told, Trigger.SUBMIT, Trigger.AMEND)
+        form_given = projection_of_call.last(told, *projection_of_submissions.FORMS)
         if "named" in form_given.facts:
             if seals.lasting(*named(number, kept["title"], bodies)) != form_given.facts["named"]:
                 yield "submission", number, "title or organisations are not what was sealed"
@@ -224,6 +225,22 @@ def _against_seals(seals: Seals, year: int, number: str, parts: _Parts, told: It
             key = tuple(row[column.name] for column in table.primary_key)
             if known.get(key, "") != seals.sealed(name, *key, *(row[word] for word in words))["sealed"]:
                 yield name, *key, number, "is not what was sealed: " + ", ".join(words)
+
+
+def _against_holders(seals: Seals, parts: _Parts, told: Iterable[Step]) -> Found:
+    """The names on certificates against their seals; with these gone, those in force against their holders' rows."""
+    given = [one for step in of(told, Trigger.GIVE_CERTIFICATES) for one in step.facts["certificates"]]
+    sealed = {one["ordinal"]: one.get("sealed", "") for one in given}
+    names = {(holder.value, row["position"]): row["name"] for holder in Holder for row in parts[holder.value]}
+    for row in parts["certificate"]:
+        season, ordinal, name = row["season"], row["ordinal"], row["name"]
+        if seals.seals_persons:
+            right = sealed.get(ordinal) == seals.sealed("certificate", season, ordinal, name)["sealed"]
+        else:
+            in_force = row["state"] == CertificateState.VALID.value
+            right = name == (names.get((row["holder"], row["position"]), "") if in_force else name)
+        if not right:
+            yield "certificate", season, ordinal, row["number"], "name"
 
 
 def _unlike(table: str, number: str, actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> Found:

@@ -6,13 +6,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from models.enums import Trigger
+from models.enums import CertificateState, Trigger
 from states.audit.projection_of_call import Rows, Step, first, last, of
 from states.numbers import Number
 from states.rules.names import name_key
 
 Submissions = dict[str, list[Step]]
-_FORMS = (Trigger.SUBMIT, Trigger.AMEND)
+FORMS = (Trigger.SUBMIT, Trigger.AMEND, Trigger.CORRECT_NAME)
 _CORRECTING = (
     Trigger.ASK_CORRECTION,
     Trigger.AMEND,
@@ -28,7 +28,7 @@ _KEPT = ("category", "carrier", "field", "consent", "version")
 def submissions(year: int, _: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
     for number, steps in told.items():
-        begun, form = first(steps, Trigger.SUBMIT), last(steps, *_FORMS)
+        begun, form = first(steps, Trigger.SUBMIT), last(steps, *FORMS)
         checks = [step for step in of(steps, *_CHECKING) if step.facts.get("verdict") != "recommended"]
         passed = checks[-1].at if checks and checks[-1].trigger == Trigger.PASS_ELIGIBILITY else None
         rows[(number,)] = {
@@ -52,7 +52,7 @@ def versions(_: int, __: list[Step], told: Submissions) -> Rows:
             "delivery": step.facts["delivery"],
             "kept_at": step.at,
         }
-        for number, step in _each(told, *_FORMS)
+        for number, step in _each(told, *FORMS)
     }
 
 
@@ -60,7 +60,7 @@ def attachments(_: int, __: list[Step], told: Submissions) -> Rows:
     """The files of each version that had any; after the deletion of personal data there are none."""
     return {
         (number, step.facts["version"], position): {"digest": digest}
-        for number, step in _each(told, *_FORMS)
+        for number, step in _each(told, *FORMS)
         for position, digest in enumerate(step.facts.get("attachments", ()), start=1)
     }
 
@@ -118,6 +118,20 @@ def objections(_: int, __: list[Step], told: Submissions) -> Rows:
         else:
             answer = {"officer": step.officer, "answered_at": step.at, "answer": step.reason}
             rows[key] |= {"state": step.facts["decision"], **answer}
+    return rows
+
+
+def certificates(year: int, __: list[Step], told: Submissions) -> Rows:
+    rows: Rows = {}
+    for number, step in _each(told, Trigger.GIVE_CERTIFICATES, Trigger.VOID_CERTIFICATES):
+        for one in step.facts.get("certificates", ()):
+            rows[(year, one["ordinal"])] = {
+                **{"number": number, "holder": one["holder"], "position": one["position"], "tier": step.facts["tier"]},
+                **{"state": CertificateState.VALID.value, "given_at": step.at, "voided_at": None, "successor": None},
+            }
+        for one in step.facts.get("voided", ()):
+            void = {"state": one["state"], "voided_at": step.at, "successor": one["successor"]}
+            rows[(year, one["ordinal"])] |= void
     return rows
 
 
@@ -210,6 +224,7 @@ TABLES: dict[str, Callable[[int, list[Step], Submissions], Rows]] = {
     "correction": corrections,
     "recusal": recusals,
     "objection": objections,
+    "certificate": certificates,
     "duplicate": duplicates,
     "score": scores,
     "ballot": ballots,

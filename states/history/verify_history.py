@@ -3,6 +3,7 @@
 
     python verify_history.py history.jsonl --root HEX
     python verify_history.py proof.json    --root HEX
+    python verify_history.py history.jsonl --root HEX --certificate 2026-0001
 
 Needs Python 3.8 or later and nothing else: no network, no database, no code of the system
 that wrote the file. Read it before you trust it; it is short on purpose.
@@ -22,6 +23,8 @@ What is checked:
 4. What is dated before a root is under it. What is under no root yet is listed: nothing but the
    office's word stands for that. The newest root is the one to ask for: an award may be revoked
    after an earlier one, and the earlier one cannot know.
+5. No number of a certificate is given twice, and none becomes void that was not in force; asked for
+   one, it says to which award it was given and what became of it.
 
 Exit code: 0 everything holds; 1 something does not (the first wrong entry is named), or the file
 cannot be read.
@@ -128,6 +131,9 @@ NOTES = (
     "strike",
     "raise_objection",
     "answer_objection",
+    "give_certificates",
+    "void_certificates",
+    "correct_name",
 )
 # What an archived submission may be archived as: outcome, from which states, by which roles.
 OUTCOMES = (
@@ -525,6 +531,7 @@ class History:
         self.dated = True
         self.entries = self.subjects = 0
         self.assigned: Assigned | None = None
+        self.certificates: dict[int, dict[str, Any]] = {}
 
     def check(self, lines: Iterator[dict[str, Any]]) -> None:
         before, end = "", None
@@ -560,6 +567,7 @@ class History:
         if subject == f"call/{self.season}":
             self.read_roots(entries)
         self.read_assignment(subject, entries)
+        self.read_certificates(subject, entries)
         covered = {}
         for leaf in leaves:
             key = (leaf["kind"], leaf["ordinal"])
@@ -615,6 +623,25 @@ class History:
                 self.assigned = Assigned(facts.get("certificate", {}), facts.get("experts", ()), barred)
             elif self.assigned is not None:
                 self.assigned.add(number, facts)
+
+    def read_certificates(self, subject: str, entries: Iterable[dict[str, Any]]) -> None:
+        """What became of every number; given once, void at most once. Raises Wrong."""
+        for entry in entries:
+            facts = loads(entry["facts"]) if entry["trigger"] in CERTIFICATES else {}
+            for one in facts.get("certificates", ()):
+                if one["ordinal"] in self.certificates:
+                    sentence = f"it gives the certificate {self.season}-{one['ordinal']:04} once more"
+                    raise Wrong(subject, entry["sequence"], sentence, "证书编号重复使用")
+                told = {**one, "subject": subject, "tier": facts["tier"], "at": entry["at"], "state": "valid"}
+                self.certificates[one["ordinal"]] = told
+            for one in facts.get("voided", ()):
+                known = self.certificates.get(one["ordinal"], {})
+                if known.get("state") != "valid" or known["subject"] != subject:
+                    sentence = (
+                        f"it voids the certificate {self.season}-{one['ordinal']:04}, which was not in force here"
+                    )
+                    raise Wrong(subject, entry["sequence"], sentence, "作废的证书编号原本无效")
+                known.update(state=one["state"], successor=one["successor"], voided_at=entry["at"])
 
     def check_assignment(self) -> None:
         """Seasons drawn before affinities were recorded have no certificate. Raises Wrong."""
@@ -714,6 +741,32 @@ def told(history: History, printed: Sequence[str]) -> tuple[str, str]:
     )
 
 
+# The words of the record that give certificates their numbers, and that make them void.
+CERTIFICATES = ("give_certificates", "void_certificates")
+STANDING = {"valid": "有效", "replaced": "已换发", "revoked": "已撤销"}
+
+
+def told_of(history: History, asked: str) -> tuple[str, str]:
+    """What became of one certificate, in English and Chinese. Raises Wrong."""
+    season, _, ordinal = asked.partition("-")
+    known = history.certificates.get(int(ordinal)) if season == str(history.season) and ordinal.isdigit() else None
+    if known is None:
+        raise Wrong(
+            f"the certificate {asked}", None, "this history never gave such a number", "留痕中没有颁发过这个编号"
+        )
+    state, number = known["state"], known["subject"].partition("/")[2]
+    given = f"given on {known['at'][:10]} for {number} (prize: {known['tier']})"
+    void, chinese = "", ""
+    if state != "valid":
+        heir = f" by {season}-{known['successor']:04}" if known["successor"] else ""
+        void, chinese = f" since {known['voided_at'][:10]}{heir}", f"，{known['voided_at'][:10]} 起（UTC）"
+        chinese += f"，换发为 {season}-{known['successor']:04}" if known["successor"] else ""
+    return (
+        f"Certificate {asked}: {state}{void}; {given}, for {known['holder']} {known['position']}",
+        f"证书 {asked}：{STANDING.get(state, state)}{chinese}；对应获奖项目 {number}",
+    )
+
+
 PROOF = {"format", "season", "number", "publication", "leaf", "entries"}
 PATH = {"sequence", "index", "leaves", "path"}
 
@@ -780,13 +833,18 @@ def read_header(text: str) -> tuple[int, bool]:
     return header["season"], header["format"] in EARLIER
 
 
-def check_file(path: str, printed: Sequence[str]) -> tuple[str, str]:
-    """Check an export or a proof. Raises Wrong or Unreadable."""
+def check_file(path: str, printed: Sequence[str], certificate: str = "") -> tuple[str, str]:
+    """Check an export or a proof; of an export, what became of a certificate. Raises Wrong or Unreadable."""
     with open(path, encoding="utf-8") as file:  # noqa: PTH123
         first = file.readline()
         if '"line":"header"' in first:
             season, earlier = read_header(first)
-            return told(check_export(season, earlier, file, printed), printed)
+            history = check_export(season, earlier, file, printed)
+            english, chinese = told(history, printed)
+            if certificate:
+                one, chinese_one = told_of(history, certificate)
+                return f"{one}\n{english}", f"{chinese_one}\n{chinese}"
+            return english, chinese
         proof = loads(first + file.read())
     if proof["format"] not in (PROOF_FORMAT, EARLIER[1]):
         raise Unreadable(f"it is neither {HISTORY_FORMAT} nor {PROOF_FORMAT}")
@@ -797,12 +855,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check an exported history or a proof against a printed root.")
     parser.add_argument("file", help="history.jsonl or proof.json")
     parser.add_argument("--root", required=True, action="append", help="64 hex digits as printed on a page")
+    parser.add_argument("--certificate", default="", help="the number of a certificate such as 2026-0001")
     asked = parser.parse_args(arguments)
     out = sys.stdout
     if hasattr(out, "reconfigure"):
         out.reconfigure(encoding="utf-8")
     try:
-        english, chinese = check_file(asked.file, [root.strip().lower() for root in asked.root])
+        english, chinese = check_file(asked.file, [root.strip().lower() for root in asked.root], asked.certificate)
     except Wrong as problem:
         out.write(f"WRONG: {problem.english}\n不符：{problem.chinese}\n")
         return 1

@@ -16,6 +16,7 @@ from config.local_time import local_day
 from config.season import Season
 from models import (
     Attachment,
+    Certificate,
     Contact,
     Contributor,
     Correction,
@@ -32,7 +33,7 @@ from models import (
     Submission,
     SubmissionVersion,
 )
-from models.enums import MessageState, Outcome, Role, Trigger
+from models.enums import CertificateState, Holder, MessageState, Outcome, Role, Trigger
 from models.queries import lock_call
 from states.history.read import is_erased
 from states.machine import Act
@@ -59,6 +60,9 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
     steps: dict[str, Any] = {
         "contacts": delete(Contact).where(Contact.number.in_(own)),
         "contributors": delete(Contributor).where(Contributor.number.in_(hidden)),
+        "names on certificates": update(Certificate)
+        .where(Certificate.season == year, Certificate.name != "", ~_names_its_holder())
+        .values(name=""),
         "declared conflicts": delete(DeclaredConflict).where(DeclaredConflict.season == year),
         "attachments": delete(Attachment).where(Attachment.number.in_(own)),
         "contents": _contents(year, hidden),
@@ -87,6 +91,17 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
     counts = {name: _rows(session, step) for name, step in steps.items()}
     note_call(session, year, Trigger.ERASE_PERSONAL_DATA, act, facts={"rows": counts})
     return counts
+
+
+def _names_its_holder() -> ColumnElement[bool]:
+    """Certificates in force of organisations, and of people who are still known by their names."""
+    known = select(Contributor.number).where(
+        Contributor.number == Certificate.number,
+        Contributor.position == Certificate.position,
+        Contributor.name == Certificate.name,
+    )
+    holder = or_(Certificate.holder == Holder.ORGANISATION, known.exists())
+    return (col(Certificate.state) == CertificateState.VALID) & holder
 
 
 def _contents(year: int, hidden: Any) -> Update:

@@ -14,6 +14,7 @@ from models.queries import call_state, is_done, milestone_rows, season_in_force
 from states.guard_facts import Ask
 from states.machine import Act
 from states.numbers import Number, UnknownSubmission
+from states.submissions.certificates import keep_in_step
 from states.transitions import apply_transition, note_submission
 
 _REVIEWED = SubmissionState.DISTRICT_REVIEWED
@@ -45,6 +46,7 @@ def reinstate(session: Session, number: str, act: Act, *, reason: str) -> Submis
     state = apply_transition(session, number, Ask(Trigger.REINSTATE, act, reason=reason, facts=facts))
     if state is _REVIEWED and outcome is not None:
         _check(session, submission, outcome, act, reason=reason)
+    keep_in_step(session, submission.season, act)
     return state
 
 

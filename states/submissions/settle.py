@@ -10,6 +10,8 @@ from models import DistrictVerdict, FollowUp, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
 from states.guard_facts import Ask
 from states.machine import Act
+from states.numbers import Number
+from states.submissions.certificates import keep_in_step
 from states.transitions import apply_to_many, apply_transition
 
 S = SubmissionState
@@ -56,5 +58,6 @@ def withdraw(session: Session, number: str, act: Act, *, reason: str) -> None:
 
 
 def revoke(session: Session, number: str, act: Act, *, reason: str) -> None:
-    """Take an award away (撤销获奖)."""
+    """Take an award away (撤销获奖), and its certificates with it."""
     apply_transition(session, number, Ask(Trigger.REVOKE, act, reason=reason))
+    keep_in_step(session, Number.of(number).season, act)

@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 from models import Attachment, Contact, Contributor, Correction, Organisation, Submission, SubmissionVersion
 from models.database import insert_rows
 from models.enums import CorrectionState, Trigger
-from models.forms import SubmissionForm
+from models.forms import ContactForm, SubmissionForm
 from states.guard_facts import Ask
 from states.history.canonical import instant_text
 from states.history.seals import Seals
+from states.machine import Act
 from states.numbers import Number
 from states.rules.names import name_key, recorded_key
 from states.submissions.attachments import (
+    AttachedFile,
     attached_to,
     attachment_rows,
     base_name,
@@ -64,25 +66,9 @@ def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incom
 
 
 def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -> None:
-    form = row.form
     before = attached_to(session, known.number, known.version)
-    files = row.files or still_named(before, form.attachments)
-    version = _version(delivered, known.number, known.version + 1, form)
-    session.execute(insert(SubmissionVersion), [version])
-    for table in (Organisation, Contributor, Contact):
-        session.execute(delete(table).where(table.number == known.number))
-    tables: dict[Any, list[dict[str, Any]]] = {}
-    _content_rows(tables, known.number, form)
-    for table, rows in tables.items():
-        session.execute(insert(table), rows)
-    session.execute(
-        update(Submission)
-        .where(Submission.number == known.number)
-        .values(version=version["version"], **_columns(form, fingerprint(form)))
-    )
-    keep_attached(session, known.number, version["version"], files)
-    seals = Seals(session, delivered.season)
-    facts = {**_facts(delivered, form, version, seals), **digests_of(files)}
+    files = row.files or still_named(before, row.form.attachments)
+    facts = _put_version(session, delivered, known.number, known.version + 1, row.form, files)
     correction = session.get(Correction, known.number)
     if correction is not None and correction.state is CorrectionState.OUTSTANDING:
         correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.act.at
@@ -90,6 +76,50 @@ def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -
     session.flush()
     ask = Ask(Trigger.AMEND, delivered.act, facts=facts)
     note_submission(session, known.number, ask)
+
+
+def content_in_force(session: Session, submission: Submission) -> SubmissionForm:
+    """The form that a submission's version in force was delivered as. Raises ValueError once it is deleted."""
+    kept = session.get_one(SubmissionVersion, (submission.number, submission.version))
+    form, contact = SubmissionForm.model_validate_json(kept.content), session.get(Contact, submission.number)
+    told = ContactForm(**contact.model_dump(exclude={"number"})) if contact else ContactForm()
+    return form.model_copy(update={"contact": told})
+
+
+def rewrite(session: Session, number: str, form: SubmissionForm, act: Act, *, reason: str) -> None:
+    """A new version by the office's own hand: of the delivery before it, with its files, a name corrected."""
+    submission = session.get_one(Submission, number, populate_existing=True)
+    before = session.get_one(SubmissionVersion, (number, submission.version))
+    delivered = Delivered(submission.season, submission.unit, before.delivery, act.at, act)
+    files = attached_to(session, number, submission.version)
+    facts = _put_version(session, delivered, number, submission.version + 1, form, files)
+    session.flush()
+    note_submission(session, number, Ask(Trigger.CORRECT_NAME, act, reason=reason, facts=facts))
+
+
+def _put_version(
+    session: Session,
+    delivered: Delivered,
+    number: str,
+    ordinal: int,
+    form: SubmissionForm,
+    files: Sequence[AttachedFile],
+) -> dict[str, Any]:
+    """Put a version in force, with the rows that follow from it; what the record says of it."""
+    version = _version(delivered, number, ordinal, form)
+    session.execute(insert(SubmissionVersion), [version])
+    tables: dict[Any, list[dict[str, Any]]] = {}
+    _content_rows(tables, number, form)
+    for table, rows in tables.items():
+        session.execute(delete(table).where(table.number == number))
+        session.execute(insert(table), rows)
+    session.execute(
+        update(Submission)
+        .where(Submission.number == number)
+        .values(version=ordinal, **_columns(form, fingerprint(form)))
+    )
+    keep_attached(session, number, ordinal, files)
+    return {**_facts(delivered, form, version, Seals(session, delivered.season)), **digests_of(files)}
 
 
 def _plain(table: Any) -> Table:

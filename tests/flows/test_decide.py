@@ -13,11 +13,12 @@ from flows.collect import collecting
 from flows.decide import Decision, decide
 from flows.home.files import digest_of
 from flows.move_date import move_date
-from models import Assignment, History, Message, Recusal, Seat, Submission
+from models import Assignment, Certificate, History, Message, Recusal, Seat, Submission
 from models.enums import (
     ApprovalDecision,
     AssignmentState,
     CallState,
+    CertificateState,
     Outcome,
     PublicationKind,
     SeatState,
@@ -28,9 +29,11 @@ from models.forms import OrganisationForm
 from states.audit.verify import examine, verify
 from states.final_round.approval import is_approved, list_digest
 from states.history.verify_history import check_file
+from states.machine import Act
 from states.officers import DecisionRefused, NotAnOfficer
 from states.panel.pairs import PairRefused
 from states.roots import newest_publication
+from states.submissions.certificates import follow_awards
 from states.timeline import TakesEffectAtOnce
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_seat, a_submission
 from tests.support.panel import a_ranked_season, an_assignment, an_eligible_submission
@@ -413,3 +416,21 @@ def test_a_date_moved_away_and_back_and_away_is_told_each_time(player: Player) -
         move_date.fn(2026, OFFICE.name, Milestone.CLOSE_CALL, to, "示例理由", UNIT, take_effect_at_once=to == back)
 
     assert player.letters("date_moved") == [f"date_moved/{UNIT}/close_call/{sequence}" for sequence in (3, 4, 5)]
+
+
+def test_a_corrected_name_voids_the_certificate_and_is_told_to_the_unit(player: Player) -> None:
+    with player.writing() as session:
+        season = a_season(session, state=CallState.PUBLISHED)
+        number = a_submission(session, SubmissionState.AWARDED)
+        follow_awards(session, 2026, Act(OFFICE, season.dates.publish_results))
+    player.at(season.dates.publish_results + timedelta(days=1))
+
+    ask(D.CORRECT_NAME, "2026-0001", other="示例·䶮")
+
+    with player.reading() as session:
+        assert session.get_one(Certificate, (2026, 1)).state is CertificateState.REPLACED
+        assert session.get_one(Certificate, (2026, 3)).name == "示例·䶮"
+        letter = session.scalars(select(Message).where(Message.key.contains("name_corrected"))).one()
+        for word in (number, "岗创〔2026〕第0001号", "岗创〔2026〕第0003号", "示例·䶮", "示例理由"):
+            assert word in letter.body, word
+        assert verify(session) == []

@@ -89,6 +89,10 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "attachment": ("number", "version", "position", "digest"),
     "ballot": (*("number", "tier", "caster", "votes_for", "votes_against", "abstentions", "received_at", "delivery"),),
     "call": ("season", "state", "rules", "draw_seed", "seal_key", "sequence", "head"),
+    "certificate": (
+        *("season", "ordinal", "number", "holder", "position", "name", "tier", "state", "given_at", "voided_at"),
+        "successor",
+    ),
     "correction": ("number", "asked_by", "asked_at", "missing", "due_at", "state", "settled_at"),
     "district_verdict": ("number", "verdict", "points", "total", "rank", "comment", "received_at", "delivery"),
     "duplicate": ("number", "other", "similarity", "decision", "officer", "decided_at", "reason"),

@@ -20,6 +20,7 @@ from models import (
     Approval,
     Attachment,
     Ballot,
+    Certificate,
     Correction,
     DeclaredConflict,
     Delivery,
@@ -37,9 +38,11 @@ from models.database import make_engine, writing
 from models.enums import (
     ApprovalDecision,
     CallState,
+    CertificateState,
     CorrectionState,
     DeliveryState,
     DuplicateDecision,
+    Holder,
     MessageState,
     MilestoneState,
     ObjectionState,
@@ -217,6 +220,22 @@ def fill(session: Session) -> None:
             ),
         ]
     )
+    for ordinal, state in enumerate(CertificateState, start=1):
+        void = {"voided_at": at, "successor": 1 if state is CertificateState.REPLACED else None}
+        session.add(
+            Certificate(
+                season=season.year,
+                ordinal=ordinal,
+                number=numbers[SubmissionState.AWARDED],
+                holder=Holder.CONTRIBUTOR,
+                position=1,
+                name="示例·䶮",
+                tier=Tier.FIRST,
+                state=state,
+                given_at=at,
+                **(void if state is not CertificateState.VALID else {}),
+            )
+        )
     for state in MessageState:
         post_message(
             session,

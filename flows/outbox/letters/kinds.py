@@ -95,6 +95,7 @@ class LetterKind(StrEnum):
     REINSTATED = "reinstated", "unit_name number title reason", "until"
 
     # After the award
+    NAME_CORRECTED = "name_corrected", "unit_name number title void valid name reason"  # void, valid: certificates
     ARCHIVED = "archived", "unit_name counts root export checker", "until"
     RECORD_CHANGED = "record_changed", "unit_name ordinal page root export checker"  # ordinal: the how manieth change
     FOLLOW_UP = "follow_up", "unit_name items due_at"  # (number, title)

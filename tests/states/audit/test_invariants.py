@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models import Call, Delivery, Message, Score
 from models.database import reading, writing
-from models.enums import CallState, DeliveryState, MessageState, SubmissionState
+from models.enums import CallState, DeliveryState, Holder, MessageState, SubmissionState
 from states.audit.invariants import INVARIANTS, broken_invariants
 from states.machine import Act
 from states.transitions import note_call
@@ -171,6 +171,15 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
     "experts_have_signed": (
         _sql("UPDATE seat SET signed_on = NULL WHERE expert = 'E0001'"),
         {f"{number}/E0001/1" for number in (FINAL, AWARDED, "2026-500103-0005")},
+    ),
+    "certificates_follow_the_awards": (
+        _sql(
+            "INSERT INTO certificate (season, ordinal, number, holder, position, name, tier, state, given_at) "
+            "VALUES (2026, 1, :n, 'contributor', 9, '示例', 'third', 'valid', '2026-08-31 01:00:00')",
+            n=AWARDED,
+        ),
+        {f"2026-0001/{AWARDED}"}
+        | {f"{number}/{holder}/1/has no certificate" for number in (AWARDED, "2026-500103-0005") for holder in Holder},
     ),
     "call_follows_milestones": (
         _sql("UPDATE milestone SET state = 'skipped' WHERE milestone = 'publish_results'"),
