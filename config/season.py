@@ -26,6 +26,7 @@ from config.season_parts import (
     OneLine,
     Part,
     PublicNotice,
+    Record,
     Reminders,
     Retention,
     UnitCode,
@@ -64,6 +65,7 @@ class Season(Part):
     eligibility: Eligibility = Eligibility()
     final_round: FinalRound
     public_notice: PublicNotice = PublicNotice()
+    record: Record = Record()
     retention: Retention = Retention()
     files: FileLimits = FileLimits()
 

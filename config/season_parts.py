@@ -259,6 +259,20 @@ class PublicNotice(Part):
     answer_working_days: int = Field(15, ge=1)
 
 
+def _service(text: str) -> str:
+    if text and not (text.startswith(("https://", "http://")) and text.isascii() and text.isprintable()):
+        raise ValueError("is no address of a service: https://…, without blanks or line breaks")
+    return text
+
+
+class Record(Part):
+    """What anchors the record outside, besides the letters that bring each root."""
+
+    timestamp_service: Annotated[str, AfterValidator(_service)] = Field(
+        "", description="address of a time-stamp service (RFC 3161) to which each published root goes; empty: none"
+    )
+
+
 class Retention(Part):
     contact_days: int = Field(730, ge=1, description="days after publication until personal data is deleted")
 

@@ -31,6 +31,7 @@ from flows.engine.upcoming import Upcoming, call_of
 from flows.intake.inbox import files_to_take, waiting_files
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
+from flows.publish.timestamps import stamps_due
 from models.database import reading, writing
 from models.enums import CallState
 from models.queries import call_state, messages_due, milestone_rows, planned_seasons, season_in_force
@@ -174,7 +175,8 @@ class Timekeeper:
             messages = messages_due(session, year)
             overdue = overdue_corrections(session, year, self.settings.clock.now())
             files = [] if closed else files_to_take(session, year, list(waiting_files(self.settings)))
-        if messages:
+            unstamped = stamps_due(session, self.settings, season_in_force(session, year))
+        if messages or unstamped:
             self._keep_house(year, Chore.DELIVER_MESSAGES, self.settings.mail_seconds)
         if not closed and (overdue or files):
             self._keep_house(year, Chore.COLLECT, self.settings.lease_seconds)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
+from flows.publish.timestamps import stamp_roots
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Message
@@ -30,9 +31,10 @@ _COUNTED = {
 def deliver_messages(season: int, dry_run: bool = False) -> dict[str, object]:
     """Deliver the waiting messages (发送邮件).
 
-    Runs: whenever messages wait, or by hand.
+    Runs: whenever messages or roots without their time stamp wait, or by hand.
     Before: stages have written messages.
-    After: each message is sent, waits for its next attempt, or is stuck with the server's reason.
+    After: each message is sent, waits for its next attempt, or is stuck with the server's reason. Roots that were
+    published have their time stamps, where the season names a service for them (`record.timestamp_service`).
     Undo: none; mail cannot be called back.
     """
     return perform("deliver_messages", season, delivering, dry_run=dry_run)
@@ -50,6 +52,7 @@ def delivering(run: Run) -> Ending:
     if run.dry_run:
         run.tell("waiting", due)
         return Ending()
+    stamp_roots(run)
     fate: Fate | None = None
     with open_transport(run.settings) as transport:
         for key in _keys_due(run):

@@ -24,9 +24,10 @@ def verify(
     """
     from sqlalchemy import select
 
+    from flows.home.paths import TIMESTAMPS
     from models import Call
     from models.queries import call_state
-    from states.audit.anchors import against_held, against_sent
+    from states.audit.anchors import against_held, against_sent, read_stamps
     from states.audit.verify import examine
     from states.roots import newest_publication
 
@@ -34,6 +35,8 @@ def verify(
     with here.reading() as session:
         findings, later = examine(session, season, root or ())
         findings += [*against_sent(session, season), *against_held(session, letter or ())]
+        stamps, unlike = read_stamps(session, here.settings.home / TIMESTAMPS, season)
+        findings += unlike
         entries = session.scalar(select(Call.sequence).limit(1)) is not None
         if season is not None and not findings:
             call_state(session, season)
@@ -44,6 +47,9 @@ def verify(
         typer.echo(f"{len(findings)} finding(s): the record was changed.", err=True)
         sys.exit(1)
     typer.echo("The record is whole." if entries else "The record is empty: no season is planned yet.")
+    for stamp in stamps:
+        trust = "" if stamp.certified else ", not judged: no timestamps/roots.pem holds a certificate to trust"
+        typer.echo(f"root {stamp.root} was there on {stamp.at:%Y-%m-%d %H:%M:%S} UTC, says {stamp.by}{trust}")
     for year, publication in sorted(newest.items()):
         _tell_later(year, publication, later[year])
 

@@ -29,6 +29,7 @@ LINES = {
     "sent again, may have come twice": "重新发送（可能重复收到）",
     "put off": "暂缓发送",
     "stuck": "无法发送",
+    "roots stamped": "已加盖时间戳的根",
     "messages written": "拟发邮件",
     "taken": "新收文件",
     "taken before": "此前已收",

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from config.settings import PUBLIC, Settings
+from models import Publication
 from models.enums import WorkbookKind
 
 OFFICE = "office"
+TIMESTAMPS = "timestamps"
 _LONGEST_NAME = 230  # bytes; file systems allow 255, and a digest stands before it
 
 
@@ -48,6 +50,12 @@ def calendar_file(settings: Settings, year: int, name: str) -> Path:
 def site(settings: Settings) -> Path:
     """The public pages: a web server may serve this folder as it is."""
     return settings.folder(PUBLIC)
+
+
+def timestamp(settings: Settings, publication: Publication) -> Path:
+    """The time stamp (RFC 3161) of a published root."""
+    name = f"{publication.season}-{publication.kind.value}-{publication.ordinal}.tsr"
+    return settings.home.absolute() / TIMESTAMPS / name
 
 
 def office_folder(settings: Settings, year: int) -> Path:

@@ -1,14 +1,18 @@
-"""What lies outside the database and contradicts it when it was rewritten: printed roots, and letters with them.
+"""What lies outside the database and contradicts it when it was rewritten: printed roots, letters, time stamps.
 
 Who owns the database can make all of it anew, consistently. What went out by letter stays as it was: a root, the
 SHA-256 of the history up to it, the SHA-256 of the file that checks it.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
+from cryptography import x509
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -55,6 +59,50 @@ def against_held(session: Session, letters: Sequence[Path]) -> Iterator[Finding]
         elif told and digest_of_checker() not in told:
             sentence = "the checker is another one by now (another version of the program, or altered)"
             yield Finding("letter", path.name, None, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A time stamp (RFC 3161) that was kept of a root: when, by whom; `certified` by a certificate that is trusted here."""
+
+    root: str
+    at: datetime
+    by: str
+    certified: bool
+
+
+def read_stamps(session: Session, folder: Path, season: int | None = None) -> tuple[list[Stamp], list[Finding]]:
+    """The stamps in a folder (`*.tsr`), and what is wrong with them: of no root that was recorded, or signed by nobody known.
+
+    Trusted is who is certified by `roots.pem` in the same folder; without it a stamp's signature is not judged.
+    """
+    from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+
+    stamps, findings = [], []
+    trusted = folder / "roots.pem"
+    certificates = x509.load_pem_x509_certificates(trusted.read_bytes()) if trusted.exists() else []
+    roots = {hashlib.sha256(root.encode()).digest(): made for root, made in _roots(session).items()}
+    for path in sorted(folder.glob(f"{season or ''}*.tsr")):
+        subject = f"timestamps/{path.name}"
+        try:
+            answer = decode_timestamp_response(path.read_bytes())
+            imprint, told = answer.tst_info.message_imprint.message, answer.tst_info
+        except ValueError as problem:
+            findings.append(Finding("stamp", subject, None, f"it is no time stamp ({problem})"))
+            continue
+        made = roots.get(imprint)
+        if made is None:
+            findings.append(Finding("stamp", subject, None, "it stamps a root that was never recorded here"))
+            continue
+        try:
+            if certificates:
+                VerifierBuilder(roots=[*certificates]).build().verify(answer, imprint)
+        except VerificationError as problem:
+            findings.append(Finding("stamp", subject, None, f"no certificate in roots.pem stands for it ({problem})"))
+            continue
+        signers = ", ".join(signer.issuer.rfc4514_string() for signer in answer.signed_data.signer_infos)
+        stamps.append(Stamp(made.root, told.gen_time, signers, bool(certificates)))
+    return stamps, findings
 
 
 def _roots(session: Session) -> dict[str, Publication]:

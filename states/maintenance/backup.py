@@ -44,6 +44,7 @@ FOLDERS = frozenset(
         "site",
         "taken",
         "templates",
+        "timestamps",
         "units",
     ]
 )
