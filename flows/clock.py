@@ -28,7 +28,7 @@ from config.milestones import Chore, Milestone
 from config.settings import Settings, settings
 from flows.engine.hung_runs import end_hung_runs
 from flows.engine.upcoming import Upcoming, call_of
-from flows.intake.inbox import files_to_take, waiting_files
+from flows.intake.inbox import files_of_season, files_to_take
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
 from flows.publish.timestamps import stamps_due
@@ -174,7 +174,7 @@ class Timekeeper:
         with reading(self.engine) as session:
             messages = messages_due(session, year)
             overdue = overdue_corrections(session, year, self.settings.clock.now())
-            files = [] if closed else files_to_take(session, year, list(waiting_files(self.settings)))
+            files = [] if closed else files_to_take(session, year, files_of_season(session, year, self.settings))
             unstamped = stamps_due(session, self.settings, season_in_force(session, year))
         if messages or unstamped:
             self._keep_house(year, Chore.DELIVER_MESSAGES, self.settings.mail_seconds)

@@ -55,6 +55,11 @@ def planned_seasons(session: Session) -> list[int]:
     return list(session.scalars(select(Call.season).order_by(Call.season)))
 
 
+def seasons_going_on(session: Session) -> list[int]:
+    """Seasons that are planned and not closed yet."""
+    return list(session.scalars(select(Call.season).where(Call.state != CallState.CLOSED).order_by(Call.season)))
+
+
 def milestone_rows(session: Session, year: int) -> Sequence[MilestoneDate]:
     """Every date of a season, the earliest first."""
     return session.scalars(

@@ -11,6 +11,7 @@ from flows.home import paths
 from flows.home.files import name_for_people
 from flows.intake.inbox import (
     clear,
+    files_of_season,
     files_to_take,
     is_left_over,
     mark_of,
@@ -18,7 +19,6 @@ from flows.intake.inbox import (
     require_size,
     sealed,
     subject_of,
-    waiting_files,
 )
 from flows.intake.misplaced import part_misplaced
 from flows.intake.receipts import Answer, Brought, answer_again, keep_answer, rows_back_of
@@ -51,8 +51,8 @@ class DeliveryFailed(GangchuangError):
 
 def take_deliveries(run: Run) -> None:
     """Take every file that lies whole in the inbox, the oldest first."""
-    everything = list(waiting_files(run.settings))
     with run.step() as session:
+        everything = files_of_season(session, run.year, run.settings)
         files = files_to_take(session, run.year, everything)
     run.marks = {subject_of(folder, path): mark_of(path) for folder, path in everything}
     run.resting = {subject_of(*waiting) for waiting in everything if waiting not in files}

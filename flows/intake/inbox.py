@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ from config.settings import HomeNotWritable, Settings
 from flows.home import paths
 from flows.home.files import digest_of, is_larger, name_for_people
 from flows.workbooks.reader.archives import MIB
+from flows.workbooks.reader.reading import genuine_mark
+from models.enums import CallState
+from models.queries import call_state, season_in_force, seasons_going_on
 from states.failures import resting
 
 # What programs and systems leave beside files, and the passing names under which clients write them.
@@ -86,6 +90,36 @@ def files_to_take(session: Session, year: int, files: Sequence[tuple[str, Path]]
     """Of the (folder, file) that wait, those to try now: one that failed again and again rests until it changes."""
     still = resting(session, year, Chore.COLLECT)
     return [(folder, path) for folder, path in files if still.get(subject_of(folder, path)) != mark_of(path)]
+
+
+def files_of_season(session: Session, year: int, settings: Settings) -> list[tuple[str, Path]]:
+    """(folder, file) of every delivery that a season has to take, the oldest first.
+
+    Where several seasons go on at once, that is the season whose workbook it is, and for what bears no season the
+    newest whose call has opened, which answers it.
+    """
+    files, going_on = list(waiting_files(settings)), seasons_going_on(session)
+    if not files or len(going_on) < 2:
+        return files
+    limits, key = season_in_force(session, year).files, settings.signing_key()
+    begun = [other for other in going_on if call_state(session, other) is not CallState.PLANNED]
+    newest = max(begun or going_on)
+    found = []
+    for folder, path in files:
+        of = _season_of(path, mark_of(path), limits, key)
+        if (of if of in going_on else newest) == year:
+            found.append((folder, path))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _season_of(path: Path, _mark: str, limits: FileLimits, key: bytes) -> int | None:
+    """The season whose workbook a file is; None when it is none, or too large to be looked into."""
+    try:
+        mark = None if is_larger(path, limits.max_file_mib * MIB) else genuine_mark(path, limits, key)
+    except OSError:
+        return None
+    return mark.season if mark else None
 
 
 def subject_of(folder: str, path: Path) -> str:

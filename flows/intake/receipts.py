@@ -114,9 +114,8 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
 def answer_again(session: Session, run: Run, known: Delivery, arrived_at: datetime) -> None:
     """The same content came once more: its sender gets the earlier receipt again, once for that arrival."""
     key = f"{known.sender}/{known.digest[:16]}"
-    post_again(
-        session, run, LetterKind.RECEIPT, (key, f"{key}/admitted"), key=f"{key}/again/{arrived_at:%Y%m%dT%H%M%S}"
-    )
+    again = f"{key}/again/{arrived_at:%Y%m%dT%H%M%S}"
+    post_again(session, run, LetterKind.RECEIPT, known.season, (key, f"{key}/admitted"), key=again)
 
 
 def _standing(session: Session, run: Run, sender: Sender, answer: Answer) -> Standing:

@@ -34,8 +34,9 @@ def sender_of(run: Run, folder: str, path: Path) -> Sender:
     before = {unit.code for unit in run.season.units() if folder in {heir.code for heir in heirs_on(unit.code, today)}}
     if folder != paths.OFFICE and not before:
         return _sender(run, folder)
-    mark = genuine_mark(path, run.season, run.settings.signing_key())
-    return _sender(run, mark.recipient if mark and (folder == paths.OFFICE or mark.recipient in before) else folder)
+    mark = genuine_mark(path, run.season.files, run.settings.signing_key())
+    theirs = mark is not None and mark.season == run.year and (folder == paths.OFFICE or mark.recipient in before)
+    return _sender(run, mark.recipient if mark is not None and theirs else folder)
 
 
 def _sender(run: Run, folder: str) -> Sender:

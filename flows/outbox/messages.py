@@ -32,9 +32,12 @@ def post(
     )
 
 
-def post_again(session: Session, run: Run, kind: LetterKind, earlier: Sequence[str], *, key: str) -> None:
-    """The newest of some letters once more as it was, once for ever for the new key; nothing where it was deleted."""
-    keys = [f"{run.year}/{kind.value}/{known}" for known in earlier]
+def post_again(session: Session, run: Run, kind: LetterKind, year: int, earlier: Sequence[str], *, key: str) -> None:
+    """The newest of some letters of a season once more as it was, once for ever for the new key.
+
+    Nothing where it was deleted.
+    """
+    keys = [f"{year}/{kind.value}/{known}" for known in earlier]
     query = select(Message).where(col(Message.key).in_(keys), Message.recipient != "")
     letter = session.scalars(query.order_by(col(Message.written_at).desc())).first()
     if letter is not None:

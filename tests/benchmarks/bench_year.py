@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from multiprocessing import get_context
@@ -49,7 +49,7 @@ from flows.cli.doctor_files import FILE_INVARIANTS
 from flows.demo.people import credit_code
 from flows.kinds.scores import assignments_of
 from flows.run import Ending, Run
-from models import Submission
+from models import Expert, Submission
 from models.database import make_engine, reading
 from models.enums import Role, Verdict
 from models.forms import ContactForm, ContributorForm, OrganisationForm, ScoreForm, VerdictForm
@@ -141,15 +141,16 @@ def _server(kind: str) -> Iterator[Postgres | None]:
             server.remove()
 
 
-def played(player: Player, size: int) -> Iterator[Part]:
-    """The year of so many submissions, part after part, on an empty database."""
-    rules = _rules(size)
+def played(player: Player, size: int, rules: Season | None = None) -> Iterator[Part]:
+    """The year of so many submissions, part after part; seasons before it may lie in the database."""
+    rules = rules or _rules(size)
     begun = rules.dates.open_call - timedelta(days=10)
     player.at(begun)
     with player.writing() as session:
         plan_season(session, rules, Act(OFFICE, begun))
         for ordinal in range(1, rules.final_round.panel_size + rules.final_round.reserves + 20):
-            an_expert(session, ordinal, statement_on=rules.dates.close_eligibility.date())
+            expert = an_expert(session, ordinal)
+            session.get_one(Expert, expert).statement_on = rules.dates.close_eligibility.date()
     yield _passed(player, M.OPEN_CALL, open_call.opening)
     player.at(rules.dates.open_call + timedelta(days=1))
     yield _timed("take submissions", lambda: _hand_in(player, size))
@@ -164,7 +165,7 @@ def played(player: Player, size: int) -> Iterator[Part]:
     yield _passed(player, M.CLOSE_RE_REVIEW, close_re_review.concluding)
     with player.writing() as session:
         act = Act(OFFICE, player.settings.clock.now())
-        approve(session, YEAR, act, digest=list_digest(session, YEAR), reason="示例", strike=())
+        approve(session, player.year, act, digest=list_digest(session, player.year), reason="示例", strike=())
     for milestone, body in _TO_THE_END:
         yield _passed(player, milestone, body)
 
@@ -189,20 +190,21 @@ def _hand_in(player: Player, size: int) -> None:
     for place, unit in enumerate(units):
         forms = [_form(season, serial) for serial in range(place, size, len(units))]
         with player.writing() as session:
-            delivered = _delivered(Actor(Role.DISTRICT, unit.code), player.settings.clock.now())
+            delivered = _delivered(player, Actor(Role.DISTRICT, unit.code))
             taken = take_submissions(session, delivered, [Incoming(row, form) for row, form in enumerate(forms, 1)])
             assert not taken.refused
 
 
 def _form(season: Season, serial: int) -> Any:
     # As many words as people write, and each title unlike the others.
-    name = hashlib.sha256(str(serial).encode()).hexdigest()[:12]
+    name = hashlib.sha256(f"{season.year}/{serial}".encode()).hexdigest()[:12]
     company = OrganisationForm(name=f"示例{name}机械公司", credit_code=credit_code("91", serial + 1))
     person = ContributorForm(name=f"示例·{name}", organisation=company.name, role="主研")
     text = f"示例：对{name}的传动与控制作了重新设计，降低了能耗与故障。" * 12
     return a_form(
         f"{name}示例装置",
         field=season.fields[serial % len(season.fields)],
+        completed_on=date(season.covered_years[0], 6, 1),
         organisations=(company,),
         contributors=(person,),
         contact=ContactForm(name="示例联系人", phone="13800000000", mail="contact@example.invalid"),
@@ -213,8 +215,8 @@ def _form(season: Season, serial: int) -> Any:
 def _judge(player: Player) -> None:
     season = player.season
     with player.reading() as session:
-        query = select(Submission.unit, Submission.number).order_by(Submission.unit, Submission.number)
-        rows = session.execute(query).all()
+        query = select(Submission.unit, Submission.number).where(Submission.season == player.year)
+        rows = session.execute(query.order_by(Submission.unit, Submission.number)).all()
     for unit, own in groupby(rows, key=lambda row: row.unit):
         quota, forms = season.quota_of(unit), []
         for place, row in enumerate(own, start=1):
@@ -222,21 +224,21 @@ def _judge(player: Player) -> None:
             verdict = Verdict.RECOMMENDED if place <= quota else Verdict.NOT_RECOMMENDED
             forms.append((place, VerdictForm(number=row.number, verdict=verdict, points=points)))
         with player.writing() as session:
-            delivered = _delivered(Actor(Role.DISTRICT, unit), player.settings.clock.now())
+            delivered = _delivered(player, Actor(Role.DISTRICT, unit))
             assert not take_verdicts(session, delivered, forms).refused
 
 
 def _score(player: Player, round_number: int = 1) -> None:
     season = player.season
     with player.reading() as session:
-        sheets = assignments_of(session, YEAR, round_number)
+        sheets = assignments_of(session, player.year, round_number)
     for expert, numbers in sorted(sheets.items()):
         forms = [
             (row, ScoreForm(number=number, points=_points(season.final_round.rubric, expert, number, round_number)))
             for row, number in enumerate(numbers, start=1)
         ]
         with player.writing() as session:
-            delivered = _delivered(Actor(Role.EXPERT, expert), player.settings.clock.now())
+            delivered = _delivered(player, Actor(Role.EXPERT, expert))
             assert not take_scores(session, delivered, forms).refused
 
 
@@ -249,9 +251,10 @@ def _points(rubric: Any, *serial: object) -> dict[str, Decimal]:
     }
 
 
-def _delivered(who: Actor, at: datetime) -> Delivered:
+def _delivered(player: Player, who: Actor) -> Delivered:
+    at = player.settings.clock.now()
     digest = hashlib.sha256(f"{who}{at}".encode()).hexdigest()
-    return Delivered(YEAR, who.name, digest, at, Act(who, at))
+    return Delivered(player.year, who.name, digest, at, Act(who, at))
 
 
 def _passed(player: Player, milestone: Milestone, body: Callable[[Run], Ending]) -> Part:

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from config.season import Season
+from config.season_parts import FileLimits
 from flows.workbooks.columns.cells import quote
 from flows.workbooks.columns.mark import Mark, MarkRefused, StaleWorkbook, find_tokens, require_mark, verify
 from flows.workbooks.reader.extraction import HEAD_ROWS
@@ -55,14 +56,14 @@ def read_workbook(
         return Reading(reader.kind, reader.mark, problems=(Problem("", None, "文件结构不正常，无法读取。"),))
 
 
-def genuine_mark(path: Path, season: Season, key: bytes) -> Mark | None:
-    """The mark of a delivery's workbook, where it is one that this season issued to somebody; None for any other."""
+def genuine_mark(path: Path, limits: FileLimits, key: bytes) -> Mark | None:
+    """The mark of a delivery's workbook, where it is one that we issued to somebody; None for any other."""
     try:
-        with open_delivery(path, season.files) as delivery:
-            marks = {verify(token, key) for token in marks_in(delivery.workbook, season.files)}
+        with open_delivery(path, limits) as delivery:
+            marks = {verify(token, key) for token in marks_in(delivery.workbook, limits)}
     except (FileRefused, MarkRefused, RecursionError):
         return None
-    return marks.pop() if len(marks) == 1 and all(mark.season == season.year for mark in marks) else None
+    return marks.pop() if len(marks) == 1 else None
 
 
 @contextmanager
