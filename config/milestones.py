@@ -70,11 +70,12 @@ class Chore(StrEnum):
 
     COLLECT = "collect"
     DELIVER_MESSAGES = "deliver_messages"
+    PUBLISH_SITE = "publish_site"
 
     @property
     def label(self) -> str:
         """The name that the office reads."""
-        return "收件" if self is Chore.COLLECT else "发送邮件"
+        return _CHORES[self]
 
 
 _LABELS = {
@@ -100,3 +101,4 @@ _LABELS = {
     Milestone.CLOSE_SEASON: "年度结束",
     Milestone.ERASE_PERSONAL_DATA: "删除个人信息",
 }
+_CHORES = {Chore.COLLECT: "收件", Chore.DELIVER_MESSAGES: "发送邮件", Chore.PUBLISH_SITE: "更新网站"}

@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from config.clock import Clock
 from config.errors import GangchuangError
 
-PUBLIC = "site"
+PUBLIC = "site"  # a link to the release of the public pages that is out
+RELEASES = "releases"
 
 
 class HomeNotWritable(GangchuangError):
@@ -72,11 +73,11 @@ class Settings(BaseSettings):
         """
         os.umask(0o077)
         home = self.folder()
-        for path in (home, *home.iterdir(), *self.folder(PUBLIC).rglob("*")):
+        for path in (home, *home.iterdir(), *self.folder(RELEASES).rglob("*"), *(home / PUBLIC).rglob("*")):
             with suppress(OSError):  # somebody else's, which `doctor` tells
                 if not path.is_symlink():
                     path.chmod(stat.S_IMODE(path.stat().st_mode) & ~strangers_in(path, home))
-        self.folder(PUBLIC).chmod(0o755)
+        self.folder(RELEASES).chmod(0o755)
 
     def signing_key(self) -> bytes:
         """The server's 32-byte key for signed workbooks, made once."""
@@ -102,7 +103,7 @@ class Settings(BaseSettings):
 
 def strangers_in(path: Path, home: Path) -> int:
     """The mode bits that the home itself, what lies at its top, or a public page must not have."""
-    public = path.is_relative_to(home / PUBLIC)
+    public = path.is_relative_to(home / PUBLIC) or path.is_relative_to(home / RELEASES)
     return 0o022 if public else {home: 0o066, home / "inbox": 0o007}.get(path, 0o077)
 
 

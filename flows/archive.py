@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
-from flows.publish.publications import kept_outside, publish_root, put_everything
+from flows.publish.publications import kept_outside, publish_root
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Objection, Submission
@@ -30,7 +30,7 @@ def archive(season: int, dry_run: bool = False) -> dict[str, object]:
 
 
 def archiving(run: Run) -> Ending:
-    """Award what an answered objection had suspended, archive set by set, export, tell the units."""
+    """Award what an answered objection had suspended, archive set by set, tell the units."""
     with run.step() as session:
         open_objections = session.scalar(
             select(func.count())
@@ -45,7 +45,6 @@ def archiving(run: Run) -> Ending:
         follow_awards(session, run.year, run.act)
         settle_rest(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
-    put_everything(run)
     with run.step() as session:
         outcomes = _outcomes(session, run.year)
         kept = kept_outside(session, publication)

@@ -28,9 +28,11 @@ from config.milestones import Chore, Milestone
 from config.settings import Settings, settings
 from flows.engine.hung_runs import end_hung_runs
 from flows.engine.upcoming import Upcoming, call_of
+from flows.home.releases import Releases
 from flows.intake.inbox import files_of_season, files_to_take
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
+from flows.publish.release import wants_release
 from flows.publish.timestamps import stamps_due
 from models.database import reading, writing
 from models.enums import CallState
@@ -96,6 +98,8 @@ class Timekeeper:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
             with _survived("the dates ahead"):
                 self._show_ahead(states)
+            with _survived("the public pages"):
+                self._publish(states)
             for year, state in states.items():
                 with _survived(f"season {year}"):
                     # A closed season still has personal data to delete, and letters to send.
@@ -180,6 +184,11 @@ class Timekeeper:
             self._keep_house(year, Chore.DELIVER_MESSAGES, self.settings.mail_seconds)
         if not closed and (overdue or files):
             self._keep_house(year, Chore.COLLECT, self.settings.lease_seconds)
+
+    def _publish(self, years: Iterable[int]) -> None:
+        """What the public reads has changed, and whoever changed it has not put it out: died, or was refused by the disk."""
+        if not Releases(self.settings.home).is_locked() and wants_release(self.settings, self.engine):
+            self._keep_house(max(years), Chore.PUBLISH_SITE, self.settings.lease_seconds)
 
     def _keep_house(self, year: int, stage: Chore, seconds: float) -> None:
         lease = f"start/{year}/{stage}"

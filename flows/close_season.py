@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
-from flows.publish.publications import publish_change, put_everything
+from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
@@ -42,7 +42,6 @@ def closing(run: Run) -> Ending:
         counts = counts_by_outcome(session, run.year)
         publish_change(session, run)
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
-    put_everything(run)
     run.tell("archived", sum(counts.values()))
     return Ending(
         Trigger.CLOSE_SEASON,

@@ -12,12 +12,13 @@ from config.errors import GangchuangError
 from config.units import all_units
 from flows.home import paths
 from flows.home.files import copy_atomically, digest_of
+from flows.home.releases import Releases
 from flows.kinds.scores import issue_further_sheet, replace_lost_experts
 from flows.kinds.table import REISSUED, reissue
 from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office, post_to_unit
-from flows.publish.publications import publish_change, put_everything
+from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
@@ -28,6 +29,7 @@ from states.officers import DecisionRefused, officer
 from states.panel.draw import enter_randomness
 from states.panel.recusals import recuse
 from states.panel.replacements import assign_by_hand, give_up_seat
+from states.releases import put_back
 from states.submissions.admission import admit_late
 from states.submissions.certificates import correct_name
 from states.submissions.corrections import ask_correction
@@ -55,6 +57,7 @@ class Decision(StrEnum):
     ASSIGN_EXPERT = "assign_expert"
     ENTER_RANDOMNESS = "enter_randomness"
     CORRECT_NAME = "correct_name"
+    PUT_BACK_RELEASE = "put_back_release"
 
 
 _EXCUSED = ("excused", "请假")
@@ -88,7 +91,8 @@ def decide(
     is `excused` for who gave a reason in time, else it counts as an absence), an objection's id (uphold, dismiss,
     with the answer as reason), the public numbers that the season named for the draw (enter_randomness, with where
     they were published as reason), a certificate's
-    number (correct_name, with the right name as `other`: it becomes void, and another is given), or the beginning of a
+    number (correct_name, with the right name as `other`: it becomes void, and another is given), a
+    release's number as `gangchuang site list` shows it (put_back_release, 0 for the present state again), or the beginning of a
     delivery's digest (admit_late).
     After: the decision, its officer and its reason are history; those concerned have a letter. After the
     archive it has a root of its own, on the season's page and in a letter to every unit.
@@ -96,16 +100,12 @@ def decide(
     """
 
     def deciding(run: Run) -> Ending:
-        try:
-            with run.step() as session:
-                act = run.act.by(officer(run.season, officer_name))
-                _DECISIONS[decision](session, run, act, subject.strip(), other.strip(), reason)
-                if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
-                    replace_lost_experts(session, run)
-                publish_change(session, run)
-        finally:
-            # Refused too: a run that died after its decision and before the page comes again as a refusal.
-            put_everything(run)
+        with run.step() as session:
+            act = run.act.by(officer(run.season, officer_name))
+            _DECISIONS[decision](session, run, act, subject.strip(), other.strip(), reason)
+            if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
+                replace_lost_experts(session, run)
+            publish_change(session, run)
         run.tell(decision.value, subject)
         return Ending()
 
@@ -217,6 +217,15 @@ def _correct_name(session: Session, run: Run, act: Act, certificate: str, right:
     told = {"void": str(reissued.void), "valid": str(reissued.valid), "name": reissued.name, "reason": reason}
     _tell_unit(session, run, LetterKind.NAME_CORRECTED, reissued.submission, **told)
     run.tell("certificates given", reissued.valid.short)
+def _put_back(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
+    releases = Releases(run.settings.home)
+    if not subject.isdigit():
+        raise DecisionRefused(f"release {subject!r}", "a release is named by its number, such as 12")
+    if int(subject) not in (0, *releases.numbers()[:-1]):
+        raise DecisionRefused(f"release {subject}", "it is not among the earlier ones that are kept; see `site list`")
+    if not reason.strip():
+        raise DecisionRefused(f"release {subject}", "putting it back needs a reason")
+    put_back(session, run.year, act, int(subject), reason=reason)
 
 
 def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
@@ -243,4 +252,5 @@ _DECISIONS: dict[Decision, Taking] = {
     Decision.ASSIGN_EXPERT: _assign_expert,
     Decision.ENTER_RANDOMNESS: _enter_randomness,
     Decision.CORRECT_NAME: _correct_name,
+    Decision.PUT_BACK_RELEASE: _put_back,
 }

@@ -9,8 +9,8 @@ from sqlalchemy import Engine, select
 from config.milestones import Milestone
 from config.settings import HomeNotWritable
 from flows.outbox.mail.files import FileTransport
-from flows.publish.notice import put_notice
-from flows.publish.publications import publish_change, put_everything
+from flows.publish.publications import publish_change
+from flows.publish.release import publish
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Message
@@ -42,8 +42,7 @@ def erasing(run: Run) -> Ending:
     files = list(_files(run, keys))
     if not run.dry_run:
         # The notice named people who were not awarded in the end; the results name only who was.
-        put_notice(run)
-        put_everything(run)
+        publish(run.settings, run.engine, run.at)
         _forget_pages(run.engine)
         _delete(run, files)
     for name, count in counts.items():

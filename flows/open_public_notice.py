@@ -4,8 +4,7 @@ from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
 from flows.publish.notice import notice_page
-from flows.publish.pages import put_page
-from flows.publish.publications import kept_outside, page_address, publish_root, put_index
+from flows.publish.publications import kept_outside, page_address, publish_root
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models.enums import PublicationKind, Trigger
@@ -28,7 +27,7 @@ def open_public_notice(season: int, dry_run: bool = False) -> dict[str, object]:
 
 
 def opening(run: Run) -> Ending:
-    """Record the root, put the page out, tell the units."""
+    """Record the root, tell the units."""
     with run.step() as session:
         lock_call(session, run.year)  # from here on the approval cannot be withdrawn
         if not is_approved(session, run.year):
@@ -37,9 +36,6 @@ def opening(run: Run) -> Ending:
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
         page = notice_page(session, run.season, publication)
     with run.step() as session:
-        if not run.dry_run:
-            put_page(run.settings.home.absolute(), page)
-        put_index(session, run)
         kept = kept_outside(session, publication)
         for unit in run.season.units():
             post_to_unit(

@@ -8,15 +8,8 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
-from flows.publish.publications import (
-    export_beside,
-    kept_outside,
-    page_address,
-    publish_root,
-    put_index,
-    put_results,
-    results_page,
-)
+from flows.publish.publications import kept_outside, page_address, publish_root
+from flows.publish.results import results_page
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Placing, Submission
@@ -39,7 +32,7 @@ def publish_results(season: int, dry_run: bool = False) -> dict[str, object]:
 
 
 def publishing(run: Run) -> Ending:
-    """Award set by set, record the root, put page and export out, tell the units."""
+    """Award set by set, record the root, tell the units."""
     with run.step() as session:
         approved = select(Placing.number).where(Placing.season == run.year, Placing.approved)
         awarded = apply_to_many(
@@ -52,10 +45,7 @@ def publishing(run: Run) -> Ending:
         followed = follow_awards(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.RESULTS)
         page = results_page(session, run.season, publication)
-    put_results(run)
     with run.step() as session:
-        export_beside(session, run)
-        put_index(session, run)
         kept = kept_outside(session, publication)
         for unit in run.season.units():
             _tell_unit(session, run, unit.code, kept)

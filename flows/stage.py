@@ -30,6 +30,7 @@ from config.settings import Settings, settings
 from flows.engine.artifacts import current_flow_run_id, outcome, plain
 from flows.engine.hung_runs import end_silent, own_name
 from flows.engine.words import LINES, STATES, deed_of, run_name
+from flows.publish.release import publish
 from flows.run import Ending, Result, Run, StageFailed
 from models import MilestoneDate
 from models.database import DatabaseBusy, DatabaseFull, DatabaseUnreachable, make_engine, writing
@@ -95,10 +96,24 @@ def play(
                     case=ending.case,
                     facts=ending.facts,
                 )
+    if not dry_run:
+        _publish(run)
     if run.messages:
         run.tell("messages written", run.messages)
     outcome = "waiting" if ending.waiting else "dry_run" if dry_run else "done"
     return Result(stage, year, outcome, at, tuple(run.lines.items()), ending.waiting)
+
+
+def _publish(run: Run) -> None:
+    """What the stage changed for the public goes out; where that fails, the stage is done, and the clock tries again."""
+    try:
+        made = publish(run.settings, run.engine, run.at)
+    except (GangchuangError, SQLAlchemyError, OSError) as problem:
+        log.warning("%s: the public pages could not be published: %s", run.stage, problem)
+        run.tell("pages not published", _sentence(problem))
+        return
+    if made is not None:
+        run.tell("release", made.number)
 
 
 def _not_now(

@@ -35,6 +35,7 @@ from flows.new_season import new_season
 from flows.open_call import open_call
 from flows.open_public_notice import open_public_notice
 from flows.publish_results import publish_results
+from flows.publish_site import publish_site
 from flows.remind import remind
 
 M = Milestone
@@ -107,6 +108,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(decide, "21 办公室决定 Office decision"),
     Stage(move_date, "22 调整时间 Move a date"),
     Stage(new_season, "23 编制下一年度 Prepare the next season"),
+    Stage(publish_site, "24 更新网站 Publish the site"),
 )
 
 

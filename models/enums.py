@@ -293,6 +293,11 @@ class Trigger(Labelled):
     RELEASE_MESSAGE = "release_message", "重新发送", "An administrator had a message tried again."
     GIVE_UP_MESSAGE = "give_up_message", "放弃发送", "An administrator gave a message up."
     ERASE_PERSONAL_DATA = "erase_personal_data", "删除个人信息", "The season's personal data were erased."
+    PUT_BACK_RELEASE = (
+        "put_back_release",
+        "恢复网站旧版",
+        "An officer put an earlier release of the public pages back, until the next public change.",
+    )
     # what moves a submission
     SUBMIT = "submit", "申报", "The submission came in and was taken."
     RECORD_DISTRICT_REVIEW = "record_district_review", "登记初评", "The district gave its verdict and score."

@@ -18,8 +18,8 @@ from states.history.read import in_byte_order
 from states.machine import Act
 from states.transitions import after_latest, note_call
 
-# Of the call alone: that a root was recorded, that a day came.
-HOUSEKEEPING = (Trigger.RECORD_ROOT, Trigger.SETTLE_MILESTONE, Trigger.SKIP_MILESTONE)
+# Of the call alone: that a root was recorded, that a day came, which release is out.
+HOUSEKEEPING = (Trigger.RECORD_ROOT, Trigger.SETTLE_MILESTONE, Trigger.SKIP_MILESTONE, Trigger.PUT_BACK_RELEASE)
 _BATCH = 5_000
 
 

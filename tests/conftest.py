@@ -120,11 +120,13 @@ def played_backup(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Pa
 
 @pytest.fixture
 def played(home_settings: Settings, engine: Engine, played_backup: Path) -> "Player":
-    """The played season in a home of its own, restored once into SQLite and once into PostgreSQL."""
+    """The played season in a home of its own, restored once into SQLite and once into PostgreSQL, its pages out."""
+    from flows.publish.release import publish
     from states.maintenance.restore import restore
     from tests.support.playing import Player
 
     restore(played_backup, engine, home_settings.home, invariants=())
+    publish(home_settings, engine, home_settings.clock.now())
     return Player(home_settings, engine)
 
 

@@ -15,8 +15,8 @@ def backup(
 
     When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
     personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted. Of
-    the home's files it holds attachments, holidays, inbox, keys, mail, office, outbox, receipts, seasons, site, taken, templates
-    and units.
+    the home's files it holds attachments, holidays, inbox, keys, mail, office, outbox, receipts, seasons, taken, templates,
+    timestamps and units; the public pages are made from the database.
     """
     from states.maintenance.backup import backup as back_up
 
@@ -39,6 +39,7 @@ def restore(
     from config.settings import settings
     from flows.cli.doctor_files import FILE_INVARIANTS
     from flows.engine.processes import home_lock
+    from flows.publish.release import publish
     from models.database import make_engine
     from states.audit.projection import EVERY_INVARIANT
     from states.maintenance.restore import restore as put_back
@@ -49,7 +50,11 @@ def restore(
         raise typer.BadParameter(f"no invariant has the name {', '.join(strange)}; `gangchuang doctor` lists them")
     chosen = [invariant for invariant in examined if invariant.name not in waived]
     with home_lock(own.folder("prefect")):
-        made = put_back(file, make_engine(own.database), own.home.absolute(), invariants=chosen)
+        engine = make_engine(own.database)
+        made = put_back(file, engine, own.home.absolute(), invariants=chosen)
     typer.echo(f"{file} is restored: {sum(made.rows.values())} rows, {made.files} files; its record is whole.")
     if made.files_before is not None:
         typer.echo(f"The files that were here before lie in {made.files_before}; delete them when all is well.")
+    release = publish(own, engine, own.clock.now(), afresh=True)
+    if release is not None:
+        typer.echo(f"The public pages are those of the restored database: release {release.number}.")

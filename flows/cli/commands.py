@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import experts, history, season
+from flows.cli import experts, history, season, site
 from flows.cli.backup import backup, restore
 from flows.cli.decide import approve, decide
-from flows.cli.doctor import doctor, health, pages
+from flows.cli.doctor import doctor, health
 from flows.cli.mail import mail
 from flows.cli.run import demo, run, serve
 from flows.cli.season import move
@@ -34,9 +34,9 @@ def root(
 
 
 for command in (
-    *(demo, serve, status, run, move, verify, recompute, doctor, pages, health),
+    *(demo, serve, status, run, move, verify, recompute, doctor, health),
     *(backup, restore, approve, decide, mail),
 ):
     app.command()(command)
-for name, group in (("season", season.app), ("experts", experts.app), ("history", history.app)):
+for name, group in (("season", season.app), ("experts", experts.app), ("history", history.app), ("site", site.app)):
     app.add_typer(group, name=name)

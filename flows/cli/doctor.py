@@ -1,10 +1,10 @@
-"""Commands that say whether an installation is sound: the invariants, what goes wrong, the pages put again."""
+"""Commands that say whether an installation is sound: the invariants, what goes wrong."""
 
 import sys
 
 import typer
 
-from flows.cli.installation import Installation, Year, opened
+from flows.cli.installation import Installation, opened
 
 
 def doctor() -> None:
@@ -32,24 +32,6 @@ def doctor() -> None:
     if found or level > 1:
         sys.exit(1)
     typer.echo("Everything holds.")
-
-
-def pages(season: Year) -> None:
-    """Put a season's public pages and downloads in their places again, as the database has them.
-
-    When: after an upgrade, and when the doctor says that one of them is not what the database makes of it.
-    """
-    from flows.publish.notice import put_notice
-    from flows.publish.publications import put_everything
-    from flows.run import Ending, Run
-
-    def putting(run: Run) -> Ending:
-        put_notice(run)
-        put_everything(run)
-        return Ending()
-
-    opened().play("put_pages", season, putting)
-    typer.echo(f"The pages of {season} are as the database has them.")
 
 
 def health() -> None:

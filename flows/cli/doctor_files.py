@@ -4,11 +4,12 @@ Deliveries and receipts are the named invariants of `states.audit.invariants`; h
 flows know: where pages, exports and letters lie.
 """
 
-import hashlib
 import json
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -16,75 +17,77 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.settings import PUBLIC, strangers_in
+from config.settings import PUBLIC, RELEASES, settings, strangers_in
 from flows.home.files import digest_of
+from flows.home.releases import MANIFEST, Manifest, ReleaseGone, Releases
 from flows.outbox.mail.envelope import Envelope, build
 from flows.outbox.mail.files import FileTransport
-from flows.publish.notice import notice_page
-from flows.publish.pages import render_index, render_notice, render_results
-from flows.publish.publications import EXPORT, PAGES, VERIFIER, index_page, results_page
-from models import Attachment, Delivery, Message, Publication
-from models.enums import PublicationKind
-from models.queries import planned_seasons, season_in_force
-from states.audit.export import digest_of_checker, digest_of_export
+from flows.publish.facts import facts_of
+from flows.publish.release import about, digests_of, is_behind
+from models import Attachment, Delivery, Message
+from models.queries import planned_seasons
 from states.audit.invariants import Invariant, Offenders
 from states.history.read import erased_seasons
 from states.numbers import Number
-from states.roots import newest_publication
 
-_BY_SEASON = ("site", "office", "outbox", "taken", "receipts", "attachments")
+_AFRESH = "`gangchuang site publish --afresh` writes it again"
+_BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments")
 
 
 def _pages(session: Session, home: Path | None) -> Offenders:
-    """Publications whose page is gone or prints another root; files beside the pages that belong to none."""
+    """Files of the releases that are gone, altered or strange; a newest one that is not what the database makes.
+
+    A home without any release has none to be held against: the next one is made from the database.
+    """
     if home is None:
         return
-    expected: dict[Path, str] = {}
-    for published in session.scalars(select(Publication)):
-        folder = home / "site" / str(published.season)
-        expected[folder / PAGES[published.kind][1]] = published.root
-        expected.setdefault(folder / "index.html", published.root)
-        if published.kind is not PublicationKind.PUBLIC_NOTICE:
-            expected[folder / EXPORT] = published.root
-            expected.setdefault(folder / VERIFIER, "")
-    for path, root in expected.items():
-        if not path.is_file():
-            yield path.relative_to(home).as_posix(), "is gone"
-        elif root not in path.read_text("utf-8", "backslashreplace"):
-            yield path.relative_to(home).as_posix(), "does not bear the recorded root"
-    for path, problem in _unlike(session, home):
-        yield path.relative_to(home).as_posix(), problem
-    for path in _files_below(home / "site"):
-        if path not in expected:
-            yield path.relative_to(home).as_posix(), "belongs to no publication"
-
-
-def _unlike(session: Session, home: Path) -> Iterator[tuple[Path, str]]:
-    """Pages and downloads that are not, byte by byte, what this version makes of the database."""
-    for year in planned_seasons(session):
-        season, folder = season_in_force(session, year), home / "site" / str(year)
-        newest = newest_publication(session, year)
-        if newest is None:
+    releases = Releases(home)
+    numbers = releases.numbers()
+    if numbers and releases.out() != numbers[-1]:
+        yield PUBLIC, f"does not lead to the newest release, {numbers[-1]}"
+    before = None
+    for number in numbers:
+        folder, name = home / RELEASES / str(number), f"{RELEASES}/{number}"
+        try:
+            manifest = releases.manifest(number)
+        except ReleaseGone:
+            yield f"{name}/{MANIFEST}", f"cannot be read, or was altered ({_AFRESH})"
+            before = None
             continue
-        made = {"index.html": render_index(index_page(session, season))}
-        notice, results = (
-            session.get(Publication, (year, kind, 1))
-            for kind in (PublicationKind.PUBLIC_NOTICE, PublicationKind.RESULTS)
-        )
-        if notice is not None:
-            made["notice.html"] = render_notice(notice_page(session, season, notice))
-        if results is not None:
-            made["results.html"] = render_results(results_page(session, season, results))
-        digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in made.items()}
-        if "results.html" in made:
-            digests |= {EXPORT: digest_of_export(session, newest), VERIFIER: digest_of_checker()}
-        for name, digest in digests.items():
-            if (folder / name).is_file() and digest_of(folder / name) != digest:
-                yield (
-                    folder / name,
-                    "is not what this version makes of the database: it was altered, or an earlier version put it there "
-                    f"(`gangchuang pages {year}` puts it again)",
-                )
+        if before is not None and manifest.before != before.digest:
+            yield f"{RELEASES}/{before.number}/{MANIFEST}", f"was altered ({_AFRESH})"
+        for path, digest in manifest.files.items():
+            if not (folder / path).is_file():
+                yield f"{name}/{path}", "is gone"
+            elif digest_of(folder / path) != digest:
+                yield f"{name}/{path}", f"was altered ({_AFRESH})"
+        known = {folder / path for path in manifest.files} | {folder / MANIFEST}
+        for lying in _files_below(folder):
+            if lying not in known:
+                yield lying.relative_to(home).as_posix(), "belongs to no release"
+        before = manifest
+    if before is not None and before.number == numbers[-1]:
+        yield from _unlike(session, home, before)
+
+
+def _unlike(session: Session, home: Path, newest: Manifest) -> Iterator[tuple[str, str]]:
+    """What the newest release has otherwise than this version makes of the database; one put back may differ."""
+    name = f"{RELEASES}/{newest.number}"
+    facts = facts_of(session, settings().site_url)
+    if is_behind(facts, newest):
+        yield f"{name}/{MANIFEST}", "is behind the database: the clock makes a release within a minute"
+        return
+    told = about(facts, newest.number, datetime.fromisoformat(newest.instant), None)
+    if newest.put_back is None:
+        made = digests_of(facts)
+        for path in sorted(made.keys() | newest.files.keys()):
+            if made.get(path) != newest.files.get(path):
+                yield f"{name}/{path}", f"is not what this version makes of the database ({_AFRESH})"
+    if told.whole != newest.whole:  # entries came in of which the public reads nothing yet
+        told = replace(told, whole=newest.whole, root=newest.root, roots=newest.roots)
+    expected = replace(told, files=newest.files, groups=newest.groups, before=newest.before).text()
+    if (home / name / MANIFEST).read_bytes() != expected:
+        yield f"{name}/{MANIFEST}", f"is not what this version makes of the database ({_AFRESH})"
 
 
 def _attachments(session: Session, home: Path | None) -> Offenders:
@@ -155,7 +158,7 @@ def _modes(_: Session, home: Path | None) -> Offenders:
     if home is None:
         return
     owner = os.geteuid() or home.stat().st_uid  # root may look at anybody's home
-    deeper = [*(home / "keys").glob("*"), home / "prefect" / "sign-in", *(home / PUBLIC).rglob("*")]
+    deeper = [*(home / "keys").glob("*"), home / "prefect" / "sign-in", *(home / RELEASES).rglob("*")]
     for path in (home, *sorted((*home.iterdir(), *deeper))):
         name = path.relative_to(home).as_posix()
         if path.is_symlink() or not path.exists():
@@ -177,7 +180,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 FILE_INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "pages_as_published",
-        "Every publication has its page with its root, and no other file lies beside the pages.",
+        "Every release is as it was made, and the newest is out and what the database makes of it.",
         _pages,
     ),
     Invariant(

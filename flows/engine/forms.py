@@ -20,7 +20,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "subject": (
         "对象 Subject",
         "A submission's number; for replace_expert an expert's id; for an objection its id; "
-        "for admit_late the beginning of the delivery's digest.",
+        "for admit_late the beginning of the delivery's digest; for put_back_release the release's number.",
     ),
     "other": (
         "另一方 Other",
@@ -34,6 +34,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     "ordinal": ("第几次 Number", "Which of several reminders, 1 is the first; 1 for every other step."),
     "to": ("新时间 New time", "Local time (Asia/Shanghai), for example 2026-05-08T18:00."),
+    "afresh": ("全部重写 Afresh", "Write every file of the pages once more, unchanged ones too."),
     "unit": ("报送单位 Unit", "A reporting unit's six-digit code for one district's own date; empty means all."),
 }
 

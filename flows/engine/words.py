@@ -93,6 +93,8 @@ LINES = {
     "then": "随后",
     "needed": "需要",
     "files": "文件",
+    "release": "网站版次",
+    "pages not published": "网站未能更新（将自动重试）",
     "still to be deleted by hand": "仍须人工删除",
     "contacts": "联系方式",
     "contributors": "完成人",

@@ -11,11 +11,8 @@ from pathlib import Path
 from config.settings import HomeNotWritable
 
 
-def write_atomically(path: Path, content: bytes, *, public: bool = False) -> None:
-    """Write a file so that a reader or a crash sees the old one or the new one. Raises HomeNotWritable.
-
-    A public one is readable by whoever serves it, whatever the process's umask.
-    """
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader or a crash sees the old one or the new one. Raises HomeNotWritable."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,9 +20,6 @@ def write_atomically(path: Path, content: bytes, *, public: bool = False) -> Non
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if public:
-            draft.chmod(0o644)
-            path.parent.chmod(0o755)
         draft.replace(path)
     except OSError as problem:
         raise HomeNotWritable(path, problem.strerror or str(problem)) from problem

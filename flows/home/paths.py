@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from config.settings import PUBLIC, Settings
+from config.settings import Settings
 from models import Publication
 from models.enums import WorkbookKind
 
@@ -45,11 +45,6 @@ def attachments(settings: Settings, year: int) -> Path:
 
 def calendar_file(settings: Settings, year: int, name: str) -> Path:
     return settings.home.absolute() / "outbox" / str(year) / f"{name}.ics"
-
-
-def site(settings: Settings) -> Path:
-    """The public pages: a web server may serve this folder as it is."""
-    return settings.folder(PUBLIC)
 
 
 def timestamp(settings: Settings, publication: Publication) -> Path:

@@ -1,5 +1,6 @@
-"""The page of the public notice: made when the notice opens, and once more when people are not to be named any more."""
+"""The page of the public notice: the list as it was posted, its people as far as they may still be named."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import literal, select
@@ -8,13 +9,22 @@ from sqlalchemy.orm import Session
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from flows.publish.pages import NoticePage, put_page
+from flows.home.releases import Made
+from flows.publish.facts import Facts
+from flows.publish.pages import NoticePage, render_notice
 from flows.publish.proposal import deviations
 from flows.publish.publications import award_lines, proof_of
-from flows.run import Run
 from models import History, MilestoneDate, Placing, Publication, PublicationLeaf
 from models.enums import PublicationKind, SubmissionState
 from states.history.canonical import submission_subject
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    for season in facts.seasons:
+        publication = season.published(PublicationKind.PUBLIC_NOTICE)
+        if publication is not None:
+            page = notice_page(facts.session, season.season, publication)
+            yield f"{season.year}/notice.html", render_notice(page).encode()
 
 
 def notice_page(session: Session, season: Season, publication: Publication) -> NoticePage:
@@ -42,14 +52,6 @@ def notice_page(session: Session, season: Season, publication: Publication) -> N
         proof=proof_of(publication),
         deviations=tuple(deviation for deviation in deviations(session, season.year) if deviation.number),
     )
-
-
-def put_notice(run: Run) -> None:
-    """Put the notice in its place once more."""
-    with run.step() as session:
-        publication = session.get(Publication, (run.year, PublicationKind.PUBLIC_NOTICE, 1))
-        if publication is not None and not run.dry_run:
-            put_page(run.settings.home.absolute(), notice_page(session, run.season, publication))
 
 
 def _last_day(closes_at: datetime) -> date:

@@ -14,7 +14,7 @@ from flows.engine.artifacts import outcome, plain
 from flows.home import paths
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
-from flows.publish.pages import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine, put_page
+from flows.publish.pages import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine, put_proposal_page
 from flows.publish.proposal_workbook import write_workbook
 from flows.run import Run
 from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submission
@@ -80,7 +80,7 @@ def put_decided(run: Run) -> None:
 def _put(run: Run, page: ProposalPage) -> None:
     if run.dry_run:
         return
-    put_page(run.settings.home.absolute(), page)
+    put_proposal_page(run.settings.home.absolute(), page)
     write_workbook(paths.office_folder(run.settings, run.year) / WORKBOOK, page)
     outcome(as_markdown(page), key=f"proposal-{page.season}")
 

@@ -99,11 +99,20 @@ def export_history(session: Session, season: int, target: Path, until: Publicati
     return Exported(target, checker, **counts)
 
 
+def export_lines(session: Session, season: int, until: Publication | None = None) -> Iterator[bytes]:
+    """The lines of an export, each with its end, whole or up to a publication. Raises RecordBroken."""
+    try:
+        for line in _lines(session, season, {"entries": 0, "subjects": 0}, until):
+            yield _text(line).encode()
+    except (UnicodeEncodeError, TypeError) as problem:
+        raise RecordBroken(season, f"an entry holds what is no text ({type(problem).__name__})") from problem
+
+
 def digest_of_export(session: Session, until: Publication) -> str:
     """SHA-256 of the export up to a publication."""
-    digest, counts = hashlib.sha256(), {"entries": 0, "subjects": 0}
-    for line in _lines(session, until.season, counts, until):
-        digest.update(_text(line).encode())
+    digest = hashlib.sha256()
+    for line in export_lines(session, until.season, until):
+        digest.update(line)
     return digest.hexdigest()
 
 

@@ -117,6 +117,7 @@ NOTES = (
     "release_message",
     "give_up_message",
     "erase_personal_data",
+    "put_back_release",
     "amend",
     "amend_verdict",
     "shift_rank",

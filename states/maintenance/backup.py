@@ -4,7 +4,7 @@ Rows are kept as JSON Lines with plain values, so that a backup of SQLite can be
 PostgreSQL and the other way round. Files are copied before the snapshot and once more after
 it: a delivery that moves from the inbox to its place meanwhile is caught in one of the two.
 Files are those of the home's own folders: no database file, no stepped clock, no records of Prefect, logs or other
-backups, and nothing half-written.
+backups, no public pages, which follow from the database, and nothing half-written.
 """
 
 import hashlib
@@ -41,13 +41,14 @@ FOLDERS = frozenset(
         "outbox",
         "receipts",
         "seasons",
-        "site",
         "taken",
         "templates",
         "timestamps",
         "units",
     ]
 )
+# What backups of earlier versions hold too; the public pages are made from the database.
+MADE_AGAIN = "site"
 _BATCH = 2_000
 
 
@@ -95,12 +96,12 @@ def home_files(home: Path) -> Iterator[Path]:
 
 
 def belongs(name: str) -> bool:
-    """Whether a name, as a backup writes it, is one of a file that a backup holds: `folder/…/file`."""
+    """Whether a name, as a backup writes it, is one of a file that a backup holds or once held: `folder/…/file`."""
     path = PurePosixPath(name)
     return (
         path.as_posix() == name
         and len(path.parts) > 1
-        and path.parts[0] in FOLDERS
+        and path.parts[0] in FOLDERS | {MADE_AGAIN}
         and path.suffix != ".part"
         and not any(part.startswith(".") or "\0" in part for part in path.parts)
     )
@@ -155,4 +156,4 @@ def _owners_file(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
 
 
-__all__ = ["FOLDERS", "FORMAT", "MANIFEST", "BackedUp", "backup", "belongs", "home_files"]
+__all__ = ["FOLDERS", "FORMAT", "MADE_AGAIN", "MANIFEST", "BackedUp", "backup", "belongs", "home_files"]

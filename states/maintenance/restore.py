@@ -36,7 +36,7 @@ from models.queries import planned_seasons
 from models.schema import DatabaseTooNew, revisions, upgrade
 from states.audit.invariants import Broken, Invariant, broken_invariants
 from states.audit.verify import Finding, verify
-from states.maintenance.backup import FORMAT, MANIFEST, belongs, home_files
+from states.maintenance.backup import FORMAT, MADE_AGAIN, MANIFEST, belongs, home_files
 from states.roots import season_root
 from states.submissions.identity import bring_up
 
@@ -180,7 +180,7 @@ def _unpack(source: Path, archive: zipfile.ZipFile, files: Mapping[str, str], ta
             raise BackupBroken(source, f"{name} is a file and a folder in it") from problem
         if digest.hexdigest() != expected:
             raise BackupBroken(source, f"the file {name} is not the one that was backed up")
-        path.chmod(0o644 if name.startswith("site/") else 0o600)
+        path.chmod(0o600)
 
 
 def _load(source: Path, archive: zipfile.ZipFile, manifest: Mapping[str, Any], fresh: Engine) -> None:
@@ -340,7 +340,7 @@ def _exchange_files(home: Path, unpacked: Path, files: Mapping[str, str], source
         (before / own).parent.mkdir(parents=True, exist_ok=True)
         (home / own).replace(before / own)
         moved = True
-    for name in files:
+    for name in (name for name in files if not name.startswith(f"{MADE_AGAIN}/")):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (unpacked / name).replace(home / name)
     return before if moved else None

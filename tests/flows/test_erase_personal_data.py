@@ -14,8 +14,8 @@ from config.milestones import Milestone
 from config.season import Season
 from flows import erase_personal_data as stage
 from flows.cli.doctor_files import FILE_INVARIANTS
-from flows.publish.publications import put_results
-from flows.run import Ending, Result, Run
+from flows.publish.release import publish
+from flows.run import Result
 from models import Contributor, Delivery, Expert, History, Message, Publication, Submission, SubmissionVersion
 from models.enums import MessageState, PublicationKind
 from states.audit.export import export_history, proof, read_export
@@ -154,7 +154,7 @@ def test_what_was_published_stays_and_can_be_put_again(played: Player) -> None:
 
     erased = page.read_text("utf-8")
     page.unlink()
-    played.play("put", _put_results)
+    publish(played.settings, played.engine, played.settings.clock.now(), afresh=True)
     with played.reading() as session:
         names = session.execute(select(Contributor.number, Contributor.name)).all()
         contents = session.execute(select(SubmissionVersion.number).where(SubmissionVersion.salt != "")).all()
@@ -165,18 +165,13 @@ def test_what_was_published_stays_and_can_be_put_again(played: Player) -> None:
     assert contents == [(BEST,)]
 
 
-def _put_results(run: Run) -> Ending:
-    put_results(run)
-    return Ending()
-
-
 def test_an_award_can_be_revoked_afterwards(played: Player) -> None:
     when_due(played)
     erase(played)
 
     with played.writing() as session:
         revoke(session, BEST, Act(OFFICE, played.settings.clock.now()), reason="示例")
-    played.play("put", _put_results)
+    publish(played.settings, played.engine, played.settings.clock.now())
 
     with played.reading() as session:
         assert verify(session) == []

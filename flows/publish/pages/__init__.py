@@ -17,7 +17,7 @@ from flows.publish.pages.content import (
 )
 from flows.publish.pages.rendering import (
     faults_of_own_pages,
-    put_page,
+    put_proposal_page,
     render_index,
     render_notice,
     render_proposal,
@@ -39,7 +39,7 @@ __all__ = [
     "Remark",
     "ResultsPage",
     "faults_of_own_pages",
-    "put_page",
+    "put_proposal_page",
     "render_index",
     "render_notice",
     "render_proposal",

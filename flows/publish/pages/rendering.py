@@ -46,21 +46,10 @@ def render_proposal(page: ProposalPage) -> str:
     return _render("proposal", page, axis=axis, interval=lambda line: interval(line, axis))
 
 
-def put_page(home: Path, page: Page) -> Path:
-    """Render a page and put it in its place: `site/<season>/` for the public, `office/<season>/` else.
-
-    Raises HomeNotWritable; a reader sees the old page or the new one, never half of one.
-    """
-    match page:
-        case NoticePage():
-            path, text = home / "site" / str(page.season) / "notice.html", render_notice(page)
-        case ResultsPage():
-            path, text = home / "site" / str(page.season) / "results.html", render_results(page)
-        case IndexPage():
-            path, text = home / "site" / str(page.season) / "index.html", render_index(page)
-        case ProposalPage():
-            path, text = home / "office" / str(page.season) / "proposal.html", render_proposal(page)
-    write_atomically(path, text.encode(), public=not isinstance(page, ProposalPage))
+def put_proposal_page(home: Path, page: ProposalPage) -> Path:
+    """Put the list where the office looks. Raises HomeNotWritable; a reader sees the old page or the new one."""
+    path = home / "office" / str(page.season) / "proposal.html"
+    write_atomically(path, render_proposal(page).encode())
     return path
 
 

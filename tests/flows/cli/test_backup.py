@@ -204,22 +204,11 @@ def _letter_added(name: str, content: bytes) -> bytes | None:
     return json.dumps({**manifest, "files": {**manifest["files"], **added}}).encode() if manifest else content
 
 
-def _page_dropped(name: str, content: bytes) -> bytes | None:
-    if name.startswith("files/site/2026/results"):
-        return None
-    if name != "backup.json":
-        return content
-    manifest = json.loads(content)
-    kept = {path: digest for path, digest in manifest["files"].items() if not path.startswith("site/2026/results")}
-    return json.dumps({**manifest, "files": kept}).encode()
-
-
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         (_score_raised, "rows_follow_the_record"),
         (_letter_added, "no_orphan_letter"),
-        (_page_dropped, "pages_as_published"),
     ],
 )
 def test_a_backup_whose_rows_or_files_were_forged_is_refused(

@@ -5,14 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from models import Publication
-from models.enums import PublicationKind
 from states.failures import keep_failures
 from states.leases import take
-from states.machine import Act
-from states.roots import record_root
 from tests.flows.cli.conftest import Answer, Gangchuang
-from tests.support.builders import OFFICE
 from tests.support.playing import Player
 
 
@@ -36,7 +31,7 @@ def test_the_doctor_names_every_invariant_in_a_line(gangchuang: Gangchuang, whol
 def test_the_doctor_names_what_breaks_an_invariant(gangchuang: Gangchuang, whole: Player) -> None:
     with whole.writing() as session:
         session.execute(text("UPDATE submission SET field = '示例' WHERE number = '2026-500101-0001'"))
-    for name in ("taken/2026/500103/0000000000000000-表.xlsx", "mail/strange.eml", "site/2026/old.html"):
+    for name in ("taken/2026/500103/0000000000000000-表.xlsx", "mail/strange.eml", "releases/1/2026/old.html"):
         (whole.home / name).parent.mkdir(parents=True, exist_ok=True)
         (whole.home / name).write_text("orphan")
     (whole.home / "receipts" / "2019").mkdir(parents=True)
@@ -49,7 +44,7 @@ def test_the_doctor_names_what_breaks_an_invariant(gangchuang: Gangchuang, whole
     assert broken(answer.out) == {
         "rows_follow_the_record": ["submission/2026-500101-0001/field"],
         "no_orphan_file": ["taken/2026/500103/0000000000000000-表.xlsx"],
-        "pages_as_published": ["site/2026/old.html/belongs to no publication"],
+        "pages_as_published": ["releases/1/2026/old.html/belongs to no release"],
         "attachments_are_kept": [
             f"2026-500101-0001/{attachment.stem} is gone",
             f"attachments/2026/{'0' * 64}.pdf",
@@ -60,23 +55,23 @@ def test_the_doctor_names_what_breaks_an_invariant(gangchuang: Gangchuang, whole
     assert answer.err == "6 invariant(s) do not hold.\n"
 
 
-def test_the_doctor_misses_a_published_page(gangchuang: Gangchuang, opened: Player) -> None:
-    with opened.writing() as session:
-        record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(OFFICE, opened.settings.clock.now()))
-        root = session.get_one(Publication, (2026, PublicationKind.PUBLIC_NOTICE, 1)).root
-    site = opened.home / "site" / "2026"
-    site.mkdir(parents=True)
-    (site / "notice.html").write_text(f"<p>{root}</p>")
+def test_the_doctor_misses_a_published_page(gangchuang: Gangchuang, whole: Player) -> None:
+    site = (whole.home / "site").resolve()
+    (site / "2026" / "notice.html").unlink()
+    page = (site / "2026" / "index.html").read_text("utf-8")
+    (site / "2026" / "index.html").write_text(page.replace("2026", "2027"), "utf-8")
 
-    missing = broken(gangchuang("doctor").out)
-    (site / "index.html").write_text("<p>another root</p>")
-    bent = broken(gangchuang("doctor").out)
+    found = broken(gangchuang("doctor").out)["pages_as_published"]
+    assert gangchuang("site", "publish", "--afresh").out == "Release 2 is out.\n"
+    (whole.home / "site").unlink()
+    (whole.home / "site").symlink_to("releases/1")
+    led_astray = broken(gangchuang("doctor").out)["pages_as_published"]
 
-    notice = "site/2026/notice.html/is not what this version makes of the database"
-    assert missing["pages_as_published"][0] == "site/2026/index.html/is gone"
-    assert missing["pages_as_published"][1].startswith(notice)
-    assert bent["pages_as_published"][0] == "site/2026/index.html/does not bear the recorded root"
-    assert any(offender.startswith(notice) for offender in bent["pages_as_published"][1:])
+    afresh = "`gangchuang site publish --afresh` writes it again"
+    assert found == [f"releases/1/2026/index.html/was altered ({afresh})", "releases/1/2026/notice.html/is gone"]
+    assert led_astray[0] == "site/does not lead to the newest release, 2"
+    assert gangchuang("site", "publish").out == "Nothing public has changed; no release was made.\n"
+    assert (whole.home / "site").readlink().name == "2", "what was whole and not out is out again"
 
 
 def broken(said: str) -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ import pytest
 import flows.publish.pages.content
 from config.calendar import CalendarUnknown
 from config.settings import HomeNotWritable
-from flows.publish.pages import Proof, put_page, render_index, render_notice, render_proposal, render_results
-from flows.publish.pages.content import Cut, IndexPage, NoticePage, ProposalPage, ResultsPage
+from flows.publish.pages import Proof, put_proposal_page, render_index, render_notice, render_proposal, render_results
+from flows.publish.pages.content import Cut
 from flows.publish.pages.statistics import interval, scale, tables
 from flows.publish.proposal import as_markdown
 from models.enums import Carrier, Category, Tier
@@ -29,8 +29,6 @@ from tests.support.pages import (
     a_results_page,
     an_index,
 )
-
-Page = NoticePage | ResultsPage | IndexPage | ProposalPage
 
 
 def rendered() -> dict[str, str]:
@@ -267,30 +265,20 @@ def test_the_axis_spans_whole_tens() -> None:
     assert scale(()) == (0, 100)
 
 
-@pytest.mark.parametrize(
-    ("page", "place"),
-    [
-        (a_notice(), "site/2026/notice.html"),
-        (a_results_page(), "site/2026/results.html"),
-        (an_index(), "site/2026/index.html"),
-        (a_proposal(), "office/2026/proposal.html"),
-    ],
-)
-def test_each_page_has_its_place_and_is_written_whole(page: Page, place: str, tmp_path: Path) -> None:
-    path = put_page(tmp_path, page)
+def test_the_list_for_the_office_has_its_place_and_is_written_whole(tmp_path: Path) -> None:
+    path = put_proposal_page(tmp_path, a_proposal())
     content = path.read_bytes()
-    again = put_page(tmp_path, page)
 
-    assert (path, again) == (tmp_path / place, tmp_path / place)
+    assert put_proposal_page(tmp_path, a_proposal()) == path == tmp_path / "office/2026/proposal.html"
     assert path.read_bytes() == content
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "site").write_text("in the way")
+    (tmp_path / "office").write_text("in the way")
 
-    with pytest.raises(HomeNotWritable, match=re.escape("notice.html")):
-        put_page(tmp_path, a_notice())
+    with pytest.raises(HomeNotWritable, match=re.escape("proposal.html")):
+        put_proposal_page(tmp_path, a_proposal())
 
 
 def test_a_line_with_consent_keeps_its_people() -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 
-from flows.publish.pages import put_page
+from flows.publish.pages import render_index, render_notice, render_proposal, render_results
 from flows.publish.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage
 from tests.support.browser import chromium
 from tests.support.pages import a_deviation, a_line, a_notice, a_proposal, a_results_page, an_index, lines
@@ -24,6 +24,18 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
+def rendered(page: Page) -> str:
+    match page:
+        case NoticePage():
+            return render_notice(page)
+        case ResultsPage():
+            return render_results(page)
+        case IndexPage():
+            return render_index(page)
+        case ProposalPage():
+            return render_proposal(page)
+
+
 @pytest.fixture
 def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
     """Open a page as a reader would; at the end nothing was said to the console or asked of anybody."""
@@ -32,7 +44,8 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
     asked: list[str] = []
 
     def opened(page: Page, size: dict[str, int] = DESKTOP, **options: bool) -> Tab:
-        path = put_page(tmp_path, page)
+        path = tmp_path / "page.html"
+        path.write_text(rendered(page), "utf-8")
         tab = browser.new_page(viewport=size, **options)  # type: ignore[arg-type]
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))

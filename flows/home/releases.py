@@ -1,0 +1,321 @@
+"""Releases of the public pages as folders: `releases/<n>`, of which the link `site` names the one that is out.
+
+A release is built out of sight, unchanged files as hard links to the release before; it is synced once, takes
+its place by a rename, and goes out by renaming a link. Whoever dies in between leaves the old one out: the next
+one to come clears away what is half made, and puts out what is whole. A reader sees one release or the next.
+"""
+
+import ctypes
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from config.errors import GangchuangError
+from config.settings import PUBLIC, RELEASES, HomeNotWritable
+
+FORMAT = "gangchuang-release/1"
+MANIFEST = "release.json"
+KEPT = 5
+_FEW = 64  # so many files are synced one by one; beyond, the whole file system at once is cheaper
+_WAIT_SECONDS = 120.0
+
+
+class SiteBusy(GangchuangError):
+    def __init__(self) -> None:
+        super().__init__(
+            f"Another run has been publishing the pages for more than {_WAIT_SECONDS:.0f} s. Nothing was changed; "
+            "if it hangs, end it, and `gangchuang site publish` does its work."
+        )
+
+
+class ReleaseGone(GangchuangError):
+    def __init__(self, number: int, kept: list[int]) -> None:
+        listed = ", ".join(map(str, kept)) or "none"
+        super().__init__(f"There is no release {number} to put back (kept: {listed}). See `gangchuang site list`.")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that follow from `key` alone: where it is the key of the release before, they are not made again."""
+
+    name: str
+    key: str
+    make: Callable[[], Iterable[tuple[str, bytes]]]
+
+
+Made = tuple[str, bytes] | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`release.json`: what a release holds, and of which instant.
+
+    `root` is the Merkle root over `roots`, the roots of the seasons in their order; `marks`, `whole` and `hidden` are
+    those of `states.releases.Marks`. `files`: SHA-256 by path; `groups`: key and paths by name. `program` is the
+    digest of what made it, `put_back` the release whose files these are, `before` the SHA-256 of the `release.json`
+    before this one.
+    """
+
+    number: int
+    instant: str
+    root: str = ""
+    roots: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+    whole: Mapping[str, str] = field(default_factory=dict)
+    hidden: int = 0
+    put_back: int | None = None
+    program: str = ""
+    before: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text()).hexdigest()
+
+    def text(self) -> bytes:
+        told = {"format": FORMAT, **asdict(self)}
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
+
+
+class Releases:
+    """The releases of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.absolute()
+        self.folder, self.link = self.home / RELEASES, self.home / PUBLIC
+
+    def numbers(self) -> list[int]:
+        """The releases that lie here whole, the oldest first."""
+        found = (path.parent.name for path in self.folder.glob(f"[0-9]*/{MANIFEST}"))
+        return sorted(int(name) for name in found if name.isascii() and name.isdigit())
+
+    def out(self) -> int | None:
+        """The number of the release that the link names."""
+        if not self.link.is_symlink():
+            return None
+        name = self.link.readlink().name
+        return int(name) if name.isdigit() and (self.folder / name / MANIFEST).is_file() else None
+
+    def manifest(self, number: int) -> Manifest:
+        """What a release says of itself. Raises ReleaseGone, also for one that was altered."""
+        try:
+            lying = (self.folder / str(number) / MANIFEST).read_bytes()
+            told = json.loads(lying)
+            manifest = Manifest(**{name: told[name] for name in Manifest.__slots__})
+            if manifest.text() != lying:
+                raise ValueError(MANIFEST)
+            return manifest
+        except (OSError, ValueError, KeyError, TypeError):
+            raise ReleaseGone(number, self.numbers()) from None
+
+    def newest(self) -> Manifest | None:
+        """The newest whole release, whether it is out yet or not."""
+        numbers = self.numbers()
+        with suppress(ReleaseGone):
+            return self.manifest(numbers[-1]) if numbers else None
+        return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One who publishes at a time; what a dead one left half made is cleared away. Raises SiteBusy."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o755)
+        with (self.folder / ".lock").open("a") as lock:
+            ends = time.monotonic() + _WAIT_SECONDS
+            while not _taken(lock.fileno()):
+                if time.monotonic() > ends:
+                    raise SiteBusy
+                time.sleep(0.05)
+            for leftover in (*self.folder.glob(".*.part"), *self.folder.glob(".*.gone")):
+                shutil.rmtree(leftover, ignore_errors=True)
+            for leftover in self.home.glob(f".{PUBLIC}.*.part"):
+                leftover.unlink()
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether somebody publishes at this moment."""
+        try:
+            with (self.folder / ".lock").open("a") as lock:
+                return not _taken(lock.fileno())
+        except OSError:
+            return False
+
+    def build(self, made: Iterable[Made], about: Manifest, *, afresh: bool = False) -> Manifest:
+        """Write the release that `about` describes, but for its files, and put it out. The lock is held.
+
+        Afresh, no file is taken from the release before. Raises HomeNotWritable.
+        """
+        before = None if afresh else self.newest()
+        draft = self.folder / f".{about.number}.part"
+        try:
+            draft.mkdir()
+            draft.chmod(0o755)
+            building = _Building(draft, self.folder / str(before.number) if before else None, before)
+            for one in made:
+                building.take(one, about.program)
+            told = asdict(about) | {"files": building.files, "groups": building.groups}
+            whole = Manifest(**told)
+            building.write(MANIFEST, whole.text())
+            building.sync()
+            draft.replace(self.folder / str(about.number))
+            self.put_out(about.number)
+        except OSError as problem:
+            raise HomeNotWritable(Path(problem.filename or draft), problem.strerror or str(problem)) from problem
+        return whole
+
+    def again(self, number: int, about: Manifest) -> Manifest:
+        """The files of an earlier release once more, as a new one. Raises ReleaseGone, HomeNotWritable."""
+        old = self.manifest(number)
+        kept = self.folder / str(number)
+        return self.build(((path, (kept / path).read_bytes()) for path in old.files), about, afresh=True)
+
+    def put_out(self, number: int) -> None:
+        """Have the link name a release; in one step, so that nobody finds none."""
+        _set_aside(self.link, self.folder / "0")
+        draft = self.home / f".{PUBLIC}.{os.getpid()}.part"
+        draft.symlink_to(Path(RELEASES, str(number)))
+        _sync_file(self.folder)
+        draft.replace(self.link)
+        _sync_file(self.home)
+
+    def prune(self, hidden: int) -> None:
+        """Keep the last five; none from before something was taken away for good."""
+        numbers = self.numbers()
+        for number in numbers[:-1]:
+            if number not in numbers[-KEPT:] or self._hidden(number) < hidden:
+                gone = self.folder / f".{number}.gone"
+                (self.folder / str(number)).replace(gone)
+                shutil.rmtree(gone, ignore_errors=True)
+        if hidden or len(numbers) >= KEPT:
+            shutil.rmtree(self.folder / "0", ignore_errors=True)
+
+    def _hidden(self, number: int) -> int:
+        with suppress(ReleaseGone):
+            return self.manifest(number).hidden
+        return -1
+
+
+class _Building:
+    """A release in the making: every file is a new one, or a link to the same in the release before."""
+
+    def __init__(self, draft: Path, before: Path | None, manifest: Manifest | None) -> None:
+        self.draft, self.before = draft, before
+        self.known = manifest.files if manifest else {}
+        self.known_groups = manifest.groups if manifest else {}
+        self.files: dict[str, str] = {}
+        self.groups: dict[str, Any] = {}
+        self.folders = {""}
+        self.written = 0
+
+    def take(self, made: Made, program: str) -> None:
+        if isinstance(made, Group):
+            self._take_group(made, hashlib.sha256(f"{program}/{made.key}".encode()).hexdigest())
+            return
+        path, content = made
+        digest = hashlib.sha256(content).hexdigest()
+        if path in self.files:
+            raise ValueError(f"two parts make {path}")
+        if self.known.get(path) != digest or not self._linked(path):
+            self.write(path, content)
+        self.files[path] = digest
+
+    def _take_group(self, group: Group, key: str) -> None:
+        known = self.known_groups.get(group.name, {})
+        if known.get("key") == key and all(self._linked(path) for path in known["files"]):
+            self.files |= {path: self.known[path] for path in known["files"]}
+            self.groups[group.name] = known
+            return
+        for path in known.get("files", ()):  # linked before one was missed
+            if path not in self.files:
+                self._place(path).unlink(missing_ok=True)
+        paths = []
+        for path, content in group.make():
+            self.take((path, content), "")
+            paths.append(path)
+        self.groups[group.name] = {"key": key, "files": paths}
+
+    def write(self, path: str, content: bytes) -> None:
+        target = self._place(path)
+        target.unlink(missing_ok=True)
+        # As the flags say, whatever the process's umask: pages are for everybody.
+        number = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(number, "wb") as file:
+            os.fchmod(number, 0o644)
+            file.write(content)
+        self.written += 1
+
+    def _linked(self, path: str) -> bool:
+        if self.before is None:
+            return False
+        try:
+            os.link(self.before / path, self._place(path))
+        except FileExistsError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _place(self, path: str) -> Path:
+        parent = path.rpartition("/")[0]
+        if parent not in self.folders:
+            parts = PurePosixPath(path)
+            if parts.is_absolute() or ".." in parts.parts or parts.as_posix() != path:
+                raise ValueError(f"{path} is no path within a release")
+            for folder in [*parts.parents][-2::-1]:
+                if folder.as_posix() not in self.folders:
+                    made = self.draft / folder
+                    made.mkdir(exist_ok=True)
+                    made.chmod(0o755)
+                    self.folders.add(folder.as_posix())
+        return self.draft / path
+
+    def sync(self) -> None:
+        """Once, after everything is written."""
+        if self.written + len(self.folders) > _FEW:
+            _sync_all(self.draft)
+            return
+        for path in (*self.files, MANIFEST, *sorted(self.folders, key=len, reverse=True)):
+            _sync_file(self.draft / path)
+
+
+def _taken(number: int) -> bool:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _set_aside(link: Path, aside: Path) -> None:
+    """What earlier versions wrote into the folder itself makes place for the link."""
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+        link.replace(aside)
+
+
+def _sync_file(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _sync_all(path: Path) -> None:
+    """The file system of a path, where the system can say so, else all of them."""
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    number = os.open(path, os.O_RDONLY)
+    try:
+        if syncfs is None or syncfs(number) != 0:
+            os.sync()
+    finally:
+        os.close(number)

@@ -1,0 +1,26 @@
+"""The season's entry page: what was published of it, the newest first."""
+
+from collections.abc import Iterator
+
+from flows.home.releases import Made
+from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.pages import IndexEntry, IndexPage, render_index
+from flows.publish.publications import PAGES, title_of
+from models import Publication
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    for season in facts.seasons:
+        yield f"{season.year}/index.html", render_index(index_page(season)).encode()
+
+
+def index_page(facts: SeasonFacts) -> IndexPage:
+    """The season's entry page as it now is."""
+    season = facts.season
+    entries = tuple(_index_entry(publication) for publication in reversed(facts.publications))
+    return IndexPage(season.year, season.title, season.office.name, season.office.mail, entries)
+
+
+def _index_entry(publication: Publication) -> IndexEntry:
+    link, summary = PAGES[publication.kind][1], f"操作留痕根值：{publication.root}"
+    return IndexEntry(title_of(publication), link, publication.published_at, summary)
