@@ -12,6 +12,7 @@ from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.clock import Timekeeper
 from flows.engine.upcoming import call_of
+from flows.publish.release import publish
 from flows.run import Ending
 from models import History, Lease, Message, MilestoneDate
 from models.database import database_seconds
@@ -63,6 +64,7 @@ def season(player: Player) -> Callable[..., Prefect]:
     def make(state: CallState = CallState.OPEN) -> Prefect:
         with player.writing() as session:
             a_season(session, state=state)
+        publish(player.settings, player.engine, player.settings.clock.now())
         return Prefect(player)
 
     return make
@@ -383,6 +385,30 @@ def test_a_closed_seasons_personal_data_is_deleted_by_itself(season: Callable[..
     assert prefect.started == [("erase_personal_data", {"season": 2026}, "2026/erase_personal_data/1/1")]
 
 
+def test_pages_that_are_behind_the_database_are_published_once(season: Callable[..., Prefect]) -> None:
+    prefect = season(CallState.PUBLISHED)
+    prefect.player.at(local("2026-09-01 09:00"))
+    with prefect.player.writing() as session:
+        move_date(
+            session,
+            2026,
+            M.ARCHIVE,
+            Act(OFFICE, local("2026-09-01 09:00")),
+            to=local("2026-10-01 09:00"),
+            reason="示例",
+        )
+
+    prefect.keeper.sweep()
+    prefect.keeper.sweep()
+    started = [stage for stage, *_ in prefect.started if stage == "publish_site"]
+    publish(prefect.player.settings, prefect.player.engine, prefect.player.settings.clock.now())
+    run_out(prefect.player, "start/2026/publish_site")
+    prefect.keeper.sweep()
+
+    assert started == ["publish_site"]
+    assert [stage for stage, *_ in prefect.started if stage == "publish_site"] == started
+
+
 def test_a_clock_that_jumps_backwards_does_nothing_again(season: Callable[..., Prefect]) -> None:
     prefect = season(CallState.PLANNED)
     prefect.player.at(local("2026-03-02T09:00"))
@@ -401,6 +427,7 @@ def test_one_season_that_cannot_be_looked_at_does_not_stop_the_others(
     prefect = season(CallState.PLANNED)
     with prefect.player.writing() as session:
         a_season(session, 2025, CallState.PUBLISHED)
+    publish(prefect.player.settings, prefect.player.engine, prefect.player.settings.clock.now())
     look = prefect.keeper.look
     monkeypatch.setattr(prefect.keeper, "look", lambda year: look(year) if year == 2026 else 1 / 0)
     prefect.player.at(local("2026-03-02T09:00"))

@@ -61,7 +61,11 @@ def triggers(player: Player) -> list[str]:
 def test_a_stage_moves_the_call_settles_its_milestone_and_tells_what_it_did(planned: Player) -> None:
     result = planned.play("open_call", noting, M.OPEN_CALL, flow_run="示例运行")
 
-    assert (result.outcome, result.lines, state(planned)) == ("done", (("noted", "1"),), CallState.OPEN)
+    assert (result.outcome, result.lines, state(planned)) == (
+        "done",
+        (("noted", "1"), ("release", "1")),
+        CallState.OPEN,
+    )
     assert triggers(planned) == ["plan", "commit_draw", "open_call"]
     with planned.reading() as session:
         row = session.get_one(MilestoneDate, (2026, "open_call", 1, ""))
@@ -247,7 +251,7 @@ def test_written_messages_are_counted(planned: Player) -> None:
 
     result = planned.play("open_call", body, M.OPEN_CALL)
 
-    assert result.sentences() == ["messages written: 1"]
+    assert result.sentences() == ["release: 1", "messages written: 1"]
 
 
 @pytest.fixture
