@@ -217,6 +217,8 @@ def _correct_name(session: Session, run: Run, act: Act, certificate: str, right:
     told = {"void": str(reissued.void), "valid": str(reissued.valid), "name": reissued.name, "reason": reason}
     _tell_unit(session, run, LetterKind.NAME_CORRECTED, reissued.submission, **told)
     run.tell("certificates given", reissued.valid.short)
+
+
 def _put_back(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
     releases = Releases(run.settings.home)
     if not subject.isdigit():

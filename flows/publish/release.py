@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from config.overrides import HOLIDAYS, PAGES, own_files
 from config.settings import Settings
 from flows.home.releases import Group, Made, Manifest, Releases
 from flows.publish import notice, record, results, season_index
@@ -104,10 +105,17 @@ def _by_text(marks: Mapping[int, str]) -> dict[str, str]:
     return {str(year): mark for year, mark in marks.items()}
 
 
-@lru_cache
 def _program(site_url: str) -> str:
-    """What makes the pages: the sources of this room, and the address that they print."""
-    digest = hashlib.sha256(site_url.encode())
+    """What makes the pages: the sources of this room, the home's own files, and the address that is printed."""
+    digest = hashlib.sha256(f"{_sources()} {site_url}".encode())
+    for path in (*own_files(PAGES), *own_files(HOLIDAYS)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+@lru_cache
+def _sources() -> str:
+    digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.rglob("*")):
         if path.suffix in _SOURCES:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
