@@ -1,6 +1,5 @@
 """What the public may know at one instant: read once, in one view of the database, and given to every part of a release."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -56,10 +55,6 @@ class Facts:
     site_url: str
     marks: Marks
     seasons: tuple[SeasonFacts, ...]
-
-    @property
-    def by_year(self) -> Mapping[int, SeasonFacts]:
-        return {facts.year: facts for facts in self.seasons}
 
 
 def facts_of(session: Session, site_url: str) -> Facts:
