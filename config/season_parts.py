@@ -154,6 +154,7 @@ class Call(Part):
 
     max_contributors: int = Field(5, ge=1)
     max_organisations: int = Field(3, ge=1)
+    max_pictures: int = Field(3, ge=0, le=9, description="pictures for the public pages that one submission may bring")
     near_duplicate_percent: int = Field(90, ge=50, le=100, description="title similarity shown to the office")
 
 

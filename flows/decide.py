@@ -36,6 +36,7 @@ from states.submissions.corrections import ask_correction
 from states.submissions.duplicates import decide_duplicate
 from states.submissions.reinstatement import reinstate
 from states.submissions.settle import revoke, withdraw
+from states.submissions.taking_back import called, withdraw_consent
 
 
 class Decision(StrEnum):
@@ -58,6 +59,7 @@ class Decision(StrEnum):
     ENTER_RANDOMNESS = "enter_randomness"
     CORRECT_NAME = "correct_name"
     PUT_BACK_RELEASE = "put_back_release"
+    WITHDRAW_CONSENT = "withdraw_consent"
 
 
 _EXCUSED = ("excused", "请假")
@@ -93,7 +95,8 @@ def decide(
     they were published as reason), a certificate's
     number (correct_name, with the right name as `other`: it becomes void, and another is given), a
     release's number as `gangchuang site list` shows it (put_back_release, 0 for the present state again), or the beginning of a
-    delivery's digest (admit_late).
+    delivery's digest (admit_late). For withdraw_consent `other` says what is to be public no more: a
+    contributor's name, 完成人2, 成果内容, 图片1 or 全部.
     After: the decision, its officer and its reason are history; those concerned have a letter. After the
     archive it has a root of its own, on the season's page and in a letter to every unit.
     Undo: the opposite decision, where there is one.
@@ -230,6 +233,12 @@ def _put_back(session: Session, run: Run, act: Act, subject: str, other: str, re
     put_back(session, run.year, act, int(subject), reason=reason)
 
 
+def _withdraw_consent(session: Session, run: Run, act: Act, number: str, words: str, reason: str) -> None:
+    things = withdraw_consent(session, number, words, act, reason=reason)
+    _tell_unit(session, run, LetterKind.CONSENT_WITHDRAWN, number, what=called(things))
+    run.tell("public no more", called(things))
+
+
 def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
     row = session.get_one(Submission, number)
     post_to_unit(
@@ -255,4 +264,5 @@ _DECISIONS: dict[Decision, Taking] = {
     Decision.ENTER_RANDOMNESS: _enter_randomness,
     Decision.CORRECT_NAME: _correct_name,
     Decision.PUT_BACK_RELEASE: _put_back,
+    Decision.WITHDRAW_CONSENT: _withdraw_consent,
 }

@@ -171,6 +171,18 @@ class ObjectionState(Labelled):
     UPHELD = "upheld", "异议成立"
 
 
+class ConsentKind(Labelled):
+    """What a consent to publication (同意公开) is about; each is given, and can be taken back, alone.
+
+    The earlier workbooks had one box for everybody: what it said was names, organisations and the abstract.
+    """
+
+    NAME = "name", "姓名"
+    TEXT = "text", "成果内容"
+    ABSTRACT = "abstract", "成果简介"
+    PICTURE = "picture", "图片"
+
+
 class MilestoneState(Labelled):
     PENDING = "pending", "未到"
     DONE = "done", "已完成"
@@ -328,3 +340,8 @@ class Trigger(Labelled):
     )
     VOID_CERTIFICATES = "void_certificates", "证书作废", "Certificates of the award became void: replaced, or revoked."
     CORRECT_NAME = "correct_name", "更正名称", "An officer corrected a name, which a certificate bears."
+    WITHDRAW_CONSENT = (
+        "withdraw_consent",
+        "撤回公开同意",
+        "A consent to publication was taken back: a name, the text or a picture is public no more.",
+    )

@@ -33,6 +33,16 @@ class ContributorForm(_Form):
     organisation: Text
     role: str = ""
     share: Decimal | None = Field(None, gt=0, le=100, description="percent")
+    consent: bool | None = Field(None, description="this person agrees that the name is published (PIPL art. 25)")
+
+
+class PictureForm(_Form):
+    """A picture for the public pages; its file comes with the workbook."""
+
+    name: Text
+    alt: Text = Field(description="what it shows, for who cannot see it")
+    portrait: bool = Field(description="people can be recognised in it")
+    consent: bool = Field(description="of who made it, and of everybody who can be recognised in it")
 
 
 class ContactForm(_Form):
@@ -66,8 +76,15 @@ class SubmissionForm(_Form):
     external_partners: str = ""
     origin: Origin = Origin.NONE
     contact: ContactForm = ContactForm()
-    consent: bool = Field(description="separate consent to publication (PIPL art. 25)")
+    text_consent: bool | None = Field(None, description="the organisations license the text (成果授权)")
+    consent: bool | None = Field(None, description="the one box of earlier workbooks: names, organisations, abstract")
     attachments: tuple[str, ...] = ()
+    pictures: tuple[PictureForm, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that the row names, once."""
+        return tuple(dict.fromkeys((*self.attachments, *(picture.name for picture in self.pictures))))
 
 
 class WithdrawalForm(_Form):

@@ -12,6 +12,7 @@ from models.enums import (
     Carrier,
     Category,
     CertificateState,
+    ConsentKind,
     CorrectionState,
     DuplicateDecision,
     Holder,
@@ -85,7 +86,6 @@ class Submission(SQLModel, table=True):
     carrier: Carrier = enum_field(Carrier)
     field: str
     completed_on: date
-    consent: bool
     version: int = Field(default=1)
     submitted_at: datetime
     eligible_at: datetime | None = Field(default=None, description="when the eligibility check passed it")
@@ -163,6 +163,44 @@ class Attachment(SQLModel, table=True):
     name: str
     digest: str = Field(max_length=64, index=True, description="SHA-256 of the file")
     size: int = Field(description="bytes")
+
+
+class Consent(SQLModel, table=True):
+    """What may be published of a submission, one row for each thing asked about; `position` counts people or pictures.
+
+    They follow the version in force. A consent once taken back is given again by no later version.
+    """
+
+    __table_args__ = (
+        one_of("kind", ConsentKind),
+        check("position_positive", "position >= 1"),
+        check("only_given_is_withdrawn", "withdrawn_at IS NULL OR given"),
+    )
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    kind: ConsentKind = enum_field(ConsentKind, primary_key=True)
+    position: int = Field(primary_key=True)
+    given: bool
+    withdrawn_at: datetime | None = None
+
+
+class Picture(SQLModel, table=True):
+    """A picture of the version in force that could be read; as it is published it lies in the home, named by `encoded`."""
+
+    __table_args__ = (
+        check("position_positive", "position >= 1"),
+        check("size_counted", "width >= 1 AND height >= 1"),
+        *sha256_text("digest", "encoded"),
+    )
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    position: int = Field(primary_key=True)
+    digest: str = Field(max_length=64, description="SHA-256 of the file that came")
+    encoded: str = Field(max_length=64, description="SHA-256 of the large one made of it")
+    portrait: bool = Field(description="people can be recognised in it")
+    alt: str = Field(description="what it shows, for who cannot see it")
+    width: int = Field(description="pixels of the large one")
+    height: int
 
 
 class DistrictVerdict(SQLModel, table=True):

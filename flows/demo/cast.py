@@ -169,7 +169,7 @@ class _Maker:
             external_partners="示例·渝州职业技术学院" if carrier is Carrier.ALLIANCE else "",
             origin=rng.choices(list(Origin), weights=(6, 2, 1, 1))[0],
             contact=contact_of(self.serial, contributors[0].name),
-            consent=rng.random() < 0.92,
+            text_consent=rng.random() < 0.95,
         )
 
     def _completed_on(self) -> date:

@@ -25,7 +25,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "other": (
         "另一方 Other",
         "The second number (same or distinct achievements), the expert (recuse), "
-        "or the objector's real name and contact (raise_objection).",
+        "the objector's real name and contact (raise_objection), or what is to be public no more (withdraw_consent): "
+        "a contributor's name, 完成人2, 成果内容, 图片1 or 全部.",
     ),
     "milestone": ("节点 Milestone", "Which dated step of the year."),
     "take_effect_at_once": (

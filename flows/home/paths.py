@@ -43,6 +43,17 @@ def attachments(settings: Settings, year: int) -> Path:
     return settings.folder("attachments", str(year))
 
 
+def pictures(settings: Settings, year: int) -> Path:
+    """Pictures as they may be published; they outlast the attachments that they were made of."""
+    return settings.folder("pictures", str(year))
+
+
+def picture_files(settings: Settings, year: int, encoded: str) -> tuple[Path, Path, Path]:
+    """The large and the small WebP and the JPEG of one picture, by the SHA-256 of the large one."""
+    folder = settings.home.absolute() / "pictures" / str(year)
+    return folder / f"{encoded}.webp", folder / f"{encoded}-small.webp", folder / f"{encoded}.jpg"
+
+
 def calendar_file(settings: Settings, year: int, name: str) -> Path:
     return settings.home.absolute() / "outbox" / str(year) / f"{name}.ics"
 

@@ -5,6 +5,14 @@ from flows.workbooks.columns import cells, dates, numbers, parties
 from flows.workbooks.columns.column import LINE_LIMIT, NAME_LIMIT, Column, choice, labels
 from models.enums import Carrier, Category, Origin
 
+_AGREED = ("同意", "不同意")
+_ALT_LIMIT = 120
+# What is said of a picture -> whether people can be recognised in it, and whether it may be published.
+PICTURE_ANSWERS = {
+    "同意，图上没有认得出的人": (False, True),
+    "同意，图上的人都已同意": (True, True),
+    "不同意公开": (False, False),
+}
 WITHDRAWN, RESTORED = "withdrawn", "restored"  # what a unit says in the column 撤回
 
 
@@ -15,6 +23,25 @@ def submission_columns(season: Season) -> tuple[Column, ...]:
         *(column for index in range(season.call.max_organisations) for column in _organisation_columns(index)),
         *(column for index in range(season.call.max_contributors) for column in _contributor_columns(index)),
         *_other_columns(season),
+        *_consent_columns(season),
+        *(column for index in range(season.call.max_pictures) for column in _picture_columns(index)),
+        _withdrawal_column(),
+    )
+
+
+def earlier_columns(season: Season) -> tuple[Column, ...]:
+    """What earlier workbooks asked instead of a consent from each: one box for everybody, no picture meant."""
+    replaced = ("text_consent", *(f"contributors.{index}.consent" for index in range(season.call.max_contributors)))
+    return (
+        Column(
+            "consent",
+            "同意公开姓名和单位",
+            cells.consent,
+            "其他",
+            also=("同意公开", "是否同意公开", "公开同意"),
+            choices=_AGREED,
+            instead_of=replaced,
+        ),
     )
 
 
@@ -315,17 +342,6 @@ def _other_columns(season: Season) -> tuple[Column, ...]:
             width=24,
         ),
         Column(
-            "consent",
-            "同意公开姓名和单位",
-            cells.consent,
-            group,
-            "须经全体完成人单独同意：获奖后公开姓名、单位和成果简介",
-            ("同意公开", "是否同意公开", "公开同意"),
-            required=True,
-            choices=("同意", "不同意"),
-            width=20,
-        ),
-        Column(
             "attachments",
             "附件文件名",
             cells.words,
@@ -334,14 +350,83 @@ def _other_columns(season: Season) -> tuple[Column, ...]:
             ("附件", "附件名称", "附件清单"),
             width=28,
         ),
-        choice(
-            "withdrawal",
-            "撤回",
-            {"撤回": WITHDRAWN, "改回": RESTORED},
-            group="撤回",
-            hint="撤回已接收的申报：选“撤回”并填好申报编号，其余各列可不填；授奖前随时可以。确要把内容改回以前报过的：选“改回”",
-            words={"是": WITHDRAWN, "申请撤回": WITHDRAWN, "否": None, "不撤回": None, "无": None},
-            also=("是否撤回", "申请撤回"),
-            width=9,
+    )
+
+
+def _consent_columns(season: Season) -> tuple[Column, ...]:
+    """Each person for the own name, and the organisations for the text: nobody answers for another."""
+    group = "公开（逐人、逐项同意）"
+    return (
+        Column(
+            "text_consent",
+            "成果授权",
+            cells.consent,
+            group,
+            "申报单位是否授权：获奖后公开单位名称、成果简介和创新、实用、效益、推广等内容。不授权的只公开编号、名称和等次，不影响评审",
+            ("成果授权书", "同意公开成果内容", "成果内容公开授权"),
+            required=True,
+            choices=_AGREED,
+            width=12,
         ),
+        *(
+            Column(
+                f"contributors.{index}.consent",
+                f"完成人{index + 1}同意公开姓名",
+                cells.consent,
+                group,
+                "须由本人答复：获奖后是否公开本人姓名。不同意不影响评审；同意的，以后随时可以撤回",
+                (f"完成人{index + 1}同意公开", f"完成人{index + 1}公开姓名", f"第{index + 1}完成人同意公开姓名"),
+                required=index == 0,
+                choices=_AGREED,
+                width=15,
+            )
+            for index in range(season.call.max_contributors)
+        ),
+    )
+
+
+def _picture_columns(index: int) -> tuple[Column, ...]:
+    group, n = "图片（供公开页面和科技馆展示，可留空）", index + 1
+    return (
+        Column(
+            f"pictures.{index}.name",
+            f"图片{n}文件名",
+            cells.line(LINE_LIMIT),
+            group,
+            "与本表一起压缩报送的JPEG、PNG、WebP或HEIC图片",
+            (f"图片{n}", f"照片{n}", f"照片{n}文件名"),
+            width=20,
+        ),
+        Column(
+            f"pictures.{index}.alt",
+            f"图片{n}内容说明",
+            cells.name(_ALT_LIMIT, "请写出图上是什么"),
+            group,
+            "一句话写出图上是什么，供看不见图片的人听读，如：改造后的送料装置在车间运行",
+            (f"图片{n}说明", f"照片{n}说明", f"照片{n}内容说明"),
+            width=28,
+        ),
+        choice(
+            f"pictures.{index}.consent",
+            f"图片{n}同意公开",
+            PICTURE_ANSWERS,
+            group=group,
+            hint="须经作者同意；图上认得出的人，须每个人单独同意。填了文件名的必填",
+            words={"否": (False, False), "不同意": (False, False)},
+            also=(f"图片{n}公开", f"照片{n}同意公开"),
+            width=24,
+        ),
+    )
+
+
+def _withdrawal_column() -> Column:
+    return choice(
+        "withdrawal",
+        "撤回",
+        {"撤回": WITHDRAWN, "改回": RESTORED},
+        group="撤回",
+        hint="撤回已接收的申报：选“撤回”并填好申报编号，其余各列可不填；授奖前随时可以。确要把内容改回以前报过的：选“改回”",
+        words={"是": WITHDRAWN, "申请撤回": WITHDRAWN, "否": None, "不撤回": None, "无": None},
+        also=("是否撤回", "申请撤回"),
+        width=9,
     )

@@ -14,10 +14,11 @@ from config.season import Season
 from config.units import all_units
 from flows.home import paths
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
-from flows.kinds.submission_columns import RESTORED, WITHDRAWN, submission_columns
+from flows.kinds.submission_columns import RESTORED, WITHDRAWN, earlier_columns, submission_columns
 from flows.kinds.verdicts import issue_after_admission
 from flows.run import Run
 from flows.workbooks.columns.cells import compact, near, quote
+from flows.workbooks.reader import pictures
 from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem, Reading
 from flows.workbooks.reader.headings import heading_key
@@ -40,7 +41,9 @@ _ADDED = re.compile(
 )
 _CHINESE_DIGITS = str.maketrans("一二三四五六七八九", "123456789")
 _PLAIN = tuple(
-    name for name in SubmissionForm.model_fields if name not in ("restores", "contact", "organisations", "contributors")
+    name
+    for name in SubmissionForm.model_fields
+    if name not in ("restores", "contact", "organisations", "contributors", "pictures")
 )
 _CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
 _MOST_CELLS = 200
@@ -67,13 +70,32 @@ def _layout(season: Season, _: str) -> Layout:
         _Rows,
         check=_match_attachments,
         numbered=True,
-        ways=(("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),),
-        closing=(("个人信息", "联系方式只用于本次工作联系，到期删除；姓名和单位只在本人单独同意后随结果公开。"),),
+        ways=(
+            ("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),
+            (
+                "图片",
+                "图片也压缩在一起，每张各填文件名、内容说明和是否同意公开；不必再写进“附件文件名”。"
+                "公开前系统会重新生成图片，去掉拍摄地点等附带信息。",
+            ),
+        ),
+        closing=(
+            (
+                "个人信息",
+                "联系方式只用于本次工作联系，到期删除。姓名、成果内容、图片只有各自取得同意的才公开，不同意的不公开，"
+                "也不影响评审；同意以后随时可以通过报送单位或协调小组办公室撤回。",
+            ),
+        ),
         rules=(
             ("成果完成时间", f"{years}年内完成"),
             ("申报单位", f"最多{call.max_organisations}个，第1个为申报单位"),
             ("完成人", f"最多{call.max_contributors}人，按贡献大小排序"),
+            *(
+                (("图片", f"最多{call.max_pictures}张，每张不超过{pictures.MOST_PIXELS // 1_000_000:,}百万像素"),)
+                if call.max_pictures
+                else ()
+            ),
         ),
+        earlier=earlier_columns(season),
     )
 
 
@@ -81,7 +103,11 @@ class _Rows(Assembler):
     def __init__(self, layout: Layout, place: Place, season: Season) -> None:
         super().__init__(layout, place, season)
         self.bodies = _keys("organisations", ("name", "credit_code"), season.call.max_organisations)
-        self.people = _keys("contributors", ("name", "organisation", "role", "share"), season.call.max_contributors)
+        self.people = _keys(
+            "contributors", ("name", "organisation", "role", "share", "consent"), season.call.max_contributors
+        )
+        self.pictures = _keys("pictures", ("name", "alt", "consent"), season.call.max_pictures)
+        self.jointly = "text_consent" in layout.replaced(place.columns)
 
     def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
@@ -92,9 +118,12 @@ class _Rows(Assembler):
         contributors = self._contributors(line, organisations, problems, notes)
         self._beyond(line, problems)
         self._too_few_or_many(line, organisations, contributors, problems)
+        if self.jointly and line.values.get("consent") is None and "consent" not in line.wrong:
+            problems.append(self.place.problem("consent", line.number, "没有填"))
         payload = filled_in(values, _PLAIN) | {"restores": values.get("withdrawal") == RESTORED}
         payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
         payload["organisations"], payload["contributors"] = organisations, contributors
+        payload["pictures"] = self._pictures(line, problems)
         return self.made(SubmissionForm, payload, line, problems)
 
     def _too_few_or_many(self, line: Line, organisations: Sized, contributors: Sized, problems: list[Problem]) -> None:
@@ -155,11 +184,11 @@ class _Rows(Assembler):
     ) -> list[dict[str, Any]]:
         values, found, shared = line.values, [], []
         only = organisations[0]["name"] if len(organisations) == 1 else None
-        for index, (name_key, body_key, role_key, share_key) in enumerate(self.people):
+        for index, (name_key, body_key, role_key, share_key, consent_key) in enumerate(self.people):
             name, body = values.get(name_key), values.get(body_key)
-            role, share = values.get(role_key), values.get(share_key)
+            role, share, consent = values.get(role_key), values.get(share_key), values.get(consent_key)
             if name is None:
-                alone = body is None and role is None and share is None
+                alone = body is None and role is None and share is None and consent is None
                 if index and not alone and name_key not in line.wrong:
                     problems.append(self.place.problem(name_key, line.number, "没有填，但填了此人的其他内容"))
                 continue
@@ -171,9 +200,38 @@ class _Rows(Assembler):
             if len(names) > 1 and (share is not None or role is not None):
                 message = f"里有{len(names)}人，分不清后面的承担工作和占比是谁的，请一格一人"
                 problems.append(self.place.problem(name_key, line.number, message))
-            found += [{"name": person, "organisation": body, "role": role or "", "share": share} for person in names]
+            if not self.jointly:
+                self._check_consent(line, name_key, consent_key, len(names), problems)
+            found += [
+                {"name": person, "organisation": body, "role": role or "", "share": share, "consent": consent}
+                for person in names
+            ]
         if shared:
             self._check_shares(line, shared, found, problems, notes)
+        return found
+
+    def _check_consent(self, line: Line, name_key: str, consent_key: str, people: int, problems: list[Problem]) -> None:
+        """Nothing is assumed from an empty cell, and nobody agrees for another."""
+        consent = line.values.get(consent_key)
+        if consent is None and consent_key not in line.wrong and consent_key not in self.required:
+            problems.append(self.place.problem(consent_key, line.number, "没有填"))
+        elif consent and people > 1:
+            message = f"里有{people}人，是否同意公开姓名须由每个人各自答复，请一格一人"
+            problems.append(self.place.problem(name_key, line.number, message))
+
+    def _pictures(self, line: Line, problems: list[Problem]) -> list[dict[str, Any]]:
+        values, found = line.values, []
+        for keys in self.pictures:
+            name, alt, answer = (values.get(key) for key in keys)
+            if (name, alt, answer) == (None, None, None) and not line.wrong.keys() & set(keys):
+                continue
+            problems += [
+                self.place.problem(key, line.number, f"没有填，这张图片的三格须填全（{why}）")
+                for key, why in zip(keys, ("哪个文件", "图上是什么", "是否同意公开"), strict=True)
+                if values.get(key) is None and key not in line.wrong
+            ]
+            if name is not None and alt is not None and answer is not None:
+                found.append({"name": name, "alt": alt, "portrait": answer[0], "consent": answer[1]})
         return found
 
     def _body_of(
@@ -224,10 +282,10 @@ def _match_attachments(
     named: set[str] = set()
     checked = []
     for row in rows:
-        if isinstance(row.form, SubmissionForm) and row.form.attachments:
-            named.update(here.get(compact(name), "") for name in row.form.attachments)
+        if isinstance(row.form, SubmissionForm) and row.form.files:
+            named.update(here.get(compact(name), "") for name in row.form.files)
             row = _with_attachments(row, row.form, here, places[row.sheet])
-        checked.append(row)
+        checked.append(_with_pictures(row, places[row.sheet], delivery))
     unnamed = [file.name for file in attachments if file.name not in named]
     if not unnamed:
         return checked, []
@@ -236,9 +294,13 @@ def _match_attachments(
 
 def _promised(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[Note]:
     """Cells that name files while the workbook came alone: files that came before stay valid."""
-    alone = [row for row in rows if isinstance(row.form, SubmissionForm) and row.form.attachments]
+    alone = [row for row in rows if isinstance(row.form, SubmissionForm) and row.form.files]
     message = "写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报"
-    notes = [places[row.sheet].note("attachments", row.line, message) for row in alone[:_MOST_CELLS]]
+    notes = [
+        places[row.sheet].note("attachments" if row.form.attachments else "pictures.0.name", row.line, message)
+        for row in alone[:_MOST_CELLS]
+        if isinstance(row.form, SubmissionForm)
+    ]
     if len(alone) > _MOST_CELLS:
         notes.append(Note("", None, f"另有{len(alone) - _MOST_CELLS}行也写了附件而没有随表送来。"))
     return notes
@@ -249,25 +311,60 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, str], place: Place) -> FilledRow:
-    missing = [name for name in form.attachments if compact(name) not in here]
-    if missing:
-        names = "、".join(quote(name) for name in missing)
-        here_by_stem = {compact(PurePosixPath(name).stem): PurePosixPath(name).name for name in here.values()}
-        meant = near(compact(PurePosixPath(missing[0]).stem), here_by_stem)
-        message = f"写了{names}，但压缩包（文件夹）里没有{meant or '，'}请核对文件名"
-        return replace(row, form=None, problems=(place.problem("attachments", row.line, message),))
-    found = tuple(here[compact(name)] for name in form.attachments)
-    return replace(row, form=form.model_copy(update={"attachments": found}))
+    problems = []
+    cells = [("attachments", form.attachments)]
+    cells += [(f"pictures.{index}.name", (picture.name,)) for index, picture in enumerate(form.pictures)]
+    here_by_stem = {compact(PurePosixPath(name).stem): PurePosixPath(name).name for name in here.values()}
+    for key, wanted in cells:
+        missing = [name for name in wanted if compact(name) not in here]
+        if missing:
+            names = "、".join(quote(name) for name in missing)
+            meant = near(compact(PurePosixPath(missing[0]).stem), here_by_stem)
+            message = f"写了{names}，但压缩包（文件夹）里没有{meant or '，'}请核对文件名"
+            problems.append(place.problem(key, row.line, message))
+    if problems:
+        return replace(row, form=None, problems=tuple(problems))
+    found = {
+        "attachments": tuple(here[compact(name)] for name in form.attachments),
+        "pictures": tuple(
+            picture.model_copy(update={"name": here[compact(picture.name)]}) for picture in form.pictures
+        ),
+    }
+    return replace(row, form=form.model_copy(update=found))
+
+
+def _with_pictures(row: FilledRow, place: Place, delivery: OpenDelivery) -> FilledRow:
+    """Make what may be published of a row's pictures; one that cannot be read is named, and the row stays good."""
+    if not isinstance(row.form, SubmissionForm):
+        return row
+    notes = []
+    for index, picture in enumerate(row.form.pictures):
+        if picture.consent:
+            try:
+                delivery.make_picture(picture.name)
+            except pictures.PictureUnreadable as unreadable:
+                name = quote(PurePosixPath(picture.name).name)
+                message = f"写的{name}{unreadable}，这张图片没有采用；截止前可以换一张再报"
+                notes.append(place.note(f"pictures.{index}.name", row.line, message)._replace(unread=True))
+    return replace(row, notes=(*row.notes, *notes)) if notes else row
 
 
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
     delivered, forms = handed.delivered, dict(handed.forms(SubmissionForm))
     rows = [
-        Incoming(index, form, _files_of(handed.reading, form), handed.reading.rows[index].line)
+        Incoming(
+            index,
+            form,
+            _files_of(handed.reading, form),
+            handed.reading.rows[index].line,
+            {name: made.readable for name, made in handed.reading.pictures.items()},
+        )
         for index, form in forms.items()
     ]
     taken = take_submissions(session, delivered, rows)
-    _keep_files(run, handed.path, [form for index, form in forms.items() if index in taken.accepted])
+    accepted = [form for index, form in forms.items() if index in taken.accepted]
+    _keep_files(run, handed.path, accepted)
+    _keep_pictures(run, handed.reading, accepted)
     taken.join(take_withdrawals(session, delivered, handed.forms(WithdrawalForm)))
     if delivered.admitted and taken.accepted:
         issue_after_admission(session, run, delivered.unit, delivered.digest)
@@ -277,7 +374,7 @@ def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
 def _files_of(reading: Reading, form: SubmissionForm) -> tuple[AttachedFile, ...]:
     """The files of a delivery that one of its rows names; none when the workbook came alone."""
     here = {file.name: file for file in reading.attachments}
-    return tuple(here[name] for name in form.attachments if name in here)
+    return tuple(here[name] for name in form.files if name in here)
 
 
 def _keep_files(run: Run, path: Path, forms: Iterable[SubmissionForm]) -> None:
@@ -285,9 +382,19 @@ def _keep_files(run: Run, path: Path, forms: Iterable[SubmissionForm]) -> None:
 
     A run that dies in between leaves files that the delivery, taken again, finds in their place.
     """
-    names = {name for form in forms for name in form.attachments}
+    names = {name for form in forms for name in form.files}
     if names and not run.dry_run:
         save_attachments(path, paths.attachments(run.settings, run.year), run.season.files, names)
+
+
+def _keep_pictures(run: Run, reading: Reading, forms: Iterable[SubmissionForm]) -> None:
+    """What may be published of the pictures of accepted rows, into a store that outlasts the attachments."""
+    for name in {picture.name for form in forms for picture in form.pictures} & reading.pictures.keys():
+        made = reading.pictures[name]
+        for path, content in zip(
+            paths.picture_files(run.settings, run.year, made.readable.encoded), made.files, strict=True
+        ):
+            run.write(path, content)
 
 
 KIND = Kind(WorkbookKind.SUBMISSIONS, _layout, _take, closes=Milestone.CLOSE_CALL, issue_again=issue_template)

@@ -11,10 +11,11 @@ from flows.outbox.messages import post_to_unit
 from flows.publish.pages import AwardLine, Proof
 from flows.publish.record import EXPORT, VERIFIER, until
 from flows.run import Run
-from models import Contributor, Organisation, Publication, Submission
+from models import Publication
 from models.enums import PublicationKind, Tier
 from states.audit.export import digest_of_checker, digest_of_export
 from states.roots import record_change, record_root
+from states.submissions.released import released
 
 PAGES = {
     PublicationKind.PUBLIC_NOTICE: ("拟获奖名单公示", "notice.html"),
@@ -60,22 +61,20 @@ def proof_of(publication: Publication, later: Sequence[Publication] = ()) -> Pro
 
 
 def award_lines(session: Session, tiers: Sequence[tuple[str, Tier]]) -> tuple[AwardLine, ...]:
-    """Lines for a public list, in the order given; people and organisations only with consent."""
-    numbers = [number for number, _ in tiers]
-    rows = {row.number: row for row in session.scalars(select(Submission).where(Submission.number.in_(numbers)))}
-    organisations = _names(session, Organisation, numbers)
-    contributors = _names(session, Contributor, numbers)
+    """Lines for a public list, in the order given; of people and organisations only what was released."""
+    public = released(session, [number for number, _ in tiers])
     return tuple(
         AwardLine(
             number=number,
-            title=rows[number].title,
+            title=public[number].title,
             tier=tier,
-            category=rows[number].category,
-            carrier=rows[number].carrier,
-            unit=all_units()[rows[number].unit].name,
-            organisations=organisations.get(number, ()),
-            contributors=contributors.get(number, ()),
-            consent=rows[number].consent,
+            category=public[number].category,
+            carrier=public[number].carrier,
+            unit=all_units()[public[number].unit].name,
+            organisations=public[number].organisations,
+            contributors=public[number].people,
+            withheld=public[number].withheld,
+            licensed=public[number].licensed,
         )
         for number, tier in tiers
     )
@@ -90,13 +89,3 @@ def page_address(run: Run, name: str) -> str:
     """A page's public address for letters; empty when the installation has no public site."""
     base = run.settings.site_url.rstrip("/")
     return f"{base}/{run.year}/{name}" if base else ""
-
-
-def _names(
-    session: Session, table: type[Organisation] | type[Contributor], numbers: Sequence[str]
-) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    query = select(table.number, table.name).where(table.number.in_(numbers)).order_by(table.number, table.position)
-    for number, name in session.execute(query):
-        found[number] = (*found.get(number, ()), name)
-    return found

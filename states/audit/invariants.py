@@ -21,6 +21,7 @@ from models import (
     Assignment,
     Attachment,
     Call,
+    Consent,
     Contact,
     Contributor,
     Correction,
@@ -32,6 +33,7 @@ from models import (
     MilestoneDate,
     Objection,
     Organisation,
+    Picture,
     Placing,
     Recusal,
     Score,
@@ -42,6 +44,7 @@ from models import (
 from models.enums import (
     AssignmentState,
     CallState,
+    ConsentKind,
     CorrectionState,
     MessageState,
     MilestoneState,
@@ -55,11 +58,12 @@ from models.enums import (
 from models.queries import by_whom_assigned, planned_seasons, season_in_force
 from states.audit.replay import Standing, replay_subject
 from states.history.canonical import call_subject
-from states.history.read import by_subject, erased_seasons, latest_entry, read_entries, read_standings
+from states.history.read import by_subject, erased_seasons, latest_entry, latest_facts, read_entries, read_standings
 from states.numbers import Number
 from states.panel.pairs import season_conflicts
 from states.rules.ranking.tiers import tier_sizes
 from states.submissions.certificates import CertificateNumber, certificates_of, out_of_step
+from states.submissions.released import WITHHELD
 
 Offenders = Iterable[Any]
 Query = Select[Any]
@@ -214,12 +218,28 @@ def _awarded_otherwise() -> Query:
 
 def _bent_versions(session: Session, _: Path | None) -> Offenders:
     version, erased = SubmissionVersion, erased_seasons(session)
+    kept = _kept_digests(session, erased)
     query = select(version.number, version.version, version.content, version.salt, version.digest)
     for number, ordinal, content, salt, digest in session.execute(query.execution_options(yield_per=1000)):
         if Number.of(number).season in erased and not salt and not content:
             continue
-        if hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != digest:
+        if hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != kept.get(number, digest):
             yield number, ordinal
+
+
+def _kept_digests(session: Session, erased: Iterable[int]) -> dict[str, str]:
+    """What is left of a content after the deletion of personal data is bound by the entry of who left it."""
+    kept: dict[str, str] = {}
+    for year in erased:
+        kept |= latest_facts(session, call_subject(year), Trigger.ERASE_PERSONAL_DATA).get("kept", {})
+        since = select(History.subject, History.facts).where(
+            History.season == year, History.trigger == Trigger.WITHDRAW_CONSENT
+        )
+        for subject, facts in session.execute(since.order_by(History.subject, History.sequence)):
+            left = json.loads(facts).get("kept")
+            if left:
+                kept[subject.partition("/")[2]] = left
+    return kept
 
 
 def _out_of_order(session: Session, _: Path | None) -> Offenders:
@@ -249,9 +269,17 @@ def _not_erased(session: Session, _: Path | None) -> Offenders:
     for year in sorted(erased_seasons(session)):
         own = select(Submission.number).where(Submission.season == year)
         # An award may be revoked after the deletion; until then its people stood on the page.
-        hidden = own.where(~(func.coalesce(Submission.outcome.in_(_WON), False) & Submission.consent))
-        for table, rows in ((Contact, own), (Attachment, own), (Contributor, hidden)):
+        won = own.where(func.coalesce(Submission.outcome.in_(_WON), False))
+        hidden = own.where(~func.coalesce(Submission.outcome.in_(_WON), False))
+        for table, rows in ((Contact, own), (Attachment, own), (Contributor, hidden), (Picture, hidden)):
             yield from session.scalars(select(table.number).where(table.number.in_(rows)).distinct())
+        for table, kind in ((Contributor, ConsentKind.NAME), (Picture, ConsentKind.PICTURE)):
+            consent = (Consent.number == table.number) & (Consent.position == table.position) & (Consent.kind == kind)
+            query = select(table.number, table.position).outerjoin(Consent, consent).where(table.number.in_(won))
+            refused = ~func.coalesce(Consent.given & col(Consent.withdrawn_at).is_(None), False)
+            if table is Contributor:
+                refused &= Contributor.name != WITHHELD
+            yield from (tuple(row) for row in session.execute(query.where(refused)))
 
 
 def _orphans(session: Session, home: Path | None) -> Offenders:

@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 
 from models import Call, Submission, SubmissionVersion
 from models.columns import DecimalText, EnumText
-from models.enums import CertificateState, DuplicateDecision, Holder, Trigger
+from models.enums import CertificateState, ConsentKind, DuplicateDecision, Holder, Trigger
 from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_submissions
@@ -67,6 +67,7 @@ def disagreements(session: Session, year: int) -> Found:
         spreads |= projection_of_submissions.spreads(expected["assignment"], expected["score"])
         if erased:
             expected["attachment"] = {}
+            expected["picture"] = _left(expected, some)
         for name, wanted in expected.items():
             rows = (row for parts in some.values() for row in parts[name])
             yield from _compare(SQLModel.metadata.tables[name], rows, wanted)
@@ -83,6 +84,17 @@ def disagreements(session: Session, year: int) -> Found:
         yield from _compare(table, _rows(session, table, year), wanted)
     if not seed_is_committed(call, session.get_one(Call, year, populate_existing=True).draw_seed):
         yield "call", year, "draw_seed"
+
+
+def _left(expected: dict[str, Rows], some: dict[str, _Parts]) -> Rows:
+    """After the deletion of personal data: the pictures with a consent in force of awards that were published then."""
+    left: Rows = {}
+    for (number, position), row in expected["picture"].items():
+        consent = expected["consent"].get((number, ConsentKind.PICTURE.value, position), {})
+        published = any(kept["content"] for kept in some[number][_CONTENT])
+        if published and consent.get("given") and consent["withdrawn_at"] is None:
+            left[number, position] = row
+    return left
 
 
 def _gathered(session: Session, year: int) -> Iterator[tuple[str, _Parts]]:
@@ -198,6 +210,9 @@ def _against_content(seals: Seals, number: str, parts: _Parts, told: Iterable[St
             yield "submission", number, "fingerprint"
         yield from _unlike("organisation", number, organisations, _organisations(form))
         yield from _unlike("contributor", number, contributors, _contributors(form))
+        for row in parts["picture"]:
+            if [row["alt"]] != [picture.alt for picture in form.pictures[row["position"] - 1 : row["position"]]]:
+                yield "picture", number, row["position"], "alt"
 
 
 # What the record seals of rows: the table, its key by number and facts, and the words.

@@ -10,9 +10,11 @@ from models.enums import CertificateState, Trigger
 from states.audit.projection_of_call import Rows, Step, first, last, of
 from states.numbers import Number
 from states.rules.names import name_key
+from states.submissions.consents import consent_rows
 
 Submissions = dict[str, list[Step]]
 FORMS = (Trigger.SUBMIT, Trigger.AMEND, Trigger.CORRECT_NAME)
+_PICTURE = ("digest", "encoded", "portrait", "width", "height")
 _CORRECTING = (
     Trigger.ASK_CORRECTION,
     Trigger.AMEND,
@@ -22,7 +24,7 @@ _CORRECTING = (
 )
 # A pass, and what makes one void: sent back, or no longer recommended.
 _CHECKING = (Trigger.PASS_ELIGIBILITY, Trigger.ASK_CORRECTION, Trigger.AMEND_VERDICT)
-_KEPT = ("category", "carrier", "field", "consent", "version")
+_KEPT = ("category", "carrier", "field", "version")
 
 
 def submissions(year: int, _: list[Step], told: Submissions) -> Rows:
@@ -62,6 +64,30 @@ def attachments(_: int, __: list[Step], told: Submissions) -> Rows:
         (number, step.facts["version"], position): {"digest": digest}
         for number, step in _each(told, *FORMS)
         for position, digest in enumerate(step.facts.get("attachments", ()), start=1)
+    }
+
+
+def consents(_: int, __: list[Step], told: Submissions) -> Rows:
+    """What the form in force says may be published, but for what was taken back since."""
+    rows: Rows = {}
+    for number, step in _each(told, *FORMS, Trigger.WITHDRAW_CONSENT):
+        if step.trigger == Trigger.WITHDRAW_CONSENT:
+            rows[(number, step.facts["kind"], step.facts["position"])]["withdrawn_at"] = step.at
+            continue
+        for key in [key for key in rows if key[0] == number]:
+            del rows[key]
+        for row in consent_rows(number, step.facts):
+            key = number, row["kind"].value, row["position"]
+            rows[key] = {"given": row["given"], "withdrawn_at": None}
+    return rows
+
+
+def pictures(_: int, __: list[Step], told: Submissions) -> Rows:
+    """The pictures of the form in force that could be read."""
+    return {
+        (number, shown["position"]): {name: shown[name] for name in _PICTURE}
+        for number, steps in told.items()
+        for shown in last(steps, *FORMS).facts.get("pictures", ())
     }
 
 
@@ -220,6 +246,8 @@ TABLES: dict[str, Callable[[int, list[Step], Submissions], Rows]] = {
     "submission": submissions,
     "submission_version": versions,
     "attachment": attachments,
+    "consent": consents,
+    "picture": pictures,
     "district_verdict": verdicts,
     "correction": corrections,
     "recusal": recusals,

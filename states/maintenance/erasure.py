@@ -1,14 +1,15 @@
 """Deletes a season's personal data, once its time has come: one transaction, itself an entry of the record.
 
-What stays is what was published with consent, and what the record holds, which names nobody. The
-record binds contents by salted digests: with content and salt gone, a digest tells nothing about
-anybody, and every chain, root and proof holds as before.
+What stays is what was published with consent – each name, text and picture with its own – and what the
+record holds, which names nobody. The record binds contents by salted digests: with content and salt gone,
+a digest tells nothing about anybody, and every chain, root and proof holds as before. What is left of a
+published content is bound anew, by the entry of the deletion.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -17,6 +18,7 @@ from config.season import Season
 from models import (
     Attachment,
     Certificate,
+    Consent,
     Contact,
     Contributor,
     Correction,
@@ -27,6 +29,7 @@ from models import (
     Failure,
     Message,
     Objection,
+    Picture,
     Recusal,
     Score,
     Seat,
@@ -37,14 +40,16 @@ from models.enums import CertificateState, Holder, MessageState, Outcome, Role, 
 from models.queries import lock_call
 from states.history.read import is_erased
 from states.machine import Act
+from states.submissions.taking_back import keep_public_only
 from states.transitions import note_call
 
 _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
 
 
 def is_published() -> ColumnElement[bool]:
-    """Submissions whose people stand on the results page: awarded for good, and with consent."""
-    return (col(Submission.outcome) == Outcome.COMPLETED) & col(Submission.consent)
+    """Submissions of which more than the title is public: awarded for good, with a consent in force."""
+    in_force = (Consent.number == Submission.number) & Consent.given & col(Consent.withdrawn_at).is_(None)
+    return (col(Submission.outcome) == Outcome.COMPLETED) & exists().where(in_force).correlate(Submission)
 
 
 def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
@@ -57,6 +62,11 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         return {}
     own = select(Submission.number).where(Submission.season == year)
     hidden = own.where(~func.coalesce(is_published(), False))
+    kept = {
+        number: left["kept"]
+        for number in session.scalars(own.where(is_published()).order_by(Submission.number)).all()
+        if (left := keep_public_only(session, number))
+    }
     steps: dict[str, Any] = {
         "contacts": delete(Contact).where(Contact.number.in_(own)),
         "contributors": delete(Contributor).where(Contributor.number.in_(hidden)),
@@ -64,6 +74,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         .where(Certificate.season == year, Certificate.name != "", ~_names_its_holder())
         .values(name=""),
         "declared conflicts": delete(DeclaredConflict).where(DeclaredConflict.season == year),
+        "pictures": delete(Picture).where(Picture.number.in_(hidden)),
         "attachments": delete(Attachment).where(Attachment.number.in_(own)),
         "contents": _contents(year, hidden),
         "fingerprints": update(Submission).where(Submission.number.in_(hidden)).values(fingerprint=""),
@@ -89,7 +100,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
     call = lock_call(session, year)
     call.seal_key = call.seal_key[:64]  # with the other half, who knows a name could see that it was sealed
     counts = {name: _rows(session, step) for name, step in steps.items()}
-    note_call(session, year, Trigger.ERASE_PERSONAL_DATA, act, facts={"rows": counts})
+    note_call(session, year, Trigger.ERASE_PERSONAL_DATA, act, facts={"rows": counts, "kept": kept})
     return counts
 
 

@@ -19,6 +19,15 @@ class AttachedFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReadablePicture:
+    """A picture that could be made ready for publication: the SHA-256 of the large one, and its size in pixels."""
+
+    encoded: str
+    width: int
+    height: int
+
+
 def attached_to(session: Session, number: str, version: int) -> tuple[AttachedFile, ...]:
     """The files of one version, in the order in which its row names them."""
     rows = session.execute(

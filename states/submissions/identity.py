@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine, select
@@ -19,7 +19,7 @@ from models.forms import SubmissionForm
 from models.schema import upgrade
 from states.numbers import Number, UnknownSubmission
 from states.rules.names import name_key
-from states.submissions.attachments import AttachedFile
+from states.submissions.attachments import AttachedFile, ReadablePicture
 from states.submissions.delivery import Delivered
 
 _CHUNK = 500
@@ -36,11 +36,17 @@ class Incoming:
     form: SubmissionForm
     files: tuple[AttachedFile, ...] = ()
     line: int | None = None
+    pictures: Mapping[str, ReadablePicture] = field(default_factory=dict)  # by their files' names
 
     @property
     def where(self) -> str:
         """The row as its sender finds it: by the sheet's line, where there is a sheet."""
         return f"第{self.position if self.line is None else self.line}行"
+
+    @property
+    def readable(self) -> dict[str, ReadablePicture]:
+        """What could be made of its pictures, by the digests of their files."""
+        return {file.digest: self.pictures[file.name] for file in self.files if file.name in self.pictures}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,17 @@ from typing import Any, cast
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from models import Attachment, Contact, Contributor, Correction, Organisation, Submission, SubmissionVersion
+from models import (
+    Attachment,
+    Consent,
+    Contact,
+    Contributor,
+    Correction,
+    Organisation,
+    Picture,
+    Submission,
+    SubmissionVersion,
+)
 from models.database import insert_rows
 from models.enums import CorrectionState, Trigger
 from models.forms import ContactForm, SubmissionForm
@@ -28,15 +38,25 @@ from states.submissions.attachments import (
     keep_attached,
     still_named,
 )
+from states.submissions.consents import Given, given_by, kept_pictures, taken_back
 from states.submissions.delivery import Delivered
 from states.submissions.identity import Incoming, Known, fingerprint
 from states.transitions import Begun, begin_submissions, note_submission
+
+_ASKED_SINCE = {"consent", "text_consent", "pictures"}
 
 
 def content_of(form: SubmissionForm) -> str:
     """A form's content as kept and digested: canonical JSON without the number and the contact."""
     fields = form.model_dump(mode="json", exclude={"number", "restores", "contact"})
     fields["attachments"] = [base_name(name) for name in form.attachments]
+    for picture in fields["pictures"]:
+        picture["name"] = base_name(picture["name"])
+    # What was not asked is not said: a workbook of an earlier version says again what it said.
+    for part in (fields, *fields["contributors"]):
+        for name in _ASKED_SINCE & part.keys():
+            if part[name] in (None, []):
+                del part[name]
     return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -54,21 +74,28 @@ def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incom
         number = str(Number(delivered.season, delivered.unit, place))
         accepted[row.position] = number
         version = _version(delivered, number, 1, row.form)
-        facts = {**_facts(delivered, row.form, version, seals), **digests_of(row.files)}
+        given = given_by(row.form, row.files, row.readable)
+        facts = {**_facts(delivered, row.form, version, seals), **given.facts, **digests_of(row.files)}
         begun.append(Begun(number, {"unit": delivered.unit, "place": place, **_columns(row.form, mark)}, facts))
         tables.setdefault(SubmissionVersion, []).append(version)
-        _content_rows(tables, number, row.form)
+        _content_rows(tables, number, row.form, given)
         tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
     begin_submissions(session, delivered.season, delivered.act, begun)
-    for table in (SubmissionVersion, Organisation, Contributor, Contact, Attachment):
+    for table in (SubmissionVersion, Organisation, Contributor, Contact, Consent, Picture, Attachment):
         insert_rows(session, _plain(table), tables.get(table, []))
     return accepted
 
 
 def amend(session: Session, delivered: Delivered, known: Known, row: Incoming) -> None:
     before = attached_to(session, known.number, known.version)
-    files = row.files or still_named(before, row.form.attachments)
-    facts = _put_version(session, delivered, known.number, known.version + 1, row.form, files)
+    files = row.files or still_named(before, row.form.files)
+    given = given_by(
+        row.form,
+        files,
+        {**kept_pictures(session, known.number), **row.readable},
+        taken_back(session, known.number),
+    )
+    facts = _put_version(session, delivered, known.number, known.version + 1, row.form, files, given)
     correction = session.get(Correction, known.number)
     if correction is not None and correction.state is CorrectionState.OUTSTANDING:
         correction.state, correction.settled_at = CorrectionState.ANSWERED, delivered.act.at
@@ -92,7 +119,8 @@ def rewrite(session: Session, number: str, form: SubmissionForm, act: Act, *, re
     before = session.get_one(SubmissionVersion, (number, submission.version))
     delivered = Delivered(submission.season, submission.unit, before.delivery, act.at, act)
     files = attached_to(session, number, submission.version)
-    facts = _put_version(session, delivered, number, submission.version + 1, form, files)
+    given = given_by(form, files, kept_pictures(session, number), taken_back(session, number, form))
+    facts = _put_version(session, delivered, number, submission.version + 1, form, files, given)
     session.flush()
     note_submission(session, number, Ask(Trigger.CORRECT_NAME, act, reason=reason, facts=facts))
 
@@ -104,22 +132,25 @@ def _put_version(
     ordinal: int,
     form: SubmissionForm,
     files: Sequence[AttachedFile],
+    given: Given,
 ) -> dict[str, Any]:
     """Put a version in force, with the rows that follow from it; what the record says of it."""
     version = _version(delivered, number, ordinal, form)
     session.execute(insert(SubmissionVersion), [version])
     tables: dict[Any, list[dict[str, Any]]] = {}
-    _content_rows(tables, number, form)
+    _content_rows(tables, number, form, given)
     for table, rows in tables.items():
         session.execute(delete(table).where(table.number == number))
-        session.execute(insert(table), rows)
+        if rows:
+            session.execute(insert(table), rows)
     session.execute(
         update(Submission)
         .where(Submission.number == number)
         .values(version=ordinal, **_columns(form, fingerprint(form)))
     )
     keep_attached(session, number, ordinal, files)
-    return {**_facts(delivered, form, version, Seals(session, delivered.season)), **digests_of(files)}
+    told = _facts(delivered, form, version, Seals(session, delivered.season))
+    return {**told, **given.facts, **digests_of(files)}
 
 
 def _plain(table: Any) -> Table:
@@ -135,11 +166,10 @@ def _columns(form: SubmissionForm, mark: str) -> dict[str, Any]:
         "carrier": form.carrier,
         "field": form.field,
         "completed_on": form.completed_on,
-        "consent": form.consent,
     }
 
 
-def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: SubmissionForm) -> None:
+def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: SubmissionForm, given: Given) -> None:
     tables.setdefault(Organisation, []).extend(
         {
             "number": number,
@@ -165,6 +195,8 @@ def _content_rows(tables: dict[Any, list[dict[str, Any]]], number: str, form: Su
     tables.setdefault(Contact, []).append(
         {"number": number, "name": form.contact.name, "phone": form.contact.phone, "mail": form.contact.mail}
     )
+    tables.setdefault(Consent, []).extend(given.rows(number))
+    tables.setdefault(Picture, []).extend(shown.row(number) for shown in given.shown)
 
 
 def _version(delivered: Delivered, number: str, version: int, form: SubmissionForm) -> dict[str, Any]:
@@ -205,7 +237,6 @@ def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any
         "field": form.field,
         "completed_on": form.completed_on.isoformat(),
         "contributors": len(form.contributors),
-        "consent": form.consent,
         "version": version["version"],
         "content_digest": version["digest"],
         **delivered.facts,

@@ -188,7 +188,6 @@ def _fill(engine: Engine, size: int) -> None:
                 "carrier": "team",
                 "field": season.fields[0],
                 "completed_on": season.dates.close_call.date(),
-                "consent": True,
                 "version": 1,
                 "submitted_at": at,
                 "sequence": link.sequence,

@@ -98,7 +98,6 @@ def _submission(index: int, at: Any) -> tuple[dict[str, Any], list[dict[str, Any
         "carrier": "team",
         "field": "示例",
         "completed_on": at.date(),
-        "consent": True,
         "version": 2,
         "submitted_at": at,
         "sequence": link.sequence,

@@ -199,7 +199,7 @@ def _form(season: Season, serial: int) -> Any:
     # As many words as people write, and each title unlike the others.
     name = hashlib.sha256(f"{season.year}/{serial}".encode()).hexdigest()[:12]
     company = OrganisationForm(name=f"示例{name}机械公司", credit_code=credit_code("91", serial + 1))
-    person = ContributorForm(name=f"示例·{name}", organisation=company.name, role="主研")
+    person = ContributorForm(name=f"示例·{name}", organisation=company.name, role="主研", consent=True)
     text = f"示例：对{name}的传动与控制作了重新设计，降低了能耗与故障。" * 12
     return a_form(
         f"{name}示例装置",

@@ -288,9 +288,9 @@ def form_of(key: str) -> SubmissionForm:
         spread="示例推广性",
         completed_on=date(2025, 6, 1 + index),
         organisations=(OrganisationForm(name=home, credit_code="" if key in _UNCODED else _code(key)),),
-        contributors=(ContributorForm(name=f"示例·{key}", organisation=home),),
+        contributors=(ContributorForm(name=f"示例·{key}", organisation=home, consent=True),),
         contact=ContactForm(name="示例·联系人", phone="000-00000000", mail="contact@example.invalid"),
-        consent=True,
+        text_consent=True,
     )
 
 

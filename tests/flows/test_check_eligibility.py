@@ -30,7 +30,9 @@ M, S = Milestone, SubmissionState
 def sound(title: str) -> SubmissionForm:
     company = OrganisationForm(name=f"示例·{title}公司", credit_code=credit_code("91", 7))
     return a_form(
-        title, organisations=(company,), contributors=(ContributorForm(name="示例·甲", organisation=company.name),)
+        title,
+        organisations=(company,),
+        contributors=(ContributorForm(name="示例·甲", organisation=company.name, consent=True),),
     )
 
 

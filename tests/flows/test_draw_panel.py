@@ -78,7 +78,7 @@ def test_a_blind_workbook_names_no_applicant(ready: Player) -> None:
 def test_names_within_blind_texts_are_masked_and_the_office_is_told(ready: Player) -> None:
     people = {
         "organisations": (OrganisationForm(name="重庆示例甲机械制造有限公司"),),
-        "contributors": (ContributorForm(name="示例·赵一", organisation="重庆示例甲机械制造有限公司"),),
+        "contributors": (ContributorForm(name="示例·赵一", organisation="重庆示例甲机械制造有限公司", consent=True),),
     }
     texts = {"abstract": "由示例 赵一在示例甲机械制造完成", "attachments": ("示例·赵一的证明.pdf",)}
     with ready.writing() as session:

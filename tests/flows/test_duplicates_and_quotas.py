@@ -53,7 +53,7 @@ def test_an_exact_duplicate_comes_back_with_the_number_of_the_other(player: Play
 def _parties() -> dict[str, object]:
     return {
         "organisations": (OrganisationForm(name="示例公司", credit_code="91500000MA5U000010"),),
-        "contributors": (ContributorForm(name="示例·甲", organisation="示例公司"),),
+        "contributors": (ContributorForm(name="示例·甲", organisation="示例公司", consent=True),),
     }
 
 

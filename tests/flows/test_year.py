@@ -65,7 +65,7 @@ def small_rules() -> Season:
 def good(title: str, serial: int) -> SubmissionForm:
     """A form that passes the eligibility check."""
     company = OrganisationForm(name=f"示例·{title}公司", credit_code=credit_code("91", serial))
-    person = ContributorForm(name=f"示例·{title}", organisation=company.name)
+    person = ContributorForm(name=f"示例·{title}", organisation=company.name, consent=True)
     return a_form(title, organisations=(company,), contributors=(person,))
 
 

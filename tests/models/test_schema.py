@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,18 +11,20 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, inspect, text
+from sqlalchemy import Engine, MetaData, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel
 
+from models import Consent
 from models.database import make_engine, reading, writing
-from models.enums import MessageState
+from models.enums import ConsentKind, MessageState
 from models.migrations.rules import DataBreaksRule
 from models.schema import DatabaseTooNew, RowsOfNothing, revisions, upgrade
 from states.audit.verify import verify
 from states.maintenance.stuck_messages import post_message
 from tests.support.builders import a_season, a_submission
 from tests.support.revision_data import bring_to
+from tests.support.tampering import lift_protections
 
 A_MESSAGE = {
     "key": "2026/one",
@@ -36,6 +39,9 @@ A_MESSAGE = {
     "attempts": 0,
     "problem": "",
 }
+
+
+BECAME_TABLES = {"submission": {"consent"}}
 
 
 def version_of(engine: Engine) -> str:
@@ -92,6 +98,32 @@ def test_every_revision_with_data_comes_up_whole(bare_engine: Engine, revision: 
     with bare_engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_one_consent_for_everybody_becomes_what_it_asked_for(bare_engine: Engine) -> None:
+    """Given one with consent, one without, when the schema is upgraded, each name and the abstract have that answer."""
+    bring_to(bare_engine, "0015")
+    refused = "2026-500103-0001"
+    lift_protections(bare_engine)
+    with bare_engine.begin() as connection:
+        change = text("UPDATE history SET facts = replace(facts, :given, :refused) WHERE subject = :subject")
+        words = {"given": '"consent":true', "refused": '"consent":false', "subject": f"submission/{refused}"}
+        connection.execute(change, words)
+        people = connection.scalar(text("SELECT count(*) FROM contributor"))
+        submissions = connection.scalar(text("SELECT count(*) FROM submission"))
+
+    upgrade(bare_engine)
+
+    with reading(bare_engine) as session:
+        rows = session.scalars(select(Consent).order_by(Consent.number, Consent.kind)).all()
+    assert [(row.kind, row.given) for row in rows if row.number == refused] == [
+        (ConsentKind.ABSTRACT, False),
+        (ConsentKind.NAME, False),
+    ]
+    assert Counter(row.kind for row in rows if row.number != refused and row.given) == {
+        ConsentKind.ABSTRACT: submissions - 1,
+        ConsentKind.NAME: people - 1,
+    }
 
 
 def test_the_migrated_rules_are_those_of_the_models(bare_engine: Engine) -> None:
@@ -151,7 +183,10 @@ def rows_of(engine: Engine, like: Mapping[str, list[dict[str, object]]] | None =
         inspector = inspect(connection)
         known = inspector.get_table_names() if like is None else like
         for name in set(known) - {"alembic_version"}:
-            columns = list(like[name][0]) if like else [column["name"] for column in inspector.get_columns(name)]
+            columns = [column["name"] for column in inspector.get_columns(name)]
+            if like:
+                assert set(like[name][0]) - set(columns) <= BECAME_TABLES.get(name, set())
+                columns = [column for column in like[name][0] if column in columns]
             listed = ", ".join(f'"{column}"' for column in columns)
             rows = connection.execute(text(f'SELECT {listed} FROM "{name}"')).mappings().all()
             found[name] = sorted((dict(row) for row in rows), key=repr)
@@ -159,8 +194,9 @@ def rows_of(engine: Engine, like: Mapping[str, list[dict[str, object]]] | None =
 
 
 def _but_emptied(rows: dict[str, list[Any]], revision: str) -> dict[str, list[Any]]:
-    """Without the keys of names, which a step empties for `bring_up` to make them anew."""
+    """Without the keys of names, which a step empties for `bring_up` to make them anew, and what became a table."""
     emptied = {"submission": {"title_key"}, "expert": {"name_key", "organisation_key"}} if revision < "0009" else {}
+    emptied["submission"] = {*emptied.get("submission", ()), "consent"}
     return {
         table: [{name: value for name, value in row.items() if name not in emptied.get(table, ())} for row in found]
         for table, found in rows.items()

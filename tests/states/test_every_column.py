@@ -77,6 +77,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
     ),
     "milestone": {"attempts": "how often the clock started it; only the pause before the next start"},
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
+    "picture": {"alt": MADE},
     "placing": {"spread": MADE, "settled": WORDS, "voted": WORDS},
     "seat": {"signed_on": "who had not signed is not in the pool, which is in the chain (draw_panel)"},
     "submission": {"title_key": MADE, "fingerprint": MADE},
@@ -93,6 +94,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
         *("season", "ordinal", "number", "holder", "position", "name", "tier", "state", "given_at", "voided_at"),
         "successor",
     ),
+    "consent": ("number", "kind", "position", "given", "withdrawn_at"),
     "correction": ("number", "asked_by", "asked_at", "missing", "due_at", "state", "settled_at"),
     "district_verdict": ("number", "verdict", "points", "total", "rank", "comment", "received_at", "delivery"),
     "duplicate": ("number", "other", "similarity", "decision", "officer", "decided_at", "reason"),
@@ -104,6 +106,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "objection": (
         *("id", "number", "grounds", "objector", "state", "received_at", "due_at", "officer", "answered_at", "answer"),
     ),
+    "picture": ("number", "position", "digest", "encoded", "portrait", "width", "height"),
     "placing": (
         *("number", "season", "position", "rank", "merit", "raw_mean", "low", "high", "scores", "tier"),
         *("passed_over", "struck", "approved"),
@@ -115,7 +118,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "seat": ("season", "expert", "position", "field", "state", "absent"),
     "submission": (
         *("number", "season", "unit", "place", "state", "archived_from", "outcome", "tier", "title", "category"),
-        *("carrier", "field", "completed_on", "consent", "version", "submitted_at", "eligible_at", "sequence", "head"),
+        *("carrier", "field", "completed_on", "version", "submitted_at", "eligible_at", "sequence", "head"),
     ),
     "submission_version": ("number", "version", "digest", "delivery", "kept_at"),
 }

@@ -117,9 +117,9 @@ def a_form(title: str = "示例小发明", **changes: Any) -> SubmissionForm:
         "spread": "示例推广性",
         "completed_on": date(season_rules().covered_years[0], 6, 1),
         "organisations": (OrganisationForm(name=f"示例单位{title}"),),
-        "contributors": (ContributorForm(name=f"示例·{title}", organisation=f"示例单位{title}"),),
+        "contributors": (ContributorForm(name=f"示例·{title}", organisation=f"示例单位{title}", consent=True),),
         "contact": ContactForm(name="示例·联系人", phone="00000000000", mail="contact@example.invalid"),
-        "consent": True,
+        "text_consent": True,
     }
     return SubmissionForm(**{**fields, **changes})
 

@@ -40,7 +40,8 @@ def a_line(number: int = 1, **changed: Any) -> AwardLine:
         "unit": "万州区",
         "organisations": (f"示例{number}号公司",),
         "contributors": (f"示例·甲{number}", f"示例·乙{number}"),
-        "consent": True,
+        "withheld": 0,
+        "licensed": True,
     }
     return AwardLine(**(line | changed))
 

@@ -8,8 +8,10 @@ a line struck, objections dismissed and upheld, a winner without consent.
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
+from PIL import Image
 from sqlalchemy import select
 
 from config.local_time import local_day
@@ -41,7 +43,7 @@ from flows.run import Ending, Run
 from flows.workbooks.writer.filling import submission_row
 from models import Assignment, Delivery, Objection
 from models.enums import AssignmentState, DeliveryState, WorkbookKind
-from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
+from models.forms import ContactForm, ContributorForm, OrganisationForm, PictureForm, SubmissionForm
 from states.final_round.approval import approve, list_digest, placings, send_back
 from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act
@@ -105,7 +107,8 @@ def _submissions(player: Player) -> None:
     player.deliver(THREE, WorkbookKind.SUBMISSIONS, [submission_row(good("示例·九龙坡甲", 21))])
     _collect(player)
     amended = good("示例·万州甲", 1).model_copy(update={"number": BEST, "spread": "示例：已在三家推广"})
-    _deliver_with_proof(player, amended.model_copy(update={"attachments": ("证明.pdf",)}))
+    picture = PictureForm(name="照片.png", alt="示例装置运行的情形", portrait=False, consent=True)
+    _deliver_with_proof(player, amended.model_copy(update={"attachments": ("证明.pdf",), "pictures": (picture,)}))
     _collect(player)
     withdrawn = f"2026-{THREE}-0001"
     with player.writing() as session:
@@ -132,11 +135,12 @@ def _submissions(player: Player) -> None:
 
 
 def _deliver_with_proof(player: Player, form: SubmissionForm) -> None:
-    """A package: the workbook with one row, and the file that it names."""
+    """A package: the workbook with one row, and the files that it names."""
     workbook = player.deliver(ONE, WorkbookKind.SUBMISSIONS, [submission_row(form)], name="修改.xlsx")
     with zipfile.ZipFile(workbook.with_name("修改.zip"), "w") as package:
         package.write(workbook, "修改.xlsx")
         package.writestr("证明.pdf", f"%PDF-1.4 {PHONE}")
+        package.writestr("照片.png", a_picture())
     workbook.unlink()
 
 
@@ -165,7 +169,10 @@ def _verdicts(player: Player) -> None:
 def _corrections(player: Player) -> None:
     _pass(player, M.CHECK_ELIGIBILITY, check_eligibility.checking)
     number = f"2026-{TWO}-0002"
-    corrected = good("示例·渝中乙", 12).model_copy(update={"number": number, "consent": False})
+    corrected = good("示例·渝中乙", 12)
+    silent = tuple(person.model_copy(update={"consent": False}) for person in corrected.contributors)
+    refusing = {"number": number, "text_consent": False, "contributors": silent}
+    corrected = corrected.model_copy(update=refusing)
     player.deliver(TWO, WorkbookKind.SUBMISSIONS, [submission_row(corrected)], name="补正.xlsx")
     _collect(player)
     _pass(player, M.CLOSE_ELIGIBILITY, close_eligibility.concluding)
@@ -284,9 +291,16 @@ def _answer(player: Player, number: str, *, upheld: bool) -> None:
 def good(title: str, serial: int) -> SubmissionForm:
     """A form that passes the eligibility check."""
     company = OrganisationForm(name=f"{title}公司", credit_code=credit_code("91", serial))
-    person = ContributorForm(name=f"示例完成人{serial}", organisation=company.name, role="主研")
+    person = ContributorForm(name=f"示例完成人{serial}", organisation=company.name, role="主研", consent=True)
     contact = ContactForm(name=f"示例联系人{serial}", phone=PHONE, mail=f"contact-{serial}@example.invalid")
     return a_form(title, organisations=(company,), contributors=(person,), contact=contact)
+
+
+def a_picture(width: int = 64, height: int = 48, form: str = "PNG") -> bytes:
+    """A small picture drawn by code."""
+    out = BytesIO()
+    Image.linear_gradient("L").resize((width, height)).convert("RGB").save(out, form)
+    return out.getvalue()
 
 
 def flawed(title: str) -> SubmissionForm:

@@ -31,6 +31,7 @@ from models import (
     Lease,
     MilestoneDate,
     Objection,
+    Picture,
     Recusal,
     Submission,
 )
@@ -165,6 +166,16 @@ def fill(session: Session) -> None:
                 list_digest="cd" * 32,
             ),
             Admission(season=season.year, digest="ab" * 32, officer="示例", admitted_at=at, reason="示例"),
+            Picture(
+                number=ended[0],
+                position=1,
+                digest="ef" * 32,
+                encoded="ab" * 32,
+                portrait=False,
+                alt="示例",
+                width=64,
+                height=48,
+            ),
             Attachment(number=ended[0], version=1, position=1, name="示例.pdf", digest="ef" * 32, size=1024),
             IssuedWorkbook(
                 season=season.year,

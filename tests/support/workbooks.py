@@ -56,7 +56,8 @@ def typed(changes: Mapping[str, Any] | None = None, **more: Any) -> dict[str, An
         "单位1名称": "示例公司",
         "完成人1姓名": "示例甲",
         "完成人1单位": "示例公司",
-        "同意公开姓名和单位": "同意",
+        "成果授权": "同意",
+        "完成人1同意公开姓名": "同意",
     }
     return {**row, **(changes or {}), **more}
 

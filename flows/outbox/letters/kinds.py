@@ -93,6 +93,7 @@ class LetterKind(StrEnum):
     WITHDRAWN = "withdrawn", "unit_name number title reason", "until"
     REVOKED = "revoked", "unit_name number title reason", "until"
     REINSTATED = "reinstated", "unit_name number title reason", "until"
+    CONSENT_WITHDRAWN = "consent_withdrawn", "unit_name number title what", "until"
 
     # After the award
     NAME_CORRECTED = "name_corrected", "unit_name number title void valid name reason"  # void, valid: certificates

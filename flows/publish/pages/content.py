@@ -13,10 +13,10 @@ from models.enums import Carrier, Category, Tier
 
 @dataclass(frozen=True, slots=True)
 class AwardLine:
-    """One award. Without consent a line forgets its people and organisations as it is made.
+    """One award. `contributors`: who agreed to be named; the names of `withheld` more are not public.
 
-    `unit` (district), category and carrier are kept for the statistics; pages show of a line
-    without consent its number, title and tier only.
+    `licensed`: the organisations agreed that more than number, title and tier is published; without it a line
+    forgets them as it is made. `unit` (district), category and carrier are kept for the statistics.
     """
 
     number: str
@@ -27,12 +27,12 @@ class AwardLine:
     unit: str
     organisations: tuple[str, ...]
     contributors: tuple[str, ...]
-    consent: bool
+    withheld: int
+    licensed: bool
 
     def __post_init__(self) -> None:
-        if not self.consent:
+        if not self.licensed:
             object.__setattr__(self, "organisations", ())
-            object.__setattr__(self, "contributors", ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ NAME_LIMIT = 100
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `key` is its name in code; `given` columns come filled in and are locked."""
+    """One column. `key` is its name in code; `given` columns come filled in and are locked.
+
+    `instead_of`: of a column of earlier workbooks, those of today's that it takes the place of.
+    """
 
     key: str
     heading: str
@@ -29,6 +32,7 @@ class Column:
     width: int = 14
     minimum: int | None = None
     maximum: int | None = None
+    instead_of: tuple[str, ...] = ()
 
 
 def labels(members: type[StrEnum]) -> dict[str, Any]:

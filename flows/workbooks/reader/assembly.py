@@ -27,7 +27,8 @@ class Assembler(ABC):
 
     def __init__(self, layout: Layout, place: Place, season: Season) -> None:
         self.layout, self.place, self.season = layout, place, season
-        self.required = [column.key for column in layout.columns if column.required]
+        replaced = layout.replaced(place.columns)
+        self.required = [column.key for column in layout.columns if column.required and column.key not in replaced]
         self.pointed = [column.key for column in layout.columns if column.key.startswith("points.")]
 
     def row(self, line: Line) -> FilledRow:

@@ -1,10 +1,14 @@
-"""A program of its own: opens one workbook in a process that may die, and writes its cells to stdout.
+"""A program of its own: opens one file in a process that may die, and writes what it holds to stdout.
 
     python -I extraction.py FILE FORMAT MAX_ROWS MAX_COLUMNS MAX_BYTES OWN_SHEETS...
+    python -I extraction.py FILE picture MAX_PIXELS LARGE MAX_BYTES SMALL
+
+Of a workbook it tells the cells; a picture it makes anew, as WebP whose longer side has LARGE and SMALL pixels and as
+JPEG, turned upright, in sRGB, and without anything else that the file said of itself.
 
 Broken or hostile files can make the native reader run out of memory or panic. Here that ends a
 small process with hard limits and nothing else. Only the standard library and calamine are
-loaded (olefile and msoffcrypto for old formats), so that the process starts in some 30 ms.
+loaded (olefile and msoffcrypto for old formats, Pillow for pictures), so that the process starts in some 30 ms.
 Each frame is 4 bytes of length and a JSON list, since whoever takes this process over must not be able to do more
 than tell wrong cells; dates travel as lists ["d", …].
 """
@@ -13,9 +17,12 @@ import json
 import resource
 import struct
 import sys
+import warnings
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from io import BytesIO
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -26,9 +33,11 @@ ROWS_PER_FRAME = 256
 MOST_SHEETS = 64
 HEAD_ROWS = 300
 _PLAIN = frozenset({str, float, bool, int})
+PICTURE = "picture"
+PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 
 
-class WorkbookUnreadable(Exception):
+class NotReadable(Exception):
     """Why the file cannot be read, as one of a few codes."""
 
 
@@ -71,22 +80,71 @@ def check_old_format(path: str) -> None:
     with olefile.OleFileIO(path) as ole:
         names = {"/".join(parts).lower() for parts in ole.listdir()}
     if "encryptedpackage" in names:
-        raise WorkbookUnreadable("password")
+        raise NotReadable("password")
     if "worddocument" in names or "powerpoint document" in names:
-        raise WorkbookUnreadable("other")
+        raise NotReadable("other")
     if not names & {"workbook", "book"}:
-        raise WorkbookUnreadable("other")
+        raise NotReadable("other")
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib is not worth its import here
         try:
             encrypted = msoffcrypto.OfficeFile(file).is_encrypted()
         except Exception:  # an old or odd workbook that calamine may still read
             encrypted = False
     if encrypted:
-        raise WorkbookUnreadable("password")
+        raise NotReadable("password")
+
+
+def picture_frames(path: str, most_pixels: int, large: int, small: int) -> Iterator[tuple[Any, ...]]:
+    """One picture as ("picture", width, height, large WebP, small WebP, JPEG), each file in Base64."""
+    from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+    from pillow_heif import register_heif_opener  # type: ignore[import-untyped]
+
+    warnings.simplefilter("error")
+    Image.MAX_IMAGE_PIXELS = most_pixels
+    register_heif_opener(thumbnails=False)
+    try:
+        found = Image.open(path, formats=PICTURE_FORMATS)
+    except UnidentifiedImageError:
+        raise NotReadable("format") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise NotReadable("pixels") from None
+    if found.width * found.height > most_pixels:
+        raise NotReadable("pixels")
+    found.draft("RGB", (2 * large, 2 * large))
+    profile = found.info.get("icc_profile")
+    picture = ImageOps.exif_transpose(found)
+    if profile and picture.mode in ("RGB", "CMYK", "L"):
+        with suppress(ImageCms.PyCMSError, OSError):
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            mode = "L" if picture.mode == "L" else "RGB"
+            if mode == "RGB":
+                picture = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("RGB")
+    picture.thumbnail((large, large), Image.Resampling.LANCZOS)
+    clean = Image.new("RGB", picture.size)
+    clean.paste(picture)  # the pixels alone: a saved picture would take along what the file said of itself
+    less = clean.copy()
+    less.thumbnail((small, small), Image.Resampling.LANCZOS)
+    files = []
+    for image, form, options in (
+        (clean, "WEBP", {"quality": 80, "method": 4}),
+        (less, "WEBP", {"quality": 78, "method": 4}),
+        (clean, "JPEG", {"quality": 84, "optimize": True, "progressive": True}),
+    ):
+        out = BytesIO()
+        image.save(out, form, **options)
+        files.append(b64encode(out.getvalue()).decode("ascii"))
+    yield PICTURE, clean.width, clean.height, *files
 
 
 def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
     """Everything that is to be told about one file."""
+    if arguments[1] == PICTURE:
+        yield from picture_frames(arguments[0], *(int(arguments[place]) for place in (2, 3, 5)))
+        return
     import python_calamine
 
     path, form, rows, columns = arguments[0], arguments[1], *map(int, arguments[2:4])
@@ -97,14 +155,14 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
         book = python_calamine.CalamineWorkbook.from_filelike(file)
     sheets = sheets_of(book)
     if len(sheets) > MOST_SHEETS:
-        raise WorkbookUnreadable("sheets")
+        raise NotReadable("sheets")
     for name, visible in order(sheets, own):
         sheet = book.get_sheet_by_name(name)
         small = name in own or not visible
         if not small and (sheet.total_width > columns):
-            raise WorkbookUnreadable("columns")
+            raise NotReadable("columns")
         if not small and sheet.height > rows:
-            raise WorkbookUnreadable("rows")
+            raise NotReadable("rows")
         yield "sheet", name, visible, start_of(sheet), merged(sheet)
         yield from row_frames(sheet.iter_rows() if sheet.start else (), HEAD_ROWS if small else rows)
 
@@ -159,9 +217,9 @@ def main() -> None:
         for frame in frames(sys.argv[1:]):
             left -= send(frame, out)
             if left < 0:
-                raise WorkbookUnreadable("bytes")
+                raise NotReadable("bytes")
         send(("end",), out)
-    except WorkbookUnreadable as reason:
+    except NotReadable as reason:
         send(("unreadable", str(reason)), out)
     except BaseException as problem:  # a panic of the native reader is no Exception
         send(("unreadable", "password" if type(problem).__name__ == "PasswordError" else "broken"), out)

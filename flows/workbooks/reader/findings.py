@@ -1,12 +1,14 @@
 """What reading a delivery found: rows, problems by cell, notes, attachments. Values only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from flows.workbooks.columns.mark import Mark
 from flows.workbooks.reader.layout import Layout
+from flows.workbooks.reader.pictures import MadePicture
 from models.enums import WorkbookKind
 from states.submissions.attachments import AttachedFile
 
@@ -69,6 +71,7 @@ class Reading:
     attachments: tuple[AttachedFile, ...] = ()
     tables: tuple[FilledTable, ...] = ()
     layout: Layout | None = None
+    pictures: Mapping[str, MadePicture] = field(default_factory=dict)
 
     @property
     def unread(self) -> tuple[Note, ...]:

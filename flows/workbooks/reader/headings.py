@@ -36,8 +36,9 @@ class Headings(NamedTuple):
         )
 
     def missing(self, layout: Layout) -> list[Column]:
-        """The layout's columns that the sheet does not have."""
-        return [column for column in layout.columns if column.key not in self.columns]
+        """The layout's columns that the sheet does not have, nor an earlier one in their place."""
+        there = self.columns.keys() | layout.replaced(self.columns)
+        return [column for column in layout.columns if column.key not in there]
 
 
 def heading_key(text: str) -> str:
@@ -62,8 +63,8 @@ def find_headings(rows: Sequence[Sequence[Cell]], layout: Layout) -> Headings | 
 
 def _names(layout: Layout) -> dict[str, str]:
     """Every accepted name -> column key; a column's own heading wins over another's synonym."""
-    names = {heading_key(column.heading): column.key for column in layout.columns}
-    for column in layout.columns:
+    names = {heading_key(column.heading): key for key, column in layout.by_key.items()}
+    for column in layout.by_key.values():
         for name in column.also:
             names.setdefault(heading_key(name), column.key)
     return names
@@ -71,7 +72,7 @@ def _names(layout: Layout) -> dict[str, str]:
 
 def _match(line: int, row: Sequence[Cell], layout: Layout, names: dict[str, str]) -> Headings:
     texts = {index: as_text(value) for index, value in enumerate(row) if value not in (None, "")}
-    own = {heading_key(column.heading): column.key for column in layout.columns}
+    own = {heading_key(column.heading): key for key, column in layout.by_key.items()}
     found: dict[str, int] = {}
     twice: list[tuple[str, int, int]] = []
     extra: dict[int, str] = {}

@@ -1,6 +1,6 @@
 """The sheet to fill of a kind of workbook. One list of columns serves template and reader."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ class Layout:
     `assembler` builds its rows. `check` judges across rows: (rows, places of cells by sheet, delivery) -> the rows
     as they stand then, further notes. `numbered`: an accepted row is given a number. `materials`: the given texts
     stand in a sheet of their own as well. In the guide `ways` come before how to save, `closing` at the end.
+    `earlier`: columns that only workbooks of earlier versions have, and that are read where they stand.
     """
 
     kind: WorkbookKind
@@ -47,10 +48,15 @@ class Layout:
     ways: tuple[tuple[str, str], ...] = ()
     closing: tuple[tuple[str, str], ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
+    earlier: tuple[Column, ...] = ()
     by_key: Mapping[str, Column] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by_key", {column.key: column for column in self.columns})
+        object.__setattr__(self, "by_key", {column.key: column for column in (*self.columns, *self.earlier)})
+
+    def replaced(self, keys: Container[str]) -> set[str]:
+        """Of a sheet with these columns, those of today that an earlier column of it takes the place of."""
+        return {key for column in self.earlier if column.key in keys for key in column.instead_of if key not in keys}
 
     @property
     def sheet(self) -> str:

@@ -7,6 +7,7 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from config.season_parts import FileLimits
 from flows.workbooks.reader.archives import MIB, Archive, Member
 from flows.workbooks.reader.findings import FileRefused
 from flows.workbooks.reader.formats import SPREADSHEETS, Format, identify
+from flows.workbooks.reader.pictures import MadePicture, make_picture
 from flows.workbooks.reader.sheets import marks_in
 from states.submissions.attachments import AttachedFile
 
@@ -48,12 +50,27 @@ _MOST_DEPTH = 8
 _CHUNK = 1 << 20
 
 
-class OpenDelivery(NamedTuple):
-    """The workbook's path and what lies beside it; `packed` when it came with room for attachments."""
+@dataclass(frozen=True)
+class OpenDelivery:
+    """The workbook's path and what lies beside it; `packed` when it came with room for attachments.
+
+    `pictures`: what was made of the attachments that `make_picture` was asked for, by their names.
+    """
 
     workbook: Path
     attachments: tuple[AttachedFile, ...]
     packed: bool
+    pictures: dict[str, MadePicture] = field(default_factory=dict)
+    copies: Callable[[str], Path] | None = None
+
+    def make_picture(self, name: str) -> None:
+        """Make what may be published of an attachment, in a process with limits. Raises PictureUnreadable."""
+        if name not in self.pictures and self.copies is not None:
+            copy = self.copies(name)
+            try:
+                self.pictures[name] = make_picture(copy)
+            finally:
+                copy.unlink()
 
 
 class _PackedFile(NamedTuple):
@@ -74,8 +91,14 @@ def open_delivery(path: Path, limits: FileLimits) -> Iterator[OpenDelivery]:
             yield OpenDelivery(path, (), packed=False)
             return
         workbook, copy = _choose(files, Path(scratch), limits)
-        others = [packed for packed in files if packed is not workbook]
-        yield OpenDelivery(copy, tuple(_attachment(packed) for packed in others), packed=True)
+        others = {packed.name: packed for packed in files if packed is not workbook}
+
+        def copied(name: str) -> Path:
+            target = Path(scratch) / "picture"
+            _copy(others[name], target)
+            return target
+
+        yield OpenDelivery(copy, tuple(map(_attachment, others.values())), packed=True, copies=copied)
 
 
 def save_attachments(path: Path, folder: Path, limits: FileLimits, names: Iterable[str]) -> Mapping[str, Path]:

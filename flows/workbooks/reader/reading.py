@@ -118,7 +118,9 @@ class _Reader:
             rows, more = layout.check(rows, places, delivery)
             notes += more
         tables = tuple(filled.tables)
-        return Reading(mark.kind, mark, tuple(rows), (), tuple(notes), delivery.attachments, tables, layout)
+        return Reading(
+            mark.kind, mark, tuple(rows), (), tuple(notes), delivery.attachments, tables, layout, delivery.pictures
+        )
 
     def _note_oddities(self, book: Workbook) -> None:
         if book.inspection and book.inspection.macros:

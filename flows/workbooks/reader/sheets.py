@@ -1,10 +1,5 @@
 """Opens a workbook and gives its sheets as rows of plain values, in this process or in a smaller one."""
 
-import json
-import struct
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -23,10 +18,9 @@ from flows.workbooks.reader.formats import Format, identify
 from flows.workbooks.reader.headings import LOOKED_AT
 from flows.workbooks.reader.inspection import Inspection, inspect, looks_small
 from flows.workbooks.reader.layout import OWN_SHEETS
+from flows.workbooks.reader.process import FileUnreadable, ProcessDied, ReadingProcess
 
-WAIT_SECONDS = 90
 Told = TypeVar("Told")
-_MOST_FRAME = 256 * MIB
 _SAVE_AS = "请用 Excel 或 WPS 另存为 .xlsx 再报送"
 
 
@@ -132,36 +126,18 @@ def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
         raise _refused("broken", limits) from problem
 
 
-class _Helper:
+class _Helper(ReadingProcess):
     """A process with hard limits that reads the file; its rows stream in while they are checked."""
 
     def __init__(self, path: Path, form: Format, limits: FileLimits) -> None:
         self.limits = limits
         self.reaches = 0  # the lowest row that an inspection saw
         numbers = map(str, (_most_rows(limits), limits.max_columns, limits.max_unpacked_mib * MIB))
-        program = str(Path(extraction.__file__).resolve())
-        self.command = [sys.executable, "-I", program, str(path.resolve()), form.value]
-        self.command += [*numbers, *OWN_SHEETS]
+        super().__init__(path, form.value, *numbers, *OWN_SHEETS)
 
     def __enter__(self) -> "_Helper":
-        # It reads what strangers sent: it inherits no input, no settings with passwords, no folder of ours.
-        self.process = subprocess.Popen(
-            self.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env={},
-        )
-        self.watchdog = threading.Timer(WAIT_SECONDS, self.process.kill)
-        self.watchdog.daemon = True
-        self.watchdog.start()
+        super().__enter__()
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.watchdog.cancel()
-        self.process.kill()
-        self.process.communicate()
 
     def sheets(self) -> Iterator[Sheet]:
         """Frames grouped by sheet; rows that nobody asked for are skipped. Raises FileRefused, whatever it is told."""
@@ -181,20 +157,13 @@ class _Helper:
             current = following[0] if following else None
 
     def _frames(self) -> Iterator[tuple[Any, ...]]:
-        pipe = self.process.stdout
-        assert pipe is not None
-        while True:
-            head = pipe.read(4)
-            length = struct.unpack("<I", head)[0] if len(head) == 4 else _MOST_FRAME
-            body = pipe.read(length) if length < _MOST_FRAME else b""
-            if not body or len(body) < length:
-                raise _refused("rows" if self.reaches > _most_rows(self.limits) else "died", self.limits)
-            frame = json.loads(body)
-            if frame[0] == "end":
-                return
-            if frame[0] == "unreadable":
-                raise _refused(frame[1], self.limits)
-            yield frame
+        try:
+            yield from self.frames()
+        except FileUnreadable as problem:
+            raise _refused(problem.code, self.limits) from problem
+        except ProcessDied as problem:
+            died = "rows" if self.reaches > _most_rows(self.limits) else "died"
+            raise _refused(died, self.limits) from problem
 
 
 def _believed(told: Iterator[Told], limits: FileLimits) -> Iterator[Told]:

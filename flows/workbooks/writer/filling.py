@@ -68,7 +68,7 @@ def submission_row(form: SubmissionForm) -> dict[str, Any]:
         "联系人": form.contact.name,
         "联系电话": form.contact.phone,
         "联系邮箱": form.contact.mail,
-        "同意公开姓名和单位": "同意" if form.consent else "不同意",
+        "成果授权": _agreed(form.text_consent),
         "附件文件名": "、".join(form.attachments),
     }
     for n, body in enumerate(form.organisations, 1):
@@ -79,8 +79,20 @@ def submission_row(form: SubmissionForm) -> dict[str, Any]:
             f"完成人{n}单位": person.organisation,
             f"完成人{n}承担工作": person.role,
             f"完成人{n}贡献占比（%）": person.share,
+            f"完成人{n}同意公开姓名": _agreed(person.consent),
+        }
+    for n, picture in enumerate(form.pictures, 1):
+        answer = "同意，图上的人都已同意" if picture.portrait else "同意，图上没有认得出的人"
+        row |= {
+            f"图片{n}文件名": picture.name,
+            f"图片{n}内容说明": picture.alt,
+            f"图片{n}同意公开": answer if picture.consent else "不同意公开",
         }
     return {heading: value for heading, value in row.items() if value not in (None, "")}
+
+
+def _agreed(consent: bool | None) -> str:
+    return {True: "同意", False: "不同意", None: ""}[consent]
 
 
 def _bare(heading: Any) -> str:

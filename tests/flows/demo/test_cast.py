@@ -47,8 +47,8 @@ def test_cast_has_all_categories_carriers_and_fields(cast: Cast) -> None:
     assert {form.category for form in forms} == set(Category)
     assert {form.carrier for form in forms} == set(Carrier)
     assert {form.field for form in forms} == set(SEASON.fields)
-    assert {form.consent for form in forms} == {True, False}
-    assert Counter(form.consent for form in forms)[False] < len(forms) / 8
+    assert {form.text_consent for form in forms} == {True, False}
+    assert Counter(form.text_consent for form in forms)[False] < len(forms) / 8
 
 
 def test_real_titles_come_from_their_own_district(cast: Cast) -> None:

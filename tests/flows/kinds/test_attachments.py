@@ -112,7 +112,7 @@ def test_a_file_named_but_not_packed_is_told_by_its_cell_and_nothing_is_kept(ope
 
     with opened.reading() as session:
         (problem,) = json.loads(session.scalars(select(Delivery.problems)).one())
-    assert (problem[1], problem[2]) == ("AU5", "“附件文件名”写了“照片.jpg”，但压缩包（文件夹）里没有，请核对文件名。")
+    assert (problem[1], problem[2]) == ("AT5", "“附件文件名”写了“照片.jpg”，但压缩包（文件夹）里没有，请核对文件名。")
     assert kept(opened) == {}
     assert not (opened.home / "attachments").exists()
 

@@ -30,7 +30,7 @@ WHY = "山区停电"
 
 def sound(title: str) -> SubmissionForm:
     company = OrganisationForm(name=f"示例·{title}公司", credit_code=credit_code("91", 7))
-    people = (ContributorForm(name="示例·甲", organisation=company.name),)
+    people = (ContributorForm(name="示例·甲", organisation=company.name, consent=True),)
     return a_form(title, organisations=(company,), contributors=people)
 
 

@@ -188,7 +188,7 @@ add(
 add(
     "an attachment missing from the zip",
     lambda shop: shop.packed("a.zip", _parts(shop, "证明.pdf", named="证明.pdf、合同.pdf")),
-    backs=(("AU5", "“附件文件名”写了“合同.pdf”，但压缩包（文件夹）里没有，请核对文件名。"),),
+    backs=(("AT5", "“附件文件名”写了“合同.pdf”，但压缩包（文件夹）里没有，请核对文件名。"),),
     notes=(),
 )
 add(
@@ -196,7 +196,7 @@ add(
     lambda shop: shop.packed("a.zip", _parts(shop, "应用证明（盖章）.pdf", named="应用证明盖章.pdf")),
     backs=(
         (
-            "AU5",
+            "AT5",
             "“附件文件名”写了“应用证明盖章.pdf”，但压缩包（文件夹）里没有，是不是“应用证明（盖章）.pdf”？请核对文件名。",
         ),
     ),

@@ -79,13 +79,13 @@ def _renamed(shop: Workshop) -> Path:
 @case(
     "an extra column",
     takes=_OK,
-    notes=((None, "模板里没有这些列，内容没有采用：“所属街道”（AW列）。"),),
+    notes=((None, "模板里没有这些列，内容没有采用：“所属街道”（BK列）。"),),
     unread=True,
 )
 def _extra_column(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
-        book[SHEET]["AW4"].value, book[SHEET]["AW5"].value = "所属街道", "示例街道"
+        book[SHEET]["BK4"].value, book[SHEET]["BK5"].value = "所属街道", "示例街道"
     return path
 
 

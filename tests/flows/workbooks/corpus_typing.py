@@ -198,10 +198,9 @@ for _name, _value in (
     ("a slash and a line break", "示例甲/示例乙\n示例丙"),
     ("blanks", "示例甲 示例乙　示例丙"),
 ):
-    _row(
+    _rows(
         f"three people in a cell with {_name}",
-        "完成人1姓名",
-        _value,
+        {"完成人1姓名": _value, "完成人1同意公开姓名": "不同意"},
         takes={5: {"people": ("示例甲", "示例乙", "示例丙")}},
         notes=(("T5", "“完成人1姓名”里有3人，已分开登记：示例甲、示例乙、示例丙。"),),
     )
@@ -227,7 +226,9 @@ for _name, _value, _message in (
     _row(_name, "完成人1姓名", _value, backs=(("T5", f"“完成人1姓名”{_message}。"),))
 add(
     "several people with one share",
-    lambda shop: shop.filled(typed({"完成人1姓名": "示例甲、示例乙", "完成人1贡献占比（%）": 60})),
+    lambda shop: shop.filled(
+        typed({"完成人1姓名": "示例甲、示例乙", "完成人1贡献占比（%）": 60, "完成人1同意公开姓名": "否"})
+    ),
     backs=(("T5", "“完成人1姓名”里有2人，分不清后面的承担工作和占比是谁的，请一格一人。"),),
     notes=(("T5", "“完成人1姓名”里有2人，已分开登记：示例甲、示例乙。"),),
 )
@@ -266,7 +267,9 @@ add(
 )
 add(
     "more people in a cell than may be",
-    lambda shop: shop.filled(typed(完成人1姓名="示例甲、示例乙、示例丙、示例丁、示例戊、示例己")),
+    lambda shop: shop.filled(
+        typed(完成人1姓名="示例甲、示例乙、示例丙、示例丁、示例戊、示例己", 完成人1同意公开姓名="否")
+    ),
     backs=(("T5", "“完成人1姓名”起共有6个完成人，最多5个。"),),
     notes=(("T5", "“完成人1姓名”里有6人，已分开登记：示例甲、示例乙、示例丙、示例丁、示例戊、示例己。"),),
 )
@@ -374,9 +377,48 @@ _row(
     "someone@",
     backs=(("AS5", "“联系邮箱”“someone@”不像一个邮箱地址，请只填一个邮箱。"),),
 )
-_row("consent as a tick", "同意公开姓名和单位", "√", takes={5: {"consent": True}})
-_row("consent refused", "同意公开姓名和单位", "否", takes={5: {"consent": False}})
-_row("consent left empty", "同意公开姓名和单位", None, backs=(("AT5", "“同意公开姓名和单位”没有填。"),))
+_row("the text licensed with a tick", "成果授权", "√", takes={5: {"text_consent": True}})
+_row("the text not licensed", "成果授权", "否", takes={5: {"text_consent": False}})
+_row("the licence left empty", "成果授权", None, backs=(("AU5", "“成果授权”没有填。"),))
+_row("a person who agrees", "完成人1同意公开姓名", "是", takes={5: {"agreed": (True,)}})
+_row("a person who does not agree", "完成人1同意公开姓名", "×", takes={5: {"agreed": (False,)}})
+_row("a person who was not asked", "完成人1同意公开姓名", None, backs=(("AV5", "“完成人1同意公开姓名”没有填。"),))
+_row(
+    "a second person who was not asked",
+    "完成人2姓名",
+    "示例乙",
+    notes=(("Y5", "“完成人2单位”没有填，按“示例公司”计。"),),
+    backs=(("AW5", "“完成人2同意公开姓名”没有填。"),),
+)
+_row(
+    "two people in a cell, and one answer",
+    "完成人1姓名",
+    "示例甲、示例乙",
+    notes=(("T5", "“完成人1姓名”里有2人，已分开登记：示例甲、示例乙。"),),
+    backs=(("T5", "“完成人1姓名”里有2人，是否同意公开姓名须由每个人各自答复，请一格一人。"),),
+)
+_row(
+    "a picture without a word about it",
+    "图片1文件名",
+    "照片.jpg",
+    backs=(
+        ("BB5", "“图片1内容说明”没有填，这张图片的三格须填全（图上是什么）。"),
+        ("BC5", "“图片1同意公开”没有填，这张图片的三格须填全（是否同意公开）。"),
+    ),
+)
+_row(
+    "consent to a picture that says nothing of people",
+    "图片1同意公开",
+    "同意",
+    backs=(
+        ("BA5", "“图片1文件名”没有填，这张图片的三格须填全（哪个文件）。"),
+        ("BB5", "“图片1内容说明”没有填，这张图片的三格须填全（图上是什么）。"),
+        (
+            "BC5",
+            "“图片1同意公开”只能填：同意，图上没有认得出的人、同意，图上的人都已同意、不同意公开（现在填的是“同意”）。",
+        ),
+    ),
+)
 _row(
     "an attachment named but not sent",
     "附件文件名",
@@ -384,13 +426,13 @@ _row(
     takes={5: {"attachments": ("证明.pdf",)}},
     notes=(
         (
-            "AU5",
+            "AT5",
             "“附件文件名”写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报。",
         ),
     ),
 )
 
-_TWO = {"完成人2姓名": "示例乙", "完成人2单位": "示例公司"}
+_TWO = {"完成人2姓名": "示例乙", "完成人2单位": "示例公司", "完成人2同意公开姓名": "不同意"}
 _rows(
     "shares with percent signs",
     {**_TWO, "完成人1贡献占比（%）": "60%", "完成人2贡献占比（%）": "40％"},
@@ -415,13 +457,13 @@ _rows(
 )
 _rows(
     "a contributor without an organisation where there is one",
-    {"完成人2姓名": "示例乙"},
+    {"完成人2姓名": "示例乙", "完成人2同意公开姓名": "同意"},
     takes={5: {"people": ("示例甲", "示例乙")}},
     notes=(("Y5", "“完成人2单位”没有填，按“示例公司”计。"),),
 )
 _rows(
     "a contributor without an organisation where there are two",
-    {"完成人2姓名": "示例乙", "单位2名称": "示例学院"},
+    {"完成人2姓名": "示例乙", "单位2名称": "示例学院", "完成人2同意公开姓名": "同意"},
     backs=(("Y5", "“完成人2单位”没有填。"),),
 )
 _rows(
@@ -431,7 +473,7 @@ _rows(
 )
 _rows(
     "contributors with a gap",
-    {"完成人3姓名": "示例丙", "完成人3单位": "示例公司"},
+    {"完成人3姓名": "示例丙", "完成人3单位": "示例公司", "完成人3同意公开姓名": "同意"},
     takes={5: {"people": ("示例甲", "示例丙")}},
 )
 _rows(
@@ -442,7 +484,7 @@ _rows(
         "完成日期": "昨天",
         "单位1统一社会信用代码": "123",
         "联系邮箱": "x",
-        "同意公开姓名和单位": "也许",
+        "成果授权": "也许",
     },
     backs=(
         ("B5", "“成果名称”没有填。"),
@@ -450,7 +492,7 @@ _rows(
         ("F5", f"“完成日期”看不懂日期“昨天”，请只填一个日期，{_ASK}"),
         ("O5", "“单位1统一社会信用代码”应为18位，现在是3位（“123”）。"),
         ("AS5", "“联系邮箱”“x”不像一个邮箱地址，请只填一个邮箱。"),
-        ("AT5", "“同意公开姓名和单位”只能填：同意、不同意（现在填的是“也许”）。"),
+        ("AU5", "“成果授权”只能填：同意、不同意（现在填的是“也许”）。"),
     ),
 )
 add(

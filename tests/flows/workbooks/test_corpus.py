@@ -57,6 +57,8 @@ def _shown(form: Any, name: str) -> Any:
         return tuple(person.name for person in form.contributors)
     if name == "shares":
         return tuple(person.share for person in form.contributors)
+    if name == "agreed":
+        return tuple(person.consent for person in form.contributors)
     if name == "organisations":
         return tuple((body.name, body.credit_code) for body in form.organisations)
     for part in name.split("."):

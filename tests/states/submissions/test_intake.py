@@ -229,7 +229,7 @@ def test_the_same_achievement_from_another_unit_is_refused_with_the_number_of_th
 ) -> None:
     parties = {
         "organisations": (OrganisationForm(name="示例公司"),),
-        "contributors": (ContributorForm(name="示例·甲", organisation="示例公司"),),
+        "contributors": (ContributorForm(name="示例·甲", organisation="示例公司", consent=True),),
     }
     with writing(engine) as session:
         a_season(session)

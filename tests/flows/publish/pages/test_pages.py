@@ -128,7 +128,7 @@ def test_what_a_person_decided_otherwise_is_on_the_page() -> None:
 def test_of_a_line_without_consent_only_number_and_title_are_published() -> None:
     line = a_line(
         7,
-        consent=False,
+        licensed=False,
         unit="示例区",
         organisations=("示例秘密公司",),
         contributors=("示例·某人",),
@@ -199,7 +199,7 @@ def test_statistics_count_every_line_once() -> None:
     given = (
         a_line(1, tier=Tier.FIRST, unit="甲区", category=Category.DESIGN, carrier=Carrier.TEAM),
         a_line(2, tier=Tier.THIRD, unit="乙区", category=Category.DESIGN, carrier=Carrier.TEAM),
-        a_line(3, tier=Tier.THIRD, unit="乙区", category=Category.INVENTION, carrier=Carrier.TEAM, consent=False),
+        a_line(3, tier=Tier.THIRD, unit="乙区", category=Category.INVENTION, carrier=Carrier.TEAM, licensed=False),
     )
 
     found = {table.name: [(row.name, row.counts, row.total) for row in table.rows] for table in tables(given)}

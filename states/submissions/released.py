@@ -1,0 +1,211 @@
+"""What of a submission is public now: of its text, people and pictures only what was each released, and is so still."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from models import Consent, Contributor, Organisation, Picture, Submission, SubmissionVersion
+from models.enums import Carrier, Category, ConsentKind, Outcome, Tier
+from models.forms import SubmissionForm
+from states.rules.reviewers.blind import MASK, Blindfold
+
+WITHHELD = "（未公开）"  # stands where something was, in texts and in what is kept after the deletion of personal data
+_CHUNK = 500
+# What the organisations' licence (成果授权) lets be published, with its heading; the one box of earlier workbooks said
+# the first alone.
+TEXTS = (
+    ("abstract", "成果简介"),
+    ("innovation", "创新性"),
+    ("practicality", "实用性"),
+    ("benefit_economic", "经济效益"),
+    ("benefit_social", "社会效益"),
+    ("spread", "推广性"),
+    ("adoption", "应用情况"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedPicture:
+    """A picture that may be shown. `encoded` names its files; width and height of the large one in pixels."""
+
+    position: int
+    encoded: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What of one submission may be public now.
+
+    `people`: names in the order of merit, `places` those of the form; the names of `withheld` more are not public. `organisations` and `texts` (heading,
+    text) are empty where the text was not licensed. `jointly`: it came in when there was one box for everybody.
+    Of a revoked award nothing but number, title and tier is left.
+    """
+
+    number: str
+    season: int
+    unit: str
+    title: str
+    tier: Tier | None
+    category: Category
+    carrier: Carrier
+    field: str
+    completed_on: date
+    revoked: bool
+    jointly: bool
+    licensed: bool
+    organisations: tuple[str, ...]
+    people: tuple[str, ...]
+    places: tuple[int, ...]
+    withheld: int
+    texts: tuple[tuple[str, str], ...]
+    pictures: tuple[ReleasedPicture, ...]
+
+
+def released(session: Session, numbers: Sequence[str]) -> dict[str, Released]:
+    """By number, in the order given, what of these submissions may be public now; the unknown are left out."""
+    found: dict[str, Released] = {}
+    for start in range(0, len(numbers), _CHUNK):
+        found |= _of_some(session, numbers[start : start + _CHUNK])
+    return {number: found[number] for number in numbers if number in found}
+
+
+def _of_some(session: Session, numbers: Sequence[str]) -> dict[str, Released]:
+    rows = session.scalars(select(Submission).where(Submission.number.in_(numbers))).all()
+    given = _in_force(session, numbers)
+    organisations, people = _names(session, Organisation, numbers), _names(session, Contributor, numbers)
+    pictures: dict[str, list[Picture]] = {}
+    for picture in session.scalars(select(Picture).where(Picture.number.in_(numbers)).order_by(Picture.position)):
+        pictures.setdefault(picture.number, []).append(picture)
+    contents = _contents(session, [row.number for row in rows if row.outcome is not Outcome.REVOKED])
+    return {
+        row.number: _released(
+            row,
+            given.get(row.number, {}),
+            organisations.get(row.number, {}),
+            people.get(row.number, {}),
+            pictures.get(row.number, []),
+            contents.get(row.number, ""),
+        )
+        for row in rows
+    }
+
+
+def _released(
+    row: Submission,
+    given: Mapping[tuple[ConsentKind, int], bool],
+    organisations: Mapping[int, str],
+    people: Mapping[int, str],
+    pictures: Sequence[Picture],
+    content: str,
+) -> Released:
+    revoked = row.outcome is Outcome.REVOKED
+    jointly = (ConsentKind.ABSTRACT, 1) in given
+    licensed = not revoked and (given.get((ConsentKind.TEXT, 1), False) or given.get((ConsentKind.ABSTRACT, 1), False))
+    named = {
+        position: name
+        for position, name in people.items()
+        if given.get((ConsentKind.NAME, position)) and name != WITHHELD
+    }
+    asked = sum(kind is ConsentKind.NAME for kind, _ in given)
+    hidden = (name for position, name in people.items() if position not in named and name != WITHHELD)
+    blindfold = Blindfold(hidden, ())
+    return Released(
+        number=row.number,
+        season=row.season,
+        unit=row.unit,
+        title=row.title,
+        tier=row.tier,
+        category=row.category,
+        carrier=row.carrier,
+        field=row.field,
+        completed_on=row.completed_on,
+        revoked=revoked,
+        jointly=jointly,
+        licensed=licensed,
+        organisations=tuple(organisations.values()) if licensed else (),
+        people=() if revoked else tuple(named.values()),
+        places=() if revoked else tuple(named),
+        withheld=0 if revoked else asked - len(named),
+        texts=tuple(_texts(json.loads(content), blindfold, jointly=jointly)) if licensed and content else (),
+        pictures=tuple(
+            ReleasedPicture(
+                picture.position, picture.encoded, masked(blindfold, picture.alt), picture.width, picture.height
+            )
+            for picture in pictures
+            if not revoked and given.get((ConsentKind.PICTURE, picture.position))
+        ),
+    )
+
+
+def _texts(content: Mapping[str, Any], blindfold: Blindfold, *, jointly: bool) -> Iterator[tuple[str, str]]:
+    """The texts with the names of those masked who do not want to be named."""
+    for key, heading in TEXTS[:1] if jointly else TEXTS:
+        text = content.get(key)
+        if text not in (None, "", WITHHELD):
+            yield heading, f"{text}万元" if key == "benefit_economic" else masked(blindfold, text)
+
+
+def masked(blindfold: Blindfold, text: str) -> str:
+    """A text for the public: what stands for a name says that it does."""
+    return blindfold.mask(text)[0].replace(MASK, WITHHELD)
+
+
+def reduced(form: SubmissionForm, own: Released) -> SubmissionForm:
+    """What of a form outlasts the deletion of personal data: what is released; everything else is unsaid in its place."""
+    hidden = (person.name for place, person in enumerate(form.contributors, start=1) if place not in own.places)
+    blindfold = Blindfold(hidden, ())
+    shown = {picture.position: picture.alt for picture in own.pictures}
+    told = {heading for heading, _ in own.texts}
+    changes: dict[str, Any] = {
+        "earlier_prizes": "",
+        "external_partners": "",
+        "attachments": (),
+        "contributors": tuple(
+            person if place in own.places else type(person)(name=WITHHELD, organisation=WITHHELD)
+            for place, person in enumerate(form.contributors, start=1)
+        ),
+        "pictures": tuple(
+            picture.model_copy(update={"name": WITHHELD, "alt": shown.get(place, WITHHELD)})
+            for place, picture in enumerate(form.pictures, start=1)
+        ),
+    }
+    for key, heading in TEXTS:
+        value = getattr(form, key)
+        if isinstance(value, str) and value:
+            changes[key] = masked(blindfold, value) if heading in told else WITHHELD
+        elif heading not in told:
+            changes[key] = value if isinstance(value, str) else None
+    return form.model_copy(update=changes)
+
+
+def _in_force(session: Session, numbers: Sequence[str]) -> dict[str, dict[tuple[ConsentKind, int], bool]]:
+    found: dict[str, dict[tuple[ConsentKind, int], bool]] = {}
+    for row in session.scalars(select(Consent).where(Consent.number.in_(numbers))):
+        found.setdefault(row.number, {})[row.kind, row.position] = row.given and row.withdrawn_at is None
+    return found
+
+
+def _contents(session: Session, numbers: Sequence[str]) -> dict[str, str]:
+    in_force = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
+    query = select(Submission.number, SubmissionVersion.content).join(SubmissionVersion, in_force)
+    rows = session.execute(query.where(Submission.number.in_(numbers)))
+    return dict(map(tuple, rows))
+
+
+def _names(
+    session: Session, table: type[Organisation] | type[Contributor], numbers: Sequence[str]
+) -> dict[str, dict[int, str]]:
+    found: dict[str, dict[int, str]] = {}
+    query = select(table.number, table.position, table.name).where(table.number.in_(numbers))
+    for number, position, name in session.execute(query.order_by(col(table.number), col(table.position))):
+        found.setdefault(number, {})[position] = name
+    return found
