@@ -30,6 +30,7 @@ from config.season_parts import (
     Reminders,
     Retention,
     UnitCode,
+    Wall,
 )
 from config.units import Unit, units_in_force
 
@@ -66,6 +67,7 @@ class Season(Part):
     final_round: FinalRound
     public_notice: PublicNotice = PublicNotice()
     record: Record = Record()
+    wall: Wall = Wall()
     retention: Retention = Retention()
     files: FileLimits = FileLimits()
 

@@ -272,6 +272,14 @@ class Record(Part):
     timestamp_service: Annotated[str, AfterValidator(_service)] = Field(
         "", description="address of a time-stamp service (RFC 3161) to which each published root goes; empty: none"
     )
+class Wall(Part):
+    """What the museum's wall (科技馆专区) shows; the newest season with results decides how many and how long."""
+
+    seasons: int = Field(3, ge=1, description="how many of the newest seasons with results")
+    fields: tuple[str, ...] = Field((), description="of this season, only these fields; empty means all")
+    numbers: tuple[str, ...] = Field((), description="of this season, these cases in this order, instead of all")
+    most: int = Field(80, ge=1, description="of this season, at most so many, the best first")
+    seconds: int = Field(12, ge=3, description="how long each is shown")
 
 
 class Retention(Part):

@@ -276,7 +276,7 @@ def _not_erased(session: Session, _: Path | None) -> Offenders:
         for table, kind in ((Contributor, ConsentKind.NAME), (Picture, ConsentKind.PICTURE)):
             consent = (Consent.number == table.number) & (Consent.position == table.position) & (Consent.kind == kind)
             query = select(table.number, table.position).outerjoin(Consent, consent).where(table.number.in_(won))
-            refused = ~func.coalesce(Consent.given & col(Consent.withdrawn_at).is_(None), False)
+            refused = ~func.coalesce(col(Consent.given) & col(Consent.withdrawn_at).is_(None), False)
             if table is Contributor:
                 refused &= Contributor.name != WITHHELD
             yield from (tuple(row) for row in session.execute(query.where(refused)))

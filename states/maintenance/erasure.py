@@ -48,7 +48,7 @@ _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
 
 def is_published() -> ColumnElement[bool]:
     """Submissions of which more than the title is public: awarded for good, with a consent in force."""
-    in_force = (Consent.number == Submission.number) & Consent.given & col(Consent.withdrawn_at).is_(None)
+    in_force = (col(Consent.number) == Submission.number) & col(Consent.given) & col(Consent.withdrawn_at).is_(None)
     return (col(Submission.outcome) == Outcome.COMPLETED) & exists().where(in_force).correlate(Submission)
 
 

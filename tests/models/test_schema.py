@@ -102,7 +102,7 @@ def test_every_revision_with_data_comes_up_whole(bare_engine: Engine, revision: 
 
 def test_one_consent_for_everybody_becomes_what_it_asked_for(bare_engine: Engine) -> None:
     """Given one with consent, one without, when the schema is upgraded, each name and the abstract have that answer."""
-    bring_to(bare_engine, "0015")
+    bring_to(bare_engine, "0016")
     refused = "2026-500103-0001"
     lift_protections(bare_engine)
     with bare_engine.begin() as connection:

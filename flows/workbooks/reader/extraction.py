@@ -97,7 +97,7 @@ def check_old_format(path: str) -> None:
 def picture_frames(path: str, most_pixels: int, large: int, small: int) -> Iterator[tuple[Any, ...]]:
     """One picture as ("picture", width, height, large WebP, small WebP, JPEG), each file in Base64."""
     from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
-    from pillow_heif import register_heif_opener  # type: ignore[import-untyped]
+    from pillow_heif import register_heif_opener
 
     warnings.simplefilter("error")
     Image.MAX_IMAGE_PIXELS = most_pixels
@@ -112,13 +112,11 @@ def picture_frames(path: str, most_pixels: int, large: int, small: int) -> Itera
         raise NotReadable("pixels")
     found.draft("RGB", (2 * large, 2 * large))
     profile = found.info.get("icc_profile")
-    picture = ImageOps.exif_transpose(found)
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        with suppress(ImageCms.PyCMSError, OSError):
-            source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            mode = "L" if picture.mode == "L" else "RGB"
-            if mode == "RGB":
-                picture = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    picture: Image.Image = ImageOps.exif_transpose(found)
+    if profile and picture.mode in ("RGB", "CMYK"):
+        with suppress(ImageCms.PyCMSError, OSError):  # a profile that does not fit: its colours are near enough
+            own, common = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+            picture = ImageCms.profileToProfile(picture, own, common, outputMode="RGB") or picture
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
