@@ -272,6 +272,8 @@ class Record(Part):
     timestamp_service: Annotated[str, AfterValidator(_service)] = Field(
         "", description="address of a time-stamp service (RFC 3161) to which each published root goes; empty: none"
     )
+
+
 class Wall(Part):
     """What the museum's wall (科技馆专区) shows; the newest season with results decides how many and how long."""
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from config.milestones import Milestone
 from config.settings import HomeNotWritable
 from flows.outbox.mail.files import FileTransport
+from flows.publish.pictures import forget_unnamed
 from flows.publish.publications import publish_change
 from flows.publish.release import publish
 from flows.run import Ending, Run
@@ -45,9 +46,11 @@ def erasing(run: Run) -> Ending:
         publish(run.settings, run.engine, run.at)
         _forget_pages(run.engine)
         _delete(run, files)
+    pictures = forget_unnamed(run)
     for name, count in counts.items():
         run.tell(name, count)
     run.tell("files", len(files))
+    run.tell("files of pictures", pictures)
     run.tell("still to be deleted by hand", "backups made before, and before-restore/")
     return Ending(facts={"files": len(files)})
 

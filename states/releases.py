@@ -31,9 +31,10 @@ PUBLIC = (
     Trigger.REINSTATE,
     Trigger.RAISE_OBJECTION,
     Trigger.ANSWER_OBJECTION,
+    Trigger.WITHDRAW_CONSENT,
 )
 # After these, no release from before may come back, nor stay on the disk: it shows what was taken away for good.
-HIDING = (Trigger.ERASE_PERSONAL_DATA,)
+HIDING = (Trigger.ERASE_PERSONAL_DATA, Trigger.WITHDRAW_CONSENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from flows.home.releases import MANIFEST, Manifest, ReleaseGone, Releases
 from flows.outbox.mail.envelope import Envelope, build
 from flows.outbox.mail.files import FileTransport
 from flows.publish.facts import facts_of
+from flows.publish.pictures import lying_files, named_files
 from flows.publish.release import about, digests_of, is_behind
 from models import Attachment, Delivery, Message
 from models.queries import planned_seasons
@@ -31,7 +32,7 @@ from states.history.read import erased_seasons
 from states.numbers import Number
 
 _AFRESH = "`gangchuang site publish --afresh` writes it again"
-_BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments")
+_BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments", "pictures")
 
 
 def _pages(session: Session, home: Path | None) -> Offenders:
@@ -73,7 +74,7 @@ def _pages(session: Session, home: Path | None) -> Offenders:
 def _unlike(session: Session, home: Path, newest: Manifest) -> Iterator[tuple[str, str]]:
     """What the newest release has otherwise than this version makes of the database; one put back may differ."""
     name = f"{RELEASES}/{newest.number}"
-    facts = facts_of(session, settings().site_url)
+    facts = facts_of(session, settings())
     if is_behind(facts, newest):
         yield f"{name}/{MANIFEST}", "is behind the database: the clock makes a release within a minute"
         return
@@ -102,6 +103,23 @@ def _attachments(session: Session, home: Path | None) -> Offenders:
     for key in sorted(lying.keys() & known.keys()):
         if digest_of(lying[key]) != key[1]:
             yield lying[key].relative_to(home).as_posix(), "is not the file that came"
+
+
+def _pictures(session: Session, home: Path | None) -> Offenders:
+    """Pictures that cannot be published any more, and after the deletion of personal data those that must not be."""
+    if home is None:
+        return
+    erased = erased_seasons(session)
+    for year in planned_seasons(session):
+        named, lying = named_files(session, home, year), set(lying_files(home, year))
+        yield from ((path.relative_to(home).as_posix(), "is gone") for path in sorted(named - lying))
+        if year in erased:
+            left = sorted(lying - named)
+            yield from ((path.relative_to(home).as_posix(), "should be deleted") for path in left)
+        large = sorted(path for path in named & lying if len(path.name) == len("0" * 64 + ".webp"))
+        for path in large:  # the others are made of the same, and bound by nothing
+            if digest_of(path) != path.stem:
+                yield path.relative_to(home).as_posix(), "is not what was made of what came"
 
 
 def _taken(session: Session, home: Path | None) -> Offenders:
@@ -187,6 +205,11 @@ FILE_INVARIANTS: tuple[Invariant, ...] = (
         "attachments_are_kept",
         "Every attachment of a submission lies in the home, and no other file among them.",
         _attachments,
+    ),
+    Invariant(
+        "pictures_are_kept",
+        "Every picture that may be published lies in the home as it was made, and none that was deleted.",
+        _pictures,
     ),
     Invariant("taken_as_they_came", "Every delivery lies in the home as it came, byte by byte.", _taken),
     Invariant("no_orphan_letter", "Every letter among the mail files belongs to a message.", _letters),

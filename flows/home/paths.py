@@ -43,14 +43,14 @@ def attachments(settings: Settings, year: int) -> Path:
     return settings.folder("attachments", str(year))
 
 
-def pictures(settings: Settings, year: int) -> Path:
+def pictures(home: Path, year: int) -> Path:
     """Pictures as they may be published; they outlast the attachments that they were made of."""
-    return settings.folder("pictures", str(year))
+    return home.absolute() / "pictures" / str(year)
 
 
-def picture_files(settings: Settings, year: int, encoded: str) -> tuple[Path, Path, Path]:
+def picture_files(home: Path, year: int, encoded: str) -> tuple[Path, Path, Path]:
     """The large and the small WebP and the JPEG of one picture, by the SHA-256 of the large one."""
-    folder = settings.home.absolute() / "pictures" / str(year)
+    folder = pictures(home, year)
     return folder / f"{encoded}.webp", folder / f"{encoded}-small.webp", folder / f"{encoded}.jpg"
 
 

@@ -392,7 +392,7 @@ def _keep_pictures(run: Run, reading: Reading, forms: Iterable[SubmissionForm]) 
     for name in {picture.name for form in forms for picture in form.pictures} & reading.pictures.keys():
         made = reading.pictures[name]
         for path, content in zip(
-            paths.picture_files(run.settings, run.year, made.readable.encoded), made.files, strict=True
+            paths.picture_files(run.settings.home, run.year, made.readable.encoded), made.files, strict=True
         ):
             run.write(path, content)
 

@@ -1,17 +1,22 @@
 """What the public may know at one instant: read once, in one view of the database, and given to every part of a release."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.season import Season
-from models import Publication
+from config.settings import Settings
+from models import Placing, Publication, Submission
 from models.enums import CallState, PublicationKind
 from models.queries import call_state, season_in_force
 from states.releases import Marks, public_marks
+from states.submissions.released import Released, released
 
 
 class SeasonFacts:
@@ -46,20 +51,37 @@ class SeasonFacts:
         """The publication of a kind, the first where there are several; None before it."""
         return next((row for row in self.publications if row.kind is kind), None)
 
+    @cached_property
+    def cases(self) -> Mapping[str, Released]:
+        """What may be public of each award, in the order of the list, once the results are out; of revoked ones too."""
+        if self.published(PublicationKind.RESULTS) is None:
+            return {}
+        awards = (
+            select(Submission.number)
+            .join(Placing, col(Placing.number) == Submission.number)
+            .where(Submission.season == self.year, col(Submission.tier).is_not(None))
+            .order_by(Placing.position)
+        )
+        return released(self.session, self.session.scalars(awards).all())
+
 
 @dataclass(frozen=True)
 class Facts:
-    """All seasons whose call is out, the newest first, at one instant. `site_url` is empty where it is not known."""
+    """All seasons whose call is out, the newest first, at one instant. `site_url` is empty where it is not known.
+
+    `home`: where the pictures lie.
+    """
 
     session: Session
     site_url: str
+    home: Path
     marks: Marks
     seasons: tuple[SeasonFacts, ...]
 
 
-def facts_of(session: Session, site_url: str) -> Facts:
+def facts_of(session: Session, own: Settings) -> Facts:
     """The facts as this session's view of the database has them."""
     marks = public_marks(session)
     years = sorted(marks.public, reverse=True)
     seasons = tuple(SeasonFacts(session, year, marks.public[year], marks.changed[year]) for year in years)
-    return Facts(session, site_url.rstrip("/"), marks, seasons)
+    return Facts(session, own.site_url.rstrip("/"), own.home.absolute(), marks, seasons)

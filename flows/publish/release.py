@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from config.overrides import HOLIDAYS, PAGES, own_files
 from config.settings import Settings
 from flows.home.releases import Group, Made, Manifest, Releases
-from flows.publish import notice, record, results, season_index
+from flows.publish import notice, pictures, record, results, season_index, wall
 from flows.publish.facts import Facts, facts_of
 from models.database import reading
 from states.history.canonical import instant_text
@@ -28,6 +28,8 @@ PARTS: tuple[Callable[[Facts], Iterator[Made]], ...] = (
     notice.files,
     results.files,
     record.files,
+    pictures.files,
+    wall.files,
 )
 _SOURCES = {".py", ".j2", ".css", ".js", ".csv"}
 
@@ -41,7 +43,7 @@ def publish(own: Settings, engine: Engine, at: datetime, *, afresh: bool = False
     if not afresh and not wants_release(own, engine):
         return None
     with releases.locked(), reading(engine) as session:
-        facts = facts_of(session, own.site_url)
+        facts = facts_of(session, own)
         before = releases.newest()
         if before is not None and releases.out() != before.number:
             releases.put_out(before.number)  # whole, but its maker died before it was out
@@ -62,7 +64,7 @@ def wants_release(own: Settings, engine: Engine) -> bool:
     """Whether something public has changed since the newest release, or that is not out."""
     releases = Releases(own.home)
     with reading(engine) as session:
-        facts = facts_of(session, own.site_url)
+        facts = facts_of(session, own)
     newest = releases.newest()
     return bool(facts.seasons) and (is_behind(facts, newest) or releases.out() != (newest and newest.number))
 

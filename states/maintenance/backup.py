@@ -39,6 +39,7 @@ FOLDERS = frozenset(
         "mail",
         "office",
         "outbox",
+        "pictures",
         "receipts",
         "seasons",
         "taken",

@@ -141,6 +141,22 @@ class IndexPage:
 
 
 @dataclass(frozen=True, slots=True)
+class WallGuide:
+    """The technician's page; `link`: where the wall is public, empty where that is not known."""
+
+    programme: str
+    office: str
+    contact: str
+    made_at: datetime
+    slides: int
+    season: int
+    field: str
+    number: str
+    link: str
+    archive: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProposedLine:
     """One line of the frozen ranking; merit, means and interval in points out of 100."""
 

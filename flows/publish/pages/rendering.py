@@ -17,12 +17,12 @@ from config.local_time import ZONE
 from flows.home.files import write_atomically
 from flows.home.templates import faults, home_before
 from flows.outbox.letters.filters import day, instant, printable
-from flows.publish.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage
+from flows.publish.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage, WallGuide
 from flows.publish.pages.statistics import by_tier, interval, scale, tables
 from models.enums import Tier
 
 TEMPLATES = Path(__file__).parent / "templates"
-Page = NoticePage | ResultsPage | IndexPage | ProposalPage
+Page = NoticePage | ResultsPage | IndexPage | ProposalPage | WallGuide
 
 
 def render_notice(page: NoticePage) -> str:
@@ -46,6 +46,16 @@ def render_proposal(page: ProposalPage) -> str:
     return _render("proposal", page, axis=axis, interval=lambda line: interval(line, axis))
 
 
+def render_wall(programme: str) -> str:
+    """The page that the museum's screen shows; everything on it comes from the scripts beside it."""
+    return _environment().get_template("wall.html.j2").render(programme=programme)
+
+
+def render_wall_guide(page: WallGuide) -> str:
+    """One page for the museum's technician."""
+    return _render("wall_guide", page)
+
+
 def put_proposal_page(home: Path, page: ProposalPage) -> Path:
     """Put the list where the office looks. Raises HomeNotWritable; a reader sees the old page or the new one."""
     path = home / "office" / str(page.season) / "proposal.html"
@@ -59,7 +69,7 @@ def faults_of_own_pages() -> Iterator[tuple[Path, str]]:
 
 
 def _render(name: str, page: Page, **values: Any) -> str:
-    style, script = _asset("page.css"), _asset("filter.js.j2")
+    style, script = asset("page.css"), asset("filter.js.j2")
     return (
         _environment()
         .get_template(f"{name}.html.j2")
@@ -107,7 +117,8 @@ def _iso(value: date) -> str:
 
 
 @lru_cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A stylesheet or script of the pages, as it is sent."""
     return (TEMPLATES / name).read_text("utf-8").strip()
 
 

@@ -1,0 +1,62 @@
+"""The pictures of the public cases, as they may be published, and those of the store that no case names any more.
+
+A picture has its files in `pictures/`: `<name>.webp` (its longer side 1920 pixels), `<name>-small.webp` (640) and
+`<name>.jpg`, named by what it holds, so that a page that names one always shows that one.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from flows.home import paths
+from flows.home.releases import Group, Made
+from flows.publish.facts import Facts
+from flows.run import Run
+from models import Picture
+
+FOLDER = "pictures"
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    """Each picture once, however many cases show it."""
+    taken = set()
+    for season in facts.seasons:
+        for case in season.cases.values():
+            for picture in case.pictures:
+                if picture.encoded not in taken:
+                    taken.add(picture.encoded)
+                    lying = paths.picture_files(facts.home, season.year, picture.encoded)
+                    yield Group(f"{FOLDER}/{picture.encoded}", picture.encoded, partial(_read, lying))
+
+
+def _read(lying: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
+    for path in lying:
+        yield f"{FOLDER}/{path.name}", path.read_bytes()
+
+
+def named_files(session: Session, home: Path, year: int) -> set[Path]:
+    """Every file of a season's pictures that the database names."""
+    rows = session.scalars(select(Picture.encoded).where(col(Picture.number).like(f"{year}-%")).distinct())
+    return {path for encoded in rows for path in paths.picture_files(home, year, encoded)}
+
+
+def lying_files(home: Path, year: int) -> list[Path]:
+    """Every file that lies among a season's pictures."""
+    folder = paths.pictures(home, year)
+    return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+
+
+def forget_unnamed(run: Run) -> int:
+    """Delete the files of pictures that are not to be public any more, once the personal data are deleted; how many."""
+    home = run.settings.home
+    with run.step() as session:
+        named = named_files(session, home, run.year)
+    gone = [path for path in lying_files(home, run.year) if path not in named]
+    if not run.dry_run:
+        for path in gone:
+            path.unlink(missing_ok=True)
+    return len(gone)

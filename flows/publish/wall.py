@@ -1,0 +1,174 @@
+"""The museum's wall (科技馆专区): one folder that runs from a stick and from a server, and the same as a zip to take away.
+
+The page asks `now.js` which version is out and takes `data.js` when it is another one; both are scripts, since a
+browser reads nothing else from a stick. Pictures are named by what they hold.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+import segno
+
+from config.units import all_units
+from flows.home import paths
+from flows.home.releases import Group, Made
+from flows.outbox.letters.filters import printable
+from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.pages.content import WallGuide
+from flows.publish.pages.rendering import asset, render_wall, render_wall_guide
+from models.enums import PublicationKind, Tier
+from states.submissions.released import Released
+
+FOLDER, ARCHIVE = "wall", "wall.zip"
+_MOST_TEXT = 260  # characters; the page takes off what does not fit its screen
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first instant that a zip can say: the same files make the same zip
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    """Nothing before the first results are out."""
+    seasons = [season for season in facts.seasons if season.published(PublicationKind.RESULTS) is not None]
+    if not seasons:
+        return
+    own = seasons[0].season
+    cases = [case for season in seasons[: own.wall.seasons] for case in _chosen(season)]
+    slides = list(_slides(facts, seasons, cases))
+    pictures = {case.pictures[0].encoded: case.season for case in cases if case.pictures}
+    told = {"seconds": own.wall.seconds, "slides": slides}
+    version = hashlib.sha256(json.dumps(told, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
+    shown = [
+        ("index.html", render_wall(own.title).encode()),
+        ("wall.css", asset("wall.css").encode()),
+        ("wall.js", asset("wall.js").encode()),
+        ("data.js", f"wallData({_json({'version': version, **told})});\n".encode()),
+        ("now.js", f'wallNow("{version}");\n'.encode()),
+        ("guide.html", render_wall_guide(_guide(facts, seasons, cases, len(slides))).encode()),
+    ]
+    for name, content in shown:
+        yield f"{FOLDER}/{name}", content
+    reading = {
+        f"pictures/{encoded}.webp": partial(_picture, facts, year, encoded) for encoded, year in pictures.items()
+    }
+    for name, read in reading.items():
+        yield Group(f"{FOLDER}/{name}", name, partial(_one, f"{FOLDER}/{name}", read))
+    yield Group(ARCHIVE, _key(shown), partial(_archive, shown, reading))
+
+
+def _chosen(season: SeasonFacts) -> list[Released]:
+    """A season's awards in the order of the list, as far as its file wants them on the wall."""
+    wall = season.season.wall
+    own = {number: case for number, case in season.cases.items() if not case.revoked}
+    if wall.numbers:
+        return [own[number] for number in wall.numbers if number in own]
+    fitting = [case for case in own.values() if not wall.fields or case.field in wall.fields]
+    return [case for case in fitting if case.texts or case.pictures][: wall.most]
+
+
+def _slides(facts: Facts, seasons: Sequence[SeasonFacts], cases: Sequence[Released]) -> Iterator[dict[str, Any]]:
+    for season in seasons[: seasons[0].season.wall.seasons]:
+        own = [case for case in cases if case.season == season.year]
+        if own:
+            yield _of_season(facts, season)
+        yield from (_of_case(facts, case) for case in own)
+
+
+def _of_season(facts: Facts, season: SeasonFacts) -> dict[str, Any]:
+    counts = Counter(case.tier for case in season.cases.values() if not case.revoked)
+    listed = "，".join(f"{tier.label}{counts[tier]}项" for tier in Tier if counts[tier])
+    return {
+        "layout": "season",
+        "number": "",
+        "season": season.year,
+        "field": "",
+        "tier": f"{season.year}年度",
+        "about": "",
+        "title": printable(season.season.title),
+        "organisations": "",
+        "people": "",
+        "text": f"共评出获奖项目{counts.total()}项。{listed}。",
+        "picture": None,
+        "code": _code(f"{facts.site_url}/{season.year}/results.html") if facts.site_url else None,
+    }
+
+
+def _of_case(facts: Facts, case: Released) -> dict[str, Any]:
+    picture = case.pictures[0] if case.pictures else None
+    people = "、".join(case.people) + (
+        f"等{len(case.people) + case.withheld}人" if case.people and case.withheld else ""
+    )
+    text = case.texts[0][1] if case.texts else ""
+    return {
+        "layout": "picture" if picture else "story",
+        "number": case.number,
+        "season": case.season,
+        "field": case.field,
+        "tier": case.tier.label if case.tier else "",
+        "about": printable(f"{case.season}年度　{case.field}　{all_units()[case.unit].name}"),
+        "title": printable(case.title),
+        "organisations": printable("、".join(case.organisations)),
+        "people": printable(people),
+        "text": printable(" ".join(text.split()))[:_MOST_TEXT],
+        "picture": {"file": f"pictures/{picture.encoded}.webp", "alt": printable(picture.alt)} if picture else None,
+        "code": _code(f"{facts.site_url}/cases/{case.number}/") if facts.site_url else None,
+    }
+
+
+def _code(address: str) -> dict[str, Any]:
+    """A QR code as a path of unit squares, with the quiet zone that ISO/IEC 18004 asks for."""
+    code = segno.make(address, error="m", micro=False)
+    rows = list(code.matrix_iter(border=4))
+    path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
+    return {"size": len(rows), "path": path}
+
+
+def _guide(facts: Facts, seasons: Sequence[SeasonFacts], cases: Sequence[Released], slides: int) -> WallGuide:
+    own = seasons[0].season
+    return WallGuide(
+        programme=own.title,
+        office=own.office.name,
+        contact=own.office.mail,
+        made_at=max(season.changed_at for season in seasons),
+        slides=slides,
+        season=own.year,
+        field=cases[0].field if cases else own.fields[0],
+        number=cases[0].number if cases else "",
+        link=f"{facts.site_url}/{FOLDER}/" if facts.site_url else "",
+        archive=f"../{ARCHIVE}",
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _key(shown: Sequence[tuple[str, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for name, content in shown:
+        digest.update(name.encode() + b"\0" + content)
+    return digest.hexdigest()
+
+
+def _picture(facts: Facts, year: int, encoded: str) -> bytes:
+    return paths.picture_files(facts.home, year, encoded)[0].read_bytes()
+
+
+def _one(path: str, read: Callable[[], bytes]) -> Iterator[tuple[str, bytes]]:
+    yield path, read()
+
+
+def _archive(
+    shown: Sequence[tuple[str, bytes]], reading: dict[str, Callable[[], bytes]]
+) -> Iterator[tuple[str, bytes]]:
+    """The folder as one file; pictures are packed already, so it only puts them one after the other."""
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as package:
+        for name, content in (*shown, *((name, read()) for name, read in reading.items())):
+            entry = zipfile.ZipInfo(f"{FOLDER}/{name}", _EPOCH)
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, content)
+    yield ARCHIVE, out.getvalue()
