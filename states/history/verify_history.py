@@ -135,6 +135,7 @@ NOTES = (
     "give_certificates",
     "void_certificates",
     "correct_name",
+    "withdraw_consent",
 )
 # What an archived submission may be archived as: outcome, from which states, by which roles.
 OUTCOMES = (
