@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     believed_until: datetime | None = Field(
         None, description="an instant with its zone, up to which the clock is believed after a long standstill"
     )
+    least_free_mib: int = Field(1024, ge=1, description="free space on the home's disk below which somebody must act")
     worker_slots: int = Field(2, ge=1, description="flow runs at once; more than 2 wants PostgreSQL")
 
     @property

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -30,32 +31,41 @@ from flows.engine.hung_runs import end_hung_runs
 from flows.engine.upcoming import Upcoming, call_of
 from flows.home.releases import Releases
 from flows.intake.inbox import files_of_season, files_to_take
+from flows.office.watch import everything_wrong
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
 from flows.publish.release import wants_release
 from flows.publish.timestamps import stamps_due
+from models import Alert
 from models.database import reading, writing
 from models.enums import CallState
 from models.queries import call_state, messages_due, milestone_rows, planned_seasons, season_in_force
-from states.failures import TOLD_FROM, failures, keep_failures, label_of, pause_after, resting
+from states.alerts import keep_told, to_tell
+from states.audit.verify import examine
+from states.failures import VERIFICATION, keep_failures, pause_after, resting
 from states.final_round.approval import waits_for_approval
 from states.guard_facts import dated
+from states.history.read import season_of_subject
 from states.leases import LeaseTaken, forget, is_live, take
 from states.machine import CLOCK, Act
 from states.rules.calendar.timetable import Dated, Due, due, next_dates
 from states.standstill import believe
 from states.submissions.corrections import overdue_corrections
 from states.timeline import attempts_of, count_attempt, skip_milestone
+from states.troubles import Trouble
 
 log = logging.getLogger("gangchuang.clock")
 
 Start = Callable[[str, dict[str, Any], str], str]
+_NIGHT = range(2, 5)
+_A_DAY = 20 * 3600.0
+_FINDINGS_TOLD = 5
 
 
 class Timekeeper:
     """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key.
 
-    `answers` says whether Prefect's server does, `restore` brings back what was deleted there, `follow` has the
+    `heard` says of the server and of the worker whether they gave a sign of life, `restore` brings back what was deleted there, `follow` has the
     dashboard show the seasons' dates to come.
     """
 
@@ -65,12 +75,12 @@ class Timekeeper:
         engine: Engine,
         start: Start,
         *,
-        answers: Callable[[], bool] | None = None,
+        heard: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
         restore: Callable[[], object] = list,
         follow: Callable[[Mapping[int, list[Dated]], datetime], None] | None = None,
     ) -> None:
         self.settings, self.engine, self.start = own, engine, start
-        self.answers, self.restore, self.follow = answers, restore, follow
+        self.heard, self.restore, self.follow = heard, restore, follow
         self.owner = uuid.uuid4().hex
         self.scheduler = BackgroundScheduler(
             timezone=ZONE, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
@@ -91,7 +101,7 @@ class Timekeeper:
         with _survived("sweep"):
             if not self._may_look():
                 return
-            self._note_server()
+            self._note_signs_of_life()
             with _survived("deployments"):
                 self.restore()
             with reading(self.engine) as session:
@@ -100,13 +110,15 @@ class Timekeeper:
                 self._show_ahead(states)
             with _survived("the public pages"):
                 self._publish(states)
+            with _survived("verification"):
+                self._begin_verification()
             for year, state in states.items():
                 with _survived(f"season {year}"):
                     # A closed season still has personal data to delete, and letters to send.
                     self._set_triggers(year)
                     self.look(year)
                     self._housekeeping(year, closed=state is CallState.CLOSED)
-                    self._tell_failures(year)
+                    self._alert(year)
 
     def look(self, year: int) -> list[str]:
         """Start what is due in one season at this moment. Returns the keys of what was started or skipped.
@@ -132,11 +144,13 @@ class Timekeeper:
             return False
         return True
 
-    def _note_server(self) -> None:
-        """Keep a lease in the server's name while it answers: `status` reads its silence from the database."""
-        if self.answers is not None and self.answers():
-            with writing(self.engine) as session:
-                take(session, "server", owner=CLOCK.name, seconds=max(3 * self.settings.sweep_seconds, 5.0))
+    def _note_signs_of_life(self) -> None:
+        """Keep a lease in the name of whoever is heard: `status` reads the others' silence from the database."""
+        for name, is_heard in self.heard.items():
+            with _survived(name):
+                if is_heard():
+                    with writing(self.engine) as session:
+                        take(session, name, owner=CLOCK.name, seconds=max(2.5 * self.settings.sweep_seconds, 5.0))
 
     def _show_ahead(self, years: Iterable[int]) -> None:
         """A stepped clock's dates have no time by which the dashboard could show them."""
@@ -201,25 +215,49 @@ class Timekeeper:
         when = self.settings.clock.now().astimezone(ZONE)
         self._hand_over(year, stage, {}, f"{year}/{stage}/{when:%m-%dT%H:%M}/{uuid.uuid4().hex[:12]}", lease)
 
-    def _tell_failures(self, year: int) -> None:
-        """A letter to the office a cause and day; of mail that does not go, mail cannot tell."""
-        with reading(self.engine) as session:
-            again = [failure for failure in failures(session, year) if failure.attempts >= TOLD_FROM]
-        again = [failure for failure in again if failure.stage != Chore.DELIVER_MESSAGES]
-        if not again:
-            return
+    def _alert(self, year: int) -> None:
+        """A letter to the office a cause and day while something is wrong, and one when it is over."""
         at = self.settings.clock.now()
+        with reading(self.engine) as session:
+            found = everything_wrong(session, self.settings, at, [year])
+            if to_tell(session, year, found, at) == ([], []):
+                return
         with writing(self.engine) as session:
-            for failure in again:
-                cause = sha256(f"{failure.stage}/{failure.subject}".encode()).hexdigest()[:16]
-                problem = f"{failure.subject}：{failure.problem}" if failure.subject else failure.problem
-                said = {"stage": label_of(failure.stage), "problem": problem}
-                self._write(session, year, at, LetterKind.STAGE_FAILED, f"{cause}/{local_day(at)}", **said)
+            new, over = to_tell(session, year, found, at)
+            for trouble in new:
+                said = {"trouble": trouble.kind, "said": trouble.said}
+                self._write(session, year, at, LetterKind.ALERT, f"{_cause(trouble)}/{local_day(at)}", **said)
+            for alert in over:
+                ended = {"trouble": alert.kind, "subject": alert.subject, "since": alert.since}
+                self._write(session, year, at, LetterKind.ALERT_OVER, f"{_cause(alert)}/{local_day(at)}", **ended)
+            keep_told(session, year, new, over, at)
 
     def _write(self, session: Session, year: int, at: datetime, kind: LetterKind, key: str, **said: object) -> None:
         season = season_in_force(session, year)
         to = season.office.mail
         write_letter(session, season, self.settings.home, at, kind, key=f"office/{key}", to=to, **said)
+
+    def _begin_verification(self) -> None:
+        """Once a night the whole record is verified, beside the sweeps; a stepped clock has no nights."""
+        own = self.settings
+        if own.clock.stepped or own.clock.now().astimezone(ZONE).hour not in _NIGHT:
+            return
+        with writing(self.engine) as session:
+            if not self._lease_start(session, "verification", _A_DAY):
+                return
+        self.scheduler.add_job(self.verify, id="verification", replace_existing=True)
+
+    def verify(self) -> None:
+        """Verify every season's record; what was changed is kept as that season's failure until it holds again."""
+        with reading(self.engine) as session:
+            findings = examine(session, None, ())[0]
+            years = planned_seasons(session)
+        for year in years:
+            found = [str(finding) for finding in findings if season_of_subject(finding.subject) in (year, None)]
+            problems = {"": "\n".join(found[:_FINDINGS_TOLD])} if found else {}
+            with writing(self.engine) as session:
+                at = self.settings.clock.now()
+                keep_failures(session, year, VERIFICATION, problems, at=at, seconds=self.settings.lease_seconds)
 
     def _lease_start(self, session: Session, name: str, seconds: float) -> bool:
         """One start at a time: a lease whose run never began runs out, and the next attempt begins."""
@@ -253,6 +291,11 @@ class Timekeeper:
         return True
 
 
+def _cause(one: Trouble | Alert) -> str:
+    """Names a cause in the keys of its letters."""
+    return sha256(f"{one.kind}/{one.subject}".encode()).hexdigest()[:16]
+
+
 @contextmanager
 def _survived(what: str) -> Iterator[None]:
     try:
@@ -265,7 +308,7 @@ def _survived(what: str) -> Iterator[None]:
 
 def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
-    from flows.engine.deployments import restoring
+    from flows.engine.deployments import restoring, worker_polls
     from flows.engine.environment import server_answers
     from flows.stage import open_database
 
@@ -280,7 +323,8 @@ def main() -> None:
         if lost():
             upcoming.forget()
 
-    given = {"answers": partial(server_answers, own), "restore": restore, "follow": upcoming.follow}
+    heard = {"server": partial(server_answers, own), "worker": worker_polls()}
+    given = {"heard": heard, "restore": restore, "follow": upcoming.follow}
     Timekeeper(own, open_database(own.database), upcoming.start, **given).run(stopped)
 
 

@@ -80,6 +80,7 @@ class Run:
     marks: dict[str, str] = field(default_factory=dict)
     resting: set[str] = field(default_factory=set)
     messages: int = 0
+    pieces: tuple[int, int] = (0, 0)
     _rehearsal: Session | None = None
 
     @property
@@ -99,7 +100,7 @@ class Run:
             return
         with writing(self.engine) as session:
             if self.held is not None:
-                hold(session, self.held)
+                hold(session, self.held, *self.pieces)
             yield session
 
     def write(self, path: Path, content: bytes) -> None:
@@ -124,5 +125,6 @@ class Run:
         self.show_progress(len(everything), len(everything))
 
     def show_progress(self, done: int, total: int) -> None:
-        """Show how far the stage is, as a bar in the dashboard."""
+        """Show how far the stage is: as a bar in the dashboard, and with the lease at the next step."""
+        self.pieces = (min(done, total), total)
         progress(done, total, key=f"{self.stage}-{self.year}-progress")

@@ -149,7 +149,7 @@ def _leased(run: Run, *, unattended: bool) -> Iterator[None]:
     """Hold the stage's lease; what fails while nobody looks on is kept, and forgotten when it succeeds."""
     name, owner = f"stage/{run.year}/{run.stage}", own_name()
     with writing(run.engine) as session:
-        run.held = take(session, name, owner=owner, seconds=run.settings.lease_seconds)
+        run.held = take(session, name, owner=owner, seconds=run.settings.lease_seconds, flow_run=run.act.flow_run)
     if run.held.silent:
         end_silent(name, run.held.silent)
     try:

@@ -6,7 +6,7 @@ from sqlalchemy import UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.columns import check, enum_field, one_of, sha256_text, text_field
-from models.enums import ApprovalDecision, CallState, MilestoneState, PublicationKind
+from models.enums import ApprovalDecision, CallState, MilestoneState, PublicationKind, TroubleKind
 
 
 class Call(SQLModel, table=True):
@@ -134,13 +134,28 @@ class Lease(SQLModel, table=True):
     """Who may work on a stage or tend the clock right now. Real seconds of the database's own clock.
 
     `fence` grows with every change of hands: a holder that slept through its lease finds
-    another fence and can write nothing more.
+    another fence and can write nothing more. A stage's lease says how far it is, as of its latest transaction.
     """
 
     __tablename__ = "claim"
-    __table_args__ = (check("fence_positive", "fence >= 1"),)
+    __table_args__ = (check("fence_positive", "fence >= 1"), check("pieces_counted", "0 <= done AND done <= total"))
 
     name: str = Field(primary_key=True, max_length=64)
     owner: str = Field(max_length=64)
     fence: int
     expires: float
+    done: int = Field(default=0, description="pieces of the work")
+    total: int = Field(default=0, description="0 where the work has no pieces")
+    flow_run: str = Field(default="", max_length=64)
+
+
+class Alert(SQLModel, table=True):
+    """What the office was written about and is still so; the row goes when it is over, with a letter."""
+
+    __table_args__ = (one_of("kind", TroubleKind),)
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    kind: TroubleKind = enum_field(TroubleKind, primary_key=True)
+    subject: str = Field(primary_key=True)
+    since: datetime
+    told_at: datetime = Field(description="of the latest letter")

@@ -241,6 +241,24 @@ class Cause(Labelled):
     UNREVIEWED_AT_END = "unreviewed_at_end", "初评截止后未再初评"
 
 
+class TroubleKind(Labelled):
+    """What may be wrong with an installation, by its cause."""
+
+    STAGE_FAILED = "stage_failed", "步骤运行失败"
+    MILESTONE_LATE = "milestone_late", "节点逾期未执行"
+    APPROVAL_UNMADE = "approval_unmade", "名单未审定"
+    DELIVERY_HELD = "delivery_held", "来件未能接收"
+    MAIL_STUCK = "mail_stuck", "邮件无法送达"
+    MAIL_WAITS = "mail_waits", "邮件迟迟未发出"
+    DISK_LOW = "disk_low", "磁盘空间不足"
+    RECORD_BROKEN = "record_broken", "操作留痕核验未通过"
+    CALENDAR_UNKNOWN = "calendar_unknown", "节假日安排未知"
+    CLOCK_SILENT = "clock_silent", "时钟没有运行"
+    SERVER_SILENT = "server_silent", "管理界面无应答"
+    WORKER_SILENT = "worker_silent", "执行程序无应答"
+    TIME_IMPLAUSIBLE = "time_implausible", "系统时间可疑"
+
+
 class Trigger(Labelled):
     """Every word that the record may hold as what was done, with what an entry of it says.
 

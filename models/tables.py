@@ -1,6 +1,6 @@
 """Every table, registered: they refer to one another, so whoever needs one needs them all."""
 
-from models.call import Admission, Approval, Call, Failure, Lease, MilestoneDate, Publication
+from models.call import Admission, Alert, Approval, Call, Failure, Lease, MilestoneDate, Publication
 from models.history import History, PublicationLeaf
 from models.message import Delivery, IssuedWorkbook, Message
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
@@ -23,6 +23,7 @@ from models.submission import (
 
 __all__ = [
     "Admission",
+    "Alert",
     "Approval",
     "Assignment",
     "Attachment",

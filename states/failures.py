@@ -14,6 +14,8 @@ from config.units import all_units
 from models import Failure
 from models.database import database_seconds
 
+# The clock's own look at the whole record, kept among what fails while it finds a change.
+VERIFICATION = "verify_record"
 LONGEST_PAUSE = 3600.0
 # One failure may pass by itself; two in a row are told.
 TOLD_FROM = 2
@@ -26,6 +28,8 @@ def pause_after(attempts: int, seconds: float) -> float:
 
 def label_of(stage: str) -> str:
     """What the office calls a stage, with its unit where one has a run of its own."""
+    if stage == VERIFICATION:
+        return "核验操作留痕"
     name, _, unit = stage.partition("/")
     known: list[Milestone | Chore] = [*Milestone, *Chore]
     label = next((member.label for member in known if member == name), name)

@@ -47,12 +47,12 @@ class HeldLease:
     silent: str = ""
 
 
-def take(session: Session, name: str, *, owner: str, seconds: float) -> HeldLease:
+def take(session: Session, name: str, *, owner: str, seconds: float, flow_run: str = "") -> HeldLease:
     """Take a free or expired lease, or one's own again. Raises LeaseTaken."""
     now = database_seconds(session)
     row = session.scalar(select(Lease).where(Lease.name == name).with_for_update())
     if row is None:
-        session.add(Lease(name=name, owner=owner, fence=1, expires=now + seconds))
+        session.add(Lease(name=name, owner=owner, fence=1, expires=now + seconds, flow_run=flow_run))
         try:
             session.flush()
         except IntegrityError as problem:
@@ -62,16 +62,17 @@ def take(session: Session, name: str, *, owner: str, seconds: float) -> HeldLeas
         raise LeaseTaken(name, row.owner, row.expires - now)
     silent = row.owner if row.expires > 0 and row.owner != owner else ""
     row.owner, row.fence, row.expires = owner, row.fence + 1, now + seconds
+    row.done, row.total, row.flow_run = 0, 0, flow_run
     session.flush()
     return HeldLease(name, owner, row.fence, seconds, silent)
 
 
-def hold(session: Session, held: HeldLease) -> None:
-    """Renew a lease at the beginning of a transaction. Raises LeaseLost."""
+def hold(session: Session, held: HeldLease, done: int = 0, total: int = 0) -> None:
+    """Renew a lease at the beginning of a transaction, and say how far the work is. Raises LeaseLost."""
     renewed = session.execute(
         update(Lease)
         .where(Lease.name == held.name, Lease.owner == held.owner, Lease.fence == held.fence)
-        .values(expires=database_seconds(session) + held.seconds)
+        .values(expires=database_seconds(session) + held.seconds, done=done, total=total)
     )
     if renewed.rowcount != 1:
         raise LeaseLost(held.name)

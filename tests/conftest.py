@@ -95,6 +95,7 @@ def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("GANGCHUANG_HOME", str(home))
+    monkeypatch.setenv("GANGCHUANG_LEAST_FREE_MIB", "1")
     settings.cache_clear()
     yield home
     settings.cache_clear()

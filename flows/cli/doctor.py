@@ -47,10 +47,11 @@ def health() -> None:
 
 def _tell_troubles(here: Installation) -> int:
     """A line for each; returns the worst level: 0 all well, 1 to be watched, 2 somebody must act."""
-    from states.troubles import Level, troubles
+    from flows.office.watch import everything_wrong
+    from states.troubles import Level
 
     with here.reading() as session:
-        found = troubles(session, here.at)
+        found = everything_wrong(session, here.settings, here.at)
     for trouble in found:
         typer.echo(f"{trouble.level.name:<7} {trouble.sentence}")
     return max((trouble.level for trouble in found), default=Level.FINE)

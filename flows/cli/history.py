@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from config.local_time import ZONE
-from flows.cli.installation import Year, local, opened, writing_to
+from flows.cli.installation import Year, opened, writing_to
 from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _SHOW = "ID"
 _INDENT = 5
-_ITEMS = 8
-_DIGEST, _SHOWN = 64, 16
 _WORDS = {word.value: word for word in Trigger}
 _STATES = {state.value: state.label for state in (*SubmissionState, *CallState)}
 
@@ -137,6 +135,8 @@ def _print_entry(console: Console, entry: dict[str, object]) -> None:
     if entry["reason"]:
         lines.append(f"理由 reason: {entry['reason']}")
     _print_below(console, lines)
+    from flows.office.record import fact_lines
+
     _print_below(console, [*fact_lines(json.loads(str(entry["facts"]))), f"hash {str(entry['hash'])[:16]}…"], "dim")
 
 
@@ -146,34 +146,3 @@ def _print_below(console: Console, lines: Iterable[str], style: str = "") -> Non
 
     for line in lines:
         console.print(Padding(Text(line, style=style), (0, 0, 0, _INDENT)))
-
-
-def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    """`name: value`, in the order of their names. The whole of them is in `--json`."""
-    for name, value in sorted(facts.items()):
-        yield f"{name}: {_told(value, name)}"
-
-
-def _told(value: Any, name: str = "", *, within: bool = False) -> str:
-    if isinstance(value, Mapping):
-        items = [f"{key} {_told(item, within=True)}" for key, item in value.items()]
-    elif isinstance(value, list):
-        items = [_told(item, within=True) for item in value]
-    else:
-        return _plain(value, name)
-    more = len(items) - _ITEMS
-    shown = ", ".join(items[:_ITEMS]) or "none"
-    shown = f"{shown} … and {more} more" if more > 0 else shown
-    return f"({shown})" if within else shown
-
-
-def _plain(value: Any, name: str) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or value == "":
-        return "–"
-    text = str(value)
-    if name.endswith("_at"):
-        return local(datetime.fromisoformat(text))
-    is_digest = len(text) == _DIGEST and text.strip("0123456789abcdef") == ""
-    return f"{text[:_SHOWN]}…" if is_digest else text

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from config.units import all_units
 from flows.cli.installation import Year, local, opened
 from models.enums import MessageState
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from config.season import Season
     from models import Message
 
 
@@ -31,6 +27,7 @@ def mail(
     """
     if retry and give_up:
         raise typer.BadParameter("either --retry or --give-up, not both")
+    from flows.office.facts import addressee
     from models.queries import season_in_force
     from states.maintenance.stuck_messages import give_up_message, retry_message, troubled_messages
 
@@ -52,24 +49,6 @@ def mail(
         typer.echo(f"    last error: {message.problem or 'none yet'}")
     stuck = sum(message.state is MessageState.STUCK for message, _ in found)
     typer.echo(f"{stuck} message(s) stuck, {len(found) - stuck} put off.")
-
-
-def addressee(session: Session, rules: Season, message: Message) -> str:
-    """Whom a message is for, without the address: the unit, the office or the expert's id, and the address's hash."""
-    from flows.outbox.mail.failures import hashed
-    from models import Expert
-
-    _, _, rest = message.key.split("/", 2)
-    code = rest.partition("/")[0]
-    if code in all_units() and message.recipient == rules.mail_of(code):
-        name = f"{all_units()[code].name} ({code})"
-    elif message.recipient == rules.office.mail:
-        name = rules.office.name
-    elif message.recipient == rules.office.coordination_mail:
-        name = "the coordination address"
-    else:
-        name = f"expert {code}" if session.get(Expert, code) else code
-    return f"{name} [{hashed(message.recipient)}]"
 
 
 def _next(message: Message) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.installation import opened
+from config.units import all_units
+from flows.cli.installation import local, opened
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from flows.office.facts import Running, SeasonFacts
+    from flows.office.owing import Owing
+
 
 def status(
     season: Annotated[int | None, typer.Argument(help="the season's year; all when left out")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+    as_json_wanted: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
 ) -> None:
     """Tell where the season stands, what comes next, who owes what, what waits for a person, what is wrong.
 
@@ -24,22 +27,22 @@ def status(
 
     When: any day; first thing in the morning of a deadline.
     """
-    from flows.cli.status_facts import collect_facts
+    from flows.office.facts import as_json, season_facts
     from models.queries import planned_seasons
 
     here = opened()
     with here.reading() as session:
         years = planned_seasons(session) if season is None else [season]
-        facts = [collect_facts(session, here, year) for year in years]
-    if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        facts = [season_facts(session, here.settings, year, here.at) for year in years]
+    if as_json_wanted:
+        typer.echo(as_json(facts))
     else:
         _print_all(facts)
-    if any(trouble["level"] == "act" for season_facts in facts for trouble in season_facts["troubles"]):
+    if any(season_facts.must_act for season_facts in facts):
         sys.exit(1)
 
 
-def _print_all(facts: list[dict[str, Any]]) -> None:
+def _print_all(facts: list[SeasonFacts]) -> None:
     if not facts:
         typer.echo(
             "No season is planned yet. Next: `gangchuang season check YEAR`, then `gangchuang season plan YEAR`."
@@ -50,32 +53,59 @@ def _print_all(facts: list[dict[str, Any]]) -> None:
         _print(Console(), season_facts)
 
 
-def _print(console: Console, facts: dict[str, Any]) -> None:
+def _print(console: Console, facts: SeasonFacts) -> None:
     from rich.table import Table
 
-    console.rule(f"{facts['title']}  ·  {facts['state_label']} ({facts['state']})")
-    for trouble in facts["troubles"]:
-        urgent = trouble["level"] == "act"
+    console.rule(f"{facts.title}  ·  {facts.state_label} ({facts.state})")
+    for trouble in facts.troubles:
+        urgent = trouble.level == "act"
         console.print(
-            f"{'ATTENTION' if urgent else 'note'}: {trouble['sentence']}",
+            f"{'ATTENTION' if urgent else 'note'}: {trouble.sentence}",
             style="bold red" if urgent else "yellow",
             highlight=False,
             markup=False,
         )
     console.print(
-        f"now {facts['now']} · {facts['settled']} of {facts['milestones']} milestones settled", highlight=False
+        f"now {local(facts.now)} · {facts.settled} of {len(facts.timetable)} milestones settled", highlight=False
     )
+    if facts.alerts:
+        unsent = f", {facts.alerts_unsent} letter(s) of them not sent yet" if facts.alerts_unsent else ""
+        console.print(f"{len(facts.alerts)} alert(s) told to the office and not over{unsent}", highlight=False)
     table = Table("", "", show_header=False, box=None, pad_edge=False)
-    for name in ("submissions", "outcomes", "messages"):
-        table.add_row(name, "  ".join(f"{key} {count}" for key, count in facts[name].items()) or "none")
-    for name, label, between, nothing in (
-        ("due_now", "due now", "\n", "nothing"),
-        ("waits_for_a_person", "waits for a person", "\n", "nothing"),
-        ("not_delivered", "not delivered", "、", "nobody"),
+    for name, counts in (
+        ("submissions", facts.submissions),
+        ("outcomes", facts.outcomes),
+        ("deliveries", facts.deliveries),
+        ("messages", facts.messages),
     ):
-        table.add_row(label, between.join(facts[name]) or nothing)
-    upcoming = [f"{date['at']}  {date['milestone']} {date['label']} {date['unit']}" for date in facts["next"]]
-    table.add_row("next", "\n".join(upcoming))
+        table.add_row(name, "  ".join(f"{key} {count}" for key, count in counts.items()) or "none")
+    for name, lines, nothing in (
+        ("running", [_progress(running) for running in facts.running], "nothing"),
+        ("due now", [date.name for date in facts.due_now], "nothing"),
+        ("waits for a person", [waiting.sentence for waiting in facts.waits_for_a_person], "nothing"),
+        ("owing", _owing_lines(facts.owing), "nobody"),
+        ("next", [f"{local(date.due_at)}  {date.name}  {date.label}" for date in facts.ahead[:5]], ""),
+    ):
+        table.add_row(name, "\n".join(lines) or nothing)
     console.print(table, highlight=False)
-    if facts["season_file"]:
-        console.print(f"note: {facts['season_file']}", style="yellow", highlight=False)
+    for note in facts.notes:
+        console.print(f"note: {note.sentence}", style="yellow", highlight=False)
+
+
+def _progress(running: Running) -> str:
+    return running.stage + (f": {running.done} of {running.total}" if running.total else "")
+
+
+def _owing_lines(owing: list[Owing]) -> list[str]:
+    """A line for each thing owed: who has nothing in beside one another, everybody else with what is lacking."""
+    lines = []
+    for what in dict.fromkeys(debtor.what for debtor in owing):
+        own = [debtor for debtor in owing if debtor.what is what]
+        said = "、".join(debtor.name + (f" ({_lacking(debtor)})" if debtor.items else "") for debtor in own)
+        lines.append(f"{what.value}: {said}")
+    return lines
+
+
+def _lacking(debtor: Owing) -> str:
+    code = "" if debtor.code in all_units() else f"{debtor.code}: "
+    return f"{code}{debtor.items}{', nothing in' if debtor.nothing_in else ''}"

@@ -16,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
 
@@ -119,6 +120,20 @@ def restoring(stages: Callable[[], Iterable[Deployable]]) -> Callable[[], list[s
     return look
 
 
+def worker_polls() -> Callable[[], bool]:
+    """A look that says whether a worker has asked the server for work since the look before. Raises EngineAway."""
+    seen: list[str] = []
+
+    def look() -> bool:
+        with prefect_client() as client:
+            path = f"/work_pools/{WORK_POOL}/queues/filter"
+            polled = [str(queue["last_polled"] or "") for queue in client.request("POST", path, json={}).json()]
+        has_polled, seen[:] = polled != seen and any(polled), polled
+        return has_polled
+
+    return look
+
+
 def start(stage_name: str, parameters: Mapping[str, Any], idempotency_key: str) -> str:
     """Start a stage's deployment and return the flow run's id; the same key gives the same run.
 
@@ -148,6 +163,13 @@ def create_run(
             raise
         _known.clear()
         return create()
+
+
+def deployment_and_fields(stage_name: str) -> tuple[UUID, Mapping[str, Any]]:
+    """A stage's deployment and the fields of its form, by name. Raises EngineAway, DeploymentMissing."""
+    with prefect_client() as client:
+        found = _find(client, stage_name)
+        return found.id, (found.parameter_openapi_schema or {}).get("properties", {})
 
 
 def run_state(flow_run_id: str) -> RunState | None:
@@ -185,12 +207,16 @@ def _deployment_id(client: SyncPrefectClient, stage_name: str) -> UUID:
     """Looked up by tag, since the names are for people and may be reworded; learnt once a server."""
     server_and_stage = (str(client.api_url), stage_name)
     if server_and_stage not in _known:
-        tags = DeploymentFilterTags(all_=[TAG, _tag(stage_name)])
-        found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=1)
-        if not found:
-            raise DeploymentMissing(stage_name)
-        _known[server_and_stage] = found[0].id
+        _known[server_and_stage] = _find(client, stage_name).id
     return _known[server_and_stage]
+
+
+def _find(client: SyncPrefectClient, stage_name: str) -> DeploymentResponse:
+    tags = DeploymentFilterTags(all_=[TAG, _tag(stage_name)])
+    found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=1)
+    if not found:
+        raise DeploymentMissing(stage_name)
+    return found[0]
 
 
 def _ensure_work_pool(client: SyncPrefectClient) -> None:

@@ -1,15 +1,18 @@
 """Prefect's server on loopback, closed to other origins: `python -m flows.engine.server`."""
 
 import asyncio
+import base64
+import hmac
 import os
+import pkgutil
 import socket
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from config.settings import settings
-from flows.engine.environment import LOOPBACK, enter_environment
+from flows.engine.environment import LOOPBACK, enter_environment, external_api_url
 from flows.engine.errors import PortInUse
 from flows.engine.processes import tell
 
@@ -22,8 +25,8 @@ CONTENT_SECURITY_POLICY = (
     "font-src 'self' data:; connect-src 'self' ws: wss: data: blob:; frame-ancestors 'none'; "
     "base-uri 'self'; form-action 'self'; object-src 'none'"
 )
+_POLICY = (b"content-security-policy", CONTENT_SECURITY_POLICY.encode())
 _PROTECTION = (
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-frame-options", b"DENY"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -38,13 +41,14 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def guarded(app: Application, *, origins: frozenset[str]) -> Application:
+def guarded(app: Application, *, origins: frozenset[str], own_policy: bool = False) -> Application:
     """Wrap an ASGI application: headers on every answer, and no answer to foreign hosts or origins.
 
     `origins` (`scheme://host:port`) are those under which the dashboard may be opened. Without the
     check any page in the administrator's browser, even one of another program on the same host,
-    could speak to the API.
+    could speak to the API. `own_policy`: the application says itself what its pages may load.
     """
+    protection = _PROTECTION if own_policy else (_POLICY, *_PROTECTION)
     hosts = frozenset(urlsplit(origin).netloc for origin in origins)
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,9 +61,9 @@ def guarded(app: Application, *, origins: frozenset[str]) -> Application:
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                ours = {name for name, _ in _PROTECTION}
+                ours = {name for name, _ in protection}
                 kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in ours]
-                message = {**message, "headers": [*kept, *_PROTECTION]}
+                message = {**message, "headers": [*kept, *protection]}
             await send(message)
 
         await app(scope, receive, send_protected)
@@ -145,9 +149,45 @@ async def _refuse(scope: Scope, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_PROTECTION]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": b"This server answers only its own dashboard.\n"})
+    await _say(send, 403, b"This server answers only its own dashboard.\n")
+
+
+async def _say(send: Send, status: int, text: bytes, *further: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), _POLICY, *_PROTECTION, *further]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+def beside(app: Application, path: str, other: Application) -> Application:
+    """One application, and another one for the requests at and below a path."""
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope.get("path", "") if scope["type"] == "http" else ""
+        await (other if asked == path or asked.startswith(f"{path}/") else app)(scope, receive, send)
+
+    return route
+
+
+def signed_in(app: Application, secret: str) -> Application:
+    """Wrap an ASGI application: only who has the dashboard's `user:password` gets in, by HTTP's own sign-in."""
+
+    async def check(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or _is_known(dict(scope["headers"]), secret):
+            await app(scope, receive, send)
+            return
+        realm = (b"www-authenticate", b'Basic realm="gangchuang", charset="UTF-8"')
+        await _say(send, 401, "请用管理界面的用户名和密码登录。\n".encode(), realm)
+
+    return check
+
+
+def _is_known(headers: Mapping[bytes, bytes], secret: str) -> bool:
+    scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+    try:
+        said = base64.b64decode(given, validate=True)
+    except ValueError:
+        return False
+    return scheme.lower() == b"basic" and hmac.compare_digest(said, secret.encode())
 
 
 def bind(port: int) -> socket.socket:
@@ -163,8 +203,12 @@ def bind(port: int) -> socket.socket:
     return listener
 
 
-def main() -> int:
-    """Serve until SIGTERM. Exit status 98 when the port is taken."""
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM. Exit status 98 when the port is taken.
+
+    The arguments name what stands beside Prefect, as `/path=module:function`: each makes an ASGI application of the
+    settings. Where Prefect runs elsewhere, they alone are served.
+    """
     own = settings()
     try:
         listener = bind(own.dashboard_port)
@@ -173,14 +217,31 @@ def main() -> int:
         return EXIT_PORT_IN_USE
     enter_environment(own)
     import uvicorn
-    from prefect.server.api.server import create_app
 
-    origins = our_origins(own.dashboard_port, os.environ["PREFECT_UI_URL"])
-    app = guarded(patient(create_app(final=True)), origins=origins)
-    options = uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=3)
+    origins = our_origins(own.dashboard_port, os.environ.get("PREFECT_UI_URL", ""))
+    app = _nothing if external_api_url() else _prefect(origins)
+    secret = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or own.sign_in()
+    for argument in arguments:
+        path, _, name = argument.partition("=")
+        other = pkgutil.resolve_name(name)(own)
+        app = beside(app, path, guarded(signed_in(other, secret), origins=origins, own_policy=True))
+    options = uvicorn.Config(
+        app, log_level="warning", lifespan="off" if external_api_url() else "on", timeout_graceful_shutdown=3
+    )
     uvicorn.Server(options).run(sockets=[listener])
     return 0
 
 
+def _prefect(origins: frozenset[str]) -> Application:
+    from prefect.server.api.server import create_app
+
+    return guarded(patient(create_app(final=True)), origins=origins)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await _say(send, 404, b"Prefect runs elsewhere.\n")
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -28,6 +28,8 @@ from flows.engine.server import bind
 from flows.engine.worker import DRAIN_VARIABLE
 
 CLOCK_COMMAND = (sys.executable, "-m", "flows.clock")
+# What our server has beside Prefect: a path, and what makes the application for it.
+BESIDE_PREFECT = ("/office=flows.office.application:application",)
 _LOOK_SECONDS = 0.1
 _READY_SECONDS = 180.0
 _CALM_SECONDS = 60.0
@@ -151,9 +153,9 @@ class Engine:
             raise
 
     def _start_server(self) -> Child:
+        bind(self.own.dashboard_port).close()
+        self._add("server", [sys.executable, "-m", "flows.engine.server", *BESIDE_PREFECT], patience=10)
         if not external_api_url():
-            bind(self.own.dashboard_port).close()
-            self._add("server", [sys.executable, "-m", "flows.engine.server"], patience=10)
             self.children[-1].answers = partial(server_answers, self.own)
         # These import while the server comes up.
         self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.socket_folder / "warm"), self.stages])

@@ -16,6 +16,7 @@ from sqlmodel import col
 from config.local_time import local_day
 from config.season import Season
 from models import (
+    Alert,
     Attachment,
     Certificate,
     Consent,
@@ -97,6 +98,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         "deliveries": update(Delivery).where(Delivery.season == year).values(file_name="", problems="[]", receipt=""),
     }
     session.execute(delete(Failure).where(Failure.season == year))
+    session.execute(delete(Alert).where(Alert.season == year))
     call = lock_call(session, year)
     call.seal_key = call.seal_key[:64]  # with the other half, who knows a name could see that it was sealed
     counts = {name: _rows(session, step) for name, step in steps.items()}

@@ -9,11 +9,10 @@ from sqlalchemy import func, select
 from config.milestones import Milestone
 from config.season import SEASONS, load_season
 from config.units import UNITS_FILE
-from flows.cli.installation import Installation
-from flows.cli.status_facts import collect_facts
 from flows.collect import collecting
 from flows.erase_personal_data import erasing
 from flows.new_season import new_season
+from flows.office.facts import season_facts
 from flows.workbooks.writer.filling import submission_row
 from models import Contact, Delivery, Seat, Submission
 from models.enums import CallState, Outcome, WorkbookKind
@@ -123,7 +122,7 @@ def test_five_seasons_in_a_row(small_home: Player) -> None:
             assert is_erased(session, year) is (year <= YEARS[-1] - 2)
         left = select(Submission.season).join(Contact, Contact.number == Submission.number).distinct()
         assert sorted(session.scalars(left)) == [2029, 2030]
-        here = Installation(small_home.settings, small_home.engine, small_home.settings.clock.now())
-        told = [collect_facts(session, here, year)["state"] for year in YEARS]
+        at = small_home.settings.clock.now()
+        told = [season_facts(session, small_home.settings, year, at).state for year in YEARS]
         assert told == ["closed"] * 4 + ["published"]
     assert spent[2030] < 1.5 * min(spent[2027], spent[2028]), "a season takes no longer for those before it"

@@ -99,20 +99,21 @@ def test_a_dry_run_and_what_a_person_is_refused_are_no_failures(closing: Player)
 def test_a_stage_that_failed_twice_is_told_to_the_office_once_a_day(closing: Player) -> None:
     fail(closing, 1)
     sweep(closing)
-    assert closing.letters("stage_failed") == [], "one failure may pass by itself"
+    assert closing.letters("alert/") == [], "one failure may pass by itself"
 
     fail(closing, 1)
     for _ in range(3):
         sweep(closing)
-    (key,) = closing.letters("stage_failed")
+    (key,) = closing.letters("alert/")
     with closing.reading() as session:
         letter = session.get_one(Message, f"2026/{key}")
-        assert "“申报截止”运行失败" in letter.subject
+        assert letter.subject == "【2026年岗位创新】告警：步骤运行失败，请处理"
+        assert "“申报截止”自2026-04-30 18:00起失败2次" in letter.body
         assert "the printer is out of paper" in letter.body
 
     closing.at(closing.season.dates.close_call + timedelta(days=1))
     sweep(closing)
-    assert len(closing.letters("stage_failed")) == 2
+    assert len(closing.letters("alert/")) == 2
 
 
 def test_a_skipped_reminder_is_told_to_the_office(open_season: Player) -> None:
@@ -180,7 +181,7 @@ def test_a_dead_mail_server_fails_the_run_and_is_acute(open_season: Player, monk
     open_season.play("deliver_messages", delivering)
     assert kept(open_season) == [("deliver_messages", "mail", 1)], "a run that had nothing to try proves nothing"
     sweep(open_season)
-    assert open_season.letters("stage_failed") == []
+    assert open_season.letters("alert/") == []
 
 
 def a_message(at: datetime) -> Message:
@@ -272,7 +273,7 @@ def test_a_server_that_gives_no_answer_stands_in_status(player: Player) -> None:
     answering = [True]
     with player.writing() as session:
         a_season(session, state=CallState.OPEN)
-    keeper = Timekeeper(player.settings, player.engine, lambda *_: "", answers=lambda: answering[0])
+    keeper = Timekeeper(player.settings, player.engine, lambda *_: "", heard={"server": lambda: answering[0]})
 
     def told() -> list[str]:
         with player.reading() as session:

@@ -28,11 +28,15 @@ WORDS = "words for people; no rule reads them"
 # The columns that are not in the chain, and why; every other column is.
 OTHERWISE: dict[str, dict[str, str]] = {
     "admission": {"id": "a running number; nothing refers to it"},
+    "alert": dict.fromkeys(
+        ("season", "kind", "subject", "since", "told_at"), "what the office was written about and is still so"
+    ),
     "assignment": {},
     "attachment": {"name": NAMES, "size": "follows from the file, whose digest is in the chain"},
     "call": {},
     "claim": dict.fromkeys(
-        ("name", "owner", "fence", "expires"), "who works on what right now; nothing of it outlasts a minute"
+        ("name", "owner", "fence", "expires", "done", "total", "flow_run"),
+        "who works on what right now; nothing of it outlasts a minute",
     ),
     "contact": dict.fromkeys(("number", "name", "phone", "mail"), f"{NAMES}; decides nothing, deleted on schedule"),
     "contributor": dict.fromkeys(("number", "position", "name", "name_key", "organisation", "role", "share"), MADE),

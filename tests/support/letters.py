@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flows.outbox.letters import LetterKind
-from models.enums import ObjectionState, Outcome
+from models.enums import ObjectionState, Outcome, TroubleKind
 
 DUE = datetime(2026, 4, 30, 10, 0, tzinfo=UTC)
 NUMBER = "2026-500101-001"
@@ -60,7 +60,10 @@ _VALUES: dict[str, Any] = {
     "page": "https://example.invalid/2026/",
     "pairs": [(NUMBER, OTHER, 93)],
     "passed": [NUMBER],
-    "problem": "UnitFailed: 500101",
+    "said": "“申报截止”自2026-04-30 18:00起失败2次：UnitFailed: 500101",
+    "since": DUE,
+    "subject": "500101/申报.xlsx",
+    "trouble": TroubleKind.DELIVERY_HELD,
     "problems": [("“申报”表 C5", "日期无法识别")],
     "public": "0312233",
     "quota": 10,
@@ -74,7 +77,6 @@ _VALUES: dict[str, Any] = {
     "rows_in": 3,
     "second": [],
     "seed": SEED,
-    "stage": "close_call",
     "third": [(OTHER, TITLE)],
     "ties": [[NUMBER, OTHER]],
     "title": TITLE,

@@ -178,7 +178,7 @@ def _corrections(player: Player) -> None:
     _pass(player, M.CLOSE_ELIGIBILITY, close_eligibility.concluding)
 
 
-def _final_round(player: Player) -> None:
+def _experts_come(player: Player) -> None:
     signed = local_day(player.season.dates.close_eligibility)
     experts = [
         {
@@ -193,6 +193,10 @@ def _final_round(player: Player) -> None:
     ]
     player.deliver("office", WorkbookKind.EXPERTS, experts)
     _collect(player)
+
+
+def _final_round(player: Player) -> None:
+    _experts_come(player)
     _pass(player, M.DRAW_PANEL, draw_panel.drawing)
     with player.reading() as session:
         stepping_back = _experts_of(player, BEST)[0]

@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 
 from models import (
     Admission,
+    Alert,
     Approval,
     Attachment,
     Ballot,
@@ -51,6 +52,7 @@ from models.enums import (
     PublicationKind,
     SubmissionState,
     Tier,
+    TroubleKind,
     WorkbookKind,
 )
 from models.schema import upgrade
@@ -196,7 +198,8 @@ def fill(session: Session) -> None:
                 failed_at=at,
                 not_before=0.5,
             ),
-            Lease(name=f"stage/{season.year}/archive", owner="示例", fence=3, expires=0.0),
+            Alert(season=season.year, kind=TroubleKind.DISK_LOW, subject="", since=at, told_at=at),
+            Lease(name=f"stage/{season.year}/archive", owner="示例", fence=3, expires=0.0, done=1, total=2),
             Delivery(
                 digest="ab" * 32,
                 sender="500112",

@@ -107,4 +107,5 @@ class LetterKind(StrEnum):
     EXPERT_DATE_MOVED = "expert_date_moved", "expert_name milestone old new reason"
     CALENDAR_PROVISIONAL = "calendar_provisional", "years"  # to the office
     MILESTONE_SKIPPED = "milestone_skipped", "milestone reason"  # to the office
-    STAGE_FAILED = "stage_failed", "stage problem"  # to the office
+    ALERT = "alert", "trouble said"  # to the office, while something is wrong; trouble: its kind
+    ALERT_OVER = "alert_over", "trouble subject since"  # to the office

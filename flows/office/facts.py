@@ -1,0 +1,611 @@
+"""Where a season stands, as plain values: what `gangchuang status` prints and the page under `/office/` shows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy.orm import Session, aliased
+from sqlmodel import col
+
+from config.contacts import CONTACTS_FILE, Contact, ContactsBroken, contacts
+from config.errors import GangchuangError
+from config.local_time import ZONE
+from config.milestones import Chore, Milestone
+from config.season import Season, load_season
+from config.settings import Settings
+from config.units import all_units
+from flows.home import paths
+from flows.office.owing import MOVE_DATE, Form, Owing, names_of, owing
+from flows.office.record import who
+from flows.office.watch import everything_wrong, misplaced
+from flows.outbox.mail.failures import hashed
+from models import (
+    Delivery,
+    Duplicate,
+    Expert,
+    History,
+    Lease,
+    Message,
+    MilestoneDate,
+    Objection,
+    Publication,
+    Submission,
+)
+from models.database import database_seconds
+from models.enums import (
+    ApprovalDecision,
+    CallState,
+    DeliveryState,
+    DuplicateDecision,
+    Labelled,
+    MessageState,
+    MilestoneState,
+    ObjectionState,
+    PublicationKind,
+    Trigger,
+    TroubleKind,
+)
+from models.queries import call_state, counts_by_outcome, counts_by_state, milestone_rows, season_in_force
+from states.alerts import LETTERS, standing_alerts
+from states.failures import failures, label_of
+from states.final_round.approval import is_proposed, list_digest, waits_for_approval
+from states.guard_facts import dated
+from states.history.canonical import call_subject
+from states.maintenance.stuck_messages import troubled_messages
+from states.rules.calendar.timetable import Dated, due, first_unsettled
+from states.troubles import LATE, Level
+
+DELIVERIES_SHOWN = 20
+
+
+class Standing(Labelled):
+    """How a date of the timetable stands at an instant."""
+
+    DONE = "done", "已完成"
+    SKIPPED = "skipped", "已跳过"
+    LATE = "late", "逾期未完成"
+    DUE = "due", "现在到期"
+    WAITING = "waiting", "待审定"
+    NEXT = "next", "下一步"
+    AHEAD = "ahead", "未到"
+
+
+class Wait(Labelled):
+    """What may wait for the office."""
+
+    APPROVAL = "approval", "审定获奖名单"
+    OBJECTION = "objection", "答复异议"
+    DUPLICATE = "duplicate", "判定是否重复"
+    DELIVERY = "delivery", "退回的来件"
+    INBOX = "inbox", "收件箱中无人认领的文件"
+
+
+@dataclass(frozen=True)
+class Date:
+    """One date of the timetable; `late_seconds` after its time it was served, or still is not."""
+
+    milestone: Milestone
+    label: str
+    ordinal: int
+    unit: str
+    unit_name: str
+    due_at: datetime
+    standing: Standing
+    settled_at: datetime | None
+    late_seconds: int
+    form: Form | None
+
+    @property
+    def name(self) -> str:
+        """As commands name it."""
+        return f"{self.milestone.value} {self.ordinal} {self.unit}".strip()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One thing that waits for a person of the office, in the operators' words and in the office's.
+
+    `number`: whose history tells more; `file`: what is to be read before, below the home.
+    """
+
+    wait: Wait
+    subject: str
+    sentence: str
+    said: str
+    due_at: datetime | None = None
+    number: str = ""
+    file: str = ""
+    forms: tuple[tuple[str, Form], ...] = ()
+
+
+@dataclass(frozen=True)
+class Came:
+    """One delivery; `open` is one sent back that its sender has not made good."""
+
+    digest: str
+    sender: str
+    name: str
+    kind: str
+    file_name: str
+    state: DeliveryState
+    arrived_at: datetime
+    rows_in: int
+    rows_back: int
+    problems: tuple[str, ...]
+    receipt: str
+    open: bool
+    form: Form | None
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message that does not go out; `whom` without the address."""
+
+    key: str
+    state: MessageState
+    whom: str
+    subject: str
+    attempts: int
+    problem: str
+    written_at: datetime
+    next_try_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What fails at present, again and again or for the first time."""
+
+    stage: str
+    label: str
+    subject: str
+    attempts: int
+    problem: str
+    first_failed_at: datetime
+    failed_at: datetime
+    next_try_at: datetime | None
+    form: Form | None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stage that is being played at this moment; `done` of `total` pieces as it last said, 0 of 0 where it says none."""
+
+    stage: str
+    label: str
+    done: int
+    total: int
+    flow_run: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """A date that was moved: who, when, why."""
+
+    milestone: str
+    label: str
+    old: datetime
+    new: datetime
+    moved_at: datetime
+    who: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Root:
+    kind: PublicationKind
+    ordinal: int
+    published_at: datetime
+    root: str
+    subjects: int
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong, in the operators' sentence and the office's."""
+
+    kind: TroubleKind
+    label: str
+    level: str
+    sentence: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is to be known about a file of the home, in the operators' sentence and the office's."""
+
+    sentence: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the office was written about and is still so."""
+
+    kind: TroubleKind
+    label: str
+    subject: str
+    since: datetime
+    told_at: datetime
+
+
+@dataclass(frozen=True)
+class SeasonFacts:
+    """Everything that is shown of one season at an instant."""
+
+    season: int
+    title: str
+    state: CallState
+    state_label: str
+    now: datetime
+    submissions: Mapping[str, int]
+    outcomes: Mapping[str, int]
+    settled: int
+    timetable: list[Date]
+    owing: list[Owing]
+    waits_for_a_person: list[Waiting]
+    deliveries: Mapping[str, int]
+    came: list[Came]
+    messages: Mapping[str, int]
+    mail: list[Letter]
+    failures: list[Fault]
+    running: list[Running]
+    moved: list[Move]
+    roots: list[Root]
+    troubles: list[Trouble]
+    alerts: list[Told]
+    alerts_unsent: int
+    notes: list[Note]
+
+    @property
+    def due_now(self) -> list[Date]:
+        return [date for date in self.timetable if date.standing in (Standing.DUE, Standing.LATE)]
+
+    @property
+    def ahead(self) -> list[Date]:
+        """What comes next, the soonest first."""
+        return [date for date in self.timetable if date.standing in (Standing.NEXT, Standing.AHEAD)]
+
+    @property
+    def must_act(self) -> bool:
+        return any(trouble.level == Level.ACT.name.lower() for trouble in self.troubles)
+
+
+def season_facts(session: Session, own: Settings, year: int, at: datetime) -> SeasonFacts:
+    """All facts of one season. Raises SeasonNotPlanned."""
+    rules, state = season_in_force(session, year), call_state(session, year)
+    rows = milestone_rows(session, year)
+    reached, contacts_note = _contacts(own)
+    return SeasonFacts(
+        season=year,
+        title=rules.title,
+        state=state,
+        state_label=state.label,
+        now=at,
+        submissions={each.value: count for each, count in sorted(counts_by_state(session, year).items())},
+        outcomes={each.value: count for each, count in sorted(counts_by_outcome(session, year).items())},
+        settled=sum(row.state is not MilestoneState.PENDING for row in rows),
+        timetable=_timetable(session, year, rows, at),
+        owing=owing(session, rules, state, reached),
+        waits_for_a_person=[*_waits(session, year), *_misplaced(session, own)],
+        deliveries=_counted(session, Delivery.state, Delivery.season == year),
+        came=deliveries(session, year, most=DELIVERIES_SHOWN),
+        messages=_counted(session, Message.state, Message.season == year),
+        mail=_mail(session, rules),
+        failures=_faults(session, year),
+        running=_running(session, year),
+        moved=_moves(session, year),
+        roots=_roots(session, year),
+        troubles=[
+            Trouble(one.kind, one.kind.label, one.level.name.lower(), one.sentence, one.said)
+            for one in everything_wrong(session, own, at, [year])
+        ],
+        alerts=[
+            Told(one.kind, one.kind.label, one.subject, one.since, one.told_at)
+            for one in standing_alerts(session, year)
+        ],
+        alerts_unsent=_alerts_unsent(session, year),
+        notes=[note for note in (_file_note(own, year, rules), contacts_note) if note],
+    )
+
+
+def as_json(facts: Sequence[SeasonFacts]) -> str:
+    """All facts for machines: instants in ISO 8601 and local time, words by their codes."""
+
+    def told(value: Any) -> str:
+        return value.astimezone(ZONE).isoformat() if isinstance(value, datetime) else str(value)
+
+    return json.dumps([asdict(one) for one in facts], ensure_ascii=False, indent=2, default=told)
+
+
+def _timetable(session: Session, year: int, rows: Sequence[MilestoneDate], at: datetime) -> list[Date]:
+    """Every date, the earliest first. The step whose turn it is is the next; none is late that waits for a person."""
+    every = dated(rows)
+    waiting = {Milestone.OPEN_PUBLIC_NOTICE} if waits_for_approval(session, year) else set()
+    started = {found.key for found in due(every, at, waiting=waiting)}
+    turn = first_unsettled(every)
+    found = []
+    for row, one in zip(rows, every, strict=True):
+        late = int(((row.settled_at or at) - row.due_at).total_seconds())
+        if row.state is not MilestoneState.PENDING:
+            standing = Standing.DONE if row.state is MilestoneState.DONE else Standing.SKIPPED
+        elif row.due_at > at:
+            standing = Standing.NEXT if one == turn else Standing.AHEAD
+        elif one.milestone in waiting:
+            standing = Standing.WAITING
+        else:
+            standing = Standing.LATE if one.key not in started or late >= LATE.total_seconds() else Standing.DUE
+        form = None if row.settled_at else Form(MOVE_DATE, _place(year, one))
+        found.append(
+            Date(
+                one.milestone,
+                one.milestone.label,
+                one.ordinal,
+                one.unit,
+                all_units()[one.unit].name if one.unit else "",
+                row.due_at,
+                standing,
+                row.settled_at,
+                max(late, 0),
+                form,
+            )
+        )
+    return found
+
+
+def _place(year: int, one: Dated) -> dict[str, Any]:
+    return {"season": year, "milestone": one.milestone.value, "ordinal": one.ordinal, "unit": one.unit}
+
+
+def _waits(session: Session, year: int) -> list[Waiting]:
+    found = []
+    if waits_for_approval(session, year) and is_proposed(session, year):
+        digest = list_digest(session, year)
+        forms = tuple(
+            (decision.label, Form("approve_list", {"season": year, "decision": decision.value, "list_digest": digest}))
+            for decision in (ApprovalDecision.APPROVED, ApprovalDecision.SENT_BACK)
+        )
+        sentence, said = (
+            f"approval of the proposed list, digest {digest[:16]}",
+            f"拟获奖名单待审定，名单校验码 {digest[:16]}",
+        )
+        found.append(
+            Waiting(
+                Wait.APPROVAL, digest[:16], sentence, said, file=f"{paths.OFFICE}/{year}/proposal.html", forms=forms
+            )
+        )
+    for objection in session.scalars(
+        select(Objection)
+        .join(Submission, Submission.number == Objection.number)
+        .where(Submission.season == year, Objection.state == ObjectionState.OPEN)
+        .order_by(Objection.id)
+    ):
+        sentence = f"objection {objection.id} to {objection.number}, to be answered by {objection.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}"
+        said = f"对 {objection.number} 的异议（第{objection.id}号）待答复"
+        forms = _decisions(year, str(objection.id), ("uphold_objection", "异议成立"), ("dismiss_objection", "不成立"))
+        found.append(
+            Waiting(Wait.OBJECTION, objection.number, sentence, said, objection.due_at, objection.number, forms=forms)
+        )
+    pairs = (
+        select(Duplicate.number, Duplicate.other, Duplicate.similarity)
+        .join(Submission, Submission.number == Duplicate.other)
+        .where(Submission.season == year, Duplicate.decision == DuplicateDecision.PENDING)
+        .order_by(Duplicate.number, Duplicate.other)
+    )
+    for number, other, similarity in session.execute(pairs):
+        forms = _decisions(year, number, ("same_achievement", "重复"), ("distinct_achievements", "不重复"), other=other)
+        said = f"{number} 和 {other} 是否同一成果（名称相似度{similarity}%）"
+        found.append(
+            Waiting(
+                Wait.DUPLICATE,
+                number,
+                f"are {number} and {other} the same achievement?",
+                said,
+                number=number,
+                forms=forms,
+            )
+        )
+    for came in deliveries(session, year, only_open=True):
+        sentence = f"refused delivery {came.digest[:12]} of {came.sender}: {came.file_name}"
+        said = f"{came.name}的“{came.file_name}”已退回，尚未收到改正后的文件"
+        forms = (("准予补收", came.form),) if came.form else ()
+        found.append(Waiting(Wait.DELIVERY, came.digest[:12], sentence, said, forms=forms))
+    return found
+
+
+def _decisions(year: int, subject: str, *decisions: tuple[str, str], **further: str) -> tuple[tuple[str, Form], ...]:
+    given = {"season": year, "subject": subject, **further}
+    return tuple((label, Form("decide", {**given, "decision": decision})) for decision, label in decisions)
+
+
+def _misplaced(session: Session, own: Settings) -> list[Waiting]:
+    inbox = paths.inbox(own)
+    return [
+        Waiting(Wait.INBOX, name, f"inbox/{name} {sentence}", f"inbox/{name} {said}")
+        for name, sentence, said in (
+            (f"{path.relative_to(inbox)}{'/' if path.is_dir() and path.parent == inbox else ''}", sentence, said)
+            for path, sentence, said in misplaced(session, own)
+        )
+    ]
+
+
+def deliveries(session: Session, year: int, *, only_open: bool = False, most: int | None = None) -> list[Came]:
+    """Deliveries of a season, those sent back and not made good first, then the newest; none is open in a closed one."""
+    later = aliased(Delivery)
+    made_good = (
+        select(later.digest)
+        .where(
+            later.season == Delivery.season,
+            later.sender == Delivery.sender,
+            later.state != DeliveryState.REFUSED,
+            later.taken_at > Delivery.taken_at,
+            or_(Delivery.kind.is_(None), later.kind == Delivery.kind),
+        )
+        .exists()
+    )
+    is_open = and_(Delivery.state == DeliveryState.REFUSED, ~made_good)
+    if call_state(session, year) is CallState.CLOSED:
+        is_open = and_(is_open, false())
+    query = select(Delivery, is_open.label("open")).where(Delivery.season == year)
+    query = query.where(is_open) if only_open else query
+    rows = session.execute(query.order_by(is_open.desc(), Delivery.taken_at.desc(), Delivery.digest).limit(most)).all()
+    names = names_of(session, {row.Delivery.sender for row in rows})
+    return [_came(row.Delivery, names[row.Delivery.sender], bool(row.open)) for row in rows]
+
+
+def _came(one: Delivery, name: str, is_open: bool) -> Came:
+    return Came(
+        one.digest,
+        one.sender,
+        name,
+        one.kind.label if one.kind else "",
+        one.file_name,
+        one.state,
+        one.arrived_at,
+        one.rows_in,
+        one.rows_back,
+        tuple(" ".join(map(str, filter(None, place_and_message))) for place_and_message in json.loads(one.problems)),
+        one.receipt,
+        is_open,
+        _admitting(one) if is_open else None,
+    )
+
+
+def _admitting(one: Delivery) -> Form:
+    given = {"season": one.season, "decision": Trigger.ADMIT_LATE.value, "subject": one.digest[:16]}
+    return Form("decide", given)
+
+
+def _counted(session: Session, state: Any, of_season: Any) -> dict[str, int]:
+    rows = session.execute(select(state, func.count()).where(of_season).group_by(state))
+    return {each.value: count for each, count in sorted(rows.all())}
+
+
+def _mail(session: Session, rules: Season) -> list[Letter]:
+    return [
+        Letter(
+            one.key,
+            one.state,
+            addressee(session, rules, one, expert="专家", coordination="协调小组"),
+            one.subject,
+            one.attempts,
+            one.problem,
+            one.written_at,
+            None if one.state is MessageState.STUCK else datetime.fromtimestamp(one.not_before, UTC),
+        )
+        for one in troubled_messages(session, rules.year)
+    ]
+
+
+def addressee(
+    session: Session,
+    rules: Season,
+    message: Message,
+    *,
+    expert: str = "expert",
+    coordination: str = "the coordination address",
+) -> str:
+    """Whom a message is for, without the address: the unit, the office or the expert's id, and the address's hash."""
+    _, _, rest = message.key.split("/", 2)
+    code = rest.partition("/")[0]
+    if code in all_units() and message.recipient == rules.mail_of(code):
+        name = f"{all_units()[code].name} ({code})"
+    elif message.recipient == rules.office.mail:
+        name = rules.office.name
+    elif message.recipient == rules.office.coordination_mail:
+        name = coordination
+    else:
+        name = f"{expert} {code}" if session.get(Expert, code) else code
+    return f"{name} [{hashed(message.recipient)}]"
+
+
+def _faults(session: Session, year: int) -> list[Fault]:
+    present = database_seconds(session)
+    return [
+        Fault(
+            one.stage,
+            label_of(one.stage),
+            one.subject,
+            one.attempts,
+            one.problem,
+            one.first_failed_at,
+            one.failed_at,
+            datetime.fromtimestamp(one.not_before, UTC) if one.not_before > present else None,
+            _again(year, one.stage),
+        )
+        for one in failures(session, year)
+    ]
+
+
+def _alerts_unsent(session: Session, year: int) -> int:
+    """Letters of alarm that have not gone out: whoever waits for one does not know yet."""
+    alarms = col(Message.key).startswith(f"{year}/{LETTERS}")
+    unsent = Message.state.not_in((MessageState.SENT, MessageState.GIVEN_UP))
+    return session.scalar(select(func.count()).where(Message.season == year, alarms, unsent)) or 0
+
+
+def _again(year: int, stage: str) -> Form | None:
+    """The stage's own form; the clock's look at the record has none."""
+    name, _, unit = stage.partition("/")
+    if name not in {*Milestone, *Chore}:
+        return None
+    return Form(name, {"season": year, **({"unit": unit} if unit else {})})
+
+
+def _running(session: Session, year: int) -> list[Running]:
+    beginning = f"stage/{year}/"
+    live = select(Lease).where(col(Lease.name).startswith(beginning), Lease.expires > database_seconds(session))
+    stages = [(one, one.name.removeprefix(beginning)) for one in session.scalars(live.order_by(Lease.name))]
+    return [Running(stage, label_of(stage), one.done, one.total, one.flow_run) for one, stage in stages]
+
+
+def _moves(session: Session, year: int) -> list[Move]:
+    """The newest first."""
+    written = select(History).where(History.subject == call_subject(year), History.trigger == Trigger.MOVE_DATE)
+    found = []
+    for entry in session.scalars(written.order_by(History.sequence.desc())):
+        facts = json.loads(entry.facts)
+        name, _, rest = str(facts["milestone"]).partition("/")
+        unit = rest.partition("/")[2]
+        found.append(
+            Move(
+                facts["milestone"],
+                Milestone(name).label + (f"（{all_units()[unit].name}）" if unit in all_units() else ""),
+                datetime.fromisoformat(facts["old"]),
+                datetime.fromisoformat(facts["new"]),
+                datetime.fromisoformat(entry.at),
+                who(entry.actor, {}),
+                entry.reason,
+            )
+        )
+    return found
+
+
+def _roots(session: Session, year: int) -> list[Root]:
+    """The newest first."""
+    own = select(Publication).where(Publication.season == year)
+    rows = session.scalars(own.order_by(Publication.published_at.desc(), Publication.ordinal.desc()))
+    return [Root(one.kind, one.ordinal, one.published_at, one.root, one.subjects) for one in rows]
+
+
+def _contacts(own: Settings) -> tuple[Mapping[str, Contact], Note | None]:
+    """The units' telephones, and why there are none where the file is broken: a season goes on without it."""
+    try:
+        return contacts(own.home), None
+    except ContactsBroken as problem:
+        return {}, Note(str(problem), f"通讯录 {CONTACTS_FILE} 有误，电话暂不显示：{problem}")
+
+
+def _file_note(own: Settings, year: int, in_force: Season) -> Note | None:
+    """Whether the season file still says what is in force."""
+    try:
+        same = load_season(year, own.home) == in_force
+    except GangchuangError as problem:
+        sentence = f"the season file cannot be used any more, the rules in force are not touched: {problem}"
+        return Note(sentence, f"年度文件已不能使用，现行规则不受影响：{problem}")
+    sentence = "the season file differs from the rules in force; dates are changed with `gangchuang move`"
+    said = "年度文件与现行规则不一致：修改文件不会改变已经开始的年度，调整时间请用“调整时间”表单"
+    return None if same else Note(sentence, said)
