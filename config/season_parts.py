@@ -203,6 +203,7 @@ class Tiers(Part):
     ratios: dict[Literal["first", "second", "third"], int] = {"first": 1, "second": 2, "third": 3}
     least_merit: dict[Literal["first", "second", "third"], Decimal] = {}
     amounts_yuan: dict[Literal["first", "second", "third"], int] = {}
+    budget_yuan: int | None = Field(None, ge=0, description="what all prizes may cost together; a rehearsal adds up")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

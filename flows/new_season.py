@@ -104,7 +104,7 @@ def _head(year: int, source: Path, questions: list[str]) -> str:
     lines += ["#", f"# {len(questions)} open question(s): answer each, then delete its lines.", "#"]
     for place, question in enumerate(questions, start=1):
         lines.append(f"# {place}. {question}")
-    when = f"gangchuang season check {year}", f"gangchuang season plan {year} --by …"
+    when = f"gangchuang season check {year}", f"gangchuang rehearse {year}", f"gangchuang season plan {year} --by …"
     return "\n".join([*lines, "#", f"# Then: {'; '.join(when)}.", "", ""])
 
 

@@ -10,6 +10,7 @@ from flows.cli.backup import backup, restore
 from flows.cli.decide import approve, decide
 from flows.cli.doctor import doctor, health
 from flows.cli.mail import mail
+from flows.cli.rehearse import letter, rehearse
 from flows.cli.run import demo, run, serve
 from flows.cli.season import move
 from flows.cli.status import status
@@ -34,7 +35,7 @@ def root(
 
 
 for command in (
-    *(demo, serve, status, run, move, verify, recompute, doctor, health),
+    *(demo, rehearse, letter, serve, status, run, move, verify, recompute, doctor, health),
     *(backup, restore, approve, decide, mail),
 ):
     app.command()(command)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -202,7 +203,7 @@ class _Maker:
         roles = ("总体方案", "结构设计", "加工制作", "试验验证", "资料整理")
         shares = _shares(len(people)) if self.rng.random() < 0.7 else [None] * len(people)
         return tuple(
-            ContributorForm(name=name, organisation=home, role=role, share=share)
+            ContributorForm(name=name, organisation=home, role=role, share=share, consent=self.rng.random() < 0.92)
             for (name, home), role, share in zip(people, roles, shares, strict=False)
         )
 
@@ -221,8 +222,9 @@ def _real_titles(rng: Random, units: list[Unit]) -> dict[str, list[dict[str, str
     with TITLES.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     placed = {row["unit"] for row in rows}
-    free = rng.sample([code for code in codes if code not in placed], len(rows))
+    others = [code for code in codes if code not in placed]
+    free = cycle(rng.sample(others, min(len(rows), len(others))) or codes)
     found: dict[str, list[dict[str, str]]] = {}
-    for row, elsewhere in zip(rows, free, strict=True):
+    for row, elsewhere in zip(rows, free, strict=False):
         found.setdefault(row["unit"] if row["unit"] in codes else elsewhere, []).append(row)
     return found

@@ -14,6 +14,8 @@ from flows.demo.world import World
 from flows.engine.environment import child_environment
 from models.enums import Outcome, Trigger
 
+Start = Callable[[str, dict[str, Any], str], str]
+
 
 class CommandFailed(GangchuangError):
     def __init__(self, words: tuple[str, ...], answer: str) -> None:
@@ -27,6 +29,13 @@ class NothingToDecide(GangchuangError):
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         super().__init__(f"{scene.deed} {scene.subject}: there is nothing to decide about; the season took another way")
+
+
+def start(stage: str, parameters: dict[str, Any], key: str) -> str:
+    """Have a stage's deployment start it; returns the flow run's id."""
+    from flows.engine.deployments import start as start_deployment
+
+    return start_deployment(stage, parameters, key)
 
 
 def command(own: Settings, *words: str) -> str:
@@ -47,8 +56,8 @@ def command(own: Settings, *words: str) -> str:
 class Officers:
     """The office's accounts, and whoever writes to the office: units that withdraw, citizens who object."""
 
-    def __init__(self, world: World, clerks: Clerks) -> None:
-        self.world, self.clerks = world, clerks
+    def __init__(self, world: World, clerks: Clerks, start: Start = start) -> None:
+        self.world, self.clerks, self.start = world, clerks, start
         self._traces: dict[Deed, Callable[[Scene], bool]] = {
             Deed.MOVE_DATE: lambda scene: world.was_moved(scene.details["milestone"], scene.subject),
             Deed.ADMIT_LATE: lambda scene: world.was_admitted(scene.subject),
@@ -73,11 +82,11 @@ class Officers:
 
     def decide(self, scene: Scene, *, attempt: int) -> str:
         """Have a decision carried out by its deployment; returns the flow run's id. Raises NothingToDecide."""
-        from flows.engine.deployments import start
-
         forms = {Deed.APPROVE: self._approval, Deed.MOVE_DATE: self._move}
         stage, parameters = forms.get(scene.deed, self._decision)(scene)
-        return start(stage, {"season": self.world.year, **parameters}, f"demo/{self.world.year}/{scene.key}/{attempt}")
+        return self.start(
+            stage, {"season": self.world.year, **parameters}, f"demo/{self.world.year}/{scene.key}/{attempt}"
+        )
 
     def _move(self, scene: Scene) -> tuple[str, dict[str, Any]]:
         return scene.deed.value, {

@@ -22,9 +22,9 @@ from config.local_time import ZONE
 from config.season import load_season
 from config.settings import Settings
 from flows.demo.accounting import Account
-from flows.demo.cast import cast_of
+from flows.demo.cast import Cast, cast_of
 from flows.demo.clerks import Clerks
-from flows.demo.officers import NothingToDecide, Officers, command
+from flows.demo.officers import NothingToDecide, Officers, Start, command, start
 from flows.demo.script import Scene, script_of
 from flows.demo.sent_workbooks import day_of
 from flows.demo.summary import Summary, show, summarise
@@ -98,12 +98,19 @@ def _engine_of(own: Settings) -> Iterator[None]:
 class Pilot:
     """One playing of the season."""
 
-    def __init__(self, own: Settings, console: Console, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        own: Settings,
+        console: Console,
+        stopped: threading.Event,
+        *,
+        cast: Cast | None = None,
+        start: Start = start,
+    ) -> None:
         self.own, self.console, self.stopped = own, console, stopped
-        season = load_season(SEASON, own.home)
-        self.world = World(own, cast_of(season))
+        self.world = World(own, cast or cast_of(load_season(SEASON, own.home)))
         self.clerks = Clerks(self.world)
-        self.officers = Officers(self.world, self.clerks)
+        self.officers = Officers(self.world, self.clerks, start)
         self.open_scenes = script_of(self.world.cast)
         self.account = Account()
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -134,8 +141,11 @@ class Pilot:
         self.progress.update(self.bar, total=(dates.close_season - start) / timedelta(days=1))
         if not self.world.is_planned():
             with self.account.working():
-                command(self.own, "season", "plan", str(SEASON), "--by", self.world.season.office.officers[0])
+                self._plan()
             self._tell("season planned 年度计划")
+
+    def _plan(self) -> None:
+        command(self.own, "season", "plan", str(SEASON), "--by", self.world.season.office.officers[0])
 
     def _step(self) -> None:
         """Move the clock to the next milestone, scene or lapse, whichever comes first."""
