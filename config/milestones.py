@@ -71,6 +71,7 @@ class Chore(StrEnum):
     COLLECT = "collect"
     DELIVER_MESSAGES = "deliver_messages"
     PUBLISH_SITE = "publish_site"
+    TEND_OBJECTIONS = "tend_objections"
 
     @property
     def label(self) -> str:
@@ -101,4 +102,9 @@ _LABELS = {
     Milestone.CLOSE_SEASON: "年度结束",
     Milestone.ERASE_PERSONAL_DATA: "删除个人信息",
 }
-_CHORES = {Chore.COLLECT: "收件", Chore.DELIVER_MESSAGES: "发送邮件", Chore.PUBLISH_SITE: "更新网站"}
+_CHORES = {
+    Chore.COLLECT: "收件",
+    Chore.DELIVER_MESSAGES: "发送邮件",
+    Chore.PUBLISH_SITE: "更新网站",
+    Chore.TEND_OBJECTIONS: "异议跟办",
+}

@@ -22,6 +22,7 @@ from config.season_parts import (
     Eligibility,
     FileLimits,
     FinalRound,
+    Objections,
     Office,
     OneLine,
     Part,
@@ -68,6 +69,7 @@ class Season(Part):
     public_notice: PublicNotice = PublicNotice()
     record: Record = Record()
     wall: Wall = Wall()
+    objections: Objections = Objections()
     retention: Retention = Retention()
     files: FileLimits = FileLimits()
 

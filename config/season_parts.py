@@ -285,6 +285,30 @@ class Wall(Part):
     seconds: int = Field(12, ge=3, description="how long each is shown")
 
 
+class Investigator(Part):
+    """Somebody outside the office who may look into objections, and where they work."""
+
+    name: OneLine
+    organisation: OneLine
+
+
+class Objections(Part):
+    """Objections (异议): who may look into them beside the officers, and what follows when one is upheld."""
+
+    investigators: tuple[Investigator, ...] = ()
+    reconsider_working_days: int = Field(
+        10, ge=1, description="after an answer, in which objector or unit may ask once for a reconsideration"
+    )
+    next_moves_up: bool = Field(
+        False,
+        description="whether the place of an award removed before the results goes to those who follow in the list, "
+        "once the removal is final; each of them has a public notice of its own",
+    )
+    after_award_days: int | None = Field(
+        None, ge=1, description="days after the results in which objections to awards are still taken; empty: any time"
+    )
+
+
 class Retention(Part):
     contact_days: int = Field(730, ge=1, description="days after publication until personal data is deleted")
 

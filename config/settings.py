@@ -92,6 +92,13 @@ class Settings(BaseSettings):
         path = self.folder("keys") / f"draw-{year}.key"
         return _kept_secret(path, fresh) if fresh or path.exists() else b""
 
+    def objectors_key_file(self, year: int) -> Path:
+        return self.folder("keys") / f"objectors-{year}.key"
+
+    def objectors_key(self, year: int) -> bytes:
+        """32 bytes kept apart from the database: who objected in a season is encrypted by them; made once."""
+        return _kept_secret(self.objectors_key_file(year), secrets.token_bytes(32))
+
     @property
     def sign_in_file(self) -> Path:
         """Holds `user:password` of the dashboard; outside `keys/`, since a backup need not open a dashboard."""

@@ -9,8 +9,8 @@ from flows.outbox.messages import post_to_unit
 from flows.publish.publications import kept_outside, publish_root
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from models import Objection, Submission
-from models.enums import ObjectionState, Outcome, PublicationKind, SubmissionState, Trigger
+from models import Submission
+from models.enums import Outcome, PublicationKind, SubmissionState, Trigger
 from states.submissions.certificates import follow_awards
 from states.submissions.settle import settle_rest
 from states.transitions import Ask, apply_to_many
@@ -21,9 +21,10 @@ def archive(season: int, dry_run: bool = False) -> dict[str, object]:
     """Archive every submission with its outcome (归档).
 
     Runs: at `archive`, a month after the results.
-    Before: the results are published; every objection is answered.
+    Before: the results are published.
     After: awards are archived as completed, the rest as without a prize, what was brought back too
-    late by how far it had come; the history is exported with its final root.
+    late by how far it had come; an award that an objection suspends waits alone; the history is
+    exported with its root.
     Undo: `gangchuang decide reinstate` for one submission, `gangchuang decide revoke` for one award.
     """
     return perform("archive", season, archiving, milestone=Milestone.ARCHIVE, dry_run=dry_run)
@@ -32,18 +33,11 @@ def archive(season: int, dry_run: bool = False) -> dict[str, object]:
 def archiving(run: Run) -> Ending:
     """Award what an answered objection had suspended, archive set by set, tell the units."""
     with run.step() as session:
-        open_objections = session.scalar(
-            select(func.count())
-            .select_from(Objection)
-            .join(Submission, Submission.number == Objection.number)
-            .where(Submission.season == run.year, Objection.state == ObjectionState.OPEN)
-        )
-        if open_objections:
-            return Ending(waiting=f"{open_objections} objection(s) are still to be answered by the office")
         here = Submission.state == SubmissionState.FINAL_REVIEWED
         late = apply_to_many(session, run.year, Ask(Trigger.AWARD, run.act), here)
         follow_awards(session, run.year, run.act)
         settle_rest(session, run.year, run.act)
+        suspended = session.scalar(select(func.count()).where(Submission.season == run.year, here))
         publication = publish_root(session, run, PublicationKind.ARCHIVE)
     with run.step() as session:
         outcomes = _outcomes(session, run.year)
@@ -54,6 +48,7 @@ def archiving(run: Run) -> Ending:
     for outcome in Outcome:
         run.tell(outcome.value, sum(count for (_, reached), count in outcomes.items() if reached is outcome))
     run.tell("awarded after an objection was dismissed", len(late.moved))
+    run.tell("suspended by an objection", suspended)
     return Ending(facts={"root": publication.root})
 
 

@@ -31,6 +31,7 @@ from flows.engine.hung_runs import end_hung_runs
 from flows.engine.upcoming import Upcoming, call_of
 from flows.home.releases import Releases
 from flows.intake.inbox import files_of_season, files_to_take
+from flows.objections import anything_to_tend
 from flows.office.watch import everything_wrong
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
@@ -188,14 +189,21 @@ class Timekeeper:
         )
 
     def _housekeeping(self, year: int, *, closed: bool) -> None:
-        """Deliveries to take, corrections to lapse, messages to send, if any; a closed season still sends."""
+        """Deliveries to take, corrections to lapse, objections to tend, messages to send, if any.
+
+        A closed season still has objections and letters.
+        """
         with reading(self.engine) as session:
             messages = messages_due(session, year)
             overdue = overdue_corrections(session, year, self.settings.clock.now())
             files = [] if closed else files_to_take(session, year, files_of_season(session, year, self.settings))
-            unstamped = stamps_due(session, self.settings, season_in_force(session, year))
+            season = season_in_force(session, year)
+            unstamped = stamps_due(session, self.settings, season)
+            objections = anything_to_tend(session, season, self.settings.clock.now())
         if messages or unstamped:
             self._keep_house(year, Chore.DELIVER_MESSAGES, self.settings.mail_seconds)
+        if objections:
+            self._keep_house(year, Chore.TEND_OBJECTIONS, self.settings.lease_seconds)
         if not closed and (overdue or files):
             self._keep_house(year, Chore.COLLECT, self.settings.lease_seconds)
 

@@ -5,8 +5,8 @@ from sqlalchemy import func, select
 from config.milestones import Milestone
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from models import Objection, Submission
-from models.enums import ObjectionState
+from models import Objection
+from models.enums import OPEN_OBJECTIONS
 
 
 @stage_flow(name="close-public-notice")
@@ -15,7 +15,7 @@ def close_public_notice(season: int, dry_run: bool = False) -> dict[str, object]
 
     Runs: when the notice's last working day is over.
     Before: the notice was posted.
-    After: no further objection is taken; open ones suspend their own award only.
+    After: an objection that comes now is late; open ones suspend their own award only.
     Undo: none.
     """
     return perform("close_public_notice", season, closing, milestone=Milestone.CLOSE_PUBLIC_NOTICE, dry_run=dry_run)
@@ -25,12 +25,9 @@ def closing(run: Run) -> Ending:
     """Count what came in."""
     with run.step() as session:
         states = session.execute(
-            select(Objection.state, func.count())
-            .join(Submission, Submission.number == Objection.number)
-            .where(Submission.season == run.year)
-            .group_by(Objection.state)
+            select(Objection.state, func.count()).where(Objection.season == run.year).group_by(Objection.state)
         )
         counts = {state.value: count for state, count in states}
-    for state in ObjectionState:
-        run.tell(f"objections {state.value}", counts.get(state.value, 0))
+    run.tell("objections", sum(counts.values()))
+    run.tell("objections open", sum(counts.get(state.value, 0) for state in OPEN_OBJECTIONS))
     return Ending(facts={"objections": counts})

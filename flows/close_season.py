@@ -39,6 +39,9 @@ def closing(run: Run) -> Ending:
             )
             or 0
         )
+        if unsettled:
+            # What is suspended holds up nobody else's award, but a season is closed as a whole.
+            return Ending(waiting=f"{unsettled} award(s) still wait for the answer to an objection")
         counts = counts_by_outcome(session, run.year)
         publish_change(session, run)
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)

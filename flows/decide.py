@@ -4,12 +4,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.units import all_units
+from flows import objections
 from flows.home import paths
 from flows.home.files import copy_atomically, digest_of
 from flows.home.releases import Releases
@@ -17,15 +17,14 @@ from flows.kinds.scores import issue_further_sheet, replace_lost_experts
 from flows.kinds.table import REISSUED, reissue
 from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
-from flows.outbox.messages import post_to_office, post_to_unit
+from flows.outbox.messages import post_to_unit
 from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
-from models.enums import ObjectionState, WorkbookKind
-from states.final_round.objections import answer_objection, raise_objection
+from models.enums import ObjectionParty, WorkbookKind
 from states.machine import Act
-from states.officers import DecisionRefused, officer
+from states.officers import DecisionRefused, investigator, officer
 from states.panel.draw import enter_randomness
 from states.panel.recusals import recuse
 from states.panel.replacements import assign_by_hand, give_up_seat
@@ -51,8 +50,13 @@ class Decision(StrEnum):
     SAME_ACHIEVEMENT = "same_achievement"
     DISTINCT_ACHIEVEMENTS = "distinct_achievements"
     RAISE_OBJECTION = "raise_objection"
+    ACCEPT_OBJECTION = "accept_objection"
+    DECLINE_OBJECTION = "decline_objection"
+    INVESTIGATE_OBJECTION = "investigate_objection"
     UPHOLD_OBJECTION = "uphold_objection"
     DISMISS_OBJECTION = "dismiss_objection"
+    RECONSIDER_FOR_OBJECTOR = "reconsider_for_objector"
+    RECONSIDER_FOR_UNIT = "reconsider_for_unit"
     RECUSE = "recuse"
     REPLACE_EXPERT = "replace_expert"
     ASSIGN_EXPERT = "assign_expert"
@@ -62,6 +66,7 @@ class Decision(StrEnum):
     WITHDRAW_CONSENT = "withdraw_consent"
 
 
+_BY_INVESTIGATORS = (Decision.UPHOLD_OBJECTION, Decision.DISMISS_OBJECTION)
 _EXCUSED = ("excused", "请假")
 # Takes one kind of decision: about a subject, another party where there is one, for a reason.
 Taking = Callable[[Session, Run, Act, str, str, str], None]
@@ -87,12 +92,15 @@ def decide(
     Runs: by a person, whenever something must be decided.
     Before: `subject` exists: a submission's number (withdraw, reinstate, revoke, ask_correction with
     what is missing as reason, same or distinct achievements with the second number as `other`,
-    raise_objection with the objector's real name and contact as `other`, recuse with the expert as
+    recuse with the expert as
     `other`, assign_expert with the expert as `other` to one that lacks an expert – never one in conflict), a
     unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert; `other`
-    is `excused` for who gave a reason in time, else it counts as an absence), an objection's id (uphold, dismiss,
-    with the answer as reason), the public numbers that the season named for the draw (enter_randomness, with where
-    they were published as reason), a certificate's
+    is `excused` for who gave a reason in time, else it counts as an absence), the folder
+    of an objection's letter (raise_objection: who objected is never a parameter), an objection's id (accept; decline with
+    the reason's word as `other` and the answer as reason; investigate and reconsider with the investigator as `other`;
+    dismiss with the answer as reason; uphold with the answer as reason and as `other` nothing where the award goes, a
+    tier, or the folder with the corrected contributors), the public numbers that the season named for the draw
+    (enter_randomness, with where they were published as reason), a certificate's
     number (correct_name, with the right name as `other`: it becomes void, and another is given), a
     release's number as `gangchuang site list` shows it (put_back_release, 0 for the present state again), or the beginning of a
     delivery's digest (admit_late). For withdraw_consent `other` says what is to be public no more: a
@@ -103,12 +111,17 @@ def decide(
     """
 
     def deciding(run: Run) -> Ending:
-        with run.step() as session:
-            act = run.act.by(officer(run.season, officer_name))
-            _DECISIONS[decision](session, run, act, subject.strip(), other.strip(), reason)
-            if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
-                replace_lost_experts(session, run)
-            publish_change(session, run)
+        try:
+            with run.step() as session:
+                who = investigator if decision in _BY_INVESTIGATORS else officer
+                act = run.act.by(who(run.season, officer_name))
+                TAKING[decision](session, run, act, subject.strip(), other.strip(), reason)
+                if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
+                    replace_lost_experts(session, run)
+                publish_change(session, run)
+        finally:
+            if decision in (Decision.RAISE_OBJECTION, Decision.UPHOLD_OBJECTION):
+                objections.clear_entered(run)
         run.tell(decision.value, subject)
         return Ending()
 
@@ -171,30 +184,6 @@ def _distinct(session: Session, run: Run, act: Act, number: str, other: str, rea
     decide_duplicate(session, number, other, act, same=False, reason=reason)
 
 
-def _raise_objection(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
-    objection = raise_objection(session, run.season, number, act, grounds=reason, objector=other)
-    row = session.get_one(Submission, number)
-    said: dict[str, Any] = {"number": number, "title": row.title, "due_at": objection.due_at}
-    post_to_office(session, run, LetterKind.OBJECTION_RECEIVED, key=str(objection.id), **said)
-    post_to_unit(session, run, LetterKind.OBJECTION_RECEIVED_UNIT, row.unit, key=str(objection.id), **said)
-    run.tell("objection", objection.id)
-
-
-def _answer(session: Session, run: Run, act: Act, subject: str, other: str, reason: str, *, upheld: bool) -> None:
-    if not subject.isdigit():
-        raise DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 3")
-    objection = answer_objection(session, int(subject), act, upheld=upheld, answer=reason)
-    _tell_unit(
-        session,
-        run,
-        LetterKind.OBJECTION_ANSWERED,
-        objection.number,
-        key=subject,
-        decision=ObjectionState(objection.state),
-        answer=reason,
-    )
-
-
 def _recuse(session: Session, run: Run, act: Act, number: str, expert: str, reason: str) -> None:
     recuse(session, run.year, expert, number, act, reason=reason)
 
@@ -246,7 +235,7 @@ def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key
     )
 
 
-_DECISIONS: dict[Decision, Taking] = {
+TAKING: dict[Decision, Taking] = {
     Decision.WITHDRAW: _telling_unit(withdraw, LetterKind.WITHDRAWN),
     Decision.REINSTATE: _telling_unit(reinstate, LetterKind.REINSTATED),
     Decision.REVOKE: _telling_unit(revoke, LetterKind.REVOKED),
@@ -255,9 +244,14 @@ _DECISIONS: dict[Decision, Taking] = {
     Decision.ASK_CORRECTION: _ask_correction,
     Decision.SAME_ACHIEVEMENT: _same,
     Decision.DISTINCT_ACHIEVEMENTS: _distinct,
-    Decision.RAISE_OBJECTION: _raise_objection,
-    Decision.UPHOLD_OBJECTION: partial(_answer, upheld=True),
-    Decision.DISMISS_OBJECTION: partial(_answer, upheld=False),
+    Decision.RAISE_OBJECTION: objections.take_letter,
+    Decision.ACCEPT_OBJECTION: objections.take_acceptance,
+    Decision.DECLINE_OBJECTION: objections.take_refusal,
+    Decision.INVESTIGATE_OBJECTION: objections.take_investigation,
+    Decision.UPHOLD_OBJECTION: objections.take_upholding,
+    Decision.DISMISS_OBJECTION: objections.take_rejection,
+    Decision.RECONSIDER_FOR_OBJECTOR: partial(objections.take_reconsideration, asked_by=ObjectionParty.OBJECTOR),
+    Decision.RECONSIDER_FOR_UNIT: partial(objections.take_reconsideration, asked_by=ObjectionParty.UNIT),
     Decision.RECUSE: _recuse,
     Decision.REPLACE_EXPERT: _replace_expert,
     Decision.ASSIGN_EXPERT: _assign_expert,

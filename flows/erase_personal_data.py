@@ -17,7 +17,7 @@ from flows.stage import perform, stage_flow
 from models import Message
 from states.maintenance.erasure import erase
 
-_FOLDERS = ("taken", "receipts", "attachments", "outbox", "office")
+_FOLDERS = ("taken", "receipts", "attachments", "evidence", "outbox", "office")
 
 
 @stage_flow(name="erase-personal-data")
@@ -60,6 +60,7 @@ def _files(run: Run, keys: Iterable[str]) -> Iterator[Path]:
     home = run.settings.home.absolute()
     for folder in _FOLDERS:
         yield from (path for path in sorted((home / folder / str(run.year)).rglob("*")) if path.is_file())
+    yield from (path for path in (run.settings.objectors_key_file(run.year),) if path.is_file())
     path_of = FileTransport(home / "mail", sender="").path_of
     yield from (path for path in map(path_of, keys) if path.is_file())
 

@@ -40,6 +40,7 @@ from states.failures import keep_failures
 from states.guard_facts import dated
 from states.leases import LeaseLost, LeaseTaken, release, take
 from states.machine import Act, Actor
+from states.objections.earlier import encrypt_earlier
 from states.rules.calendar.timetable import due, first_unsettled
 from states.standstill import InstantImplausible, believe
 from states.submissions.identity import bring_up
@@ -231,9 +232,10 @@ def stage_flow(*, name: str) -> Callable[[Callable[Given, dict[str, object]]], F
 
 @lru_cache
 def open_database(url: str) -> Engine:
-    """The process's engine, its schema brought to this version. Raises DatabaseTooNew or DatabaseUnreachable."""
-    engine = make_engine(url)
+    """The process's engine, its schema and rows brought to this version. Raises DatabaseTooNew or DatabaseUnreachable."""
+    engine, own = make_engine(url), settings()
     bring_up(engine)
+    encrypt_earlier(engine, own.objectors_key, own.clock.now())
     return engine
 
 

@@ -37,6 +37,7 @@ from flows.open_public_notice import open_public_notice
 from flows.publish_results import publish_results
 from flows.publish_site import publish_site
 from flows.remind import remind
+from flows.tend_objections import tend_objections
 
 M = Milestone
 
@@ -105,6 +106,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(close_season, "18 年度结束 Close the season", (M.CLOSE_SEASON,)),
     Stage(erase_personal_data, "19 删除个人信息 Erase personal data", (M.ERASE_PERSONAL_DATA,)),
     Stage(deliver_messages, "20 发送邮件 Deliver messages"),
+    Stage(tend_objections, "25 异议跟办 Tend objections"),
     Stage(decide, "21 办公室决定 Office decision"),
     Stage(move_date, "22 调整时间 Move a date"),
     Stage(new_season, "23 编制下一年度 Prepare the next season"),

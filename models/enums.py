@@ -166,9 +166,69 @@ class ApprovalDecision(Labelled):
 
 
 class ObjectionState(Labelled):
-    OPEN = "open", "受理中"
-    DISMISSED = "dismissed", "异议不成立"
+    """Where an objection stands: `states.objection` says what leads where."""
+
+    RECEIVED = "received", "已收到"
+    NOT_ACCEPTED = "not_accepted", "不予受理"
+    ACCEPTED = "accepted", "已受理"
+    INVESTIGATING = "investigating", "核查中"
+    REJECTED = "rejected", "异议不成立"
     UPHELD = "upheld", "异议成立"
+    RECONSIDERING = "reconsidering", "复核中"
+    CLOSED = "closed", "已办结"
+
+
+# While an objection stands so, the one award that it is about waits.
+OPEN_OBJECTIONS = (
+    ObjectionState.RECEIVED,
+    ObjectionState.ACCEPTED,
+    ObjectionState.INVESTIGATING,
+    ObjectionState.RECONSIDERING,
+)
+
+
+class ObjectionKind(Labelled):
+    """What an objection is about. The tier is none: experts' judgement is no ground."""
+
+    ORIGINALITY = "originality", "创新性"
+    OWNERSHIP = "ownership", "权属与完成人"
+    FACTS = "facts", "事实与材料"
+    CONFLICT = "conflict", "回避"
+    PROCEDURE = "procedure", "程序"
+
+
+class ObjectionChannel(Labelled):
+    """The way on which an objection came: in writing always."""
+
+    POST = "post", "邮寄"
+    MAIL = "mail", "电子邮件"
+    IN_PERSON = "in_person", "当面递交"
+    REFERRED = "referred", "其他单位转来"
+
+
+class NotAccepted(Labelled):
+    """Why an objection is not taken up."""
+
+    LATE = "late", "不在公示期内提出"
+    ANONYMOUS = "anonymous", "未署真实姓名或单位名称"
+    OUT_OF_SCOPE = "out_of_scope", "不属于异议受理范围"
+    REPEATED = "repeated", "同一异议已经受理"
+
+
+class ObjectionResult(Labelled):
+    """What was found of an objection, and what follows for the award."""
+
+    REJECTED = "rejected", "异议不成立"
+    REMOVED = "removed", "异议成立，取消获奖资格"
+    TIER_CHANGED = "tier_changed", "异议成立，调整等次"
+    PEOPLE_CHANGED = "people_changed", "异议成立，更正完成人"
+
+
+class ObjectionParty(Labelled):
+    """Who may ask for the one reconsideration."""
+
+    OBJECTOR = "objector", "异议人"
+    UNIT = "unit", "报送单位"
 
 
 class ConsentKind(Labelled):
@@ -349,8 +409,36 @@ class Trigger(Labelled):
     RECORD_SCORE = "record_score", "登记评分", "An expert's score came in and was taken."
     RECORD_VOTES = "record_votes", "登记表决", "Ballots on the submission's award came in and were taken."
     STRIKE = "strike", "剔除", "An officer struck the submission from the award list."
-    RAISE_OBJECTION = "raise_objection", "提出异议", "An objection was raised against the award."
+    CHANGE_TIER = "change_tier", "调整等次", "An officer gave the submission another tier after an objection."
+    # what moves an objection
+    RAISE_OBJECTION = "raise_objection", "提出异议", "An objection to the award was received and entered."
+    ACCEPT_OBJECTION = "accept_objection", "受理异议", "The objection was taken up; the award waits for its answer."
+    DECLINE_OBJECTION = "decline_objection", "不予受理", "The objection was not taken up, and its objector told why."
+    INVESTIGATE_OBJECTION = (
+        "investigate_objection",
+        "核查异议",
+        "Somebody who had no part in the award was given the objection to investigate.",
+    )
     ANSWER_OBJECTION = "answer_objection", "答复异议", "The objection was answered with reasons."
+    RECONSIDER_OBJECTION = (
+        "reconsider_objection",
+        "复核异议",
+        "One side asked for the one reconsideration; somebody else investigates.",
+    )
+    CLOSE_OBJECTION = "close_objection", "异议办结", "Nobody asked for a reconsideration in time: the answer is final."
+    # what decides about an objection
+    SHOW_OBJECTOR = "show_objector", "查看异议人", "Somebody had the objector's name and contact shown."
+    SEAL_OBJECTOR = (
+        "seal_objector",
+        "加密异议人",
+        "An upgrade moved the objector's name and contact into encrypted columns.",
+    )
+    MOVE_UP = (
+        "move_up",
+        "递补",
+        "The place of an award removed after an objection went to those who follow in the list.",
+    )
+    # what certificates say
     GIVE_CERTIFICATES = (
         "give_certificates",
         "颁发证书",

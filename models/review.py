@@ -151,3 +151,4 @@ class Placing(SQLModel, table=True):
     )
     struck: str = Field(default="", description="reason for which a person struck it from the list")
     approved: bool = False
+    notice_until: datetime | None = Field(default=None, description="of one that moved up: end of its own notice")

@@ -16,7 +16,6 @@ from models.enums import (
     CorrectionState,
     DuplicateDecision,
     Holder,
-    ObjectionState,
     Outcome,
     SubmissionState,
     Tier,
@@ -259,27 +258,6 @@ class Duplicate(SQLModel, table=True):
     officer: str = ""
     decided_at: datetime | None = None
     reason: str = ""
-
-
-class Objection(SQLModel, table=True):
-    """An objection (异议) in a public notice: written, real name, in time. Suspends that one award."""
-
-    __table_args__ = (
-        one_of("state", ObjectionState),
-        check("answered_or_open", "(state = 'open') = (answered_at IS NULL)"),
-        check("answered_by_somebody", "state = 'open' OR (officer <> '' AND answer <> '')"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    number: str = Field(foreign_key="submission.number", index=True)
-    state: ObjectionState = enum_field(ObjectionState, default=ObjectionState.OPEN)
-    grounds: str
-    objector: str = Field(default="", description="real name and contact; deleted with contact data")
-    received_at: datetime
-    due_at: datetime
-    officer: str = ""
-    answered_at: datetime | None = None
-    answer: str = ""
 
 
 class FollowUp(SQLModel, table=True):

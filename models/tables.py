@@ -3,6 +3,7 @@
 from models.call import Admission, Alert, Approval, Call, Failure, Lease, MilestoneDate, Publication
 from models.history import History, PublicationLeaf
 from models.message import Delivery, IssuedWorkbook, Message
+from models.objection import Objection, ObjectionEvidence, ObjectionRuling
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (
     Attachment,
@@ -14,7 +15,6 @@ from models.submission import (
     DistrictVerdict,
     Duplicate,
     FollowUp,
-    Objection,
     Organisation,
     Picture,
     Submission,
@@ -47,6 +47,8 @@ __all__ = [
     "Message",
     "MilestoneDate",
     "Objection",
+    "ObjectionEvidence",
+    "ObjectionRuling",
     "Organisation",
     "Picture",
     "Placing",

@@ -13,12 +13,12 @@ from config.milestones import Milestone
 from config.season import Season
 from models import Assignment, Call, Correction, DistrictVerdict, MilestoneDate, Objection, Placing, Score, Submission
 from models.enums import (
+    OPEN_OBJECTIONS,
     AssignmentState,
     CallState,
     Cause,
     CorrectionState,
     MilestoneState,
-    ObjectionState,
     Outcome,
     Tier,
     Trigger,
@@ -114,7 +114,7 @@ def _correction() -> ColumnElement[Any]:
 def _objections() -> ColumnElement[Any]:
     return (
         select(func.count())
-        .where(Objection.number == Submission.number, Objection.state == ObjectionState.OPEN)
+        .where(Objection.number == Submission.number, col(Objection.state).in_(OPEN_OBJECTIONS))
         .correlate(Submission)
         .scalar_subquery()
         .label("objections")
@@ -149,7 +149,7 @@ def _with_standing(query: Select[Any]) -> Select[Any]:
 
 def _with_placing(query: Select[Any]) -> Select[Any]:
     joined = query.outerjoin(Placing, (Placing.number == Submission.number) & Placing.approved)
-    return joined.add_columns(col(Placing.tier).label("approved_tier"))
+    return joined.add_columns(col(Placing.tier).label("approved_tier"), Placing.notice_until)
 
 
 _EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
@@ -158,6 +158,7 @@ _EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
         _with_verdict(query.add_columns(_correction(), _scores()))
     ),
     Trigger.AWARD: lambda query: _with_placing(query.add_columns(_objections())),
+    Trigger.CHANGE_TIER: _with_placing,
 }
 
 
@@ -240,8 +241,10 @@ def _final_facts(row: Any, season_facts: SeasonFacts, ask: Ask) -> dict[str, Any
 
 def _award_facts(row: Any, season_facts: SeasonFacts, ask: Ask) -> dict[str, Any]:
     # Awards are given tier by tier as approved; a caller may not ask for another.
+    # Who moved up into a freed place has had a notice of its own.
+    own_notice_over = row["notice_until"] is None or ask.act.at > row["notice_until"]
     return {
-        "notice_over": season_facts.notice_over,
+        "notice_over": season_facts.notice_over and own_notice_over,
         "objections_open": row["objections"],
         "approved_tier": row["approved_tier"],
         "tier": ask.tier or row["approved_tier"],
@@ -252,4 +255,5 @@ _FACTS: dict[str, Callable[[Any, SeasonFacts, Ask], dict[str, Any]]] = {
     Trigger.RECORD_DISTRICT_REVIEW: _district_facts,
     Trigger.RECORD_FINAL_REVIEW: _final_facts,
     Trigger.AWARD: _award_facts,
+    Trigger.CHANGE_TIER: lambda row, _, __: {"approved_tier": row["approved_tier"]},
 }

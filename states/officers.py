@@ -27,3 +27,11 @@ def officer(season: Season, name: str) -> Actor:
     if name not in season.office.officers:
         raise NotAnOfficer(name, season.office.officers)
     return Actor(Role.OFFICE, name)
+
+
+def investigator(season: Season, name: str) -> Actor:
+    """The acting person, who must be an officer or one of those who may look into objections. Raises NotAnOfficer."""
+    known = (*season.office.officers, *(person.name for person in season.objections.investigators))
+    if name not in known:
+        raise NotAnOfficer(name, known)
+    return Actor(Role.OFFICE, name)

@@ -18,8 +18,11 @@ from states.history.read import in_byte_order
 from states.machine import Act
 from states.transitions import after_latest, note_call
 
-# Of the call alone: that a root was recorded, that a day came, which release is out.
-HOUSEKEEPING = (Trigger.RECORD_ROOT, Trigger.SETTLE_MILESTONE, Trigger.SKIP_MILESTONE, Trigger.PUT_BACK_RELEASE)
+# What changes nothing that anybody was told: a root was recorded, a day came, which release is out, somebody looked.
+HOUSEKEEPING = (
+    *(Trigger.RECORD_ROOT, Trigger.SETTLE_MILESTONE, Trigger.SKIP_MILESTONE, Trigger.PUT_BACK_RELEASE),
+    *(Trigger.SHOW_OBJECTOR, Trigger.SEAL_OBJECTOR),
+)
 _BATCH = 5_000
 
 
@@ -80,7 +83,7 @@ def newest_publication(session: Session, season: int) -> Publication | None:
 
 
 def changed_since(session: Session, season: int) -> bool:
-    """Whether anything is in the record that the newest root does not cover, but for the call's own housekeeping."""
+    """Whether anything is in the record that the newest root does not cover, but for housekeeping."""
     newest = _newest(session, season)
     if newest is None:
         return False

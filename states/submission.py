@@ -230,8 +230,15 @@ def was_completed(case: Case) -> Refusal | None:
     if case.previous_outcome is Outcome.COMPLETED:
         return None
     return Refusal(
-        "not_completed", "only an award archived as completed can be revoked", "只有已归档的获奖项目才能撤销"
+        "not_completed", "only an award archived as completed can be revoked", "只有已归档的获奖项目才能撤销或调整"
     )
+
+
+def gets_another_tier(case: Case) -> Refusal | None:
+    standing = case.previous_tier or case.approved_tier
+    if case.tier is not None and standing is not None and case.tier is not standing:
+        return None
+    return Refusal("tier", f"the tier {case.tier} is not another one than {standing}", "等次没有变化或尚无等次")
 
 
 def _span(seconds: float) -> str:
@@ -302,6 +309,14 @@ SUBMISSION = TransitionTable(
                 Trigger.REINSTATE, S.ARCHIVED, state, (Role.OFFICE,), (has_reason, season_is_running), _came_from(state)
             )
             for state in (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
+        ),
+        *(
+            Edge(Trigger.CHANGE_TIER, state, state, _DECIDERS, (has_reason, gets_another_tier, *further))
+            for state, further in (
+                (S.FINAL_REVIEWED, (is_on_the_approved_list,)),
+                (S.AWARDED, ()),
+                (S.ARCHIVED, (was_completed,)),
+            )
         ),
         Edge(Trigger.REVOKE, S.AWARDED, S.ARCHIVED, (Role.OFFICE,), (has_reason,)),
         Edge(Trigger.REVOKE, S.ARCHIVED, S.ARCHIVED, (Role.OFFICE,), (has_reason, was_completed)),

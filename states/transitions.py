@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from models import Call, History, Publication, Submission
+from models import Call, History, Objection, Publication, Submission
 from models.database import insert_rows, update_many
-from models.enums import CallState, Outcome, SubmissionState, Tier, Trigger
+from models.enums import CallState, ObjectionState, Outcome, SubmissionState, Tier, Trigger
 from models.queries import lock_call
 from states.call import CALL, CallCase
 from states.guard_facts import Ask, Group, SeasonFacts, load_cases, load_season_facts
@@ -28,6 +28,7 @@ from states.history.seals import Seals
 from states.history.write import EntryValues, append, stamp
 from states.machine import Act, Refusal, TransitionRefused
 from states.numbers import Number, UnknownSubmission
+from states.objection import OBJECTION, ObjectionCase
 from states.submission import SUBMISSION, Case
 
 
@@ -147,6 +148,49 @@ def note_call(
     """Record something that decided about a season but moves no state (a moved date, the draw, an approval)."""
     state = lock_call(session, year).state
     _write_call(session, year, trigger, act, state, state, reason, facts or {})
+
+
+def move_objection(
+    session: Session,
+    objection: Objection,
+    trigger: Trigger,
+    act: Act,
+    *,
+    case: ObjectionCase,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+    columns: Mapping[str, Any] | None = None,
+) -> ObjectionState:
+    """Move one objection along one edge, with what else its row then says; the step stands in a history.
+
+    That is its submission's, or the call's where it is about none. Raises TransitionRefused.
+    """
+    source = objection.state if case.state is not None else None
+    target = ObjectionState(OBJECTION.move(f"objection {objection.id}", trigger, case))
+    for name, value in {"state": target, **(columns or {})}.items():
+        setattr(objection, name, value)
+    session.add(objection)
+    session.flush()
+    step = {"from": source.value if source else "", "to": target.value}
+    note_objection(session, objection, trigger, act, reason=reason, facts={**step, **(facts or {})})
+    return target
+
+
+def note_objection(
+    session: Session,
+    objection: Objection,
+    trigger: Trigger,
+    act: Act,
+    *,
+    reason: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Record something about an objection in the history of what it is about."""
+    told = {"objection": objection.id, **(facts or {})}
+    if objection.number is None:
+        note_call(session, objection.season, trigger, act, reason=reason, facts=told)
+    else:
+        note_submission(session, objection.number, Ask(trigger, act, reason=reason, facts=told))
 
 
 def after_latest(session: Session, year: int, at: datetime) -> datetime:
@@ -302,7 +346,8 @@ def _standing(
 ) -> tuple[SubmissionState, SubmissionState | None, Outcome | None, Tier | None]:
     """(state, archived_from, outcome, tier) of a submission after a step."""
     if target is case.state and ask.trigger != Trigger.REVOKE:
-        return target, case.archived_from, case.previous_outcome, case.previous_tier
+        changed = ask.trigger == Trigger.CHANGE_TIER and case.previous_tier is not None
+        return target, case.archived_from, case.previous_outcome, case.tier if changed else case.previous_tier
     if target is SubmissionState.ARCHIVED:
         origin = case.archived_from if case.state is target else case.state
         return target, origin, _outcome(ask), case.previous_tier
@@ -316,8 +361,10 @@ def _outcome(ask: Ask) -> Outcome | None:
 def _added(ask: Ask, case: Case, target: SubmissionState) -> dict[str, Any]:
     """What a transition itself adds to an entry's facts."""
     told: dict[str, Any] = {"cause": ask.cause} if ask.cause else {}
-    if ask.trigger == Trigger.AWARD:
+    if ask.trigger in (Trigger.AWARD, Trigger.CHANGE_TIER):
         told["tier"] = case.tier
+    if ask.trigger == Trigger.CHANGE_TIER:
+        told["before"] = case.previous_tier or case.approved_tier
     if ask.trigger in (Trigger.ARCHIVE, Trigger.REVOKE) and target is SubmissionState.ARCHIVED:
         told["outcome"] = _outcome(ask)
     return told
@@ -333,7 +380,9 @@ __all__ = [
     "apply_transition",
     "begin_submissions",
     "move_call",
+    "move_objection",
     "note_call",
+    "note_objection",
     "note_submission",
     "note_submissions",
     "plan_call",

@@ -21,7 +21,7 @@ BREACHES = {
     "states/rules/names.py": "import sqlalchemy\n",
     "states/history/merkle.py": "from config.clock import Clock\n",
     "states/history/canonical.py": "import prefect\n",
-    "states/final_round/objections.py": "import states.history.write\n",
+    "states/objections/process.py": "import states.history.write\n",
     "states/leases.py": "import states.transitions\n",
     "flows/home/paths.py": "import flows.outbox.messages\n",
     "flows/workbooks/columns/cells.py": "import flows.workbooks.writer.receipt\n",

@@ -37,6 +37,8 @@ EXCEPTIONS = {
 CHOSEN = {
     "Origin": "the form",
     "Aim": "the season file: what the assignment raises first",
+    "ObjectionKind": "the form of an objection's letter",
+    "ObjectionChannel": "the form of an objection's letter",
     "Tier": "the season file: its prizes, in order",
     "Method": "the season file: [scoring]",
 }

@@ -15,8 +15,8 @@ def backup(
 
     When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
     personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted. Of
-    the home's files it holds attachments, holidays, inbox, keys, mail, office, outbox, pictures, receipts, seasons, taken, templates,
-    timestamps and units; the public pages are made from the database.
+    the home's files it holds attachments, evidence, holidays, inbox, keys, mail, office, outbox, pictures, receipts, seasons,
+    taken, templates, timestamps and units; the public pages are made from the database.
     """
     from states.maintenance.backup import backup as back_up
 

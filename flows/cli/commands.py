@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli import experts, history, season, site
+from flows.cli import experts, history, objections, season, site
 from flows.cli.backup import backup, restore
 from flows.cli.decide import approve, decide
 from flows.cli.doctor import doctor, health
@@ -39,5 +39,8 @@ for command in (
     *(backup, restore, approve, decide, mail),
 ):
     app.command()(command)
-for name, group in (("season", season.app), ("experts", experts.app), ("history", history.app), ("site", site.app)):
+for name, group in (
+    *(("season", season.app), ("experts", experts.app), ("objection", objections.app)),
+    *(("history", history.app), ("site", site.app)),
+):
     app.add_typer(group, name=name)

@@ -7,7 +7,7 @@ flows know: where pages, exports and letters lie.
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.settings import PUBLIC, RELEASES, settings, strangers_in
@@ -25,14 +26,14 @@ from flows.outbox.mail.files import FileTransport
 from flows.publish.facts import facts_of
 from flows.publish.pictures import lying_files, named_files
 from flows.publish.release import about, digests_of, is_behind
-from models import Attachment, Delivery, Message
+from models import Attachment, Delivery, Message, Objection, ObjectionEvidence
 from models.queries import planned_seasons
 from states.audit.invariants import Invariant, Offenders
 from states.history.read import erased_seasons
 from states.numbers import Number
 
 _AFRESH = "`gangchuang site publish --afresh` writes it again"
-_BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments", "pictures")
+_BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments", "evidence", "pictures")
 
 
 def _pages(session: Session, home: Path | None) -> Offenders:
@@ -97,7 +98,24 @@ def _attachments(session: Session, home: Path | None) -> Offenders:
         return
     rows = session.execute(select(Attachment.number, Attachment.digest).order_by(Attachment.number)).all()
     known = {(str(Number.of(number).season), digest): number for number, digest in rows}
-    lying = {(path.parent.name, path.stem): path for path in _files_below(home / "attachments")}
+    yield from _named_by_digest(home, "attachments", known)
+
+
+def _evidence(session: Session, home: Path | None) -> Offenders:
+    """The same of the files that came with objections."""
+    if home is None:
+        return
+    rows = session.execute(
+        select(Objection.season, ObjectionEvidence.digest, Objection.id).join(
+            Objection, col(Objection.id) == ObjectionEvidence.objection
+        )
+    ).all()
+    known = {(str(season), digest): f"objection {objection}" for season, digest, objection in rows}
+    yield from _named_by_digest(home, "evidence", known)
+
+
+def _named_by_digest(home: Path, folder: str, known: Mapping[tuple[str, str], str]) -> Offenders:
+    lying = {(path.parent.name, path.stem): path for path in _files_below(home / folder)}
     yield from ((known[key], f"{key[1]} is gone") for key in known.keys() - lying.keys())
     yield from (lying[key].relative_to(home).as_posix() for key in sorted(lying.keys() - known.keys()))
     for key in sorted(lying.keys() & known.keys()):
@@ -210,6 +228,11 @@ FILE_INVARIANTS: tuple[Invariant, ...] = (
         "pictures_are_kept",
         "Every picture that may be published lies in the home as it was made, and none that was deleted.",
         _pictures,
+    ),
+    Invariant(
+        "evidence_as_it_came",
+        "Every file that came with an objection lies in the home as it came, and no other does.",
+        _evidence,
     ),
     Invariant("taken_as_they_came", "Every delivery lies in the home as it came, byte by byte.", _taken),
     Invariant("no_orphan_letter", "Every letter among the mail files belongs to a message.", _letters),

@@ -72,12 +72,14 @@ def opened() -> Installation:
     """Open the installation that the environment names. Raises HomeNotWritable, DatabaseUnreachable, DatabaseTooNew."""
     from config.settings import settings
     from models.database import make_engine
+    from states.objections.earlier import encrypt_earlier
     from states.submissions.identity import bring_up
 
     own = settings()
     own.folder()
     engine = make_engine(own.database)
     bring_up(engine)
+    encrypt_earlier(engine, own.objectors_key, own.clock.now())
     return Installation(own, engine, own.clock.now())
 
 

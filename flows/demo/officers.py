@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from config.errors import GangchuangError
-from config.local_time import ZONE
+from config.local_time import ZONE, local_day
 from config.settings import Settings
 from flows.demo.clerks import Clerks
 from flows.demo.script import Deed, Scene
@@ -73,6 +73,10 @@ class Officers:
             Deed.REPLACE_EXPERT: lambda _: world.was_replaced(clerks.silent_expert()),
             Deed.APPROVE: lambda _: world.was_approved(),
             Deed.OBJECT: lambda scene: bool(world.objection_to(self._number(scene))),
+            Deed.ACCEPT_OBJECTION: lambda scene: world.was_noted(self._number(scene), Trigger.ACCEPT_OBJECTION),
+            Deed.INVESTIGATE_OBJECTION: lambda scene: world.was_noted(
+                self._number(scene), Trigger.INVESTIGATE_OBJECTION
+            ),
             Deed.ANSWER_OBJECTION: lambda scene: world.was_answered(self._number(scene)),
         }
 
@@ -115,7 +119,8 @@ class Officers:
             "decision": decision,
             "subject": subject,
             "other": other,
-            "reason": scene.reason,
+            # What a letter says lies in its folder: it may name people, and a run's parameters stay.
+            "reason": "" if scene.deed is Deed.OBJECT else scene.reason,
         }
 
     def _words(self, scene: Scene) -> tuple[str, str, str]:
@@ -131,11 +136,25 @@ class Officers:
             decision = "same_achievement" if scene.details["same"] else "distinct_achievements"
             return decision, number, self._number(scene, scene.details["other"])
         if scene.deed is Deed.OBJECT:
-            return Decision.RAISE_OBJECTION.value, number, scene.details["objector"]
+            return Decision.RAISE_OBJECTION.value, self._letter(scene, number), ""
+        if scene.deed is Deed.ACCEPT_OBJECTION:
+            return scene.deed.value, self.world.objection_to(number), ""
+        if scene.deed is Deed.INVESTIGATE_OBJECTION:
+            return scene.deed.value, self.world.objection_to(number), scene.details["investigator"]
         if scene.deed is Deed.ANSWER_OBJECTION:
             decision = "uphold_objection" if scene.details["upheld"] else "dismiss_objection"
             return decision, self.world.objection_to(number), ""
         return scene.deed.value, number, ""
+
+    def _letter(self, scene: Scene, number: str) -> str:
+        """The letter's folder, as the officer makes it: form and evidence."""
+        from flows.objections import HEADINGS, put_letter
+
+        told = scene.details
+        received = local_day(scene.at).isoformat()
+        given = (number, told["kind"], "邮寄", received, told["objector"], told["contact"], scene.reason)
+        own, year = self.world.settings, self.world.year
+        return put_letter(own, year, dict(zip(HEADINGS, given, strict=True)), reference=f"letter-{number}")
 
     def _number(self, scene: Scene, key: str = "") -> str:
         number = self.world.numbers().get(key or scene.subject)

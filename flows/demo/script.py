@@ -36,6 +36,8 @@ class Deed(StrEnum):
     REPLACE_EXPERT = "replace_expert"
     APPROVE = "approve"
     OBJECT = "object"
+    ACCEPT_OBJECTION = "accept_objection"
+    INVESTIGATE_OBJECTION = "investigate_objection"
     ANSWER_OBJECTION = "answer_objection"
     REVOKE = "revoke"
 
@@ -153,17 +155,24 @@ def _approval(cast: Cast) -> Iterator[Scene]:
 
 
 def _public_notice(cast: Cast) -> Iterator[Scene]:
-    """Two objections in time; both are answered after the notice, one of them is upheld."""
+    """Three objections in time, one without a name; two are looked into and answered after the notice, one upheld."""
     opens, plot, officer = cast.season.dates.open_public_notice, cast.plot, _officers(cast)
-    objector = {"objector": "示例·陈情（实名），电话000-00009999"}
+    named, unnamed = {"objector": "示例·陈情", "contact": "电话000-00009999"}, {"objector": "", "contact": ""}
+    ownership, facts = {"kind": "权属与完成人", **named}, {"kind": "事实与材料", **named}
     posted, answered = day_of(opens, 2), day_of(notice_closes_at(cast.season, opens), 5)
-    yield Scene(posted, Deed.OBJECT, plot.objection_upheld, "", "该成果主要由外单位完成，附技术合同", objector)
-    yield Scene(posted, Deed.OBJECT, plot.objection_dismissed, "", "成果完成时间早于征集范围", objector)
+    investigator = cast.season.objections.investigators[0].name
+    yield Scene(posted, Deed.OBJECT, plot.objection_upheld, "", "该成果主要由外单位完成，附技术合同", ownership)
+    yield Scene(posted, Deed.OBJECT, plot.objection_dismissed, "", "成果完成时间早于征集范围", facts)
+    yield Scene(posted, Deed.OBJECT, plot.revoked_awarded, "", "没有署名的来信", {"kind": "程序", **unnamed})
+    for key in (plot.objection_upheld, plot.objection_dismissed):
+        yield Scene(day_of(opens, 3), Deed.ACCEPT_OBJECTION, key, next(officer), "书面、实名、在公示期内")
+        looking = {"investigator": investigator}
+        yield Scene(day_of(opens, 3, 14), Deed.INVESTIGATE_OBJECTION, key, next(officer), "请核查", looking)
     for key, upheld, answer in (
         (plot.objection_dismissed, False, "经查，验收报告日期在征集范围内，异议不成立"),
         (plot.objection_upheld, True, "经查情况属实，取消拟获奖资格"),
     ):
-        yield Scene(answered, Deed.ANSWER_OBJECTION, key, next(officer), answer, {"upheld": upheld})
+        yield Scene(answered, Deed.ANSWER_OBJECTION, key, investigator, answer, {"upheld": upheld})
 
 
 def _awards(cast: Cast) -> Iterator[Scene]:

@@ -37,7 +37,6 @@ from models.enums import (
     CallState,
     DuplicateDecision,
     MessageState,
-    ObjectionState,
     Outcome,
     SeatState,
     SubmissionState,
@@ -216,7 +215,7 @@ class World:
         return self._exists(Approval.season == self.year, Approval.decision == ApprovalDecision.APPROVED)
 
     def was_answered(self, number: str) -> bool:
-        return self._exists(Objection.number == number, Objection.state != ObjectionState.OPEN)
+        return self.was_noted(number, Trigger.ANSWER_OBJECTION)
 
     def was_replaced(self, expert: str) -> bool:
         return self._exists(Seat.season == self.year, Seat.expert == expert, Seat.state == SeatState.LEFT)

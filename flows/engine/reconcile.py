@@ -7,12 +7,15 @@ in the dashboard (no key) is repeated here, once.
 """
 
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 from prefect.automations import AutomationCore
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -27,11 +30,14 @@ from prefect.states import Cancelled, Crashed, State
 
 from flows.engine.deployments import TAG, prefect_client
 from flows.engine.environment import HEARTBEAT_SECONDS
+from models.enums import Trigger
 
 ZOMBIE_AUTOMATION = "gangchuang: a run whose process died is marked crashed"
 _WORKER_LABEL = "prefect.worker.name"
 _UNDER_WAY = [StateType.RUNNING, StateType.CANCELLING, StateType.PENDING]
 _PAGE = 200
+# The flow of the office's decisions, the one that had an objector as parameter, and which parameters told of them.
+_DECISIONS, _RAISED, _OBJECTORS = "office-decision", Trigger.RAISE_OBJECTION.value, ("other", "reason")
 
 
 def reconcile(worker: str) -> list[str]:
@@ -56,6 +62,26 @@ def rerun_crashed() -> list[str]:
         crashed = _runs(client, FlowRunFilterStateType(any_=[StateType.CRASHED]))
         again = (_run_again(client, run) for run in crashed if not run.idempotency_key)
         return [run for run in again if run]
+
+
+def forget_objectors() -> int:
+    """Take objectors' names and what they wrote out of runs that an earlier version started; how many had any.
+
+    Such a run had them as parameters; now it has the name of a letter's folder. Raises EngineAway.
+    """
+    forgotten = 0
+    decisions = FlowFilter(name=FlowFilterName(any_=[_DECISIONS]))
+    with prefect_client() as client:
+        for page in count():
+            runs = client.read_flow_runs(flow_filter=decisions, limit=_PAGE, offset=page * _PAGE)
+            for run in runs:
+                told = [name for name in _OBJECTORS if run.parameters.get(name)]
+                if told and run.parameters.get("decision") == _RAISED:
+                    client.update_flow_run(run.id, parameters={**run.parameters, **dict.fromkeys(told, "")})
+                    forgotten += 1
+            if len(runs) < _PAGE:
+                return forgotten
+    return forgotten
 
 
 def ensure_zombie_automation(*, within_seconds: float = 3 * HEARTBEAT_SECONDS) -> UUID:

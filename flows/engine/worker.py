@@ -149,9 +149,10 @@ def main() -> int:
     """Make the dashboard true, then work."""
     own = settings()
     enter_environment(own)
-    from flows.engine.reconcile import reconcile
+    from flows.engine.reconcile import forget_objectors, reconcile
 
     reconcile(worker_name(own))
+    forget_objectors()
     asyncio.run(work(own, float(os.environ.get(DRAIN_VARIABLE, "20"))))
     return 0
 

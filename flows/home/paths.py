@@ -67,3 +67,13 @@ def timestamp(settings: Settings, publication: Publication) -> Path:
 def office_folder(settings: Settings, year: int) -> Path:
     """Pages and workbooks for the office alone."""
     return settings.folder(OFFICE, str(year))
+
+
+def objection_letters(settings: Settings, year: int) -> Path:
+    """Objections to be entered lie here, each in a folder of its own, until they are."""
+    return settings.folder(OFFICE, str(year), "objections")
+
+
+def evidence(settings: Settings, year: int) -> Path:
+    """The files that came with objections, each content once, named by its SHA-256."""
+    return settings.folder("evidence", str(year))

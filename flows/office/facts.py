@@ -30,7 +30,6 @@ from models import (
     Lease,
     Message,
     MilestoneDate,
-    Objection,
     Publication,
     Submission,
 )
@@ -55,6 +54,7 @@ from states.final_round.approval import is_proposed, list_digest, waits_for_appr
 from states.guard_facts import dated
 from states.history.canonical import call_subject
 from states.maintenance.stuck_messages import troubled_messages
+from states.objections.reading import OwedAnswer, owed_answers
 from states.rules.calendar.timetable import Dated, due, first_unsettled
 from states.troubles import LATE, Level
 
@@ -290,7 +290,7 @@ def season_facts(session: Session, own: Settings, year: int, at: datetime) -> Se
         settled=sum(row.state is not MilestoneState.PENDING for row in rows),
         timetable=_timetable(session, year, rows, at),
         owing=owing(session, rules, state, reached),
-        waits_for_a_person=[*_waits(session, year), *_misplaced(session, own)],
+        waits_for_a_person=[*_waits(session, year, at), *_misplaced(session, own)],
         deliveries=_counted(session, Delivery.state, Delivery.season == year),
         came=deliveries(session, year, most=DELIVERIES_SHOWN),
         messages=_counted(session, Message.state, Message.season == year),
@@ -360,7 +360,7 @@ def _place(year: int, one: Dated) -> dict[str, Any]:
     return {"season": year, "milestone": one.milestone.value, "ordinal": one.ordinal, "unit": one.unit}
 
 
-def _waits(session: Session, year: int) -> list[Waiting]:
+def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
     found = []
     if waits_for_approval(session, year) and is_proposed(session, year):
         digest = list_digest(session, year)
@@ -377,18 +377,7 @@ def _waits(session: Session, year: int) -> list[Waiting]:
                 Wait.APPROVAL, digest[:16], sentence, said, file=f"{paths.OFFICE}/{year}/proposal.html", forms=forms
             )
         )
-    for objection in session.scalars(
-        select(Objection)
-        .join(Submission, Submission.number == Objection.number)
-        .where(Submission.season == year, Objection.state == ObjectionState.OPEN)
-        .order_by(Objection.id)
-    ):
-        sentence = f"objection {objection.id} to {objection.number}, to be answered by {objection.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}"
-        said = f"对 {objection.number} 的异议（第{objection.id}号）待答复"
-        forms = _decisions(year, str(objection.id), ("uphold_objection", "异议成立"), ("dismiss_objection", "不成立"))
-        found.append(
-            Waiting(Wait.OBJECTION, objection.number, sentence, said, objection.due_at, objection.number, forms=forms)
-        )
+    found += [_owed(year, owed) for owed in owed_answers(session, year, at)]
     pairs = (
         select(Duplicate.number, Duplicate.other, Duplicate.similarity)
         .join(Submission, Submission.number == Duplicate.other)
@@ -414,6 +403,29 @@ def _waits(session: Session, year: int) -> list[Waiting]:
         forms = (("准予补收", came.form),) if came.form else ()
         found.append(Waiting(Wait.DELIVERY, came.digest[:12], sentence, said, forms=forms))
     return found
+
+
+def _owed(year: int, owed: OwedAnswer) -> Waiting:
+    """An objection that waits, with the decisions that its state allows; an overdue one says so."""
+    due = f"{owed.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}"
+    by = f" by {owed.investigator}" if owed.investigator else ""
+    answer = f"OVERDUE since {due}" if owed.overdue else f"to be answered{by} by {due}"
+    sentence = (
+        f"objection {owed.objection} to {owed.number or 'no submission'}, {owed.state}: {answer}; only this award waits"
+    )
+    late = "，已逾期" if owed.overdue else ""
+    said = f"对 {owed.number or '整体'} 的异议（第{owed.objection}号）{owed.state.label}{late}"
+    forms = _decisions(year, str(owed.objection), *_OBJECTED.get(owed.state, ()))
+    return Waiting(Wait.OBJECTION, owed.number, sentence, said, owed.due_at, owed.number, forms=forms)
+
+
+_ANSWERS = (("uphold_objection", "异议成立"), ("dismiss_objection", "不成立"))
+_OBJECTED = {
+    ObjectionState.RECEIVED: ((Trigger.ACCEPT_OBJECTION.value, "受理"), (Trigger.DECLINE_OBJECTION.value, "不予受理")),
+    ObjectionState.ACCEPTED: ((Trigger.INVESTIGATE_OBJECTION.value, "指定核查人"),),
+    ObjectionState.INVESTIGATING: _ANSWERS,
+    ObjectionState.RECONSIDERING: _ANSWERS,
+}
 
 
 def _decisions(year: int, subject: str, *decisions: tuple[str, str], **further: str) -> tuple[tuple[str, Form], ...]:

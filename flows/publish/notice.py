@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from config.local_time import local_day
 from config.milestones import Milestone
@@ -15,8 +16,9 @@ from flows.publish.pages import NoticePage, render_notice
 from flows.publish.proposal import deviations
 from flows.publish.publications import award_lines, proof_of
 from models import History, MilestoneDate, Placing, Publication, PublicationLeaf
-from models.enums import PublicationKind, SubmissionState
-from states.history.canonical import submission_subject
+from models.enums import PublicationKind, SubmissionState, Tier, Trigger
+from states.history.canonical import call_subject, submission_subject
+from states.history.read import latest_facts
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -31,13 +33,17 @@ def notice_page(session: Session, season: Season, publication: Publication) -> N
     """The list as it was when its root was recorded; its people as far as they may still be named."""
     leaf, entry = PublicationLeaf, History
     of_the_moment = (leaf.season == season.year) & (leaf.kind == PublicationKind.PUBLIC_NOTICE) & (leaf.ordinal == 1)
-    tiers = session.execute(
+    listed = session.execute(
         select(Placing.number, Placing.tier)
         .join(leaf, of_the_moment & (leaf.subject == literal(submission_subject("")) + Placing.number))
         .join(entry, (entry.subject == leaf.subject) & (entry.sequence == leaf.sequence))
         .where(Placing.season == season.year, Placing.approved, entry.to_state == SubmissionState.FINAL_REVIEWED.value)
+        .where(col(Placing.notice_until).is_(None))
         .order_by(Placing.position)
     ).all()
+    # What an objection changed since is for the results to say.
+    approved = dict(latest_facts(session, call_subject(season.year), Trigger.APPROVE).get("list", ()))
+    tiers = [(number, Tier(approved.get(number, tier))) for number, tier in listed]
     closes_at = session.get_one(MilestoneDate, (season.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
     office = season.office
     return NoticePage(
@@ -48,7 +54,7 @@ def notice_page(session: Session, season: Season, publication: Publication) -> N
         opens_on=local_day(publication.published_at),
         closes_on=_last_day(closes_at),
         answer_working_days=season.public_notice.answer_working_days,
-        lines=award_lines(session, [(number, tier) for number, tier in tiers]),
+        lines=award_lines(session, tiers),
         proof=proof_of(publication),
         deviations=tuple(deviation for deviation in deviations(session, season.year) if deviation.number),
     )

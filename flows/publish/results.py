@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
+from config.local_time import local_day
 from config.season import Season
 from flows.home.releases import Made
 from flows.publish.facts import Facts
 from flows.publish.pages import Remark, ResultsPage, render_results
 from flows.publish.publications import award_lines, proof_of
-from models import Objection, Placing, Publication, Submission
-from models.enums import ObjectionState, Outcome, PublicationKind, Tier
+from models import Placing, Publication, Submission
+from models.enums import Outcome, PublicationKind, SubmissionState, Tier
+from states.objections.reading import suspended_numbers
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -51,14 +54,21 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
 
 
 def _suspended(session: Session, season: Season) -> tuple[Remark, ...]:
+    """Awards that wait: for the answer to an objection, or for the end of a notice of their own."""
+    suspended = suspended_numbers(session, season.year)
     rows = session.execute(
-        select(Submission.number, Submission.title)
-        .join(Objection, Objection.number == Submission.number)
-        .where(Submission.season == season.year, Objection.state == ObjectionState.OPEN)
-        .distinct()
+        select(Submission.number, Submission.title, Placing.tier, Placing.notice_until)
+        .join(Placing, col(Placing.number) == Submission.number)
+        .where(Submission.season == season.year, Submission.state == SubmissionState.FINAL_REVIEWED, Placing.approved)
         .order_by(Submission.number)
+    ).all()
+    return tuple(
+        Remark(number, title, "异议核查中，暂缓授奖")
+        if number in suspended
+        else Remark(number, title, f"递补为{tier.label}，公示至{local_day(until):%Y年%m月%d日}")
+        for number, title, tier, until in rows
+        if number in suspended or until is not None
     )
-    return tuple(Remark(number, title, "异议核查中，暂缓授奖") for number, title in rows)
 
 
 def _revoked(session: Session, season: Season) -> tuple[Remark, ...]:

@@ -32,6 +32,7 @@ from models import (
     Message,
     MilestoneDate,
     Objection,
+    ObjectionRuling,
     Organisation,
     Picture,
     Placing,
@@ -42,6 +43,7 @@ from models import (
     SubmissionVersion,
 )
 from models.enums import (
+    OPEN_OBJECTIONS,
     AssignmentState,
     CallState,
     ConsentKind,
@@ -57,9 +59,10 @@ from models.enums import (
 )
 from models.queries import by_whom_assigned, planned_seasons, season_in_force
 from states.audit.replay import Standing, replay_subject
-from states.history.canonical import call_subject
+from states.history.canonical import call_subject, submission_subject
 from states.history.read import by_subject, erased_seasons, latest_entry, latest_facts, read_entries, read_standings
 from states.numbers import Number
+from states.objections.impartiality import barred_as
 from states.panel.pairs import season_conflicts
 from states.rules.ranking.tiers import tier_sizes
 from states.submissions.certificates import CertificateNumber, certificates_of, out_of_step
@@ -214,6 +217,47 @@ def _awarded_otherwise() -> Query:
     other = or_(placed.number.is_(None), ~placed.approved, placed.tier.is_distinct_from(Submission.tier))
     differing: Query = query.where(Submission.state == S.AWARDED, other)
     return differing
+
+
+def _awarded_in_spite(session: Session, _: Path | None) -> Offenders:
+    """Awards given after an objection was entered that is still open; one that came later suspends nothing."""
+    open_ones = (
+        select(Submission.number, Objection.id, Objection.received_at)
+        .join(Objection, col(Objection.number) == Submission.number)
+        .where(Submission.state == S.AWARDED, col(Objection.state).in_(OPEN_OBJECTIONS))
+    )
+    for number, objection, received_at in session.execute(open_ones):
+        given_at = latest_entry(session, submission_subject(number), Trigger.AWARD)[0]
+        if not given_at or datetime.fromisoformat(given_at) >= received_at:
+            yield number, objection
+
+
+def _unanswered() -> Query:
+    """Objections that stand as answered, or as looked into, without the row that says by whom."""
+    answered = (ObjectionState.REJECTED, ObjectionState.UPHELD, ObjectionState.CLOSED)
+    looked_into = (ObjectionState.INVESTIGATING, ObjectionState.RECONSIDERING)
+    rulings = select(func.count()).where(ObjectionRuling.objection == Objection.id).correlate(Objection)
+    decided = rulings.where(col(ObjectionRuling.result).is_not(None)).scalar_subquery()
+    begun = rulings.where(col(ObjectionRuling.result).is_(None)).scalar_subquery()
+    query: Query = select(Objection.number, Objection.id).where(
+        (col(Objection.state).in_(answered) & ((decided == 0) | (begun > 0)))
+        | (col(Objection.state).in_(looked_into) & (begun != 1))
+    )
+    return query
+
+
+def _partial(session: Session, _: Path | None) -> Offenders:
+    """Investigators who had a part in the award; of objections that earlier versions answered nobody asked."""
+    for year in planned_seasons(session):
+        season = season_in_force(session, year)
+        query = (
+            select(Objection.id, Objection.number, ObjectionRuling.ordinal, ObjectionRuling.investigator)
+            .join(ObjectionRuling, col(ObjectionRuling.objection) == Objection.id)
+            .where(Objection.season == year, col(Objection.kind).is_not(None), col(Objection.number).is_not(None))
+        )
+        for objection, number, ordinal, person in session.execute(query).all():
+            if barred_as(session, season, number, person, objection=objection, ordinal=ordinal):
+                yield number, objection, person
 
 
 def _bent_versions(session: Session, _: Path | None) -> Offenders:
@@ -469,7 +513,6 @@ def _overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]
             yield year, expert, count
 
 
-_ANSWERED = (Objection.answered_at.is_not(None)) & (Objection.officer != "") & (Objection.answer != "")
 _JUDGING = (C.OPEN, C.DISTRICT_REVIEW)
 
 
@@ -502,12 +545,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "no_award_with_open_objection",
-        "Nothing is awarded while an objection to it is open.",
-        breaking(
-            select(Submission.number, Objection.id)
-            .join(Objection, Objection.number == Submission.number)
-            .where(Submission.state == S.AWARDED, Objection.state == ObjectionState.OPEN)
-        ),
+        "Nothing was awarded while an objection to it was open.",
+        _awarded_in_spite,
     ),
     Invariant("within_quota", "No unit has more in the final round than its quota.", _over_quota),
     Invariant(
@@ -651,7 +690,12 @@ INVARIANTS: tuple[Invariant, ...] = (
     ),
     Invariant(
         "objection_answered_by_a_person",
-        "An objection is open, or a named officer has answered it with reasons.",
-        breaking(select(Objection.number, Objection.id).where((Objection.state == ObjectionState.OPEN) == _ANSWERED)),
+        "An objection is open, or the person who looked into it has answered it with reasons.",
+        breaking(_unanswered()),
+    ),
+    Invariant(
+        "objections_looked_into_impartially",
+        "Nobody looked into an objection who had a part in the award, or a second time.",
+        _partial,
     ),
 )

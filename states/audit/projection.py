@@ -24,7 +24,7 @@ from models.columns import DecimalText, EnumText
 from models.enums import CertificateState, ConsentKind, DuplicateDecision, Holder, Trigger
 from models.forms import SubmissionForm
 from models.queries import planned_seasons
-from states.audit import projection_of_call, projection_of_submissions
+from states.audit import projection_of_call, projection_of_objections, projection_of_submissions
 from states.audit.invariants import INVARIANTS, Invariant, Offenders
 from states.audit.projection_of_call import Rows, Step, first, key_is_committed, of, seed_is_committed, steps
 from states.audit.verify import verify
@@ -41,7 +41,7 @@ Row = dict[str, Any]
 _Parts = dict[str, list[Row]]  # of one submission, by table
 _ENTRIES, _CONTENT = "history", "content in force"
 # What submissions' own chains say of seats and of the list.
-_DECIDING = (Trigger.REPLACE, Trigger.STRIKE, Trigger.WITHDRAW_APPROVAL)
+_DECIDING = (Trigger.REPLACE, Trigger.STRIKE, Trigger.WITHDRAW_APPROVAL, Trigger.CHANGE_TIER)
 _AT_ONCE = 200
 _BATCH = 1_000
 
@@ -55,6 +55,7 @@ def disagreements(session: Session, year: int) -> Found:
     seals = Seals(session, year)
     call = steps(next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), ()), seals.show)
     deciding: dict[str, list[Step]] = {}
+    objecting: list[tuple[str | None, Step]] = [(None, step) for step in of(call, *projection_of_objections.TRIGGERS)]
     spreads: dict[str, Decimal] = {}
     first(call, Trigger.PLAN)
     if not key_is_committed(call, seals.key, erased):
@@ -63,6 +64,8 @@ def disagreements(session: Session, year: int) -> Found:
     while some := dict(islice(gathered, _AT_ONCE)):
         told = {number: steps(parts[_ENTRIES], seals.show) for number, parts in some.items() if parts[_ENTRIES]}
         deciding |= {number: own for number, own_steps in told.items() if (own := [*of(own_steps, *_DECIDING)])}
+        for number, own_steps in told.items():
+            objecting += [(number, step) for step in of(own_steps, *projection_of_objections.TRIGGERS)]
         expected = {name: make(year, call, told) for name, make in projection_of_submissions.TABLES.items()}
         spreads |= projection_of_submissions.spreads(expected["assignment"], expected["score"])
         if erased:
@@ -76,6 +79,7 @@ def disagreements(session: Session, year: int) -> Found:
             if seals.seals_persons:
                 yield from _against_seals(seals, year, number, parts, told.get(number, ()))
             yield from _against_holders(seals, parts, told.get(number, ()))
+    yield from _objections(session, year, seals, objecting, erased)
     of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
     for (number,), row in of_call["placing"].items():
         row["spread"] = spreads.get(number, Decimal(0))
@@ -95,6 +99,20 @@ def _left(expected: dict[str, Rows], some: dict[str, _Parts]) -> Rows:
         if published and consent.get("given") and consent["withdrawn_at"] is None:
             left[number, position] = row
     return left
+
+
+def _objections(session: Session, year: int, seals: Seals, told: list[tuple[str | None, Step]], erased: bool) -> Found:
+    """Objections with their investigations and evidence; after the deletion of personal data there is none of that."""
+    expected = projection_of_objections.rows_expected(year, told)
+    if erased:
+        expected["objection_evidence"] = {}
+    for name, wanted in expected.items():
+        table = SQLModel.metadata.tables[name]
+        query = projection_of_objections.rows_kept(year, name, [_plain(column) for column in table.c])
+        rows = [dict(zip(table.c.keys(), row, strict=True)) for row in session.execute(query)]
+        yield from _compare(table, rows, wanted)
+        if name == "objection" and seals.seals_persons:
+            yield from projection_of_objections.unsealed(seals, rows, told)
 
 
 def _gathered(session: Session, year: int) -> Iterator[tuple[str, _Parts]]:
@@ -217,7 +235,6 @@ def _against_content(seals: Seals, number: str, parts: _Parts, told: Iterable[St
 
 # What the record seals of rows: the table, its key by number and facts, and the words.
 _SEALED: dict[str, tuple[str, Callable[[int, str, dict[str, Any]], tuple[Any, ...]], tuple[str, ...]]] = {
-    Trigger.RAISE_OBJECTION: ("objection", lambda _, __, facts: (facts["objection"],), ("objector", "grounds")),
     Trigger.RECUSE: ("recusal", lambda year, number, facts: (year, facts["expert"], number), ("reason",)),
     Trigger.RECORD_SCORE: ("score", lambda _, number, facts: (number, facts["expert"], facts["round"]), ("comment",)),
     Trigger.RECORD_DISTRICT_REVIEW: ("district_verdict", lambda _, number, __: (number,), ("comment",)),

@@ -187,6 +187,14 @@ def placings(year: int, call: list[Step], submissions: dict[str, list[Step]]) ->
     for step in [*of(later, Trigger.APPROVE, Trigger.WITHDRAW_APPROVAL)][-1:]:
         for number, _ in step.facts.get("list", ()):
             rows[(number,)]["approved"] = True
+    for number, told in submissions.items():
+        for step in of(told, Trigger.CHANGE_TIER):
+            rows[(number,)]["tier"] = step.facts["tier"]
+    for step in of(later, Trigger.MOVE_UP):
+        until = datetime.fromisoformat(step.facts["notice_until"])
+        for number, before, tier in step.facts["moved"]:
+            if before is None:
+                rows[(number,)] |= {"tier": tier, "approved": True, "notice_until": until}
     return rows
 
 
@@ -199,6 +207,7 @@ def _placing(year: int, placed: dict[str, Any]) -> dict[str, Any]:
         "passed_over": _SENTENCES.get(passed_over, ""),
         "struck": "",
         "approved": False,
+        "notice_until": None,
     }
 
 

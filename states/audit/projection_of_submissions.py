@@ -133,20 +133,6 @@ def recusals(year: int, _: list[Step], told: Submissions) -> Rows:
     }
 
 
-def objections(_: int, __: list[Step], told: Submissions) -> Rows:
-    rows: Rows = {}
-    for number, step in _each(told, Trigger.RAISE_OBJECTION, Trigger.ANSWER_OBJECTION):
-        key = (step.facts["objection"],)
-        if step.trigger == Trigger.RAISE_OBJECTION:
-            due_at = datetime.fromisoformat(step.facts["due_at"])
-            rows[key] = {"number": number, "state": "open", "received_at": step.at, "due_at": due_at}
-            rows[key] |= {"officer": "", "answered_at": None, "answer": ""}
-        else:
-            answer = {"officer": step.officer, "answered_at": step.at, "answer": step.reason}
-            rows[key] |= {"state": step.facts["decision"], **answer}
-    return rows
-
-
 def certificates(year: int, __: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
     for number, step in _each(told, Trigger.GIVE_CERTIFICATES, Trigger.VOID_CERTIFICATES):
@@ -251,7 +237,6 @@ TABLES: dict[str, Callable[[int, list[Step], Submissions], Rows]] = {
     "district_verdict": verdicts,
     "correction": corrections,
     "recusal": recusals,
-    "objection": objections,
     "certificate": certificates,
     "duplicate": duplicates,
     "score": scores,

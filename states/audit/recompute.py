@@ -7,15 +7,15 @@ where limits count organisations or persons, it has a number for each of them in
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from config.season import Season
 from models.enums import Tier, Trigger
 from states.audit.chain import Entry
+from states.audit.recompute_objections import answers, left_out, move_up, removed_before, tiers_in_force
+from states.audit.record import Difference, Record, in_the_running, read_record, shortened
 from states.history.canonical import canonical
 from states.history.verify_history import Assigned
 from states.numbers import Number
@@ -28,72 +28,6 @@ from states.rules.rounding import settle
 from states.rules.scoring import scores as rules
 from states.rules.scoring.merits import Scoring, score_submissions
 from states.rules.scoring.scores import mean_of
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something published that does not follow from the record."""
-
-    what: str
-    subject: str
-    recorded: str
-    recomputed: str
-
-    def __str__(self) -> str:
-        return f"{self.what} of {self.subject}: recorded {self.recorded}, recomputed {self.recomputed}"
-
-
-@dataclass
-class Record:
-    """What the entries say, sorted for recomputing."""
-
-    call: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    at: dict[str, str] = field(default_factory=dict)
-    submissions: dict[str, list[tuple[Entry, dict[str, Any]]]] = field(default_factory=dict)
-
-    def one(self, trigger: Trigger) -> dict[str, Any]:
-        """The facts of the latest entry of a trigger in the call's chain; empty when there is none."""
-        return (self.call.get(trigger) or [{}])[-1]
-
-    @property
-    def season(self) -> Season:
-        return Season.model_validate_json(self.one(Trigger.PLAN)["rules"])
-
-    def facts(self, trigger: Trigger) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(number, facts) of every entry of a trigger in the submissions' chains, in the order of the chains."""
-        for number, entries in self.submissions.items():
-            for entry, facts in entries:
-                if entry["trigger"] == trigger:
-                    yield number, facts
-
-
-def read_record(entries: Iterable[Entry]) -> Record:
-    """Sort the entries of one season's export."""
-    record = Record()
-    for entry in entries:
-        kind, _, name = entry["subject"].partition("/")
-        facts = json.loads(entry["facts"])
-        if kind == "call":
-            record.call.setdefault(entry["trigger"], []).append(facts)
-            record.at[entry["trigger"]] = entry["at"]
-        else:
-            record.submissions.setdefault(name, []).append((entry, facts))
-    return record
-
-
-def in_the_running(record: Record, trigger: Trigger = Trigger.FREEZE_RANKING) -> list[str]:
-    """Submissions that were final reviewed at the moment of the call's latest entry of a trigger."""
-    standing = {
-        number: [entry["to_state"] for entry, _ in entries if entry["at"] <= record.at[trigger]][-1:]
-        for number, entries in record.submissions.items()
-    }
-    return sorted(number for number, state in standing.items() if state == ["final_reviewed"])
-
-
-def shortened(value: object) -> str:
-    """A value of the record for a sentence."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 120 else text[:120] + "…"
 
 
 def recompute(entries: Iterable[Entry]) -> list[Difference]:
@@ -109,7 +43,8 @@ def recompute(entries: Iterable[Entry]) -> list[Difference]:
             found += _ranking(record, scoring)
             found += vote_differences(record)
     if len(record.call.get(Trigger.APPROVE, ())) > len(record.call.get(Trigger.WITHDRAW_APPROVAL, ())):
-        found += [*_approval(record), *_awards(record)]
+        found += [*_approval(record), *_awards(record), *answers(record)]
+        found += _moves(record, _scoring(record))
     return found
 
 
@@ -230,7 +165,7 @@ def _ranking(record: Record, scoring: Scoring) -> Iterator[Difference]:
         yield Difference("ranking", "the list", str(len(recorded["placed"])), "another list")
 
 
-def _cut(record: Record, scoring: Scoring) -> Ranking:
+def _cut(record: Record, scoring: Scoring, removed: Collection[str] = ()) -> Ranking:
     season = record.season.final_round
     seed = derive_seed(
         bytes.fromhex(record.one(Trigger.FREEZE_RANKING)["tie_seed_from"]),
@@ -240,6 +175,7 @@ def _cut(record: Record, scoring: Scoring) -> Ranking:
     contenders = [
         Contender(scoring.merits[number], Number.of(number).unit, *map(tuple, groups.get(number, ((), ()))))
         for number in in_the_running(record)
+        if number not in removed
     ]
     return cut(
         contenders,
@@ -303,10 +239,21 @@ def _struck(record: Record) -> Iterator[str]:
 
 
 def _awards(record: Record) -> Iterator[Difference]:
+    """Every award is in its approved tier, or the one that an objection made of it."""
     approved = dict(record.one(Trigger.APPROVE)["list"])
-    for number, facts in record.facts(Trigger.AWARD):
-        if approved.get(number) != facts["tier"]:
-            yield Difference("tier", number, facts["tier"], str(approved.get(number)))
+    for number, entries in record.submissions.items():
+        for entry, facts in entries:
+            if entry["trigger"] == Trigger.AWARD:
+                tier = tiers_in_force(record, number, approved.get(number), entry["sequence"])
+                if tier != facts["tier"]:
+                    yield Difference("tier", number, facts["tier"], str(tier))
+
+
+def _moves(record: Record, scoring: Scoring) -> Iterator[Difference]:
+    for entry, facts in record.entries.get(Trigger.MOVE_UP, ()):
+        ranking = _cut(record, scoring, removed_before(record, entry["sequence"]))
+        yield from move_up(record, entry, facts, ranking)
+    yield from left_out(record)
 
 
 _COUNTS = ("votes_for", "votes_against", "abstentions")

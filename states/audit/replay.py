@@ -11,10 +11,11 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from models.enums import OUTCOMES, Outcome, SubmissionState, Trigger
+from models.enums import OUTCOMES, ObjectionState, Outcome, SubmissionState, Trigger
 from states.audit.chain import Entry
 from states.call import CALL
 from states.machine import TransitionTable
+from states.objection import OBJECTION
 from states.submission import SUBMISSION
 
 _WORDS = frozenset(Trigger)
@@ -66,7 +67,8 @@ class _Step(NamedTuple):
 
 def _step_of(entry: Entry) -> _Step:
     trigger, target = entry["trigger"], entry["to_state"]
-    facts = entry["facts"] if target == _ARCHIVED or trigger == Trigger.AWARD else ""
+    decides = target == _ARCHIVED or trigger in _TIERS or trigger in _OBJECTION.triggers
+    facts = entry["facts"] if decides else ""
     return _Step(trigger, entry["from_state"], target, str(entry["actor"]).partition(":")[0], facts)
 
 
@@ -75,9 +77,9 @@ def _walk(is_call: bool, steps: tuple[_Step, ...]) -> tuple[Standing | None, tup
     """Where these steps lead, and which of them are not legal. Most submissions of a season go one of a few ways."""
     legal = _CALL if is_call else _SUBMISSION
     standing: Standing | None = None
-    illegal = []
+    illegal, objections = [], dict[Any, str]()
     for place, step in enumerate(steps):
-        if problem := legal.problem(standing, step):
+        if problem := legal.problem(standing, step) or _objection_problem(objections, step):
             illegal.append((place, problem))
         standing = _after(standing, step)
     return standing, tuple(illegal)
@@ -125,12 +127,41 @@ class _Legal:
         return _outcome_problem(standing, step) if standing else ""
 
 
+def _objection_problem(standing: dict[Any, str], step: _Step) -> str:
+    """Why a step of an objection is none that its machine has; what each of them led to is kept in `standing`."""
+    trigger = step.trigger
+    if trigger not in _OBJECTION.triggers:
+        return ""
+    facts = _parsed(step.facts)
+    known = facts.get("objection")
+    if "to" not in facts:  # earlier versions took and answered, and knew no more
+        standing[known] = _EARLIER.get(trigger, "")
+        return "" if trigger in _EARLIER else f"{trigger} says not where objection {known} stands"
+    source, target, before = facts.get("from"), facts["to"], standing.get(known, "")
+    standing[known] = target
+    if source != before:
+        return f"objection {known} comes from {source or 'nothing'}, but stood at {before or 'nothing'}"
+    roles = _OBJECTION.roles.get((trigger, source, target))
+    if roles is None:
+        return f"{trigger} does not lead objection {known} from {source or 'nothing'} to {target}"
+    return "" if step.role in roles else f"{trigger} is not for {step.role or 'nobody'} to do"
+
+
+_TIERS = (Trigger.AWARD, Trigger.CHANGE_TIER)
+_EARLIER: dict[str, str] = {
+    Trigger.RAISE_OBJECTION: ObjectionState.ACCEPTED.value,
+    Trigger.ANSWER_OBJECTION: ObjectionState.CLOSED.value,
+}
+
+
 def _outcome_problem(standing: Standing, step: _Step) -> str:
     trigger, _, target, role, facts = step
     if trigger == Trigger.REINSTATE and target != standing.archived_from:
         return f"it goes back to {target}, but the submission came from {standing.archived_from}"
     if trigger == Trigger.REVOKE and standing.state == _ARCHIVED and standing.outcome != Outcome.COMPLETED.value:
         return f"it revokes what was archived as {standing.outcome}"
+    if trigger == Trigger.CHANGE_TIER and standing.state == _ARCHIVED and standing.outcome != Outcome.COMPLETED.value:
+        return f"it gives a tier to what was archived as {standing.outcome}"
     if trigger != Trigger.ARCHIVE:
         return ""
     outcome = _parsed(facts).get("outcome")
@@ -148,6 +179,8 @@ def _after(standing: Standing | None, step: _Step) -> Standing:
     if trigger == Trigger.REVOKE:
         origin = before.archived_from if before.state == _ARCHIVED else before.state
         return Standing(target, origin, Outcome.REVOKED.value, before.tier)
+    if trigger == Trigger.CHANGE_TIER and before.tier is not None:
+        return replace(before, tier=_parsed(facts).get("tier"))
     if target == before.state:
         return before
     if target == _ARCHIVED:
@@ -158,3 +191,4 @@ def _after(standing: Standing | None, step: _Step) -> Standing:
 
 _SUBMISSION = _Legal(SUBMISSION)
 _CALL = _Legal(CALL)
+_OBJECTION = _Legal(OBJECTION)

@@ -1,10 +1,11 @@
 """From frozen scores to the frozen list: who contends, ties as declared, the re-review, and what is kept."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -15,7 +16,10 @@ from models.enums import AssignmentState, SubmissionState, Trigger
 from models.queries import by_whom_assigned
 from states.final_round.approval import is_ranked
 from states.final_round.freeze import counted_scores, frozen_scores
+from states.history.canonical import call_subject
+from states.history.read import latest_facts
 from states.machine import Act
+from states.numbers import Number
 from states.panel.draw import seated
 from states.panel.pairs import eligible_numbers, make_pairs, season_conflicts
 from states.rules.names import name_key
@@ -34,23 +38,35 @@ def rank_list(session: Session, season: Season, *, re_review_is_over: bool) -> R
     """The ranking with tiers. Before the re-review is over its ties are still open."""
     frozen = frozen_scores(session, season)
     seed = derive_seed(bytes.fromhex(session.get_one(Call, season.year).draw_seed), f"ties/{frozen.digest}")
-    rules_of = season.final_round
     settlers = Settlers(
         re_review=_re_review(session, season.year) if re_review_is_over else None,
         criteria=_criteria(session, season),
         seed=seed if re_review_is_over else None,
     )
-    return cut(
-        _contenders(session, season, frozen.scoring),
-        tiers=tier_sizes(
-            sizes=rules_of.tiers.sizes,
-            prizes=rules_of.tiers.prizes,
-            ratios=rules_of.tiers.ratios if rules_of.tiers.sizes is None else None,
-            least_merit=rules_of.tiers.least_merit,
-        ),
-        limits=PrizeLimits(rules_of.limits.per_unit, rules_of.limits.per_organisation, rules_of.limits.per_person),
-        settlers=settlers,
-    )
+    return cut(_contenders(session, season, frozen.scoring), settlers=settlers, **_places(season))
+
+
+def cut_without(session: Session, season: Season, removed: Collection[str]) -> Ranking:
+    """The frozen list cut anew without some of it: the same scores, limits, re-review and draw among equals."""
+    frozen, subject = frozen_scores(session, season), call_subject(season.year)
+    facts = latest_facts(session, subject, Trigger.FREEZE_RANKING)
+    seed = derive_seed(bytes.fromhex(facts["tie_seed_from"]), f"ties/{frozen.digest}")
+    settlers = Settlers(_re_review(session, season.year), _criteria(session, season), seed)
+    groups = facts.get("groups", {})
+    contenders = [
+        Contender(frozen.scoring.merits[number], Number.of(number).unit, *map(tuple, groups.get(number, ((), ()))))
+        for number in session.scalars(select(Placing.number).where(Placing.season == season.year))
+        if number not in removed
+    ]
+    return cut(contenders, settlers=settlers, **_places(season))
+
+
+def _places(season: Season) -> dict[str, Any]:
+    """How many prizes there are of each tier, and the limits on them."""
+    tiers, limits = season.final_round.tiers, season.final_round.limits
+    ratios = tiers.ratios if tiers.sizes is None else None
+    sizes = tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=ratios, least_merit=tiers.least_merit)
+    return {"tiers": sizes, "limits": PrizeLimits(limits.per_unit, limits.per_organisation, limits.per_person)}
 
 
 def assign_re_review(session: Session, season: Season, tied: Sequence[str], act: Act) -> dict[str, list[str]]:

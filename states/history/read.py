@@ -95,6 +95,12 @@ def latest_facts(session: Session, subject: str, trigger: Trigger) -> dict[str, 
     return latest_entry(session, subject, trigger)[1]
 
 
+def every_facts(session: Session, subject: str, trigger: Trigger) -> list[dict[str, Any]]:
+    """The facts of every entry of a trigger in a subject's history, in their order."""
+    query = select(History.facts).where(History.subject == subject, History.trigger == trigger)
+    return [json.loads(written) for written in session.scalars(query.order_by(History.sequence))]
+
+
 def read_standings(session: Session, season: int | None = None) -> Iterator[dict[str, Any]]:
     """Where every call and submission stands by its own row, with its subject; enums as plain text."""
     yield from sorted(_calls(session, season), key=lambda call: str(call["subject"]))

@@ -19,7 +19,7 @@ What is checked:
    entries of each subject the root covers is under it too, and their sum is recorded with it.
 3. Each entry is a step that the rules allow to who took it, from the state in which the one
    before it ended, and is dated no earlier than that one (earlier versions did not see to the
-   latter: their seasons say so by having no "record" in their first entry).
+   latter: their seasons say so by having no "record" in their first entry). The same of objections.
 4. What is dated before a root is under it. What is under no root yet is listed: nothing but the
    office's word stands for that. The newest root is the one to ask for: an award may be revoked
    after an earlier one, and the earlier one cannot know.
@@ -87,8 +87,26 @@ STEPS = (
     ("reinstate", "archived", "district_reviewed", "office"),
     ("reinstate", "archived", "final_reviewed", "office"),
     ("reinstate", "archived", "awarded", "office"),
+    ("change_tier", "final_reviewed", "final_reviewed", "office system"),
+    ("change_tier", "awarded", "awarded", "office system"),
+    ("change_tier", "archived", "archived", "office system"),
     ("revoke", "awarded", "archived", "office"),
     ("revoke", "archived", "archived", "office"),
+)
+# The same of objections, whose steps are noted in the history of what they are about.
+OBJECTION_STEPS = (
+    ("raise_objection", "", "received", "office"),
+    ("accept_objection", "received", "accepted", "office"),
+    ("decline_objection", "received", "not_accepted", "office"),
+    ("investigate_objection", "accepted", "investigating", "office"),
+    ("investigate_objection", "investigating", "investigating", "office"),
+    ("answer_objection", "investigating", "rejected", "office"),
+    ("answer_objection", "investigating", "upheld", "office"),
+    ("reconsider_objection", "rejected", "reconsidering", "office"),
+    ("reconsider_objection", "upheld", "reconsidering", "office"),
+    ("answer_objection", "reconsidering", "closed", "office"),
+    ("close_objection", "rejected", "closed", "office system"),
+    ("close_objection", "upheld", "closed", "office system"),
 )
 # What may be noted without moving anything; since format 2 there is no other word.
 NOTES = (
@@ -131,7 +149,15 @@ NOTES = (
     "record_votes",
     "strike",
     "raise_objection",
+    "accept_objection",
+    "decline_objection",
+    "investigate_objection",
     "answer_objection",
+    "reconsider_objection",
+    "close_objection",
+    "show_objector",
+    "seal_objector",
+    "move_up",
     "give_certificates",
     "void_certificates",
     "correct_name",
@@ -149,6 +175,8 @@ OUTCOMES = (
     ("revoked", "awarded", "office"),
 )
 # end: steps
+# Where an objection stood by an entry that does not say so: earlier versions took it up and answered it, no more.
+EARLIER_OBJECTIONS = {"raise_objection": "accepted", "answer_objection": "closed"}
 # What the call's own milestones say went out.
 PUBLISHED_BY = {"open_public_notice": "public_notice", "publish_results": "results", "archive": "archive"}
 
@@ -296,6 +324,9 @@ def step_problem(entry: dict[str, Any], before: dict[str, Any]) -> str:
     if not known:
         if before["dated"] and trigger not in NOTES:
             return f"{trigger!r} is no word of the record"
+        problem = objection_problem(entry, before)
+        if problem:
+            return problem
         return "" if source and source == target else f"{trigger} moves nothing, yet {source!r} became {target!r}"
     allowed = " ".join(step[3] for step in known if step[1:3] == (source, target)).split()
     if role not in allowed:
@@ -304,6 +335,8 @@ def step_problem(entry: dict[str, Any], before: dict[str, Any]) -> str:
         return f"it goes back to {target!r}, but came from {before.get('archived_from')!r}"
     if trigger == "revoke" and source == "archived" and before.get("outcome") != "completed":
         return f"it revokes what was archived as {before.get('outcome')}"
+    if trigger == "change_tier" and source == "archived" and before.get("outcome") != "completed":
+        return f"it gives a tier to what was archived as {before.get('outcome')}"
     if trigger == "archive":
         outcome = loads(entry["facts"]).get("outcome")
         rule = next((line for line in OUTCOMES if line[0] == outcome), ("", "", ""))
@@ -312,9 +345,32 @@ def step_problem(entry: dict[str, Any], before: dict[str, Any]) -> str:
     return ""
 
 
+def objection_problem(entry: dict[str, Any], before: dict[str, Any]) -> str:
+    """Why this is no step that an objection may take from where it stood; earlier versions noted no steps of them."""
+    if entry["trigger"] not in {step[0] for step in OBJECTION_STEPS}:
+        return ""
+    facts = loads(entry["facts"])
+    if "to" not in facts and entry["trigger"] in EARLIER_OBJECTIONS:
+        return ""
+    name, source, target = facts.get("objection"), facts.get("from"), facts.get("to")
+    stood = before.get("objections", {}).get(name, "")
+    if source != stood:
+        return f"objection {name} stood at {stood!r}, not at {source!r}"
+    step = (entry["trigger"], source, target)
+    roles = " ".join(known[3] for known in OBJECTION_STEPS if known[:3] == step).split()
+    role = entry["actor"].partition(":")[0]
+    return (
+        "" if role in roles else f"{step[0]} of objection {name} from {source!r} to {target!r} is not for {role} to do"
+    )
+
+
 def remembered(entry: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     """What the next entry is held against."""
     now = {**before, "to_state": entry["to_state"], "at": entry["at"]}
+    if entry["trigger"] in {step[0] for step in OBJECTION_STEPS}:
+        facts = loads(entry["facts"])
+        stands = facts.get("to", EARLIER_OBJECTIONS.get(entry["trigger"], ""))
+        now["objections"] = {**before.get("objections", {}), facts.get("objection"): stands}
     if entry["trigger"] in ("archive", "revoke"):
         outcome = "revoked" if entry["trigger"] == "revoke" else loads(entry["facts"]).get("outcome")
         origin = before.get("archived_from") if entry["from_state"] == "archived" else entry["from_state"]

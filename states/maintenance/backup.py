@@ -33,6 +33,7 @@ MANIFEST = "backup.json"
 FOLDERS = frozenset(
     [
         "attachments",
+        "evidence",
         "holidays",
         "inbox",
         "keys",

@@ -30,6 +30,7 @@ from models import (
     Failure,
     Message,
     Objection,
+    ObjectionEvidence,
     Picture,
     Recusal,
     Score,
@@ -68,6 +69,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         for number in session.scalars(own.where(is_published()).order_by(Submission.number)).all()
         if (left := keep_public_only(session, number))
     }
+    objections = select(Objection.id).where(Objection.season == year)
     steps: dict[str, Any] = {
         "contacts": delete(Contact).where(Contact.number.in_(own)),
         "contributors": delete(Contributor).where(Contributor.number.in_(hidden)),
@@ -79,7 +81,8 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         "attachments": delete(Attachment).where(Attachment.number.in_(own)),
         "contents": _contents(year, hidden),
         "fingerprints": update(Submission).where(Submission.number.in_(hidden)).values(fingerprint=""),
-        "objectors": update(Objection).where(Objection.number.in_(own)).values(objector="", grounds=""),
+        "objectors": update(Objection).where(Objection.season == year).values(objector="", contact="", grounds=""),
+        "evidence": delete(ObjectionEvidence).where(ObjectionEvidence.objection.in_(objections)),
         "reasons to step back": update(Recusal).where(Recusal.season == year).values(reason=""),
         "what units sent back for": update(Correction)
         .where(Correction.number.in_(own), col(Correction.asked_by).startswith(f"{Role.DISTRICT.value}:"))

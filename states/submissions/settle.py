@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from models import DistrictVerdict, FollowUp, Submission
+from models import DistrictVerdict, FollowUp, Placing, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
 from states.guard_facts import Ask
 from states.machine import Act
@@ -18,12 +18,14 @@ S = SubmissionState
 _RECOMMENDED = exists().where(
     DistrictVerdict.number == Submission.number, DistrictVerdict.verdict == Verdict.RECOMMENDED
 )
+# An award that is suspended still stands: it ends neither as given nor as not given.
+_SUSPENDED = col(Submission.number).in_(select(Placing.number).where(col(Placing.approved)))
 _UNCHECKED = _RECOMMENDED & col(Submission.eligible_at).is_(None)
 
 # What was brought back after its round had closed ends by how far it had come.
 _ENDINGS: tuple[tuple[Outcome, SubmissionState, Cause | None, tuple[ColumnElement[bool], ...]], ...] = (
     (Outcome.COMPLETED, S.AWARDED, None, ()),
-    (Outcome.NO_PRIZE, S.FINAL_REVIEWED, None, ()),
+    (Outcome.NO_PRIZE, S.FINAL_REVIEWED, None, (~_SUSPENDED,)),
     (Outcome.INELIGIBLE, S.DISTRICT_REVIEWED, Cause.UNCHECKED_AT_END, (_UNCHECKED,)),
     (Outcome.NOT_RECOMMENDED, S.DISTRICT_REVIEWED, Cause.OUTSIDE_FINAL_ROUND, ()),
     (Outcome.NOT_REVIEWED, S.SUBMITTED, Cause.UNREVIEWED_AT_END, ()),
@@ -31,7 +33,10 @@ _ENDINGS: tuple[tuple[Outcome, SubmissionState, Cause | None, tuple[ColumnElemen
 
 
 def settle_rest(session: Session, year: int, act: Act) -> dict[Outcome, int]:
-    """Archive whatever of a season is not archived yet, set by set. Returns how many with which outcome."""
+    """Archive whatever of a season is not archived yet, set by set, but for suspended awards.
+
+    Returns how many with which outcome.
+    """
     ended: Counter[Outcome] = Counter()
     for outcome, state, cause, where in _ENDINGS:
         ask = Ask(Trigger.ARCHIVE, act, cause=cause, outcome=outcome)

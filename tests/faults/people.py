@@ -18,11 +18,13 @@ from typing import Any
 import openpyxl
 from sqlalchemy import Engine, select
 
+from config.local_time import local_day
 from config.season import Season
 from config.settings import Settings
 from flows.demo.people import credit_code
 from flows.home import paths
 from flows.kinds.table import layout_of
+from flows.objections import HEADINGS, put_letter
 from flows.workbooks.writer.fill_sheet import FIRST_ROW
 from flows.workbooks.writer.filling import fill_template, submission_row
 from models import Assignment, Delivery, Message, Objection, Submission
@@ -31,7 +33,7 @@ from models.enums import AssignmentState, Carrier, Category, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from states.final_round.approval import list_digest
 
-OFFICER = "示例·王主任"
+OFFICER, INVESTIGATOR = "示例·王主任", "示例·赵监督"
 UNITS = ("500101", "500102", "500103")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SAVED = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -246,28 +248,8 @@ def acts(season: Season) -> list[Scene]:
             d.close_re_review + 8 * day,
             decide=lambda p: _approval(p, "approved", "示例：材料不实", strike=p.number("A2")),
         ),
-        _decision(
-            "object",
-            d.open_public_notice + day,
-            "raise_objection",
-            lambda p: p.number("B1"),
-            "示例：异议一",
-            lambda p: "示例·举报人",
-        ),
-        _decision(
-            "object too",
-            d.open_public_notice + day + hour,
-            "raise_objection",
-            lambda p: p.number("C1"),
-            "示例：异议二",
-            lambda p: "示例·举报人",
-        ),
-        _decision(
-            "uphold", d.open_public_notice + 3 * day, "uphold_objection", lambda p: p.objection_to("C1"), "示例：属实"
-        ),
-        _decision(
-            "dismiss", d.publish_results + day, "dismiss_objection", lambda p: p.objection_to("B1"), "示例：不属实"
-        ),
+        *_objection("B1", d.open_public_notice + day, d.publish_results + day, "dismiss_objection"),
+        *_objection("C1", d.open_public_notice + day + hour, d.open_public_notice + 3 * day, "uphold_objection"),
         _decision("revoke", d.archive + 5 * day, "revoke", lambda p: p.number("A1"), "示例：弄虚作假"),
     ]
 
@@ -308,6 +290,34 @@ def _send_verdicts(people: People) -> None:
         people.verdicts(unit, recommended, other)
 
 
+def _objection(key: str, came: datetime, answered: datetime, decision: str) -> list[Scene]:
+    """An objection from its letter to its answer, which is not for the officer who approved the list."""
+
+    def letter(people: People) -> None:
+        given = (
+            people.number(key),
+            "事实与材料",
+            "邮寄",
+            local_day(came).isoformat(),
+            "示例·举报人",
+            "示例",
+            "示例：异议",
+        )
+        put_letter(people.own, people.season.year, dict(zip(HEADINGS, given, strict=True)), reference=f"letter-{key}")
+
+    minute = timedelta(minutes=10)
+    looking = "investigate_objection"
+    return [
+        Scene(f"letter {key}", came, send=letter),
+        _decision(f"object {key}", came + minute, "raise_objection", lambda _: f"letter-{key}", ""),
+        _decision(f"accept {key}", came + 2 * minute, "accept_objection", lambda p: p.objection_to(key), ""),
+        _decision(
+            f"look into {key}", came + 3 * minute, looking, lambda p: p.objection_to(key), "", lambda _: INVESTIGATOR
+        ),
+        _decision(f"answer {key}", answered, decision, lambda p: p.objection_to(key), "示例：已核查", by=INVESTIGATOR),
+    ]
+
+
 def _decision(
     name: str,
     at: datetime,
@@ -315,10 +325,12 @@ def _decision(
     subject: Callable[[People], str],
     reason: str,
     other: Callable[[People], str] = lambda people: "",
+    *,
+    by: str = OFFICER,
 ) -> Scene:
     def decide(people: People) -> tuple[str, dict[str, Any]]:
         return "decide", {
-            "officer_name": OFFICER,
+            "officer_name": by,
             "decision": decision,
             "subject": subject(people),
             "reason": reason,

@@ -100,12 +100,13 @@ def test_all_of_it_goes_and_every_proof_holds(played: Player, tmp_path: Path) ->
         PHONE,
         "contact-1@example.invalid",
         "expert-1@example.invalid",
-        "示例·举报人",
+        "示例理由",
         "示例完成人2",
         "示例评语1",
     ]
     before = everything_written(played)
     assert [word for word in personal if word not in before] == []
+    assert "示例·举报人" not in before, "who objected is encrypted"
     when_due(played)
     untouched = played.kept()
     assert erase(played, dry_run=True).outcome == "dry_run"
@@ -228,7 +229,7 @@ def test_killed_between_rows_and_files_it_ends_the_same(
         with pytest.raises(Killed):
             erase(played)
     assert (played.home / "taken" / "2026" / LATE).is_dir()
-    holds(played, tmp_path, exported, root_of(played), "attachments_are_kept")
+    holds(played, tmp_path, exported, root_of(played), "attachments_are_kept", "evidence_as_it_came")
 
     assert erase(played).outcome == "done"
 

@@ -14,16 +14,17 @@ from flows.close_season import closing as closing_season
 from flows.follow_up import asking
 from flows.open_public_notice import opening
 from flows.publish_results import publishing
-from flows.run import Result
+from flows.run import Ending, Result
 from models import Call, FollowUp, MilestoneDate, Objection, Publication, Submission
 from models.enums import CallState, MilestoneState, Outcome, PublicationKind, SubmissionState, Tier
 from models.queries import milestone_rows
 from states.audit.verify import verify
 from states.final_round.approval import approve, list_digest
-from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act
 from states.submissions.settle import revoke, withdraw
 from tests.support.builders import OFFICE, a_submission
+from tests.support.objections import answer as answer_objection
+from tests.support.objections import object_to
 from tests.support.panel import a_ranked_season
 from tests.support.playing import Player
 
@@ -128,14 +129,7 @@ def to_the_results(player: Player, objected: str = "") -> Result:
     play(player, M.OPEN_PUBLIC_NOTICE)
     if objected:
         with player.writing() as session:
-            raise_objection(
-                session,
-                player.season,
-                objected,
-                Act(OFFICE, player.settings.clock.now()),
-                grounds="示例",
-                objector="示例·举报人",
-            )
+            object_to(session, player.season, objected, Act(OFFICE, player.settings.clock.now()))
     play(player, M.CLOSE_PUBLIC_NOTICE)
     return play(player, M.PUBLISH_RESULTS)
 
@@ -143,8 +137,7 @@ def to_the_results(player: Player, objected: str = "") -> Result:
 def answer(player: Player, *, upheld: bool) -> None:
     with player.writing() as session:
         identity = session.scalars(select(Objection.id)).one()
-        assert identity
-        answer_objection(session, identity, Act(OFFICE, player.settings.clock.now()), upheld=upheld, answer="示例")
+        answer_objection(session, player.season, identity, Act(OFFICE, player.settings.clock.now()), upheld=upheld)
 
 
 def test_everything_approved_is_awarded_in_its_tier(ranked: tuple[Player, list[str]]) -> None:
@@ -190,15 +183,19 @@ def test_results_are_not_published_before_the_notice_is_over(ranked: tuple[Playe
 
 
 @pytest.mark.parametrize(("upheld", "outcome"), [(False, Outcome.COMPLETED), (True, Outcome.OBJECTION_UPHELD)])
-def test_the_archive_waits_for_an_answer_and_follows_it(
+def test_the_archive_leaves_out_what_is_suspended_and_a_late_answer_settles_it(
     ranked: tuple[Player, list[str]], upheld: bool, outcome: Outcome
 ) -> None:
     player, (first, second, _, fourth) = ranked
     to_the_results(player, objected=first)
 
-    assert play(player, M.ARCHIVE).outcome == "waiting"
+    assert dict(play(player, M.ARCHIVE).lines)["suspended by an objection"] == "1"
+    assert [row(player, number).state for number in (first, second)] == [
+        SubmissionState.FINAL_REVIEWED,
+        SubmissionState.ARCHIVED,
+    ]
     answer(player, upheld=upheld)
-    assert play(player, M.ARCHIVE).outcome == "done"
+    player.play("publish_site", lambda _: Ending())  # every stage ends by a release
 
     assert [row(player, number).outcome for number in (first, second, fourth)] == [
         outcome,

@@ -29,10 +29,10 @@ from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import milestone_rows
 from states.audit.verify import verify
 from states.final_round.approval import approve, list_digest, placings
-from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act
 from states.timeline import plan_season
 from tests.support.builders import OFFICE, a_form, season_rules, with_votes
+from tests.support.objections import answer, object_to
 from tests.support.playing import Player, points
 
 M = Milestone
@@ -256,14 +256,7 @@ def a_person_approves_and_the_public_reads(player: Player, this: Year) -> None:
 
     assert this.pass_milestone(M.OPEN_PUBLIC_NOTICE)["on the list"] == "3"
     with player.writing() as session:
-        raise_objection(
-            session,
-            player.season,
-            best,
-            Act(OFFICE, player.settings.clock.now()),
-            grounds="示例",
-            objector="示例·举报人",
-        )
+        object_to(session, player.season, best, Act(OFFICE, player.settings.clock.now()))
     assert this.pass_milestone(M.CLOSE_PUBLIC_NOTICE)["objections open"] == "1"
     lines = this.pass_milestone(M.PUBLISH_RESULTS)
     assert (lines["awarded"], lines["suspended by an objection"], lines["first"], lines["second"]) == (
@@ -276,15 +269,13 @@ def a_person_approves_and_the_public_reads(player: Player, this: Year) -> None:
 
 
 def the_season_ends(player: Player, this: Year) -> None:
-    assert this.waits(M.ARCHIVE) == "1 objection(s) are still to be answered by the office"
+    assert this.pass_milestone(M.ARCHIVE)["suspended by an objection"] == "1"
+    assert this.pass_milestone(M.FOLLOW_UP)["asked about"] == "2"
+    assert this.waits(M.CLOSE_SEASON) == "1 award(s) still wait for the answer to an objection"
     with player.writing() as session:
-        objection = session.scalars(select(Objection)).one()
-        answer_objection(
-            session, objection.id or 0, Act(OFFICE, player.settings.clock.now()), upheld=False, answer="示例"
-        )
-    lines = this.pass_milestone(M.ARCHIVE)
-    assert lines["awarded after an objection was dismissed"] == "1"
-    assert this.pass_milestone(M.FOLLOW_UP)["asked about"] == "3"
+        objection = session.scalars(select(Objection.id)).one()
+        answered = answer(session, player.season, objection, Act(OFFICE, player.settings.clock.now()))
+    assert answered.awarded
     assert this.pass_milestone(M.CLOSE_SEASON)["archived"] == "6"
     everything_is_as_it_should_be(player)
     this.repeat_everything()

@@ -107,7 +107,7 @@ def test_the_database_itself_refuses(engine: Engine, number: str, statement: str
 def test_rows_of_their_own_that_belong_to_nothing_are_refused(engine: Engine) -> None:
     at = datetime(2026, 5, 1, tzinfo=ZONE)
     strays: list[Any] = [
-        Objection(number="2026-1-1", grounds="x", received_at=at, due_at=at),
+        Objection(id=1, season=2026, number="2026-1-1", grounds="x", received_at=at, due_at=at),
         Score(number="2026-1-1", expert="E1", points="{}", total=Decimal(1), received_at=at, delivery="0" * 64),
         Assignment(season=2026, number="2026-1-1", expert="E1", assigned_at=at),
     ]

@@ -80,6 +80,8 @@ def test_every_revision_with_data_comes_up_whole(bare_engine: Engine, revision: 
     bring_to(bare_engine, revision)
     before = rows_of(bare_engine)
     assert all(before.values()), "there are rows in every table"
+    if revision < "0019":
+        before.pop("objection")  # cut anew: `test_what_earlier_versions_answered_keeps_its_meaning`
 
     upgrade(bare_engine)
 
@@ -124,6 +126,30 @@ def test_one_consent_for_everybody_becomes_what_it_asked_for(bare_engine: Engine
         ConsentKind.ABSTRACT: submissions - 1,
         ConsentKind.NAME: people - 1,
     }
+
+
+@pytest.mark.parametrize("revision", ["0001", "0018"])
+def test_what_earlier_versions_answered_keeps_its_meaning(bare_engine: Engine, revision: str) -> None:
+    """An open objection stands as accepted, an answered one as closed, with what was found and by whom."""
+    bring_to(bare_engine, revision)
+    before = rows_of(bare_engine)["objection"]
+
+    upgrade(bare_engine)
+
+    after = rows_of(bare_engine)
+    rulings = {row["objection"]: row for row in after["objection_ruling"]}
+    assert [row["id"] for row in after["objection"]] == [row["id"] for row in before] == [1, 2]
+    for old, new in zip(before, after["objection"], strict=True):
+        kept = ("number", "grounds", "objector", "received_at", "due_at")
+        assert [new[name] for name in kept] == [old[name] for name in kept]
+        assert (new["season"], new["kind"], new["contact"]) == (2026, None, "")
+        assert new["state"] == ("accepted" if old["state"] == "open" else "closed")
+        assert new["settled_at"] == old["answered_at"]
+        found = rulings.get(old["id"])
+        assert (found is None) == (old["state"] == "open")
+        if found is not None:
+            assert (found["result"], found["answer"]) == ("removed", old["answer"])
+            assert (found["investigator"], found["decided_at"]) == (old["officer"], old["answered_at"])
 
 
 def test_the_migrated_rules_are_those_of_the_models(bare_engine: Engine) -> None:

@@ -76,7 +76,7 @@ def crowd(engine: Engine) -> Engine:
                     approved=True,
                 )
             )
-        session.add(Objection(number=final[1], grounds="x", received_at=AT, due_at=AT))
+        session.add(Objection(id=1, season=2026, number=final[1], grounds="x", received_at=AT, due_at=AT))
         session.execute(update(Submission).where(Submission.number == numbers[3]).values(completed_on=date(2025, 1, 1)))
     return engine
 

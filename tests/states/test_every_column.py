@@ -80,6 +80,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
         "letters tell what was decided and decide nothing; what a person does about one is in the chain",
     ),
     "milestone": {"attempts": "how often the clock started it; only the pause before the next start"},
+    "objection_evidence": {"name": NAMES, "size": "follows from the file, whose digest is in the chain"},
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
     "picture": {"alt": MADE},
     "placing": {"spread": MADE, "settled": WORDS, "voted": WORDS},
@@ -108,12 +109,17 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     ),
     "milestone": ("season", "milestone", "ordinal", "unit", "due_at", "state", "settled_at"),
     "objection": (
-        *("id", "number", "grounds", "objector", "state", "received_at", "due_at", "officer", "answered_at", "answer"),
+        *("id", "season", "number", "state", "kind", "channel", "received_on", "received_at", "grounds", "objector"),
+        *("contact", "refusal", "answer", "due_at", "reconsider_until", "settled_at"),
+    ),
+    "objection_evidence": ("objection", "position", "digest"),
+    "objection_ruling": (
+        *("objection", "ordinal", "investigator", "begun_at", "asked_by", "result", "tier", "answer", "decided_at"),
     ),
     "picture": ("number", "position", "digest", "encoded", "portrait", "width", "height"),
     "placing": (
         *("number", "season", "position", "rank", "merit", "raw_mean", "low", "high", "scores", "tier"),
-        *("passed_over", "struck", "approved"),
+        *("passed_over", "struck", "approved", "notice_until"),
     ),
     "publication": ("season", "kind", "ordinal", "published_at", "root", "subjects", "entries"),
     "publication_leaf": ("season", "kind", "ordinal", "subject", "sequence", "hash"),
@@ -183,8 +189,8 @@ def is_named(session: Session, played: Player, table: str, row: dict[str, Any]) 
 
 def keys_of(table: str, row: dict[str, Any]) -> list[str]:
     """The words by which a row can be named; of a leaf, that the root over it does not fit."""
-    if table == "objection":
-        return [f"objection/{row['id']}/"]
+    if table.startswith("objection"):
+        return [f"{table}/{row.get('id') or row['objection']}/"]
     if table == "publication_leaf":
         return [row["subject"], f"call/{row['season']}", str(row["as"])]
     known = ("number", "other", "subject", "expert", "digest", "milestone")

@@ -13,15 +13,15 @@ from config.errors import GangchuangError
 from config.local_time import ZONE
 from models import Correction, Delivery, Duplicate, History, Objection, Submission
 from models.database import reading, writing
-from models.enums import CallState, DeliveryState, Outcome, PublicationKind, Role, SubmissionState
+from models.enums import CallState, DeliveryState, ObjectionResult, Outcome, PublicationKind, Role, SubmissionState
 from models.queries import season_in_force
 from states.audit.verify import verify
 from states.call import CallCase
 from states.final_round.approval import approve, list_digest, send_back
-from states.final_round.objections import answer_objection, raise_objection
 from states.guard_facts import Ask
 from states.history.canonical import submission_subject
 from states.machine import Act, Actor, TransitionRefused
+from states.objections.process import answer_objection, investigate_objection
 from states.officers import DecisionRefused
 from states.panel.recusals import recuse
 from states.roots import record_root
@@ -32,6 +32,7 @@ from states.submissions.reinstatement import reinstate
 from states.submissions.settle import revoke
 from states.timeline import close_notice_after
 from states.transitions import ChangedMeanwhile, apply_to_many, apply_transition, move_call
+from tests.support import objections
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert
 from tests.support.panel import a_ranked_season
 from tests.support.threads import sessions_at_once
@@ -91,10 +92,10 @@ def on_notice(session: Session) -> str:
 
 
 def an_objection(session: Session) -> int:
-    objection = Objection(number=on_notice(session), grounds="示例", objector="示例·甲", received_at=AT, due_at=AT)
-    session.add(objection)
-    session.flush()
-    assert objection.id is not None
+    number = on_notice(session)
+    season = season_in_force(session, 2026)
+    objection = objections.object_to(session, season, number, Act(OFFICE, season.dates.open_public_notice))
+    investigate_objection(session, season, objection.id, Act(OFFICE, AT), person=objections.INVESTIGATOR)
     return objection.id
 
 
@@ -132,14 +133,13 @@ def correct(session: Session, number: str, turn: int) -> datetime:
 
 def object_to(session: Session, number: str, turn: int) -> Objection:
     season = season_in_force(session, 2026)
-    return raise_objection(
-        session,
-        season,
-        number,
-        Act(officer(turn), season.dates.open_public_notice),
-        grounds="示例",
-        objector="示例·甲",
-    )
+    return objections.entered(session, season, number, Act(officer(turn), season.dates.open_public_notice))
+
+
+def answer(session: Session, objection: int, turn: int) -> object:
+    act = objections.by(objections.INVESTIGATOR, Act(OFFICE, AT + timedelta(seconds=turn)))
+    result = ObjectionResult.REMOVED
+    return answer_objection(session, season_in_force(session, 2026), objection, act, result=result, answer="属实")
 
 
 RACES = {
@@ -184,15 +184,13 @@ RACES = {
     "ask for one correction": Race(
         a_submitted, correct, "ask_correction", CorrectionRefused, "it had its one chance already"
     ),
-    "raise one objection": Race(on_notice, object_to, "raise_objection", DecisionRefused, "was taken already"),
+    "raise one objection": Race(on_notice, object_to, "raise_objection", DecisionRefused, "was entered already"),
     "answer one objection": Race(
         an_objection,
-        lambda session, objection, turn: answer_objection(
-            session, objection, Act(officer(turn), AT), upheld=True, answer="属实"
-        ),
+        answer,
         "answer_objection",
-        DecisionRefused,
-        "answered it already",
+        TransitionRefused,
+        "possible only from: investigating, reconsidering",
     ),
     "judge one pair": Race(
         two_alike,

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flows.outbox.letters import LetterKind
-from models.enums import ObjectionState, Outcome, TroubleKind
+from models.enums import ObjectionParty, ObjectionResult, ObjectionState, Outcome, Tier, TroubleKind
 
 DUE = datetime(2026, 4, 30, 10, 0, tzinfo=UTC)
 NUMBER = "2026-500101-001"
@@ -23,7 +23,8 @@ _VALUES: dict[str, Any] = {
     "count": 3,
     "counts": {Outcome.COMPLETED: 4, "其他": 1},
     "deadline": DUE,
-    "decision": ObjectionState.DISMISSED,
+    "asked_by": ObjectionParty.UNIT,
+    "decision": ObjectionResult.REJECTED,
     "delivered": 8,
     "digest": "e4" * 32,
     "due_at": DUE,
@@ -35,7 +36,9 @@ _VALUES: dict[str, Any] = {
     "for_all": True,
     "in_correction": [OTHER],
     "ineligible": [(NUMBER, TITLE, "完成日期不在征集范围内")],
+    "investigator": "示例·赵监督",
     "issue": 2,
+    "about": "权属与完成人",
     "items": [(NUMBER, TITLE)],
     "lacking": [OTHER],
     "level": 1,
@@ -46,11 +49,13 @@ _VALUES: dict[str, Any] = {
     "name": "示例·䶮",
     "new": DUE,
     "newest": True,
+    "notice_until": DUE,
     "not_recommended": [],
     "not_reviewed": [OTHER],
     "number": NUMBER,
     "numbers": [NUMBER],
     "officers": ("示例·王主任", "示例·李干事"),
+    "objection": 20260001,
     "old": datetime(2026, 4, 28, 10, 0, tzinfo=UTC),
     "opens_on": date(2026, 8, 3),
     "ordinal": 2,
@@ -69,7 +74,9 @@ _VALUES: dict[str, Any] = {
     "quota": 10,
     "reason": "山区交通中断，\n材料无法按时送达",
     "recipient_name": "万州区科协",
+    "received_on": date(2026, 8, 5),
     "recommended": [NUMBER],
+    "reconsider_until": DUE,
     "reserves": 4,
     "returned": 0,
     "root": ROOT,
@@ -79,6 +86,7 @@ _VALUES: dict[str, Any] = {
     "seed": SEED,
     "third": [(OTHER, TITLE)],
     "ties": [[NUMBER, OTHER]],
+    "tier": Tier.THIRD,
     "title": TITLE,
     "total": 8,
     "unread": 1,
@@ -102,6 +110,8 @@ def a_context(kind: LetterKind, **changed: Any) -> dict[str, Any]:
         context["items"] = [(NUMBER, TITLE, "应用证明")]
     if kind is LetterKind.POOL_CHANGED:
         context |= {"items": ["新增：示例·张三（示例大学）"], "counts": {"added": 1, "changed": 0}}
+    if kind in (LetterKind.OBJECTION_TO_OBJECTOR, LetterKind.OBJECTION_REMINDER):
+        context["standing"] = ObjectionState.INVESTIGATING
     if kind is LetterKind.SCORES_OWED:
         context["items"] = [("E0001", "示例·张三", 3)]
     if kind is LetterKind.NAMES_IN_TEXTS:

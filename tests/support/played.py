@@ -30,11 +30,14 @@ from flows import (
     close_votes,
     draw_panel,
     follow_up,
+    objections,
     open_call,
     open_public_notice,
     publish_results,
+    tend_objections,
 )
 from flows.collect import collecting
+from flows.decide import TAKING, Decision
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
 from flows.home import paths
@@ -42,11 +45,10 @@ from flows.kinds.scores import replace_lost_experts
 from flows.run import Ending, Run
 from flows.workbooks.writer.filling import submission_row
 from models import Assignment, Delivery, Objection
-from models.enums import AssignmentState, DeliveryState, WorkbookKind
+from models.enums import AssignmentState, DeliveryState, Role, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, PictureForm, SubmissionForm
 from states.final_round.approval import approve, list_digest, placings, send_back
-from states.final_round.objections import answer_objection, raise_objection
-from states.machine import Act
+from states.machine import Act, Actor
 from states.panel.recusals import recuse
 from states.panel.replacements import give_up_seat
 from states.submissions.admission import admit_late
@@ -55,6 +57,7 @@ from states.submissions.reinstatement import reinstate
 from states.submissions.settle import withdraw
 from states.timeline import move_date, plan_season, reopen_ranking
 from tests.support.builders import OFFICE, a_form, season_rules, with_votes
+from tests.support.objections import INVESTIGATOR
 from tests.support.playing import Player, points
 
 M = Milestone
@@ -272,24 +275,49 @@ def _vote(player: Player, votes_for: int) -> None:
 def _notice(player: Player) -> None:
     _pass(player, M.OPEN_PUBLIC_NOTICE, open_public_notice.opening)
     for number in (BEST, UPHELD):
-        with player.writing() as session:
-            at = player.settings.clock.now()
-            who = {"grounds": "示例理由", "objector": f"示例·举报人 {PHONE}", "act": Act(OFFICE, at)}
-            raise_objection(session, player.season, number, **who)
+        _object_to(player, number)
     _pass(player, M.CLOSE_PUBLIC_NOTICE, close_public_notice.closing)
-    _answer(player, UPHELD, upheld=True)
+    _answer(player, UPHELD, Decision.UPHOLD_OBJECTION)
     _pass(player, M.PUBLISH_RESULTS, publish_results.publishing)
-    _answer(player, BEST, upheld=False)
+    _answer(player, BEST, Decision.DISMISS_OBJECTION)
     _pass(player, M.ARCHIVE, archive.archiving)
+    player.play("tend_objections", tend_objections.tending)
     _pass(player, M.FOLLOW_UP, follow_up.asking)
     _pass(player, M.CLOSE_SEASON, close_season.closing)
 
 
-def _answer(player: Player, number: str, *, upheld: bool) -> None:
-    with player.writing() as session:
-        objection = session.scalars(select(Objection).where(Objection.number == number)).one()
-        at = player.settings.clock.now()
-        answer_objection(session, objection.id or 0, Act(OFFICE, at), upheld=upheld, answer="示例：经核查")
+def _object_to(player: Player, number: str) -> None:
+    """An objection with a file, put into its folder, entered and taken up."""
+    paper = player.home / "contract.pdf"
+    paper.write_bytes(b"%PDF-1.4 " + number.encode())
+    today = local_day(player.settings.clock.now()).isoformat()
+    answers = (number, "权属与完成人", "邮寄", today, "示例·举报人", PHONE, "示例理由")
+    given = dict(zip(objections.HEADINGS, answers, strict=True))
+    reference = objections.put_letter(player.settings, 2026, given, [paper])
+    paper.unlink()
+    _take(player, OFFICE.name, Decision.RAISE_OBJECTION, reference)
+    _take(player, OFFICE.name, Decision.ACCEPT_OBJECTION, _objection_to(player, number))
+
+
+def _answer(player: Player, number: str, decision: Decision) -> None:
+    """Not by the officer who approved the list."""
+    objection = _objection_to(player, number)
+    _take(player, OFFICE.name, Decision.INVESTIGATE_OBJECTION, objection, INVESTIGATOR)
+    _take(player, INVESTIGATOR, decision, objection, reason="示例：经核查")
+
+
+def _objection_to(player: Player, number: str) -> str:
+    with player.reading() as session:
+        return str(session.scalars(select(Objection.id).where(Objection.number == number)).one())
+
+
+def _take(player: Player, person: str, decision: Decision, subject: str, other: str = "", reason: str = "") -> None:
+    def deciding(run: Run) -> Ending:
+        with run.step() as session:
+            TAKING[decision](session, run, run.act.by(Actor(Role.OFFICE, person)), subject, other, reason)
+        return Ending()
+
+    player.play("decide", deciding)
 
 
 def good(title: str, serial: int) -> SubmissionForm:

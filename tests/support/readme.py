@@ -20,6 +20,7 @@ from flows.year import STAGES
 from models.enums import OUTCOMES, Role, Trigger
 from states.call import CALL
 from states.machine import Edge, TransitionTable
+from states.objection import OBJECTION
 from states.submission import SUBMISSION
 
 ROOT = Path(__file__).parents[2]
@@ -86,16 +87,21 @@ def _walk(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
 
 
 def _steps() -> str:
-    edges = [
-        (str(edge.trigger), edge.source.value if edge.source else "", edge.target.value, " ".join(_roles(edge)))
-        for table in (CALL, SUBMISSION)
-        for edge in table.edges
-    ]
+    edges, of_objections = (
+        [
+            (str(edge.trigger), edge.source.value if edge.source else "", edge.target.value, " ".join(_roles(edge)))
+            for table in tables
+            for edge in table.edges
+        ]
+        for tables in ((CALL, SUBMISSION), (OBJECTION,))
+    )
     notes = [word for word in Trigger if word not in {*CALL.triggers, *SUBMISSION.triggers}]
     outcomes = [(outcome.value, " ".join(states), " ".join(roles)) for outcome, (states, roles) in OUTCOMES.items()]
     lines = [
         "# Who may take which step: trigger, from, to, roles.",
         *_written_out("STEPS", edges),
+        "# The same of objections, whose steps are noted in the history of what they are about.",
+        *_written_out("OBJECTION_STEPS", of_objections),
         "# What may be noted without moving anything; since format 2 there is no other word.",
         *_written_out("NOTES", [word.value for word in notes]),
         "# What an archived submission may be archived as: outcome, from which states, by which roles.",
@@ -124,6 +130,7 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
         "year": _year,
         "submission": lambda: f"{_diagram(SUBMISSION)}\n\n{_edges(SUBMISSION)}",
         "call": lambda: f"{_diagram(CALL)}\n\n{_edges(CALL)}",
+        "objection": lambda: f"{_diagram(OBJECTION)}\n\n{_edges(OBJECTION)}",
         "commands": _commands,
         "settings": _settings,
     },

@@ -13,6 +13,7 @@ Shapes of the context, the same in every kind:
 - `until`: the instant by which to come back or go on; without it the letter says so in words. Letters take
   every date from the context, never from the season file: dates are moved, and the file is not told;
 - `page`: an address for people, empty when the site has none; `officers`: names;
+- `objection`: an objection's number; `about`, `standing`, `asked_by`, `tier`: Chinese words or enums with `.label`;
 - `milestone`, `decision`: an enum with `.label`, or the Chinese word.
 """
 
@@ -79,9 +80,28 @@ class LetterKind(StrEnum):
     APPROVAL_WANTED = "approval_wanted", "officers due_at digest page level"
     APPROVAL_ESCALATED = "approval_escalated", "officers due_at digest page"  # to the coordination group
     NOTICE_OPENED = "notice_opened", "unit_name opens_on closes_on page root export checker"
-    OBJECTION_RECEIVED = "objection_received", "number title due_at"  # to the office
-    OBJECTION_RECEIVED_UNIT = "objection_received_unit", "unit_name number title due_at"
-    OBJECTION_ANSWERED = "objection_answered", "unit_name number title decision answer", "until"
+
+    # Objections; what is for the objector goes to the office, which hands it on
+    OBJECTION_RECEIVED = "objection_received", "objection number title about received_on due_at"  # to the office
+    OBJECTION_RECEIVED_UNIT = "objection_received_unit", "unit_name objection number title about due_at"
+    OBJECTION_TO_INVESTIGATE = (
+        "objection_to_investigate",
+        "objection number title about investigator due_at again",
+    )
+    OBJECTION_ANSWERED = (
+        "objection_answered",
+        "unit_name objection number title decision answer",
+        "reconsider_until",
+    )
+    OBJECTION_RECONSIDERED = "objection_reconsidered", "unit_name objection number title asked_by due_at"
+    OBJECTION_TO_OBJECTOR = (
+        "objection_to_objector",
+        "objection number title about standing due_at",
+        "decision answer reconsider_until asked_by",
+    )
+    OBJECTION_REMINDER = "objection_reminder", "objection number title about standing due_at level", "investigator"
+    MOVED_UP = "moved_up", "unit_name number title tier", "notice_until"
+
     RESULTS_PUBLISHED = (
         "results_published",
         "unit_name first second third page root export checker",

@@ -9,10 +9,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, FlowRunFilter
 from prefect.client.schemas.filters import FlowRunFilterIdempotencyKey as KeyFilter
 from prefect.client.schemas.objects import StateType
-from prefect.states import State
+from prefect.states import Completed, State
 
 from config.settings import Settings
 from flows.engine.deployments import prefect_client, run_state, start
@@ -20,6 +21,7 @@ from flows.engine.environment import worker_name
 from flows.engine.reconcile import (
     ZOMBIE_AUTOMATION,
     ensure_zombie_automation,
+    forget_objectors,
     reconcile,
     rerun_crashed,
 )
@@ -49,6 +51,29 @@ def _runs_with_key(key: str) -> list[UUID]:
     with prefect_client() as client:
         wanted = FlowRunFilter(idempotency_key=KeyFilter(any_=[key]))
         return [run.id for run in client.read_flow_runs(flow_run_filter=wanted)]
+
+
+@flow(name="office-decision")
+def a_decision(decision: str, subject: str, other: str, reason: str) -> None:
+    """As an earlier version had it."""
+
+
+@pytest.mark.usefixtures("running_engine")
+def test_no_run_keeps_who_objected() -> None:
+    told = {"subject": "2026-500103-0001", "other": "示例·举报人 13800000000", "reason": "示例事由"}
+    with prefect_client() as client:
+        objection, recusal = (
+            client.create_flow_run(a_decision, parameters={"decision": decision, **told}, state=Completed()).id
+            for decision in ("raise_objection", "recuse")
+        )
+
+        assert (forget_objectors(), forget_objectors()) == (1, 0)
+
+        assert client.read_flow_run(objection).parameters == {
+            **{"decision": "raise_objection", "subject": told["subject"]},
+            **{"other": "", "reason": ""},
+        }
+        assert client.read_flow_run(recusal).parameters == {"decision": "recuse", **told}
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from states.roots import Root, record_change, record_root
 from states.submission import OUTCOMES, SUBMISSION
 from states.submissions.settle import revoke
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
+from tests.support.played import PHONE
 from tests.support.playing import Player
 from tests.support.tampering import chain_of, lift_protections, set_column, undone
 
@@ -469,7 +470,7 @@ def test_an_export_shows_neither_experts_nor_what_was_handed_in(played: Player, 
             "organisations": session.scalars(select(Organisation.name)).all(),
             "credit codes": session.scalars(select(Organisation.credit_code)).all(),
             "people": session.scalars(select(Contributor.name)).all(),
-            "objectors": session.scalars(select(Objection.objector)).all(),
+            "objectors": ["示例·举报人", PHONE, *session.scalars(select(Objection.grounds))],
         }
         ids = Seals(session, 2026)
         scored = {facts["expert"] for _, facts in read_record(read_export(path)).facts(Trigger.RECORD_SCORE)}

@@ -78,8 +78,8 @@ def _orphan(session: Session, home: Path) -> None:
 def _open_objection(session: Session, home: Path) -> None:
     session.execute(
         text(
-            "INSERT INTO objection (id, number, state, grounds, objector, received_at, due_at, officer, answer) "
-            "VALUES (1, :number, 'open', '', '', '2026-08-04 00:00:00+00', '2026-08-04 00:00:00+00', '', '')"
+            "INSERT INTO objection (id, season, number, state, grounds, objector, contact, received_at, due_at, answer) "
+            "VALUES (1, 2026, :number, 'accepted', '', '', '', '2026-08-04 00:00:00+00', '2026-08-04 00:00:00+00', '')"
         ),
         {"number": AWARDED},
     )
@@ -121,7 +121,25 @@ def _other_rules(before: str, after: str) -> Break:
 
 def _answered_by_nobody(session: Session, home: Path) -> None:
     _open_objection(session, home)
-    session.execute(text("UPDATE objection SET state = 'dismissed'"))
+    session.execute(text("UPDATE objection SET state = 'rejected'"))
+
+
+def _looked_into_by_who_approved(session: Session, home: Path) -> None:
+    _open_objection(session, home)
+    session.execute(text("UPDATE objection SET state = 'investigating', kind = 'facts'"))
+    session.execute(
+        text(
+            "INSERT INTO approval (season, ordinal, decision, officer, decided_at, reason, list_digest) "
+            "VALUES (2026, 9, 'approved', '示例·王主任', '2026-08-01 00:00:00+00', '', :digest)"
+        ),
+        {"digest": "ab" * 32},
+    )
+    session.execute(
+        text(
+            "INSERT INTO objection_ruling (objection, ordinal, investigator, begun_at, answer) "
+            "VALUES (1, 1, '示例·王主任', '2026-08-04 00:00:00+00', '')"
+        )
+    )
 
 
 def _settled_without_instant(session: Session, home: Path) -> None:
@@ -239,6 +257,7 @@ BREAKS: dict[str, tuple[Break, set[str]]] = {
     "ranking_without_gap": (_ranked_with_a_gap, {"2026"}),
     "prizes_within_tiers": (_other_rules('"prizes":120', '"prizes":0'), {"2026/third/2"}),
     "objection_answered_by_a_person": (_answered_by_nobody, {f"{AWARDED}/1"}),
+    "objections_looked_into_impartially": (_looked_into_by_who_approved, {f"{AWARDED}/1/示例·王主任"}),
     "content_has_its_digest": (
         _sql("UPDATE submission_version SET content = '{}' WHERE number = :n", n=FINAL),
         {f"{FINAL}/1"},

@@ -64,7 +64,7 @@ def season(engine: Engine) -> Engine:
         a_season(session, state=CallState.PUBLISHED)
         for state in SubmissionState:
             a_submission(session, state)
-        session.add(Objection(number=AWARDED, grounds="示例", received_at=at, due_at=at, officer="示例"))
+        session.add(Objection(id=1, season=2026, number=AWARDED, grounds="示例", received_at=at, due_at=at))
         record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at))
     return engine
 
@@ -131,7 +131,7 @@ def test_a_restored_database_works_on_and_guards_its_history(
 
     with writing(other) as session:
         number = a_submission(session)
-        session.add(Objection(number=number, grounds="示例", received_at=at, due_at=at))
+        session.add(Objection(id=2, season=2026, number=number, grounds="示例", received_at=at, due_at=at))
     with reading(other) as session:
         assert verify(session) == []
         assert sorted(session.scalars(select(Objection.id))) == [1, 2]

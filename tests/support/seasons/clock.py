@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from tests.support.seasons.model import Key, SeasonModel
+from tests.support.seasons.model import Key, Row, SeasonModel
 from tests.support.seasons.ranking import Lots, PrizeList
 
 CALL_AFTER = {
@@ -112,19 +112,31 @@ def _publish_results(season: SeasonModel, at: datetime) -> bool:
 
 
 def _archive(season: SeasonModel, at: datetime) -> bool:
-    if season.open_objections:
-        return False
     _award(season)
     return _settle_rest(season, at)
 
 
+def _close_season(season: SeasonModel, at: datetime) -> bool:
+    _settle_rest(season, at)
+    return not any(row.stands for row in season.rows.values())
+
+
+def give_suspended(season: SeasonModel, row: Row) -> None:
+    """An award that nothing holds up any more is given at once, and archived as the others were."""
+    if season.call != "published" or row.state != "final_reviewed" or not row.approved or row.objections:
+        return
+    row.state, row.tier = "awarded", row.placed
+    if ("archive", "") in season.settled:
+        row.archive("completed")
+
+
 def _settle_rest(season: SeasonModel, at: datetime) -> bool:
-    """Whatever is left ends by how far it had come."""
+    """Whatever is left ends by how far it had come, but for suspended awards."""
     ends = {"submitted": "not_reviewed", "final_reviewed": "no_prize", "awarded": "completed"}
     for row in season.rows.values():
         if row.state == "district_reviewed":
             row.archive("ineligible" if row.recommended and not row.eligible else "not_recommended")
-        elif row.stands:
+        elif row.stands and not (row.state == "final_reviewed" and row.approved):
             row.archive(ends[row.state])
     return True
 
@@ -150,6 +162,6 @@ _STEPS: dict[str, Callable[[SeasonModel, datetime], bool]] = {
     "open_public_notice": _open_public_notice,
     "publish_results": _publish_results,
     "archive": _archive,
-    "close_season": _settle_rest,
+    "close_season": _close_season,
     "erase_personal_data": _erase,
 }

@@ -15,7 +15,7 @@ from flows.clock import Timekeeper
 from flows.collect import collecting
 from flows.demo.people import credit_code
 from models import Assignment, Call, Correction, MilestoneDate, Objection, Placing, Seat, Submission
-from models.enums import AssignmentState, MilestoneState, ObjectionState, Role, Verdict
+from models.enums import OPEN_OBJECTIONS, AssignmentState, MilestoneState, Role, Verdict
 from models.forms import (
     ContributorForm,
     OrganisationForm,
@@ -189,7 +189,7 @@ class SeasonsDatabase:
         )
         with self.player.reading() as session:
             rows = session.execute(query).all()
-            objections = select(Objection.number, Objection.grounds).where(Objection.state == ObjectionState.OPEN)
+            objections = select(Objection.number, Objection.grounds).where(Objection.state.in_(OPEN_OBJECTIONS))
             open_ones = sorted(tuple(row) for row in session.execute(objections))
         return {
             number: (

@@ -60,7 +60,7 @@ def prepare(game: Game, season: SeasonModel) -> None:
         _score_what_is_left(game, season, step)
     elif step == "open_public_notice" and not season.approved:
         game.approve(season)
-    elif step == "archive":
+    elif step == "close_season":
         for number, row in season.rows.items():
             for grounds in [*row.objections]:
                 game.answer(number, grounds, upheld=False)

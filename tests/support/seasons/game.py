@@ -14,7 +14,6 @@ from config.milestones import Milestone
 from config.season import Season
 from models.enums import Role
 from states.final_round.approval import approve, list_digest, send_back
-from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act, Actor, TransitionRefused
 from states.officers import DecisionRefused
 from states.panel.recusals import RecusalRefused, recuse
@@ -23,6 +22,7 @@ from states.submissions.corrections import CorrectionRefused, ask_correction
 from states.submissions.reinstatement import ReinstatementRefused, reinstate
 from states.submissions.settle import revoke, withdraw
 from states.timeline import MoveRefused, move_date, plan_season, reopen_ranking
+from tests.support import objections
 from tests.support.builders import OFFICE, an_expert
 from tests.support.playing import Player
 from tests.support.seasons import clock, people, units
@@ -178,16 +178,17 @@ class Game:
         season = self.of(number)
         expected = people.object_to(season, number, grounds, at=self.now)
         rules = self.database.season(season.year)
-        told = {"grounds": grounds, "objector": "示例·异议人", "act": Act(OFFICE, self.now)}
-        self._decide("object", expected, lambda session: raise_objection(session, rules, number, **told))
+        told = {"grounds": grounds, "act": Act(OFFICE, self.now)}
+        self._decide("object", expected, lambda session: objections.object_to(session, rules, number, **told))
         if not expected:
             self.raised[number, grounds] = self.database.objection(number, grounds)
 
     def answer(self, number: str, grounds: str, *, upheld: bool) -> None:
-        expected = people.answer(self.of(number), number, grounds, upheld=upheld)
-        identifier = self.raised[number, grounds]
-        told = {"upheld": upheld, "answer": "示例", "act": Act(OFFICE, self.now)}
-        self._decide("answer", expected, lambda session: answer_objection(session, identifier, **told))
+        season = self.of(number)
+        expected = people.answer(season, number, grounds, upheld=upheld)
+        identifier, rules = self.raised[number, grounds], self.database.season(season.year)
+        told = {"upheld": upheld, "act": Act(OFFICE, self.now)}
+        self._decide("answer", expected, lambda session: objections.answer(session, rules, identifier, **told))
 
     # experts
 

@@ -77,6 +77,7 @@ class Row:
     struck: bool = False
     approved: bool = False
     objections: list[str] = field(default_factory=list)
+    objected: list[tuple[str, date]] = field(default_factory=list)
     erased: bool = False
     replaced: set[str] = field(default_factory=set)
 

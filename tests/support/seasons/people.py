@@ -6,6 +6,8 @@ What is said is the refusal's code, or for a decision of the office a piece of i
 from collections.abc import Sequence
 from datetime import datetime
 
+from config.local_time import local_day
+from tests.support.seasons import clock
 from tests.support.seasons.model import JUDGING, LIVE, PER_UNIT, STEPS, Points, SeasonModel
 
 # the office
@@ -132,23 +134,34 @@ def _not_before_the_office(season: SeasonModel) -> str:
 
 def object_to(season: SeasonModel, number: str, grounds: str, *, at: datetime) -> str:
     row = season.rows[number]
-    if season.call != "public_notice" or at >= season.date("close_public_notice"):
-        return "while the public notice runs"
-    if row.state != "final_reviewed":
-        return f"it is {row.state}"
-    if grounds in row.objections:
-        return "was taken already"
+    if ("erase_personal_data", "") in season.settled:
+        return "personal data are deleted"
+    given = row.state == "awarded" or row.outcome == "completed"
+    if not given and row.state != "final_reviewed":
+        return "out_of_scope"
+    on_notice = season.call in ("public_notice", "published", "closed")
+    if not given and not (on_notice and at < season.date("close_public_notice")):
+        return "late"
+    if (grounds, local_day(at)) in row.objected:
+        return "was entered already"
+    if any(said == grounds for said, _ in row.objected):
+        return "repeated"
     row.objections.append(grounds)
+    row.objected.append((grounds, local_day(at)))
     return ""
 
 
 def answer(season: SeasonModel, number: str, grounds: str, *, upheld: bool) -> str:
     row = season.rows[number]
     if grounds not in row.objections:
-        return "answered it already"
+        return "state"
     row.objections.remove(grounds)
-    if upheld and row.stands:
+    if upheld and row.state == "final_reviewed":
         row.archive("objection_upheld")
+    elif upheld and (row.state == "awarded" or row.outcome == "completed"):
+        revoke(season, number)
+    elif not upheld:
+        clock.give_suspended(season, row)
     return ""
 
 

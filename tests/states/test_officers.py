@@ -2,21 +2,18 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from config.local_time import ZONE
-from models import Admission, Delivery, Duplicate, History, MilestoneDate, Objection, Placing, Submission
+from models import Admission, Delivery, Duplicate, History, Submission
 from models.database import writing
 from models.enums import (
     CallState,
     DeliveryState,
     DuplicateDecision,
-    MilestoneState,
-    ObjectionState,
     Outcome,
     Role,
     SubmissionState,
@@ -24,17 +21,14 @@ from models.enums import (
     WorkbookKind,
 )
 from states.audit.verify import verify
-from states.final_round.objections import answer_objection, raise_objection
 from states.machine import Act, Actor
-from states.numbers import UnknownSubmission
 from states.officers import DecisionRefused, NotAnOfficer, officer
 from states.submissions.admission import admit_late
 from states.submissions.duplicates import decide_duplicate
 from states.submissions.reinstatement import reinstate
 from states.submissions.settle import revoke, withdraw
-from states.timeline import close_notice_after
-from states.transitions import Ask, TransitionRefused, apply_to_many
-from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
+from states.transitions import TransitionRefused
+from tests.support.builders import OFFICE, a_season, a_submission, season_rules
 
 S = SubmissionState
 AT = datetime(2026, 8, 5, 10, tzinfo=ZONE)
@@ -246,172 +240,3 @@ def test_what_was_never_shown_as_alike_is_not_decided(engine: Engine) -> None:
 
         with pytest.raises(DecisionRefused, match="never shown as alike"):
             decide_duplicate(session, first, second, Act(OFFICE, AT), same=True, reason="示例")
-
-
-def object_to(session: Session, number: str, *, at: datetime = AT, **words: Any) -> Objection:
-    said = {"grounds": "示例事由", "objector": "示例·举报人", **words}
-    return raise_objection(session, season_rules(), number, Act(OFFICE, at), **said)
-
-
-def test_objections_are_numbered_within_their_season_without_a_hole(engine: Engine) -> None:
-    with writing(engine) as session:
-        a_season(session, state=CallState.PUBLIC_NOTICE)
-        numbers = [a_submission(session, SubmissionState.FINAL_REVIEWED) for _ in range(3)]
-    at = season_rules().dates.open_public_notice + timedelta(hours=1)
-    with pytest.raises(ZeroDivisionError), writing(engine) as session:
-        object_to(session, numbers[0], at=at)
-        raise ZeroDivisionError
-
-    with writing(engine) as session:
-        kept = [object_to(session, number, at=at).id for number in numbers]
-
-    assert kept == [20_260_001, 20_260_002, 20_260_003]
-
-
-def a_notice(session: Session, *, listed: int = 1) -> list[str]:
-    """A public notice that runs, with approved submissions on it."""
-    season = a_season(session, state=CallState.PUBLIC_NOTICE)
-    close_notice_after(session, season, season.dates.open_public_notice, Act(SYSTEM, AT), reason="示例")
-    numbers = [a_submission(session, S.FINAL_REVIEWED) for _ in range(listed)]
-    for position, number in enumerate(numbers, start=1):
-        session.add(
-            Placing(
-                number=number,
-                season=2026,
-                position=position,
-                rank=position,
-                merit=90,
-                raw_mean=90,
-                low=90,
-                high=90,
-                scores=5,
-                spread=0,
-                tier=Tier.THIRD,
-                approved=True,
-            )
-        )
-    session.flush()
-    return numbers
-
-
-def test_an_objection_is_kept_with_its_time_to_answer_and_without_the_name_in_the_record(engine: Engine) -> None:
-    with writing(engine) as session:
-        (number,) = a_notice(session)
-
-        objection = object_to(session, number)
-
-        assert (objection.state, objection.due_at) == (
-            ObjectionState.OPEN,
-            datetime(2026, 8, 26, 23, 59, 59, tzinfo=ZONE),
-        )
-        entry = session.scalars(select(History).where(History.trigger == "raise_objection")).one()
-        assert "举报人" not in entry.facts + entry.reason
-
-
-@pytest.mark.parametrize("words", [{"grounds": " "}, {"objector": ""}])
-def test_an_objection_is_written_and_bears_a_name(engine: Engine, words: dict[str, str]) -> None:
-    with writing(engine) as session:
-        (number,) = a_notice(session)
-
-        with pytest.raises(DecisionRefused, match="written and bears a real name"):
-            object_to(session, number, **words)
-
-
-@pytest.mark.parametrize(
-    ("at", "taken"), [(NOTICE_ENDS - SECOND, True), (NOTICE_ENDS, False), (NOTICE_ENDS + SECOND, False)]
-)
-def test_objections_are_taken_until_the_notice_ends(engine: Engine, at: datetime, taken: bool) -> None:
-    with writing(engine) as session:
-        (number,) = a_notice(session)
-
-        if taken:
-            assert object_to(session, number, at=at).id
-        else:
-            with pytest.raises(DecisionRefused, match="while the public notice runs"):
-                object_to(session, number, at=at)
-
-
-@pytest.mark.parametrize("state", [CallState.FINAL_REVIEW, CallState.PUBLISHED])
-def test_no_objection_outside_the_notice(engine: Engine, state: CallState) -> None:
-    with writing(engine) as session:
-        a_season(session, state=state)
-        number = a_submission(session, S.FINAL_REVIEWED)
-
-        with pytest.raises(DecisionRefused, match="while the public notice runs"):
-            object_to(session, number)
-
-
-def test_an_objection_needs_a_submission_that_is_in_the_running(engine: Engine) -> None:
-    with writing(engine) as session:
-        (number,) = a_notice(session)
-        withdraw(session, number, Act(OFFICE, AT), reason="示例")
-
-        with pytest.raises(DecisionRefused, match="it is archived"):
-            object_to(session, number)
-        with pytest.raises(UnknownSubmission):
-            object_to(session, "2026-500103-0999")
-
-
-def test_an_open_objection_suspends_one_award_only(engine: Engine) -> None:
-    with writing(engine) as session:
-        first, second = a_notice(session, listed=2)
-        objection = object_to(session, first)
-        _settle_notice(session)
-
-        applied = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
-        assert (applied.moved, {n: r.code for n, r in applied.refused.items()}) == (
-            (second,),
-            {first: "objection_open"},
-        )
-
-        assert objection.id
-        answer_objection(session, objection.id, Act(OFFICE, AT), upheld=False, answer="核查无误")
-        again = apply_to_many(session, 2026, Ask("award", Act(SYSTEM, AT)), Submission.state == S.FINAL_REVIEWED)
-        assert again.moved == (first,)
-
-
-def _settle_notice(session: Session) -> None:
-    row = session.get_one(MilestoneDate, (2026, "close_public_notice", 1, ""))
-    row.state, row.settled_at = MilestoneState.DONE, row.due_at
-    session.flush()
-
-
-def test_an_objection_upheld_ends_that_one_award(engine: Engine) -> None:
-    with writing(engine) as session:
-        first, second = a_notice(session, listed=2)
-        objection = object_to(session, first)
-        assert objection.id
-
-        answered = answer_objection(session, objection.id, Act(OFFICE, AT), upheld=True, answer="情况属实")
-
-        assert (answered.state, answered.officer, answered.answer) == (ObjectionState.UPHELD, OFFICE.name, "情况属实")
-        assert (row(session, first).outcome, row(session, second).state) == (Outcome.OBJECTION_UPHELD, S.FINAL_REVIEWED)
-        assert verify(session) == []
-
-
-def test_an_objection_is_answered_once_and_with_reasons(engine: Engine) -> None:
-    with writing(engine) as session:
-        (number,) = a_notice(session)
-        identity = object_to(session, number).id
-        assert identity
-
-        with pytest.raises(DecisionRefused, match="an answer with its reasons"):
-            answer_objection(session, identity, Act(OFFICE, AT), upheld=False, answer=" ")
-        answer_objection(session, identity, Act(OFFICE, AT), upheld=False, answer="核查无误")
-        with pytest.raises(DecisionRefused, match="answered it already"):
-            answer_objection(session, identity, Act(OFFICE, AT), upheld=True, answer="改判")
-        with pytest.raises(DecisionRefused, match="no such objection"):
-            answer_objection(session, 999, Act(OFFICE, AT), upheld=True, answer="示例")
-
-
-def test_an_objection_to_what_was_withdrawn_meanwhile_can_be_upheld(engine: Engine) -> None:
-    with writing(engine) as session:
-        (number,) = a_notice(session)
-        objection = object_to(session, number)
-        withdraw(session, number, Act(OFFICE, AT), reason="示例")
-
-        answered = answer_objection(session, objection.id or 0, Act(OFFICE, AT), upheld=True, answer="情况属实")
-
-        assert answered.state is ObjectionState.UPHELD
-        assert row(session, number).outcome is Outcome.WITHDRAWN
-        assert verify(session) == []
