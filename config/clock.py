@@ -56,6 +56,11 @@ class Clock:
         newest = max(file.lstat().st_ctime for file in (path, *path.rglob("*")))
         return min(present, datetime.fromtimestamp(newest, UTC))
 
+    def received_at(self, instant: datetime) -> datetime:
+        """When something came that a server has dated, never later than now; in a rehearsal, now."""
+        present = self.now()
+        return present if self.stepped else min(present, instant)
+
     def is_at_rest(self, path: Path, seconds: float) -> bool:
         """Whether nobody has written to a file or folder for some real seconds: half-copied files wait."""
         if self.stepped:

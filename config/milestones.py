@@ -69,6 +69,7 @@ class Chore(StrEnum):
     """What the clock has done beside the dated steps, whenever there is something to do."""
 
     COLLECT = "collect"
+    READ_MAIL = "read_mail"
     DELIVER_MESSAGES = "deliver_messages"
     PUBLISH_SITE = "publish_site"
     TEND_OBJECTIONS = "tend_objections"
@@ -105,6 +106,7 @@ _LABELS = {
 _CHORES = {
     Chore.COLLECT: "收件",
     Chore.DELIVER_MESSAGES: "发送邮件",
+    Chore.READ_MAIL: "收取邮件",
     Chore.PUBLISH_SITE: "更新网站",
     Chore.TEND_OBJECTIONS: "异议跟办",
 }

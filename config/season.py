@@ -115,6 +115,11 @@ class Season(Part):
         rules = self.district_round.units.get(code)
         return (rules.mail if rules else None) or self.district_round.mail.replace("{code}", code)
 
+    def addresses_of(self, code: UnitCode) -> tuple[str, ...]:
+        """Every address from which a unit may deliver by mail: its own, and those of its people."""
+        rules = self.district_round.units.get(code)
+        return (self.mail_of(code), *(rules.senders if rules else ()))
+
     def unit_date(self, milestone: Milestone, code: UnitCode) -> datetime | None:
         """A unit's own date for a milestone, if the season file gives it one."""
         rules = self.district_round.units.get(code)

@@ -125,6 +125,7 @@ class UnitRules(Part):
     """What differs for one reporting unit."""
 
     mail: MailAddress | None = None
+    senders: tuple[MailAddress, ...] = Field((), description="further addresses from which it may deliver by mail")
     quota: int | None = Field(None, ge=0)
     dates: UnitDates = UnitDates()
     rubric: "tuple[Criterion, ...] | None" = None

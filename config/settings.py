@@ -38,6 +38,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="smtp[s]://user:password@host:port; empty means .eml files in the home folder"
     )
     mail_from: str = Field("gangchuang@example.invalid", description="sender of every mail")
+    imap_url: SecretStr = Field(
+        SecretStr(""),
+        description="imap[s]://user:password@host:port/folder of the mailbox that answers to `GANGCHUANG_MAIL_FROM`; "
+        "empty means that no mail is read, and letters ask for answers to the office's address",
+    )
     site_url: str = Field("", description="public address of the pages, for links in mails; empty means no links")
     dashboard_port: int = Field(4200, ge=1, le=65535, description="loopback port of the Prefect server")
     sweep_seconds: float = Field(30.0, gt=0, description="how often the clock looks for what moved or was missed")

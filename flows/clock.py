@@ -47,6 +47,7 @@ from states.failures import VERIFICATION, keep_failures, pause_after, resting
 from states.final_round.approval import waits_for_approval
 from states.guard_facts import dated
 from states.history.read import season_of_subject
+from states.incoming_mail import admitted_mails, looked_at
 from states.leases import LeaseTaken, forget, is_live, take
 from states.machine import CLOCK, Act
 from states.rules.calendar.timetable import Dated, Due, due, next_dates
@@ -66,8 +67,9 @@ _FINDINGS_TOLD = 5
 class Timekeeper:
     """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key.
 
-    `heard` says of the server and of the worker whether they gave a sign of life, `restore` brings back what was deleted there, `follow` has the
-    dashboard show the seasons' dates to come.
+    `heard` says of the server and of the worker whether they gave a sign of life, `restore` brings back what was
+    deleted there, `follow` has the dashboard show the seasons' dates to come, `mailbox` tells a word that changes
+    whenever mail has come.
     """
 
     def __init__(
@@ -79,9 +81,11 @@ class Timekeeper:
         heard: Mapping[str, Callable[[], bool]] = MappingProxyType({}),
         restore: Callable[[], object] = list,
         follow: Callable[[Mapping[int, list[Dated]], datetime], None] | None = None,
+        mailbox: Callable[[], str] | None = None,
     ) -> None:
         self.settings, self.engine, self.start = own, engine, start
-        self.heard, self.restore, self.follow = heard, restore, follow
+        self.heard, self.restore, self.follow, self.mailbox = heard, restore, follow, mailbox
+        self.newest_mail = ""
         self.owner = uuid.uuid4().hex
         self.scheduler = BackgroundScheduler(
             timezone=ZONE, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
@@ -90,6 +94,9 @@ class Timekeeper:
     def run(self, stopped: threading.Event) -> None:
         """Tend the timetable until told to stop."""
         self.scheduler.add_job(self.sweep, "interval", seconds=self.settings.sweep_seconds, id="sweep")
+        if self.mailbox is not None:
+            # In a thread of its own: a mail server that keeps silent holds nothing up.
+            self.scheduler.add_job(self.ask_mailbox, "interval", seconds=self.settings.sweep_seconds, id="mailbox")
         self.scheduler.start()
         self.sweep()
         stopped.wait()
@@ -120,6 +127,15 @@ class Timekeeper:
                     self.look(year)
                     self._housekeeping(year, closed=state is CallState.CLOSED)
                     self._alert(year)
+
+    def ask_mailbox(self) -> None:
+        """Ask whether mail has come; what is wrong with the mailbox, the stage that reads it says and keeps."""
+        if self.mailbox is not None:
+            try:
+                self.newest_mail = self.mailbox()
+            except GangchuangError as problem:
+                log.warning("%s", problem)
+                self.newest_mail = "away"
 
     def look(self, year: int) -> list[str]:
         """Start what is due in one season at this moment. Returns the keys of what was started or skipped.
@@ -197,11 +213,14 @@ class Timekeeper:
             messages = messages_due(session, year)
             overdue = overdue_corrections(session, year, self.settings.clock.now())
             files = [] if closed else files_to_take(session, year, files_of_season(session, year, self.settings))
+            mail = not closed and self._mail_waits(session, year, bool(overdue))
             season = season_in_force(session, year)
             unstamped = stamps_due(session, self.settings, season)
             objections = anything_to_tend(session, season, self.settings.clock.now())
         if messages or unstamped:
             self._keep_house(year, Chore.DELIVER_MESSAGES, self.settings.mail_seconds)
+        if mail:
+            self._keep_house(year, Chore.READ_MAIL, self.settings.lease_seconds)
         if objections:
             self._keep_house(year, Chore.TEND_OBJECTIONS, self.settings.lease_seconds)
         if not closed and (overdue or files):
@@ -211,6 +230,14 @@ class Timekeeper:
         """What the public reads has changed, and whoever changed it has not put it out: died, or was refused by the disk."""
         if not Releases(self.settings.home).is_locked() and wants_release(self.settings, self.engine):
             self._keep_house(max(years), Chore.PUBLISH_SITE, self.settings.lease_seconds)
+
+    def _mail_waits(self, session: Session, year: int, overdue: bool) -> bool:
+        """Mail has come, was let in, or may hold what is overdue."""
+        if not self.newest_mail:
+            return False
+        look = looked_at(session, year)
+        news = look is None or look.newest != self.newest_mail or bool(admitted_mails(session, year))
+        return news or overdue
 
     def _keep_house(self, year: int, stage: Chore, seconds: float) -> None:
         lease = f"start/{year}/{stage}"
@@ -318,6 +345,7 @@ def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
     from flows.engine.deployments import restoring, worker_polls
     from flows.engine.environment import server_answers
+    from flows.intake.mail.server import open_mailbox
     from flows.stage import open_database
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -331,8 +359,13 @@ def main() -> None:
         if lost():
             upcoming.forget()
 
+    def mailbox() -> str:
+        with open_mailbox(own) as box:
+            return box.newest
+
     heard = {"server": partial(server_answers, own), "worker": worker_polls()}
-    given = {"heard": heard, "restore": restore, "follow": upcoming.follow}
+    given: dict[str, Any] = {"mailbox": mailbox} if own.imap_url.get_secret_value() else {}
+    given |= {"heard": heard, "restore": restore, "follow": upcoming.follow}
     Timekeeper(own, open_database(own.database), upcoming.start, **given).run(stopped)
 
 

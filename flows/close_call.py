@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.intake.deliveries import take_deliveries
+from flows.intake.mail.taking import take_everything
 from flows.kinds.verdicts import again_after, issue_verdicts, to_judge
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
@@ -33,7 +33,7 @@ def close_call(season: int, unit: str = "", dry_run: bool = False) -> dict[str, 
 
 def closing(run: Run) -> Ending:
     """Collect a last time, show near duplicates, issue the verdict workbooks."""
-    take_deliveries(run)
+    take_everything(run)
     with run.step() as session:
         deadlines = load_season_facts(session, run.year).deadlines
         _show_near_duplicates(session, run)

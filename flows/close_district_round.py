@@ -4,7 +4,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.intake.deliveries import take_deliveries
+from flows.intake.mail.taking import take_everything
 from flows.outbox.corrections import let_lapse
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
@@ -35,7 +35,7 @@ def close_district_round(season: int, unit: str = "", dry_run: bool = False) -> 
 
 def closing(run: Run) -> Ending:
     """Take the last verdicts, archive set by set, tell each unit."""
-    take_deliveries(run)
+    take_everything(run)
     with run.step() as session:
         deadlines = load_season_facts(session, run.year).deadlines
         let_lapse(session, run)

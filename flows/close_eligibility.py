@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from config.milestones import Milestone
-from flows.intake.deliveries import take_deliveries
+from flows.intake.mail.taking import take_everything
 from flows.outbox.corrections import let_lapse, send_back_faulty
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
@@ -34,7 +34,7 @@ def close_eligibility(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def concluding(run: Run) -> Ending:
     """Take the last corrections, check them again, let the rest lapse."""
-    take_deliveries(run)
+    take_everything(run)
     with run.step() as session:
         let_lapse(session, run)
         drop_duplicates(session, run.year, run.act)

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.intake.deliveries import take_deliveries
+from flows.intake.mail.taking import take_everything
 from flows.kinds.review_material import material_of
 from flows.kinds.scores import issue_sheet
 from flows.outbox.letters import LetterKind
@@ -35,7 +35,7 @@ def close_final_round(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def closing(run: Run) -> Ending:
     """Take the last scores; freeze; send equals at a cut to a re-review."""
-    take_deliveries(run)
+    take_everything(run)
     with run.step() as session:
         waiting = _not_ready(session, run)
         if waiting:

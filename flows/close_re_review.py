@@ -1,7 +1,7 @@
 """Closes the re-review: ties settled as declared, the ranking frozen, the list before the panel or the office."""
 
 from config.milestones import Milestone
-from flows.intake.deliveries import take_deliveries
+from flows.intake.mail.taking import take_everything
 from flows.kinds.votes import issue_ballots
 from flows.publish.proposal import put_proposal
 from flows.run import Ending, Run
@@ -25,7 +25,7 @@ def close_re_review(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def concluding(run: Run) -> Ending:
     """Take the last re-review scores; freeze the ranking; ask for approval."""
-    take_deliveries(run)
+    take_everything(run)
     with run.step() as session:
         ranking = rank_list(session, run.season, re_review_is_over=True)
         freeze_ranking(session, run.season, ranking, run.act)

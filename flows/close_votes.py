@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.intake.deliveries import take_deliveries
+from flows.intake.mail.taking import take_everything
 from flows.kinds.votes import remind_of_ballots
 from flows.publish.proposal import put_proposal
 from flows.run import Ending, Run
@@ -27,7 +27,7 @@ def close_votes(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def counting(run: Run) -> Ending:
     """Take the last ballots; count; put the list before the office."""
-    take_deliveries(run)
+    take_everything(run)
     with run.step() as session:
         waiting = _no_quorum(session, run)
         if waiting:

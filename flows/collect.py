@@ -2,6 +2,7 @@
 
 from flows.intake.deliveries import take_deliveries
 from flows.intake.inbox import senders_waiting
+from flows.intake.mail.taking import read_until
 from flows.outbox.corrections import let_lapse
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -25,8 +26,8 @@ def collecting(run: Run) -> Ending:
     """Take every file that lies whole in the inbox, the oldest first; what was not corrected in time lapses."""
     take_deliveries(run)
     with run.step() as session:
-        # What still lies in a unit's inbox may be its answer, and may have come in time.
-        let_lapse(session, run, sparing=senders_waiting(run.settings))
+        # What still lies in a unit's inbox, or unread in the mailbox, may be its answer, and may have come in time.
+        let_lapse(session, run, sparing=senders_waiting(run.settings), due_before=read_until(session, run))
     with run.step() as session:
         # Whoever delivers next need not wait until the clock's lease on the start runs out.
         forget(session, f"start/{run.year}/collect")

@@ -23,6 +23,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
 from models.enums import ObjectionParty, WorkbookKind
+from states.incoming_mail import decide_held
 from states.machine import Act
 from states.officers import DecisionRefused, investigator, officer
 from states.panel.draw import enter_randomness
@@ -45,6 +46,8 @@ class Decision(StrEnum):
     REINSTATE = "reinstate"
     REVOKE = "revoke"
     ADMIT_LATE = "admit_late"
+    ADMIT_MAIL = "admit_mail"
+    DISMISS_MAIL = "dismiss_mail"
     REISSUE_WORKBOOK = "reissue_workbook"
     ASK_CORRECTION = "ask_correction"
     SAME_ACHIEVEMENT = "same_achievement"
@@ -103,7 +106,7 @@ def decide(
     (enter_randomness, with where they were published as reason), a certificate's
     number (correct_name, with the right name as `other`: it becomes void, and another is given), a
     release's number as `gangchuang site list` shows it (put_back_release, 0 for the present state again), or the beginning of a
-    delivery's digest (admit_late). For withdraw_consent `other` says what is to be public no more: a
+    delivery's digest (admit_late) or of a held mail's (admit_mail, dismiss_mail). For withdraw_consent `other` says what is to be public no more: a
     contributor's name, 完成人2, 成果内容, 图片1 or 全部.
     After: the decision, its officer and its reason are history; those concerned have a letter. After the
     archive it has a root of its own, on the season's page and in a letter to every unit.
@@ -158,6 +161,11 @@ def _admit_late(session: Session, run: Run, act: Act, digest: str, other: str, r
             file_name=delivery.file_name,
             reason=reason,
         )
+
+
+def _decide_held(session: Session, run: Run, act: Act, digest: str, other: str, reason: str, *, admit: bool) -> None:
+    mail = decide_held(session, run.year, digest, act, admit=admit, reason=reason)
+    run.tell("mail", mail.digest[:12])
 
 
 def _reissue(session: Session, run: Run, act: Act, code: str, other: str, reason: str) -> None:
@@ -240,6 +248,8 @@ TAKING: dict[Decision, Taking] = {
     Decision.REINSTATE: _telling_unit(reinstate, LetterKind.REINSTATED),
     Decision.REVOKE: _telling_unit(revoke, LetterKind.REVOKED),
     Decision.ADMIT_LATE: _admit_late,
+    Decision.ADMIT_MAIL: partial(_decide_held, admit=True),
+    Decision.DISMISS_MAIL: partial(_decide_held, admit=False),
     Decision.REISSUE_WORKBOOK: _reissue,
     Decision.ASK_CORRECTION: _ask_correction,
     Decision.SAME_ACHIEVEMENT: _same,

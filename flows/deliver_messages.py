@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 
+from flows.outbox.mail.envelope import answers_to
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
 from flows.publish.timestamps import stamp_roots
 from flows.run import Ending, Run
@@ -119,4 +120,13 @@ def _failed(message: Message, failure: TemporaryFailure) -> Fate:
 def _envelope(run: Run, message: Message) -> Envelope:
     home = run.settings.home.absolute()
     attachments = tuple(home / name for name in json.loads(message.attachments))
-    return Envelope(message.key, message.recipient, message.subject, message.body, attachments, message.written_at)
+    return Envelope(
+        message.key,
+        message.recipient,
+        message.subject,
+        message.body,
+        attachments,
+        message.written_at,
+        answers_to(run.settings, run.season),
+        message.thread,
+    )

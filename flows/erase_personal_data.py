@@ -17,7 +17,7 @@ from flows.stage import perform, stage_flow
 from models import Message
 from states.maintenance.erasure import erase
 
-_FOLDERS = ("taken", "receipts", "attachments", "evidence", "outbox", "office")
+_FOLDERS = ("taken", "held", "receipts", "attachments", "evidence", "outbox", "office")
 
 
 @stage_flow(name="erase-personal-data")

@@ -36,6 +36,7 @@ from flows.open_call import open_call
 from flows.open_public_notice import open_public_notice
 from flows.publish_results import publish_results
 from flows.publish_site import publish_site
+from flows.read_mail import read_mail
 from flows.remind import remind
 from flows.tend_objections import tend_objections
 
@@ -111,6 +112,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(move_date, "22 调整时间 Move a date"),
     Stage(new_season, "23 编制下一年度 Prepare the next season"),
     Stage(publish_site, "24 更新网站 Publish the site"),
+    Stage(read_mail, "25 收取邮件 Read the mailbox"),
 )
 
 

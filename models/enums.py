@@ -256,7 +256,28 @@ class MessageState(Labelled):
     SENDING = "sending", "发送中"
     SENT = "sent", "已发送"
     STUCK = "stuck", "无法送达"
+    BOUNCED = "bounced", "被退回"
     GIVEN_UP = "given_up", "已放弃"
+
+
+class IncomingState(Labelled):
+    """What became of one mail that came in. An admitted one waits to be taken."""
+
+    TAKEN = "taken", "已收件"
+    ANSWERED = "answered", "没有填报表，已答复"
+    HELD = "held", "待核实"
+    ADMITTED = "admitted", "准予接收"
+    DISMISSED = "dismissed", "不予接收"
+    BOUNCE = "bounce", "退信"
+    IGNORED = "ignored", "无需处理"
+
+
+class MailDoubt(Labelled):
+    """Why a mail with a workbook is held until a person has looked at it."""
+
+    UNKNOWN_ADDRESS = "unknown_address", "发件地址没有登记"
+    OTHERS_ADDRESS = "others_address", "发件地址登记在别的单位或专家名下，与填报表不符"
+    NOT_AUTHENTIC = "not_authentic", "邮件服务器没有验明发件人"
 
 
 class PublicationKind(Labelled):
@@ -310,6 +331,7 @@ class TroubleKind(Labelled):
     DELIVERY_HELD = "delivery_held", "来件未能接收"
     MAIL_STUCK = "mail_stuck", "邮件无法送达"
     MAIL_WAITS = "mail_waits", "邮件迟迟未发出"
+    ADDRESS_BOUNCES = "address_bounces", "有邮件被退回"
     DISK_LOW = "disk_low", "磁盘空间不足"
     RECORD_BROKEN = "record_broken", "操作留痕核验未通过"
     CALENDAR_UNKNOWN = "calendar_unknown", "节假日安排未知"
@@ -353,6 +375,8 @@ class Trigger(Labelled):
         "An administrator changed the pool of experts at the command line.",
     )
     ADMIT_LATE = "admit_late", "准予逾期报送", "An officer let a late delivery in."
+    ADMIT_MAIL = "admit_mail", "准予接收邮件", "An officer let a mail in that was held for its sender."
+    DISMISS_MAIL = "dismiss_mail", "不予接收邮件", "An officer turned a mail away that was held for its sender."
     REISSUE_WORKBOOK = "reissue_workbook", "重新发放工作簿", "An officer had a workbook issued once more."
     FREEZE_POOL = "freeze_pool", "封存专家库", "The pool that may be drawn from was fixed by its digest."
     ENTER_RANDOMNESS = (

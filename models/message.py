@@ -1,12 +1,12 @@
-"""Messages: a row first and mail later; and the files that came in."""
+"""Messages: a row first and mail later; the mail and the files that came in."""
 
 from datetime import datetime
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from models.columns import check, enum_field, one_of, text_field
-from models.enums import DeliveryState, MessageState, WorkbookKind
+from models.columns import check, enum_field, one_of, sha256_text, text_field
+from models.enums import DeliveryState, IncomingState, MailDoubt, MessageState, WorkbookKind
 
 
 class Message(SQLModel, table=True):
@@ -15,7 +15,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         one_of("state", MessageState),
         check("attempts_counted", "attempts >= 0"),
-        check("sent_at_some_time", "(state = 'sent') = (sent_at IS NOT NULL)"),
+        check("sent_at_some_time", "(state IN ('sent', 'bounced')) = (sent_at IS NOT NULL)"),
         Index("message_by_state", "state", "not_before"),
     )
 
@@ -31,6 +31,59 @@ class Message(SQLModel, table=True):
     attempts: int = 0
     sent_at: datetime | None = None
     problem: str = ""
+    thread: str = Field(default="", description="Message-IDs of what it answers, directly the last")
+
+
+class IncomingMail(SQLModel, table=True):
+    """One mail of the mailbox, by its UID, and what became of it: each is dealt with once.
+
+    `digest` is SHA-256 of its head, by which it is known again after the server has numbered its mails anew.
+    """
+
+    __tablename__ = "incoming_mail"
+    __table_args__ = (
+        one_of("state", IncomingState),
+        one_of("doubt", MailDoubt, nullable=True),
+        *sha256_text("digest"),
+        check("held_for_a_doubt", "state <> 'held' OR doubt IS NOT NULL"),
+        check("decided_by_somebody", "state NOT IN ('admitted', 'dismissed') OR officer <> ''"),
+        Index("incoming_mail_by_state", "season", "state"),
+    )
+
+    mailbox: str = Field(primary_key=True, max_length=16, description="beginning of its address's SHA-256")
+    validity: int = Field(primary_key=True, sa_type=BigInteger, description="UIDVALIDITY of the folder")
+    uid: int = Field(primary_key=True, sa_type=BigInteger)
+    season: int = Field(foreign_key="call.season")
+    digest: str = Field(max_length=64, index=True)
+    sender: str = Field(default="", description="its address; deleted with contact data")
+    recipient: str = Field(default="", max_length=16, description="whom its workbook was issued to")
+    arrived_at: datetime = Field(description="INTERNALDATE")
+    state: IncomingState = enum_field(IncomingState)
+    doubt: MailDoubt | None = enum_field(MailDoubt, nullable=True)
+    officer: str = ""
+    decided_at: datetime | None = None
+
+
+class MailboxLook(SQLModel, table=True):
+    """How far a season has read the mailbox: what came before `looked_at` is dealt with."""
+
+    __tablename__ = "mailbox_look"
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    mailbox: str = Field(max_length=16)
+    newest: str = Field(max_length=32, description="UIDVALIDITY and UIDNEXT as they were then")
+    looked_at: datetime
+
+
+class BouncedAddress(SQLModel, table=True):
+    """An address from which a letter of ours came back; gone as soon as mail comes from it, or with contact data."""
+
+    __tablename__ = "bounced_address"
+
+    address: str = Field(primary_key=True)
+    season: int = Field(foreign_key="call.season")
+    bounced_at: datetime
+    problem: str
 
 
 class IssuedWorkbook(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 from models.call import Admission, Alert, Approval, Call, Failure, Lease, MilestoneDate, Publication
 from models.history import History, PublicationLeaf
-from models.message import Delivery, IssuedWorkbook, Message
+from models.message import BouncedAddress, Delivery, IncomingMail, IssuedWorkbook, MailboxLook, Message
 from models.objection import Objection, ObjectionEvidence, ObjectionRuling
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (
@@ -28,6 +28,7 @@ __all__ = [
     "Assignment",
     "Attachment",
     "Ballot",
+    "BouncedAddress",
     "Call",
     "Certificate",
     "Consent",
@@ -42,8 +43,10 @@ __all__ = [
     "Failure",
     "FollowUp",
     "History",
+    "IncomingMail",
     "IssuedWorkbook",
     "Lease",
+    "MailboxLook",
     "Message",
     "MilestoneDate",
     "Objection",

@@ -20,6 +20,7 @@ from models.queries import call_state, milestone_rows, planned_seasons, season_i
 from states.failures import TOLD_FROM, VERIFICATION, failures, label_of
 from states.final_round.approval import is_proposed, waits_for_approval
 from states.guard_facts import dated
+from states.incoming_mail import bounced_addresses
 from states.rules.calendar.timetable import Deadlines, due
 from states.standstill import InstantImplausible, plausible_until
 
@@ -192,6 +193,13 @@ def _mail(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
     if stuck:
         sentence = f"{stuck} message(s) stuck: see `gangchuang mail {year}`"
         yield Trouble(TroubleKind.MAIL_STUCK, Level.WATCH, sentence, f"{stuck}封邮件无法送达，须人工处理")
+    for who, bounced in bounced_addresses(session, season_in_force(session, year), at):
+        sentence = (
+            f"letters to {who} come back since {_local(bounced.bounced_at)}: {bounced.problem}. Correct the address, "
+            f"then `gangchuang mail {year}`"
+        )
+        said = f"写给{all_units()[who].name if who in all_units() else who}的邮件自{_local(bounced.bounced_at)}起被退回：{bounced.problem}"
+        yield Trouble(TroubleKind.ADDRESS_BOUNCES, Level.WATCH, sentence, said, who)
     waiting = col(Message.state).in_((MessageState.WAITING, MessageState.SENDING))
     count, oldest = session.execute(own.where(waiting, Message.written_at <= at - LATE)).one()
     if count:

@@ -33,7 +33,7 @@ from states.history.read import erased_seasons
 from states.numbers import Number
 
 _AFRESH = "`gangchuang site publish --afresh` writes it again"
-_BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments", "evidence", "pictures")
+_BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments", "evidence", "held", "pictures")
 
 
 def _pages(session: Session, home: Path | None) -> Offenders:
@@ -168,13 +168,14 @@ def _letters(session: Session, home: Path | None) -> Offenders:
 
 
 def _is_letter(home: Path, path: Path, message: Message) -> bool:
-    """Whether a letter is, byte by byte, what the message and its attachments make; who sent it, it says itself."""
+    """Whether a letter is, byte by byte, what the message and its attachments make; who sent it and who is to be answered, it says itself."""
     lying = path.read_bytes()
-    sender = str(message_from_bytes(lying, policy=policy.default)["From"])
+    mail = message_from_bytes(lying, policy=policy.default)
+    sender, reply_to = str(mail["From"]), str(mail["Reply-To"] or "")
     attachments = tuple(home / name for name in json.loads(message.attachments))
-    envelope = (message.key, message.recipient, message.subject, message.body, attachments, message.written_at)
+    said = (message.key, message.recipient, message.subject, message.body, attachments, message.written_at)
     try:
-        return bytes(build(Envelope(*envelope), sender)) == lying
+        return bytes(build(Envelope(*said, reply_to, message.thread), sender)) == lying
     except (GangchuangError, OSError, ValueError):
         return False
 

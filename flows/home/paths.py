@@ -38,6 +38,11 @@ def taken(settings: Settings, year: int, sender: str, digest: str, name: str) ->
     return settings.home.absolute() / "taken" / str(year) / sender / f"{digest[:16]}-{stem}{suffix}"
 
 
+def held(settings: Settings, year: int, digest: str) -> Path:
+    """A mail that waits for a decision, as it came."""
+    return settings.home.absolute() / "held" / str(year) / f"{digest}.eml"
+
+
 def attachments(settings: Settings, year: int) -> Path:
     """The files that came with submissions, each content once, named by its SHA-256."""
     return settings.folder("attachments", str(year))

@@ -1,7 +1,9 @@
 """Takes deliveries from the inbox: each content once, each answered with a receipt."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -35,6 +37,7 @@ from states.machine import Actor
 from states.submissions.delivery import Admitted, Delivered
 
 log = logging.getLogger("gangchuang.deliveries")
+COUNTED = ("taken", "taken before", "rows in", "rows back")
 
 
 class DeliveryFailed(GangchuangError):
@@ -56,23 +59,52 @@ def take_deliveries(run: Run) -> None:
         files = files_to_take(session, run.year, everything)
     run.marks = {subject_of(folder, path): mark_of(path) for folder, path in everything}
     run.resting = {subject_of(*waiting) for waiting in everything if waiting not in files}
-    counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
+    counts = Counter(dict.fromkeys(COUNTED, 0))
     run.each(files, lambda waiting: _take_alone(run, *waiting, counts), name=lambda waiting: subject_of(*waiting))
-    for name, count in counts.items():
-        run.tell(name, count)
+    tell_counts(run, counts)
     if run.resting:
         run.tell("could not be taken, and rest", len(run.resting))
 
 
 def take_by_hand(run: Run, folder: str, path: Path) -> None:
     """Take one file that a person names, as if it had come into a folder's inbox."""
-    counts = dict.fromkeys(("taken", "taken before", "rows in", "rows back"), 0)
+    counts = Counter(dict.fromkeys(COUNTED, 0))
     _take(run, folder, path, counts)
+    tell_counts(run, counts)
+
+
+def tell_counts(run: Run, counts: Mapping[str, int]) -> None:
+    """Add to what was counted on another way in."""
     for name, count in counts.items():
-        run.tell(name, count)
+        run.tell(name, int(run.lines.get(name, "0")) + count)
 
 
-def _take_alone(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
+def take_brought(session: Session, run: Run, brought: Brought) -> Counter[str]:
+    """Take one sealed delivery, once for its content and sender, and answer it. Returns what to count.
+
+    The copy lies where it stays before the caller commits: nothing counts as taken that does not lie sealed.
+    """
+    sender, copy, counts = brought.sender, brought.copy, Counter[str]()
+    target = paths.taken(run.settings, run.year, sender.code, copy.digest, brought.name)
+    # One intake at a time: whoever comes second sees what the first has kept.
+    lock_call(session, run.year)
+    known = session.get(Delivery, (copy.digest, sender.code))
+    admission = session.query(Admission).filter_by(digest=copy.digest).one_or_none()
+    if known is not None and (admission is None or known.state is DeliveryState.ACCEPTED):
+        counts["taken before"] += 1
+        if not is_left_over(copy, target):
+            answer_again(session, run, known, brought)
+    else:
+        with without_collector():
+            answer = _judge(session, run, brought, admission)
+        keep_answer(session, run, brought, answer, known)
+        counts += Counter({"taken": 1, "rows in": len(answer.accepted), "rows back": rows_back_of(answer)})
+    if not run.dry_run:
+        put_away(copy, target)
+    return counts
+
+
+def _take_alone(run: Run, folder: str, path: Path, counts: Counter[str]) -> None:
     """One file; whatever is wrong with it or with us, the next one gets its turn. Raises GangchuangError."""
     try:
         _take(run, folder, path, counts)
@@ -83,31 +115,13 @@ def _take_alone(run: Run, folder: str, path: Path, counts: dict[str, int]) -> No
         raise DeliveryFailed(path, problem) from problem
 
 
-def _take(run: Run, folder: str, path: Path, counts: dict[str, int]) -> None:
+def _take(run: Run, folder: str, path: Path, counts: Counter[str]) -> None:
     require_size(path, run.season.files)
     with sealed(run.settings, path) as copy:
         sender = sender_of(run, folder, copy.path)
-        target = paths.taken(run.settings, run.year, sender.code, copy.digest, name_for_people(path))
+        brought = Brought(sender, copy, name_for_people(path), folder if folder != sender.code else "")
         with run.step() as session:
-            # One intake at a time: whoever comes second sees what the first has kept.
-            lock_call(session, run.year)
-            known = session.get(Delivery, (copy.digest, sender.code))
-            admission = session.query(Admission).filter_by(digest=copy.digest).one_or_none()
-            if known is not None and (admission is None or known.state is DeliveryState.ACCEPTED):
-                counts["taken before"] += 1
-                if not is_left_over(copy, target):
-                    answer_again(session, run, known, copy.arrived_at)
-            else:
-                brought = Brought(sender, copy, name_for_people(path), folder if folder != sender.code else "")
-                with without_collector():
-                    answer = _judge(session, run, brought, admission)
-                keep_answer(session, run, brought, answer, known)
-                counts["taken"] += 1
-                counts["rows in"] += len(answer.accepted)
-                counts["rows back"] += rows_back_of(answer)
-            if not run.dry_run:
-                # Before the commit: nothing counts as taken that does not lie sealed.
-                put_away(copy, target)
+            counts.update(take_brought(session, run, brought))
         if not run.dry_run:
             clear(path, copy)
 
@@ -121,7 +135,7 @@ def _judge(session: Session, run: Run, brought: Brought, admission: Admission | 
     reading = read_delivery(
         copy.path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
-    reading = part_misplaced(session, reading)
+    reading = replace(part_misplaced(session, reading), notes=(*reading.notes, *brought.notes))
     newest_file = _replacing(run, reading, newest)
     if reading.refused or reading.kind is None:
         return Answer(reading, newest=newest_file)

@@ -213,21 +213,31 @@ def _is_held(own: os.stat_result) -> bool:
 
 
 @contextmanager
-def sealed(settings: Settings, path: Path) -> Iterator[Sealed]:
-    """A private copy of a delivery, gone at the end unless it was put away. Raises HomeNotWritable."""
+def sealing(settings: Settings) -> Iterator[Path]:
+    """A folder of ours for copies of deliveries; what was not put away is gone at the end. Raises HomeNotWritable."""
     home = settings.folder("taken")
     _sweep(home)
     draft = home / f".sealing-{os.getpid()}-{os.urandom(4).hex()}"
-    arrived_at, came = settings.clock.arrived_at(path), _came(path)
     try:
+        draft.mkdir()
+    except OSError as problem:
+        raise HomeNotWritable(draft, problem.strerror or str(problem)) from problem
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def sealed(settings: Settings, path: Path) -> Iterator[Sealed]:
+    """A private copy of a delivery, gone at the end unless it was put away. Raises HomeNotWritable."""
+    with sealing(settings) as draft:
+        arrived_at, came = settings.clock.arrived_at(path), _came(path)
         try:
-            draft.mkdir()
             _copy(path, draft / path.name)
         except OSError as problem:
             raise HomeNotWritable(draft, problem.strerror or str(problem)) from problem
         yield Sealed(draft / path.name, digest_of(draft / path.name), arrived_at, came)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def put_away(copy: Sealed, target: Path) -> None:

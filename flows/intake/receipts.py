@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -34,12 +35,23 @@ _MOST_TITLES = 2000
 
 @dataclass(frozen=True)
 class Brought:
-    """A delivery as it came: whose it is, our copy of it, its name, and who handed it in where not the sender."""
+    """A delivery as it came: whose it is, our copy of it, its name, and who handed it in where not the sender.
+
+    By mail: what of it nobody read (`notes`), to which addresses the answer goes, and which mails it answers.
+    """
 
     sender: Sender
     copy: Sealed
     name: str
     handed_in_by: str = ""
+    notes: tuple[Note, ...] = ()
+    answer_to: tuple[str, ...] = ()
+    thread: tuple[str, ...] = ()
+
+    @property
+    def addressees(self) -> tuple[str, ...]:
+        """Where the receipt goes: to who sent it, and to the sender's own address where that is another."""
+        return self.answer_to or (self.sender.mail,)
 
 
 @dataclass
@@ -111,11 +123,21 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
     _answer_by_mail(session, run, brought, answer, standing, target, again=known is not None)
 
 
-def answer_again(session: Session, run: Run, known: Delivery, arrived_at: datetime) -> None:
+def answer_again(session: Session, run: Run, known: Delivery, brought: Brought) -> None:
     """The same content came once more: its sender gets the earlier receipt again, once for that arrival."""
     key = f"{known.sender}/{known.digest[:16]}"
-    again = f"{key}/again/{arrived_at:%Y%m%dT%H%M%S}"
-    post_again(session, run, LetterKind.RECEIPT, known.season, (key, f"{key}/admitted"), key=again)
+    again = f"{key}/again/{brought.copy.arrived_at:%Y%m%dT%H%M%S}"
+    for index, to in enumerate(brought.addressees):
+        post_again(
+            session,
+            run,
+            LetterKind.RECEIPT,
+            known.season,
+            (key, f"{key}/admitted"),
+            key=f"{again}/{index}" if index else again,
+            to=to,
+            thread=brought.thread,
+        )
 
 
 def _standing(session: Session, run: Run, sender: Sender, answer: Answer) -> Standing:
@@ -165,30 +187,29 @@ def _answer_by_mail(
     sender, copy = brought.sender, brought.copy
     problems = [where_and_why(problem) for problem in answer.problems[:_SHOWN]]
     deadline = _deadline(session, run, sender.code, answer.reading.kind)
-    post(
-        session,
-        run,
-        LetterKind.RECEIPT,
-        key=f"{sender.code}/{copy.digest[:16]}" + ("/admitted" if again else ""),
-        to=sender.mail,
-        recipient_name=sender.name,
-        file_name=brought.name,
-        arrived_at=copy.arrived_at,
-        rows_in=len(answer.accepted),
-        rows_back=rows_back_of(answer),
-        problems=problems,
-        more=max(0, len(answer.problems) - _SHOWN),
-        numbers=list(answer.accepted.values()),
-        newest=answer.newest is not None,
-        deadline=deadline if deadline is not None and deadline > run.at else None,
-        over=deadline is not None and deadline <= run.at,
-        standing=standing.lines,
-        owed=standing.owed,
-        unread=len(answer.reading.unread),
-        notes=[where_and_why(note) for note in answer.reading.all_notes[:_SHOWN]],
-        more_notes=max(0, len(answer.reading.all_notes) - _SHOWN),
-        attachments=(receipt, *([answer.newest] if answer.newest else [])),
-    )
+    said: dict[str, Any] = {
+        "recipient_name": sender.name,
+        "file_name": brought.name,
+        "arrived_at": copy.arrived_at,
+        "rows_in": len(answer.accepted),
+        "rows_back": rows_back_of(answer),
+        "problems": problems,
+        "more": max(0, len(answer.problems) - _SHOWN),
+        "numbers": list(answer.accepted.values()),
+        "newest": answer.newest is not None,
+        "deadline": deadline if deadline is not None and deadline > run.at else None,
+        "over": deadline is not None and deadline <= run.at,
+        "standing": standing.lines,
+        "owed": standing.owed,
+        "unread": len(answer.reading.unread),
+        "notes": [where_and_why(note) for note in answer.reading.all_notes[:_SHOWN]],
+        "more_notes": max(0, len(answer.reading.all_notes) - _SHOWN),
+        "attachments": (receipt, *([answer.newest] if answer.newest else [])),
+        "thread": brought.thread,
+    }
+    key = f"{sender.code}/{copy.digest[:16]}" + ("/admitted" if again else "")
+    for index, to in enumerate(brought.addressees):
+        post(session, run, LetterKind.RECEIPT, key=f"{key}/{index}" if index else key, to=to, **said)
 
 
 def rows_back_of(answer: Answer) -> int:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from config.local_time import local_day
 from config.units import UnitNotInForce, UnknownUnit, heirs_on, unit_on
 from flows.home import paths
@@ -32,19 +34,19 @@ def sender_of(run: Run, folder: str, path: Path) -> Sender:
     """
     today = local_day(run.at)
     before = {unit.code for unit in run.season.units() if folder in {heir.code for heir in heirs_on(unit.code, today)}}
-    if folder != paths.OFFICE and not before:
-        return _sender(run, folder)
-    mark = genuine_mark(path, run.season.files, run.settings.signing_key())
+    handing_in = folder == paths.OFFICE or before
+    mark = genuine_mark(path, run.season.files, run.settings.signing_key()) if handing_in else None
     theirs = mark is not None and mark.season == run.year and (folder == paths.OFFICE or mark.recipient in before)
-    return _sender(run, mark.recipient if mark is not None and theirs else folder)
+    with run.step() as session:
+        return sender_named(session, run, mark.recipient if mark is not None and theirs else folder)
 
 
-def _sender(run: Run, folder: str) -> Sender:
+def sender_named(session: Session, run: Run, folder: str) -> Sender:
+    """Who has a code, an id or the office's name, and how they are answered."""
     office = run.season.office
     if folder == paths.OFFICE:
         return Sender(folder, office.name, office.mail, Actor(Role.OFFICE, folder))
-    with run.step() as session:
-        expert = session.get(Expert, folder)
+    expert = session.get(Expert, folder)
     if expert is not None:
         return Sender(folder, expert.name, expert.mail, Actor(Role.EXPERT, folder))
     try:

@@ -53,6 +53,7 @@ from states.failures import failures, label_of
 from states.final_round.approval import is_proposed, list_digest, waits_for_approval
 from states.guard_facts import dated
 from states.history.canonical import call_subject
+from states.incoming_mail import held_mails
 from states.maintenance.stuck_messages import troubled_messages
 from states.objections.reading import OwedAnswer, owed_answers
 from states.rules.calendar.timetable import Dated, due, first_unsettled
@@ -79,6 +80,7 @@ class Wait(Labelled):
     APPROVAL = "approval", "审定获奖名单"
     OBJECTION = "objection", "答复异议"
     DUPLICATE = "duplicate", "判定是否重复"
+    MAIL = "mail", "邮件待核实"
     DELIVERY = "delivery", "退回的来件"
     INBOX = "inbox", "收件箱中无人认领的文件"
 
@@ -397,6 +399,17 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
                 forms=forms,
             )
         )
+    for mail in held_mails(session, year):
+        doubt, whose = mail.doubt.label if mail.doubt else "", mail.recipient or "?"
+        sentence = (
+            f"mail {mail.digest[:12]} from {mail.sender or 'nobody'} with a workbook of {whose}: {doubt} "
+            f"(`gangchuang decide admit_mail` or dismiss_mail)"
+        )
+        said = f"来自{mail.sender or '（发件人不明）'}的报送邮件（填报表属于{whose}）待核实：{doubt}"
+        forms = _decisions(
+            year, mail.digest[:12], (Trigger.ADMIT_MAIL.value, "准予接收"), (Trigger.DISMISS_MAIL.value, "不予接收")
+        )
+        found.append(Waiting(Wait.MAIL, mail.digest[:12], sentence, said, forms=forms))
     for came in deliveries(session, year, only_open=True):
         sentence = f"refused delivery {came.digest[:12]} of {came.sender}: {came.file_name}"
         said = f"{came.name}的“{came.file_name}”已退回，尚未收到改正后的文件"

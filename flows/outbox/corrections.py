@@ -48,9 +48,9 @@ def send_back_faulty(session: Session, run: Run, checked: Sequence[Checked], *, 
         tell_correction(session, run, code, items, due_at[0], key=key or items[0][0])
 
 
-def let_lapse(session: Session, run: Run, *, sparing: Collection[str] = ()) -> None:
+def let_lapse(session: Session, run: Run, *, sparing: Collection[str] = (), due_before: datetime | None = None) -> None:
     """What was not corrected in time lapses, and its unit is told; units to be spared have a delivery with us."""
-    numbers = lapse_corrections(session, run.year, run.act, sparing=sparing)
+    numbers = lapse_corrections(session, run.year, run.act, sparing=sparing, due_before=due_before or run.at)
     _tell_lapsed(session, run, numbers)
     run.tell("corrections lapsed", len(numbers))
 

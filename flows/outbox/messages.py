@@ -26,13 +26,26 @@ from states.maintenance.stuck_messages import post_message
 def post(
     session: Session, run: Run, kind: LetterKind, *, key: str, to: str, attachments: Sequence[Path] = (), **context: Any
 ) -> None:
-    """Write one letter to one address, once for ever for its key (the season and kind are added to it)."""
+    """Write one letter to one address, once for ever for its key (the season and kind are added to it).
+
+    `thread`, where given, holds the Message-IDs of the mails that it answers, directly the last.
+    """
     run.messages += write_letter(
         session, run.season, run.settings.home, run.at, kind, key=key, to=to, attachments=attachments, **context
     )
 
 
-def post_again(session: Session, run: Run, kind: LetterKind, year: int, earlier: Sequence[str], *, key: str) -> None:
+def post_again(
+    session: Session,
+    run: Run,
+    kind: LetterKind,
+    year: int,
+    earlier: Sequence[str],
+    *,
+    key: str,
+    to: str,
+    thread: Sequence[str] = (),
+) -> None:
     """The newest of some letters of a season once more as it was, once for ever for the new key.
 
     Nothing where it was deleted.
@@ -41,8 +54,9 @@ def post_again(session: Session, run: Run, kind: LetterKind, year: int, earlier:
     query = select(Message).where(col(Message.key).in_(keys), Message.recipient != "")
     letter = session.scalars(query.order_by(col(Message.written_at).desc())).first()
     if letter is not None:
-        same = letter.model_dump(include={"season", "recipient", "subject", "body", "attachments"})
+        same = letter.model_dump(include={"season", "subject", "body", "attachments"})
         anew = {"state": MessageState.WAITING, "written_at": run.at, "not_before": 0.0, "attempts": 0, "problem": ""}
+        anew |= {"recipient": to, "thread": " ".join(thread)}
         run.messages += post_message(session, key=f"{run.year}/{kind.value}/{key}", **same, **anew)
 
 
@@ -56,6 +70,7 @@ def write_letter(
     key: str,
     to: str,
     attachments: Sequence[Path] = (),
+    thread: Sequence[str] = (),
     **context: Any,
 ) -> bool:
     """The same outside a stage. Returns whether it is new."""
@@ -73,6 +88,7 @@ def write_letter(
         not_before=0.0,
         attempts=0,
         problem="",
+        thread=" ".join(thread),
     )
 
 

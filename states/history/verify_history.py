@@ -117,6 +117,8 @@ NOTES = (
     "import_experts",
     "import_by_hand",
     "admit_late",
+    "admit_mail",
+    "dismiss_mail",
     "reissue_workbook",
     "freeze_pool",
     "enter_randomness",

@@ -34,6 +34,7 @@ FOLDERS = frozenset(
     [
         "attachments",
         "evidence",
+        "held",
         "holidays",
         "inbox",
         "keys",

@@ -18,6 +18,7 @@ from config.season import Season
 from models import (
     Alert,
     Attachment,
+    BouncedAddress,
     Certificate,
     Consent,
     Contact,
@@ -28,6 +29,7 @@ from models import (
     DistrictVerdict,
     Expert,
     Failure,
+    IncomingMail,
     Message,
     Objection,
     ObjectionEvidence,
@@ -97,7 +99,9 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         .values(state=MessageState.GIVEN_UP),
         "letters": update(Message)
         .where(Message.season == year)
-        .values(recipient="", subject="", body="", attachments="[]", problem=""),
+        .values(recipient="", subject="", body="", attachments="[]", problem="", thread=""),
+        "mails": update(IncomingMail).where(IncomingMail.season == year, IncomingMail.sender != "").values(sender=""),
+        "addresses that letters came back from": delete(BouncedAddress).where(BouncedAddress.season == year),
         "deliveries": update(Delivery).where(Delivery.season == year).values(file_name="", problems="[]", receipt=""),
     }
     session.execute(delete(Failure).where(Failure.season == year))

@@ -22,7 +22,7 @@ from states.transitions import note_call
 
 # Attempts that found no server count up to here: a quarter of an hour between two, and never a reason to give up.
 _GONE_AT_MOST = 5
-_OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
+_OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK, MessageState.BOUNCED)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def put_off(session: Session, year: int, until: float) -> int:
 
 
 def troubled_messages(session: Session, year: int) -> Sequence[Message]:
-    """Messages of a season that are stuck, or were tried without success, the stuck first."""
+    """Messages of a season that are stuck, came back, or were tried without success, the stuck first."""
     trouble = (Message.state == MessageState.STUCK) | (Message.state.in_(_OPEN) & (Message.attempts > 0))
     query = select(Message).where(Message.season == year, trouble)
     return session.scalars(query.order_by(Message.state != MessageState.STUCK, Message.written_at, Message.key)).all()
@@ -92,6 +92,7 @@ def retry_message(session: Session, year: int, key: str, act: Act, *, reason: st
     """
     message = _open_message(session, year, key, reason)
     message.state, message.attempts, message.not_before, message.problem = MessageState.WAITING, 0, 0.0, ""
+    message.sent_at = None
     _note(session, message, Trigger.RELEASE_MESSAGE, act, reason)
     return message
 
@@ -99,7 +100,7 @@ def retry_message(session: Session, year: int, key: str, act: Act, *, reason: st
 def give_up_message(session: Session, year: int, key: str, act: Act, *, reason: str) -> Message:
     """Give one message up: it is never sent. `key` may be a unique part of it. Raises DecisionRefused."""
     message = _open_message(session, year, key, reason)
-    message.state = MessageState.GIVEN_UP
+    message.state, message.sent_at = MessageState.GIVEN_UP, None
     _note(session, message, Trigger.GIVE_UP_MESSAGE, act, reason)
     return message
 

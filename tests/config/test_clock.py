@@ -80,3 +80,12 @@ def test_a_file_still_written_to_is_not_at_rest(tmp_path: Path) -> None:
     os.utime(path / "申报.xlsx", (old, old))
     assert Clock(tmp_path).is_at_rest(path, 2.0)
     assert not Clock(tmp_path).is_at_rest(tmp_path / "gone", 2.0)
+
+
+def test_what_a_server_dated_came_then_but_never_later_than_now(tmp_path: Path) -> None:
+    clock, past = Clock(tmp_path), datetime(2026, 4, 30, 9, 59, tzinfo=UTC)
+
+    assert clock.received_at(past) == past
+    assert clock.received_at(datetime(2999, 1, 1, tzinfo=UTC)) <= clock.now()
+    step_to(tmp_path, past)
+    assert clock.received_at(datetime(2026, 1, 1, tzinfo=UTC)) == past

@@ -12,6 +12,7 @@ from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.clock import Timekeeper
 from flows.engine.upcoming import call_of
+from flows.intake.mail.server import MailboxAway
 from flows.publish.release import publish
 from flows.run import Ending
 from models import History, Lease, Message, MilestoneDate
@@ -19,6 +20,7 @@ from models.database import database_seconds
 from models.enums import CallState, MessageState, MilestoneState
 from models.queries import milestone_rows
 from states.final_round.approval import approve, list_digest
+from states.incoming_mail import keep_look
 from states.leases import take
 from states.machine import Act
 from states.rules.calendar.timetable import Dated
@@ -128,6 +130,35 @@ def test_a_stepped_clocks_dates_are_not_shown_ahead_and_a_view_that_fails_stops_
     run_out(player, "clock")
     Timekeeper(player.settings, player.engine, prefect.start, follow=follow).sweep()
     assert asked == [[2026]]
+
+
+def test_the_mailbox_is_read_when_mail_has_come_and_when_it_cannot_be_asked(season: Callable[..., Prefect]) -> None:
+    prefect, words = season(), ["7/1", "7/1", "7/2"]
+    keeper, player = prefect.keeper, prefect.player
+    player.at(local("2026-04-10T09:00"))
+
+    def started() -> int:
+        run_out(player, "start/2026/read_mail")
+        keeper.sweep()
+        return sum(stage == "read_mail" for stage, _, _ in prefect.started)
+
+    assert started() == 0, "no mailbox is named"
+    keeper.mailbox = lambda: words.pop(0)
+    keeper.ask_mailbox()
+    assert started() == 1
+    with player.writing() as session:
+        keep_look(session, 2026, "ab" * 8, "7/1", player.settings.clock.now())
+    keeper.ask_mailbox()
+    assert started() == 1, "nothing has come since"
+    keeper.ask_mailbox()
+    assert started() == 2
+
+    def away() -> str:
+        raise MailboxAway("示例")
+
+    keeper.mailbox = away
+    keeper.ask_mailbox()
+    assert started() == 3, "the stage keeps what is wrong"
 
 
 def test_looking_again_starts_nothing_twice(season: Callable[..., Prefect]) -> None:

@@ -298,7 +298,11 @@ def test_workbooks_that_only_letters_numbered_keep_their_numbers(bare_engine: En
     with writing(bare_engine) as session:
         year = session.scalar(text("SELECT max(season) FROM call"))
         for key in (*told, "expert_reminder/E0001/1", "ballot/office/office/1", "ballot/E0002/2"):
-            post_message(session, **{**A_MESSAGE, "key": f"{year}/{key}", "season": year})
+            # As the revision's own program wrote it: today's knows more columns.
+            row = {**A_MESSAGE, "key": f"{year}/{key}", "season": year, "state": MessageState.WAITING.value}
+            names = ", ".join(row)
+            values = ", ".join(f":{name}" for name in row)
+            session.execute(text(f"INSERT INTO message ({names}) VALUES ({values})"), row)
 
     upgrade(bare_engine)
 

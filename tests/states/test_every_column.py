@@ -33,6 +33,9 @@ OTHERWISE: dict[str, dict[str, str]] = {
     ),
     "assignment": {},
     "attachment": {"name": NAMES, "size": "follows from the file, whose digest is in the chain"},
+    "bounced_address": dict.fromkeys(
+        ("address", "season", "bounced_at", "problem"), "which letters came back; only said to the administrator"
+    ),
     "call": {},
     "claim": dict.fromkeys(
         ("name", "owner", "fence", "expires", "done", "total", "flow_run"),
@@ -68,14 +71,24 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "follow_up": dict.fromkeys(
         ("number", "asked_at", "answered_at", "adoption"), "asked a year after the award; no outcome depends on it"
     ),
+    "incoming_mail": dict.fromkeys(
+        (
+            *("mailbox", "validity", "uid", "season", "digest", "sender", "recipient", "arrived_at"),
+            *("state", "doubt", "officer", "decided_at"),
+        ),
+        "which mails were dealt with; what came of one is in the chain with its delivery, an officer's word by itself",
+    ),
     "issued_workbook": dict.fromkeys(
         ("season", "recipient", "kind", "occasion", "issue", "issued_at"),
         "which workbook was sent out last; its signed mark says the same, and what came back is in the chain",
     ),
+    "mailbox_look": dict.fromkeys(
+        ("season", "mailbox", "newest", "looked_at"), "how far the mailbox was read; each mail tells that by itself"
+    ),
     "message": dict.fromkeys(
         (
             *("key", "season", "recipient", "subject", "body", "attachments", "state", "written_at"),
-            *("not_before", "attempts", "sent_at", "problem"),
+            *("not_before", "attempts", "sent_at", "problem", "thread"),
         ),
         "letters tell what was decided and decide nothing; what a person does about one is in the chain",
     ),

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flows.outbox.letters import LetterKind
-from models.enums import ObjectionParty, ObjectionResult, ObjectionState, Outcome, Tier, TroubleKind
+from models.enums import MailDoubt, ObjectionParty, ObjectionResult, ObjectionState, Outcome, Tier, TroubleKind
 
 DUE = datetime(2026, 4, 30, 10, 0, tzinfo=UTC)
 NUMBER = "2026-500101-001"
@@ -16,6 +16,7 @@ ROOT = "71" * 32
 
 _VALUES: dict[str, Any] = {
     "added": 2,
+    "address": "clerk@example.invalid",
     "answer": "经核查，情况不属实。\n维持原结果。",
     "arrived_at": DUE,
     "closes_on": date(2026, 8, 7),
@@ -27,11 +28,14 @@ _VALUES: dict[str, Any] = {
     "decision": ObjectionResult.REJECTED,
     "delivered": 8,
     "digest": "e4" * 32,
+    "doubt": MailDoubt.UNKNOWN_ADDRESS,
     "due_at": DUE,
     "checker": "1c" * 32,
     "export": "2e" * 32,
     "expert_name": "示例·张三",
     "file_name": "申报汇总表.xlsx",
+    "file_names": ["照片.jpg", "说明.docx"],
+    "hints": ["附件打不开"],
     "first": [(NUMBER, TITLE)],
     "for_all": True,
     "in_correction": [OTHER],

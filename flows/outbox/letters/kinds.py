@@ -14,7 +14,8 @@ Shapes of the context, the same in every kind:
   every date from the context, never from the season file: dates are moved, and the file is not told;
 - `page`: an address for people, empty when the site has none; `officers`: names;
 - `objection`: an objection's number; `about`, `standing`, `asked_by`, `tier`: Chinese words or enums with `.label`;
-- `milestone`, `decision`: an enum with `.label`, or the Chinese word.
+- `hints`: sentences without their full stop; `file_names`: as their sender called them; `address`: of mail;
+- `milestone`, `decision`, `doubt`: an enum with `.label`, or the Chinese word.
 """
 
 from enum import StrEnum
@@ -41,6 +42,9 @@ class LetterKind(StrEnum):
         "recipient_name file_name arrived_at rows_in rows_back problems more numbers",
         "deadline over newest standing owed unread notes more_notes",
     )  # newest: the workbook in force comes along; problems, notes: (place, message); standing: (label, text)
+    MAIL_WITHOUT_WORKBOOK = "mail_without_workbook", "arrived_at hints file_names"  # to whoever wrote
+    MAIL_HELD = "mail_held", "arrived_at doubt"  # to whoever wrote
+    MAIL_HELD_OFFICE = "mail_held_office", "arrived_at doubt address unit_name digest"  # to the office
     CALL_CLOSED = "call_closed", "unit_name count", "deadline issue"  # deadline: of the district round
     WORKBOOK_REISSUED = "workbook_reissued", "unit_name workbook issue deadline reason"  # workbook: its Chinese name
     LATE_ADMITTED = "late_admitted", "unit_name file_name reason"

@@ -12,6 +12,8 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from config.local_time import ZONE
+from config.season import Season
+from config.settings import Settings
 from flows.outbox.mail.failures import PermanentFailure, hashed
 
 _TYPES = {
@@ -22,7 +24,10 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message on its way. `key` is its identity for ever; `written_at` is aware."""
+    """A message on its way. `key` is its identity for ever; `written_at` is aware.
+
+    `reply_to`: where answers go, if not to its sender; `thread`: Message-IDs of what it answers, directly the last.
+    """
 
     key: str
     recipient: str
@@ -30,6 +35,13 @@ class Envelope:
     body: str
     attachments: tuple[Path, ...]
     written_at: datetime
+    reply_to: str = ""
+    thread: str = ""
+
+
+def answers_to(settings: Settings, season: Season) -> str:
+    """Where people's answers go: to the mailbox that is read, else to the office."""
+    return settings.mail_from if settings.imap_url.get_secret_value() else season.office.mail
 
 
 def build(envelope: Envelope, sender: str) -> EmailMessage:
@@ -42,15 +54,20 @@ def build(envelope: Envelope, sender: str) -> EmailMessage:
     message["To"] = _address(envelope.recipient, "the recipient")
     message["Subject"] = " ".join(envelope.subject.split())
     message["Date"] = format_datetime(envelope.written_at.astimezone(ZONE))
-    message["Message-ID"] = f"<{_digest(envelope.key)}@{sender.rpartition('@')[2]}>"
-    # RFC 3834: holiday replies and other machines must not answer.
+    message["Message-ID"] = f"<{message_digest(envelope.key)}@{sender.rpartition('@')[2]}>"
+    if envelope.reply_to:
+        message["Reply-To"] = _address(envelope.reply_to, "those who answer")
+    if envelope.thread:
+        message["In-Reply-To"] = envelope.thread.split()[-1]
+        message["References"] = envelope.thread
+    # RFC 3834: holiday replies and other machines must not answer; that it did not arrive we want to know.
     message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
+    message["X-Auto-Response-Suppress"] = "DR, RN, NRN, OOF, AutoReply"
     message.set_content(envelope.body, cte="base64")
     for path in envelope.attachments:
         _attach(message, path)
     if envelope.attachments:
-        message.set_boundary(f"=_{_digest(envelope.key)}")
+        message.set_boundary(f"=_{message_digest(envelope.key)}")
     return message
 
 
@@ -81,5 +98,6 @@ def _attach(message: EmailMessage, path: Path) -> None:
         message.get_payload()[-1].set_param("charset", "utf-8")  # type: ignore[index]
 
 
-def _digest(key: str) -> str:
+def message_digest(key: str) -> str:
+    """What stands before the @ of a message's Message-ID."""
     return hashlib.sha256(key.encode()).hexdigest()[:40]

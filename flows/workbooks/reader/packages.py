@@ -121,6 +121,24 @@ def save_attachments(path: Path, folder: Path, limits: FileLimits, names: Iterab
     return saved
 
 
+def holds_workbook(path: Path, limits: FileLimits) -> bool:
+    """Whether a file is a workbook, or a package that holds something like one, readable or not."""
+    try:
+        with _packed_files(path, limits) as files:
+            return files is None or any(_is_sheet(packed.name) for packed in files)
+    except FileRefused:
+        return True  # the reader says to its sender what is wrong with it
+
+
+def unpack(path: Path, folder: Path, limits: FileLimits) -> None:
+    """Lay what a package holds into a folder, in folders of their own where it has such. Raises FileRefused."""
+    with _packed_files(path, limits) as files:
+        for packed in files or ():
+            target = folder / packed.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy(packed, target)
+
+
 @contextmanager
 def _packed_files(path: Path, limits: FileLimits) -> Iterator[list[_PackedFile] | None]:
     """The files of a package, or None for a single file."""
@@ -212,7 +230,7 @@ def _checked(files: list[_PackedFile]) -> list[_PackedFile]:
 
 def _choose(files: list[_PackedFile], scratch: Path, limits: FileLimits) -> tuple[_PackedFile, Path]:
     """The one file that is the filled template, and a copy of it that can be opened."""
-    sheets = [packed for packed in files if PurePosixPath(packed.name).suffix.lower() in SPREADSHEETS]
+    sheets = [packed for packed in files if _is_sheet(packed.name)]
     if not sheets:
         raise FileRefused("没有找到填报表（.xlsx）。请把填好的模板和附件放在一起报送。")
     copies = {}
@@ -228,6 +246,10 @@ def _choose(files: list[_PackedFile], scratch: Path, limits: FileLimits) -> tupl
         names = "、".join(PurePosixPath(sheets[index].name).name for index in marked[:5])
         raise FileRefused(f"一次只能报送一份填报表，这里有{len(marked)}份：{names}。请分开报送。")
     return sheets[marked[0]], copies[marked[0]]
+
+
+def _is_sheet(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SPREADSHEETS
 
 
 def _copy(packed: _PackedFile, target: Path, *, sync: bool = False) -> None:
