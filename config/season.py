@@ -26,6 +26,7 @@ from config.season_parts import (
     Office,
     OneLine,
     Part,
+    Payment,
     PublicNotice,
     Record,
     Reminders,
@@ -70,6 +71,7 @@ class Season(Part):
     record: Record = Record()
     wall: Wall = Wall()
     objections: Objections = Objections()
+    payment: Payment = Payment()
     retention: Retention = Retention()
     files: FileLimits = FileLimits()
 

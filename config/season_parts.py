@@ -256,6 +256,15 @@ class FinalRound(Part):
     look_range: int = Field(30, ge=1, description="points between experts from which a case needs a look")
 
 
+class Payment(Part):
+    """How prize money is paid out (奖补). Without a tax rule finance fills in the tax."""
+
+    payee: Literal["contributors", "organisation"] = Field(
+        "contributors", description="contributors: shared by their shares; organisation: whole to the applicant's"
+    )
+    tax_percent: Decimal | None = Field(None, ge=0, lt=100, description="withheld from what each payee gets")
+
+
 class PublicNotice(Part):
     working_days: int = Field(5, ge=1, description="the posting day counts")
     promised_working_days: int = Field(5, ge=1, description="what was promised; a shorter notice is a warning")

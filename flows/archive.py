@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
+from flows.papers.putting import put_papers
 from flows.publish.publications import kept_outside, publish_root
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -45,6 +46,7 @@ def archiving(run: Run) -> Ending:
         for code in sorted({code for code, _ in outcomes} | {unit.code for unit in run.season.units()}):
             counts = {outcome: count for (unit, outcome), count in outcomes.items() if unit == code}
             post_to_unit(session, run, LetterKind.ARCHIVED, code, counts=counts, **kept)
+    put_papers(run)
     for outcome in Outcome:
         run.tell(outcome.value, sum(count for (_, reached), count in outcomes.items() if reached is outcome))
     run.tell("awarded after an objection was dismissed", len(late.moved))

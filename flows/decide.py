@@ -18,6 +18,7 @@ from flows.kinds.table import REISSUED, reissue
 from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
+from flows.papers.putting import put_papers
 from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -125,6 +126,8 @@ def decide(
         finally:
             if decision in (Decision.RAISE_OBJECTION, Decision.UPHOLD_OBJECTION):
                 objections.clear_entered(run)
+            # Refused too: a run that died after its decision and before the papers comes again as a refusal.
+            put_papers(run)
         run.tell(decision.value, subject)
         return Ending()
 

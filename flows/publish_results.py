@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
+from flows.papers.putting import put_papers
 from flows.publish.publications import kept_outside, page_address, publish_root
 from flows.publish.results import results_page
 from flows.run import Ending, Run
@@ -49,6 +50,7 @@ def publishing(run: Run) -> Ending:
         kept = kept_outside(session, publication)
         for unit in run.season.units():
             _tell_unit(session, run, unit.code, kept)
+    put_papers(run)
     for tier in Tier:
         run.tell(tier.value, sum(line.tier is tier for line in page.lines))
     run.tell("awarded", len(awarded.moved))

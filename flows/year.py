@@ -39,6 +39,7 @@ from flows.publish_site import publish_site
 from flows.read_mail import read_mail
 from flows.remind import remind
 from flows.tend_objections import tend_objections
+from flows.write_papers import write_papers
 
 M = Milestone
 
@@ -113,6 +114,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(new_season, "23 编制下一年度 Prepare the next season"),
     Stage(publish_site, "24 更新网站 Publish the site"),
     Stage(read_mail, "25 收取邮件 Read the mailbox"),
+    Stage(write_papers, "26 制作证书和奖补发放表 Write certificates and payment lists"),
 )
 
 

@@ -8,7 +8,7 @@ import typer
 from flows.cli import experts, history, objections, season, site
 from flows.cli.backup import backup, restore
 from flows.cli.decide import approve, decide
-from flows.cli.doctor import doctor, health
+from flows.cli.doctor import doctor, health, papers
 from flows.cli.mail import mail
 from flows.cli.rehearse import letter, rehearse
 from flows.cli.run import demo, run, serve
@@ -35,7 +35,7 @@ def root(
 
 
 for command in (
-    *(demo, rehearse, letter, serve, status, run, move, verify, recompute, doctor, health),
+    *(demo, rehearse, letter, serve, status, run, move, verify, recompute, doctor, papers, health),
     *(backup, restore, approve, decide, mail),
 ):
     app.command()(command)

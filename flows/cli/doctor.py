@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows.cli.installation import Installation, opened
+from flows.cli.installation import Installation, Year, opened, print_result
 
 
 def doctor() -> None:
@@ -32,6 +32,16 @@ def doctor() -> None:
     if found or level > 1:
         sys.exit(1)
     typer.echo("Everything holds.")
+
+
+def papers(season: Year) -> None:
+    """Make certificates, payment lists and press kits anew where anything changed that they are made of.
+
+    When: after a design or a font in the home's templates/papers/ was changed, or when the doctor names one of them.
+    """
+    from flows.write_papers import write_papers
+
+    print_result(write_papers.fn(season))
 
 
 def health() -> None:

@@ -23,11 +23,13 @@ from flows.home.files import digest_of
 from flows.home.releases import MANIFEST, Manifest, ReleaseGone, Releases
 from flows.outbox.mail.envelope import Envelope, build
 from flows.outbox.mail.files import FileTransport
+from flows.papers.certificates import Press
+from flows.papers.putting import CERTIFICATES, make_papers, papers_of
 from flows.publish.facts import facts_of
 from flows.publish.pictures import lying_files, named_files
 from flows.publish.release import about, digests_of, is_behind
 from models import Attachment, Delivery, Message, Objection, ObjectionEvidence
-from models.queries import planned_seasons
+from models.queries import planned_seasons, season_in_force
 from states.audit.invariants import Invariant, Offenders
 from states.history.read import erased_seasons
 from states.numbers import Number
@@ -90,6 +92,33 @@ def _unlike(session: Session, home: Path, newest: Manifest) -> Iterator[tuple[st
     expected = replace(told, files=newest.files, groups=newest.groups, before=newest.before).text()
     if (home / name / MANIFEST).read_bytes() != expected:
         yield f"{name}/{MANIFEST}", f"is not what this version makes of the database ({_AFRESH})"
+
+
+def _papers(session: Session, home: Path | None) -> Offenders:
+    """Certificates, payment lists and press kits that are not what this version makes, and such as are void."""
+    if home is None:
+        return
+    for year in planned_seasons(session):
+        papers, folder = (
+            papers_of(session, season_in_force(session, year), settings().site_url),
+            home / "office" / str(year),
+        )
+        if papers is None:
+            continue
+        press = Press()
+        made = make_papers(papers, press, press.set)
+        yield from made.problems.items()
+        for name, content in made.office.items():
+            if not (folder / name).is_file():
+                yield (folder / name).relative_to(home).as_posix(), "is gone"
+            elif (folder / name).read_bytes() != content:
+                yield (
+                    (folder / name).relative_to(home).as_posix(),
+                    f"is not what this version makes of the database (`gangchuang papers {year}` makes it again)",
+                )
+        for path in _files_below(folder / CERTIFICATES):
+            if f"{CERTIFICATES}/{path.name}" not in made.office:
+                yield path.relative_to(home).as_posix(), "is no certificate in force"
 
 
 def _attachments(session: Session, home: Path | None) -> Offenders:
@@ -219,6 +248,11 @@ FILE_INVARIANTS: tuple[Invariant, ...] = (
         "pages_as_published",
         "Every release is as it was made, and the newest is out and what the database makes of it.",
         _pages,
+    ),
+    Invariant(
+        "papers_as_made",
+        "Every certificate in force, payment list and press kit lies in the home as this version makes it.",
+        _papers,
     ),
     Invariant(
         "attachments_are_kept",

@@ -77,6 +77,8 @@ LINES = {
     "awarded": "获奖",
     "awarded after an objection was dismissed": "异议不成立后获奖",
     "certificates given": "颁发证书",
+    "certificates made": "制作证书",
+    "not made": "未能制作",
     "suspended by an objection": "因异议暂缓",
     "archived": "归档",
     "asked about": "回访项目",
@@ -133,6 +135,7 @@ LINES = {
 _BY_HAND = {
     "approve_list": "审定获奖名单",
     "decide": "办公室决定",
+    "write_papers": "制作证书和奖补发放表",
     Trigger.MOVE_DATE.value: "调整时间",
     "new_season": "编制下一年度",
 }

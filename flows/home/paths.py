@@ -82,3 +82,10 @@ def objection_letters(settings: Settings, year: int) -> Path:
 def evidence(settings: Settings, year: int) -> Path:
     """The files that came with objections, each content once, named by its SHA-256."""
     return settings.folder("evidence", str(year))
+
+
+def paper(settings: Settings, year: int, recipient: str, name: str, digest: str) -> Path:
+    """A certificate's package, payment list or press kit as a letter brings it: named by its content, it stays."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    folder = settings.home.absolute() / "outbox" / str(year) / recipient
+    return folder / f"{year}年{stem}-{recipient}-{digest[:8]}{suffix}"

@@ -33,6 +33,7 @@ from states.history.read import erased_seasons, in_byte_order, read_entries
 from states.history.seals import Seals
 from states.rules.names import name_key, recorded_key
 from states.submissions.identity import fingerprint
+from states.submissions.released import WITHHELD
 from states.submissions.versions import named
 
 _ALWAYS_KEYED_BY = {"admission": ("digest",)}
@@ -270,7 +271,8 @@ def _against_holders(seals: Seals, parts: _Parts, told: Iterable[Step]) -> Found
             right = sealed.get(ordinal) == seals.sealed("certificate", season, ordinal, name)["sealed"]
         else:
             in_force = row["state"] == CertificateState.VALID.value
-            right = name == (names.get((row["holder"], row["position"]), "") if in_force else name)
+            left = names.get((row["holder"], row["position"]), "")
+            right = not in_force or name == ("" if left == WITHHELD else left)
         if not right:
             yield "certificate", season, ordinal, row["number"], "name"
 

@@ -27,6 +27,7 @@ _VALUES: dict[str, Any] = {
     "asked_by": ObjectionParty.UNIT,
     "decision": ObjectionResult.REJECTED,
     "delivered": 8,
+    "amount": "3,000.00",
     "digest": "e4" * 32,
     "doubt": MailDoubt.UNKNOWN_ADDRESS,
     "due_at": DUE,
@@ -36,6 +37,7 @@ _VALUES: dict[str, Any] = {
     "file_name": "申报汇总表.xlsx",
     "file_names": ["照片.jpg", "说明.docx"],
     "hints": ["附件打不开"],
+    "folder": "office/2026",
     "first": [(NUMBER, TITLE)],
     "for_all": True,
     "in_correction": [OTHER],
@@ -116,6 +118,8 @@ def a_context(kind: LetterKind, **changed: Any) -> dict[str, Any]:
         context |= {"items": ["新增：示例·张三（示例大学）"], "counts": {"added": 1, "changed": 0}}
     if kind in (LetterKind.OBJECTION_TO_OBJECTOR, LetterKind.OBJECTION_REMINDER):
         context["standing"] = ObjectionState.INVESTIGATING
+    if kind in (LetterKind.PAPERS, LetterKind.PAPERS_MADE):
+        context["problems"] = ["岗创〔2026〕第0003号（示例·𪚥）：字体缺字"]
     if kind is LetterKind.SCORES_OWED:
         context["items"] = [("E0001", "示例·张三", 3)]
     if kind is LetterKind.NAMES_IN_TEXTS:

@@ -120,6 +120,8 @@ class LetterKind(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn", "unit_name number title what", "until"
 
     # After the award
+    PAPERS = "papers", "unit_name count amount problems"  # count: of certificates; problems: sentences
+    PAPERS_MADE = "papers_made", "folder count amount problems"  # folder: below the home; to the office
     NAME_CORRECTED = "name_corrected", "unit_name number title void valid name reason"  # void, valid: certificates
     ARCHIVED = "archived", "unit_name counts root export checker", "until"
     RECORD_CHANGED = "record_changed", "unit_name ordinal page root export checker"  # ordinal: the how manieth change
