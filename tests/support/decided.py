@@ -74,11 +74,8 @@ def a_scored_season(session: Session, rules: Season) -> list[str]:
     return numbers
 
 
-def a_decided_season(session: Session, rules: Season, *, against: tuple[str, ...] = ()) -> list[str]:
-    """To the awards: the tie is re-reviewed, the panel votes where it must, the last prize is struck.
-
-    `against` names the submissions whose prize the panel does not carry.
-    """
+def a_listed_season(session: Session, rules: Season, *, against: tuple[str, ...] = ()) -> list[str]:
+    """To the list that waits for its approval: the tie is re-reviewed, the panel votes where it must."""
     numbers = a_scored_season(session, rules)
     at = rules.dates.close_final_round
     assign_re_review(session, rules, numbers[1:3], Act(SYSTEM, at))
@@ -90,7 +87,16 @@ def a_decided_season(session: Session, rules: Season, *, against: tuple[str, ...
     if open_votes(session, rules, Act(SYSTEM, at)):
         vote(session, rules, against=against)
         close_votes(session, rules, Act(SYSTEM, at + timedelta(days=2)))
-    at += timedelta(days=3)
+    return numbers
+
+
+def a_decided_season(session: Session, rules: Season, *, against: tuple[str, ...] = ()) -> list[str]:
+    """To the awards: the tie is re-reviewed, the panel votes where it must, the last prize is struck.
+
+    `against` names the submissions whose prize the panel does not carry.
+    """
+    numbers = a_listed_season(session, rules, against=against)
+    at = rules.dates.close_re_review + timedelta(days=3)
     digest = list_digest(session, rules.year)
     last = proposed(session, rules.year)[-1].number
     approve(session, rules.year, Act(OFFICE, at), digest=digest, strike=[last], reason="示例")
