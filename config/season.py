@@ -37,6 +37,15 @@ from config.season_parts import (
 from config.units import Unit, units_in_force
 
 SEASONS = Path(__file__).parent / "seasons"
+# Without these nobody could object by the notice alone. Seasons planned by earlier versions lack them, and go on.
+_PRINTED = (
+    "office.address",
+    "office.postcode",
+    "office.telephone",
+    "office.supervision_telephone",
+    "public_notice.must_contain",
+    "public_notice.no_grounds",
+)
 
 
 class UnknownSeason(GangchuangError):
@@ -154,11 +163,17 @@ def load_season(year: int, home: Path | None = None) -> Season:
 def parse_season(path: Path) -> Season:
     """Read and check one season file at a path. Raises SeasonFileBroken."""
     try:
-        return Season.model_validate(tomllib.loads(path.read_text("utf-8")))
+        season = Season.model_validate(tomllib.loads(path.read_text("utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise SeasonFileBroken(path, [f"not readable as TOML: {problem}"]) from problem
     except ValidationError as problem:
         raise SeasonFileBroken(path, [_sentence(error) for error in problem.errors()]) from problem
+    missing = [
+        name for name in _PRINTED if not getattr(getattr(season, name.partition(".")[0]), name.partition(".")[2])
+    ]
+    if missing:
+        raise SeasonFileBroken(path, [f"{name}: the public notice must print it (公示须载明)" for name in missing])
+    return season
 
 
 def _sentence(error: dict) -> str:  # type: ignore[type-arg]

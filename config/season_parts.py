@@ -65,6 +65,10 @@ class Office(Part):
     mail: MailAddress
     coordination_mail: MailAddress = Field(description="where reminders go that nobody answered")
     officers: tuple[OneLine, ...] = Field(min_length=1, description="accounts that may approve, move dates, decide")
+    address: str = Field("", description="where a sealed paper is brought or sent; the notice prints it")
+    postcode: str = ""
+    telephone: str = Field("", description="where people ask; the notice prints it")
+    supervision_telephone: str = Field("", description="of who watches over the office; the notice prints it")
 
 
 class Dates(Part):
@@ -269,6 +273,8 @@ class PublicNotice(Part):
     working_days: int = Field(5, ge=1, description="the posting day counts")
     promised_working_days: int = Field(5, ge=1, description="what was promised; a shorter notice is a warning")
     answer_working_days: int = Field(15, ge=1)
+    must_contain: tuple[OneLine, ...] = Field((), description="what an objection must contain; the notice prints it")
+    no_grounds: tuple[OneLine, ...] = Field((), description="what is no objection; the notice prints it")
 
 
 def _service(text: str) -> str:

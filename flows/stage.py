@@ -109,7 +109,7 @@ def _publish(run: Run) -> None:
     """What the stage changed for the public goes out; where that fails, the stage is done, and the clock tries again."""
     try:
         made = publish(run.settings, run.engine, run.at)
-    except (GangchuangError, SQLAlchemyError, OSError) as problem:
+    except Exception as problem:  # a page that cannot be made (the home's own template, a full disk) undoes no stage
         log.warning("%s: the public pages could not be published: %s", run.stage, problem)
         run.tell("pages not published", _sentence(problem))
         return

@@ -16,7 +16,11 @@ FIELDS: dict[str, tuple[str, str]] = {
         "The digest printed on the proposed list and in the letter; it says which list was read.",
     ),
     "strike_numbers": ("划去 Strike", "Numbers to take off the list, separated by blanks; the reason is then needed."),
-    "reason": ("理由 Reason", "Enters the history for good. Write no personal data into it."),
+    "reason": (
+        "理由 Reason",
+        "Enters the history for good; of a revocation, a strike or an answered objection it is printed on the public pages. "
+        "Write no personal data into it.",
+    ),
     "subject": (
         "对象 Subject",
         "A submission's number; for replace_expert an expert's id; for an objection its id; "

@@ -1,20 +1,24 @@
 """What the public may know at one instant: read once, in one view of the database, and given to every part of a release."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
-from models import Placing, Publication, Submission
-from models.enums import CallState, PublicationKind
-from models.queries import call_state, season_in_force
+from models import History, MilestoneDate, Placing, Publication, Submission
+from models.enums import MilestoneState, Outcome, PublicationKind, Trigger
+from models.queries import milestone_rows, season_in_force
+from states.history.canonical import submission_subject
 from states.releases import Marks, public_marks
 from states.submissions.released import Released, released
 
@@ -34,8 +38,64 @@ class SeasonFacts:
         return season_in_force(self.session, self.year)
 
     @cached_property
-    def state(self) -> CallState:
-        return call_state(self.session, self.year)
+    def milestones(self) -> Sequence[MilestoneDate]:
+        return milestone_rows(self.session, self.year)
+
+    def is_over(self, milestone: Milestone) -> bool:
+        """Whether a milestone was done, for every unit."""
+        own = [row for row in self.milestones if row.milestone == milestone]
+        return bool(own) and all(row.state is not MilestoneState.PENDING for row in own)
+
+    @property
+    def version(self) -> str:
+        """What tells the files that this season's facts make from those that others made."""
+        return sha256(self.mark.encode()).hexdigest()[:12]
+
+    @cached_property
+    def opened_at(self) -> datetime:
+        """When the call went out."""
+        at = select(func.min(History.at)).where(History.season == self.year, History.trigger == Trigger.OPEN_CALL)
+        return datetime.fromisoformat(self.session.scalars(at).one())
+
+    @cached_property
+    def awarded(self) -> int:
+        """How many awards stand."""
+        stands = (col(Submission.tier).is_not(None), col(Submission.outcome).is_distinct_from(Outcome.REVOKED))
+        counted = select(func.count()).select_from(Submission).where(Submission.season == self.year, *stands)
+        return self.session.scalar(counted) or 0
+
+    @cached_property
+    def cases(self) -> Mapping[str, Released]:
+        """What may be public of each award, in the order of the list, once the results are out; of revoked ones too."""
+        if self.published(PublicationKind.RESULTS) is None:
+            return {}
+        awards = (
+            select(Submission.number)
+            .join(Placing, col(Placing.number) == Submission.number)
+            .where(Submission.season == self.year, col(Submission.tier).is_not(None))
+            .order_by(Placing.position)
+        )
+        return released(self.session, self.session.scalars(awards).all())
+
+    @cached_property
+    def awarded_at(self) -> Mapping[str, datetime]:
+        """When each award was first given, by number."""
+        return self._instants((Trigger.AWARD,), func.min)
+
+    @cached_property
+    def case_changed_at(self) -> Mapping[str, datetime]:
+        """When what is public of each award changed last, by number."""
+        return self._instants(_CHANGES, func.max)
+
+    def _instants(self, triggers: Sequence[Trigger], which: Callable[..., Any]) -> dict[str, datetime]:
+        """The first or last entry of some triggers of every submission that has one."""
+        subject = func.replace(History.subject, literal(submission_subject("")), "")
+        rows = self.session.execute(
+            select(subject, which(History.at))
+            .where(History.season == self.year, History.trigger.in_(triggers))
+            .group_by(History.subject)
+        )
+        return {number: datetime.fromisoformat(at) for number, at in rows}
 
     @cached_property
     def publications(self) -> tuple[Publication, ...]:
@@ -51,18 +111,14 @@ class SeasonFacts:
         """The publication of a kind, the first where there are several; None before it."""
         return next((row for row in self.publications if row.kind is kind), None)
 
-    @cached_property
-    def cases(self) -> Mapping[str, Released]:
-        """What may be public of each award, in the order of the list, once the results are out; of revoked ones too."""
-        if self.published(PublicationKind.RESULTS) is None:
-            return {}
-        awards = (
-            select(Submission.number)
-            .join(Placing, col(Placing.number) == Submission.number)
-            .where(Submission.season == self.year, col(Submission.tier).is_not(None))
-            .order_by(Placing.position)
-        )
-        return released(self.session, self.session.scalars(awards).all())
+
+_CHANGES = (
+    Trigger.AWARD,
+    Trigger.REVOKE,
+    Trigger.REINSTATE,
+    Trigger.CORRECT_NAME,
+    Trigger.WITHDRAW_CONSENT,
+)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The page of the public notice: the list as it was posted, its people as far as they may still be named."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import literal, select
@@ -12,6 +13,7 @@ from config.milestones import Milestone
 from config.season import Season
 from flows.home.releases import Made
 from flows.publish.facts import Facts
+from flows.publish.frames import season_frame
 from flows.publish.pages import NoticePage, render_notice
 from flows.publish.proposal import deviations
 from flows.publish.publications import award_lines, proof_of
@@ -26,24 +28,20 @@ def files(facts: Facts) -> Iterator[Made]:
         publication = season.published(PublicationKind.PUBLIC_NOTICE)
         if publication is not None:
             page = notice_page(facts.session, season.season, publication)
+            ended = season.is_over(Milestone.CLOSE_PUBLIC_NOTICE)
+            with_results = season.published(PublicationKind.RESULTS) is not None
+            page = replace(
+                page,
+                ended=ended,
+                results_link="results.html" if with_results else "",
+                frame=season_frame(season, publication.published_at),
+            )
             yield f"{season.year}/notice.html", render_notice(page).encode()
 
 
 def notice_page(session: Session, season: Season, publication: Publication) -> NoticePage:
     """The list as it was when its root was recorded; its people as far as they may still be named."""
-    leaf, entry = PublicationLeaf, History
-    of_the_moment = (leaf.season == season.year) & (leaf.kind == PublicationKind.PUBLIC_NOTICE) & (leaf.ordinal == 1)
-    listed = session.execute(
-        select(Placing.number, Placing.tier)
-        .join(leaf, of_the_moment & (leaf.subject == literal(submission_subject("")) + Placing.number))
-        .join(entry, (entry.subject == leaf.subject) & (entry.sequence == leaf.sequence))
-        .where(Placing.season == season.year, Placing.approved, entry.to_state == SubmissionState.FINAL_REVIEWED.value)
-        .where(col(Placing.notice_until).is_(None))
-        .order_by(Placing.position)
-    ).all()
-    # What an objection changed since is for the results to say.
-    approved = dict(latest_facts(session, call_subject(season.year), Trigger.APPROVE).get("list", ()))
-    tiers = [(number, Tier(approved.get(number, tier))) for number, tier in listed]
+    tiers = noticed(session, season.year)
     closes_at = session.get_one(MilestoneDate, (season.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
     office = season.office
     return NoticePage(
@@ -56,8 +54,31 @@ def notice_page(session: Session, season: Season, publication: Publication) -> N
         answer_working_days=season.public_notice.answer_working_days,
         lines=award_lines(session, tiers),
         proof=proof_of(publication),
+        where=office.address,
+        postcode=office.postcode,
+        hotline=office.telephone,
+        supervision=office.supervision_telephone,
+        must_contain=season.public_notice.must_contain,
+        no_grounds=season.public_notice.no_grounds,
         deviations=tuple(deviation for deviation in deviations(session, season.year) if deviation.number),
     )
+
+
+def noticed(session: Session, year: int) -> list[tuple[str, Tier]]:
+    """The list of the notice as it was when its root was recorded: numbers and tiers as approved, best first."""
+    leaf, entry = PublicationLeaf, History
+    of_the_moment = (leaf.season == year) & (leaf.kind == PublicationKind.PUBLIC_NOTICE) & (leaf.ordinal == 1)
+    listed = session.execute(
+        select(Placing.number, Placing.tier)
+        .join(leaf, of_the_moment & (leaf.subject == literal(submission_subject("")) + Placing.number))
+        .join(entry, (entry.subject == leaf.subject) & (entry.sequence == leaf.sequence))
+        .where(Placing.season == year, Placing.approved, entry.to_state == SubmissionState.FINAL_REVIEWED.value)
+        .where(col(Placing.notice_until).is_(None))
+        .order_by(Placing.position)
+    ).all()
+    # What an objection changed since is for the results to say.
+    approved = dict(latest_facts(session, call_subject(year), Trigger.APPROVE).get("list", ()))
+    return [(number, Tier(approved.get(number, tier))) for number, tier in listed]
 
 
 def _last_day(closes_at: datetime) -> date:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from config.overrides import HOLIDAYS, PAGES, own_files
 from config.settings import Settings
 from flows.home.releases import Group, Made, Manifest, Releases
-from flows.publish import notice, pictures, record, results, season_index, wall
+from flows.publish import call, cases, feed, front, notice, pictures, record, results, season_index, wall
 from flows.publish.facts import Facts, facts_of
 from models.database import reading
 from states.history.canonical import instant_text
@@ -24,14 +24,18 @@ from states.history.merkle import Fold
 from states.roots import season_root
 
 PARTS: tuple[Callable[[Facts], Iterator[Made]], ...] = (
+    front.files,
     season_index.files,
+    call.files,
     notice.files,
     results.files,
     record.files,
     pictures.files,
     wall.files,
+    cases.files,
+    feed.files,
 )
-_SOURCES = {".py", ".j2", ".css", ".js", ".csv"}
+_SOURCES = {".py", ".j2", ".css", ".js", ".svg"}
 
 
 def publish(own: Settings, engine: Engine, at: datetime, *, afresh: bool = False) -> Manifest | None:

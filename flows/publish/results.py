@@ -1,6 +1,8 @@
-"""The page of the results: the awards as they stand, what is suspended, what was revoked."""
+"""The page of the results and its downloads: the awards as they stand, and every difference from the notice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,12 +11,16 @@ from sqlmodel import col
 from config.local_time import local_day
 from config.season import Season
 from flows.home.releases import Made
+from flows.publish.downloads import DOWNLOADS, downloads
 from flows.publish.facts import Facts
-from flows.publish.pages import Remark, ResultsPage, render_results
+from flows.publish.frames import season_frame
+from flows.publish.notice import noticed
+from flows.publish.pages import Change, ResultsPage, render_results
 from flows.publish.publications import award_lines, proof_of
-from models import Placing, Publication, Submission
-from models.enums import Outcome, PublicationKind, SubmissionState, Tier
-from states.objections.reading import suspended_numbers
+from models import History, Placing, Publication, Submission
+from models.enums import Outcome, PublicationKind, Tier, Trigger
+from states.history.canonical import submission_subject
+from states.objections.reading import objection_counts, objection_lines, suspended_numbers
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -22,11 +28,14 @@ def files(facts: Facts) -> Iterator[Made]:
         publication = season.published(PublicationKind.RESULTS)
         if publication is not None:
             page = results_page(facts.session, season.season, publication)
+            page = replace(page, downloads=DOWNLOADS, frame=season_frame(season, publication.published_at))
             yield f"{season.year}/results.html", render_results(page).encode()
+            for name, content in downloads(page, season.changed_at):
+                yield f"{season.year}/{name}", content
 
 
 def results_page(session: Session, season: Season, publication: Publication) -> ResultsPage:
-    """The award list as it stands: awards, those suspended by an objection, those revoked."""
+    """The award list as it stands, and every difference from the notice."""
     awards = session.execute(
         select(Submission.number, Submission.tier)
         .join(Placing, Placing.number == Submission.number)
@@ -37,7 +46,12 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
         )
         .order_by(Placing.position)
     ).all()
-    office = season.office
+    office, posted = season.office, dict(noticed(session, season.year))
+    standing = {number for number, _ in awards}
+    missing = [number for number in posted if number not in standing]
+    moving = [number for number in _moving_up(session, season) if number not in standing and number not in posted]
+    added = [number for number, _ in awards if number not in posted]
+    altered = [number for number, tier in awards if posted.get(number, tier) is not tier]
     return ResultsPage(
         season=season.year,
         programme=season.title,
@@ -48,36 +62,70 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
         proof=proof_of(publication, _since(session, publication)),
         notice_link="notice.html",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in season.final_round.tiers.amounts_yuan.items()),
-        suspended=_suspended(session, season),
-        revoked=_revoked(session, season),
+        noticed=len(posted),
+        changes=tuple(_changes(session, season, missing, posted)),
+        added=tuple(_changes(session, season, added, posted)),
+        altered=tuple(_changes(session, season, [*altered, *moving], posted)),
+        objections=_objections(session, season),
     )
 
 
-def _suspended(session: Session, season: Season) -> tuple[Remark, ...]:
-    """Awards that wait: for the answer to an objection, or for the end of a notice of their own."""
-    suspended = suspended_numbers(session, season.year)
-    rows = session.execute(
-        select(Submission.number, Submission.title, Placing.tier, Placing.notice_until)
-        .join(Placing, col(Placing.number) == Submission.number)
-        .where(Submission.season == season.year, Submission.state == SubmissionState.FINAL_REVIEWED, Placing.approved)
-        .order_by(Submission.number)
-    ).all()
-    return tuple(
-        Remark(number, title, "异议核查中，暂缓授奖")
-        if number in suspended
-        else Remark(number, title, f"递补为{tier.label}，公示至{local_day(until):%Y年%m月%d日}")
-        for number, title, tier, until in rows
-        if number in suspended or until is not None
-    )
+def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: Mapping[str, Tier]) -> Iterator[Change]:
+    """What became of submissions that differ from the notice: when, what, and the published reason."""
+    rows = {row.number: row for row in session.scalars(select(Submission).where(col(Submission.number).in_(numbers)))}
+    moved = session.scalars(select(Placing).where(Placing.season == season.year, col(Placing.notice_until).is_not(None)))
+    until = {placing.number: placing for placing in moved}
+    lines = {line.number: line for line in objection_lines(session, season.year) if line.number}
+    suspended = set(suspended_numbers(session, season.year))
+    for number in numbers:
+        row, line = rows[number], lines.get(number)
+        at, reason = _last_move(session, number)
+        on = local_day(at)
+        if row.outcome is Outcome.OBJECTION_UPHELD and line is not None:
+            kind, on, reason = "异议成立，不予授奖", line.answered_on or on, line.published_reason
+        elif row.outcome is Outcome.REVOKED:
+            kind = "撤销获奖"
+        elif number in suspended and line is not None:
+            kind, on, reason = "异议核查中，暂缓授奖", line.received_on, "核查结束前暂缓，结果将在本页公布"
+        elif number in until and row.tier is None:
+            placing = until[number]
+            tier, ends = placing.tier, placing.notice_until
+            kind, reason = "递补公示中", f"递补为{tier.label}，公示至{local_day(ends):%Y年%m月%d日}" if tier and ends else ""
+        elif number not in noticed:
+            kind, reason = ("公示后递补", "前列项目取消后递补，已单独公示") if number in until else ("公示后增补", reason)
+        elif row.tier is not None and row.tier is not noticed[number]:
+            kind = f"{noticed[number].label}改为{row.tier.label}"
+            reason = line.published_reason if line is not None else "前列项目取消后依次递补"
+        else:
+            kind = row.outcome.label if row.outcome else "暂缓授奖"
+        yield Change(number, row.title, on, kind, reason)
 
 
-def _revoked(session: Session, season: Season) -> tuple[Remark, ...]:
-    rows = session.execute(
-        select(Submission.number, Submission.title)
-        .where(Submission.season == season.year, Submission.outcome == Outcome.REVOKED)
-        .order_by(Submission.number)
-    )
-    return tuple(Remark(number, title, "获奖已撤销") for number, title in rows)
+def _moving_up(session: Session, season: Season) -> Sequence[str]:
+    """Whoever takes a removed one's place and whose own notice still runs."""
+    moved = select(Placing.number).where(Placing.season == season.year, col(Placing.notice_until).is_not(None))
+    return session.scalars(moved.order_by(Placing.position)).all()
+
+
+def _last_move(session: Session, number: str) -> tuple[datetime, str]:
+    """The last entry that says how a submission ended or that it was awarded: its instant and its reason."""
+    entry = session.execute(
+        select(History.at, History.reason)
+        .where(History.subject == submission_subject(number), History.trigger.in_(_ENDINGS))
+        .order_by(History.sequence.desc())
+        .limit(1)
+    ).one()
+    return datetime.fromisoformat(entry.at), entry.reason
+
+
+_ENDINGS = (Trigger.REVOKE, Trigger.ARCHIVE, Trigger.AWARD, Trigger.REINSTATE, Trigger.RECORD_FINAL_REVIEW)
+
+
+def _objections(session: Session, season: Season) -> tuple[tuple[str, str, int], ...]:
+    """(kind, result, how many) of the season's objections."""
+    counts = objection_counts(session, season.year)
+    told = ((kind.label if kind else "未分类", result, count) for (kind, result), count in counts.items())
+    return tuple(sorted(told))
 
 
 def _since(session: Session, publication: Publication) -> list[Publication]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from flows.home.releases import Made
 from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.frames import season_frame
 from flows.publish.pages import IndexEntry, IndexPage, render_index
 from flows.publish.publications import PAGES, title_of
 from models import Publication
@@ -18,7 +19,9 @@ def index_page(facts: SeasonFacts) -> IndexPage:
     """The season's entry page as it now is."""
     season = facts.season
     entries = tuple(_index_entry(publication) for publication in reversed(facts.publications))
-    return IndexPage(season.year, season.title, season.office.name, season.office.mail, entries)
+    call = IndexEntry("征集通知", "call.html", facts.opened_at, "征集内容、日程、评审办法和报送单位")
+    frame = season_frame(facts, facts.opened_at)
+    return IndexPage(season.year, season.title, season.office.name, season.office.mail, (*entries, call), frame)
 
 
 def _index_entry(publication: Publication) -> IndexEntry:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.publish.pages import (
     AwardLine,
+    Change,
     Cut,
     Deviation,
     Disagreement,
@@ -16,7 +17,6 @@ from flows.publish.pages import (
     Proof,
     ProposalPage,
     ProposedLine,
-    Remark,
     ResultsPage,
 )
 from models.enums import Carrier, Category, Tier
@@ -76,8 +76,12 @@ def a_results_page(**changed: Any) -> ResultsPage:
         proof=Proof(ROOT, 413, HEAD, "history.jsonl", "verify_history.py", f"python3 verify_history.py {ROOT}"),
         notice_link="notice.html",
         amounts_yuan=((Tier.FIRST, 3000),),
-        suspended=(Remark("2026-500101-098", "第98号示例装置", "异议核查中"),),
-        revoked=(Remark("2026-500101-099", "第99号示例装置", "经核查撤销"),),
+        noticed=14,
+        changes=(
+            Change("2026-500101-098", "第98号示例装置", date(2026, 8, 4), "异议核查中，暂缓授奖", "核查结束前暂缓"),
+            Change("2026-500101-099", "第99号示例装置", date(2026, 9, 4), "撤销获奖", "经核查撤销"),
+        ),
+        objections=(("事实与材料", "核查中", 1),),
     )
     return replace(page, **changed)
 

@@ -3,12 +3,30 @@
 They have no field for phones, mail addresses of people, identity or bank numbers.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from config.calendar import is_working_day
 from models.enums import Carrier, Category, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every public page has around its content: the way to the others, and how old it is.
+
+    `up` leads to the site's top, as `../`; `links` are (words, address from this page); `versions` the page that lists
+    the roots of earlier versions, empty where there are none.
+    """
+
+    up: str
+    first_at: datetime
+    changed_at: datetime
+    links: tuple[tuple[str, str], ...] = ()
+    versions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +54,6 @@ class AwardLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
-    """A submission named on a page with a sentence about it."""
-
-    number: str
-    title: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Deviation:
     """Where a person decided otherwise than the ranking: what changed, who decided, why, when (aware)."""
 
@@ -54,6 +63,17 @@ class Deviation:
     officer: str
     reason: str
     decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One submission of the notice that is no award, or one whose award changed since: when, what, and why."""
+
+    number: str
+    title: str
+    on: date
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,15 @@ class NoticePage:
     lines: tuple[AwardLine, ...]
     proof: Proof
     deviations: tuple[Deviation, ...] = ()
+    where: str = ""
+    postcode: str = ""
+    hotline: str = ""
+    supervision: str = ""
+    must_contain: tuple[str, ...] = ()
+    no_grounds: tuple[str, ...] = ()
+    ended: bool = False
+    results_link: str = ""
+    frame: Frame | None = None
 
     @property
     def working_days(self) -> int:
@@ -104,7 +133,10 @@ class NoticePage:
 
 @dataclass(frozen=True, slots=True)
 class ResultsPage:
-    """The award list (获奖项目发布). `suspended`: objections not yet answered; `revoked`: taken back."""
+    """The award list (获奖项目发布). `changes` and `added` account for every line of the notice: `noticed` of them.
+
+    `altered` are changes that no sum shows (another tier, a place moved up to). `objections`: (kind, result, how many). `downloads` are (words, address).
+    """
 
     season: int
     programme: str
@@ -115,8 +147,24 @@ class ResultsPage:
     proof: Proof
     notice_link: str = ""
     amounts_yuan: tuple[tuple[Tier, int], ...] = ()
-    suspended: tuple[Remark, ...] = ()
-    revoked: tuple[Remark, ...] = ()
+    noticed: int = 0
+    changes: tuple[Change, ...] = ()
+    added: tuple[Change, ...] = ()
+    altered: tuple[Change, ...] = ()
+    objections: tuple[tuple[str, str, int], ...] = ()
+    downloads: tuple[tuple[str, str], ...] = ()
+    frame: Frame | None = None
+
+    @property
+    def change_counts(self) -> tuple[tuple[str, int], ...]:
+        """How many of the notice's lines are no awards now, by kind."""
+        return tuple(Counter(change.kind for change in self.changes).items())
+
+    @property
+    def money_yuan(self) -> int:
+        """The prize money of all awards."""
+        amounts = dict(self.amounts_yuan)
+        return sum(amounts.get(line.tier, 0) for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +186,111 @@ class IndexPage:
     office: str
     contact: str
     entries: tuple[IndexEntry, ...]
+    frame: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarLine:
+    """One date of a call, with how its day stands (周五, 周日 休息)."""
+
+    label: str
+    at: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """The call (征集通知): what may be submitted, until when, to whom, and how it is judged."""
+
+    season: int
+    programme: str
+    office: str
+    contact: str
+    hotline: str
+    where: str
+    covered_years: tuple[int, ...]
+    fields: tuple[str, ...]
+    max_contributors: int
+    max_organisations: int
+    quota: int
+    rubric: tuple[tuple[str, int, str], ...]
+    prizes: tuple[tuple[Tier, int, int], ...]
+    notice_working_days: int
+    calendar: tuple[CalendarLine, ...]
+    own_dates: tuple[tuple[str, str, datetime], ...]
+    units: tuple[tuple[str, str], ...]
+    ended: bool
+    frame: Frame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonEntry:
+    """One season on the site's first page: what there is of it, as (words, address), and how many awards."""
+
+    year: int
+    title: str
+    links: tuple[tuple[str, str], ...]
+    awards: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrontPage:
+    """The site's first page."""
+
+    programme: str
+    office: str
+    contact: str
+    seasons: tuple[SeasonEntry, ...]
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A root that was published, with the record up to it where that is public."""
+
+    title: str
+    published_at: datetime
+    root: str
+    export: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """The roots of everything that a season published, and how to check it."""
+
+    season: int
+    programme: str
+    office: str
+    contact: str
+    versions: tuple[Version, ...]
+    verifier: str
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """One case; `case` is what its JSON says, to the letter."""
+
+    programme: str
+    office: str
+    contact: str
+    case: Mapping[str, Any]
+    linked: str
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class CasesPage:
+    """The list of cases: of all seasons with filters, or of one without."""
+
+    programme: str
+    office: str
+    contact: str
+    season: int
+    seasons: tuple[tuple[int, int, str], ...]
+    cases: tuple[tuple[str, str, str, str], ...]
+    scripts: tuple[str, ...]
+    frame: Frame
 
 
 @dataclass(frozen=True, slots=True)

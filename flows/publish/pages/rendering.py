@@ -17,12 +17,24 @@ from config.local_time import ZONE
 from flows.home.files import write_atomically
 from flows.home.templates import faults, home_before
 from flows.outbox.letters.filters import day, instant, printable
-from flows.publish.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage, WallGuide
+from flows.publish.pages.content import (
+    CallPage,
+    CasePage,
+    CasesPage,
+    FrontPage,
+    IndexPage,
+    NoticePage,
+    ProposalPage,
+    ResultsPage,
+    VersionsPage,
+    WallGuide,
+)
 from flows.publish.pages.statistics import by_tier, interval, scale, tables
 from models.enums import Tier
 
 TEMPLATES = Path(__file__).parent / "templates"
-Page = NoticePage | ResultsPage | IndexPage | ProposalPage | WallGuide
+Page = NoticePage | ResultsPage | IndexPage | ProposalPage | CallPage | FrontPage | VersionsPage | CasePage | CasesPage | WallGuide
+_ASSETS = ("page.css", "filter.js", "cases.js", "icon.svg")
 
 
 def render_notice(page: NoticePage) -> str:
@@ -33,6 +45,31 @@ def render_notice(page: NoticePage) -> str:
 def render_results(page: ResultsPage) -> str:
     """The results page, with statistics over all lines."""
     return _render("results", page, tiers=by_tier(page.lines), tables=tables(page.lines))
+
+
+def render_call(page: CallPage) -> str:
+    """The page of the call."""
+    return _render("call", page)
+
+
+def render_front(page: FrontPage) -> str:
+    """The site's first page."""
+    return _render("front", page)
+
+
+def render_versions(page: VersionsPage) -> str:
+    """The page of the roots."""
+    return _render("versions", page)
+
+
+def render_case(page: CasePage) -> str:
+    """The page of one case; the template is compiled once for all."""
+    return _render("case", page)
+
+
+def render_cases(page: CasesPage) -> str:
+    """The list of cases."""
+    return _render("cases", page)
 
 
 def render_index(page: IndexPage) -> str:
@@ -68,8 +105,20 @@ def faults_of_own_pages() -> Iterator[tuple[Path, str]]:
     return faults(_environment(), TEMPLATES, overrides.PAGES, {})
 
 
+def assets() -> Iterator[tuple[str, bytes]]:
+    """The files that public pages link to, by name."""
+    for name in _ASSETS:
+        yield name, asset(name).encode()
+
+
+@lru_cache
+def _asset_link(name: str) -> str:
+    """The name with a mark of its content, so that no browser takes an old one from its cache."""
+    return f"{name}?{hashlib.sha256(asset(name).encode()).hexdigest()[:8]}"
+
+
 def _render(name: str, page: Page, **values: Any) -> str:
-    style, script = asset("page.css"), asset("filter.js.j2")
+    style, script = asset("page.css"), asset("filter.js")
     return (
         _environment()
         .get_template(f"{name}.html.j2")
@@ -95,6 +144,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(asset=_asset_link)
     environment.filters.update(
         day=day, instant=instant, iso=_iso, points=lambda value: f"{value:.2f}", tentative=_tentative
     )

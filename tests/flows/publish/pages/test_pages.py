@@ -186,7 +186,9 @@ def test_results_link_to_what_one_needs_to_check_them() -> None:
         assert f'href="{link}"' in text
     assert ROOT in text
     assert "每项奖金3000元" in text
-    for said in ("异议核查中", "经核查撤销", "2026-500101-098", "2026-500101-099"):
+    assert "公示14项 − 异议核查中，暂缓授奖1项 − 撤销获奖1项 = 现有获奖<strong>12项</strong>" in text
+    assert "<strong>12000</strong>" in text, "the prize money of four first prizes"
+    for said in ("异议核查中", "经核查撤销", "2026-500101-098", "2026-500101-099", "2026年9月4日(周五)"):
         assert said in text
 
 

@@ -1,0 +1,49 @@
+"""The feed (Atom): what was published, and what changed since, the newest first."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from feedgenerator import Atom1Feed
+
+from flows.home.releases import Made
+from flows.publish.facts import Facts
+from flows.publish.publications import PAGES, title_of
+from models.enums import PublicationKind
+
+_LISTED = 50
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    if facts.seasons:
+        yield "feed.xml", feed(facts)
+
+
+def feed(facts: Facts) -> bytes:
+    """Entries are publications, which no later release takes back. Addresses are relative where none is known."""
+    base, season = f"{facts.site_url}/" if facts.site_url else "", facts.seasons[0].season
+    host = urlsplit(facts.site_url).hostname or "gangchuang.invalid"
+    made = Atom1Feed(
+        title=season.title,
+        link=f"{base}index.html",
+        description="",
+        language="zh-CN",
+        author_name=season.office.name,
+        feed_url=f"{base}feed.xml",
+        feed_guid=f"tag:{host},2026:site",
+    )
+    listed = [
+        (one.published_at, one, facts_of_season.season.title)
+        for facts_of_season in facts.seasons
+        for one in facts_of_season.publications
+    ]
+    for at, one, programme in sorted(listed, key=lambda entry: entry[0], reverse=True)[:_LISTED]:
+        page = "results.html" if one.kind is not PublicationKind.PUBLIC_NOTICE else PAGES[one.kind][1]
+        made.add_item(
+            title=f"{one.season}年度{title_of(one)}",
+            link=f"{base}{one.season}/{page}",
+            description=f"{programme}，根值 {one.root}",
+            unique_id=f"tag:{host},2026:{one.season}/{one.kind.value}/{one.ordinal}",
+            updateddate=at,
+            pubdate=at,
+        )
+    return str(made.writeString("utf-8")).encode()

@@ -1,0 +1,64 @@
+"""The site's first page, the pages of the roots, the files that pages link to."""
+
+from collections.abc import Iterator
+
+from flows.home.releases import Made
+from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.frames import VERSIONS, season_frame, season_links, site_frame
+from flows.publish.pages import (
+    FrontPage,
+    SeasonEntry,
+    Version,
+    VersionsPage,
+    assets,
+    render_front,
+    render_versions,
+)
+from flows.publish.publications import title_of
+from flows.publish.record import VERIFIER, until
+from models.enums import PublicationKind
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    for name, content in assets():
+        yield f"assets/{name}", content
+    if facts.seasons:
+        yield "index.html", render_front(front_page(facts)).encode()
+    for season in facts.seasons:
+        yield f"{season.year}/{VERSIONS}", render_versions(versions_page(season)).encode()
+
+
+def front_page(facts: Facts) -> FrontPage:
+    """Every season, the newest first, with what there is of it."""
+    season, seasons = facts.seasons[0].season, []
+    for one in facts.seasons:
+        links = [(words, f"{one.year}/{address}") for words, address in season_links(one)]
+        if one.published(PublicationKind.RESULTS):
+            links.append(("本年度优秀案例", f"cases/{one.year}.html"))
+        links.append(("历次版本的根值，如何核对", f"{one.year}/{VERSIONS}"))
+        seasons.append(SeasonEntry(one.year, one.season.title, tuple(links), one.awarded))
+    return FrontPage(season.title, season.office.name, season.office.mail, tuple(seasons), site_frame(facts))
+
+
+def versions_page(facts: SeasonFacts) -> VersionsPage:
+    """The roots of a season, the newest first."""
+    results = facts.published(PublicationKind.RESULTS)
+    versions = tuple(
+        Version(
+            title_of(one),
+            one.published_at,
+            one.root,
+            until(one) if results and one.kind is not PublicationKind.PUBLIC_NOTICE else "",
+        )
+        for one in reversed(facts.publications)
+    )
+    season = facts.season
+    return VersionsPage(
+        season=season.year,
+        programme=season.title,
+        office=season.office.name,
+        contact=season.office.mail,
+        versions=versions,
+        verifier=VERIFIER if results else "",
+        frame=season_frame(facts, facts.opened_at),
+    )
