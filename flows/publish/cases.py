@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
@@ -48,7 +47,8 @@ def _season_files(season: SeasonFacts) -> Iterator[tuple[str, bytes]]:
     cases = by_number(season)
     for case in cases:
         first_at, changed_at = season.awarded_at[case.number], season.case_changed_at[case.number]
-        told = case_data(case, rules.title, local_day(first_at), local_day(changed_at))
+        revoked = f"{local_day(season.revoked_at[case.number])}" if case.revoked else ""
+        told = case_data(case, rules.title, f"{local_day(first_at)}", revoked)
         frame = Frame("../../", first_at, changed_at, links, versions)
         page = CasePage(rules.title, rules.office.name, rules.office.mail, told, _linked(told), frame)
         yield f"cases/{case.number}/index.html", render_case(page).encode()
@@ -61,7 +61,7 @@ def _season_files(season: SeasonFacts) -> Iterator[tuple[str, bytes]]:
     yield from search_files(season)
 
 
-def case_data(case: Released, programme: str, awarded: date, changed: date) -> dict[str, Any]:
+def case_data(case: Released, programme: str, awarded: str, revoked: str) -> dict[str, Any]:
     """What is public of a case: its page is rendered from this, and its JSON is this."""
     licensed = case.licensed and not case.revoked
     return {
@@ -83,8 +83,8 @@ def case_data(case: Released, programme: str, awarded: date, changed: date) -> d
             {"file": picture.encoded, "alt": picture.alt, "width": picture.width, "height": picture.height}
             for picture in case.pictures
         ],
-        "awarded": awarded.isoformat(),
-        "revoked": changed.isoformat() if case.revoked else "",
+        "awarded": awarded,
+        "revoked": revoked,
     }
 
 
@@ -144,7 +144,13 @@ def _season_list(season: SeasonFacts) -> CasesPage:
             for case in by_number(season)
         ),
         scripts=(),
-        frame=Frame("../", min(season.awarded_at.values(), default=season.changed_at), season.changed_at, (*links, ("如何核对", versions)), versions),
+        frame=Frame(
+            "../",
+            min(season.awarded_at.values(), default=season.changed_at),
+            season.changed_at,
+            (*links, ("如何核对", versions)),
+            versions,
+        ),
     )
 
 
@@ -197,7 +203,11 @@ def _sitemap(facts: Facts) -> bytes:
     pages = ["index.html", "cases/index.html"]
     for season in facts.seasons:
         pages += [f"{season.year}/index.html", f"{season.year}/call.html"]
-        pages += [f"{season.year}/results.html", f"cases/{season.year}.html"] if season.published(PublicationKind.RESULTS) else []
+        pages += (
+            [f"{season.year}/results.html", f"cases/{season.year}.html"]
+            if season.published(PublicationKind.RESULTS)
+            else []
+        )
         pages += [f"cases/{number}/index.html" for number in sorted(season.cases)]
     lines = "".join(f"<url><loc>{escape(f'{facts.site_url}/{page}')}</loc></url>\n" for page in pages)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'

@@ -83,6 +83,11 @@ class SeasonFacts:
         return self._instants((Trigger.AWARD,), func.min)
 
     @cached_property
+    def revoked_at(self) -> Mapping[str, datetime]:
+        """When awards were taken away, the last time, by number."""
+        return self._instants((Trigger.REVOKE,), func.max)
+
+    @cached_property
     def case_changed_at(self) -> Mapping[str, datetime]:
         """When what is public of each award changed last, by number."""
         return self._instants(_CHANGES, func.max)

@@ -33,7 +33,18 @@ from flows.publish.pages.statistics import by_tier, interval, scale, tables
 from models.enums import Tier
 
 TEMPLATES = Path(__file__).parent / "templates"
-Page = NoticePage | ResultsPage | IndexPage | ProposalPage | CallPage | FrontPage | VersionsPage | CasePage | CasesPage | WallGuide
+Page = (
+    NoticePage
+    | ResultsPage
+    | IndexPage
+    | ProposalPage
+    | CallPage
+    | FrontPage
+    | VersionsPage
+    | CasePage
+    | CasesPage
+    | WallGuide
+)
 _ASSETS = ("page.css", "filter.js", "cases.js", "icon.svg")
 
 
