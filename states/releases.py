@@ -1,5 +1,6 @@
 """What makes a release of the public pages due, and an earlier one put back: both follow from the record."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,6 @@ from config.milestones import Milestone
 from models import Call, History
 from models.enums import Trigger
 from states.history.canonical import call_subject
-from states.history.read import latest_facts
 from states.machine import Act
 from states.transitions import note_call
 
@@ -30,7 +30,14 @@ PUBLIC = (
     Trigger.REVOKE,
     Trigger.REINSTATE,
     Trigger.RAISE_OBJECTION,
+    Trigger.ACCEPT_OBJECTION,
+    Trigger.DECLINE_OBJECTION,
+    Trigger.INVESTIGATE_OBJECTION,
     Trigger.ANSWER_OBJECTION,
+    Trigger.RECONSIDER_OBJECTION,
+    Trigger.CLOSE_OBJECTION,
+    Trigger.MOVE_UP,
+    Trigger.CORRECT_NAME,
     Trigger.WITHDRAW_CONSENT,
 )
 # After these, no release from before may come back, nor stay on the disk: it shows what was taken away for good.
@@ -89,17 +96,17 @@ def put_back(session: Session, season: int, act: Act, release: int, *, reason: s
 
 
 def _put_back(session: Session, marks: Mapping[int, str]) -> int | None:
+    """The newest put-back's release, where the public facts are still those of its moment; 0 ended one."""
+    calls = [call_subject(year) for year in marks]
     latest = session.scalar(
-        select(History.season)
-        .where(History.trigger == Trigger.PUT_BACK_RELEASE)
+        select(History.facts)
+        .where(col(History.subject).in_(calls), History.trigger == Trigger.PUT_BACK_RELEASE)
         .order_by(History.at.desc(), History.sequence.desc())
         .limit(1)
     )
-    if latest is None:
-        return None
-    facts = latest_facts(session, call_subject(latest), Trigger.PUT_BACK_RELEASE)
+    facts = json.loads(latest) if latest else {"marks": {}}
     meant = {int(year): mark for year, mark in facts["marks"].items()}
-    return int(facts["release"]) if meant == dict(marks) else None
+    return int(facts["release"]) or None if latest and meant == dict(marks) else None
 
 
 def _is_public() -> ColumnElement[bool]:

@@ -38,7 +38,10 @@ def _cells(line: AwardLine) -> list[str]:
 
 
 def _changed(page: ResultsPage) -> list[list[str]]:
-    return [[one.number, one.title, one.on.isoformat(), one.kind, one.reason] for one in (*page.changes, *page.added, *page.altered)]
+    return [
+        [one.number, one.title, one.on.isoformat(), one.kind, one.reason]
+        for one in (*page.changes, *page.added, *page.altered)
+    ]
 
 
 def _workbook(page: ResultsPage, changed_at: datetime) -> bytes:

@@ -73,7 +73,9 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
 def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: Mapping[str, Tier]) -> Iterator[Change]:
     """What became of submissions that differ from the notice: when, what, and the published reason."""
     rows = {row.number: row for row in session.scalars(select(Submission).where(col(Submission.number).in_(numbers)))}
-    moved = session.scalars(select(Placing).where(Placing.season == season.year, col(Placing.notice_until).is_not(None)))
+    moved = session.scalars(
+        select(Placing).where(Placing.season == season.year, col(Placing.notice_until).is_not(None))
+    )
     until = {placing.number: placing for placing in moved}
     lines = {line.number: line for line in objection_lines(session, season.year) if line.number}
     suspended = set(suspended_numbers(session, season.year))
@@ -90,9 +92,14 @@ def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: 
         elif number in until and row.tier is None:
             placing = until[number]
             tier, ends = placing.tier, placing.notice_until
-            kind, reason = "递补公示中", f"递补为{tier.label}，公示至{local_day(ends):%Y年%m月%d日}" if tier and ends else ""
+            kind, reason = (
+                "递补公示中",
+                f"递补为{tier.label}，公示至{local_day(ends):%Y年%m月%d日}" if tier and ends else "",
+            )
         elif number not in noticed:
-            kind, reason = ("公示后递补", "前列项目取消后递补，已单独公示") if number in until else ("公示后增补", reason)
+            kind, reason = (
+                ("公示后递补", "前列项目取消后递补，已单独公示") if number in until else ("公示后增补", reason)
+            )
         elif row.tier is not None and row.tier is not noticed[number]:
             kind = f"{noticed[number].label}改为{row.tier.label}"
             reason = line.published_reason if line is not None else "前列项目取消后依次递补"
