@@ -27,7 +27,6 @@ LIBRARIES = (
 )
 DECORATORS = ("@app.*", "@model_validator", "@field_validator")
 EXCEPTIONS = {
-    "application": "the server loads it by the name that its command gives",
     "__getattr__": "Python calls it for the package's names",
     "trace": "Mail transports and files share one signature; files have nobody to tell",
     "declared_at": "when an expert declared a conflict: asked by people, by no rule",
