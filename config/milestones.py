@@ -32,6 +32,7 @@ class Milestone(StrEnum):
     PUBLISH_RESULTS = "publish_results"
     ARCHIVE = "archive"
     FOLLOW_UP = "follow_up"
+    REMIND_FOLLOW_UP = "remind_follow_up"
     CLOSE_SEASON = "close_season"
     ERASE_PERSONAL_DATA = "erase_personal_data"
 
@@ -100,6 +101,7 @@ _LABELS = {
     Milestone.PUBLISH_RESULTS: "发布结果",
     Milestone.ARCHIVE: "归档",
     Milestone.FOLLOW_UP: "成果转化跟踪",
+    Milestone.REMIND_FOLLOW_UP: "转化跟踪催办",
     Milestone.CLOSE_SEASON: "年度结束",
     Milestone.ERASE_PERSONAL_DATA: "删除个人信息",
 }

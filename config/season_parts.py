@@ -116,6 +116,7 @@ class Reminders(Part):
     experts: tuple[int, ...] = (7, 3, 1)
     re_review: tuple[int, ...] = (3, 1)
     approval: tuple[int, ...] = Field((3, 1), description="days before the public notice")
+    follow_up: tuple[int, ...] = Field((10, 3), description="days before the season closes")
 
 
 class UnitDates(Part):

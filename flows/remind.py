@@ -28,6 +28,7 @@ from states.guard_facts import deadline_of, load_season_facts
 from states.issued import newest_issues
 from states.outstanding import in_correction, rows_returned, scores_owed, without_verdict
 from states.panel.draw import reserves
+from states.submissions.follow_up import unanswered
 
 _SHOWN = 10
 
@@ -215,12 +216,39 @@ def reminding_of_approval(run: Run) -> Ending:
     return _told(run, ["office"])
 
 
+def reminding_of_follow_up(run: Run) -> Ending:
+    """Units that have not said what became of all their awarded achievements."""
+    with run.step() as session:
+        deadline, owed = deadline_of(session, run.year, Milestone.CLOSE_SEASON), unanswered(session, run.year)
+        for code, numbers in sorted(owed.items()):
+            post_to_unit(
+                session,
+                run,
+                LetterKind.FOLLOW_UP_REMINDER,
+                code,
+                key=str(run.ordinal),
+                deadline=deadline,
+                owed=numbers,
+                level=_level(run),
+                attachments=(
+                    *_papers(session, run, code, WorkbookKind.FOLLOW_UP),
+                    deadline_entry(session, run, code, Milestone.CLOSE_SEASON, deadline, f"r{run.ordinal}"),
+                ),
+            )
+        items = [
+            (all_units()[code].name, f"{len(numbers)}项没有报送转化情况") for code, numbers in sorted(owed.items())
+        ]
+        _escalate(session, run, Milestone.CLOSE_SEASON, items)
+    return _told(run, sorted(owed))
+
+
 _BODIES = {
     Milestone.REMIND_CALL: reminding_of_call,
     Milestone.REMIND_DISTRICT_ROUND: reminding_of_district_round,
     Milestone.REMIND_EXPERTS: reminding_of_scores,
     Milestone.REMIND_RE_REVIEW: reminding_of_re_review,
     Milestone.REMIND_APPROVAL: reminding_of_approval,
+    Milestone.REMIND_FOLLOW_UP: reminding_of_follow_up,
 }
 
 

@@ -89,7 +89,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         remind,
         "03 催办 Remind",
-        (M.REMIND_CALL, M.REMIND_DISTRICT_ROUND, M.REMIND_EXPERTS, M.REMIND_RE_REVIEW, M.REMIND_APPROVAL),
+        tuple(step for step in Milestone if step.is_reminder),
     ),
     Stage(close_call, "04 申报截止 Close the call", (M.CLOSE_CALL,)),
     Stage(close_district_round, "05 初评截止 Close the district round", (M.CLOSE_DISTRICT_ROUND,)),

@@ -128,6 +128,15 @@ class WorkbookKind(Labelled):
     SCORES = "scores", "评分表"
     EXPERTS = "experts", "专家库"
     VOTES = "votes", "表决票"
+    FOLLOW_UP = "follow_up", "成果转化跟踪表"
+
+
+class Use(Labelled):
+    """Whether an awarded achievement is in use, a year later (成果转化)."""
+
+    IN_USE = "in_use", "在用"
+    STOPPED = "stopped", "已停用"
+    NOT_USED = "not_used", "未投入应用"
 
 
 class DeliveryState(Labelled):
@@ -434,6 +443,11 @@ class Trigger(Labelled):
     RECORD_VOTES = "record_votes", "登记表决", "Ballots on the submission's award came in and were taken."
     STRIKE = "strike", "剔除", "An officer struck the submission from the award list."
     CHANGE_TIER = "change_tier", "调整等次", "An officer gave the submission another tier after an objection."
+    RECORD_FOLLOW_UP = (
+        "record_follow_up",
+        "登记成果转化",
+        "The unit said what became of the awarded achievement.",
+    )
     # what moves an objection
     RAISE_OBJECTION = "raise_objection", "提出异议", "An objection to the award was received and entered."
     ACCEPT_OBJECTION = "accept_objection", "受理异议", "The objection was taken up; the award waits for its answer."

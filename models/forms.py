@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.enums import Carrier, Category, Origin, Tier, Verdict
+from models.enums import Carrier, Category, Origin, Tier, Use, Verdict
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -137,6 +137,19 @@ class VoteForm(_Form):
     @property
     def cast(self) -> int:
         return self.votes_for + self.votes_against + self.abstentions
+
+
+class FollowUpForm(_Form):
+    """What became of one awarded achievement, a year after the award (成果转化跟踪)."""
+
+    number: Text
+    use: Use
+    since: date | None = Field(None, description="in use since")
+    where: str = Field("", description="where, by whom")
+    benefit_economic: Decimal | None = Field(None, ge=0, description="万元 in the year")
+    benefit_social: str = ""
+    places: int | None = Field(None, ge=0, description="how many further organisations use it")
+    remark: str = Field("", description="why there is no progress, or what helped")
 
 
 class ExpertForm(_Form):

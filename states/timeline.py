@@ -343,6 +343,7 @@ def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:
     yield from _reminders(season, Milestone.REMIND_EXPERTS, dates.close_final_round, days.experts)
     yield from _reminders(season, Milestone.REMIND_RE_REVIEW, dates.close_re_review, days.re_review)
     yield from _reminders(season, Milestone.REMIND_APPROVAL, dates.open_public_notice, days.approval)
+    yield from _reminders(season, Milestone.REMIND_FOLLOW_UP, dates.close_season, days.follow_up)
     for code in season.district_round.units:
         for step in (Milestone.CLOSE_CALL, Milestone.CLOSE_DISTRICT_ROUND):
             own = season.unit_date(step, code)

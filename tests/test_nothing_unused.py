@@ -35,16 +35,14 @@ EXCEPTIONS = {
 # Enums whose members people choose on forms and in season files: the code takes the word, whichever it is.
 CHOSEN = {
     "Origin": "the form",
+    "Use": "the follow-up's workbook",
     "Aim": "the season file: what the assignment raises first",
     "ObjectionKind": "the form of an objection's letter",
     "ObjectionChannel": "the form of an objection's letter",
     "Tier": "the season file: its prizes, in order",
     "Method": "the season file: [scoring]",
 }
-COLUMNS = {
-    "FollowUp.answered_at": "the follow-up's answer, which units cannot send yet",
-    "FollowUp.adoption": "the follow-up's answer, which units cannot send yet",
-}
+COLUMNS: dict[str, str] = {}
 
 
 def test_nothing_is_defined_that_nothing_uses() -> None:

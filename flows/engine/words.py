@@ -117,6 +117,7 @@ LINES = {
     "evidence": "异议证据",
     "reasons to step back": "回避理由",
     "what units sent back for": "单位退回原因",
+    "follow-up answers": "成果转化说明",
     "comments of experts": "专家评语",
     "comments of districts": "初评意见",
     "experts' contacts": "专家联系方式",

@@ -16,6 +16,7 @@ from states.final_round.freeze import scores_are_frozen
 from states.final_round.votes import owing_votes
 from states.outstanding import in_correction, scores_owed, without_verdict
 from states.submissions.delivery import Change
+from states.submissions.follow_up import unanswered
 
 _SHOWN = 20
 CHANGES = {
@@ -49,6 +50,9 @@ def standing_of(
         return _of_verdicts(session, season, sender)
     if kind is WorkbookKind.SCORES:
         return _of_scores(session, season.year, sender)
+    if kind is WorkbookKind.FOLLOW_UP and sender in all_units():
+        owed = unanswered(session, season.year).get(sender, [])
+        return Standing(owed=(f"还有{len(owed)}项没有报送转化情况：{_listed(owed)}",) if owed else ())
     if kind is WorkbookKind.VOTES:
         owed = owing_votes(session, season).get(sender, [])
         return Standing(owed=(f"还有{len(owed)}项没有表决：{_listed(owed)}",) if owed else ())

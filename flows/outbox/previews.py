@@ -45,6 +45,7 @@ _DEADLINES = {
     LetterKind.APPROVAL_WANTED: M.OPEN_PUBLIC_NOTICE,
     LetterKind.APPROVAL_ESCALATED: M.OPEN_PUBLIC_NOTICE,
     LetterKind.FOLLOW_UP: M.CLOSE_SEASON,
+    LetterKind.FOLLOW_UP_REMINDER: M.CLOSE_SEASON,
 }
 _WORDS = {
     "reason": "示例：因当地交通中断，材料无法按时送达",

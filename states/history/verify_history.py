@@ -150,6 +150,7 @@ NOTES = (
     "record_score",
     "record_votes",
     "strike",
+    "record_follow_up",
     "raise_objection",
     "accept_objection",
     "decline_objection",

@@ -29,6 +29,7 @@ from models import (
     DistrictVerdict,
     Expert,
     Failure,
+    FollowUp,
     IncomingMail,
     Message,
     Objection,
@@ -89,6 +90,9 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         "what units sent back for": update(Correction)
         .where(Correction.number.in_(own), col(Correction.asked_by).startswith(f"{Role.DISTRICT.value}:"))
         .values(missing=""),
+        "follow-up answers": update(FollowUp)
+        .where(FollowUp.number.in_(own), FollowUp.adoption != "")
+        .values(adoption=""),
         "comments of experts": update(Score).where(Score.number.in_(own), Score.comment != "").values(comment=""),
         "comments of districts": update(DistrictVerdict)
         .where(DistrictVerdict.number.in_(own), DistrictVerdict.comment != "")

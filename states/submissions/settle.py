@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from models import DistrictVerdict, FollowUp, Placing, Submission
+from models import DistrictVerdict, Placing, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
 from states.guard_facts import Ask
 from states.machine import Act
@@ -42,19 +42,6 @@ def settle_rest(session: Session, year: int, act: Act) -> dict[Outcome, int]:
         ask = Ask(Trigger.ARCHIVE, act, cause=cause, outcome=outcome)
         ended[outcome] += len(apply_to_many(session, year, ask, col(Submission.state) == state, *where).moved)
     return {outcome: count for outcome, count in ended.items() if count}
-
-
-def ask_about_awards(session: Session, year: int, act: Act) -> list[tuple[str, str, str]]:
-    """Keep that the units are asked what became of the awarded achievements: (unit, number, title) of each."""
-    rows = session.execute(
-        select(Submission.unit, Submission.number, Submission.title)
-        .where(Submission.season == year, Submission.outcome == Outcome.COMPLETED)
-        .order_by(Submission.number)
-    ).all()
-    for row in rows:
-        if session.get(FollowUp, row.number) is None:
-            session.add(FollowUp(number=row.number, asked_at=act.at))
-    return [tuple(row) for row in rows]
 
 
 def withdraw(session: Session, number: str, act: Act, *, reason: str) -> None:

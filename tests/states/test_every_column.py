@@ -69,7 +69,8 @@ OTHERWISE: dict[str, dict[str, str]] = {
         "what does not work at present; only the pause before it is tried again",
     ),
     "follow_up": dict.fromkeys(
-        ("number", "asked_at", "answered_at", "adoption"), "asked a year after the award; no outcome depends on it"
+        ("number", "asked_at", "answered_at", "adoption"),
+        "asked a year after the award, and what is answered is in the chain; no outcome depends on it",
     ),
     "incoming_mail": dict.fromkeys(
         (

@@ -83,7 +83,7 @@ class LetterKind(StrEnum):
     # Approval, notice, results
     APPROVAL_WANTED = "approval_wanted", "officers due_at digest page level"
     APPROVAL_ESCALATED = "approval_escalated", "officers due_at digest page"  # to the coordination group
-    NOTICE_OPENED = "notice_opened", "unit_name opens_on closes_on page root export checker"
+    NOTICE_OPENED = "notice_opened", "unit_name opens_on closes_on page root export file checker"
 
     # Objections; what is for the objector goes to the office, which hands it on
     OBJECTION_RECEIVED = "objection_received", "objection number title about received_on due_at"  # to the office
@@ -108,7 +108,7 @@ class LetterKind(StrEnum):
 
     RESULTS_PUBLISHED = (
         "results_published",
-        "unit_name first second third page root export checker",
+        "unit_name first second third page root export file checker",
         "until",
     )  # (number, title)
 
@@ -123,9 +123,13 @@ class LetterKind(StrEnum):
     PAPERS = "papers", "unit_name count amount problems"  # count: of certificates; problems: sentences
     PAPERS_MADE = "papers_made", "folder count amount problems"  # folder: below the home; to the office
     NAME_CORRECTED = "name_corrected", "unit_name number title void valid name reason"  # void, valid: certificates
-    ARCHIVED = "archived", "unit_name counts root export checker", "until"
-    RECORD_CHANGED = "record_changed", "unit_name ordinal page root export checker"  # ordinal: the how manieth change
+    ARCHIVED = "archived", "unit_name counts root export file checker", "until"
+    RECORD_CHANGED = (
+        "record_changed",
+        "unit_name ordinal page root export file checker",
+    )  # ordinal: the how manieth change
     FOLLOW_UP = "follow_up", "unit_name items due_at"  # (number, title)
+    FOLLOW_UP_REMINDER = "follow_up_reminder", "unit_name deadline owed level"
     SEASON_CLOSED = "season_closed", "counts"  # to the office
 
     # The year itself

@@ -19,7 +19,7 @@ _PREFIX = "GC1"
 _RECIPIENT = re.compile(r"[0-9A-Za-z_-]{1,32}")
 _TOKEN = re.compile(
     rf"{_PREFIX}\.(?P<season>\d{{4}})\.(?P<recipient>{_RECIPIENT.pattern})"
-    r"\.(?P<kind>[a-z]+)\.(?P<issue>\d{1,9})\.(?P<signature>[A-Z2-7]{52})(?![A-Z2-7])"
+    r"\.(?P<kind>[a-z_]+)\.(?P<issue>\d{1,9})\.(?P<signature>[A-Z2-7]{52})(?![A-Z2-7])"
 )
 _KINDS = {kind.value: kind for kind in WorkbookKind}
 

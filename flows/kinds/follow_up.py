@@ -1,0 +1,125 @@
+"""The follow-up workbook (成果转化跟踪表): issued to each unit with awards a year later, and what comes back."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from config.milestones import Milestone
+from config.season import Season
+from config.units import all_units
+from flows.kinds.kind import HandedIn, Issued, Kind, issue
+from flows.run import Run
+from flows.workbooks.columns import cells, dates, numbers
+from flows.workbooks.columns.column import Column, choice, given_column, labels
+from flows.workbooks.reader.assembly import Assembler, filled_in
+from flows.workbooks.reader.findings import Form, Note, Problem
+from flows.workbooks.reader.layout import Layout
+from flows.workbooks.reader.table import Line
+from models import FollowUp, Submission
+from models.enums import Outcome, Use, WorkbookKind
+from models.forms import FollowUpForm
+from states.guard_facts import deadline_of
+from states.submissions.delivery import Taken
+from states.submissions.follow_up import answer_of, take_answers
+
+_LONGEST = 1_000
+
+
+def issue_follow_up(session: Session, run: Run, code: str, occasion: str = "") -> Issued:
+    """A unit's workbook with a row for each awarded achievement; what was answered before stands in it."""
+    return issue(
+        session,
+        run,
+        _layout(run.season, code),
+        code,
+        name=all_units()[code].name,
+        deadline=deadline_of(session, run.year, Milestone.CLOSE_SEASON),
+        rows=_rows(session, run.year, code),
+        occasion=occasion,
+    )
+
+
+def _rows(session: Session, year: int, code: str) -> Sequence[dict[str, object]]:
+    own = session.execute(
+        select(Submission, FollowUp)
+        .join(FollowUp, FollowUp.number == Submission.number)
+        .where(Submission.season == year, Submission.unit == code, Submission.outcome == Outcome.COMPLETED)
+        .order_by(Submission.number)
+    ).all()
+    found = []
+    for submission, asked in own:
+        answered = answer_of(asked)
+        said = answered.model_dump(exclude={"number", "use"}, exclude_none=True) if answered else {}
+        tier = submission.tier.label if submission.tier else ""
+        use = {"use": answered.use.label} if answered else {}
+        found.append({"number": submission.number, "title": submission.title, "tier": tier, **use, **said})
+    return found
+
+
+def _layout(season: Season, _: str) -> Layout:
+    rules = (
+        ("应用情况", "在用的填写开始时间和应用单位；已停用、未投入应用的，在“说明”里写原因"),
+        ("经济效益", "近一年新增的经济效益，单位万元；没有的填0，说不清的留空"),
+        ("推广单位数", "本单位以外已经采用的单位数"),
+    )
+    return Layout(WorkbookKind.FOLLOW_UP, _columns(), _Rows, rules=rules)
+
+
+def _columns() -> tuple[Column, ...]:
+    group, text = "转化情况", cells.prose(_LONGEST)
+    return (
+        given_column("number", "申报编号", "获奖项目", 18, "编号"),
+        given_column("title", "成果名称", "获奖项目", 40, "项目名称"),
+        given_column("tier", "获奖等次", "获奖项目", 10, "等次"),
+        choice(
+            "use", "应用情况", labels(Use), group=group, hint="从下拉框选择", width=13, also=("是否在用", "是否应用")
+        ),
+        Column(
+            "since",
+            "开始应用时间",
+            dates.day,
+            group,
+            f"在用的必填；{dates.EXAMPLE}",
+            ("应用时间",),
+            format="yyyy-mm-dd",
+            width=14,
+        ),
+        Column("where", "应用单位", text, group, "在哪些单位、车间、工序应用", ("应用范围",), width=30),
+        Column(
+            "benefit_economic",
+            "近一年经济效益（万元）",
+            numbers.amount_wan,
+            group,
+            "没有的填0",
+            ("经济效益",),
+            width=14,
+        ),
+        Column("benefit_social", "近一年社会效益", text, group, "可留空", ("社会效益",), width=30),
+        Column(
+            "places",
+            "推广单位数",
+            numbers.count,
+            group,
+            "本单位以外已采用的单位数",
+            ("推广家数",),
+            format="General",
+            width=11,
+        ),
+        Column("remark", "说明", text, group, "未应用或停用的原因；下一步打算", ("备注", "原因"), width=36),
+    )
+
+
+class _Rows(Assembler):
+    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+        del notes
+        self.require(line, ["number", "use"], problems)
+        return self.made(FollowUpForm, filled_in(line.values, FollowUpForm.model_fields), line, problems)
+
+
+def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
+    del run
+    return take_answers(session, handed.delivered, handed.forms(FollowUpForm))
+
+
+KIND = Kind(WorkbookKind.FOLLOW_UP, _layout, _take, closes=Milestone.CLOSE_SEASON, issue_again=issue_follow_up)
