@@ -17,6 +17,7 @@ from flows.publish.pages import (
 from flows.publish.publications import title_of
 from flows.publish.record import VERIFIER, until
 from models.enums import PublicationKind
+from states.submissions.certificates import has_certificates
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -35,6 +36,7 @@ def front_page(facts: Facts) -> FrontPage:
         links = [(words, f"{one.year}/{address}") for words, address in season_links(one)]
         if one.published(PublicationKind.RESULTS):
             links.append(("本年度优秀案例", f"cases/{one.year}.html"))
+            links.extend([("核验证书", "check/index.html")] if has_certificates(facts.session, one.year) else [])
         links.append(("历次版本的根值，如何核对", f"{one.year}/{VERSIONS}"))
         seasons.append(SeasonEntry(one.year, one.season.title, tuple(links), one.awarded))
     return FrontPage(season.title, season.office.name, season.office.mail, tuple(seasons), site_frame(facts))

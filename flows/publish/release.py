@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from config.overrides import HOLIDAYS, PAGES, own_files
 from config.settings import Settings
 from flows.home.releases import Group, Made, Manifest, Releases
-from flows.publish import call, cases, feed, front, notice, pictures, record, results, season_index, wall
+from flows.publish import call, cases, checks, feed, front, notice, pictures, record, results, season_index, wall
 from flows.publish.facts import Facts, facts_of
 from models.database import reading
 from states.history.canonical import instant_text
@@ -34,6 +34,7 @@ PARTS: tuple[Callable[[Facts], Iterator[Made]], ...] = (
     wall.files,
     cases.files,
     feed.files,
+    checks.files,
 )
 _SOURCES = {".py", ".j2", ".css", ".js", ".svg"}
 

@@ -108,7 +108,7 @@ def recoveries(session: Session, season: Season) -> list[Recovery]:
 def _why(submission: Submission) -> str:
     """Why nothing is paid; empty for a prize that stands."""
     if submission.state is SubmissionState.FINAL_REVIEWED:
-        return "异议核查中，暂缓发放"
+        return "异议核查或公示尚未结束，暂缓发放"
     if submission.outcome in (None, Outcome.COMPLETED):
         return ""
     return f"{Outcome(submission.outcome).label}，不予发放"

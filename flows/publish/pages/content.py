@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from config.calendar import is_working_day
-from models.enums import Carrier, Category, Tier
+from models.enums import Carrier, Category, CertificateState, Holder, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +307,41 @@ class WallGuide:
     number: str
     link: str
     archive: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPage:
+    """What became of one certificate (证书核验). `name` is empty where it is not released, `successor` without one."""
+
+    programme: str
+    office: str
+    contact: str
+    season: int
+    number: str
+    short: str
+    state: CertificateState
+    holder: Holder
+    name: str
+    submission: str
+    title: str
+    tier: Tier
+    given_on: date
+    voided_on: date | None
+    successor: str
+    export: str
+    verifier: str
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIndexPage:
+    """Every number of a certificate that was given, by season, with what it stands for now."""
+
+    programme: str
+    office: str
+    contact: str
+    seasons: tuple[tuple[int, tuple[tuple[str, CertificateState], ...]], ...]
+    frame: Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from flows.publish.pages.content import (
     CallPage,
     CasePage,
     CasesPage,
+    CheckIndexPage,
+    CheckPage,
     FrontPage,
     IndexPage,
     NoticePage,
@@ -44,6 +46,8 @@ Page = (
     | CasePage
     | CasesPage
     | WallGuide
+    | CheckPage
+    | CheckIndexPage
 )
 _ASSETS = ("page.css", "filter.js", "cases.js", "icon.svg")
 
@@ -86,6 +90,16 @@ def render_cases(page: CasesPage) -> str:
 def render_index(page: IndexPage) -> str:
     """The season's entry page."""
     return _render("index", page)
+
+
+def render_check(page: CheckPage) -> str:
+    """The page of one certificate."""
+    return _render("check", page)
+
+
+def render_check_index(page: CheckIndexPage) -> str:
+    """Every number of a certificate, with its page."""
+    return _render("check_index", page)
 
 
 def render_proposal(page: ProposalPage) -> str:

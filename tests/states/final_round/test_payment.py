@@ -60,7 +60,7 @@ def test_prizes_to_the_fen_and_those_at_zero_with_the_reason(engine: Engine) -> 
         assert [payee.amount for payee in listed[third].payees] == [33_334, 33_333, 33_333]
         assert {payee.weight for payee in listed[third].payees} == {""}
         assert (listed[suspended].paid, listed[suspended].why) == (200_000, "")
-        assert (listed[waiting].paid, listed[waiting].why) == (0, "异议核查中，暂缓发放")
+        assert (listed[waiting].paid, listed[waiting].why) == (0, "异议核查或公示尚未结束，暂缓发放")
         assert (listed[revoked].paid, listed[revoked].why) == (0, "撤销获奖，不予发放")
         (back,) = recoveries(session, season)
         assert (back.prize.number, back.reason, back.revoked_at) == (revoked, "示例：成果权属存在争议", ACT.at)

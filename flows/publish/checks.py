@@ -1,0 +1,87 @@
+"""A page for each certificate that was ever given a number: whether it is valid, replaced or revoked, and how to prove it.
+
+Its address stands on the certificate, as a code and in words, and leads somewhere for good. A name is shown only as far
+as it was released.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+
+from config.local_time import local_day
+from flows.home.releases import Group, Made
+from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.frames import VERSIONS, site_frame
+from flows.publish.pages.content import CheckIndexPage, CheckPage, Frame
+from flows.publish.pages.rendering import render_check, render_check_index
+from flows.publish.record import EXPORT, VERIFIER
+from models import Certificate
+from models.enums import CertificateState, Holder, PublicationKind
+from states.submissions.certificates import CertificateNumber, certificates_of
+from states.submissions.released import Released
+
+FOLDER = "check"
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    listed: list[tuple[int, tuple[tuple[str, CertificateState], ...]]] = []
+    for season in facts.seasons:
+        if season.published(PublicationKind.RESULTS) is None:
+            continue
+        numbers = []
+        for row in certificates_of(facts.session, season.year):
+            page = check_page(season, row, season.cases[row.number])
+            path = f"{FOLDER}/{page.short}/index.html"
+            key = hashlib.sha256(repr(page).encode()).hexdigest()
+            numbers.append((page.short, page.state))
+            yield Group(path, key, partial(_file, path, page))
+        if numbers:
+            listed.append((season.year, tuple(numbers)))
+    if listed:
+        newest, frame = facts.seasons[0].season, site_frame(facts, "../")
+        index = CheckIndexPage(newest.title, newest.office.name, newest.office.mail, tuple(listed), frame)
+        yield f"{FOLDER}/index.html", render_check_index(index).encode()
+
+
+def check_page(season: SeasonFacts, row: Certificate, own: Released) -> CheckPage:
+    """What the page of one certificate says: nothing that changes with others."""
+    number, versions = CertificateNumber(row.season, row.ordinal), f"../../{row.season}/{VERSIONS}"
+    links = (
+        ("首页", "../../index.html"),
+        ("全部证书编号", "../index.html"),
+        ("获奖项目发布", f"../../{row.season}/results.html"),
+        ("如何核对", versions),
+    )
+    return CheckPage(
+        programme=season.season.title,
+        office=season.season.office.name,
+        contact=season.season.office.mail,
+        season=row.season,
+        number=str(number),
+        short=number.short,
+        state=row.state,
+        holder=row.holder,
+        name=_name(row, own),
+        submission=row.number,
+        title=own.title,
+        tier=row.tier,
+        given_on=local_day(row.given_at),
+        voided_on=local_day(row.voided_at) if row.voided_at else None,
+        successor=CertificateNumber(row.season, row.successor).short if row.successor else "",
+        export=EXPORT,
+        verifier=VERIFIER,
+        frame=Frame("../../", row.given_at, row.voided_at or row.given_at, links, versions),
+    )
+
+
+def _name(row: Certificate, own: Released) -> str:
+    """The holder's name where it is released and the certificate in force; else nothing."""
+    if row.state is not CertificateState.VALID:
+        return ""
+    names = own.organisations if row.holder is Holder.ORGANISATION else own.people
+    places = range(1, len(names) + 1) if row.holder is Holder.ORGANISATION else own.places
+    return dict(zip(places, names, strict=True)).get(row.position, "")
+
+
+def _file(path: str, page: CheckPage) -> Iterator[tuple[str, bytes]]:
+    yield path, render_check(page).encode()
