@@ -2,4 +2,9 @@
 
 
 class GangchuangError(Exception):
-    """Something an administrator can act on; the message is a whole sentence with the way out."""
+    """Something an administrator can act on; the message is a whole sentence with the way out.
+
+    `chinese` is the sentence for who asked through the dashboard; empty where only operators meet the error.
+    """
+
+    chinese: str = ""

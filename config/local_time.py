@@ -21,6 +21,7 @@ def local_day(instant: datetime) -> date:
 class NotALocalTime(GangchuangError):
     def __init__(self, text: str, reason: str) -> None:
         self.text = text
+        self.chinese = f"“{text}”不是北京时间的日期和时间（例如 2026-05-08T18:00）。没有任何改动。"
         super().__init__(f"{text!r} {reason}. Write the local time ({ZONE.key}), such as 2026-05-08T18:00.")
 
 

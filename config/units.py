@@ -22,6 +22,7 @@ UNITS_FILE = Path(__file__).parent / "reporting_units.csv"
 class UnknownUnit(GangchuangError):
     def __init__(self, code: str) -> None:
         self.code = code
+        self.chinese = f"没有代码为“{code}”的报送单位。没有任何改动。"
         super().__init__(f"No reporting unit has the code {code!r}. The codes are listed in {units_file()}.")
 
 
@@ -35,6 +36,7 @@ class UnitsFileBroken(GangchuangError):
 class UnitNotInForce(GangchuangError):
     def __init__(self, unit: "Unit", on: date) -> None:
         self.unit, self.on = unit, on
+        self.chinese = f"{unit.name}在{on}不是报送单位。没有任何改动。"
         follow = f"; its work went to {'、'.join(unit.successors)}" if unit.successors else ""
         super().__init__(f"{unit.name} ({unit.code}) is no reporting unit on {on}{follow}.")
 

@@ -1,7 +1,11 @@
 """A named person decides on the proposed list, through the dashboard's form or the command."""
 
+import inspect
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
+from flows.engine.forms import REASON, Form
 from flows.publish.proposal import put_decided, put_proposal
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -11,8 +15,14 @@ from states.machine import Act
 from states.officers import officer
 from states.timeline import reopen_ranking
 
+_TITLES = {
+    ApprovalDecision.APPROVED: "审定获奖名单",
+    ApprovalDecision.SENT_BACK: "退回获奖名单重排",
+    ApprovalDecision.WITHDRAWN: "撤回审定",
+}
 
-@stage_flow(name="approve-list")
+
+@stage_flow(name="approve-list", deed=lambda given: _TITLES[ApprovalDecision(given["decision"])])
 def approve_list(
     season: int,
     officer_name: str,
@@ -60,3 +70,19 @@ def _approve(session: Session, run: Run, act: Act, digest: str, strike: str, rea
     count = approve(session, run.year, act, digest=digest, strike=numbers, reason=reason)
     run.tell("approved", count)
     run.tell("struck", len(numbers))
+
+
+_WHY_STRUCK = replace(REASON, hint="划去项目时必须填写，印在公示页上。", schema={"type": "string"})
+
+
+def _form(name: str, decision: ApprovalDecision) -> Form:
+    fields = {"reason": _WHY_STRUCK} if decision is ApprovalDecision.APPROVED else {"strike_numbers": None}
+    description = inspect.getdoc(approve_list.fn) or ""
+    return Form(name, _TITLES[decision], approve_list, description, {"decision": decision.value}, fields)
+
+
+FORMS = (
+    _form("approve_list", ApprovalDecision.APPROVED),
+    _form("send_back_list", ApprovalDecision.SENT_BACK),
+    _form("withdraw_approval", ApprovalDecision.WITHDRAWN),
+)

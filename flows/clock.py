@@ -69,7 +69,7 @@ class Timekeeper:
 
     `heard` says of the server and of the worker whether they gave a sign of life, `restore` brings back what was
     deleted there, `follow` has the dashboard show the seasons' dates to come, `mailbox` tells a word that changes
-    whenever mail has come.
+    whenever mail has come, `offer` has the forms offer what there is to choose from.
     """
 
     def __init__(
@@ -82,9 +82,11 @@ class Timekeeper:
         restore: Callable[[], object] = list,
         follow: Callable[[Mapping[int, list[Dated]], datetime], None] | None = None,
         mailbox: Callable[[], str] | None = None,
+        offer: Callable[[], object] = list,
     ) -> None:
         self.settings, self.engine, self.start = own, engine, start
         self.heard, self.restore, self.follow, self.mailbox = heard, restore, follow, mailbox
+        self.offer = offer
         self.newest_mail = ""
         self.owner = uuid.uuid4().hex
         self.scheduler = BackgroundScheduler(
@@ -112,6 +114,8 @@ class Timekeeper:
             self._note_signs_of_life()
             with _survived("deployments"):
                 self.restore()
+            with _survived("forms"):
+                self.offer()
             with reading(self.engine) as session:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
             with _survived("the dates ahead"):
@@ -343,7 +347,8 @@ def _survived(what: str) -> Iterator[None]:
 
 def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
-    from flows.engine.deployments import restoring, worker_polls
+    from flows.engine.choices import Followed, filling
+    from flows.engine.deployments import refresh, register, restoring, worker_polls
     from flows.engine.environment import server_answers
     from flows.intake.mail.server import open_mailbox
     from flows.stage import open_database
@@ -353,11 +358,14 @@ def main() -> None:
     own.folder()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    upcoming, lost = Upcoming(), restoring(lambda: importlib.import_module("flows.year").STAGES)
+    database = open_database(own.database)
+    upcoming, forms = Upcoming(), Followed(database, refresh)
+    lost = restoring(lambda: register(importlib.import_module("flows.year").FORMS, filling(database)))
 
     def restore() -> None:
         if lost():
             upcoming.forget()
+            forms.forget()
 
     def mailbox() -> str:
         with open_mailbox(own) as box:
@@ -366,7 +374,7 @@ def main() -> None:
     heard = {"server": partial(server_answers, own), "worker": worker_polls()}
     given: dict[str, Any] = {"mailbox": mailbox} if own.imap_url.get_secret_value() else {}
     given |= {"heard": heard, "restore": restore, "follow": upcoming.follow}
-    Timekeeper(own, open_database(own.database), upcoming.start, **given).run(stopped)
+    Timekeeper(own, database, upcoming.start, **given, offer=forms.look).run(stopped)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def concluding(run: Run) -> Ending:
         send_back_faulty(session, run, checked)
         outstanding = outstanding_corrections(session, run.year)
         if outstanding:
-            return Ending(waiting=f"{outstanding} correction(s) are still within their working days")
+            still = f"尚有{outstanding}项在补正期限内。"
+            return Ending(waiting=f"{outstanding} correction(s) are still within their working days", chinese=still)
         pass_good(session, run.year, checked, run.act)
         fail_faulty(session, run.year, checked, run.act)
         _tell_result(session, run)

@@ -39,7 +39,9 @@ def closing(run: Run) -> Ending:
     with run.step() as session:
         waiting = _not_ready(session, run)
         if waiting:
-            return Ending(waiting=waiting)
+            return Ending(
+                waiting=waiting, chinese="评分尚未收齐，或者出席专家未达法定人数；请替换所欠专家，或者调整时间。"
+            )
         reviewed = freeze_scores(session, run.season, run.act)
         ranking = rank_list(session, run.season, re_review_is_over=False)
         tied = sorted(

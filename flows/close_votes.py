@@ -31,7 +31,7 @@ def counting(run: Run) -> Ending:
     with run.step() as session:
         waiting = _no_quorum(session, run)
         if waiting:
-            return Ending(waiting=waiting)
+            return Ending(waiting=waiting, chinese="表决尚未达到法定人数，已再次催办尚未表决的评委。")
         counted = close_panel_votes(session, run.season, run.act)
     digest = put_proposal(run)
     run.tell("put to the vote", len(counted))

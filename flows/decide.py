@@ -1,15 +1,35 @@
 """Decisions that an officer takes by hand, through the dashboard's form or the command."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.units import all_units
 from flows import objections
+from flows.engine.forms import (
+    DELIVERY,
+    DUPLICATE,
+    EXPERT,
+    OBJECTION,
+    OFFICER,
+    PANELIST,
+    REASON,
+    SUBMISSION,
+    UNIT,
+    Field,
+    Form,
+    Offer,
+    code_of,
+    unit_of,
+    workbook_field,
+)
 from flows.home import paths
 from flows.home.files import copy_atomically, digest_of
 from flows.home.releases import Releases
@@ -23,7 +43,7 @@ from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
-from models.enums import ObjectionParty, WorkbookKind
+from models.enums import NotAccepted, ObjectionParty, WorkbookKind
 from states.incoming_mail import decide_held
 from states.machine import Act
 from states.officers import DecisionRefused, investigator, officer
@@ -41,7 +61,7 @@ from states.submissions.taking_back import called, withdraw_consent
 
 
 class Decision(StrEnum):
-    """What an officer may decide. What `subject` and `other` mean differs; see the flow's help."""
+    """What an officer may decide. What `subject` and `other` mean differs; see `_DECISIONS`."""
 
     WITHDRAW = "withdraw"
     REINSTATE = "reinstate"
@@ -69,19 +89,58 @@ class Decision(StrEnum):
     PUT_BACK_RELEASE = "put_back_release"
     WITHDRAW_CONSENT = "withdraw_consent"
 
+    @property
+    def asked(self) -> "Asked":
+        return _DECISIONS[self]
+
 
 _BY_INVESTIGATORS = (Decision.UPHOLD_OBJECTION, Decision.DISMISS_OBJECTION)
+
+ABSENT = "缺席"
 _EXCUSED = ("excused", "请假")
 # Takes one kind of decision: about a subject, another party where there is one, for a reason.
 Taking = Callable[[Session, Run, Act, str, str, str], None]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a decision is called, who takes it, and what its form asks for beside officer and reason."""
+
+    title: str
+    take: Taking
+    subject: Field
+    other: Field | None = None
+    reason: Field | None = REASON
+    officer: Field = OFFICER
+
+    def read(self, subject: str, other: str) -> tuple[str, str]:
+        """Codes of what a form, a person or a program wrote; a pair that looks alike is chosen as one line."""
+        if self.subject is DUPLICATE and "与" in subject:
+            subject, _, other = subject.partition("与")
+        if self.subject.offers is not None:
+            subject = unit_of(subject) if self.subject is UNIT else code_of(subject)
+        if self.other is not None and self.other.offers not in (None, Offer.INVESTIGATORS):
+            other = code_of(other)
+        return subject.strip(), other.strip()
+
+    def without_names(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A run's parameters without persons: the code stays of who has one."""
+        fields = {"subject": self.subject, "other": self.other}
+        named = {name: field for name, field in fields.items() if field is not None and field.personal is not None}
+        return {**given, **{name: field.personal or code_of(str(given.get(name))) for name, field in named.items()}}
+
+
 class DeliveredFileMissing(GangchuangError):
     def __init__(self, path: Path) -> None:
+        self.chinese = "原来件已不在服务器上，请该单位重新报送。没有任何改动。"
         super().__init__(f"The delivered file {path} is gone; ask the unit to send it again.")
 
 
-@stage_flow(name="office-decision")
+@stage_flow(
+    name="office-decision",
+    deed=lambda given: Decision(given["decision"]).asked.title,
+    without_names=lambda given: Decision(given["decision"]).asked.without_names(given),
+)
 def decide(
     season: int,
     officer_name: str,
@@ -94,32 +153,20 @@ def decide(
     """Record an officer's decision (办公室决定).
 
     Runs: by a person, whenever something must be decided.
-    Before: `subject` exists: a submission's number (withdraw, reinstate, revoke, ask_correction with
-    what is missing as reason, same or distinct achievements with the second number as `other`,
-    recuse with the expert as
-    `other`, assign_expert with the expert as `other` to one that lacks an expert – never one in conflict), a
-    unit's code (reissue_workbook, with submissions or verdicts as `other`), an expert's id (replace_expert; `other`
-    is `excused` for who gave a reason in time, else it counts as an absence), the folder
-    of an objection's letter (raise_objection: who objected is never a parameter), an objection's id (accept; decline with
-    the reason's word as `other` and the answer as reason; investigate and reconsider with the investigator as `other`;
-    dismiss with the answer as reason; uphold with the answer as reason and as `other` nothing where the award goes, a
-    tier, or the folder with the corrected contributors), the public numbers that the season named for the draw
-    (enter_randomness, with where they were published as reason), a certificate's
-    number (correct_name, with the right name as `other`: it becomes void, and another is given), a
-    release's number as `gangchuang site list` shows it (put_back_release, 0 for the present state again), or the beginning of a
-    delivery's digest (admit_late) or of a held mail's (admit_mail, dismiss_mail). For withdraw_consent `other` says what is to be public no more: a
-    contributor's name, 完成人2, 成果内容, 图片1 or 全部.
+    Before: what it is about exists: each decision's form says what it asks for, `gangchuang decide --help` too.
     After: the decision, its officer and its reason are history; those concerned have a letter. After the
     archive it has a root of its own, on the season's page and in a letter to every unit.
     Undo: the opposite decision, where there is one.
     """
+
+    about, party = decision.asked.read(subject, other)
 
     def deciding(run: Run) -> Ending:
         try:
             with run.step() as session:
                 who = investigator if decision in _BY_INVESTIGATORS else officer
                 act = run.act.by(who(run.season, officer_name))
-                TAKING[decision](session, run, act, subject.strip(), other.strip(), reason)
+                decision.asked.take(session, run, act, about, party, reason)
                 if decision in (Decision.RECUSE, Decision.REPLACE_EXPERT, Decision.REINSTATE):
                     replace_lost_experts(session, run)
                 publish_change(session, run)
@@ -128,7 +175,8 @@ def decide(
                 objections.clear_entered(run)
             # Refused too: a run that died after its decision and before the papers comes again as a refusal.
             put_papers(run)
-        run.tell(decision.value, subject)
+        run.tell("decision", decision.asked.title)
+        run.tell("subject", about)
         return Ending()
 
     return perform("decide", season, deciding, dry_run=dry_run)
@@ -174,7 +222,11 @@ def _decide_held(session: Session, run: Run, act: Act, digest: str, other: str, 
 def _reissue(session: Session, run: Run, act: Act, code: str, other: str, reason: str) -> None:
     kind = WorkbookKind.from_label(other) or WorkbookKind(other or WorkbookKind.SUBMISSIONS)
     if code not in {unit.code for unit in run.season.units()} or kind not in REISSUED:
-        raise DecisionRefused(f"workbook {other!r} of {code!r}", "give a unit's code, and submissions or verdicts")
+        raise DecisionRefused(
+            f"workbook {other!r} of {code!r}",
+            "give a unit's code, and submissions or verdicts",
+            "请选择报送单位和工作簿",
+        )
     issue = reissue(session, run, code, kind, act, reason=reason)
     run.tell("issue", issue)
 
@@ -225,11 +277,17 @@ def _correct_name(session: Session, run: Run, act: Act, certificate: str, right:
 def _put_back(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
     releases = Releases(run.settings.home)
     if not subject.isdigit():
-        raise DecisionRefused(f"release {subject!r}", "a release is named by its number, such as 12")
+        raise DecisionRefused(
+            f"release {subject!r}", "a release is named by its number, such as 12", "网站版本以数字指明，例如 12"
+        )
     if int(subject) not in (0, *releases.numbers()[:-1]):
-        raise DecisionRefused(f"release {subject}", "it is not among the earlier ones that are kept; see `site list`")
+        raise DecisionRefused(
+            f"release {subject}",
+            "it is not among the earlier ones that are kept; see `site list`",
+            f"没有保留第{subject}版，见 site list",
+        )
     if not reason.strip():
-        raise DecisionRefused(f"release {subject}", "putting it back needs a reason")
+        raise DecisionRefused(f"release {subject}", "putting it back needs a reason", "恢复以前的版本须写明理由")
     put_back(session, run.year, act, int(subject), reason=reason)
 
 
@@ -246,30 +304,78 @@ def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key
     )
 
 
-TAKING: dict[Decision, Taking] = {
-    Decision.WITHDRAW: _telling_unit(withdraw, LetterKind.WITHDRAWN),
-    Decision.REINSTATE: _telling_unit(reinstate, LetterKind.REINSTATED),
-    Decision.REVOKE: _telling_unit(revoke, LetterKind.REVOKED),
-    Decision.ADMIT_LATE: _admit_late,
-    Decision.ADMIT_MAIL: partial(_decide_held, admit=True),
-    Decision.DISMISS_MAIL: partial(_decide_held, admit=False),
-    Decision.REISSUE_WORKBOOK: _reissue,
-    Decision.ASK_CORRECTION: _ask_correction,
-    Decision.SAME_ACHIEVEMENT: _same,
-    Decision.DISTINCT_ACHIEVEMENTS: _distinct,
-    Decision.RAISE_OBJECTION: objections.take_letter,
-    Decision.ACCEPT_OBJECTION: objections.take_acceptance,
-    Decision.DECLINE_OBJECTION: objections.take_refusal,
-    Decision.INVESTIGATE_OBJECTION: objections.take_investigation,
-    Decision.UPHOLD_OBJECTION: objections.take_upholding,
-    Decision.DISMISS_OBJECTION: objections.take_rejection,
-    Decision.RECONSIDER_FOR_OBJECTOR: partial(objections.take_reconsideration, asked_by=ObjectionParty.OBJECTOR),
-    Decision.RECONSIDER_FOR_UNIT: partial(objections.take_reconsideration, asked_by=ObjectionParty.UNIT),
-    Decision.RECUSE: _recuse,
-    Decision.REPLACE_EXPERT: _replace_expert,
-    Decision.ASSIGN_EXPERT: _assign_expert,
-    Decision.ENTER_RANDOMNESS: _enter_randomness,
-    Decision.CORRECT_NAME: _correct_name,
-    Decision.PUT_BACK_RELEASE: _put_back,
-    Decision.WITHDRAW_CONSENT: _withdraw_consent,
+_OTHER_EXPERT = replace(EXPERT, title="改派的专家", hint="该项目缺少专家时指定；不得与项目有利益冲突。")
+_NUMBERS = Field("公开的随机数", "年度文件事先指明的公开数字，例如开奖号码。")
+_CERTIFICATE = Field("证书编号", "证书上印的编号；更正后原证书作废，另发新号。", REASON.schema)
+_RIGHT_NAME = Field("正确的姓名", "证书上应当印的姓名或者单位名称。", REASON.schema, personal="已更正")
+_RELEASE = Field(
+    "版本", "`gangchuang site list` 列出的版本号；0 为恢复现行内容。", {"type": "string", "pattern": r"^\s*\d+\s*$"}
+)
+_PRIVATE = Field("不再公开的内容", "完成人姓名，或者完成人2、成果内容、图片1、全部。", REASON.schema, personal="已登记")
+_LETTER = Field("异议材料", "放在 office/<年度>/objections/ 下的文件夹名；异议人不在此填写。", REASON.schema)
+_INVESTIGATOR = Field("核查人", "与项目无利害关系的人。", offers=Offer.INVESTIGATORS)
+_DECIDER = replace(OFFICER, offers=Offer.INVESTIGATORS)
+_NOT_ACCEPTED = Field(
+    "不予受理的理由", "异议办法规定的理由之一。", {"type": "string", "enum": [why.label for why in NotAccepted]}
+)
+_MEASURE = Field("处理", "留空为取消获奖；或者等次，或者更正后完成人所在的文件夹名。")
+_MAIL = Field("暂扣的邮件", "来自名册以外地址的邮件。", offers=Offer.HELD_MAIL)
+_MISSING = replace(REASON, title="缺少的内容", hint="须补正什么，原文写入给单位的信。")
+_ANSWER = replace(REASON, title="答复", hint="答复及理由，原文写入给单位的信。")
+_PUBLISHED = replace(REASON, title="公布处", hint="这些数字在何处、何时公布。")
+_EXCUSE = Field("原因", "请假不计缺席。", {"type": "string", "enum": [ABSENT, _EXCUSED[1]]})
+
+_DECISIONS: dict[Decision, Asked] = {
+    Decision.ASK_CORRECTION: Asked("退回补正", _ask_correction, SUBMISSION, reason=_MISSING),
+    Decision.ADMIT_LATE: Asked("补收来件", _admit_late, DELIVERY),
+    Decision.ADMIT_MAIL: Asked("收下暂扣的邮件", partial(_decide_held, admit=True), _MAIL),
+    Decision.DISMISS_MAIL: Asked("不收暂扣的邮件", partial(_decide_held, admit=False), _MAIL),
+    Decision.REISSUE_WORKBOOK: Asked("重发工作簿", _reissue, UNIT, workbook_field(REISSUED)),
+    Decision.SAME_ACHIEVEMENT: Asked("判定为同一成果", _same, DUPLICATE),
+    Decision.DISTINCT_ACHIEVEMENTS: Asked("判定为不同成果", _distinct, DUPLICATE),
+    Decision.WITHDRAW: Asked("撤回申报", _telling_unit(withdraw, LetterKind.WITHDRAWN), SUBMISSION),
+    Decision.REINSTATE: Asked("恢复项目", _telling_unit(reinstate, LetterKind.REINSTATED), SUBMISSION),
+    Decision.ENTER_RANDOMNESS: Asked("录入公开随机数", _enter_randomness, _NUMBERS, reason=_PUBLISHED),
+    Decision.RECUSE: Asked("专家回避", _recuse, SUBMISSION, PANELIST),
+    Decision.REPLACE_EXPERT: Asked("评委退出并替换", _replace_expert, PANELIST, _EXCUSE),
+    Decision.ASSIGN_EXPERT: Asked("指定专家", _assign_expert, SUBMISSION, _OTHER_EXPERT),
+    Decision.RAISE_OBJECTION: Asked("登记异议", objections.take_letter, _LETTER, reason=None),
+    Decision.ACCEPT_OBJECTION: Asked("受理异议", objections.take_acceptance, OBJECTION),
+    Decision.DECLINE_OBJECTION: Asked("不予受理异议", objections.take_refusal, OBJECTION, _NOT_ACCEPTED, _ANSWER),
+    Decision.INVESTIGATE_OBJECTION: Asked("指定异议核查人", objections.take_investigation, OBJECTION, _INVESTIGATOR),
+    Decision.UPHOLD_OBJECTION: Asked("异议成立", objections.take_upholding, OBJECTION, _MEASURE, _ANSWER, _DECIDER),
+    Decision.DISMISS_OBJECTION: Asked("异议不成立", objections.take_rejection, OBJECTION, None, _ANSWER, _DECIDER),
+    Decision.RECONSIDER_FOR_OBJECTOR: Asked(
+        "应异议人要求复核",
+        partial(objections.take_reconsideration, asked_by=ObjectionParty.OBJECTOR),
+        OBJECTION,
+        _INVESTIGATOR,
+    ),
+    Decision.RECONSIDER_FOR_UNIT: Asked(
+        "应报送单位要求复核",
+        partial(objections.take_reconsideration, asked_by=ObjectionParty.UNIT),
+        OBJECTION,
+        _INVESTIGATOR,
+    ),
+    Decision.REVOKE: Asked("撤销奖项", _telling_unit(revoke, LetterKind.REVOKED), SUBMISSION),
+    Decision.CORRECT_NAME: Asked("更正证书姓名", _correct_name, _CERTIFICATE, _RIGHT_NAME),
+    Decision.PUT_BACK_RELEASE: Asked("网站恢复到以前的版本", _put_back, _RELEASE),
+    Decision.WITHDRAW_CONSENT: Asked("撤回公开授权", _withdraw_consent, SUBMISSION, _PRIVATE),
 }
+
+FORMS = tuple(
+    Form(
+        decision.value,
+        asked.title,
+        decide,
+        inspect.getdoc(decide.fn) or "",
+        {"decision": decision.value, **({} if asked.reason else {"reason": ""})},
+        {
+            "subject": asked.subject,
+            "other": asked.other,
+            "reason": asked.reason or REASON,
+            "officer_name": asked.officer,
+        },
+    )
+    for decision, asked in _DECISIONS.items()
+)

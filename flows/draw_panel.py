@@ -46,12 +46,12 @@ def drawing(run: Run) -> Ending:
         open_questions = _open_questions(session, run)
         if any(open_questions.values()):
             # A draw cannot be taken back: nothing is drawn before everything that it depends on is known.
-            return Ending(waiting=_sentence(open_questions))
+            return Ending(waiting=_sentence(open_questions), chinese=_chinese(open_questions))
         if not seats_of(session, run.year):
             secret = run.settings.draw_secret(run.year)
             waits_for = ready_to_draw(session, run.season, run.act, secret)
             if waits_for:
-                return Ending(waiting=waits_for)
+                return Ending(waiting=waits_for, chinese="专家库已冻结，请录入约定的公开随机数。")
             panel = draw(session, run.season, run.act, secret)
             assigned = assign_panel(session, run.season, run.act)
             run.tell("seated", len(panel.seated))
@@ -112,6 +112,13 @@ def _sentence(open_questions: dict[str, Any]) -> str:
     return (
         f"before the draw, still open: {len(open_questions['rounds_open'])} district round(s), "
         f"{open_questions['corrections_outstanding']} correction(s), {open_questions['unreviewed']} unchecked submission(s)"
+    )
+
+
+def _chinese(open_questions: dict[str, Any]) -> str:
+    return (
+        f"抽取前尚未了结：{len(open_questions['rounds_open'])}个单位的初评、"
+        f"{open_questions['corrections_outstanding']}项补正、{open_questions['unreviewed']}项未审查的申报。"
     )
 
 

@@ -1,11 +1,13 @@
 """Moves one date, by a person with a reason; those concerned are told."""
 
+import inspect
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from config.local_time import local_instant
 from config.milestones import Milestone
+from flows.engine.forms import Form
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post, post_to_unit
 from flows.run import Ending, Run
@@ -13,7 +15,7 @@ from flows.stage import perform, stage_flow
 from models import Call
 from states.officers import officer
 from states.panel.draw import seated
-from states.timeline import Moved, named
+from states.timeline import Moved, UnknownMilestone, named
 from states.timeline import move_date as move
 
 
@@ -21,7 +23,7 @@ from states.timeline import move_date as move
 def move_date(
     season: int,
     officer_name: str,
-    milestone: Milestone,
+    milestone: str,
     to: str,
     reason: str,
     unit: str = "",
@@ -39,6 +41,10 @@ def move_date(
     Undo: `gangchuang move` it back, with a reason, as long as its stage has not run.
     """
 
+    if milestone not in set(Milestone):
+        raise UnknownMilestone(milestone)
+    moving_what = Milestone(milestone)
+
     def moving(run: Run) -> Ending:
         with run.step() as session:
             moved = move(
@@ -52,13 +58,13 @@ def move_date(
                 ordinal=ordinal,
                 at_once=take_effect_at_once or run.dry_run,
             )
-            if moved.old != moved.new and not milestone.is_reminder:
-                _tell(session, run, milestone, unit, moved, reason)
+            if moved.old != moved.new and not moving_what.is_reminder:
+                _tell(session, run, moving_what, unit, moved, reason)
         run.tell("moved", f"{milestone} {unit}".strip())
         run.tell("from", moved.old)
         run.tell("to", moved.new)
         if moved.sudden:
-            _tell_what_follows(run, milestone, moved, meant=take_effect_at_once)
+            _tell_what_follows(run, moving_what, moved, meant=take_effect_at_once)
         return Ending()
 
     return perform("move_date", season, moving, dry_run=dry_run)
@@ -88,3 +94,6 @@ def _tell_what_follows(run: Run, milestone: Milestone, moved: Moved, *, meant: b
         run.tell("then", f"the stage of {milestone} runs with the clock's next look, with all its letters")
     if not meant:
         run.tell("needed", "“take effect at once” (`--at-once`): without it this move is refused")
+
+
+FORMS = (Form("move_date", "调整时间", move_date, inspect.getdoc(move_date.fn) or "", fields={"ordinal": None}),)

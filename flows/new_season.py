@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from tomlkit import TOMLDocument
 
 from config.calendar import day_note
-from config.errors import GangchuangError
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.overrides import SEASONS
@@ -22,6 +21,7 @@ from config.settings import Settings, settings
 from config.units import Unit, heirs_on, units_in_force
 from flows.engine.artifacts import current_flow_run_id, outcome, plain
 from flows.home.files import write_atomically
+from flows.run import AskedInVain
 from flows.stage import open_database, stage_flow
 from models.database import reading
 from models.queries import milestone_rows, planned_seasons
@@ -33,9 +33,9 @@ log = logging.getLogger("gangchuang.stage")
 _YEAR = re.compile(r"\d{4}")
 
 
-class SeasonFileThere(GangchuangError):
+class SeasonFileThere(AskedInVain):
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.chinese = path, f"{path}已经存在，没有改写；请直接编辑，或者移走后重新编制。"
         super().__init__(
             f"{path} is there already and is not written over. Edit it, or move it away to have it made anew."
         )

@@ -73,7 +73,8 @@ class LetterUnreadable(GangchuangError):
 
     def __init__(self, reference: str, problem: str) -> None:
         self.reference = reference
-        super().__init__(f"异议材料“{reference}”无法登记：{problem}。没有任何改动；改正后请重新提交。")
+        self.chinese = f"异议材料“{reference}”无法登记：{problem}。没有任何改动；改正后请重新提交。"
+        super().__init__(self.chinese)
 
 
 @dataclass(frozen=True)
@@ -357,13 +358,21 @@ def _seal(run: Run, path: Path, file: AttachedFile) -> None:
 def _member(words: type[Word], text: str) -> Word:
     found = words.from_label(text) or next((word for word in words if word == text), None)
     if found is None:
-        raise DecisionRefused(text or "the reason", f"give one of: {', '.join(words)}")
+        raise DecisionRefused(
+            text or "the reason",
+            f"give one of: {', '.join(words)}",
+            f"请填写其中之一：{'、'.join(word.label for word in words)}",
+        )
     return found
 
 
 def _id(subject: str) -> int:
     if not subject.isdigit():
-        raise DecisionRefused(f"objection {subject!r}", "an objection is named by its number, such as 20260001")
+        raise DecisionRefused(
+            f"objection {subject!r}",
+            "an objection is named by its number, such as 20260001",
+            "异议以编号指明，例如 20260001",
+        )
     return int(subject)
 
 

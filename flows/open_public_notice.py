@@ -31,7 +31,7 @@ def opening(run: Run) -> Ending:
     with run.step() as session:
         lock_call(session, run.year)  # from here on the approval cannot be withdrawn
         if not is_approved(session, run.year):
-            return Ending(waiting="a named person has still to approve the list")
+            return Ending(waiting="a named person has still to approve the list", chinese="获奖名单尚未审定。")
         closes_at = close_notice_after(session, run.season, run.at, run.act, reason="公示日按实际发布日起算")
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
         page = notice_page(session, run.season, publication)

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.units import all_units
 from flows.home import paths
@@ -17,7 +16,7 @@ from flows.intake.receipts import where_and_why
 from flows.kinds.table import KINDS
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post, post_to_office, post_to_unit
-from flows.run import Ending, Run
+from flows.run import AskedInVain, Ending, Run
 from flows.stage import perform, stage_flow
 from flows.workbooks.reader.findings import Problem
 from models import Delivery, Expert
@@ -33,14 +32,15 @@ from states.submissions.follow_up import unanswered
 _SHOWN = 10
 
 
-class NoReminder(GangchuangError):
-    def __init__(self, milestone: Milestone) -> None:
+class NoReminder(AskedInVain):
+    def __init__(self, milestone: str) -> None:
         self.milestone = milestone
+        self.chinese = f"“{milestone}”不是催办，没有任何改动。"
         super().__init__(f"{milestone} reminds of nothing. Reminders: {', '.join(_BODIES)}.")
 
 
 @stage_flow(name="remind")
-def remind(season: int, milestone: Milestone, ordinal: int = 1, dry_run: bool = False) -> dict[str, object]:
+def remind(season: int, milestone: str, ordinal: int = 1, dry_run: bool = False) -> dict[str, object]:
     """Remind whoever still owes something (催办).
 
     Runs: on the days before a deadline that the season file names.
@@ -52,7 +52,7 @@ def remind(season: int, milestone: Milestone, ordinal: int = 1, dry_run: bool = 
     body = _BODIES.get(milestone)
     if body is None:
         raise NoReminder(milestone)
-    return perform(milestone.value, season, body, milestone=milestone, ordinal=ordinal, dry_run=dry_run)
+    return perform(milestone, season, body, milestone=Milestone(milestone), ordinal=ordinal, dry_run=dry_run)
 
 
 def reminding_of_call(run: Run) -> Ending:

@@ -34,19 +34,30 @@ class StageFailed(GangchuangError):
         super().__init__(f"{stage}: {len(failures)} item(s) failed; the others are done. Run it again.\n{listed}")
 
 
+class AskedInVain(GangchuangError):
+    """What was asked of a stage is nothing that it does; asking otherwise mends it."""
+
+
 @dataclass(frozen=True)
 class Ending:
-    """How a stage ends: the call's trigger (or only a note), and the facts that go into the record."""
+    """How a stage ends: the call's trigger (or only a note), and the facts that go into the record.
+
+    `waiting` is what it still waits for, as operators read it; `chinese`, as the office does.
+    """
 
     trigger: Trigger | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     case: Mapping[str, Any] = field(default_factory=dict)
     waiting: str = ""
+    chinese: str = ""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a stage did. `outcome`: done, already_done, not_due, waiting, failed or dry_run."""
+    """What a stage did. `outcome`: done, already_done, not_due, waiting, failed or dry_run.
+
+    `explanation` is the operators' sentence, `chinese` the office's.
+    """
 
     stage: str
     season: int
@@ -54,6 +65,7 @@ class Result:
     at: datetime
     lines: tuple[tuple[str, str], ...] = ()
     explanation: str = ""
+    chinese: str = ""
 
     def sentences(self) -> list[str]:
         return ([self.explanation] if self.explanation else []) + [f"{name}: {value}" for name, value in self.lines]

@@ -28,10 +28,12 @@ from config.milestones import Chore, Milestone
 from config.season import Season
 from config.settings import Settings, settings
 from flows.engine.artifacts import current_flow_run_id, outcome, plain
+from flows.engine.deployments import keep_parameters
+from flows.engine.forms import instant_of, read
 from flows.engine.hung_runs import end_silent, own_name
 from flows.engine.words import LINES, STATES, deed_of, run_name
 from flows.publish.release import publish
-from flows.run import Ending, Result, Run, StageFailed
+from flows.run import AskedInVain, Ending, Result, Run, StageFailed
 from models import MilestoneDate
 from models.database import DatabaseBusy, DatabaseFull, DatabaseUnreachable, make_engine, writing
 from models.enums import MilestoneState, Role
@@ -102,7 +104,7 @@ def play(
     if run.messages:
         run.tell("messages written", run.messages)
     outcome = "waiting" if ending.waiting else "dry_run" if dry_run else "done"
-    return Result(stage, year, outcome, at, tuple(run.lines.items()), ending.waiting)
+    return Result(stage, year, outcome, at, tuple(run.lines.items()), ending.waiting, ending.chinese)
 
 
 def _publish(run: Run) -> None:
@@ -125,23 +127,32 @@ def _not_now(
     row = session.get(MilestoneDate, (season.year, milestone.value, ordinal, unit))
     if row is None:
         missing = f"season {season.year} has no {milestone.value} number {ordinal} for {unit or 'all'}"
-        return Result(stage, season.year, "not_due", at, explanation=f"not due: {missing}")
+        chinese = f"{season.year}年度没有这一节点，没有任何改动。"
+        return Result(stage, season.year, "not_due", at, explanation=f"not due: {missing}", chinese=chinese)
     if row.state is not MilestoneState.PENDING:
         settled = f"{row.settled_at.astimezone(ZONE):%Y-%m-%d %H:%M}" if row.settled_at else "before"
-        return Result(stage, season.year, "already_done", at, explanation=f"already {row.state} at {settled}")
+        chinese = (
+            f"{row.state.label}（{settled}），没有再次执行。"
+            if row.settled_at
+            else f"{row.state.label}，没有再次执行。"
+        )
+        return Result(stage, season.year, "already_done", at, (), f"already {row.state} at {settled}", chinese)
     if row.due_at > at:
         when = f"not due before {row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} ({ZONE.key}); nothing was changed"
-        return Result(stage, season.year, "not_due", at, explanation=when)
+        chinese = f"{row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} 才到时间，没有任何改动。"
+        return Result(stage, season.year, "not_due", at, explanation=when, chinese=chinese)
     dates = dated(milestone_rows(session, season.year))
     if any(
         late.skip and late.dated.milestone is milestone and late.dated.ordinal == ordinal for late in due(dates, at)
     ):
         gone = "left out: its day is gone, or the deadline that it reminds of is served; nothing was changed"
-        return Result(stage, season.year, "not_due", at, explanation=gone)
+        chinese = "当日已过，或者所提醒的截止已经执行，不再催办；没有任何改动。"
+        return Result(stage, season.year, "not_due", at, explanation=gone, chinese=chinese)
     before = first_unsettled(dates)
     if not milestone.is_reminder and before is not None and before.milestone is not milestone:
         turn = f"not its turn: {before.milestone} {before.unit}".rstrip() + " comes first and is not settled"
-        return Result(stage, season.year, "not_due", at, explanation=f"{turn}; nothing was changed")
+        chinese = f"须先执行“{before.milestone.label}”；没有任何改动。"
+        return Result(stage, season.year, "not_due", at, explanation=f"{turn}; nothing was changed", chinese=chinese)
     return None
 
 
@@ -194,14 +205,21 @@ def _undone(run: Run) -> Iterator[None]:
 _FAULTS = (StageFailed, LeaseLost, InstantImplausible, DatabaseBusy, DatabaseFull, DatabaseUnreachable)
 
 
-def stage_flow(*, name: str) -> Callable[[Callable[Given, dict[str, object]]], Flow[Given, Any]]:
+def stage_flow(
+    *,
+    name: str,
+    deed: Callable[[Mapping[str, Any]], str] = lambda given: "",
+    without_names: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None,
+) -> Callable[[Callable[Given, dict[str, object]]], Flow[Given, Any]]:
     """A stage's flow, named for its deed and subject: its outcome, or its refusal in a sentence, is its run's state.
 
-    Outside a flow run it returns and raises what the body does.
+    Its parameters may be as a form words them. Of persons whom they name the run keeps nothing but what
+    `without_names` leaves, once it has ended. Outside a flow run it returns and raises what the body does.
     """
 
     def made(body: Callable[Given, dict[str, object]]) -> Flow[Given, Any]:
         refusals = (
+            AskedInVain,
             LeaseTaken,
             SeasonNotPlanned,
             *((GangchuangError,) if "officer_name" in signature(body).parameters else ()),
@@ -209,19 +227,30 @@ def stage_flow(*, name: str) -> Callable[[Callable[Given, dict[str, object]]], F
 
         @wraps(body)
         def told(*args: Given.args, **given: Given.kwargs) -> dict[str, object] | State[None]:
+            asked: Any = read(signature(body).bind(*args, **given).arguments)
             if not current_flow_run_id():
-                return body(*args, **given)
+                return body(**asked)  # type: ignore[call-arg]
+            if isinstance(asked.get("to"), str):
+                asked["to"] = instant_of(asked["to"])
             try:
-                result = body(*args, **given)
+                result = body(**asked)  # type: ignore[call-arg]
             except _FAULTS:
                 raise
             except refusals as refusal:
                 log.warning("%s", refusal)
-                return Completed(name=STATES["refused"], message=str(refusal))
-            return Completed(name=STATES[str(result["outcome"])], message=str(result["explanation"]) or None)
+                ended: State[None] = Completed(name=STATES["refused"], message=refusal.chinese or str(refusal))
+            else:
+                ended = Completed(
+                    name=STATES[str(result["outcome"])],
+                    message=str(result.get("chinese") or result["explanation"]) or None,
+                )
+            if without_names is not None:
+                keep_parameters(without_names)
+            return ended
 
         def named() -> str:
-            wanted, present = run_name(body.__name__, flow_run.parameters), str(flow_run.name)
+            given = flow_run.parameters
+            wanted, present = run_name(body.__name__, given, deed(given)), str(flow_run.name)
             return present if present.startswith(wanted) else wanted
 
         # Stages are idempotent and the clock starts them again; Prefect's own retries would hide failures.
@@ -273,7 +302,12 @@ def perform(
     for sentence in (f"{stage} {season}: {result.outcome}", *result.sentences()):
         log.info("%s", sentence)
     _show(result, unit)
-    return {"outcome": result.outcome, "explanation": result.explanation, **dict(result.lines)}
+    return {
+        "outcome": result.outcome,
+        "explanation": result.explanation,
+        "chinese": result.chinese,
+        **dict(result.lines),
+    }
 
 
 def _show(result: Result, unit: str) -> None:
@@ -290,4 +324,5 @@ def as_markdown(result: Result) -> str:
     head = f"## {deed_of(result.stage)} · {result.season}\n\n**{STATES[result.outcome]}** · {when}\n\n"
     rows = "".join(f"| {plain(LINES.get(name, name))} | {plain(value)} |\n" for name, value in result.lines)
     table = f"| | |\n|---|---|\n{rows}\n" if rows else ""
-    return head + (f"{plain(result.explanation)}\n\n" if result.explanation else "") + table
+    said = result.chinese or result.explanation
+    return head + (f"{plain(said)}\n\n" if said else "") + table

@@ -1,11 +1,11 @@
-"""The year: every stage in calendar order, with the milestones that start it.
+"""The year: every stage in calendar order, with the milestones that start it, and what people decide by hand.
 
 Read this file and `states/submission.py`, and you know the system.
 """
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,9 @@ from prefect import Flow
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
+from flows import approve_list as approving
+from flows import decide as deciding
+from flows import move_date as moving
 from flows.approve_list import approve_list
 from flows.archive import archive
 from flows.check_eligibility import check_eligibility
@@ -28,6 +31,7 @@ from flows.collect import collect
 from flows.decide import decide
 from flows.deliver_messages import deliver_messages
 from flows.draw_panel import draw_panel
+from flows.engine.forms import NEW_SEASON, REMINDER, Field, Form, labelled
 from flows.erase_personal_data import erase_personal_data
 from flows.follow_up import follow_up
 from flows.move_date import move_date
@@ -54,11 +58,12 @@ class BadParameter(GangchuangError):
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: its flow, the name people read in the dashboard, the milestones that start it."""
+    """One stage: its flow, what people call it, the milestones that start it, fields of its form that are its own."""
 
     flow: Flow[Any, Any]
-    label: str
+    title: str
     milestones: tuple[Milestone, ...] = ()
+    fields: Mapping[str, Field] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -67,6 +72,10 @@ class Stage:
     @property
     def description(self) -> str:
         return inspect.getdoc(self.flow.fn) or ""
+
+    @property
+    def form(self) -> Form:
+        return Form(self.name, self.title, self.flow, self.description, fields=self.fields)
 
     def typed(self, words: dict[str, str]) -> dict[str, Any]:
         """Parameters given as text, as the flow wants them besides season and dry_run. Raises BadParameter."""
@@ -84,43 +93,54 @@ class Stage:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage(open_call, "01 发布征集通知 Open the call", (M.OPEN_CALL,)),
-    Stage(collect, "02 收件 Collect deliveries"),
+    Stage(open_call, "发布征集通知", (M.OPEN_CALL,)),
+    Stage(collect, "收件"),
     Stage(
         remind,
-        "03 催办 Remind",
+        "催办",
         tuple(step for step in Milestone if step.is_reminder),
+        {"milestone": REMINDER},
     ),
-    Stage(close_call, "04 申报截止 Close the call", (M.CLOSE_CALL,)),
-    Stage(close_district_round, "05 初评截止 Close the district round", (M.CLOSE_DISTRICT_ROUND,)),
-    Stage(check_eligibility, "06 形式审查 Check eligibility", (M.CHECK_ELIGIBILITY,)),
-    Stage(close_eligibility, "07 补正截止 Close the eligibility check", (M.CLOSE_ELIGIBILITY,)),
-    Stage(draw_panel, "08 抽取评委并分配 Draw the panel and assign", (M.DRAW_PANEL,)),
-    Stage(close_final_round, "09 终评截止并排序 Close the final round and rank", (M.CLOSE_FINAL_ROUND,)),
-    Stage(close_re_review, "10 复评截止 Close the re-review", (M.CLOSE_RE_REVIEW,)),
-    Stage(close_votes, "11 表决截止 Close the panel's votes", (M.CLOSE_VOTES,)),
-    Stage(approve_list, "12 审定获奖名单 Approve the award list"),
-    Stage(open_public_notice, "13 公示开始 Open the public notice", (M.OPEN_PUBLIC_NOTICE,)),
-    Stage(close_public_notice, "14 公示结束 Close the public notice", (M.CLOSE_PUBLIC_NOTICE,)),
-    Stage(publish_results, "15 发布结果 Publish the results", (M.PUBLISH_RESULTS,)),
-    Stage(archive, "16 归档 Archive", (M.ARCHIVE,)),
-    Stage(follow_up, "17 成果转化跟踪 Follow up", (M.FOLLOW_UP,)),
-    Stage(close_season, "18 年度结束 Close the season", (M.CLOSE_SEASON,)),
-    Stage(erase_personal_data, "19 删除个人信息 Erase personal data", (M.ERASE_PERSONAL_DATA,)),
-    Stage(deliver_messages, "20 发送邮件 Deliver messages"),
-    Stage(tend_objections, "25 异议跟办 Tend objections"),
-    Stage(decide, "21 办公室决定 Office decision"),
-    Stage(move_date, "22 调整时间 Move a date"),
-    Stage(new_season, "23 编制下一年度 Prepare the next season"),
-    Stage(publish_site, "24 更新网站 Publish the site"),
-    Stage(read_mail, "25 收取邮件 Read the mailbox"),
-    Stage(write_papers, "26 制作证书和奖补发放表 Write certificates and payment lists"),
+    Stage(close_call, "申报截止", (M.CLOSE_CALL,)),
+    Stage(close_district_round, "初评截止", (M.CLOSE_DISTRICT_ROUND,)),
+    Stage(check_eligibility, "形式审查", (M.CHECK_ELIGIBILITY,)),
+    Stage(close_eligibility, "补正截止", (M.CLOSE_ELIGIBILITY,)),
+    Stage(draw_panel, "抽取评委并分配", (M.DRAW_PANEL,)),
+    Stage(close_final_round, "终评截止并排序", (M.CLOSE_FINAL_ROUND,)),
+    Stage(close_re_review, "复评截止", (M.CLOSE_RE_REVIEW,)),
+    Stage(close_votes, "表决截止", (M.CLOSE_VOTES,)),
+    Stage(open_public_notice, "公示开始", (M.OPEN_PUBLIC_NOTICE,)),
+    Stage(close_public_notice, "公示结束", (M.CLOSE_PUBLIC_NOTICE,)),
+    Stage(publish_results, "发布结果", (M.PUBLISH_RESULTS,)),
+    Stage(archive, "归档", (M.ARCHIVE,)),
+    Stage(follow_up, "成果转化跟踪", (M.FOLLOW_UP,)),
+    Stage(close_season, "年度结束", (M.CLOSE_SEASON,)),
+    Stage(erase_personal_data, "删除个人信息", (M.ERASE_PERSONAL_DATA,)),
+    Stage(deliver_messages, "发送邮件"),
+    Stage(publish_site, "更新网站"),
+    Stage(tend_objections, "异议跟办"),
+    Stage(read_mail, "收取邮件"),
+    Stage(write_papers, "制作证书和奖补发放表"),
+)
+
+# What no date starts, but a person.
+BY_HAND: tuple[Stage, ...] = (
+    Stage(approve_list, "审定获奖名单"),
+    Stage(move_date, "调整时间"),
+    Stage(decide, "办公室决定"),
+    Stage(new_season, "编制下一年度", fields={"season": NEW_SEASON}),
+)
+
+# Every form of the dashboard, as its list shows them: decisions before stages.
+FORMS: tuple[Form, ...] = (
+    *labelled("A", (*approving.FORMS, *moving.FORMS, *deciding.FORMS, BY_HAND[-1].form)),
+    *labelled("B", [stage.form for stage in STAGES]),
 )
 
 
 def stage_named(name: str) -> Stage | None:
-    """A stage by its name, with hyphens or underscores."""
-    return next((stage for stage in STAGES if stage.name == name.replace("-", "_")), None)
+    """A stage, or what a person does, by its name with hyphens or underscores."""
+    return next((stage for stage in (*STAGES, *BY_HAND) if stage.name == name.replace("-", "_")), None)
 
 
 def _typed(stage: str, known: Mapping[str, inspect.Parameter], name: str, text: str) -> Any:

@@ -20,6 +20,7 @@ from models.submission import Correction, Submission
 class SeasonNotPlanned(GangchuangError):
     def __init__(self, year: int) -> None:
         self.year = year
+        self.chinese = f"{year}年度尚未计划，没有任何改动。"
         super().__init__(f"Season {year} is not planned in this database. Run `gangchuang season plan {year}` first.")
 
 

@@ -106,17 +106,23 @@ def held_mails(session: Session, year: int) -> Sequence[IncomingMail]:
 def decide_held(session: Session, year: int, digest: str, act: Act, *, admit: bool, reason: str) -> IncomingMail:
     """Let a held mail in, or turn it away. `digest` may be a unique beginning. Raises DecisionRefused."""
     if len(digest) < 8:
-        raise DecisionRefused(f"mail {digest!r}", "give at least 8 characters of its digest")
+        raise DecisionRefused(
+            f"mail {digest!r}", "give at least 8 characters of its digest", "请给出邮件校验码的前8位以上"
+        )
     beginning = col(IncomingMail.digest).startswith(digest, autoescape=True)
     query = select(IncomingMail).where(IncomingMail.season == year, beginning, col(IncomingMail.doubt).is_not(None))
     found = session.scalars(query.with_for_update()).all()
     if len(found) != 1:
-        raise DecisionRefused(f"mail {digest}", f"{len(found)} mails were held that begin so; see `gangchuang status`")
+        raise DecisionRefused(
+            f"mail {digest}",
+            f"{len(found)} mails were held that begin so; see `gangchuang status`",
+            f"有{len(found)}封暂扣邮件的校验码以{digest}开头",
+        )
     mail = found[0]
     if mail.state is not IncomingState.HELD:
-        raise DecisionRefused(f"mail {digest}", f"it is {IncomingState(mail.state).value} already")
+        raise DecisionRefused(f"mail {digest}", f"it is {IncomingState(mail.state).value} already", "这封邮件已经处理")
     if not reason.strip():
-        raise DecisionRefused(f"mail {digest}", "a reason is needed")
+        raise DecisionRefused(f"mail {digest}", "a reason is needed", "须填写理由")
     mail.state = IncomingState.ADMITTED if admit else IncomingState.DISMISSED
     mail.officer, mail.decided_at = act.actor.name, act.at
     session.flush()

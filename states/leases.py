@@ -22,6 +22,7 @@ class LeaseTaken(GangchuangError):
 
     def __init__(self, name: str, owner: str, seconds: float) -> None:
         self.name, self.owner = name, owner
+        self.chinese = "另一次运行正在处理同一件事，请稍后再试。没有任何改动。"
         super().__init__(
             f"{name} is being worked on by another run ({owner}). Nothing was changed. "
             f"If that run died, its lease ends in {max(seconds, 0):.0f} s; try again then."

@@ -92,6 +92,7 @@ class TransitionRefused(GangchuangError):
 
     def __init__(self, subject: str, trigger: Trigger, state: str, refusal: Refusal) -> None:
         self.subject, self.trigger, self.state, self.refusal = subject, trigger, state, refusal
+        self.chinese = f"{subject}：{refusal.chinese}。没有任何改动。"
         super().__init__(f"{subject}: {trigger} is refused in state {state or 'none'}: {refusal.english}")
 
 

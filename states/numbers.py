@@ -8,6 +8,7 @@ from config.errors import GangchuangError
 class UnknownSubmission(GangchuangError):
     def __init__(self, number: str) -> None:
         self.number = number
+        self.chinese = f"没有编号为“{number}”的项目。没有任何改动。"
         super().__init__(f"There is no submission {number!r}. Numbers look like 2026-500237-0001.")
 
 

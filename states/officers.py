@@ -11,14 +11,17 @@ from states.machine import Actor
 class NotAnOfficer(GangchuangError):
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         self.name = name
+        self.chinese = f"“{name}”不是本年度的经办人（经办人：{'、'.join(known)}）。没有任何改动。"
         super().__init__(
             f"{name!r} is no officer of this season. Officers: {', '.join(known)} (season file, [office])."
         )
 
 
 class DecisionRefused(GangchuangError):
-    def __init__(self, subject: str, reason: str) -> None:
-        self.subject = subject
+    """`reason` is what operators read after the subject; `chinese`, what the office does."""
+
+    def __init__(self, subject: str, reason: str, chinese: str) -> None:
+        self.subject, self.chinese = subject, f"{chinese}。没有任何改动。"
         super().__init__(f"{subject}: {reason}. Nothing was changed.")
 
 
@@ -29,9 +32,13 @@ def officer(season: Season, name: str) -> Actor:
     return Actor(Role.OFFICE, name)
 
 
+def investigators(season: Season) -> tuple[str, ...]:
+    """Who may look into objections."""
+    return (*season.office.officers, *(person.name for person in season.objections.investigators))
+
+
 def investigator(season: Season, name: str) -> Actor:
     """The acting person, who must be an officer or one of those who may look into objections. Raises NotAnOfficer."""
-    known = (*season.office.officers, *(person.name for person in season.objections.investigators))
-    if name not in known:
-        raise NotAnOfficer(name, known)
+    if name not in investigators(season):
+        raise NotAnOfficer(name, investigators(season))
     return Actor(Role.OFFICE, name)

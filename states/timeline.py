@@ -35,8 +35,9 @@ class AlreadyPlanned(GangchuangError):
 
 
 class MoveRefused(GangchuangError):
-    def __init__(self, milestone: str, reason: str) -> None:
+    def __init__(self, milestone: str, reason: str, chinese: str) -> None:
         self.milestone, self.reason = milestone, reason
+        self.chinese = f"不能调整“{Milestone(milestone).label}”：{chinese}。没有任何改动。"
         super().__init__(f"{milestone} cannot be moved: {reason}")
 
 
@@ -50,6 +51,7 @@ class TakesEffectAtOnce(MoveRefused):
             milestone,
             f"{reason} ({names}). If that is meant, tick “take effect at once” (`--at-once`); "
             "a dry run (`--dry-run`) shows what follows",
+            f"新时间已到，或者提前了截止时间（尚无材料：{named(debtors) or '无'}）；确需如此请勾选“立即生效”，可先试运行",
         )
 
 
@@ -66,6 +68,7 @@ class Moved:
 class UnknownMilestone(GangchuangError):
     def __init__(self, milestone: str) -> None:
         self.milestone = milestone
+        self.chinese = f"没有“{milestone}”这一节点。没有任何改动。"
         super().__init__(f"There is no milestone {milestone!r}. Known: {', '.join(Milestone)}.")
 
 
@@ -117,7 +120,7 @@ def move_date(
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)
     if not reason.strip():
-        raise MoveRefused(milestone, "a reason is needed")
+        raise MoveRefused(milestone, "a reason is needed", "须填写理由")
     step = Milestone(milestone)
     lock_call(session, year)
     rows = milestone_rows(session, year)
@@ -280,7 +283,11 @@ def _row_to_move(
 ) -> MilestoneDate:
     if unit:
         if not step.per_unit:
-            raise MoveRefused(step, "only close_call and close_district_round can differ for one district")
+            raise MoveRefused(
+                step,
+                "only close_call and close_district_round can differ for one district",
+                "只有申报截止和初评截止可以对一个单位单独调整",
+            )
         unit_on(unit, season.dates.open_call.date())
     row = session.scalar(
         select(MilestoneDate)
@@ -297,9 +304,15 @@ def _row_to_move(
         row = MilestoneDate(season=season.year, milestone=step, ordinal=1, unit=unit, due_at=general.due_at)
         session.add(row)
     if row is None:
-        raise MoveRefused(step, f"the season has no {step.value} number {ordinal}")
+        raise MoveRefused(
+            step, f"the season has no {step.value} number {ordinal}", f"本年度没有第{ordinal}次{step.label}"
+        )
     if row.state is not MilestoneState.PENDING:
-        raise MoveRefused(step, f"it is {row.state} already; give the districts concerned a date of their own")
+        raise MoveRefused(
+            step,
+            f"it is {row.state} already; give the districts concerned a date of their own",
+            f"{row.state.label}；请为有关单位单独设定时间",
+        )
     return row
 
 
@@ -310,9 +323,11 @@ def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneD
         other_step = Milestone(other.milestone)
         when = f"{other_step.value}{f' of {other.unit}' if other.unit else ''} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M})"
         if order.index(other_step) < order.index(step) and other.due_at >= to:
-            raise MoveRefused(step, f"it would come before {when}")
+            raise MoveRefused(step, f"it would come before {when}", f"会早于“{other_step.label}”")
         if order.index(other_step) > order.index(step) and other.due_at <= to:
-            raise MoveRefused(step, f"it would come after {when}; move that first")
+            raise MoveRefused(
+                step, f"it would come after {when}; move that first", f"会晚于“{other_step.label}”，请先调整后者"
+            )
 
 
 def _compared(rows: list[MilestoneDate], step: Milestone, row: MilestoneDate) -> Iterator[MilestoneDate]:

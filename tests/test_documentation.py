@@ -19,7 +19,7 @@ from config.milestones import Milestone
 from config.settings import Settings
 from flows.cli.commands import app
 from flows.decide import Decision
-from flows.year import STAGES
+from flows.year import BY_HAND, STAGES
 from tests.support import readme
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +35,7 @@ IN_PROSE = re.compile(r"gangchuang ((?: ?[a-z][a-z_-]+)+)")
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(\))?")
 SHOUTED = re.compile(r"GANGCHUANG_[A-Z_]+[A-Z]")
 # What an argument's first word may be; a placeholder (YEAR, 2026, <number>, {}) is no word.
-WORDS = {"decide": set(Decision), "run": {stage.name for stage in STAGES}, "move": set(Milestone)}
+WORDS = {"decide": set(Decision), "run": {stage.name for stage in (*STAGES, *BY_HAND)}, "move": set(Milestone)}
 WORD = re.compile(r"[a-z][a-z_-]+")
 
 

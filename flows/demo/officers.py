@@ -104,7 +104,6 @@ class Officers:
     def _approval(self, scene: Scene) -> tuple[str, dict[str, Any]]:
         return "approve_list", {
             "officer_name": scene.officer,
-            "decision": "approved",
             "list_digest": self.world.list_digest(),
             "strike_numbers": self._number(scene, scene.details["struck"]),
             "reason": scene.reason,
@@ -114,9 +113,8 @@ class Officers:
         decision, subject, other = self._words(scene)
         # What comes by letter is entered by an officer on duty.
         officer = scene.officer or self.world.season.office.officers[0]
-        return "decide", {
+        return decision, {
             "officer_name": officer,
-            "decision": decision,
             "subject": subject,
             "other": other,
             # What a letter says lies in its folder: it may name people, and a run's parameters stay.
@@ -125,12 +123,12 @@ class Officers:
 
     def _words(self, scene: Scene) -> tuple[str, str, str]:
         """Decision, subject and other, as the form wants them."""
-        from flows.decide import Decision
+        from flows.decide import ABSENT, Decision
 
         if scene.deed is Deed.ADMIT_LATE:
             return scene.deed.value, self.world.latest_refused(scene.subject), ""
         if scene.deed is Deed.REPLACE_EXPERT:
-            return "replace_expert", self.clerks.silent_expert(), ""
+            return Decision.REPLACE_EXPERT.value, self.clerks.silent_expert(), ABSENT
         number = self._number(scene)
         if scene.deed is Deed.SETTLE_DUPLICATE:
             decision = "same_achievement" if scene.details["same"] else "distinct_achievements"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from config.settings import Settings
 
-WORK_POOL = "gangchuang"
+TAG = "gangchuang"
 # Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
 LAUNCH_COMMAND = "python -m flows.engine.launch"
 OUR_LOGGERS = "gangchuang"
@@ -23,6 +23,8 @@ LOOPBACK = "127.0.0.1"
 
 # Tells our own address from one that the user gave, in a process whose environment we made.
 _OWN_ADDRESS = "GANGCHUANG_OWN_API_URL"
+# On a server elsewhere, which other homes may use too, this home's mark; empty on our own.
+_MARK = "GANGCHUANG_HOME_MARK"
 
 _PRIVATE = {
     "DO_NOT_TRACK": "1",
@@ -75,6 +77,21 @@ def worker_name(own: Settings) -> str:
     return f"gangchuang-{platform.node() or 'host'}-{digest}"
 
 
+def shared_with() -> str:
+    """What tells this home's deployments from other homes' on a server that they share; empty on our own server."""
+    return os.environ.get(_MARK, "")
+
+
+def home_tags() -> list[str]:
+    """What every deployment of this home, and so every run of one, is tagged with."""
+    return [TAG, *(f"home:{mark}" for mark in [shared_with()] if mark)]
+
+
+def work_pool() -> str:
+    """The pool from which this home's worker takes its runs, and no other's."""
+    return "-".join(filter(None, (TAG, shared_with())))
+
+
 def entrypoints_file(own: Settings) -> Path:
     """Lists what this home's worker runs, an entrypoint a line; written by `prepare`, never by the server."""
     return own.folder("prefect") / "entrypoints"
@@ -104,11 +121,13 @@ def child_environment(own: Settings, given: Mapping[str, str] | None = None) -> 
 def _addresses(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
     external = external_api_url(inherited)
     if external:
-        return {"PREFECT_API_URL": external, _OWN_ADDRESS: ""}
+        mark = sha256(worker_name(own).encode()).hexdigest()[:6]
+        return {"PREFECT_API_URL": external, _OWN_ADDRESS: "", _MARK: mark}
     origin = f"http://{LOOPBACK}:{own.dashboard_port}"
     return {
         "PREFECT_API_URL": f"{origin}/api",
         _OWN_ADDRESS: f"{origin}/api",
+        _MARK: "",
         "PREFECT_UI_URL": inherited.get("PREFECT_UI_URL") or f"{origin}/v2",
         # Relative, so that the policy's 'self' holds under whatever name the browser uses.
         "PREFECT_UI_API_URL": "/api",

@@ -9,15 +9,17 @@ from flows.engine.processes import tell
 
 
 def main(arguments: list[str]) -> int:
-    """Register the stages that a module lists in `STAGES`."""
+    """Register the forms that a module lists in `FORMS`."""
     own = settings()
     enter_environment(own)
+    from flows.engine.choices import filling
     from flows.engine.deployments import entrypoint, register
     from flows.engine.reconcile import ensure_zombie_automation
+    from models.database import make_engine
 
-    stages = importlib.import_module(arguments[0]).STAGES
-    entrypoints_file(own).write_text("\n".join(entrypoint(stage.flow) for stage in stages), "utf-8")
-    for name in register(stages):
+    forms = importlib.import_module(arguments[0]).FORMS
+    entrypoints_file(own).write_text("\n".join(sorted({entrypoint(form.flow) for form in forms})), "utf-8")
+    for name in register(forms, filling(make_engine(own.database))):
         tell(f"registered {name}")
     ensure_zombie_automation()
     return 0

@@ -28,8 +28,8 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, State
 
-from flows.engine.deployments import TAG, prefect_client
-from flows.engine.environment import HEARTBEAT_SECONDS
+from flows.engine.deployments import prefect_client
+from flows.engine.environment import HEARTBEAT_SECONDS, TAG, home_tags
 from models.enums import Trigger
 
 ZOMBIE_AUTOMATION = "gangchuang: a run whose process died is marked crashed"
@@ -118,7 +118,7 @@ def ensure_zombie_automation(*, within_seconds: float = 3 * HEARTBEAT_SECONDS) -
 
 
 def _runs(client: SyncPrefectClient, states: FlowRunFilterStateType) -> list[FlowRun]:
-    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[TAG]), state=FlowRunFilterState(type=states))
+    wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=home_tags()), state=FlowRunFilterState(type=states))
     return client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=_PAGE)
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from flows.engine.artifacts import flush
-from flows.engine.environment import HEARTBEAT_SECONDS, OUR_LOGGERS
+from flows.engine.environment import HEARTBEAT_SECONDS, OUR_LOGGERS, TAG
 
 ENGINE = "prefect.engine"
 FIRST_BEAT_SECONDS = 10.0
@@ -35,8 +35,6 @@ class Heartbeat:
         self._over.set()
 
     def _beat(self) -> None:
-        from flows.engine.deployments import TAG
-
         pause = min(FIRST_BEAT_SECONDS, self.seconds)
         while not self._over.wait(pause):
             from prefect.events import emit_event

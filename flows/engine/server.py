@@ -7,11 +7,11 @@ import os
 import pkgutil
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from config.settings import settings
+from config.settings import Settings, settings
+from flows.engine.asgi import Application, Message, Receive, Scope, Send, replayed, whole_body
 from flows.engine.environment import LOOPBACK, enter_environment, external_api_url
 from flows.engine.errors import PortInUse
 from flows.engine.processes import tell
@@ -33,12 +33,6 @@ _PROTECTION = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def guarded(app: Application, *, origins: frozenset[str], own_policy: bool = False) -> Application:
@@ -83,11 +77,11 @@ def patient(app: Application, *, pauses: Sequence[float] = PAUSES) -> Applicatio
         if scope["type"] != "http" or scope["method"] == "GET" or length > _LARGEST_KEPT:
             await app(scope, receive, send)
             return
-        body = await _whole_body(receive)
+        body = await whole_body(receive)
         for pause in pauses:
             answer = _Answer(send)
             try:
-                await app({**scope}, _replayed(body, receive), answer)
+                await app({**scope}, replayed(body, receive), answer)
             except Exception:
                 # Starlette raises the cause once more after it has answered.
                 if not answer.refused:
@@ -95,7 +89,7 @@ def patient(app: Application, *, pauses: Sequence[float] = PAUSES) -> Applicatio
             if not answer.refused:
                 return
             await asyncio.sleep(pause)
-        await app(scope, _replayed(body, receive), send)
+        await app(scope, replayed(body, receive), send)
 
     return ask_again
 
@@ -112,24 +106,6 @@ class _Answer:
             self.refused = message["status"] == 503
         if not self.refused:
             await self._send(message)
-
-
-async def _whole_body(receive: Receive) -> bytes:
-    parts = []
-    while (message := await receive())["type"] == "http.request":
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            break
-    return b"".join(parts)
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
-
-    return replay
 
 
 def our_origins(port: int, dashboard: str) -> frozenset[str]:
@@ -219,7 +195,7 @@ def main(arguments: Sequence[str]) -> int:
     import uvicorn
 
     origins = our_origins(own.dashboard_port, os.environ.get("PREFECT_UI_URL", ""))
-    app = _nothing if external_api_url() else _prefect(origins)
+    app = _nothing if external_api_url() else _prefect(own, origins)
     secret = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or own.sign_in()
     for argument in arguments:
         path, _, name = argument.partition("=")
@@ -232,10 +208,12 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _prefect(origins: frozenset[str]) -> Application:
+def _prefect(own: Settings, origins: frozenset[str]) -> Application:
     from prefect.server.api.server import create_app
 
-    return guarded(patient(create_app(final=True)), origins=origins)
+    from flows.engine.answers import judged
+
+    return guarded(judged(patient(create_app(final=True)), own), origins=origins)
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -28,7 +28,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
 
 from config.local_time import ZONE
-from flows.engine.deployments import TAG, create_run, prefect_client, start
+from flows.engine.deployments import create_run, prefect_client, start
+from flows.engine.environment import home_tags
 from flows.engine.words import run_name
 from states.rules.calendar.timetable import Dated, next_dates
 
@@ -136,7 +137,8 @@ class Upcoming:
 def _open_runs(client: SyncPrefectClient) -> Iterable[FlowRun]:
     """Every run ahead that has not ended."""
     wanted = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[TAG, AHEAD]), state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN))
+        tags=FlowRunFilterTags(all_=[*home_tags(), AHEAD]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN)),
     )
     for offset in count(0, _PAGE):
         page = client.read_flow_runs(

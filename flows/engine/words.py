@@ -5,6 +5,7 @@ from typing import Any
 
 from config.milestones import Chore, Milestone
 from config.units import all_units
+from flows.engine.forms import code_of, instant_of, read
 from models.enums import Outcome, Tier, Trigger
 
 STATES = {
@@ -74,6 +75,7 @@ LINES = {
     "struck": "划去",
     "struck by a person": "人工划去",
     "decision": "决定",
+    "subject": "对象",
     "awarded": "获奖",
     "awarded after an objection was dismissed": "异议不成立后获奖",
     "certificates given": "颁发证书",
@@ -103,6 +105,8 @@ LINES = {
     "then": "随后",
     "needed": "需要",
     "files": "文件",
+    "files of pictures": "图片文件",
+    "public no more": "不再公开",
     "release": "网站版次",
     "pages not published": "网站未能更新（将自动重试）",
     "still to be deleted by hand": "仍须人工删除",
@@ -149,15 +153,18 @@ def deed_of(stage: str) -> str:
     return Chore(stage).label if stage in set(Chore) else _BY_HAND.get(stage, stage)
 
 
-def run_name(stage: str, given: Mapping[str, Any]) -> str:
-    """Season, deed and subject of a run with these parameters."""
-    milestone, unit = str(given.get("milestone") or ""), str(given.get("unit") or "")
-    if stage == "remind":
-        said = [deed_of(milestone), f"第{given.get('ordinal', 1)}次"]
-    else:
-        said = [deed_of(stage), deed_of(milestone)]
-    said += [str(given.get(name) or "") for name in ("decision", "subject")]
-    said += [all_units()[unit].name if unit in all_units() else unit, str(given.get("to") or "").replace("T", " ")]
+def _unit_name(code: str) -> str:
+    return all_units()[code].name if code in all_units() else code
+
+
+def run_name(stage: str, parameters: Mapping[str, Any], deed: str = "") -> str:
+    """Season, deed and subject of a run with these parameters; `deed` is the word for it where the stage has several."""
+    given = read(parameters)
+    milestone, unit, subject = (str(given.get(name) or "") for name in ("milestone", "unit", "subject"))
+    which = f"第{given.get('ordinal', 1)}次" if milestone.startswith("remind") else ""
+    said = [deed_of(milestone), which] if stage == "remind" else [deed or deed_of(stage), deed_of(milestone), which]
+    said += [subject if "与" in subject else _unit_name(code_of(subject)), _unit_name(unit)]
+    said += [instant_of(str(given.get("to") or "")).partition("+")[0].replace("T", " ")]
     return " ".join(
         filter(None, (str(given.get("season", "")), *said, STATES["dry_run"] if given.get("dry_run") else ""))
     )

@@ -17,7 +17,7 @@ from uuid import UUID
 import anyio.abc
 
 from config.settings import Settings, settings
-from flows.engine.environment import LAUNCH_COMMAND, WORK_POOL, enter_environment, entrypoints_file, worker_name
+from flows.engine.environment import LAUNCH_COMMAND, enter_environment, entrypoints_file, work_pool, worker_name
 from flows.engine.errors import RunRefused
 
 DRAIN_VARIABLE = "GANGCHUANG_DRAIN_SECONDS"
@@ -80,7 +80,7 @@ def make_worker(own: Settings) -> Any:
             finally:
                 self.running.pop(flow_run.id, None)
 
-    worker = HonestWorker(WORK_POOL, name=worker_name(own), limit=own.worker_slots, create_pool_if_not_found=False)
+    worker = HonestWorker(work_pool(), name=worker_name(own), limit=own.worker_slots, create_pool_if_not_found=False)
     worker.running = {}
     return worker
 

@@ -80,7 +80,9 @@ def issue_again(session: Session, run: Run, code: str, occasion: str) -> Issued:
     """A unit's verdict workbook once more, for a letter of its own. Raises DecisionRefused without anything to judge."""
     rows = to_judge(session, run.year, code)
     if not rows:
-        raise DecisionRefused(f"{WorkbookKind.VERDICTS.label} of {code}", "the unit has nothing to judge")
+        raise DecisionRefused(
+            f"{WorkbookKind.VERDICTS.label} of {code}", "the unit has nothing to judge", "该单位没有可初评的项目"
+        )
     return issue(
         session,
         run,

@@ -5,6 +5,7 @@ from typing import Any
 
 from config.errors import GangchuangError
 from flows.engine.words import deed_of
+from models.enums import ApprovalDecision
 
 
 class FormUnknown(GangchuangError):
@@ -26,18 +27,22 @@ def form_address(stage: str, given: Mapping[str, str]) -> tuple[str, dict[str, A
     """
     from flows.engine.deployments import deployment_and_fields
     from flows.engine.errors import DeploymentMissing, EngineAway
+    from flows.engine.forms import fitted
 
     try:
-        deployment, fields = deployment_and_fields(stage)
+        deployment, fields = deployment_and_fields(_form_of(stage, given))
     except (DeploymentMissing, EngineAway) as problem:
         raise FormUnknown(stage, given, str(problem)) from problem
-    filled = {name: _fitted(fields[name], value) for name, value in given.items() if name in fields}
-    return f"/deployments/deployment/{deployment}/run", filled
+    typed = {
+        name: int(value) if fields[name].get("type") == "integer" else value
+        for name, value in given.items()
+        if name in fields
+    }
+    return f"/deployments/deployment/{deployment}/run", fitted({"properties": fields}, typed)
 
 
-def _fitted(field: Any, value: str) -> Any:
-    """A value as its field takes it: a number, or the choice that begins with the code."""
-    if field.get("type") == "integer":
-        return int(value)
-    choices = [choice for choice in field.get("enum", ()) if str(choice).partition(" ")[0] == value]
-    return choices[0] if choices else value
+def _form_of(stage: str, given: Mapping[str, str]) -> str:
+    """The name of the form: each decision has its own."""
+    if given.get("decision") == ApprovalDecision.SENT_BACK:
+        return "send_back_list"
+    return given.get("decision", stage) if stage == "decide" else stage

@@ -96,11 +96,11 @@ def _strike(session: Session, year: int, number: str, act: Act, *, reason: str) 
     """Take one submission off the proposed list, with a reason that the notice prints."""
     placing = session.get(Placing, number, with_for_update=True)
     if placing is None or placing.season != year or placing.tier is None:
-        raise DecisionRefused(number, "it is not on the proposed list")
+        raise DecisionRefused(number, "it is not on the proposed list", f"{number}不在拟获奖名单上")
     if not reason.strip():
-        raise DecisionRefused(number, "striking it needs a reason")
+        raise DecisionRefused(number, "striking it needs a reason", f"划去{number}须写明理由")
     if placing.struck:
-        raise DecisionRefused(number, "it is struck already")
+        raise DecisionRefused(number, "it is struck already", f"{number}已经划去")
     placing.struck = reason
     session.flush()
     facts = {"rank": placing.rank, "tier": placing.tier.value}
@@ -136,7 +136,7 @@ def send_back(session: Session, year: int, act: Act, *, digest: str, reason: str
     """Send the list back with a reason: the ranking is drawn up again from the scores as they stand."""
     current = _open_list(session, year, digest)
     if not reason.strip():
-        raise DecisionRefused(f"the list of {year}", "sending it back needs a reason")
+        raise DecisionRefused(f"the list of {year}", "sending it back needs a reason", "退回名单须写明理由")
     _decide(session, year, ApprovalDecision.SENT_BACK, current, act, reason, {})
 
 
@@ -145,11 +145,11 @@ def withdraw_approval(session: Session, year: int, act: Act, *, digest: str, rea
     lock_call(session, year)
     subject = f"the list of {year}"
     if call_state(session, year) is not CallState.FINAL_REVIEW or not is_approved(session, year):
-        raise DecisionRefused(subject, "no approved list waits for its public notice")
+        raise DecisionRefused(subject, "no approved list waits for its public notice", "没有已审定、待公示的名单")
     if session.get(Publication, (year, PublicationKind.PUBLIC_NOTICE, 1)) is not None:
-        raise DecisionRefused(subject, "its public notice is being posted at this moment")
+        raise DecisionRefused(subject, "its public notice is being posted at this moment", "名单正在公示，不能撤回审定")
     if not reason.strip():
-        raise DecisionRefused(subject, "withdrawing the approval needs a reason")
+        raise DecisionRefused(subject, "withdrawing the approval needs a reason", "撤回审定须写明理由")
     current = _the_list(session, year, digest)
     own = Placing.season == year
     struck = session.scalars(select(Placing.number).where(own, Placing.struck != "").order_by(Placing.position)).all()
@@ -169,7 +169,9 @@ def _the_list(session: Session, year: int, digest: str) -> str:
     current = list_digest(session, year)
     if len(digest) < 8 or not current.startswith(digest):
         raise DecisionRefused(
-            f"the list of {year}", f"its digest is {current[:12]}…, not {digest[:12]!r}: look at the list as it is now"
+            f"the list of {year}",
+            f"its digest is {current[:12]}…, not {digest[:12]!r}: look at the list as it is now",
+            f"名单现在的校验码是{current[:12]}……，不是“{digest[:12]}”，请核对现在的名单",
         )
     return current
 
@@ -177,11 +179,13 @@ def _the_list(session: Session, year: int, digest: str) -> str:
 def _refuse_unless_undecided(session: Session, year: int) -> None:
     lock_call(session, year)
     if call_state(session, year) is not CallState.FINAL_REVIEW or not is_ranked(session, year):
-        raise DecisionRefused(f"the list of {year}", "no ranking waits for a decision")
+        raise DecisionRefused(f"the list of {year}", "no ranking waits for a decision", "没有待审定的名单")
     if votes_are_open(session, year):
-        raise DecisionRefused(f"the list of {year}", "the panel's votes are not counted yet (close_votes)")
+        raise DecisionRefused(
+            f"the list of {year}", "the panel's votes are not counted yet (close_votes)", "评委会表决尚未计票"
+        )
     if is_approved(session, year):
-        raise DecisionRefused(f"the list of {year}", "it is approved already")
+        raise DecisionRefused(f"the list of {year}", "it is approved already", "名单已经审定")
 
 
 def _decide(

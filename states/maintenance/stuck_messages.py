@@ -112,14 +112,24 @@ def _open_message(session: Session, year: int, key: str, reason: str) -> Message
     found = [exact] if exact else session.scalars(of_season.where(part).limit(3).with_for_update()).all()
     if len(found) != 1:
         count = "no" if not found else "more than one"
-        raise DecisionRefused(f"message {key}", f"{count} message of season {year} has this in its key")
+        raise DecisionRefused(
+            f"message {key}",
+            f"{count} message of season {year} has this in its key",
+            f"{year}年度有{count}封信的编号含有“{key}”",
+        )
     message = found[0]
     if message.state not in _OPEN:
-        raise DecisionRefused(f"message {message.key}", f"it is {message.state.value} already")
+        raise DecisionRefused(
+            f"message {message.key}", f"it is {message.state.value} already", f"这封信{message.state.label}"
+        )
     if message.state is MessageState.SENDING and is_live(session, f"stage/{year}/deliver_messages"):
-        raise DecisionRefused(f"message {message.key}", "it is being sent at this moment; look again in a minute")
+        raise DecisionRefused(
+            f"message {message.key}",
+            "it is being sent at this moment; look again in a minute",
+            "这封信正在发送，请稍后再看",
+        )
     if not reason.strip():
-        raise DecisionRefused(f"message {message.key}", "a reason is needed")
+        raise DecisionRefused(f"message {message.key}", "a reason is needed", "须填写理由")
     return message
 
 

@@ -62,7 +62,9 @@ def take_back(session: Session, number: str, act: Act, result: ObjectionResult, 
     elif result is ObjectionResult.PEOPLE_CHANGED:
         kept = session.get_one(SubmissionVersion, (number, submission.version - 1))
         if not kept.content:
-            raise DecisionRefused(number, "its contributors of before are deleted with the personal data")
+            raise DecisionRefused(
+                number, "its contributors of before are deleted with the personal data", "原完成人已随个人信息删除"
+            )
         _correct(session, number, SubmissionForm.model_validate_json(kept.content).contributors, act, reason=reason)
 
 
@@ -105,6 +107,6 @@ def _correct(session: Session, number: str, people: tuple[ContributorForm, ...],
     """A new version with other contributors; all else stays."""
     submission = session.get_one(Submission, number, populate_existing=True)
     if not session.get_one(SubmissionVersion, (number, submission.version)).content:
-        raise DecisionRefused(number, "its content is deleted with the personal data")
+        raise DecisionRefused(number, "its content is deleted with the personal data", "申报内容已随个人信息删除")
     form = content_in_force(session, submission).model_copy(update={"contributors": people})
     rewrite(session, number, form, act, reason=reason)

@@ -72,12 +72,20 @@ def raise_objection(session: Session, season: Season, filed: Filed, act: Act, *,
     """
     lock_call(session, season.year)
     if is_erased(session, season.year):
-        raise DecisionRefused(f"season {season.year}", "its personal data are deleted, and nothing can be examined")
+        raise DecisionRefused(
+            f"season {season.year}",
+            "its personal data are deleted, and nothing can be examined",
+            "本年度个人信息已经删除，无从核查",
+        )
     if filed.number and submission_of(session, filed.number).season != season.year:
-        raise DecisionRefused(filed.number, f"it is not of season {season.year}")
+        raise DecisionRefused(
+            filed.number, f"it is not of season {season.year}", f"{filed.number}不是{season.year}年度的项目"
+        )
     known = entered_as(session, season.year, filed, key)
     if known is not None:
-        raise DecisionRefused(filed.number or "the objection", f"it was entered already, as number {known}")
+        raise DecisionRefused(
+            filed.number or "the objection", f"it was entered already, as number {known}", f"该异议已登记，编号{known}"
+        )
     number = _next_objection(session, season.year)
     answer_days = season.public_notice.answer_working_days
     objection = Objection(
@@ -172,7 +180,7 @@ def reconsider_objection(
     row = objection_of(session, season, objection)
     named = investigator(season, person).name
     if not reason.strip():
-        raise DecisionRefused(f"objection {objection}", "say what is held against the answer")
+        raise DecisionRefused(f"objection {objection}", "say what is held against the answer", "须写明对答复有何异议")
     case = case_of(session, season, row, act, investigator=named, ordinal=2)
     due_at = end_of_day(working_days_after(local_day(act.at), season.public_notice.answer_working_days))
     facts = {"investigator": named, "ordinal": 2, "asked_by": asked_by.value, "due_at": instant_text(due_at)}
@@ -218,7 +226,7 @@ def answer_objection(
     session.flush()
     _keep_evidence(session, row.id, (people.file,) if people else ())
     if row.number is None:
-        raise DecisionRefused(f"objection {objection}", "it is about no submission")
+        raise DecisionRefused(f"objection {objection}", "it is about no submission", "该异议不涉及具体项目")
     earlier = rulings[0] if final else None
     if earlier is None or earlier.result is None:
         carry_out(session, row.number, act, result, reason=answer, tier=tier, people=people)
@@ -247,7 +255,7 @@ def show_objector(
     """Who objected and how they are reached; that somebody looked is itself an entry. Raises CannotReveal."""
     row = objection_of(session, season, objection)
     if not reason.strip():
-        raise DecisionRefused(f"objection {objection}", "say why it has to be shown")
+        raise DecisionRefused(f"objection {objection}", "say why it has to be shown", "须写明为何查看")
     shown = tuple(reveal(key, getattr(row, name), place_of(row.id, name)) for name in ("objector", "contact"))
     note_objection(session, row, Trigger.SHOW_OBJECTOR, act, reason=reason)
     return shown[0], shown[1]

@@ -32,7 +32,7 @@ def objection_of(session: Session, season: Season, objection: int) -> Objection:
     lock_call(session, season.year)
     row = session.get(Objection, objection, with_for_update=True, populate_existing=True)
     if row is None or row.season != season.year:
-        raise DecisionRefused(f"objection {objection}", "there is no such objection")
+        raise DecisionRefused(f"objection {objection}", "there is no such objection", f"没有编号为{objection}的异议")
     return row
 
 

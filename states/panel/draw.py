@@ -165,7 +165,7 @@ def enter_randomness(session: Session, season: Season, act: Act, value: str, *, 
         else ""
     )
     if problem:
-        raise DecisionRefused("public numbers", problem)
+        raise DecisionRefused("public numbers", problem, "公开随机数现在不能录入，或者写法不对")
     facts = {"public": digits, "pool": frozen, "named": season.final_round.public_randomness}
     note_call(session, season.year, Trigger.ENTER_RANDOMNESS, act, reason=reason, facts=facts)
 

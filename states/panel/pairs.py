@@ -28,8 +28,9 @@ from states.rules.reviewers.conflicts import Conflicts, Parties, Person, Reviewe
 class PairRefused(GangchuangError):
     """An expert cannot be given a submission; nothing was assigned."""
 
-    def __init__(self, number: str, expert: str, reason: str) -> None:
+    def __init__(self, number: str, expert: str, reason: str, chinese: str) -> None:
         self.number, self.expert = number, expert
+        self.chinese = f"{expert}不能评审{number}：{chinese}。没有任何改动。"
         super().__init__(f"{expert} cannot review {number}: {reason}. Nothing was changed.")
 
 
@@ -68,13 +69,14 @@ def make_pairs(
 
 def _refuse(number: str, expert: str, seat: Seat | None, barred: Conflicts) -> None:
     if seat is None or seat.state is not SeatState.SEATED:
-        raise PairRefused(number, expert, "they have no seat on the panel")
+        raise PairRefused(number, expert, "they have no seat on the panel", "不是本年度评委")
     if seat.signed_on is None:
-        raise PairRefused(number, expert, "they have not signed the fairness and secrecy statement")
+        raise PairRefused(number, expert, "they have not signed the fairness and secrecy statement", "尚未签署承诺书")
     if number not in barred.submissions:
-        raise PairRefused(number, expert, "it is not in the final round")
+        raise PairRefused(number, expert, "it is not in the final round", "项目未进入终评")
     if findings := barred.findings(number, expert):
-        raise PairRefused(number, expert, "; ".join(finding.kind.label for finding in findings))
+        labels = [finding.kind.label for finding in findings]
+        raise PairRefused(number, expert, "; ".join(labels), "；".join(labels))
 
 
 def season_conflicts(session: Session, season: Season, experts: Sequence[Expert]) -> Conflicts:

@@ -18,8 +18,9 @@ from states.transitions import note_submission
 
 
 class RecusalRefused(GangchuangError):
-    def __init__(self, expert: str, number: str, reason: str) -> None:
+    def __init__(self, expert: str, number: str, reason: str, chinese: str) -> None:
         self.expert, self.number = expert, number
+        self.chinese = f"{expert}不能回避{number}：{chinese}。没有任何改动。"
         super().__init__(f"{expert} cannot step back from {number}: {reason}")
 
 
@@ -27,12 +28,19 @@ def recuse(session: Session, year: int, expert: str, number: str, act: Act, *, r
     """An expert steps back from one submission before scoring it; never undone. Raises RecusalRefused."""
     lock_call(session, year)
     if not reason.strip():
-        raise RecusalRefused(expert, number, "a reason is needed")
+        raise RecusalRefused(expert, number, "a reason is needed", "须填写理由")
     submission = session.get(Submission, number)
     if submission is None or submission.season != year or session.get(Expert, expert) is None:
-        raise RecusalRefused(expert, number, "there is no such expert, or no such submission in this season")
+        raise RecusalRefused(
+            expert,
+            number,
+            "there is no such expert, or no such submission in this season",
+            "本年度没有这位专家或者这一项目",
+        )
     if session.get(Score, (number, expert, 1)) is not None:
-        raise RecusalRefused(expert, number, "it is scored already; ask the office to strike the score's submission")
+        raise RecusalRefused(
+            expert, number, "it is scored already; ask the office to strike the score's submission", "已经评分"
+        )
     if session.get(Recusal, (year, expert, number)) is not None:
         return
     _step_back(session, year, expert, number, reason=reason, at=act.at)

@@ -57,11 +57,15 @@ def assign_by_hand(session: Session, season: Season, number: str, expert: str, a
     Raises PairRefused where nobody may be paired – a conflict bars by hand as well – and DecisionRefused.
     """
     if not reason.strip():
-        raise DecisionRefused(number, "a reason is needed")
+        raise DecisionRefused(number, "a reason is needed", "须填写理由")
     if number not in lacking_experts(session, season):
-        raise DecisionRefused(number, "it lacks no expert; give one of them up first (replace_expert, recuse)")
+        raise DecisionRefused(
+            number,
+            "it lacks no expert; give one of them up first (replace_expert, recuse)",
+            f"{number}不缺专家；请先办理回避或者评委退出",
+        )
     if (number, expert) in _assigned_pairs(session, season.year):
-        raise DecisionRefused(number, f"{expert} has it, or had it before")
+        raise DecisionRefused(number, f"{expert} has it, or had it before", f"{expert}正在评审或者评审过{number}")
     _seat(session, season.year, expert, {reserve.id for reserve in reserves(session, season.year)})
     make_pairs(session, season, {number: (expert,)}, at=act.at)
     _note_replacement(session, number, expert, act, reason=reason)
@@ -74,7 +78,7 @@ def give_up_seat(session: Session, year: int, expert: str, act: Act, *, reason: 
     """
     seat = session.get(Seat, (year, expert), with_for_update=True)
     if seat is None or seat.state is SeatState.LEFT:
-        raise DecisionRefused(expert, "nobody of this id has a seat on the panel")
+        raise DecisionRefused(expert, "nobody of this id has a seat on the panel", f"{expert}不是本年度评委")
     seat.state, seat.absent = SeatState.LEFT, not excused
     open_ones = session.scalars(
         select(Assignment).where(

@@ -20,14 +20,20 @@ def admit_late(session: Session, year: int, digest: str, act: Act, *, reason: st
     beginning = col(Delivery.digest).startswith(digest, autoescape=True)
     found = session.query(Delivery).filter(Delivery.season == year, beginning).all()
     if len(digest) < 8:
-        raise DecisionRefused(f"delivery {digest!r}", "give at least 8 characters of its digest")
+        raise DecisionRefused(
+            f"delivery {digest!r}", "give at least 8 characters of its digest", "请给出来件校验码的前8位以上"
+        )
     if len(found) != 1:
-        raise DecisionRefused(f"delivery {digest}", f"{len(found)} deliveries begin so; see `gangchuang status`")
+        raise DecisionRefused(
+            f"delivery {digest}",
+            f"{len(found)} deliveries begin so; see `gangchuang status`",
+            f"有{len(found)}份来件的校验码以{digest}开头",
+        )
     delivery = found[0]
     if delivery.state is DeliveryState.ACCEPTED:
-        raise DecisionRefused(f"delivery {digest}", "it was accepted already")
+        raise DecisionRefused(f"delivery {digest}", "it was accepted already", "该来件已全部接收")
     if not reason.strip():
-        raise DecisionRefused(f"delivery {digest}", "a reason is needed")
+        raise DecisionRefused(f"delivery {digest}", "a reason is needed", "须填写理由")
     if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
         session.add(
             Admission(season=year, digest=delivery.digest, officer=act.actor.name, admitted_at=act.at, reason=reason)

@@ -49,7 +49,9 @@ class CertificateNumber(NamedTuple):
         """Raises DecisionRefused for what is no number of a certificate."""
         found = _NUMBER.fullmatch(text)
         if found is None:
-            raise DecisionRefused(f"certificate {text!r}", "its number looks like 2026-0001")
+            raise DecisionRefused(
+                f"certificate {text!r}", "its number looks like 2026-0001", f"“{text}”不是证书编号，例如 2026-0001"
+            )
         return cls(int(found[1]), int(found[2]))
 
 
@@ -138,16 +140,22 @@ def correct_name(session: Session, year: int, certificate: str, act: Act, *, rig
     named = CertificateNumber.of(certificate)
     row = session.get(Certificate, named, populate_existing=True)
     if row is None or named.season != year:
-        raise DecisionRefused(str(named), f"season {year} gave no such number")
+        raise DecisionRefused(str(named), f"season {year} gave no such number", f"{year}年度没有这一证书编号")
     if row.state is not CertificateState.VALID:
-        raise DecisionRefused(str(named), f"it is void already ({row.state})")
+        raise DecisionRefused(str(named), f"it is void already ({row.state})", "该证书已经作废")
     if is_erased(session, year):
-        raise DecisionRefused(str(named), "the season's personal data are deleted, and with them what it was made from")
+        raise DecisionRefused(
+            str(named),
+            "the season's personal data are deleted, and with them what it was made from",
+            "本年度个人信息已经删除，不能再更正",
+        )
     right = " ".join(right.split())
     if not right or not right.isprintable() or right == row.name:
-        raise DecisionRefused(str(named), "give the right name, which is another than the one it bears")
+        raise DecisionRefused(
+            str(named), "give the right name, which is another than the one it bears", "请填写与证书上不同的正确姓名"
+        )
     if not reason.strip():
-        raise DecisionRefused(str(named), "correcting a name needs a reason")
+        raise DecisionRefused(str(named), "correcting a name needs a reason", "更正姓名须写明理由")
     form = content_in_force(session, submission_of(session, row.number))
     rewrite(session, row.number, _renamed(form, row, right), act, reason=reason)
     follow_awards(session, year, act)

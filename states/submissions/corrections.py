@@ -24,8 +24,8 @@ from states.transitions import apply_transition, note_submission
 
 
 class CorrectionRefused(GangchuangError):
-    def __init__(self, number: str, reason: str) -> None:
-        self.number = number
+    def __init__(self, number: str, reason: str, chinese: str) -> None:
+        self.number, self.chinese = number, f"不能将{number}退回补正：{chinese}。没有任何改动。"
         super().__init__(f"{number} cannot be sent back for correction: {reason}")
 
 
@@ -34,15 +34,17 @@ def ask_correction(session: Session, season: Season, number: str, act: Act, *, m
     lock_call(session, season.year)
     submission = session.get(Submission, number, populate_existing=True)
     if submission is None or submission.season != season.year:
-        raise CorrectionRefused(number, "there is no such submission in this season")
+        raise CorrectionRefused(number, "there is no such submission in this season", "本年度没有这一项目")
     if submission.state not in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):
-        raise CorrectionRefused(number, f"it is {submission.state}")
+        raise CorrectionRefused(number, f"it is {submission.state}", submission.state.label)
     if session.get(Correction, number) is not None:
-        raise CorrectionRefused(number, "it had its one chance already")
+        raise CorrectionRefused(number, "it had its one chance already", "补正只有一次机会，已经用过")
     if not missing.strip():
-        raise CorrectionRefused(number, "say what is missing")
+        raise CorrectionRefused(number, "say what is missing", "须写明缺少什么")
     if eligibility_is_closed(session, season.year):
-        raise CorrectionRefused(number, "the eligibility check is closed, and nobody would look at it again")
+        raise CorrectionRefused(
+            number, "the eligibility check is closed, and nobody would look at it again", "形式审查已经结束"
+        )
     due_at = end_of_day(working_days_after(local_day(act.at), season.eligibility.correction_working_days))
     keep_correction(session, number, act, missing=missing, due_at=due_at, told={"missing": missing})
     submission.eligible_at = None  # what passed before it was sent back is checked again

@@ -37,14 +37,24 @@ def decide_duplicate(session: Session, number: str, other: str, act: Act, *, sam
     pair = session.get(Duplicate, (number, other), populate_existing=True)
     pair = pair or session.get(Duplicate, (other, number), populate_existing=True)
     if pair is None:
-        raise DecisionRefused(f"{number} and {other}", "they were never shown as alike")
+        raise DecisionRefused(
+            f"{number} and {other}", "they were never shown as alike", f"{number}与{other}未列为疑似重复"
+        )
     if pair.decision is not DuplicateDecision.PENDING:
-        raise DecisionRefused(f"{number} and {other}", f"{pair.officer} decided already: {pair.decision}")
+        raise DecisionRefused(
+            f"{number} and {other}",
+            f"{pair.officer} decided already: {pair.decision}",
+            f"{pair.officer}已判定为{pair.decision.label}",
+        )
     later = submission_of(session, pair.other)
     at_once = same and eligibility_is_closed(session, later.season)
     if at_once and later.state in (SubmissionState.FINAL_REVIEWED, SubmissionState.AWARDED):
         way_out = "strike it when the list is approved, or revoke its award"
-        raise DecisionRefused(pair.other, f"it is {later.state}, too late to drop it as a duplicate; {way_out}")
+        raise DecisionRefused(
+            pair.other,
+            f"it is {later.state}, too late to drop it as a duplicate; {way_out}",
+            f"{pair.other}{later.state.label}，不能再按重复剔除；请在审定时划去，或者撤销奖项",
+        )
     pair.decision = DuplicateDecision.SAME if same else DuplicateDecision.DISTINCT
     pair.officer, pair.decided_at, pair.reason = act.actor.name, act.at, reason
     session.flush()

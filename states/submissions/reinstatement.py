@@ -24,8 +24,8 @@ _OUT = (Outcome.WITHDRAWN, Outcome.INELIGIBLE)
 class ReinstatementRefused(GangchuangError):
     """The place that the submission had is taken by now."""
 
-    def __init__(self, number: str, reason: str) -> None:
-        self.number = number
+    def __init__(self, number: str, reason: str, chinese: str) -> None:
+        self.number, self.chinese = number, f"不能恢复{number}：{chinese}。没有任何改动。"
         super().__init__(f"{number} cannot be brought back: {reason}. Nothing was changed.")
 
 
@@ -63,7 +63,11 @@ def _free_place(session: Session, submission: Submission) -> dict[str, Any]:
         .limit(1)
     )
     if other is not None:
-        raise ReinstatementRefused(submission.number, f"the same achievement came again meanwhile, as {other}")
+        raise ReinstatementRefused(
+            submission.number,
+            f"the same achievement came again meanwhile, as {other}",
+            f"同一成果已另行申报，编号{other}",
+        )
     verdict = session.get(DistrictVerdict, submission.number)
     if submission.archived_from is not _REVIEWED or verdict is None or verdict.verdict is not Verdict.RECOMMENDED:
         return {}
@@ -71,7 +75,9 @@ def _free_place(session: Session, submission: Submission) -> dict[str, Any]:
     quota = season_in_force(session, submission.season).quota_of(submission.unit)
     if len(taken) >= quota:
         raise ReinstatementRefused(
-            submission.number, f"its unit has recommended {len(taken)} others since, and its quota is {quota}"
+            submission.number,
+            f"its unit has recommended {len(taken)} others since, and its quota is {quota}",
+            f"该单位此后已推荐{len(taken)}项，名额为{quota}项",
         )
     if verdict.rank in taken:
         verdict.rank = min(set(range(1, quota + 1)) - taken)

@@ -1,5 +1,6 @@
 """A small season, stage by stage, with real workbooks. Each stage is tried early, dry, in time, and again."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -16,15 +17,16 @@ from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
 from flows.collect import collecting
+from flows.decide import Decision
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
-from flows.engine.forms import FIELDS, form_of
+from flows.engine.forms import FIELDS, Form
 from flows.kinds.scores import assignments_of
 from flows.run import Ending, Run
 from flows.workbooks.writer.filling import submission_row
-from flows.year import STAGES, Stage
+from flows.year import BY_HAND, FORMS, STAGES
 from models import Call, Message, Objection, Submission
-from models.enums import CallState, MessageState, MilestoneState, Outcome, WorkbookKind
+from models.enums import ApprovalDecision, CallState, MessageState, MilestoneState, Outcome, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import milestone_rows
 from states.audit.verify import verify
@@ -317,23 +319,36 @@ def test_every_milestone_has_its_stage() -> None:
 
 
 def test_every_stage_says_when_it_runs_and_how_it_is_undone() -> None:
-    for stage in STAGES:
+    for stage in (*STAGES, *BY_HAND):
         words = stage.description
         places = [words.index(f"{heading}:") for heading in ("Runs", "Before", "After", "Undo")]
         assert places == sorted(places), stage.name
         assert "dry_run" in str(stage.flow.parameters.properties), stage.name
 
 
-@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
-def test_every_field_of_every_form_is_explained(stage: Stage) -> None:
-    properties = form_of(stage.flow)["properties"]
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+def test_every_form_asks_in_chinese_for_its_own_fields_and_presets_the_rest(form: Form) -> None:
+    schema = form.schema()
+    parameters = inspect.signature(form.flow.fn).parameters
 
-    said = {name: (field["title"], field["description"]) for name, field in properties.items()}
+    assert not {*schema["properties"], *form.preset} - {*parameters}
+    needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
+    assert needed <= {*schema["required"], *form.preset}
+    for field in schema["properties"].values():
+        assert field["title"]
+        assert not field["title"].isascii()
+        assert field["description"]
+        assert not field["description"].isascii()
 
-    assert said == {name: FIELDS[name] for name in properties}
 
-
-def test_no_words_are_kept_for_a_field_that_no_form_has() -> None:
-    asked = {name for stage in STAGES for name in form_of(stage.flow)["properties"]}
+def test_no_field_is_kept_that_no_form_has() -> None:
+    asked = {name for form in FORMS for name, (field, _) in form.asked().items() if field is FIELDS.get(name)}
 
     assert set(FIELDS) == asked
+
+
+def test_every_decision_has_a_form_and_the_list_shows_decisions_first() -> None:
+    assert {form.preset.get("decision") for form in FORMS} == {None, *Decision, *ApprovalDecision}
+    assert len({form.name for form in FORMS}) == len({form.label for form in FORMS}) == len(FORMS)
+    assert [form.label for form in FORMS] == sorted(form.label for form in FORMS)
+    assert FORMS[0].label == "A01 审定获奖名单"

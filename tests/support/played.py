@@ -37,7 +37,7 @@ from flows import (
     tend_objections,
 )
 from flows.collect import collecting
-from flows.decide import TAKING, Decision
+from flows.decide import Decision
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
 from flows.home import paths
@@ -314,7 +314,7 @@ def _objection_to(player: Player, number: str) -> str:
 def _take(player: Player, person: str, decision: Decision, subject: str, other: str = "", reason: str = "") -> None:
     def deciding(run: Run) -> Ending:
         with run.step() as session:
-            TAKING[decision](session, run, run.act.by(Actor(Role.OFFICE, person)), subject, other, reason)
+            decision.asked.take(session, run, run.act.by(Actor(Role.OFFICE, person)), subject, other, reason)
         return Ending()
 
     player.play("decide", deciding)

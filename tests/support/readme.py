@@ -16,7 +16,7 @@ import typer
 from config.milestones import Milestone
 from config.settings import Settings
 from flows.cli.commands import app
-from flows.year import STAGES
+from flows.year import BY_HAND, FORMS, STAGES
 from models.enums import OUTCOMES, Role, Trigger
 from states.call import CALL
 from states.machine import Edge, TransitionTable
@@ -53,9 +53,10 @@ def _edges(table: TransitionTable) -> str:  # type: ignore[type-arg]
 
 def _year() -> str:
     rows = ["| stage | started by | what people see |", "|---|---|---|"]
+    labels = {form.name: form.label for form in FORMS}
     for stage in STAGES:
         started = ", ".join(stage.milestones) or "work waiting, or a person"
-        rows.append(f"| `{stage.name}` | {started} | {stage.label} |")
+        rows.append(f"| `{stage.name}` | {started} | {labels[stage.name]} |")
     order = " --> ".join(
         f"{milestone.value}[{milestone.label}]" for milestone in Milestone if not milestone.is_reminder
     )
@@ -121,7 +122,7 @@ def _written_out(name: str, items: Sequence[object]) -> list[str]:
 
 
 def _stages() -> str:
-    modules = " | ".join(stage.flow.fn.__module__.removeprefix("flows.") for stage in STAGES)
+    modules = " | ".join(stage.flow.fn.__module__.removeprefix("flows.") for stage in (*STAGES, *BY_HAND))
     return '    """' + " \\\n    ".join(textwrap.wrap(modules, 112)) + '""",'
 
 

@@ -25,13 +25,12 @@ class InProcessEngine:
         self.runs: dict[str, RunState] = {}
 
     def start(self, stage: str, parameters: Mapping[str, Any], key: str) -> str:
-        from flows.year import stage_named
+        from flows.year import FORMS
 
-        found = stage_named(stage)
-        assert found is not None
+        found = next(form for form in FORMS if form.name == stage)
         if key not in self.runs:
             try:
-                found.flow.fn(**_validated(found.flow.fn, parameters))
+                found.flow.fn(**_validated(found.flow.fn, {**found.preset, **parameters}))
                 self.runs[key] = RunState("COMPLETED", "Completed", "", True)
             except GangchuangError as problem:
                 self.runs[key] = RunState("FAILED", "Failed", str(problem), True)

@@ -17,7 +17,7 @@ import pytest
 from config.settings import Settings
 from flows.engine.deployments import prefect_client, register, run_state
 from tests.flows.engine.engine_process import EngineProcess, free_port, wait_for
-from tests.flows.engine.tiny_stages import STAGES
+from tests.flows.engine.tiny_stages import FORMS
 
 pytestmark = pytest.mark.prefect
 
@@ -228,7 +228,7 @@ def test_a_deployment_that_was_edited_is_not_executed(
     finally:
         with prefect_client() as client:
             client.delete_deployment(uuid.UUID(deployment))
-        register(STAGES)
+        register(FORMS)
 
 
 def test_a_work_pool_that_was_edited_changes_nothing(running_engine: EngineProcess, tmp_path: Path) -> None:

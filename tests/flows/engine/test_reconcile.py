@@ -174,7 +174,7 @@ def test_a_run_whose_whole_machine_is_gone_is_crashed_by_the_silence(
 ) -> None:
     ensure_zombie_automation(within_seconds=10)
     code = (
-        "import sys, prefect\nfrom flows.engine.deployments import TAG\n"
+        "import sys, prefect\nfrom flows.engine.environment import TAG\n"
         "from tests.flows.engine.tiny_stages import lonely\n"
         "with prefect.tags(TAG): lonely(sys.argv[1])"
     )

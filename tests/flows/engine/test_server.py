@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from flows.engine.asgi import Application
 from flows.engine.errors import PortInUse
-from flows.engine.server import CONTENT_SECURITY_POLICY, Application, bind, guarded, our_origins, patient
+from flows.engine.server import CONTENT_SECURITY_POLICY, bind, guarded, our_origins, patient
 
 ORIGINS = our_origins(4200, "https://prize.example/v2")
 

@@ -14,7 +14,7 @@ from config.settings import Settings
 from flows.engine.errors import PortInUse
 from flows.engine.supervisor import Child, supervise
 from tests.flows.engine.engine_process import EngineProcess, alive, free_port, wait_for
-from tests.flows.engine.tiny_stages import STAGES
+from tests.flows.engine.tiny_stages import FORMS
 
 pytestmark = pytest.mark.prefect
 
@@ -172,17 +172,17 @@ def test_a_child_that_answers_is_left_alone(tmp_path: Path, monkeypatch: pytest.
 def test_a_run_queued_before_an_upgrade_is_run_with_the_code_that_is_there_now(own_engine: EngineProcess) -> None:
     """Modules move; what a deployment says of them is registered anew whenever the engine comes up."""
     from flows.engine.deployments import deployment_name, prefect_client, run_state, start
-    from flows.engine.environment import WORK_POOL
+    from flows.engine.environment import work_pool
 
-    tiny = STAGES[0]
+    tiny = FORMS[0]
     own_engine.start()
     own_engine.wait_until_up()
     with own_engine.spoken_to():
         with prefect_client() as client:
-            client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=True))
+            client.update_work_pool(work_pool(), WorkPoolUpdate(is_paused=True))
             known = client.read_deployment_by_name(deployment_name(tiny))
             before = {"entrypoint": "flows.tiny_of_an_earlier_version.tiny", "path": "."}
-            client.create_deployment(known.flow_id, known.name, work_pool_name=WORK_POOL, tags=known.tags, **before)
+            client.create_deployment(known.flow_id, known.name, work_pool_name=work_pool(), tags=known.tags, **before)
             assert client.read_deployment(known.id).entrypoint == before["entrypoint"]
         queued = start("tiny", {"season": 2026}, "queued before the upgrade")
         assert own_engine.stop() == 0
@@ -193,14 +193,14 @@ def test_a_run_queued_before_an_upgrade_is_run_with_the_code_that_is_there_now(o
 
         with prefect_client() as client:
             assert client.read_deployment(known.id).entrypoint == known.entrypoint
-            client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=False))
+            client.update_work_pool(work_pool(), WorkPoolUpdate(is_paused=False))
         wait_for("the end of the run", lambda: run_state(queued).final)
         assert (run_state(queued).type, run_state(queued).message) == ("COMPLETED", "")
 
 
 def test_a_run_of_a_stage_that_an_upgrade_took_away_ends_and_says_what_to_do(running_engine: EngineProcess) -> None:
     from flows.engine.deployments import prefect_client, run_state
-    from flows.engine.environment import LAUNCH_COMMAND, WORK_POOL
+    from flows.engine.environment import LAUNCH_COMMAND, work_pool
 
     with prefect_client() as client:
         gone = client.create_deployment(
@@ -208,7 +208,7 @@ def test_a_run_of_a_stage_that_an_upgrade_took_away_ends_and_says_what_to_do(run
             "示例旧步 Gone",
             entrypoint="flows.gone.gone",
             path=".",
-            work_pool_name=WORK_POOL,
+            work_pool_name=work_pool(),
             job_variables={"command": LAUNCH_COMMAND},
         )
         run = str(client.create_flow_run_from_deployment(gone).id)

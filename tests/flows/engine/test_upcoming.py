@@ -23,9 +23,9 @@ from config.settings import Settings
 from config.units import all_units
 from flows.clock import Timekeeper
 from flows.engine import upcoming
-from flows.engine.deployments import prefect_client, restoring, run_state
+from flows.engine.deployments import prefect_client, register, restoring, run_state
 from flows.engine.upcoming import AHEAD, ROUNDING, Upcoming, runs_ahead
-from flows.year import STAGES
+from flows.year import FORMS
 from models import Call, History, MilestoneDate
 from models.database import make_engine, reading, writing
 from models.enums import CallState, MilestoneState
@@ -78,7 +78,7 @@ class Season:
         self.engine, self.own = engine, Settings(home=engine.home, database_url="")
         self.database = make_engine(self.own.database)
         self.upcoming = Upcoming()
-        lost = restoring(lambda: STAGES)
+        lost = restoring(lambda: register(FORMS))
         self.keeper = Timekeeper(
             self.own,
             self.database,
@@ -181,7 +181,7 @@ def test_a_run_that_fires_early_does_nothing_and_stands_there_again(season: Seas
     state = run_state(str(early.id))
 
     assert (state.type, state.name, season.history()) == ("COMPLETED", "未到期", entries)
-    assert "not due before" in state.message
+    assert "才到时间，没有任何改动" in state.message
     with prefect_client() as client:
         assert client.read_flow_run(early.id).name == name
         assert client.read_artifacts() == [], "it takes no outcome's place"

@@ -4,13 +4,13 @@ import logging
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import Flow, flow
+from prefect import flow
 
 from flows.engine.artifacts import current_flow_run_id, outcome, progress
+from flows.engine.forms import Field, Form
 
 log = logging.getLogger("gangchuang.stage")
 
@@ -49,16 +49,26 @@ def lonely(where: str) -> None:
     time.sleep(300)
 
 
-@dataclass(frozen=True)
-class TinyStage:
-    name: str
-    label: str
-    description: str
-    flow: Flow[..., Any]
+_PLACE = Field("位置 where", "A file.")
+_SECONDS = Field("秒 seconds", "How long.", {"type": "number"})
+_YEAR = Field("年度 season", "A year.", {"type": "integer"})
 
-
-STAGES = (
-    TinyStage("tiny", "示例小步 Tiny", "Does nothing and shows it.", tiny),
-    TinyStage("slow", "示例慢步 Slow", "Takes its time.", slow),
-    TinyStage("dying", "示例死步 Dying", "Is killed once.", dying),
+FORMS = (
+    Form("tiny", "示例小步", tiny, "Does nothing and shows it.", fields={"season": _YEAR}, label="示例小步 Tiny"),
+    Form(
+        "slow",
+        "示例慢步",
+        slow,
+        "Takes its time.",
+        fields={"season": _YEAR, "where": _PLACE, "seconds": _SECONDS},
+        label="示例慢步 Slow",
+    ),
+    Form(
+        "dying",
+        "示例死步",
+        dying,
+        "Is killed once.",
+        fields={"season": _YEAR, "where": _PLACE},
+        label="示例死步 Dying",
+    ),
 )
