@@ -84,5 +84,5 @@ def _form(name: str, decision: ApprovalDecision) -> Form:
 FORMS = (
     _form("approve_list", ApprovalDecision.APPROVED),
     _form("send_back_list", ApprovalDecision.SENT_BACK),
-    _form("withdraw_approval", ApprovalDecision.WITHDRAWN),
+    _form("withdraw_list_approval", ApprovalDecision.WITHDRAWN),
 )

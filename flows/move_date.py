@@ -96,4 +96,6 @@ def _tell_what_follows(run: Run, milestone: Milestone, moved: Moved, *, meant: b
         run.tell("needed", "“take effect at once” (`--at-once`): without it this move is refused")
 
 
-FORMS = (Form("move_date", "调整时间", move_date, inspect.getdoc(move_date.fn) or "", fields={"ordinal": None}),)
+FORMS = (
+    Form(move_date.fn.__name__, "调整时间", move_date, inspect.getdoc(move_date.fn) or "", fields={"ordinal": None}),
+)

@@ -138,6 +138,10 @@ FORMS: tuple[Form, ...] = (
 )
 
 
+def form_named(name: str) -> Form | None:
+    return next((form for form in FORMS if form.name == name), None)
+
+
 def stage_named(name: str) -> Stage | None:
     """A stage, or what a person does, by its name with hyphens or underscores."""
     return next((stage for stage in (*STAGES, *BY_HAND) if stage.name == name.replace("-", "_")), None)

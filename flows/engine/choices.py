@@ -18,13 +18,12 @@ from config.local_time import ZONE, local_instant
 from config.milestones import Milestone
 from config.units import all_units
 from flows.engine.forms import CHECK, GIVEN, OFFERS, Check, Offer, fitted, instant_of
-from models import Delivery, Duplicate, Expert, Message, Objection, Seat, Submission
+from models import Delivery, Duplicate, Expert, Objection, Seat, Submission
 from models.database import reading
 from models.enums import (
     CallState,
     DeliveryState,
     DuplicateDecision,
-    MessageState,
     MilestoneState,
     SeatState,
 )
@@ -160,10 +159,6 @@ class Choices:
             )
         )
 
-    def stuck_letters(self) -> Lines:
-        stuck = select(Message.key, Message.subject).where(Message.state == MessageState.STUCK).order_by(Message.key)
-        return [f"{key} {subject}" for key, subject in self.session.execute(stuck)]
-
 
 _MADE: dict[Offer, Callable[[Choices], Lines]] = {
     Offer.SEASONS: lambda choices: choices.running,
@@ -178,7 +173,6 @@ _MADE: dict[Offer, Callable[[Choices], Lines]] = {
     Offer.EXPERTS: Choices.experts,
     Offer.PANEL: Choices.panel,
     Offer.LIST: Choices.proposed_list,
-    Offer.STUCK_LETTERS: Choices.stuck_letters,
 }
 
 

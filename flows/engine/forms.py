@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from inspect import Parameter, signature
-from typing import Any
-
-from prefect import Flow
+from typing import TYPE_CHECKING, Any
 
 from config.local_time import ZONE
 from config.milestones import Milestone
 from config.units import all_units
 from models.enums import WorkbookKind
 
+if TYPE_CHECKING:  # status and office say what is in a form without loading Prefect
+    from prefect import Flow
+
+_DIGEST_SHOWN = 12
 # Keys of a field's schema: which list its choices are, which value stands there from the first, what else is checked.
 OFFERS, GIVEN, CHECK = "x-offers", "x-given", "x-check"
 
@@ -39,7 +41,6 @@ class Offer(StrEnum):
     EXPERTS = "experts"
     PANEL = "panel"
     LIST = "list"
-    STUCK_LETTERS = "stuck_letters"
 
 
 class Check(StrEnum):
@@ -47,7 +48,6 @@ class Check(StrEnum):
 
     SEASON = "season"
     SUBMISSION = "submission"
-    SUBJECT = "subject"
     INSTANT = "instant"
 
 
@@ -134,7 +134,7 @@ class Form:
 
     name: str
     title: str
-    flow: Flow[..., Any]
+    flow: "Flow[..., Any]"
     description: str
     preset: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Field | None] = field(default_factory=dict)
@@ -230,12 +230,18 @@ def fitted(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str
         value, lines = fitted.get(name), drawn.get("enum")
         if lines and isinstance(value, str) and value not in lines:
             word = _word_in(drawn, value.strip(), fitted)
-            same = [line for line in lines if word and (line.startswith(word) or word in line.split())]
+            same = [line for line in lines if word and _is_of(line, word)]
             if not word and drawn.get("default") in lines:
                 same = [drawn["default"]]
             if len(same) == 1:
                 fitted[name] = same[0]
     return fitted
+
+
+def _is_of(line: str, word: str) -> bool:
+    """Whether a word, or the whole of a digest that is shown cut short, stands for a line."""
+    code = code_of(line)
+    return line.startswith(word) or word in line.split() or (len(code) >= _DIGEST_SHOWN and word.startswith(code))
 
 
 def _word_in(drawn: Mapping[str, Any], word: str, parameters: Mapping[str, Any]) -> str:

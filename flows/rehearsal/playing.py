@@ -25,7 +25,7 @@ from config.settings import Settings, settings
 from flows.clock import Timekeeper
 from flows.demo.cast import Cast, cast_of
 from flows.demo.pilot import Pilot
-from flows.year import stage_named
+from flows.year import form_named
 from models import Expert
 from models.database import make_engine, reading, writing
 from models.enums import Trigger
@@ -159,10 +159,10 @@ class _Rehearsal(Pilot):
             plan_season(session, season, Act(officer(season, season.office.officers[0]), at))
 
     def _start(self, stage: str, parameters: dict[str, Any], key: str) -> str:
-        found = stage_named(stage)
+        found = form_named(stage)
         assert found is not None, stage
         try:
-            found.flow.fn(**found.flow.validate_parameters(parameters))
+            found.flow.fn(**found.flow.validate_parameters({**found.preset, **parameters}))
         except GangchuangError as problem:
             told = f"{found.label}: {problem}"
             if told not in self.played.problems:

@@ -18,12 +18,11 @@ from config.calendar import calendar_of, day_note
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.units import all_units, units_file
-from flows.engine.forms import form_of
 from flows.home.files import write_atomically
 from flows.outbox.letters.filters import instant
 from flows.rehearsal.findings import Finding, Weight, findings
 from flows.rehearsal.playing import Played
-from flows.year import STAGES
+from flows.year import FORMS
 from models import Message
 from models.database import make_engine, reading
 from models.enums import Outcome, WorkbookKind
@@ -160,15 +159,10 @@ def _link(folder: Path, path: Path) -> tuple[str, str]:
 
 def _forms() -> Iterator[tuple[str, str, list[tuple[str, str, str]]]]:
     """Every form of the dashboard: its name, what it is for, and its fields as (title, description, choices)."""
-    for stage in STAGES:
-        schema = form_of(stage.flow)
-        kinds = schema.get("definitions", {})
-        fields = []
-        for name, field in schema.get("properties", {}).items():
-            reference = next((part.get("$ref", "") for part in [field, *field.get("allOf", [])] if "$ref" in part), "")
-            choices = kinds.get(reference.rsplit("/", 1)[-1], {}).get("enum", [])
-            fields.append((field.get("title", name), field.get("description", ""), "、".join(map(str, choices))))
-        yield stage.label, stage.description, fields
+    for form in FORMS:
+        drawn = form.schema()["properties"].values()
+        fields = [(field["title"], field["description"], "、".join(map(str, field.get("enum", ())))) for field in drawn]
+        yield form.label, form.description, fields
 
 
 @lru_cache

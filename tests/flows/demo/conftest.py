@@ -25,9 +25,10 @@ class InProcessEngine:
         self.runs: dict[str, RunState] = {}
 
     def start(self, stage: str, parameters: Mapping[str, Any], key: str) -> str:
-        from flows.year import FORMS
+        from flows.year import form_named
 
-        found = next(form for form in FORMS if form.name == stage)
+        found = form_named(stage)
+        assert found is not None
         if key not in self.runs:
             try:
                 found.flow.fn(**_validated(found.flow.fn, {**found.preset, **parameters}))
