@@ -258,6 +258,9 @@ class FinalRound(Part):
     tie_break: TieBreak = TieBreak()
     limits: Limits = Limits()
     tiers: Tiers
+    feedback: bool = Field(
+        False, description="after publication each unit gets the experts' comments on its submissions, without names"
+    )
     look_range: int = Field(30, ge=1, description="points between experts from which a case needs a look")
 
 

@@ -9,6 +9,7 @@ from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
 from flows.papers.putting import put_papers
+from flows.publish.feedback import give_feedback
 from flows.publish.publications import kept_outside, page_address, publish_root
 from flows.publish.results import results_page
 from flows.run import Ending, Run
@@ -50,11 +51,14 @@ def publishing(run: Run) -> Ending:
         kept = kept_outside(session, publication)
         for unit in run.season.units():
             _tell_unit(session, run, unit.code, kept)
+        remarked = give_feedback(session, run)
     put_papers(run)
     for tier in Tier:
         run.tell(tier.value, sum(line.tier is tier for line in page.lines))
     run.tell("awarded", len(awarded.moved))
     run.tell("certificates given", len(followed.given))
+    if run.season.final_round.feedback:
+        run.tell("submissions with experts' comments sent", remarked)
     run.tell("suspended by an objection", len(awarded.refused))
     return Ending(
         Trigger.PUBLISH_RESULTS,

@@ -92,7 +92,7 @@ def _of_season(facts: Facts, season: SeasonFacts) -> dict[str, Any]:
         "people": "",
         "text": f"共评出获奖项目{counts.total()}项。{listed}。",
         "picture": None,
-        "code": _code(f"{facts.site_url}/{season.year}/results.html") if facts.site_url else None,
+        "code": code_of(f"{facts.site_url}/{season.year}/results.html") if facts.site_url else None,
     }
 
 
@@ -114,11 +114,11 @@ def _of_case(facts: Facts, case: Released) -> dict[str, Any]:
         "people": printable(people),
         "text": printable(" ".join(text.split()))[:_MOST_TEXT],
         "picture": {"file": f"pictures/{picture.encoded}.webp", "alt": printable(picture.alt)} if picture else None,
-        "code": _code(f"{facts.site_url}/cases/{case.number}/") if facts.site_url else None,
+        "code": code_of(f"{facts.site_url}/cases/{case.number}/") if facts.site_url else None,
     }
 
 
-def _code(address: str) -> dict[str, Any]:
+def code_of(address: str) -> dict[str, Any]:
     """A QR code as a path of unit squares, with the quiet zone that ISO/IEC 18004 asks for."""
     code = segno.make(address, error="m", micro=False)
     rows = list(code.matrix_iter(border=4))

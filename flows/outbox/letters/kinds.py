@@ -112,6 +112,8 @@ class LetterKind(StrEnum):
         "until",
     )  # (number, title)
 
+    FEEDBACK = "feedback", "unit_name count", "until"  # count: of submissions; the workbook comes along
+
     # One submission
     DUPLICATE_DROPPED = "duplicate_dropped", "unit_name number title reason", "until"
     WITHDRAWN = "withdrawn", "unit_name number title reason", "until"

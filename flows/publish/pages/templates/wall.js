@@ -13,6 +13,7 @@
   let coming = "";      // the version that is being made ready
   let pictures = new Map();
   let place = -1;
+  let refused = 0;
 
   // ---- the two layers; their elements are made once
   const layer = () => {
@@ -146,7 +147,7 @@
       return known;
     }
     const image = new Image();
-    image.src = file;
+    image.src = refused ? `${file}?${refused}` : file; // a browser remembers that a file was broken
     await within(image.decode(), 30000);
     return image;
   };
@@ -174,7 +175,8 @@
         window.wallVersion = next.version;
       }
     } catch (problem) {
-      window.wallNotReady = (window.wallNotReady || 0) + 1; // tried again when it is looked for next
+      refused += 1; // tried again when it is looked for next
+      window.wallNotReady = refused;
     }
     coming = "";
   };
@@ -196,6 +198,7 @@
 
   let looked = 0;
   const look = () => {
+    performance.clearResourceTimings(); // else the browser keeps a note of every file that it asked for
     if (!coming) {
       looked += 1;
       load(`now.js?${looked}`, () => {});
