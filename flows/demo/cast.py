@@ -20,7 +20,7 @@ from flows.demo.plot import Plot, cast_parts, unit_parts
 from flows.demo.vocabulary import Work
 from flows.demo.wording import invent_title, invent_work, tell_story
 from models.enums import Carrier, Category, Origin
-from models.forms import ContributorForm, ExpertForm, OrganisationForm, SubmissionForm
+from models.forms import ContributorForm, ExpertForm, OrganisationForm, PictureForm, SubmissionForm
 
 TITLES = Path(__file__).parent / "titles.csv"
 SEED = 2026
@@ -28,6 +28,7 @@ SEED = 2026
 _A_UNIT = (7, 8, 9, 10)
 _OVER_QUOTA = 2
 _WINNER, _CONTENDER, _HOPELESS = 0.97, 0.78, 0.45
+_SHOWN = 0.84  # from which merit an entry brings a picture
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def cast_of(season: Season, *, seed: int = SEED) -> Cast:
     keys_of = {unit.code: [key for key in entries if entries[key].unit == unit.code] for unit in units}
     plot = cast_parts(rng, keys_of, taken, longest=_longest_titles(keys_of, entries))
     experts = experts_of(rng, season, registry, _colleagues(rng, entries))
-    return Cast(seed, season, tuple(units), _with_parts(entries, plot), experts, plot)
+    entries = {key: _with_picture(season, entry) for key, entry in _with_parts(entries, plot).items()}
+    return Cast(seed, season, tuple(units), entries, experts, plot)
 
 
 def _sizes(rng: Random, season: Season, units: list[Unit], over_quota: str) -> dict[str, int]:
@@ -95,6 +97,20 @@ def _with_parts(entries: dict[str, Achievement], plot: Plot) -> dict[str, Achiev
             better = max(merit, entries[key].merit) if merit > _HOPELESS else merit
             entries[key] = replace(entries[key], merit=better)
     return entries
+
+
+def _with_picture(season: Season, entry: Achievement) -> Achievement:
+    """The best bring a picture; of one in six, it is only for the experts."""
+    if entry.merit < _SHOWN or not season.call.max_pictures:
+        return entry
+    name = f"示例图片{entry.key.replace('/', '-')}.jpg"
+    told = PictureForm(
+        name=name,
+        alt=f"示例图片：{entry.form.title[:60]}的示意图，由程序绘制",
+        portrait=False,
+        consent=Random(f"picture/{name}").random() < 5 / 6,
+    )
+    return replace(entry, form=entry.form.model_copy(update={"pictures": (told,)}))
 
 
 def _near_copy(entry: Achievement, key: str, unit: str, change: str) -> Achievement:

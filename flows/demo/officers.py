@@ -69,6 +69,7 @@ class Officers:
             ),
             Deed.REINSTATE: lambda scene: world.was_noted(self._number(scene), Trigger.REINSTATE),
             Deed.REVOKE: lambda scene: world.was_noted(self._number(scene), Trigger.REVOKE),
+            Deed.WITHDRAW_CONSENT: lambda scene: world.was_noted(self._number(scene), Trigger.WITHDRAW_CONSENT),
             Deed.ASK_CORRECTION: lambda scene: world.was_asked_to_correct(self._number(scene)),
             Deed.REPLACE_EXPERT: lambda _: world.was_replaced(clerks.silent_expert()),
             Deed.APPROVE: lambda _: world.was_approved(),
@@ -142,7 +143,7 @@ class Officers:
         if scene.deed is Deed.ANSWER_OBJECTION:
             decision = "uphold_objection" if scene.details["upheld"] else "dismiss_objection"
             return decision, self.world.objection_to(number), ""
-        return scene.deed.value, number, ""
+        return scene.deed.value, number, scene.details.get("other", "")
 
     def _letter(self, scene: Scene, number: str) -> str:
         """The letter's folder, as the officer makes it: form and evidence."""

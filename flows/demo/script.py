@@ -40,6 +40,7 @@ class Deed(StrEnum):
     INVESTIGATE_OBJECTION = "investigate_objection"
     ANSWER_OBJECTION = "answer_objection"
     REVOKE = "revoke"
+    WITHDRAW_CONSENT = "withdraw_consent"
 
 
 @dataclass(frozen=True)
@@ -176,11 +177,15 @@ def _public_notice(cast: Cast) -> Iterator[Scene]:
 
 
 def _awards(cast: Cast) -> Iterator[Scene]:
-    """One award is taken away, one by mistake, and one after it was archived."""
+    """One award is taken away, one by mistake, and one after it was archived; a person wants to be named no more."""
     dates, plot, officer = cast.season.dates, cast.plot, _officers(cast)
     revoked = day_of(dates.publish_results, 8)
     restored, found_out = revoked + timedelta(days=5), day_of(dates.archive, 14)
     yield Scene(revoked, Deed.REVOKE, plot.revoked_awarded, next(officer), "成果权属存在争议，单位来函放弃获奖")
     yield Scene(revoked, Deed.REVOKE, plot.reinstated_awarded, next(officer), "收到举报，先行撤销")
+    people = cast.entries[plot.objection_dismissed].form.contributors
+    named = next((place for place, person in enumerate(people, start=1) if person.consent), None)
+    taken_back = {"other": f"完成人{named}" if named else "成果内容"}
+    yield Scene(revoked, Deed.WITHDRAW_CONSENT, plot.objection_dismissed, next(officer), "来函撤回公开同意", taken_back)
     yield Scene(restored, Deed.REINSTATE, plot.reinstated_awarded, next(officer), "经复核举报不实，恢复获奖")
     yield Scene(found_out, Deed.REVOKE, plot.revoked_archived, next(officer), "归档后查实材料失实")

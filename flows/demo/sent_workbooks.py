@@ -10,6 +10,7 @@ from typing import Any
 from config.local_time import ZONE, local_day
 from config.season import Season
 from flows.demo.cast import Achievement, Cast
+from flows.demo.drawings import draw
 from models.forms import OrganisationForm, SubmissionForm
 
 
@@ -117,7 +118,8 @@ def _of_unit(cast: Cast, waves: Waves, unit: str, at: datetime) -> list[SentWork
 def _delivery(
     unit: str, at: datetime, name: str, rows: list[TypedRow], attachments: Mapping[str, bytes] | None = None
 ) -> SentWorkbook:
-    return SentWorkbook(unit, at, name, tuple(rows), MappingProxyType(dict(attachments or {})))
+    pictures = {picture.name: draw(picture.name) for row in rows for picture in row.form.pictures}
+    return SentWorkbook(unit, at, name, tuple(rows), MappingProxyType({**(attachments or {}), **pictures}))
 
 
 def _plain(entry: Achievement) -> TypedRow:

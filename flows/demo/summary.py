@@ -64,7 +64,7 @@ def summarise(world: World, account: Account) -> Summary:
             edges={table.name: _edges(session, year, table) for table in (SUBMISSION, CALL)},
             record=_verified(world),
             deviations=tuple(_deviations(session, world)),
-            pages=tuple(sorted((home / "site").glob("*/*.html"))),
+            pages=tuple(sorted((home / "site").glob("*/*.html")) + sorted((home / "site" / "wall").glob("*.html"))),
             home=home,
             dashboard=dashboard_url(world.settings),
             runs=len(bodies),

@@ -19,6 +19,7 @@ from flows.publish.wall import code_of
 PROGRAMME = "示例岗位创新争先行动"
 LONG = "基于多传感器融合的示例线路车辆受电弓滑板磨耗在线监测与智能预警装置的研制及其在示例线网中的推广应用研究成果"
 STORY = "示例班组自行设计、加工和调试，用变频代替节流。" * 12
+_WARM = 1_100  # slides until the browser has compiled what it runs again and again
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'"
 
 # Looks at every frame that is painted: something must be in front, with its words, and its picture whole.
@@ -59,7 +60,7 @@ def put_wall(
 ) -> None:
     """A wall of one season and so many cases, of which every third has no picture; `now.js` comes last.
 
-    Not whole: half of the first picture is still to come.
+    Not whole: the first picture is there, and empty as yet.
     """
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     slides = [a_slide("season", "", text="共评出获奖项目3项。一等奖1项，二等奖2项。")]
@@ -68,7 +69,7 @@ def put_wall(
         if slides[-1]["layout"] == "picture":
             name = f"pictures/{version}-{number}.webp"
             content = drawn(size, number)
-            (folder / name).write_bytes(content if whole or number else content[: len(content) // 3])
+            (folder / name).write_bytes(content if whole or number else b"")
             slides[-1]["picture"] = {"file": name, "alt": "示例图片"}
         slides[-1]["title"] = LONG if number % 4 == 1 else f"示例装置{version}之{number}"
     (folder / "index.html").write_text(render_wall(PROGRAMME), "utf-8")
@@ -162,7 +163,7 @@ def endure(browser: Browser, folder: Path, *, slides: int, releases: int, away: 
         page.goto(f"http://127.0.0.1:{port}/index.html#milliseconds=10&look=150")
         until(page, lambda seen: seen.version == "r0" and seen.shown >= 40)
         put_wall(folder, "r1")
-        first = until(page, lambda seen: seen.version == "r1" and seen.shown >= 120)
+        first = until(page, lambda seen: seen.version == "r1" and seen.shown >= _WARM)
         for release in range(2, releases // 2 + 1):
             put_wall(folder, f"r{release}")
             until(page, lambda seen, wanted=f"r{release}": seen.version == wanted)

@@ -116,6 +116,7 @@ def test_decisions_bear_an_officer_of_the_season_and_a_reason(script: list[Scene
         Deed.INVESTIGATE_OBJECTION,
         Deed.ANSWER_OBJECTION,
         Deed.REVOKE,
+        Deed.WITHDRAW_CONSENT,
     }
 
     deciders = {*SEASON.office.officers, *(one.name for one in SEASON.objections.investigators)}

@@ -74,7 +74,7 @@ def test_from_a_stick_every_layout_can_be_read_from_afar(
 
 
 def test_it_goes_on_for_long_through_releases_and_without_its_server(browser: Browser, tmp_path: Path) -> None:
-    first, last = endure(browser, tmp_path, slides=1_200, releases=6, away=200)
+    first, last = endure(browser, tmp_path, slides=2_000, releases=6, away=300)
 
     assert (last.faults, last.skipped, last.version) == ([], 0, "r6")
     assert last.heap <= first.heap * 1.1
