@@ -78,9 +78,7 @@ def test_zipped_delivery_is_read_with_its_attachments_as_it_was_meant(clerks: Cl
     assert zipfile.is_zipfile(path)
     assert reading.all_problems == ()
     assert [row.form for row in reading.rows] == [row.form for row in rows]
-    assert {attachment.name for attachment in reading.attachments} == {
-        name for row in rows for name in row.form.attachments
-    }
+    assert {attachment.name for attachment in reading.attachments} == {name for row in rows for name in row.form.files}
 
 
 def test_sending_what_was_never_issued_says_so(clerks: Clerks, cast: Cast) -> None:

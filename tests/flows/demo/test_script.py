@@ -131,8 +131,13 @@ def test_each_unit_sends_its_submissions_and_the_late_ones_are_late(cast: Cast) 
     extended = cast.plot.extended_unit
     assert {delivery.unit for delivery in late} == {cast.plot.late_unit, cast.plot.admitted_unit, extended}
     assert next(delivery.at for delivery in late if delivery.unit == extended) < waves.extended_deadline
-    assert all(bool(delivery.attachments) == (delivery.unit in cast.plot.zipped_units) for delivery in deliveries)
-    assert all(page.startswith(b"%PDF-") for delivery in deliveries for page in delivery.attachments.values())
+    zipped = [delivery for delivery in deliveries if delivery.attachments]
+    assert {*cast.plot.zipped_units} <= {delivery.unit for delivery in zipped}
+    for delivery in deliveries:
+        named = {name for row in delivery.rows for name in row.form.files}
+        assert named == set(delivery.attachments), "every file that a row names comes along"
+        kinds = {".pdf": b"%PDF-", ".jpg": b"\xff\xd8\xff"}
+        assert all(content.startswith(kinds[name[-4:]]) for name, content in delivery.attachments.items())
 
 
 def test_every_achievement_is_delivered_as_it_should_stand_in_the_end(cast: Cast) -> None:
