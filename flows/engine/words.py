@@ -82,8 +82,6 @@ LINES = {
     "certificates made": "制作证书",
     "not made": "未能制作",
     "suspended by an objection": "因异议暂缓",
-    "public no more": "不再公开",
-    "files of pictures": "图片文件",
     "submissions with experts' comments sent": "已反馈评审意见的申报",
     "archived": "归档",
     "asked about": "回访项目",
