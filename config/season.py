@@ -31,6 +31,7 @@ from config.season_parts import (
     Record,
     Reminders,
     Retention,
+    Scorecard,
     UnitCode,
     Wall,
 )
@@ -81,6 +82,7 @@ class Season(Part):
     wall: Wall = Wall()
     objections: Objections = Objections()
     payment: Payment = Payment()
+    scorecard: Scorecard = Scorecard()
     retention: Retention = Retention()
     files: FileLimits = FileLimits()
 

@@ -329,6 +329,25 @@ class Objections(Part):
     )
 
 
+class Scorecard(Part):
+    """How the reporting units are assessed (区县工作考核): what each indicator weighs, by its key."""
+
+    least_cases: int = Field(5, ge=1, description="below so many cases a unit is shown, but not compared")
+    weights: dict[str, Annotated[int, Field(ge=0)]] = {
+        "submissions": 15,
+        "contributors": 5,
+        "first_delivery": 15,
+        "call_in_time": 10,
+        "review_in_time": 10,
+        "corrected": 5,
+        "agreement": 10,
+        "award_rate": 15,
+        "followed_up": 5,
+        "in_use": 5,
+        "upheld": 5,
+    }
+
+
 class Retention(Part):
     contact_days: int = Field(730, ge=1, description="days after publication until personal data is deleted")
 

@@ -18,6 +18,7 @@ from flows import decide as deciding
 from flows import move_date as moving
 from flows.approve_list import approve_list
 from flows.archive import archive
+from flows.assess_units import assess_units
 from flows.check_eligibility import check_eligibility
 from flows.close_call import close_call
 from flows.close_district_round import close_district_round
@@ -121,6 +122,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(tend_objections, "异议跟办"),
     Stage(read_mail, "收取邮件"),
     Stage(write_papers, "制作证书和奖补发放表"),
+    Stage(assess_units, "区县工作考核"),
 )
 
 # What no date starts, but a person.

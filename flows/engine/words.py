@@ -70,6 +70,8 @@ LINES = {
     "list digest": "名单校验码",
     "on the list": "名单项数",
     "experts not asked again": "未续列专家",
+    "units assessed": "考核单位",
+    "units compared": "可比单位",
     "provisional calendar": "节假日暂定",
     "approved": "审定",
     "struck": "划去",
@@ -144,6 +146,7 @@ _BY_HAND = {
     "write_papers": "制作证书和奖补发放表",
     Trigger.MOVE_DATE.value: "调整时间",
     "new_season": "编制下一年度",
+    "assess_units": "区县工作考核",
 }
 
 
