@@ -32,6 +32,7 @@ from flows.engine.upcoming import Upcoming, call_of
 from flows.home.releases import Releases
 from flows.intake.inbox import files_of_season, files_to_take
 from flows.objections import anything_to_tend
+from flows.office.summary import summary
 from flows.office.watch import everything_wrong
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import write_letter
@@ -68,8 +69,8 @@ class Timekeeper:
     """Keeps one home's timetable. `start` takes a stage's name, its parameters and an idempotency key.
 
     `heard` says of the server and of the worker whether they gave a sign of life, `restore` brings back what was
-    deleted there, `follow` has the dashboard show the seasons' dates to come, `mailbox` tells a word that changes
-    whenever mail has come, `offer` has the forms offer what there is to choose from.
+    deleted there, `follow` has the dashboard show the seasons' dates to come, `show` has it say where they stand,
+    `mailbox` tells a word that changes whenever mail has come, `offer` has the forms offer what there is to choose from.
     """
 
     def __init__(
@@ -83,10 +84,11 @@ class Timekeeper:
         follow: Callable[[Mapping[int, list[Dated]], datetime], None] | None = None,
         mailbox: Callable[[], str] | None = None,
         offer: Callable[[], object] = list,
+        show: Callable[[str], None] | None = None,
     ) -> None:
         self.settings, self.engine, self.start = own, engine, start
         self.heard, self.restore, self.follow, self.mailbox = heard, restore, follow, mailbox
-        self.offer = offer
+        self.offer, self.show = offer, show
         self.newest_mail = ""
         self.owner = uuid.uuid4().hex
         self.scheduler = BackgroundScheduler(
@@ -122,6 +124,8 @@ class Timekeeper:
                 self._show_ahead(states)
             with _survived("the public pages"):
                 self._publish(states)
+            with _survived("the summary"):
+                self._show_standing()
             with _survived("verification"):
                 self._begin_verification()
             for year, state in states.items():
@@ -180,6 +184,12 @@ class Timekeeper:
         with reading(self.engine) as session:
             seasons = {year: dated(milestone_rows(session, year)) for year in years}
         self.follow(seasons, self.settings.clock.now())
+
+    def _show_standing(self) -> None:
+        if self.show is not None:
+            with reading(self.engine) as session:
+                text = summary(session, self.settings, self.settings.clock.now())
+            self.show(text)
 
     def _set_triggers(self, year: int) -> None:
         with reading(self.engine) as session:
@@ -274,7 +284,7 @@ class Timekeeper:
     def _write(self, session: Session, year: int, at: datetime, kind: LetterKind, key: str, **said: object) -> None:
         season = season_in_force(session, year)
         to = season.office.mail
-        write_letter(session, season, self.settings.home, at, kind, key=f"office/{key}", to=to, **said)
+        write_letter(session, season, self.settings, at, kind, key=f"office/{key}", to=to, **said)
 
     def _begin_verification(self) -> None:
         """Once a night the whole record is verified, beside the sweeps; a stepped clock has no nights."""
@@ -350,6 +360,7 @@ def main() -> None:
     from flows.engine.choices import Followed, filling
     from flows.engine.deployments import refresh, register, restoring, worker_polls
     from flows.engine.environment import server_answers
+    from flows.engine.overview import Overview
     from flows.intake.mail.server import open_mailbox
     from flows.stage import open_database
 
@@ -373,7 +384,7 @@ def main() -> None:
 
     heard = {"server": partial(server_answers, own), "worker": worker_polls()}
     given: dict[str, Any] = {"mailbox": mailbox} if own.imap_url.get_secret_value() else {}
-    given |= {"heard": heard, "restore": restore, "follow": upcoming.follow}
+    given |= {"heard": heard, "restore": restore, "follow": upcoming.follow, "show": Overview().show}
     Timekeeper(own, database, upcoming.start, **given, offer=forms.look).run(stopped)
 
 

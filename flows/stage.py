@@ -312,9 +312,11 @@ def perform(
 
 def _show(result: Result, unit: str) -> None:
     """An outcome takes the place of the one before; what changed nothing takes no outcome's place."""
-    if result.outcome in ("not_due", "already_done"):
+    found_nothing = result.stage in set(Chore) and all(value == "0" for _, value in result.lines)
+    if result.outcome in ("not_due", "already_done") or found_nothing:
         return
-    parts = (result.stage, str(result.season), unit, "dry-run" if result.outcome == "dry_run" else "")
+    beside = result.outcome if result.outcome in ("dry_run", "waiting") else ""
+    parts = (result.stage, str(result.season), unit, beside)
     outcome(as_markdown(result), key="-".join(filter(None, parts)))
 
 

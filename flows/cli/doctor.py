@@ -1,13 +1,19 @@
-"""Commands that say whether an installation is sound: the invariants, what goes wrong."""
+"""Commands that say whether an installation is sound: the invariants, and what goes wrong."""
+
+from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
-from flows.cli.installation import Installation, Year, opened, print_result
+from flows.cli.installation import AsJson, Installation, Year, opened, print_json, print_result
+
+if TYPE_CHECKING:
+    from states.troubles import Trouble
 
 
-def doctor() -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Check every named invariant of the database and the files, and what goes on; exit status 1 and what is wrong.
 
     When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
@@ -17,21 +23,31 @@ def doctor() -> None:
     from states.audit.projection import EVERY_INVARIANT
 
     here = opened()
-    level = _tell_troubles(here)
+    troubles = _troubles(here)
+    level = max((trouble.level for trouble in troubles), default=0)
+    if not as_json:
+        _tell(troubles)
     home = here.settings.home.absolute()
-    found = 0
+    found, told = 0, []
     for invariant in (*EVERY_INVARIANT, *FILE_INVARIANTS):
         with here.reading() as session:
             broken = broken_invariants(session, home, (invariant,))
-        typer.echo(f"{'BROKEN' if broken else 'ok':<7} {invariant.name}: {invariant.sentence}")
-        for offender in broken[0].offenders if broken else ():
-            typer.echo(f"        - {offender}")
+        offenders = list(broken[0].offenders) if broken else []
+        told.append({"name": invariant.name, "sentence": invariant.sentence, "offenders": offenders})
         found += len(broken)
-    if found:
+        if as_json:
+            continue
+        typer.echo(f"{'BROKEN' if broken else 'ok':<7} {invariant.name}: {invariant.sentence}")
+        for offender in offenders:
+            typer.echo(f"        - {offender}")
+    if as_json:
+        print_json({"troubles": [_facts_of(trouble) for trouble in troubles], "invariants": told})
+    elif found:
         typer.echo(f"{found} invariant(s) do not hold.", err=True)
     if found or level > 1:
         sys.exit(1)
-    typer.echo("Everything holds.")
+    if not as_json:
+        typer.echo("Everything holds.")
 
 
 def papers(season: Year) -> None:
@@ -44,24 +60,34 @@ def papers(season: Year) -> None:
     print_result(write_papers.fn(season))
 
 
-def health() -> None:
+def health(as_json: AsJson = False) -> None:
     """Say whether the year goes on by itself: exit status 0 all well, 1 to be watched, 2 somebody must act now.
 
     When: every minute by a monitoring program, which knows what mail cannot tell.
     """
-    level = _tell_troubles(opened())
-    if not level:
-        typer.echo("All is well.")
+    troubles = _troubles(opened())
+    level = max((trouble.level for trouble in troubles), default=0)
+    if as_json:
+        print_json({"level": int(level), "troubles": [_facts_of(trouble) for trouble in troubles]})
+    else:
+        _tell(troubles)
+        if not level:
+            typer.echo("All is well.")
     sys.exit(level)
 
 
-def _tell_troubles(here: Installation) -> int:
-    """A line for each; returns the worst level: 0 all well, 1 to be watched, 2 somebody must act."""
+def _troubles(here: Installation) -> list[Trouble]:
+    """Everything that is wrong, the worst first."""
     from flows.office.watch import everything_wrong
-    from states.troubles import Level
 
     with here.reading() as session:
-        found = everything_wrong(session, here.settings, here.at)
-    for trouble in found:
+        return everything_wrong(session, here.settings, here.at)
+
+
+def _tell(troubles: list[Trouble]) -> None:
+    for trouble in troubles:
         typer.echo(f"{trouble.level.name:<7} {trouble.sentence}")
-    return max((trouble.level for trouble in found), default=Level.FINE)
+
+
+def _facts_of(trouble: Trouble) -> dict[str, str]:
+    return {"kind": trouble.kind, "level": trouble.level.name.lower(), "sentence": trouble.sentence}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.errors import GangchuangError
-from flows.cli.installation import ActingOfficer, Year, opened, print_result
+from flows.cli.installation import ActingOfficer, AsJson, Year, opened, print_json, print_result
 
 if TYPE_CHECKING:
     from states.panel.pool import PoolMember
@@ -78,7 +78,7 @@ def import_file(
 
 
 @app.command("list")
-def list_pool(season: Year) -> None:
+def list_pool(season: Year, as_json: AsJson = False) -> None:
     """List the pool: who may be drawn this season, who may not and why, and who stayed away before.
 
     When: before the draw; after an import; when a reserve is to be found.
@@ -93,6 +93,9 @@ def list_pool(season: Year) -> None:
     with here.reading() as session:
         standings = pool_members(session, season_in_force(session, season), here.at)
         rows = [_row(standing) for standing in standings]
+    if as_json:
+        print_json([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
+        return
     table = Table(title=f"experts' pool, season {season}")
     for heading in ("id", "name 姓名", "organisation 单位", "fields 领域", "title 职称", "valid until", "signed"):
         table.add_column(heading, overflow="fold")
@@ -103,6 +106,19 @@ def list_pool(season: Year) -> None:
     Console().print(table)
     drawable = sum(not standing.problem for standing in standings)
     typer.echo(f"{len(standings)} expert(s), {drawable} of them may be drawn")
+
+
+_COLUMNS = (
+    "id",
+    "name",
+    "organisation",
+    "fields",
+    "title",
+    "valid_until",
+    "signed",
+    "this_season",
+    "unexcused_absences",
+)
 
 
 def _row(standing: PoolMember) -> tuple[str, ...]:

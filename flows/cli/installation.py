@@ -5,12 +5,13 @@ Command modules import what loads SQLAlchemy within their commands, so that help
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from states.machine import Act
 
 Year = Annotated[int, typer.Argument(help="the season's year")]
+AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
 ActingOfficer = Annotated[str, typer.Option("--by", help="the acting officer")]
 
 
@@ -81,6 +83,17 @@ def opened() -> Installation:
     bring_up(engine)
     encrypt_earlier(engine, own.objectors_key, own.clock.now())
     return Installation(own, engine, own.clock.now())
+
+
+def print_json(value: object) -> None:
+    """A value for programs: dataclasses by their fields, instants in ISO 8601 and local time, words by their codes."""
+
+    def told(other: Any) -> Any:
+        if is_dataclass(other) and not isinstance(other, type):
+            return asdict(other)
+        return other.astimezone(ZONE).isoformat() if isinstance(other, datetime) else str(other)
+
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=told))
 
 
 def print_result(result: dict[str, object]) -> None:

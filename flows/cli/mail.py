@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.installation import Year, local, opened
+from flows.cli.installation import AsJson, Year, local, opened, print_json
 from models.enums import MessageState
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def mail(
     give_up: Annotated[str, typer.Option("--give-up", help="key (or part) of a message never to be sent")] = "",
     officer_name: Annotated[str, typer.Option("--by", help="the acting officer, for --retry and --give-up")] = "",
     reason: Annotated[str, typer.Option(help="why, for --retry and --give-up; kept in the history")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """List the messages that are stuck or put off; have one tried again, or give one up.
 
@@ -42,6 +43,9 @@ def mail(
     with here.reading() as session:
         rules = season_in_force(session, season)
         found = [(message, addressee(session, rules, message)) for message in troubled_messages(session, season)]
+    if as_json:
+        print_json([_told(message, whom) for message, whom in found])
+        return
     for message, whom in found:
         typer.echo(
             f"{message.key}\n    {message.state.value}, to {whom}; {message.attempts} attempt(s), {_next(message)}"
@@ -49,6 +53,12 @@ def mail(
         typer.echo(f"    last error: {message.problem or 'none yet'}")
     stuck = sum(message.state is MessageState.STUCK for message, _ in found)
     typer.echo(f"{stuck} message(s) stuck, {len(found) - stuck} put off.")
+
+
+def _told(message: Message, whom: str) -> dict[str, object]:
+    shown = message.model_dump(include={"key", "state", "subject", "written_at", "attempts", "problem"})
+    tried_at = None if message.state is MessageState.STUCK else datetime.fromtimestamp(message.not_before, UTC)
+    return {**shown, "to": whom, "next_try_at": tried_at}
 
 
 def _next(message: Message) -> str:

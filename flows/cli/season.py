@@ -9,7 +9,7 @@ import typer
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows.cli.installation import ActingOfficer, Year, local, opened, print_result
+from flows.cli.installation import ActingOfficer, AsJson, Year, local, opened, print_json, print_result
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +39,7 @@ def new(
 
 
 @app.command()
-def calendar(season: Year) -> None:
+def calendar(season: Year, as_json: AsJson = False) -> None:
     """Say who knows the days of a season's years, and which of its open dates the calendar as it is now would move.
 
     When: in November, once the State Council has announced the next year and its days lie in holidays/YEAR.toml.
@@ -55,7 +55,13 @@ def calendar(season: Year) -> None:
         if season not in planned_seasons(session):
             raise SeasonNotPlanned(season)
         rules, dates = season_in_force(session, season), dated(milestone_rows(session, season))
-    for year in sorted({date.due_at.astimezone(ZONE).year for date in dates}):
+    years = sorted({date.due_at.astimezone(ZONE).year for date in dates})
+    if as_json:
+        known_years = {year: calendar_of(year) for year in years}
+        told = {year: {"source": known.source, "provisional": known.provisional} for year, known in known_years.items()}
+        print_json({"years": told, "moving": list(moved_by_calendar(rules, dates, here.at))})
+        return
+    for year in years:
         known = calendar_of(year)
         typer.echo(f"{year}: {'PROVISIONAL' if known.provisional else 'official'} ({known.source})")
     moving = list(moved_by_calendar(rules, dates, here.at))
@@ -72,7 +78,7 @@ def calendar(season: Year) -> None:
 
 
 @app.command()
-def check(season: Year) -> None:
+def check(season: Year, as_json: AsJson = False) -> None:
     """Print a season's calendar with weekdays, working-day notes and warnings.
 
     When: in winter, after writing config/seasons/YEAR.toml and before planning it; again after each change.
@@ -88,6 +94,12 @@ def check(season: Year) -> None:
     from states.timeline import planned_dates
 
     rules = load_season(season, settings().home)
+    found = [*warnings_of(rules), *_faults_of_templates()]
+    if as_json:
+        names = ("milestone", "ordinal", "unit", "due_at")
+        dates = [dict(zip(names, date, strict=True)) for date in planned_dates(rules)]
+        print_json({"season": season, "title": rules.title, "dates": dates, "warnings": found})
+        return
     # Narrow enough for 80 columns: whoever checks dates must see each of them whole.
     table = Table(title=f"{rules.title} · {rules.year}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("date", "day", "milestone", ""):
@@ -99,7 +111,6 @@ def check(season: Year) -> None:
     console = Console()
     console.print(table)
     _tell_files(console, rules, season_path(season, settings().home))
-    found = [*warnings_of(rules), *_faults_of_templates()]
     for warning in found:
         console.print(f"warning: {warning}", style="yellow", highlight=False)
     console.print(f"{len(found)} warning(s); {len(rules.units())} reporting units in force; zone {ZONE.key}")

@@ -1,17 +1,22 @@
 """Commands about the public pages: what is out, make it anew, put an earlier one back."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.installation import ActingOfficer, local, opened, print_result
+from flows.cli.installation import ActingOfficer, AsJson, local, opened, print_json, print_result
+
+if TYPE_CHECKING:
+    from flows.home.releases import Manifest
 
 app = typer.Typer(help="The public pages, release by release.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_releases() -> None:
+def list_releases(as_json: AsJson = False) -> None:
     """List the releases that are kept, the newest last, and which of them is out.
 
     When: before putting one back, and to see whether the pages follow what was decided.
@@ -21,6 +26,11 @@ def list_releases() -> None:
 
     here = opened()
     releases = Releases(here.settings.home)
+    behind = wants_release(here.settings, here.engine)
+    if as_json:
+        kept = [{"number": number, **_told(releases.manifest(number))} for number in releases.numbers()]
+        print_json({"out": releases.out(), "behind": behind, "releases": kept})
+        return
     for number in releases.numbers():
         manifest = releases.manifest(number)
         as_before = f"as {manifest.put_back}, put back" if manifest.put_back else ""
@@ -28,8 +38,17 @@ def list_releases() -> None:
         out = "out" if releases.out() == number else ""
         words = (f"{number:>4}", at, f"{len(manifest.files)} files", f"root {manifest.root[:16]}…", as_before, out)
         typer.echo("  ".join(filter(None, words)))
-    if wants_release(here.settings, here.engine):
+    if behind:
         typer.echo("The pages are behind the database: the clock makes a release within a minute.")
+
+
+def _told(manifest: Manifest) -> dict[str, object]:
+    return {
+        "at": manifest.instant,
+        "files": len(manifest.files),
+        "root": manifest.root,
+        "put_back": manifest.put_back,
+    }
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from config.units import all_units
-from flows.cli.installation import local, opened
+from flows.cli.installation import AsJson, local, opened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def status(
     season: Annotated[int | None, typer.Argument(help="the season's year; all when left out")] = None,
-    as_json_wanted: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+    as_json_wanted: AsJson = False,
 ) -> None:
     """Tell where the season stands, what comes next, who owes what, what waits for a person, what is wrong.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.installation import Year, opened
+from flows.cli.installation import AsJson, Year, opened, print_json
 
 if TYPE_CHECKING:
     from models import Publication
@@ -17,6 +17,7 @@ def verify(
     season: Annotated[int | None, typer.Argument(help="the season's year; all when left out")] = None,
     root: Annotated[list[str] | None, typer.Option(help="a root as printed on a page or in a letter")] = None,
     letter: Annotated[list[Path] | None, typer.Option(help="a letter that brought a root, as .eml")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check that nothing of the record was changed; exit status 1 and the exact entry when anything was.
 
@@ -41,6 +42,9 @@ def verify(
         if season is not None and not findings:
             call_state(session, season)
         newest = {year: newest_publication(session, year) for year in later}
+    if as_json:
+        print_json({"findings": findings, "stamps": stamps, "under_no_root": dict(later)})
+        sys.exit(1 if findings else 0)
     for finding in findings:
         typer.echo(str(finding), err=True)
     if findings:
@@ -70,6 +74,7 @@ def recompute(
     file: Annotated[
         Path | None, typer.Option(help="an exported history; without it the database is exported first")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Recompute draw, assignment, merits, ranking, tiers and awards from the exported record alone.
 
@@ -89,6 +94,9 @@ def recompute(
             call_state(session, season)
             entries = list(read_entries(session, season))
     differences = recompute_record(entries)
+    if as_json:
+        print_json({"entries": len(entries), "differences": differences})
+        sys.exit(1 if differences else 0)
     for difference in differences[:10]:
         typer.echo(str(difference), err=True)
     if differences:

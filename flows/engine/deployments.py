@@ -29,7 +29,8 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
 from prefect.states import Cancelled, Scheduled
 
-from flows.engine.environment import LAUNCH_COMMAND, home_tags, shared_with, work_pool
+from config.settings import settings
+from flows.engine.environment import LAUNCH_COMMAND, home_tags, office_url, shared_with, work_pool
 from flows.engine.errors import DeploymentMissing, EngineAway
 from flows.engine.forms import Form, fitted, worded
 from flows.engine.words import run_name
@@ -79,7 +80,7 @@ def register(forms: Iterable[Form], filled: Callable[[dict[str, Any]], dict[str,
             identifier = client.create_deployment(
                 flow_id=client.create_flow_from_name(form.flow.name),
                 name=_named(form),
-                description=form.description,
+                description=_described(form.description),
                 entrypoint=entrypoint(form.flow),
                 path=".",
                 work_pool_name=work_pool(),
@@ -105,6 +106,11 @@ def deployments(client: SyncPrefectClient) -> list[DeploymentResponse]:
     tags = DeploymentFilterTags(all_=home_tags())
     found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags), limit=_MOST)
     return [theirs for theirs in found if {tag for tag in theirs.tags if tag.startswith("home:")} <= {*home_tags()}]
+
+
+def _described(description: str) -> str:
+    """With the way to the page that shows everything: the dashboard's own navigation does not lead there."""
+    return f"[办公室总览]({office_url(settings())})\n\n{description}"
 
 
 def _retire(client: SyncPrefectClient, old: DeploymentResponse, heir: UUID | None) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from config.settings import Settings
 
@@ -62,6 +63,14 @@ def api_url(own: Settings) -> str:
 def dashboard_url(own: Settings) -> str:
     """The address that a person opens."""
     return os.environ.get("PREFECT_UI_URL") or api_url(own).removesuffix("/api") + "/v2"
+
+
+def office_url(own: Settings) -> str:
+    """The address of the office's page, which our server has beside Prefect: under the dashboard's own name."""
+    if external_api_url():
+        return f"http://{LOOPBACK}:{own.dashboard_port}/office/"
+    address = urlsplit(dashboard_url(own))
+    return f"{address.scheme}://{address.netloc}/office/"
 
 
 def server_answers(own: Settings) -> bool:

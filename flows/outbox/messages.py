@@ -13,7 +13,9 @@ from sqlmodel import col
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.season import Season
+from config.settings import Settings
 from config.units import heirs_on, name_on
+from flows.engine.environment import office_url
 from flows.home import paths
 from flows.outbox.calendar_entry import calendar_entry
 from flows.outbox.letters import LetterKind, compose
@@ -31,7 +33,7 @@ def post(
     `thread`, where given, holds the Message-IDs of the mails that it answers, directly the last.
     """
     run.messages += write_letter(
-        session, run.season, run.settings.home, run.at, kind, key=key, to=to, attachments=attachments, **context
+        session, run.season, run.settings, run.at, kind, key=key, to=to, attachments=attachments, **context
     )
 
 
@@ -63,7 +65,7 @@ def post_again(
 def write_letter(
     session: Session,
     season: Season,
-    home: Path,
+    own: Settings,
     at: datetime,
     kind: LetterKind,
     *,
@@ -74,7 +76,7 @@ def write_letter(
     **context: Any,
 ) -> bool:
     """The same outside a stage. Returns whether it is new."""
-    letter = compose(kind, season=season, **context)
+    letter = compose(kind, season=season, office_page=office_url(own), **context)
     return post_message(
         session,
         key=f"{season.year}/{kind.value}/{key}",
@@ -82,7 +84,9 @@ def write_letter(
         recipient=to,
         subject=letter.subject,
         body=letter.body,
-        attachments=json.dumps([str(path.relative_to(home.absolute())) for path in attachments], ensure_ascii=False),
+        attachments=json.dumps(
+            [str(path.relative_to(own.home.absolute())) for path in attachments], ensure_ascii=False
+        ),
         state=MessageState.WAITING,
         written_at=at,
         not_before=0.0,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.settings import Settings, settings
+from flows import stage as stage_module
 from flows.run import Ending, Result, Run, StageFailed
 from flows.stage import play
 from models import Call, History, Lease, Message, MilestoneDate
@@ -285,3 +286,27 @@ def test_of_twenty_runs_of_the_same_stage_one_does_it(racing: tuple[Engine, Sett
         kept = select(History.trigger).where(History.subject == "call/2026").order_by(History.sequence)
         assert session.scalars(kept).all() == ["plan", "commit_draw", "open_call"]
         assert verify(session) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "outcome", "lines", "key"),
+    [
+        ("close_call", "done", (("units closed", "39"),), "close_call-2026"),
+        ("close_call", "not_due", (), None),
+        ("close_call", "already_done", (), None),
+        ("close_call", "dry_run", (("units closed", "39"),), "close_call-2026-dry_run"),
+        ("open_public_notice", "waiting", (), "open_public_notice-2026-waiting"),
+        ("collect", "done", (("taken", "0"), ("rows in", "0")), None),
+        ("collect", "done", (("taken", "1"), ("rows in", "0")), "collect-2026"),
+        ("deliver_messages", "done", (("sent", "0"),), None),
+    ],
+)
+def test_a_run_that_did_nothing_takes_no_outcomes_place(
+    monkeypatch: pytest.MonkeyPatch, stage: str, outcome: str, lines: tuple[tuple[str, str], ...], key: str | None
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(stage_module, "outcome", lambda text, *, key: drawn.append(key))
+
+    stage_module._show(Result(stage, 2026, outcome, season_rules().dates.close_call, lines), "")
+
+    assert drawn == ([key] if key else [])

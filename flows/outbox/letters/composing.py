@@ -37,8 +37,10 @@ class Letter:
     body: str
 
 
-def compose(kind: LetterKind, *, season: Season, **context: Any) -> Letter:
+def compose(kind: LetterKind, *, season: Season, office_page: str = "", **context: Any) -> Letter:
     """Write one letter. `kind.needs` names the values, `flows.outbox.letters.kinds` their shapes.
+
+    `office_page` is where the office sees how the season stands; only letters to the office tell it.
 
     Raises ContextMissing for a value not given, jinja2.UndefinedError for one inside it, and
     TypeError for a value that has no form for people (None, an instant without its filter).
@@ -46,7 +48,7 @@ def compose(kind: LetterKind, *, season: Season, **context: Any) -> Letter:
     missing = [name for name in kind.needs if name not in context]
     if missing:
         raise ContextMissing(kind, missing)
-    values: dict[str, Any] = {**dict.fromkeys(kind.may), **context, "season": season}
+    values: dict[str, Any] = {**dict.fromkeys(kind.may), **context, "season": season, "office_page": office_page}
     text = _environment().get_template(f"{kind.value}.j2").render(values)
     subject, _, body = text.strip().partition("\n")
     note = provisional_note(text)

@@ -72,7 +72,17 @@ def test_a_template_reads_what_its_kind_declares_and_nothing_else(kind: LetterKi
     others = re.findall(r"(?:extends|include) \"(.+?)\"", source)
     read = _names(source).union(*(_names((TEMPLATES / name).read_text("utf-8")) for name in others))
 
-    assert read - {"season"} == set(kind.needs) | set(kind.may)
+    assert read - {"season", "office_page"} == set(kind.needs) | set(kind.may)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_way_to_the_office_page_stands_in_every_letter_to_the_office_and_in_no_other(kind: LetterKind) -> None:
+    season, context = load_season(2026), everything(kind)
+
+    letter = compose(kind, season=season, office_page="http://office.example/office/", **context)
+
+    to_office = letter.body.startswith((season.office.name, *context.get("officers", ())))
+    assert ("http://office.example/office/2026/" in letter.body) == to_office
 
 
 def test_no_template_takes_a_date_from_the_season_file() -> None:
