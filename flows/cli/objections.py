@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.cli.installation import ActingOfficer, Year, local, opened, print_result
+from flows.cli.installation import ActingOfficer, AsJson, Year, local, opened, print_json, print_result
 
 app = typer.Typer(help="Objections: enter one, list them, see who objected.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="the objection's number, such as 20260001")]
@@ -57,7 +58,7 @@ def enter(
 
 
 @app.command("list")
-def list_objections(season: Year) -> None:
+def list_objections(season: Year, as_json: AsJson = False) -> None:
     """List a season's objections with what became of each; no names.
 
     When: whenever you want to know what is owed.
@@ -68,6 +69,11 @@ def list_objections(season: Year) -> None:
     with here.reading() as session:
         owed = {answer.objection: answer for answer in owed_answers(session, season, here.at)}
         lines, counts = objection_lines(session, season), objection_counts(session, season)
+    if as_json:
+        print_json(
+            [{**asdict(line), "answer_due_at": getattr(owed.get(line.objection), "due_at", None)} for line in lines]
+        )
+        return
     for line in lines:
         answer = owed.get(line.objection)
         due = f"; answer due {local(answer.due_at)}{', OVERDUE' if answer.overdue else ''}" if answer else ""
