@@ -235,11 +235,18 @@ def keep_parameters(change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> No
         client.update_flow_run(UUID(str(identifier)), parameters=change(given))
 
 
-def deployment_and_fields(stage_name: str) -> tuple[UUID, Mapping[str, Any]]:
-    """A stage's deployment and the fields of its form, by name. Raises EngineAway, DeploymentMissing."""
+def form_filled(name: str, given: Mapping[str, str]) -> tuple[UUID, dict[str, Any]]:
+    """A form's deployment, and of what is given as text that for which it has fields, as these take it.
+
+    Raises EngineAway, DeploymentMissing.
+    """
     with prefect_client() as client:
-        found = _find(client, stage_name)
-        return found.id, (found.parameter_openapi_schema or {}).get("properties", {})
+        found = _find(client, name)
+    schema = found.parameter_openapi_schema or {}
+    fields = schema.get("properties", {})
+    numbers = {key: int(text) for key, text in given.items() if key in ("season", "ordinal") and text.isdecimal()}
+    taken = fitted(schema, {**given, **numbers})
+    return found.id, {key: value for key, value in taken.items() if key in fields}
 
 
 def run_state(flow_run_id: str) -> RunState | None:

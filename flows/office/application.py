@@ -47,7 +47,7 @@ def application(own: Settings) -> Starlette:
         Route("/", office.first),
         Route("/health", office.health),
         Route("/metrics", office.metrics),
-        Route("/form/{stage}", office.form),
+        Route("/form/{name}", office.form),
         Route("/file/{path:path}", office.file),
         Route("/{year:int}/", office.season),
         Route("/{year:int}/facts.json", office.facts),
@@ -193,7 +193,7 @@ class _Office:
     def form(self, request: Request) -> Response:
         """To a form of the dashboard, with what stands in the address filled in. Raises FormUnknown, EngineAway."""
         given = dict(request.query_params)
-        address, filled = form_address(request.path_params["stage"], given)
+        address, filled = form_address(request.path_params["name"], given)
         return RedirectResponse(f"{self.dashboard}{address}?{urlencode({'parameters': json.dumps(filled)})}", 303)
 
     def health(self, _request: Request) -> Response:

@@ -35,7 +35,6 @@ from models import (
 )
 from models.database import database_seconds
 from models.enums import (
-    ApprovalDecision,
     CallState,
     DeliveryState,
     DuplicateDecision,
@@ -366,17 +365,15 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
     found = []
     if waits_for_approval(session, year) and is_proposed(session, year):
         digest = list_digest(session, year)
-        forms = tuple(
-            (decision.label, Form("approve_list", {"season": year, "decision": decision.value, "list_digest": digest}))
-            for decision in (ApprovalDecision.APPROVED, ApprovalDecision.SENT_BACK)
-        )
+        given = {"season": year, "list_digest": digest}
+        decisions = (("审定", Form("approve_list", given)), ("退回重排", Form("send_back_list", given)))
         sentence, said = (
             f"approval of the proposed list, digest {digest[:16]}",
             f"拟获奖名单待审定，名单校验码 {digest[:16]}",
         )
         found.append(
             Waiting(
-                Wait.APPROVAL, digest[:16], sentence, said, file=f"{paths.OFFICE}/{year}/proposal.html", forms=forms
+                Wait.APPROVAL, digest[:16], sentence, said, file=f"{paths.OFFICE}/{year}/proposal.html", forms=decisions
             )
         )
     found += [_owed(year, owed) for owed in owed_answers(session, year, at)]
@@ -387,7 +384,9 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
         .order_by(Duplicate.number, Duplicate.other)
     )
     for number, other, similarity in session.execute(pairs):
-        forms = _decisions(year, number, ("same_achievement", "重复"), ("distinct_achievements", "不重复"), other=other)
+        forms = _decisions(
+            year, f"{number} 与 {other}", ("same_achievement", "重复"), ("distinct_achievements", "不重复")
+        )
         said = f"{number} 和 {other} 是否同一成果（名称相似度{similarity}%）"
         found.append(
             Waiting(
@@ -413,8 +412,8 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
     for came in deliveries(session, year, only_open=True):
         sentence = f"refused delivery {came.digest[:12]} of {came.sender}: {came.file_name}"
         said = f"{came.name}的“{came.file_name}”已退回，尚未收到改正后的文件"
-        forms = (("准予补收", came.form),) if came.form else ()
-        found.append(Waiting(Wait.DELIVERY, came.digest[:12], sentence, said, forms=forms))
+        admitting = (("准予补收", came.form),) if came.form else ()
+        found.append(Waiting(Wait.DELIVERY, came.digest[:12], sentence, said, forms=admitting))
     return found
 
 
@@ -441,9 +440,10 @@ _OBJECTED = {
 }
 
 
-def _decisions(year: int, subject: str, *decisions: tuple[str, str], **further: str) -> tuple[tuple[str, Form], ...]:
-    given = {"season": year, "subject": subject, **further}
-    return tuple((label, Form("decide", {**given, "decision": decision})) for decision, label in decisions)
+def _decisions(year: int, subject: str, *decisions: tuple[str, str]) -> tuple[tuple[str, Form], ...]:
+    """The forms of some decisions about one subject, with what their links say."""
+    given = {"season": year, "subject": subject}
+    return tuple((label, Form(decision, given)) for decision, label in decisions)
 
 
 def _misplaced(session: Session, own: Settings) -> list[Waiting]:
@@ -500,8 +500,7 @@ def _came(one: Delivery, name: str, is_open: bool) -> Came:
 
 
 def _admitting(one: Delivery) -> Form:
-    given = {"season": one.season, "decision": Trigger.ADMIT_LATE.value, "subject": one.digest[:16]}
-    return Form("decide", given)
+    return Form(Trigger.ADMIT_LATE.value, {"season": one.season, "subject": one.digest})
 
 
 def _counted(session: Session, state: Any, of_season: Any) -> dict[str, int]:

@@ -39,9 +39,9 @@ class Debt(Labelled):
 
 @dataclass(frozen=True)
 class Form:
-    """A form of the dashboard that acts on a row: the stage that it starts, and what is filled in."""
+    """A form of the dashboard that acts on a row, by its name, and what is filled in."""
 
-    stage: str
+    name: str
     given: Mapping[str, Any]
 
 
@@ -63,7 +63,7 @@ class Owing:
     @property
     def deed(self) -> str:
         """What the form does."""
-        return "延长期限" if self.form and self.form.stage == MOVE_DATE else "更换专家"
+        return "延长期限" if self.form and self.form.name == MOVE_DATE else "更换专家"
 
 
 _ROUNDS = {
@@ -124,8 +124,7 @@ class _Known:
 
     def form(self, debt: Debt, code: str, milestone: Milestone) -> Form:
         if code in self.experts:
-            given = {"season": self.season.year, "decision": "replace_expert", "subject": code}
-            return Form("decide", given)
+            return Form("replace_expert", {"season": self.season.year, "subject": code})
         return Form(MOVE_DATE, {"season": self.season.year, "milestone": milestone.value, "unit": code})
 
 

@@ -76,7 +76,7 @@ def _link(path: str) -> str:
 
 def _form(form: Form) -> str:
     """The address that leads to a form of the dashboard with what is known filled in."""
-    return f"{ROOT}/form/{quote(form.stage)}?{urlencode({name: value for name, value in form.given.items() if value})}"
+    return f"{ROOT}/form/{quote(form.name)}?{urlencode({name: value for name, value in form.given.items() if value})}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -6,7 +6,7 @@ import pytest
 from flows.engine.deployments import prefect_client, register
 from flows.engine.overview import KEY, Overview
 from tests.flows.engine.engine_process import EngineProcess
-from tests.flows.engine.tiny_stages import STAGES
+from tests.flows.engine.tiny_stages import FORMS
 
 pytestmark = pytest.mark.prefect
 
@@ -31,7 +31,7 @@ def test_the_same_artifact_is_updated_also_by_another_process(running_engine: En
 
 
 def test_every_deployment_leads_to_the_page_of_the_office(running_engine: EngineProcess) -> None:
-    register(STAGES)
+    register(FORMS)
     with prefect_client() as client:
         described = [deployment.description or "" for deployment in client.read_deployments()]
 
