@@ -88,8 +88,10 @@ def _put(run: Run, page: ProposalPage) -> None:
 def as_markdown(page: ProposalPage) -> str:
     """The list for the dashboard: numbers and titles only, no person's name."""
     counts = "，".join(f"{tier.label}{page.prizes(tier)}项" for tier in Tier)
+    approved, *_ = page.approval or (page.digest,)
+    left = "" if approved == page.digest else f"（已审定；移出以后为 `{page.digest}`）"
     head = (
-        f"## 拟获奖名单 {page.season}\n\n校验码 `{page.digest}`\n\n{counts}；计分办法：{page.method}；"
+        f"## 拟获奖名单 {page.season}\n\n校验码 `{approved}`{left}\n\n{counts}；计分办法：{page.method}；"
         f"评审专家{page.experts}人，利益冲突{page.conflicts}对（均未配对），回避{page.recusals}次，缺席{page.absences}人。\n\n"
         + (f"专家分配：{page.assignment}。\n\n" if page.assignment else "")
     )
@@ -146,8 +148,17 @@ def proposal_page(session: Session, run: Run) -> ProposalPage:
         deviations=deviations(session, year),
         barred=barred,
         recused=_recused(session, year),
+        approval=_approval(session, year),
         vacant=tuple((Tier(tier), left) for tier, left in ranking.get("vacant", {}).items() if left),
     )
+
+
+def _approval(session: Session, year: int) -> tuple[str, str, datetime] | None:
+    """What a person approved, by whom, and when, as long as it stands."""
+    last = session.scalars(select(Approval).where(Approval.season == year).order_by(Approval.ordinal.desc())).first()
+    if last is None or last.decision is not ApprovalDecision.APPROVED:
+        return None
+    return last.list_digest, last.officer, last.decided_at
 
 
 def _assignment(facts: Mapping[str, Any]) -> str:

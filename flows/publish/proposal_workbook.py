@@ -35,6 +35,10 @@ _RANKING = (
     ("移出原因", 22),
 )
 
+_CUTS = (
+    *(("分界", 12), ("末位", 8), ("情形", 14), ("名次", 8), ("申报编号", 17), ("成果名称", 44), ("拟授等次", 10)),
+    *(("终评分", 9), ("区间下限", 9), ("区间上限", 9)),
+)
 _LOOKS = (("申报编号", 17), ("成果名称", 38), ("各专家总分", 34), ("分差", 8), ("偏离最大的专家", 24))
 _PAIRS = (("申报编号", 17), ("专家", 26), ("原因", 70))
 _DECISIONS = (("申报编号", 17), ("成果名称", 38), ("决定", 22), ("理由", 40), ("决定人", 18), ("时间", 34))
@@ -72,8 +76,15 @@ class _Book:
     def write(self, page: ProposalPage) -> None:
         """All sheets, the ranking first."""
         self._ranking(page)
-        cuts = [(cut.tier.label, cut.after, "、".join(cut.tied), "、".join(cut.close)) for cut in page.cuts]
-        self._sheet("等次分界", (("等次", 10), ("末位", 8), ("得分相同", 46), ("评分难以区分", 60)), cuts)
+        cuts = [
+            (
+                *(f"{cut.tier.label}以下", cut.after, why, line.rank, line.number, line.title),
+                *(line.tier.label if line.tier else "", float(line.merit), float(line.low), float(line.high)),
+            )
+            for cut in page.cuts
+            for why, line in page.at_cut(cut)
+        ]
+        self._sheet("等次分界", _CUTS, cuts)
         looks = [
             (look.number, look.title, "、".join(map(str, look.totals)), float(look.spread), look.furthest)
             for look in page.disagreements
@@ -89,8 +100,10 @@ class _Book:
 
     def _ranking(self, page: ProposalPage) -> None:
         sheet = self.book.add_worksheet("拟获奖名单")
-        sheet.write_string(0, 0, f"{page.programme}拟获奖名单（待审定，不得外传）", self.title)
-        sheet.write_string(1, 0, f"名单校验码：{page.digest}", self.plain)
+        sheet.write_string(
+            0, 0, f"{page.programme}拟获奖名单（{'已' if page.approval else '待'}审定，不得外传）", self.title
+        )
+        sheet.write_string(1, 0, _digests(page), self.plain)
         counts = "，".join(f"{tier.label}{page.prizes(tier)}项" for tier in Tier)
         vacant = "".join(f"；{tier.label}空缺{left}项" for tier, left in page.vacant)
         facts = (
@@ -151,6 +164,14 @@ class _Book:
             sheet.write_number(row, column, value, text)
         else:
             sheet.write_string(row, column, printable(str(value)), text)
+
+
+def _digests(page: ProposalPage) -> str:
+    if page.approval is None:
+        return f"名单校验码：{page.digest}"
+    approved, by, at = page.approval
+    left = "" if approved == page.digest else f"；移出以后的名单校验码（撤回审定时填写）：{page.digest}"
+    return f"审定时的名单校验码（与邮件一致）：{approved}，{by}，{instant(at.astimezone(ZONE))}{left}"
 
 
 def _height(values: Sequence[object], headings: Sequence[tuple[str, int]]) -> int:

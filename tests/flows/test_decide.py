@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select
 
 from config.milestones import Milestone
@@ -276,6 +277,11 @@ def test_a_person_approves_through_the_form(ranked: tuple[Player, list[str], str
     page = (player.home / "office" / "2026" / "proposal.html").read_text("utf-8")
     assert page.count("移出名单") == 2, "what deviates from the ranking stands on the office's page"
     assert page.count("材料不实") >= 2
+    assert page.index("与邮件和审定记录中的一致") < page.index(digest), "what the mail asked to be compared"
+    book = load_workbook(player.home / "office" / "2026" / "拟获奖名单.xlsx")
+    assert digest in book["拟获奖名单"]["A2"].value
+    numbers = [row[4] for row in book["等次分界"].iter_rows(min_row=2, values_only=True)]
+    assert all(number is None or len(number) == len(first) for number in numbers), "one a row"
 
 
 def test_a_decision_that_died_before_its_page_has_it_after_the_refusal(

@@ -407,7 +407,11 @@ class Barred:
 
 @dataclass(frozen=True, slots=True)
 class ProposalPage:
-    """The proposed list for approval: for the office's eyes only."""
+    """The proposed list for approval: for the office's eyes only.
+
+    `digest` is that of the list as it stands. Once a person approved it, `approval` is what they had before their eyes
+    (its digest is the mail's; the list's is another one where something was struck), by whom, and when.
+    """
 
     season: int
     programme: str
@@ -428,6 +432,13 @@ class ProposalPage:
     barred: tuple[Barred, ...] = ()
     recused: tuple[Barred, ...] = ()
     vacant: tuple[tuple[Tier, int], ...] = ()
+    approval: tuple[str, str, datetime] | None = None
+
+    def at_cut(self, cut: Cut) -> tuple[tuple[str, ProposedLine], ...]:
+        """Everything to be looked at on both sides of a cut, one by one, with why."""
+        lines = {line.number: line for line in self.lines}
+        looks = [("得分相同", number) for number in cut.tied] + [("评分难以区分", number) for number in cut.close]
+        return tuple((why, lines[number]) for why, number in looks)
 
     def prizes(self, tier: Tier) -> int:
         """How many are proposed in a tier and not struck."""

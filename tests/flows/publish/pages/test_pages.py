@@ -1,8 +1,8 @@
 """What stands on the pages, what never does, and where they lie."""
 
 import re
-from dataclasses import fields
-from datetime import date
+from dataclasses import fields, replace
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 import flows.publish.pages.content
 from config.calendar import CalendarUnknown
+from config.local_time import ZONE
 from config.settings import HomeNotWritable
 from flows.publish.pages import Proof, put_proposal_page, render_index, render_notice, render_proposal, render_results
 from flows.publish.pages.content import Cut
@@ -163,7 +164,7 @@ def test_words_of_people_stay_words(hostile: str) -> None:
     pages = (
         render_notice(a_notice(lines=(line,))),
         render_results(a_results_page(lines=(line,))),
-        render_proposal(a_proposal(lines=(a_proposed_line(1, title=hostile, settled=hostile),))),
+        render_proposal(a_proposal(lines=(a_proposed_line(1, title=hostile, settled=hostile),), cuts=())),
     )
 
     for text in pages:
@@ -234,9 +235,9 @@ def test_a_season_without_awards_has_pages_too() -> None:
 def test_the_proposal_shows_scores_intervals_ties_and_cases_to_look_at() -> None:
     line = a_proposed_line(1, struck="重复", passed_over="超出上限", settled="抽签")
 
-    text = render_proposal(a_proposal(lines=(line,)))
+    text = render_proposal(a_proposal(lines=(line, a_proposed_line(2), a_proposed_line(3))))
 
-    row = _row(text, "2026-500101-001")
+    row = _row(text[text.index('id="list"') :], "2026-500101-001")
     for said in ("89.00", "89.26", "87.00–91.00", "31.50", "一等奖", "重复", "超出上限", "抽签"):
         assert said in row, said
     for said in (DIGEST, "217对", "3次", "43人", "2026-500101-002", "50、81.5", "不得公开"):
@@ -245,16 +246,30 @@ def test_the_proposal_shows_scores_intervals_ties_and_cases_to_look_at() -> None
 
 def test_a_cut_through_many_is_told_in_few_words() -> None:
     many = tuple(f"2026-500101-{place:04d}" for place in range(1, 61))
-    proposal = a_proposal(cuts=(Cut(Tier.FIRST, 2, tied=many[:2], close=many),))
+    lines = tuple(replace(a_proposed_line(1), number=number) for number in many)
+    proposal = a_proposal(lines=lines, cuts=(Cut(Tier.FIRST, 2, tied=many[:2], close=many),))
 
     said = as_markdown(proposal)
     page = render_proposal(proposal)
 
     assert f"得分相同：{many[0]}、{many[1]}；评分难以区分：{many[0]}、" in said
     assert f"{many[7]}……共60项，全部见工作簿“等次分界”" in said
-    assert many[8] not in said
-    assert "<details><summary>60项</summary>" in page
-    assert many[59] in page
+    assert many[8] not in said[: said.index("### 排序")]
+    assert "<details><summary>一等奖分界两侧：62项</summary>" in page
+    beside = page[page.index("<details><summary>一等奖") : page.index('id="look"')]
+    assert beside.count("<tr>") == 1 + 62, "a line each"
+
+
+def test_after_the_approval_the_page_shows_the_digest_that_the_mail_has() -> None:
+    at = datetime(2026, 7, 30, 14, tzinfo=ZONE)
+    struck = render_proposal(a_proposal(approval=("ab" * 32, "示例·王主任", at)))
+    whole = render_proposal(a_proposal(approval=(DIGEST, "示例·王主任", at)))
+
+    for text, digest in ((struck, "ab" * 32), (whole, DIGEST)):
+        assert f'与邮件和审定记录中的一致：</p>\n<p class="hash">{digest}</p>' in text
+        assert "已由示例·王主任于2026年7月30日(周四)14:00 北京时间审定" in text
+    assert DIGEST in struck[struck.index("撤回审定时填写") :]
+    assert "撤回审定时填写" not in whole
 
 
 def test_the_axis_spans_whole_tens() -> None:
