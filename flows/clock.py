@@ -359,7 +359,7 @@ def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
     from flows.engine.choices import Followed, filling
     from flows.engine.deployments import refresh, register, restoring, worker_polls
-    from flows.engine.environment import server_answers
+    from flows.engine.environment import FORM_MODULES, server_answers
     from flows.engine.overview import Overview
     from flows.intake.mail.server import open_mailbox
     from flows.stage import open_database
@@ -371,7 +371,12 @@ def main() -> None:
         signal.signal(number, lambda *_: stopped.set())
     database = open_database(own.database)
     upcoming, forms = Upcoming(), Followed(database, refresh)
-    lost = restoring(lambda: register(importlib.import_module("flows.year").FORMS, filling(database)))
+
+    def register_all() -> list[str]:
+        modules = map(importlib.import_module, FORM_MODULES.split())
+        return register([form for module in modules for form in module.FORMS], filling(database))
+
+    lost = restoring(register_all)
 
     def restore() -> None:
         if lost():

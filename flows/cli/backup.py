@@ -37,8 +37,8 @@ def restore(
     When: after a disk failure, or to move to another machine or from SQLite to PostgreSQL and back. Stop `serve` first.
     """
     from config.settings import settings
-    from flows.cli.doctor_files import FILE_INVARIANTS
     from flows.engine.processes import home_lock
+    from flows.office.doctor_files import FILE_INVARIANTS
     from flows.publish.release import publish
     from models.database import make_engine
     from states.audit.projection import EVERY_INVARIANT

@@ -18,7 +18,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
     """
-    from flows.cli.doctor_files import FILE_INVARIANTS
+    from flows.office.doctor_files import FILE_INVARIANTS
     from states.audit.invariants import broken_invariants
     from states.audit.projection import EVERY_INVARIANT
 

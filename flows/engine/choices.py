@@ -30,6 +30,7 @@ from models.enums import (
 from models.queries import call_state, milestone_rows, planned_seasons, season_in_force
 from states.final_round.approval import is_proposed, list_digest, waits_for_approval
 from states.incoming_mail import held_mails
+from states.maintenance.stuck_messages import troubled_messages
 from states.officers import investigators
 
 _DELIVERIES_SHOWN = 100
@@ -159,6 +160,12 @@ class Choices:
             )
         )
 
+    def stuck_letters(self) -> Lines:
+        """By key and subject, without the addressee."""
+        return self._each(
+            lambda year: (f"{message.key} {message.subject}" for message in troubled_messages(self.session, year))
+        )
+
 
 _MADE: dict[Offer, Callable[[Choices], Lines]] = {
     Offer.SEASONS: lambda choices: choices.running,
@@ -173,6 +180,7 @@ _MADE: dict[Offer, Callable[[Choices], Lines]] = {
     Offer.EXPERTS: Choices.experts,
     Offer.PANEL: Choices.panel,
     Offer.LIST: Choices.proposed_list,
+    Offer.STUCK_LETTERS: Choices.stuck_letters,
 }
 
 

@@ -18,6 +18,8 @@ from config.settings import Settings
 TAG = "gangchuang"
 # Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
 LAUNCH_COMMAND = "python -m flows.engine.launch"
+# Whose `FORMS` the dashboard has, in this order.
+FORM_MODULES = "flows.year flows.consult"
 OUR_LOGGERS = "gangchuang"
 HEARTBEAT_SECONDS = 30
 LOOPBACK = "127.0.0.1"

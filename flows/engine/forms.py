@@ -41,6 +41,7 @@ class Offer(StrEnum):
     EXPERTS = "experts"
     PANEL = "panel"
     LIST = "list"
+    STUCK_LETTERS = "stuck_letters"
 
 
 class Check(StrEnum):

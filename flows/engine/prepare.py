@@ -9,7 +9,7 @@ from flows.engine.processes import tell
 
 
 def main(arguments: list[str]) -> int:
-    """Register the forms that a module lists in `FORMS`."""
+    """Register the forms that modules list in `FORMS`."""
     own = settings()
     enter_environment(own)
     from flows.engine.choices import filling
@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     from flows.engine.reconcile import ensure_zombie_automation
     from models.database import make_engine
 
-    forms = importlib.import_module(arguments[0]).FORMS
+    forms = [form for module in arguments for form in importlib.import_module(module).FORMS]
     entrypoints_file(own).write_text("\n".join(sorted({entrypoint(form.flow) for form in forms})), "utf-8")
     for name in register(forms, filling(make_engine(own.database))):
         tell(f"registered {name}")

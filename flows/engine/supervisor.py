@@ -20,7 +20,14 @@ from pathlib import Path
 
 from config.errors import GangchuangError
 from config.settings import Settings
-from flows.engine.environment import api_url, child_environment, dashboard_url, external_api_url, server_answers
+from flows.engine.environment import (
+    FORM_MODULES,
+    api_url,
+    child_environment,
+    dashboard_url,
+    external_api_url,
+    server_answers,
+)
 from flows.engine.errors import EngineNotReady
 from flows.engine.launch import SOCKET_VARIABLE
 from flows.engine.processes import default_signals, die_with_parent, home_lock, tell
@@ -125,7 +132,7 @@ class Engine:
         own: Settings,
         *,
         clock_command: Sequence[str] = CLOCK_COMMAND,
-        stages: str = "flows.year",
+        stages: str = FORM_MODULES,
         drain_seconds: float = 20.0,
     ) -> None:
         self.own, self.stages, self.drain_seconds = own, stages, drain_seconds
@@ -158,8 +165,10 @@ class Engine:
         if not external_api_url():
             self.children[-1].answers = partial(server_answers, self.own)
         # These import while the server comes up.
-        self._add("warm", [sys.executable, "-m", "flows.engine.warm", str(self.socket_folder / "warm"), self.stages])
-        prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", self.stages])
+        self._add(
+            "warm", [sys.executable, "-m", "flows.engine.warm", str(self.socket_folder / "warm"), *self.stages.split()]
+        )
+        prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", *self.stages.split()])
         tell(f"starting the Prefect server at {self.api_url}")
         self._await("server", partial(server_answers, self.own), self._log("server"))
         tell(f"dashboard: {self.dashboard_url}")
@@ -227,7 +236,7 @@ def supervise(
     *,
     clock_command: Sequence[str] = CLOCK_COMMAND,
     on_ready: Callable[[Engine], None] | None = None,
-    stages: str = "flows.year",
+    stages: str = FORM_MODULES,
     drain_seconds: float = 20.0,
 ) -> int:
     """Run a home's year until SIGTERM, SIGINT or SIGHUP. Returns the exit status: 0 after such a signal.

@@ -45,9 +45,9 @@ from flows import (
     open_public_notice,
     publish_results,
 )
-from flows.cli.doctor_files import FILE_INVARIANTS
 from flows.demo.people import credit_code
 from flows.kinds.scores import assignments_of
+from flows.office.doctor_files import FILE_INVARIANTS
 from flows.run import Ending, Run
 from models import Expert, Submission
 from models.database import make_engine, reading

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 from config.milestones import Milestone
 from config.season import Season
 from flows import erase_personal_data as stage
-from flows.cli.doctor_files import FILE_INVARIANTS
+from flows.office.doctor_files import FILE_INVARIANTS
 from flows.publish.release import publish
 from flows.run import Result
 from models import Contributor, Delivery, Expert, History, Message, Publication, Submission, SubmissionVersion

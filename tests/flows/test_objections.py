@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from config.local_time import local_day
 from flows import objections
 from flows.cli.commands import app
-from flows.cli.doctor_files import FILE_INVARIANTS
 from flows.decide import Decision, decide
 from flows.home import paths
 from flows.objections import FORM, PEOPLE, LetterUnreadable, anything_to_tend, blank_form
+from flows.office.doctor_files import FILE_INVARIANTS
 from flows.tend_objections import tending
 from models import History, Message, Objection, ObjectionEvidence, Submission
 from models.enums import CallState, NotAccepted, ObjectionState, Outcome, SubmissionState

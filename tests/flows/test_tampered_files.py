@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from flows.cli.doctor_files import FILE_INVARIANTS
+from flows.office.doctor_files import FILE_INVARIANTS
 from flows.publish.release import publish
 from states.audit.anchors import against_held, against_sent
 from states.audit.export import ExportBroken, checked_export

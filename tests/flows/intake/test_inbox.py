@@ -15,10 +15,10 @@ from sqlalchemy import select
 
 from config.clock import Clock
 from config.settings import Settings
-from flows.cli.doctor_files import FILE_INVARIANTS
 from flows.home import paths
 from flows.intake import inbox as module
 from flows.intake.inbox import is_open_for_writing, sealed, strays, unfinished, waiting_files
+from flows.office.doctor_files import FILE_INVARIANTS
 from flows.workbooks.writer.filling import submission_row
 from models import History, Message, Submission
 from models.enums import DeliveryState, WorkbookKind

@@ -1,0 +1,80 @@
+"""What is looked up in the dashboard: each answer in Chinese, as an artifact, and nothing is changed by it."""
+
+import re
+import zipfile
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from flows import consult
+from flows.consult import FORMS, NothingRecorded
+from flows.outbox.letters import LetterKind
+from models import Message, Submission
+from models.enums import MessageState
+from tests.support.builders import OFFICE, UNIT
+from tests.support.playing import Player
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the answers show, by the key of the artifact."""
+    found: dict[str, str] = {}
+    monkeypatch.setattr(consult, "outcome", lambda markdown, *, key: found.update({key: markdown}))
+    return found
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "look_up_history": {},
+    "verify_record": {},
+    "examine_all": {},
+    "recompute_season": {},
+    "back_up": {},
+    "check_season": {},
+    "preview_letter": {"letter": LetterKind.CALL_OPENED.value, "unit": "渝中区"},
+}
+
+
+def test_every_question_is_answered_in_chinese_and_changes_nothing(played: Player, shown: dict[str, str]) -> None:
+    before = played.kept()
+
+    for form in FORMS:
+        if form.name in ASKED:
+            answer = form.flow.fn(season=2026, **ASKED[form.name])
+            assert answer["outcome"] == "done", form.name
+            assert re.search("[一-鿿]", str(answer["explanation"])), form.name
+
+    assert len(shown) == len(ASKED)
+    assert "记录完整" in shown["verify-2026"]
+    assert "全部可由记录重新算出" in shown["recompute-2026"]
+    assert "主题" in shown["letter-call_opened"]
+    (backup,) = (played.home / "backups").iterdir()
+    assert zipfile.is_zipfile(backup)
+    assert {name: value for name, value in played.kept().items() if "backups" not in str(name)} == before
+
+
+def test_one_submission_s_history_is_found_by_its_number_and_a_strange_one_is_refused(
+    played: Player, shown: dict[str, str]
+) -> None:
+    with played.reading() as session:
+        number = session.scalars(select(Submission.number).order_by(Submission.number)).first()
+
+    consult.look_up_history.fn(season=2026, subject=f" {number} ")
+
+    assert shown[f"history-{number}"].count("\n| 1 |") == 1
+    with pytest.raises(NothingRecorded) as refusal:
+        consult.look_up_history.fn(season=2026, subject="2026-500103-9999")
+    assert refusal.value.chinese.startswith("没有“2026-500103-9999”的操作留痕")
+
+
+def test_a_stuck_letter_is_tried_again(played: Player, shown: dict[str, str]) -> None:
+    with played.writing() as session:
+        key = session.scalars(select(Message.key).where(Message.key.contains(UNIT))).first()
+        session.execute(
+            update(Message).where(Message.key == key).values(state=MessageState.STUCK, attempts=3, sent_at=None)
+        )
+
+    consult.retry_letter.fn(2026, OFFICE.name, f"{key} 主题", "示例：地址已更正")
+
+    with played.reading() as session:
+        assert session.get_one(Message, key).state is MessageState.WAITING
