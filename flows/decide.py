@@ -39,6 +39,7 @@ from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
 from flows.papers.putting import put_papers
+from flows.publish.pictures import forget_unnamed
 from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -175,6 +176,8 @@ def decide(
                 objections.clear_entered(run)
             # Refused too: a run that died after its decision and before the papers comes again as a refusal.
             put_papers(run)
+            if decision is Decision.WITHDRAW_CONSENT:
+                forget_unnamed(run)
         run.tell("decision", decision.asked.title)
         run.tell("subject", about)
         return Ending()

@@ -17,6 +17,8 @@ from flows.home.releases import Group, Made
 from flows.publish.facts import Facts
 from flows.run import Run
 from models import Picture
+from models.queries import lock_call
+from states.history.read import is_erased
 
 FOLDER = "pictures"
 
@@ -51,12 +53,15 @@ def lying_files(home: Path, year: int) -> list[Path]:
 
 
 def forget_unnamed(run: Run) -> int:
-    """Delete the files of pictures that are not to be public any more, once the personal data are deleted; how many."""
+    """Once a season's personal data are deleted: delete the files of pictures that are not to be public; how many."""
     home = run.settings.home
     with run.step() as session:
+        lock_call(session, run.year)  # nobody brings a picture meanwhile
+        if not is_erased(session, run.year):
+            return 0
         named = named_files(session, home, run.year)
-    gone = [path for path in lying_files(home, run.year) if path not in named]
-    if not run.dry_run:
-        for path in gone:
-            path.unlink(missing_ok=True)
+        gone = [path for path in lying_files(home, run.year) if path not in named]
+        if not run.dry_run:
+            for path in gone:
+                path.unlink(missing_ok=True)
     return len(gone)

@@ -9,8 +9,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from models import Consent, Contributor, Picture, Submission, SubmissionVersion
-from models.enums import ConsentKind, Trigger
+from models import Certificate, Consent, Contributor, Picture, Submission, SubmissionVersion
+from models.enums import ConsentKind, Holder, Trigger
 from models.forms import SubmissionForm
 from states.guard_facts import Ask
 from states.history.read import is_erased
@@ -100,6 +100,15 @@ def keep_public_only(session: Session, number: str) -> dict[str, str]:
             }
             session.execute(
                 update(Contributor).where(Contributor.number == number, Contributor.position == place).values(**changes)
+            )
+            session.execute(
+                update(Certificate)
+                .where(
+                    Certificate.number == number,
+                    Certificate.holder == Holder.CONTRIBUTOR,
+                    Certificate.position == place,
+                )
+                .values(name="")
             )
     shown = {picture.position: picture.alt for picture in own.pictures}
     session.execute(delete(Picture).where(Picture.number == number, Picture.position.not_in(shown)))

@@ -12,10 +12,12 @@ from sqlalchemy import select
 from flows.collect import collecting
 from flows.intake import deliveries as module
 from flows.workbooks.writer.filling import submission_row
-from models import Attachment, Delivery, History, Submission
-from models.enums import CallState, WorkbookKind
+from models import Attachment, Consent, Delivery, History, Message, Picture, Submission
+from models.enums import CallState, ConsentKind, WorkbookKind
+from models.forms import PictureForm
 from states.audit.verify import verify
 from tests.support.builders import UNIT, a_form, a_season
+from tests.support.played import a_picture
 from tests.support.playing import Player
 
 PROOF, PHOTO = b"%PDF example", b"\xff\xd8\xff example"
@@ -152,3 +154,28 @@ def test_a_folder_is_taken_whole_once_and_put_aside(opened: Player) -> None:
     assert list(opened.inbox(UNIT).iterdir()) == []
     (aside,) = [path for path in (opened.home / "taken" / "2026" / UNIT).iterdir() if path.name.endswith("-一")]
     assert sorted(path.name for path in aside.rglob("*") if path.is_file()) == ["照片.jpg", "申报.xlsx", "证明.pdf"]
+
+
+def test_a_broken_picture_is_named_in_the_receipt_and_the_row_is_taken(opened: Player) -> None:
+    """Given one good picture, one cut off and one that is only for the experts, when taken, then one is made ready."""
+    shown, whole = {"portrait": False, "alt": "示例装置运行的情形"}, a_picture(2400, 1200, "JPEG")
+    pictures = (
+        PictureForm(name="好.jpg", consent=True, **shown),
+        PictureForm(name="坏.jpg", consent=True, **shown),
+        PictureForm(name="不公开.jpg", consent=False, **shown),
+    )
+    files = {"好.jpg": whole, "坏.jpg": whole[:3000], "不公开.jpg": a_picture(90, 60, "JPEG")}
+    send(opened, "一", files, attachments=(), pictures=pictures)
+
+    collect(opened)
+
+    with opened.reading() as session:
+        (row,) = session.scalars(select(Picture))
+        assert (row.position, row.digest, row.width, row.height) == (1, digest(whole), 1920, 960)
+        given = session.execute(select(Consent.position, Consent.given).where(Consent.kind == ConsentKind.PICTURE))
+        assert sorted(map(tuple, given)) == [(1, True), (2, True), (3, False)]
+        letter = session.scalars(select(Message).where(Message.key.like("%receipt%"))).one()
+    assert "“图片2文件名”写的“坏.jpg”已损坏或不完整，读不出来，这张图片没有采用" in letter.body
+    lying = sorted(path.name for path in (opened.home / "pictures" / "2026").iterdir())
+    assert lying == [f"{row.encoded}-small.webp", f"{row.encoded}.jpg", f"{row.encoded}.webp"]
+    assert len(stored(opened)) == 3, "the files themselves are kept for the office"

@@ -1,0 +1,101 @@
+"""What a release holds of a case follows its consents: a name, a text and a picture come and go with them."""
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from config.milestones import Milestone
+from flows import erase_personal_data
+from flows.decide import Decision, decide
+from flows.home.releases import Releases
+from flows.publish.release import publish
+from models import Picture
+from states.audit.invariants import broken_invariants
+from tests.support.played import BEST
+from tests.support.playing import Player
+
+NAME, ALT = "示例完成人1", "示例装置运行的情形"
+
+
+def take_back(words: str) -> dict[str, object]:
+    return decide.fn(2026, "示例·王主任", Decision.WITHDRAW_CONSENT, BEST, "本人来函", other=words)
+
+
+def everything_released(player: Player) -> str:
+    """Every file of every release that lies there, as text."""
+    found = (path for path in (player.home / "releases").rglob("*") if path.is_file() and path.suffix != ".zip")
+    return "\n".join(path.read_text("utf-8", "replace") for path in found)
+
+
+def pictures_of(player: Player) -> list[str]:
+    return sorted(path.name for path in (player.home / "site" / "pictures").glob("*"))
+
+
+def encoded(player: Player) -> str:
+    with player.reading() as session:
+        return session.get_one(Picture, (BEST, 1)).encoded
+
+
+@pytest.fixture
+def released(played: Player) -> Player:
+    publish(played.settings, played.engine, played.settings.clock.now(), afresh=True)
+    return played
+
+
+def test_a_release_has_the_pictures_and_the_wall(released: Player) -> None:
+    stem = encoded(released)
+    site = released.home / "site"
+
+    assert pictures_of(released) == [f"{stem}-small.webp", f"{stem}.jpg", f"{stem}.webp"]
+    shown = (site / "wall" / "data.js").read_text("utf-8")
+    assert all(word in shown for word in (BEST, NAME, ALT, f"pictures/{stem}.webp", '"layout":"season"'))
+    assert (site / "wall" / "pictures" / f"{stem}.webp").read_bytes() == (
+        site / "pictures" / f"{stem}.webp"
+    ).read_bytes()
+    assert (site / "wall.zip").is_file()
+    assert "怎样放映" in (site / "wall" / "guide.html").read_text("utf-8")
+
+
+def test_a_name_taken_back_is_in_no_release_any_more(released: Player) -> None:
+    assert NAME in everything_released(released)
+
+    lines = take_back(NAME)
+
+    assert lines["public no more"] == "完成人1的姓名"
+    assert NAME not in everything_released(released)
+    assert "未同意公开姓名" in (released.home / "site" / "2026" / "results.html").read_text("utf-8")
+    assert len(Releases(released.home).numbers()) == 1, "no release from before may be put back"
+
+
+def test_a_picture_taken_back_is_gone_and_the_case_stays(released: Player) -> None:
+    stem = encoded(released)
+
+    take_back("图片1")
+
+    assert pictures_of(released) == []
+    assert not list((released.home / "releases").rglob(f"{stem}*"))
+    shown = (released.home / "site" / "wall" / "data.js").read_text("utf-8")
+    assert (BEST in shown, NAME in shown, ALT in shown) == (True, True, False)
+
+
+def test_a_published_picture_outlasts_the_attachments_and_goes_when_it_is_taken_back(released: Player) -> None:
+    stem, store = encoded(released), released.home / "pictures" / "2026"
+    (store / f"{'0' * 64}.webp").write_bytes(b"of somebody who got no award")
+    released.at(released.due_at(Milestone.ERASE_PERSONAL_DATA))
+
+    released.play("erase_personal_data", erase_personal_data.erasing, Milestone.ERASE_PERSONAL_DATA)
+
+    assert not (released.home / "attachments" / "2026").exists()
+    assert [path.name for path in sorted(store.iterdir())] == [f"{stem}-small.webp", f"{stem}.jpg", f"{stem}.webp"]
+    publish(released.settings, released.engine, released.settings.clock.now())
+    assert stem in "".join(pictures_of(released))
+
+    take_back("全部")
+
+    assert NAME not in everything_released(released)
+    assert pictures_of(released) == []
+    assert list(store.iterdir()) == []
+    with released.reading() as session:
+        assert broken_invariants(session) == []
+        rows = (row for table in SQLModel.metadata.sorted_tables for row in session.execute(select(table)))
+        assert [row for row in rows if NAME in repr(row)] == []
