@@ -15,6 +15,8 @@ def play_demo(*, exit_when_done: bool) -> int:
     """Play the season in a home of its own, `demo` below the home folder. Returns the exit status."""
     for name, value in _QUICK.items():
         os.environ.setdefault(name, value)
+    # An address that leads nowhere: letters, feed and certificates' codes look as in real life.
+    os.environ.setdefault("GANGCHUANG_SITE_URL", "https://gangchuang.example.invalid")
     os.environ["GANGCHUANG_HOME"] = str(settings().home.absolute() / "demo")
     settings.cache_clear()
     own, begun = settings(), monotonic()

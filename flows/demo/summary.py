@@ -16,6 +16,7 @@ from flows.demo.accounting import Account
 from flows.demo.officers import CommandFailed, command
 from flows.demo.world import World
 from flows.engine.environment import dashboard_url
+from flows.papers.putting import CERTIFICATES, OFFICE_FILES
 from models import Delivery, History, Message, Submission
 from models.database import database_seconds, reading
 from models.enums import Outcome, Tier
@@ -40,6 +41,8 @@ class Summary:
     record: str
     deviations: tuple[str, ...]
     pages: tuple[Path, ...]
+    certificates: int
+    papers: tuple[Path, ...]
     home: Path
     dashboard: str
     runs: int
@@ -54,6 +57,7 @@ def summarise(world: World, account: Account) -> Summary:
         elapsed = account.elapsed()
         bodies = flow_runs()
         home = world.settings.home.absolute()
+        office = home / "office" / str(year)
         here = Submission.season == year
         return Summary(
             states={state.label: count for state, count in counts_by_state(session, year).items()},
@@ -65,6 +69,10 @@ def summarise(world: World, account: Account) -> Summary:
             record=_verified(world),
             deviations=tuple(_deviations(session, world)),
             pages=tuple(sorted((home / "site").glob("*/*.html")) + sorted((home / "site" / "wall").glob("*.html"))),
+            certificates=len(list((office / CERTIFICATES).glob("*.pdf"))),
+            papers=tuple(
+                path for path in (office / CERTIFICATES, *map(office.joinpath, OFFICE_FILES)) if path.exists()
+            ),
             home=home,
             dashboard=dashboard_url(world.settings),
             runs=len(bodies),
@@ -111,6 +119,8 @@ def show(console: Console, summary: Summary) -> None:
         "record": summary.record,
         "plot": "every part ended as written" if not summary.deviations else "\n".join(summary.deviations),
         "results page": "\n".join(map(str, summary.pages)),
+        "certificates 证书": f"{summary.certificates} in force; each unit has its own in a letter",
+        "papers 证书、发放表、宣传材料": "\n".join(map(str, summary.papers)),
         "everything": f"{summary.home} (inbox, outbox, receipts, mail, site, exports)",
         "dashboard": f"{summary.dashboard}  ·  artifacts: {summary.dashboard}/artifacts",
         "time": f"{summary.seconds:.0f} s, of which Prefect's {summary.engine_seconds:.0f} s ({share:.0f} %), "

@@ -30,6 +30,7 @@ from states.rules.payment import FEN
 from states.submissions.certificates import has_certificates
 
 CERTIFICATES, BOOK, PAYMENT, KIT = "证书", "证书整册（印刷用）.pdf", "奖补发放表.xlsx", "宣传材料"
+OFFICE_FILES = (BOOK, PAYMENT, f"{KIT}.docx", f"{KIT}.md")
 _AT_ONCE = 50
 _MARKS = ".made.json"  # what each file was made from, and its digest: what has not changed is not made again
 

@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, tuple[str, list[str], list[str]]] = {
     "workbooks": ("bench_workbooks", [], ["--rows", "2000"]),
     "assignment": ("bench_assignment", ["--large"], []),
     "scoring": ("bench_scoring", [], ["--rounds", "5"]),
+    "papers": ("bench_papers", [], ["--certificates", "200"]),
     "year": ("bench_year", [], ["--sizes", "100", "400"]),
 }
 
