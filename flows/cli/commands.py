@@ -10,6 +10,7 @@ from flows.cli.backup import backup, restore
 from flows.cli.decide import approve, decide
 from flows.cli.doctor import doctor, health, papers
 from flows.cli.mail import mail
+from flows.cli.privacy import privacy
 from flows.cli.rehearse import letter, rehearse
 from flows.cli.run import demo, run, serve
 from flows.cli.season import move
@@ -36,7 +37,7 @@ def root(
 
 for command in (
     *(demo, rehearse, letter, serve, status, run, move, verify, recompute, doctor, papers, health),
-    *(backup, restore, approve, decide, mail),
+    *(backup, restore, privacy, approve, decide, mail),
 ):
     app.command()(command)
 for name, group in (

@@ -188,8 +188,8 @@ class _Rehearsal(Pilot):
             frozen = session.scalar(of_call.where(History.trigger == Trigger.FREEZE_POOL))
             entered = session.scalar(of_call.where(History.trigger == Trigger.ENTER_RANDOMNESS))
         if frozen and not entered:
-            given = {"decision": Trigger.ENTER_RANDOMNESS.value, "subject": "2027000", "reason": "演练用数字"}
-            self._start("decide", {"season": season.year, "officer_name": season.office.officers[0], **given}, "public")
+            given = {"officer_name": season.office.officers[0], "subject": "2027000", "reason": "演练用数字"}
+            self._start(Trigger.ENTER_RANDOMNESS.value, {"season": season.year, **given}, "public")
 
     def _await(self, what: str, pending: Any) -> None:
         if what == "The last mail":
