@@ -27,6 +27,15 @@ class HomeNotWritable(GangchuangError):
         )
 
 
+class HomeMissing(GangchuangError):
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"There is no home folder {path}. Go to the folder that holds it, or name it in GANGCHUANG_HOME; "
+            "`gangchuang season plan`, `gangchuang serve` and `gangchuang restore` make a new one."
+        )
+
+
 class Settings(BaseSettings):
     """One installation. Folders are made on first use."""
 

@@ -1,5 +1,6 @@
 """All commands in one tree: what runs the year, what shows it, what an officer decides."""
 
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -26,13 +27,30 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+# These make a home, or need none.
+_WITHOUT_HOME = {"demo", "serve", "season", "restore"}
+
+
+def _find_home(command: str | None) -> None:
+    """A home that is not there is a folder mistyped, seldom a home to be made. Raises HomeMissing."""
+    if command is None or command in _WITHOUT_HOME or "--help" in sys.argv:
+        return
+    from config.settings import HomeMissing, settings
+
+    home = settings().home.absolute()
+    if not home.exists():
+        raise HomeMissing(home)
+
+
 @app.callback()
 def root(
+    context: typer.Context,
     _version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the version and end")
     ] = False,
 ) -> None:
     """Runs a yearly award for innovations at the workplace, from the call to the archive."""
+    _find_home(context.invoked_subcommand)
 
 
 for command in (

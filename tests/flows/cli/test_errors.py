@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from config.settings import HomeMissing, settings
+from flows.cli.commands import app
 from flows.stage import open_database
 from states.leases import take
 from tests.flows.cli.conftest import Gangchuang
@@ -168,18 +170,19 @@ def run_elsewhere(home: Path, *words: str, **options: object) -> subprocess.Comp
     ],
     ids=["run", "move"],
 )
-def test_a_stage_in_a_home_that_does_not_exist_yet(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_stage_in_a_home_that_does_not_exist(tmp_path: Path, words: tuple[str, ...]) -> None:
     answer = run_elsewhere(tmp_path / "new" / "home", *words)
 
     assert answer.returncode == 1
-    assert answer.stderr.startswith("gangchuang: Season 2026 is not planned in this database")
+    assert answer.stderr.startswith("gangchuang: There is no home folder")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("a file where the home should be")
 
-    answer = run_elsewhere(in_the_way / "home", "status")
+    answer = run_elsewhere(in_the_way / "home", "season", "plan", "2026", "--by", "示例·王主任")
 
     assert answer.returncode == 1
     assert answer.stderr.startswith("gangchuang: The home folder")
@@ -188,7 +191,20 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_an_ordinary_answer_in_a_process_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+
     answer = run_elsewhere(tmp_path / "home", "status")
 
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "No season is planned yet. Next: `gangchuang season check YEAR`" in answer.stdout
+
+
+def test_a_home_that_is_not_there_is_named_and_not_made(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANGCHUANG_HOME", str(fresh_home / "mistyped"))
+    settings.cache_clear()
+
+    with pytest.raises(HomeMissing, match="There is no home folder .*mistyped"):
+        app(["status"], standalone_mode=False)
+
+    assert not (fresh_home / "mistyped").exists()
+    app(["season", "check", "2026"], standalone_mode=False)
