@@ -19,7 +19,7 @@ from flows.engine.environment import dashboard_url
 from flows.papers.putting import CERTIFICATES, OFFICE_FILES
 from models import Delivery, History, Message, Submission
 from models.database import database_seconds, reading
-from models.enums import Outcome, Tier
+from models.enums import Outcome, Tier, Trigger
 from models.queries import counts_by_state
 from states.call import CALL
 from states.machine import TransitionTable
@@ -149,14 +149,15 @@ def _labelled(session: Session, members: type, column: object, *where: object) -
 
 
 def _edges(session: Session, year: int, table: TransitionTable[Any]) -> str:
-    """How many of a machine's edges the record shows, as `taken of all`."""
+    """How many of a machine's edges the record shows, as `taken of all`; another tier moves nothing."""
     rows = session.execute(
         select(History.trigger, History.from_state, History.to_state)
         .where(History.season == year, History.subject.startswith(f"{table.name}/"))
         .distinct()
     )
     walked = {tuple(row) for row in rows}
-    edges = {(edge.trigger, str(edge.source or ""), str(edge.target)) for edge in table.edges}
+    moving = (edge for edge in table.edges if edge.trigger is not Trigger.CHANGE_TIER)
+    edges = {(edge.trigger, str(edge.source or ""), str(edge.target)) for edge in moving}
     return f"{len(edges & walked)} of {len(edges)}"
 
 

@@ -49,6 +49,9 @@ def _pages(session: Session, home: Path | None) -> Offenders:
     numbers = releases.numbers()
     if numbers and releases.out() != numbers[-1]:
         yield PUBLIC, f"does not lead to the newest release, {numbers[-1]}"
+    for folder in sorted((home / RELEASES).glob("[0-9]*/")):
+        if not (folder / MANIFEST).is_file():
+            yield f"{RELEASES}/{folder.name}/{MANIFEST}", f"is gone ({_AFRESH})"
     before = None
     for number in numbers:
         folder, name = home / RELEASES / str(number), f"{RELEASES}/{number}"

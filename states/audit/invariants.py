@@ -113,11 +113,13 @@ def broken_invariants(
 
 
 def _offenders(invariant: Invariant, session: Session, home: Path | None) -> tuple[str, ...]:
+    found: list[str] = []
     try:
-        return tuple(_name(item) for item in invariant.offenders(session, home))
-    except (GangchuangError, KeyError, TypeError, ValueError) as problem:
-        # A bent row may be one that cannot even be read.
-        return (f"cannot be examined: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}",)
+        found.extend(_name(item) for item in invariant.offenders(session, home))
+    except (GangchuangError, KeyError, OSError, TypeError, ValueError) as problem:
+        # A bent row may be one that cannot even be read, a page one whose picture is gone; what was found stands.
+        found.append(f"cannot be examined: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}")
+    return tuple(found)
 
 
 def _name(item: Any) -> str:

@@ -280,8 +280,9 @@ def _notice(player: Player) -> None:
     _answer(player, UPHELD, Decision.UPHOLD_OBJECTION)
     _pass(player, M.PUBLISH_RESULTS, publish_results.publishing)
     _answer(player, BEST, Decision.DISMISS_OBJECTION)
-    _pass(player, M.ARCHIVE, archive.archiving)
+    player.at(player.due_at(M.ARCHIVE))
     player.play("tend_objections", tend_objections.tending)
+    _pass(player, M.ARCHIVE, archive.archiving)
     _pass(player, M.FOLLOW_UP, follow_up.asking)
     _pass(player, M.CLOSE_SEASON, close_season.closing)
 
