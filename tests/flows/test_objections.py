@@ -26,6 +26,7 @@ from tests.support.builders import OFFICE, SYSTEM, UNIT, a_season, a_submission
 from tests.support.objections import INVESTIGATOR, SECOND_INVESTIGATOR
 from tests.support.playing import Player
 
+EVIDENCE = tuple(one for one in FILE_INVARIANTS if one.name == "evidence_as_it_came")
 D, O = Decision, ObjectionState
 NAME, CONTACT, GROUNDS = "示例·举报人", "电话00000000000", "示例：成果由外单位完成"
 
@@ -96,7 +97,7 @@ def test_an_objection_goes_from_its_folder_to_its_answer_and_both_sides_are_told
         (kept,) = session.scalars(select(ObjectionEvidence)).all()
         assert session.get_one(Submission, number).outcome is Outcome.OBJECTION_UPHELD
         assert verify(session) == []
-        assert broken_invariants(session, player.home, FILE_INVARIANTS) == []
+        assert broken_invariants(session, player.home, EVIDENCE) == []
     sealed = paths.evidence(player.settings, 2026) / f"{kept.digest}.pdf"
     assert (sealed.read_bytes(), sealed.stat().st_mode & 0o777) == ("合同.pdf".encode(), 0o400)
     unit, office = player.season.mail_of(UNIT), player.season.office.mail
@@ -120,7 +121,7 @@ def test_evidence_that_was_changed_or_lost_is_named(notice: tuple[Player, str]) 
     second.write_bytes(b"x")
 
     with player.reading() as session:
-        (broken,) = broken_invariants(session, player.home, FILE_INVARIANTS)
+        (broken,) = broken_invariants(session, player.home, EVIDENCE)
 
     assert broken.invariant.name == "evidence_as_it_came"
     assert len(broken.offenders) == 2
@@ -181,7 +182,7 @@ def test_corrected_contributors_come_in_a_folder_of_their_own(notice: tuple[Play
     with player.reading() as session:
         assert session.get_one(Submission, number).version == 2
         assert verify(session) == []
-        assert broken_invariants(session, player.home, FILE_INVARIANTS) == []
+        assert broken_invariants(session, player.home, EVIDENCE) == []
     assert not folder.exists()
 
 
