@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         "empty means that no mail is read, and letters ask for answers to the office's address",
     )
     site_url: str = Field("", description="public address of the pages, for links in mails; empty means no links")
+    links_url: str = Field(
+        "",
+        description="public address of the link pages, such as https://award.example.org/me; empty means that there are none",
+    )
+    links_port: int = Field(4280, ge=1, le=65535, description="loopback port of the link pages")
     dashboard_port: int = Field(4200, ge=1, le=65535, description="loopback port of the Prefect server")
     sweep_seconds: float = Field(30.0, gt=0, description="how often the clock looks for what moved or was missed")
     mail_seconds: float = Field(30.0, gt=0, description="how often waiting messages are sent at most")
@@ -97,6 +102,10 @@ class Settings(BaseSettings):
     def signing_key(self) -> bytes:
         """The server's 32-byte key for signed workbooks, made once."""
         return _kept_secret(self.folder("keys") / "workbooks.key", secrets.token_bytes(32))
+
+    def links_key(self) -> bytes:
+        """The server's 32-byte key of personal links and of their sessions, made once."""
+        return _kept_secret(self.folder("keys") / "links.key", secrets.token_bytes(32))
 
     def draw_secret(self, year: int, fresh: bytes = b"") -> bytes:
         """64 bytes kept apart from the database: the seed of a season's draw and the key of its experts' marks.

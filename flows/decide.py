@@ -37,15 +37,16 @@ from flows.kinds.scores import issue_further_sheet, replace_lost_experts
 from flows.kinds.table import REISSUED, reissue
 from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
-from flows.outbox.messages import post_to_unit
+from flows.outbox.messages import post, post_to_unit
 from flows.papers.putting import put_papers
 from flows.publish.pictures import forget_unnamed
 from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from models import Submission
-from models.enums import NotAccepted, ObjectionParty, WorkbookKind
+from models import Expert, Submission
+from models.enums import LinkKind, NotAccepted, ObjectionParty, WorkbookKind
 from states.incoming_mail import decide_held
+from states.links import revoke_link
 from states.machine import Act
 from states.officers import DecisionRefused, investigator, officer
 from states.panel.draw import enter_randomness
@@ -70,6 +71,7 @@ class Decision(StrEnum):
     ADMIT_LATE = "admit_late"
     ADMIT_MAIL = "admit_mail"
     DISMISS_MAIL = "dismiss_mail"
+    REISSUE_LINK = "reissue_link"
     REISSUE_WORKBOOK = "reissue_workbook"
     ASK_CORRECTION = "ask_correction"
     SAME_ACHIEVEMENT = "same_achievement"
@@ -222,6 +224,17 @@ def _decide_held(session: Session, run: Run, act: Act, digest: str, other: str, 
     run.tell("mail", mail.digest[:12])
 
 
+def _reissue_link(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
+    """The link goes out of force; whoever has it gets another at once, an applicant from their unit."""
+    kind = revoke_link(session, run.year, subject, act, reason=reason)
+    if kind is LinkKind.UNIT:
+        post_to_unit(session, run, LetterKind.LINK_REISSUED, subject, key=f"{act.at:%Y%m%dT%H%M%S}", reason=reason)
+    elif kind is LinkKind.EXPERT:
+        expert = session.get_one(Expert, subject)
+        key, whom = f"{subject}/{act.at:%Y%m%dT%H%M%S}", f"{expert.name}专家"
+        post(session, run, LetterKind.LINK_REISSUED_EXPERT, key=key, to=expert.mail, expert_name=whom, reason=reason)
+
+
 def _reissue(session: Session, run: Run, act: Act, code: str, other: str, reason: str) -> None:
     kind = WorkbookKind.from_label(other) or WorkbookKind(other or WorkbookKind.SUBMISSIONS)
     if code not in {unit.code for unit in run.season.units()} or kind not in REISSUED:
@@ -323,6 +336,7 @@ _NOT_ACCEPTED = Field(
 )
 _MEASURE = Field("处理", "留空为取消获奖；或者等次，或者更正后完成人所在的文件夹名。")
 _MAIL = Field("暂扣的邮件", "来自名册以外地址的邮件。", offers=Offer.HELD_MAIL)
+_LINK = Field("谁的链接", "单位代码、专家编号或申报编号；原链接即时失效，单位和专家另有邮件。", REASON.schema)
 _MISSING = replace(REASON, title="缺少的内容", hint="须补正什么，原文写入给单位的信。")
 _ANSWER = replace(REASON, title="答复", hint="答复及理由，原文写入给单位的信。")
 _PUBLISHED = replace(REASON, title="公布处", hint="这些数字在何处、何时公布。")
@@ -333,6 +347,7 @@ _DECISIONS: dict[Decision, Asked] = {
     Decision.ADMIT_LATE: Asked("补收来件", _admit_late, DELIVERY),
     Decision.ADMIT_MAIL: Asked("收下暂扣的邮件", partial(_decide_held, admit=True), _MAIL),
     Decision.DISMISS_MAIL: Asked("不收暂扣的邮件", partial(_decide_held, admit=False), _MAIL),
+    Decision.REISSUE_LINK: Asked("更换个人链接", _reissue_link, _LINK),
     Decision.REISSUE_WORKBOOK: Asked("重发工作簿", _reissue, UNIT, workbook_field(REISSUED)),
     Decision.SAME_ACHIEVEMENT: Asked("判定为同一成果", _same, DUPLICATE),
     Decision.DISTINCT_ACHIEVEMENTS: Asked("判定为不同成果", _distinct, DUPLICATE),

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 
+from flows.outbox.links import link_for_letter, with_link
 from flows.outbox.mail.envelope import answers_to
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
 from flows.publish.timestamps import stamp_roots
@@ -94,7 +95,10 @@ def _next(run: Run, before: Fate | None, key: str) -> tuple[Message, bool] | Non
     with run.step() as session:
         if before is not None:
             keep_fate(session, before, run.at)
-        return take_up(session, run.year, key)
+        taken = take_up(session, run.year, key)
+        if taken is not None:
+            taken[0].body = with_link(taken[0].body, link_for_letter(session, run.settings, run.season, taken[0]))
+        return taken
 
 
 def _send(transport: Transport, message: Message, run: Run) -> Fate:

@@ -331,6 +331,14 @@ class Cause(Labelled):
     UNREVIEWED_AT_END = "unreviewed_at_end", "初评截止后未再初评"
 
 
+class LinkKind(Labelled):
+    """Whose pages a personal link opens."""
+
+    UNIT = "unit", "报送单位"
+    EXPERT = "expert", "专家"
+    APPLICANT = "applicant", "申报人"
+
+
 class TroubleKind(Labelled):
     """What may be wrong with an installation, by its cause."""
 
@@ -386,6 +394,8 @@ class Trigger(Labelled):
     ADMIT_LATE = "admit_late", "准予逾期报送", "An officer let a late delivery in."
     ADMIT_MAIL = "admit_mail", "准予接收邮件", "An officer let a mail in that was held for its sender."
     DISMISS_MAIL = "dismiss_mail", "不予接收邮件", "An officer turned a mail away that was held for its sender."
+    OPEN_LINK = "open_link", "打开个人链接", "A unit, an expert or an applicant opened their personal link."
+    REISSUE_LINK = "reissue_link", "更换个人链接", "An officer took a personal link out of force."
     REISSUE_WORKBOOK = "reissue_workbook", "重新发放工作簿", "An officer had a workbook issued once more."
     FREEZE_POOL = "freeze_pool", "封存专家库", "The pool that may be drawn from was fixed by its digest."
     ENTER_RANDOMNESS = (

@@ -2,6 +2,7 @@
 
 from models.call import Admission, Alert, Approval, Call, Failure, Lease, MilestoneDate, Publication
 from models.history import History, PublicationLeaf
+from models.link import PersonalLink, ScoreDraft
 from models.message import BouncedAddress, Delivery, IncomingMail, IssuedWorkbook, MailboxLook, Message
 from models.objection import Objection, ObjectionEvidence, ObjectionRuling
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
@@ -53,12 +54,14 @@ __all__ = [
     "ObjectionEvidence",
     "ObjectionRuling",
     "Organisation",
+    "PersonalLink",
     "Picture",
     "Placing",
     "Publication",
     "PublicationLeaf",
     "Recusal",
     "Score",
+    "ScoreDraft",
     "Seat",
     "Submission",
     "SubmissionVersion",

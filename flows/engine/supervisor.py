@@ -22,6 +22,7 @@ from config.errors import GangchuangError
 from config.settings import Settings
 from flows.engine.environment import (
     FORM_MODULES,
+    LOOPBACK,
     api_url,
     child_environment,
     dashboard_url,
@@ -153,6 +154,12 @@ class Engine:
             self._add("worker", [sys.executable, "-m", "flows.engine.worker"], patience=self.drain_seconds + 20)
             self._add("clock", self.clock_command, patience=15)
             tell("worker and clock started")
+            if self.own.links_url:
+                bind(self.own.links_port).close()
+                self._add("links", [sys.executable, "-m", "flows.links.server"], patience=10)
+                tell(
+                    f"link pages: http://{LOOPBACK}:{self.own.links_port}, for the reverse proxy under {self.own.links_url}"
+                )
             if not external_api_url():
                 tell(f"sign in to the dashboard, once a browser, with the line in {self.own.sign_in_file}")
         except BaseException:

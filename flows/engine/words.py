@@ -132,6 +132,7 @@ LINES = {
     "letters": "信件",
     "deliveries": "来件",
     "mails": "收到的邮件",
+    "scores never sent": "没有提交的评分",
     "addresses that letters came back from": "退信地址",
     "mails answered": "没有填报表，已答复的邮件",
     "mails held": "待核实的邮件",

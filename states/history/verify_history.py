@@ -119,6 +119,8 @@ NOTES = (
     "admit_late",
     "admit_mail",
     "dismiss_mail",
+    "open_link",
+    "reissue_link",
     "reissue_workbook",
     "freeze_pool",
     "enter_randomness",

@@ -37,6 +37,7 @@ from models import (
     Picture,
     Recusal,
     Score,
+    ScoreDraft,
     Seat,
     Submission,
     SubmissionVersion,
@@ -105,6 +106,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         .where(Message.season == year)
         .values(recipient="", subject="", body="", attachments="[]", problem="", thread=""),
         "mails": update(IncomingMail).where(IncomingMail.season == year, IncomingMail.sender != "").values(sender=""),
+        "scores never sent": delete(ScoreDraft).where(ScoreDraft.season == year),
         "addresses that letters came back from": delete(BouncedAddress).where(BouncedAddress.season == year),
         "deliveries": update(Delivery).where(Delivery.season == year).values(file_name="", problems="[]", receipt=""),
     }

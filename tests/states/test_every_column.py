@@ -97,7 +97,14 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "objection_evidence": {"name": NAMES, "size": "follows from the file, whose digest is in the chain"},
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
     "picture": {"alt": MADE},
+    "personal_link": dict.fromkeys(
+        ("season", "kind", "subject", "issue", "nonce", "digest", "expires_at", "revoked_at"),
+        "who may open which page; every opening and every reissue is in the chain",
+    ),
     "placing": {"spread": MADE, "settled": WORDS, "voted": WORDS},
+    "score_draft": dict.fromkeys(
+        ("season", "expert", "number", "typed"), "typed and not sent; what is sent is in the chain as any score"
+    ),
     "seat": {"signed_on": "who had not signed is not in the pool, which is in the chain (draw_panel)"},
     "submission": {"title_key": MADE, "fingerprint": MADE},
     "submission_version": {"content": MADE, "salt": MADE},

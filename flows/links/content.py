@@ -1,0 +1,233 @@
+"""What the link pages show, from one reading of the database."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from config.milestones import Milestone
+from config.season import Season
+from config.settings import Settings
+from config.units import all_units
+from flows.home import paths
+from flows.intake.standing import Standing, standing_of
+from flows.kinds.review_material import material_of
+from flows.outbox.links import without_link
+from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
+from models import Assignment, Attachment, Delivery, Expert, History, Message, Score, Seat, Submission
+from models.enums import (
+    AssignmentState,
+    CallState,
+    DeliveryState,
+    Outcome,
+    SubmissionState,
+    Trigger,
+    WorkbookKind,
+)
+from models.queries import call_state
+from states.final_round.freeze import scores_are_frozen
+from states.final_round.scores import closing_of
+from states.guard_facts import deadline_of
+from states.history.canonical import submission_subject
+from states.issued import newest_issues
+from states.links import drafts_of
+
+_LETTERS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Came:
+    """One delivery and its answer."""
+
+    digest: str
+    name: str
+    arrived_at: datetime
+    state: DeliveryState
+    rows_in: int
+    rows_back: int
+    receipt: str
+
+
+@dataclass(frozen=True)
+class SubmissionWords:
+    """Where one submission stands, in plain words."""
+
+    number: str
+    title: str
+    words: str
+
+
+def words_of(state: SubmissionState, outcome: Outcome | None) -> str:
+    return f"{SubmissionState(state).label}（{Outcome(outcome).label}）" if outcome else SubmissionState(state).label
+
+
+def workbooks_of(
+    session: Session, settings: Settings, year: int, recipient: str
+) -> list[tuple[WorkbookKind, int, Path]]:
+    """The newest workbooks that were issued to somebody and still lie there."""
+    newest = newest_issues(session, year, recipient)
+    found = [(kind, issue, paths.issued(settings, year, recipient, kind, issue)) for kind, issue in newest.items()]
+    return [(kind, issue, path) for kind, issue, path in found if path.is_file()]
+
+
+def deliveries_of(session: Session, year: int, sender: str) -> list[Came]:
+    """Everything that somebody delivered, the newest first."""
+    rows = session.scalars(
+        select(Delivery)
+        .where(Delivery.season == year, Delivery.sender == sender)
+        .order_by(col(Delivery.taken_at).desc(), Delivery.digest)
+    )
+    return [
+        Came(
+            row.digest, row.file_name, row.arrived_at, DeliveryState(row.state), row.rows_in, row.rows_back, row.receipt
+        )
+        for row in rows
+    ]
+
+
+def letters_of(session: Session, year: int, code: str, addresses: Sequence[str]) -> list[Message]:
+    """The letters that somebody got, the newest first."""
+    mine = col(Message.key).like(f"{year}/%/{code}%")
+    rows = session.scalars(
+        select(Message)
+        .where(Message.season == year, mine, col(Message.recipient).in_(addresses))
+        .order_by(col(Message.written_at).desc(), Message.key)
+        .limit(_LETTERS_SHOWN)
+    ).all()
+    return [row for row in rows if row.key.split("/")[2] == code]
+
+
+def receipt_text(session: Session, year: int, sender: str, digest: str) -> str:
+    """The answer to a delivery in the words of its letter."""
+    key = f"{year}/receipt/{sender}/{digest[:16]}"
+    letter = session.get(Message, f"{key}/admitted") or session.get(Message, key)
+    return without_link(letter.body) if letter is not None else ""
+
+
+def unit_page(session: Session, settings: Settings, season: Season, code: str) -> dict[str, Any]:
+    """Everything that a unit's first page shows."""
+    year, state = season.year, call_state(session, season.year)
+    rows = session.scalars(
+        select(Submission).where(Submission.season == year, Submission.unit == code).order_by(Submission.number)
+    )
+    kind = WorkbookKind.SUBMISSIONS if state is CallState.OPEN else WorkbookKind.VERDICTS
+    dates = [
+        (milestone.label, deadline_of(session, year, milestone, code))
+        for milestone in (Milestone.CLOSE_CALL, Milestone.CLOSE_DISTRICT_ROUND)
+    ]
+    submissions = [SubmissionWords(row.number, row.title, words_of(row.state, row.outcome)) for row in rows]
+    return {
+        "name": all_units()[code].name,
+        "state": state,
+        "dates": dates,
+        "quota": season.quota_of(code),
+        "owed": _owed(session, season, code, kind, state, submissions),
+        "workbooks": workbooks_of(session, settings, year, code),
+        "deliveries": deliveries_of(session, year, code),
+        "submissions": submissions,
+        "letters": letters_of(session, year, code, season.addresses_of(code)),
+    }
+
+
+def _owed(
+    session: Session,
+    season: Season,
+    code: str,
+    kind: WorkbookKind,
+    state: CallState,
+    submissions: Sequence[SubmissionWords],
+) -> tuple[str, ...]:
+    if state is CallState.OPEN and not submissions:
+        return ("尚未收到申报材料",)
+    if state not in (CallState.OPEN, CallState.DISTRICT_REVIEW):
+        return ()
+    standing: Standing = standing_of(session, season, code, kind, {row.number for row in submissions}, ())
+    return standing.owed
+
+
+@dataclass(frozen=True)
+class ToScore:
+    """One submission as its expert sees it, with what stands and what was typed."""
+
+    number: str
+    material: dict[str, Any]
+    typed: dict[str, str]
+    scored: bool
+    attachments: tuple[Attachment, ...] = ()
+
+
+def assigned_to(session: Session, year: int, expert: str) -> tuple[int, dict[str, AssignmentState]]:
+    """The round that an expert is in, and what is theirs in it; who stepped back or was replaced has it no more."""
+    rows = session.scalars(select(Assignment).where(Assignment.season == year, Assignment.expert == expert)).all()
+    mine = (AssignmentState.ACTIVE, AssignmentState.SCORED)
+    round_number = max((row.round for row in rows if row.state in mine), default=1)
+    states = {row.number: AssignmentState(row.state) for row in rows if row.round == round_number and row.state in mine}
+    return round_number, dict(sorted(states.items()))
+
+
+def expert_page(session: Session, season: Season, expert: Expert) -> dict[str, Any]:
+    """Everything that an expert's page shows."""
+    year = season.year
+    round_number, states = assigned_to(session, year, expert.id)
+    material = material_of(session, season, list(states)).by_number()
+    drafts = drafts_of(session, year, expert.id)
+    rows = [
+        ToScore(
+            number,
+            material[number],
+            drafts.get(number) or _given(session, season, expert.id, number, round_number),
+            state is AssignmentState.SCORED and number not in drafts,
+            () if season.final_round.blind else tuple(_attachments(session, number)),
+        )
+        for number, state in states.items()
+        if number in material
+    ]
+    seat = session.get(Seat, (year, expert.id))
+    return {
+        "name": expert.name,
+        "rows": rows,
+        "texts": MATERIAL_TEXTS,
+        "rubric": season.final_round.rubric,
+        "blind": season.final_round.blind,
+        "deadline": deadline_of(session, year, closing_of(round_number)),
+        "open": call_state(session, year) is CallState.FINAL_REVIEW
+        and not scores_are_frozen(session, year, round_number),
+        "signed_on": seat.signed_on if seat else None,
+        "deliveries": deliveries_of(session, year, expert.id),
+    }
+
+
+def _given(session: Session, season: Season, expert: str, number: str, round_number: int) -> dict[str, str]:
+    score = session.get(Score, (number, expert, round_number))
+    if score is None:
+        return {}
+    points = json.loads(score.points)
+    return {
+        **{criterion.key: points.get(criterion.key, "") for criterion in season.final_round.rubric},
+        "comment": score.comment,
+    }
+
+
+def _attachments(session: Session, number: str) -> Sequence[Attachment]:
+    version = select(Submission.version).where(Submission.number == number).scalar_subquery()
+    query = select(Attachment).where(Attachment.number == number, Attachment.version == version)
+    return session.scalars(query.order_by(Attachment.position)).all()
+
+
+def applicant_page(session: Session, number: str) -> dict[str, Any]:
+    """Where one submission stands and what was done with it, without anybody's name."""
+    row = session.get_one(Submission, number)
+    entries = session.execute(
+        select(History.at, History.trigger)
+        .where(History.subject == submission_subject(number))
+        .order_by(History.sequence)
+    )
+    labels = {word.value: word.label for word in Trigger}
+    steps = [(datetime.fromisoformat(at), labels[trigger]) for at, trigger in entries]
+    return {"number": number, "title": row.title, "words": words_of(row.state, row.outcome), "steps": steps}

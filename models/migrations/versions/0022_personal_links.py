@@ -1,0 +1,52 @@
+"""personal links, and scores that are typed and not sent."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from models.migrations.rules import add_rules
+
+revision = "0022"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "personal_link",
+        sa.Column("season", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=32), nullable=False),
+        sa.Column("issue", sa.Integer(), nullable=False),
+        sa.Column("nonce", sa.String(length=32), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("kind IN ('unit', 'expert', 'applicant')", name="kind_known"),
+        sa.CheckConstraint("issue >= 1", name="issue_positive"),
+        sa.CheckConstraint("length(digest) = 64", name="digest_is_sha256"),
+        sa.ForeignKeyConstraint(["season"], ["call.season"]),
+        sa.PrimaryKeyConstraint("season", "kind", "subject", "issue"),
+        sa.UniqueConstraint("digest"),
+    )
+    op.create_table(
+        "score_draft",
+        sa.Column("season", sa.Integer(), nullable=False),
+        sa.Column("expert", sa.String(), nullable=False),
+        sa.Column("number", sa.String(), nullable=False),
+        sa.Column("typed", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["expert"], ["expert.id"]),
+        sa.ForeignKeyConstraint(["number"], ["submission.number"]),
+        sa.ForeignKeyConstraint(["season"], ["call.season"]),
+        sa.PrimaryKeyConstraint("season", "expert", "number"),
+    )
+    add_rules(
+        "history",
+        {
+            "trigger_known": "CHECK (trigger IN ('plan', 'open_call', 'close_call', 'begin_final_review', 'open_public_notice', 'publish_results', 'close_season', 'move_date', 'settle_milestone', 'skip_milestone', 'commit_draw', 'import_experts', 'import_by_hand', 'admit_late', 'admit_mail', 'dismiss_mail', 'open_link', 'reissue_link', 'reissue_workbook', 'freeze_pool', 'enter_randomness', 'draw_panel', 'assign', 'give_up_seat', 'freeze_scores', 'assign_re_review', 'freeze_ranking', 'open_votes', 'close_votes', 'approve', 'send_back', 'withdraw_approval', 'record_root', 'release_message', 'give_up_message', 'erase_personal_data', 'put_back_release', 'submit', 'record_district_review', 'record_final_review', 'award', 'archive', 'reinstate', 'revoke', 'amend', 'amend_verdict', 'shift_rank', 'ask_correction', 'lapse_correction', 'pass_eligibility', 'decide_duplicate', 'replace', 'recuse', 'record_score', 'record_votes', 'strike', 'change_tier', 'record_follow_up', 'raise_objection', 'accept_objection', 'decline_objection', 'investigate_objection', 'answer_objection', 'reconsider_objection', 'close_objection', 'show_objector', 'seal_objector', 'move_up', 'give_certificates', 'void_certificates', 'correct_name', 'withdraw_consent'))",
+        },
+    )
+
+
+def downgrade() -> None:
+    raise RuntimeError("history is append-only: restore a backup instead")
