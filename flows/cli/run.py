@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -47,12 +49,28 @@ def serve() -> None:
     """
     from config.settings import settings
     from flows.engine.supervisor import supervise
-    from flows.stage import open_database
 
     own = settings()
     own.folder()
-    open_database(own.database)
+    _apart(lambda: importlib.import_module("flows.stage").open_database(own.database))
     sys.exit(supervise(own))
+
+
+def _apart(work: Callable[[], object]) -> None:
+    """Do something in a process of its own: what it loads would stay for the year in the one that only watches."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        except GangchuangError as problem:
+            print(f"gangchuang: {problem}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(status)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if ended:
+        sys.exit(ended)
 
 
 def _pair(text: str) -> tuple[str, str]:

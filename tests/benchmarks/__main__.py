@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, tuple[str, list[str], list[str]]] = {
     "assignment": ("bench_assignment", ["--large"], []),
     "scoring": ("bench_scoring", [], ["--rounds", "5"]),
     "papers": ("bench_papers", [], ["--certificates", "200"]),
+    "idle": ("bench_idle", ["--minutes", "10"], ["--minutes", "1"]),
     "year": ("bench_year", [], ["--sizes", "100", "400"]),
 }
 

@@ -52,6 +52,9 @@ class EngineProcess:
             "GANGCHUANG_HOME": str(home),
             "GANGCHUANG_DASHBOARD_PORT": str(port),
             "PYTHONPATH": str(ROOT),
+            # As chosen for a year, tests would wait for each run.
+            "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+            "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT5S",
         }
         self.process: subprocess.Popen[bytes] | None = None
 
