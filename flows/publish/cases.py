@@ -78,6 +78,7 @@ def case_data(case: Released, programme: str, awarded: str, revoked: str) -> dic
         "organisations": list(case.organisations),
         "people": list(case.people),
         "withheld": case.withheld,
+        "jointly": case.jointly and not case.revoked,
         "text": [list(part) for part in case.texts],
         "pictures": [
             {"file": picture.encoded, "alt": picture.alt, "width": picture.width, "height": picture.height}

@@ -47,6 +47,8 @@ def files(facts: Facts) -> Iterator[Made]:
         ("wall.js", asset("wall.js").encode()),
         ("data.js", f"wallData({_json({'version': version, **told})});\n".encode()),
         ("now.js", f'wallNow("{version}");\n'.encode()),
+        ("icon.svg", asset("icon.svg").encode()),
+        ("guide.css", asset("page.css").encode()),
         ("guide.html", render_wall_guide(_guide(facts, seasons, cases, len(slides))).encode()),
     ]
     for name, content in shown:
@@ -98,6 +100,7 @@ def _of_season(facts: Facts, season: SeasonFacts) -> dict[str, Any]:
 
 def _of_case(facts: Facts, case: Released) -> dict[str, Any]:
     picture = case.pictures[0] if case.pictures else None
+    where = [case.field, all_units()[case.unit].name] if case.licensed else []
     people = "、".join(case.people) + (
         f"等{len(case.people) + case.withheld}人" if case.people and case.withheld else ""
     )
@@ -106,9 +109,9 @@ def _of_case(facts: Facts, case: Released) -> dict[str, Any]:
         "layout": "picture" if picture else "story",
         "number": case.number,
         "season": case.season,
-        "field": case.field,
+        "field": case.field if case.licensed else "",
         "tier": case.tier.label if case.tier else "",
-        "about": printable(f"{case.season}年度　{case.field}　{all_units()[case.unit].name}"),
+        "about": printable("　".join([f"{case.season}年度", *where])),
         "title": printable(case.title),
         "organisations": printable("、".join(case.organisations)),
         "people": printable(people),

@@ -73,7 +73,7 @@ def put_wall(
             slides[-1]["picture"] = {"file": name, "alt": "示例图片"}
         slides[-1]["title"] = LONG if number % 4 == 1 else f"示例装置{version}之{number}"
     (folder / "index.html").write_text(render_wall(PROGRAMME), "utf-8")
-    for name in ("wall.css", "wall.js"):
+    for name in ("icon.svg", "wall.css", "wall.js"):
         (folder / name).write_text(asset(name), "utf-8")
     told = {"version": version, "seconds": 12, "slides": slides}
     (folder / "data.js").write_text(f"wallData({json.dumps(told, ensure_ascii=False)});\n", "utf-8")

@@ -243,6 +243,11 @@ class FrontPage:
     seasons: tuple[SeasonEntry, ...]
     frame: Frame
 
+    @property
+    def wall(self) -> bool:
+        """Whether there is a museum's wall: once some season has awards."""
+        return any(season.awards for season in self.seasons)
+
 
 @dataclass(frozen=True, slots=True)
 class Version:

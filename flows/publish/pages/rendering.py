@@ -115,7 +115,7 @@ def render_wall(programme: str) -> str:
 
 def render_wall_guide(page: WallGuide) -> str:
     """One page for the museum's technician."""
-    return _render("wall_guide", page)
+    return _environment().get_template("wall_guide.html.j2").render(page=page)
 
 
 def put_proposal_page(home: Path, page: ProposalPage) -> Path:
