@@ -28,7 +28,7 @@ from flows.home.files import digest_of, name_for_people, write_atomically
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office, post_to_unit
 from flows.run import Run
-from models import Message, Objection, ObjectionEvidence, Submission
+from models import Message, Objection, ObjectionEvidence, Placing, Submission
 from models.enums import (
     OPEN_OBJECTIONS,
     Labelled,
@@ -379,7 +379,7 @@ def _id(subject: str) -> int:
 def _decline(session: Session, run: Run, act: Act, objection: int, refusal: NotAccepted, answer: str) -> None:
     key = run.settings.objectors_key(run.year)
     row = decline_objection(session, run.season, objection, act, refusal=refusal, answer=answer, key=key)
-    _tell_objector(session, run, row, decision=refusal.label, answer=answer)
+    _tell_objector(session, run, row, decision=f"{row.state.label}：{refusal.label}", answer=answer)
     run.tell("not accepted", refusal.label)
 
 
@@ -455,7 +455,9 @@ def _chosen(kind: LetterKind, told: dict[str, object]) -> dict[str, object]:
 def _tell_moved(session: Session, run: Run, objection: int, moved: dict[str, Tier]) -> None:
     for number, tier in moved.items():
         row = session.get_one(Submission, number)
-        placed = {"number": number, "title": row.title, "tier": tier}
-        post_to_unit(session, run, LetterKind.MOVED_UP, row.unit, key=f"{number}/{objection}", **placed)
+        until = session.get_one(Placing, number).notice_until
+        placed = {"number": number, "title": row.title, "tier": tier, "notice_until": until}
+        kind = LetterKind.MOVED_UP
+        post_to_unit(session, run, kind, row.unit, key=f"{number}/{objection}", **_chosen(kind, placed))
     if moved:
         run.tell("moved up", len(moved))
