@@ -40,6 +40,7 @@ class Case:
     merit: Decimal | None = None
     awarded: Entry | None = None
     tier: Tier | None = None
+    taken_away: tuple[Entry, Tier] | None = None
     asked: bool = False
     answered: Entry | None = None
     use: Use | None = None
@@ -99,9 +100,14 @@ def _note(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> N
         if facts["outcome"] == Outcome.NOT_REVIEWED:
             case.not_reviewed = entry
     elif trigger == Trigger.REVOKE:
+        if case.awarded is not None and case.tier is not None:
+            case.taken_away = case.awarded, case.tier
         case.awarded, case.tier, case.asked = None, None, False
     elif trigger == Trigger.REINSTATE:
         case.not_reviewed = None
+        if case.taken_away is not None:
+            # What was revoked can only come back as what it was: awarded.
+            (case.awarded, case.tier), case.taken_away = case.taken_away, None
     elif trigger == Trigger.RECORD_FOLLOW_UP:
         case.answered, case.use = entry, Use(facts["use"])
     elif trigger == Trigger.ANSWER_OBJECTION and facts.get("decision") == ObjectionState.UPHELD:

@@ -123,3 +123,6 @@ def test_every_fact_has_its_entry() -> None:
     assert (case.awarded, case.answered) == (Entry(subject, 7), Entry(subject, 9))
     revoked = read_cases([*rows, {"subject": subject, "sequence": 10, "trigger": "revoke", "facts": "{}"}])
     assert revoked["2026-500101-0001"].awarded is None
+    taken = {"subject": subject, "sequence": 10, "trigger": "revoke", "facts": "{}"}
+    back = read_cases([*rows, taken, taken | {"sequence": 11, "trigger": "reinstate"}])["2026-500101-0001"]
+    assert (back.awarded, back.tier) == (Entry(subject, 7), Tier.SECOND)
