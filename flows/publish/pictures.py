@@ -27,6 +27,8 @@ def files(facts: Facts) -> Iterator[Made]:
     """Each picture once, however many cases show it."""
     taken = set()
     for season in facts.seasons:
+        if not named_files(facts.session, facts.home, season.year):
+            continue
         for case in season.cases.values():
             for picture in case.pictures:
                 if picture.encoded not in taken:

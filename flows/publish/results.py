@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,9 +11,9 @@ from sqlmodel import col
 
 from config.local_time import local_day
 from config.season import Season
-from flows.home.releases import Made
+from flows.home.releases import Group, Made
 from flows.publish.downloads import DOWNLOADS, downloads
-from flows.publish.facts import Facts
+from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import season_frame
 from flows.publish.notice import noticed
 from flows.publish.pages import Change, ResultsPage, render_results
@@ -27,11 +28,15 @@ def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
         publication = season.published(PublicationKind.RESULTS)
         if publication is not None:
-            page = results_page(facts.session, season.season, publication)
-            page = replace(page, downloads=DOWNLOADS, frame=season_frame(season, publication.published_at))
-            yield f"{season.year}/results.html", render_results(page).encode()
-            for name, content in downloads(page, season.changed_at):
-                yield f"{season.year}/{name}", content
+            yield Group(f"{season.year}/results", season.mark, partial(_season_files, season, publication))
+
+
+def _season_files(season: SeasonFacts, publication: Publication) -> Iterator[tuple[str, bytes]]:
+    page = results_page(season.session, season.season, publication)
+    page = replace(page, downloads=DOWNLOADS, frame=season_frame(season, publication.published_at))
+    yield f"{season.year}/results.html", render_results(page).encode()
+    for name, content in downloads(page, season.changed_at):
+        yield f"{season.year}/{name}", content
 
 
 def results_page(session: Session, season: Season, publication: Publication) -> ResultsPage:
@@ -60,7 +65,7 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
         published_at=publication.published_at,
         lines=award_lines(session, [(number, tier) for number, tier in awards]),
         proof=proof_of(publication, _since(session, publication)),
-        notice_link="notice.html",
+        notice_link="notice.html" if posted else "",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in season.final_round.tiers.amounts_yuan.items()),
         noticed=len(posted),
         changes=tuple(_changes(session, season, missing, posted)),
@@ -79,9 +84,10 @@ def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: 
     until = {placing.number: placing for placing in moved}
     lines = {line.number: line for line in objection_lines(session, season.year) if line.number}
     suspended = set(suspended_numbers(session, season.year))
+    moves = _last_moves(session, numbers)
     for number in numbers:
         row, line = rows[number], lines.get(number)
-        at, reason = _last_move(session, number)
+        at, reason = moves[number]
         on = local_day(at)
         if row.outcome is Outcome.OBJECTION_UPHELD and line is not None:
             kind, on, reason = "异议成立，不予授奖", line.answered_on or on, line.published_reason
@@ -114,15 +120,15 @@ def _moving_up(session: Session, season: Season) -> Sequence[str]:
     return session.scalars(moved.order_by(Placing.position)).all()
 
 
-def _last_move(session: Session, number: str) -> tuple[datetime, str]:
-    """The last entry that says how a submission ended or that it was awarded: its instant and its reason."""
-    entry = session.execute(
-        select(History.at, History.reason)
-        .where(History.subject == submission_subject(number), History.trigger.in_(_ENDINGS))
-        .order_by(History.sequence.desc())
-        .limit(1)
-    ).one()
-    return datetime.fromisoformat(entry.at), entry.reason
+def _last_moves(session: Session, numbers: Sequence[str]) -> dict[str, tuple[datetime, str]]:
+    """The last entry of each that says how it ended or that it was awarded: its instant and its reason."""
+    subjects = [submission_subject(number) for number in numbers]
+    rows = session.execute(
+        select(History.subject, History.at, History.reason)
+        .where(col(History.subject).in_(subjects), col(History.trigger).in_(_ENDINGS))
+        .order_by(History.subject, History.sequence)
+    )
+    return {subject.partition("/")[2]: (datetime.fromisoformat(at), reason) for subject, at, reason in rows}
 
 
 _ENDINGS = (Trigger.REVOKE, Trigger.ARCHIVE, Trigger.AWARD, Trigger.REINSTATE, Trigger.RECORD_FINAL_REVIEW)
