@@ -17,16 +17,18 @@ import typer
 
 from config.milestones import Milestone
 from config.settings import Settings
+from flows import consult
 from flows.cli.commands import app
 from flows.decide import Decision
-from flows.year import BY_HAND, STAGES
+from flows.year import BY_HAND, FORMS, STAGES
 from tests.support import readme
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("config", "models", "states", "flows")
 MODULES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 TEMPLATES = sorted((ROOT / "flows").rglob("*.j2"))
-PAGES = sorted(ROOT.glob("*.md"))
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*sorted(ROOT.glob("*.md")), *GUIDES]
 ROOMS_PAGE = ROOT / "CONTRIBUTING.md"
 COMMANDS: Any = typer.main.get_command(app)
 
@@ -206,6 +208,44 @@ def test_the_readme_names_the_libraries_that_are_declared() -> None:
     named = {plain(name) for row in table.splitlines()[2:] for name in row.split("|")[1].split(",")}
 
     assert named == declared
+
+
+def test_every_form_that_a_guide_names_is_in_the_dashboard() -> None:
+    forms = (*FORMS, *consult.FORMS)
+    titles, labels = {form.title for form in forms}, {form.label for form in forms}
+    named = [(path.name, title) for path in GUIDES for title in re.findall(r"表单《(.+?)》", path.read_text("utf-8"))]
+    numbered = [
+        (path.name, label)
+        for path in GUIDES
+        for label in re.findall(r"\b[ABC]\d\d [\u4e00-\u9fff]+", path.read_text("utf-8"))
+    ]
+
+    assert min(len(named), len(numbered)) > 20
+    assert_none(f"{place}: 表单《{title}》" for place, title in named if title not in titles)
+    assert_none(f"{place}: {label}" for place, label in numbered if label not in labels)
+
+
+def test_every_link_between_the_pages_leads_to_a_file_and_a_heading() -> None:
+    broken = []
+    for path in PAGES:
+        for target in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)\)", path.read_text("utf-8")):
+            file, _, heading = target.partition("#")
+            leads_to = path.parent / file if file else path
+            if not leads_to.is_file() or (heading and heading not in headings_of(leads_to)):
+                broken.append(f"{path.name}: {target}")
+
+    assert_none(broken)
+    assert_none(
+        f"README.md does not lead to {path.name}"
+        for path in GUIDES
+        if path.name not in (ROOT / "README.md").read_text("utf-8")
+    )
+
+
+def headings_of(path: Path) -> set[str]:
+    """A page's headings as links name them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("path", readme.PARTS, ids=lambda path: path.name)

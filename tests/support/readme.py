@@ -1,6 +1,6 @@
 """What is made from the code, and would else be kept twice: `make docs` writes it afresh.
 
-Parts of the README; the steps, notes and outcomes in the checker that stands alone; the stages in the contracts.
+Parts of the README and of the guides; the steps, notes and outcomes in the checker that stands alone; the stages in the contracts.
 """
 
 import re
@@ -14,8 +14,12 @@ import click
 import typer
 
 from config.milestones import Milestone
+from config.season import load_season
 from config.settings import Settings
+from flows import consult
 from flows.cli.commands import app
+from flows.engine.forms import Form
+from flows.kinds.submission_columns import submission_columns
 from flows.year import BY_HAND, FORMS, STAGES
 from models.enums import OUTCOMES, Role, Trigger
 from states.call import CALL
@@ -80,6 +84,28 @@ def _commands() -> str:
     return "\n".join(rows)
 
 
+def _forms(forms: Sequence[Form]) -> str:
+    rows = ["| 表单 | 要填的 |", "|---|---|"]
+    for form in forms:
+        schema = form.schema()
+        fields = [
+            f"{field['title']}{'（必填）' if name in schema['required'] else ''}"
+            for name, field in schema["properties"].items()
+        ]
+        rows.append(f"| {form.label} | {'、'.join(fields)} |")
+    return "\n".join(rows)
+
+
+def _columns() -> str:
+    """The columns of a submission; a second organisation, contributor or picture is filled in like the first."""
+    rows = ["| 列 | 怎样填 |", "|---|---|"]
+    for column in submission_columns(load_season(2026, ROOT)):
+        if not re.search(r"\.[1-9]\d*\.", column.key):
+            choices = f"：{'、'.join(column.choices)}" if column.choices else ""
+            rows.append(f"| {column.heading}{'（必填）' if column.required else ''} | {column.hint}{choices} |")
+    return "\n".join(rows)
+
+
 def _walk(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
     children = getattr(command, "commands", None)
     if children is None:
@@ -135,6 +161,11 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
         "commands": _commands,
         "settings": _settings,
     },
+    ROOT / "docs" / "办公室手册.md": {
+        "decisions": lambda: _forms([form for form in FORMS if form.label.startswith("A")]),
+        "questions": lambda: _forms(consult.FORMS),
+    },
+    ROOT / "docs" / "区县手册.md": {"columns": _columns},
     ROOT / "states" / "history" / "verify_history.py": {"steps": _steps},
     ROOT / "pyproject.toml": {"stages": _stages},
 }
