@@ -39,7 +39,10 @@ _PRIVATE = {
 _QUERY_SECONDS = "PREFECT_WORKER_QUERY_SECONDS"
 _CHOSEN = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
-    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P400D",
+    # What has ended is the domain database's to remember; Prefect keeps its view of it for ninety days.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86400),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P90D",
     # The year's dates are taken ahead of their time, so that asking seldom makes none of them late.
     _QUERY_SECONDS: "2",
     # A run that is taken before its time waits in one of the few slots.

@@ -1,5 +1,6 @@
 """Every child is offline and private, in its own home, and speaks to loopback or to the server a person named."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,17 @@ def test_a_child_knows_its_own_server_from_one_that_the_user_named(own: Settings
 
     assert external_api_url(made) == ""
     assert child_environment(own, made) == made
+
+
+def test_prefect_forgets_runs_and_events_after_ninety_days(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect.settings.models.server import ServerSettings
+
+    for name, value in child_environment(own).items():
+        monkeypatch.setenv(name, value)
+    read = ServerSettings()
+
+    assert read.services.db_vacuum.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
+    assert read.services.db_vacuum.retention_period == read.events.retention_period == timedelta(days=90)
 
 
 def test_a_server_of_the_user_on_our_port_is_still_the_users(own: Settings) -> None:
