@@ -28,6 +28,11 @@ AT = datetime(2026, 8, 3, 1, 0, tzinfo=UTC)
 ROOT = "71" * 32
 HEAD = "8c" * 32
 DIGEST = "e4" * 32
+# What a web server may forbid the public pages in its header: nginx does, and the browser's tests read them under it.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 def a_line(number: int = 1, **changed: Any) -> AwardLine:

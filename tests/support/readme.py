@@ -1,6 +1,7 @@
 """What is made from the code, and would else be kept twice: `make docs` writes it afresh.
 
-Parts of the README and of the guides; the steps, notes and outcomes in the checker that stands alone; the stages in the contracts.
+Parts of the README and of the guides; the deployment's environment file; the steps, notes and outcomes in the checker that
+stands alone; the stages in the contracts.
 """
 
 import re
@@ -73,6 +74,14 @@ def _settings() -> str:
         default = field.default.get_secret_value() if hasattr(field.default, "get_secret_value") else field.default
         rows.append(f"| `GANGCHUANG_{name.upper()}` | `{default}` | {field.description} |")
     return "\n".join(rows).replace("`` |", "empty |").replace("| `` ", "| empty ")
+
+
+def _environment() -> str:
+    lines = []
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if hasattr(field.default, "get_secret_value") else field.default
+        lines.append(f"# {field.description}.\n#GANGCHUANG_{name.upper()}={'' if default is None else default}")
+    return "\n".join(lines)
 
 
 def _commands() -> str:
@@ -166,6 +175,7 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
         "questions": lambda: _forms(consult.FORMS),
     },
     ROOT / "docs" / "区县手册.md": {"columns": _columns},
+    ROOT / "config" / "deploy" / "gangchuang.env": {"settings": _environment},
     ROOT / "states" / "history" / "verify_history.py": {"steps": _steps},
     ROOT / "pyproject.toml": {"stages": _stages},
 }

@@ -17,11 +17,8 @@ from models.database import make_engine
 from models.schema import upgrade
 from tests.support.browser import chromium
 from tests.support.cases import fill_cases
+from tests.support.pages import POLICY
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CASES = 130
 PAGES = (
