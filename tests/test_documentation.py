@@ -225,6 +225,24 @@ def test_every_form_that_a_guide_names_is_in_the_dashboard() -> None:
     assert_none(f"{place}: {label}" for place, label in numbered if label not in labels)
 
 
+def test_what_a_guide_quotes_the_program_says() -> None:
+    said = "\n".join(
+        [text for module in MODULES for text, _ in texts(module)] + [path.read_text("utf-8") for path in TEMPLATES]
+    )
+    quoted = [(path.name, words) for path in GUIDES for words in quoted_in(path.read_text("utf-8"))]
+
+    assert len(quoted) > 150
+    assert_none(f"{place}: {words}" for place, words in quoted if words not in said)
+
+
+def quoted_in(text: str) -> Iterator[str]:
+    """What stands in quotation marks, and the refusals in a guide's tables, without what differs from case to case."""
+    tables = re.findall(r"^\| (?:被拒绝时写|写的是) \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    refusals = [row.split("|")[1].strip() for table in tables for row in table.splitlines()]
+    for words in (*re.findall(r"“([^”\n]+)”|《([^》\n]+)》", text), *((refusal, "") for refusal in refusals)):
+        yield from filter(None, re.split("……|；", "".join(words)))
+
+
 def test_every_link_between_the_pages_leads_to_a_file_and_a_heading() -> None:
     broken = []
     for path in PAGES:
