@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import ssl
@@ -128,6 +129,28 @@ def test_the_program_is_the_one_that_make_installs_and_knows_the_commands() -> N
 
     assert "VENV := .venv" in makefile
     assert called == {"serve", "backup", "health"}
+
+
+def test_the_nightly_backup_has_the_days_name_and_thirty_nights_are_kept(tmp_path: Path) -> None:
+    text = (DEPLOY / "systemd" / "gangchuang-backup.service").read_text("utf-8")
+    commands = re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE)
+    backups, stub = tmp_path / "backups", tmp_path / "gangchuang"
+    stub.write_text('#!/bin/sh\necho "$1" > "$2"\n', "utf-8")
+    stub.chmod(0o755)
+    backups.mkdir()
+    for name in ("2026-01-01.zip", "2026-02-01.zip", "by hand.zip"):
+        (backups / name).write_text("earlier", "utf-8")
+    for name in ("2026-01-01.zip", "by hand.zip"):
+        os.utime(backups / name, (0, 0))
+
+    for command in commands:
+        said = command.replace(PROGRAM, str(stub)).replace("$$", "$").replace("%%", "%")
+        subprocess.run(shlex.split(said), cwd=tmp_path, check=True)
+
+    kept = {path.name: path.read_text("utf-8") for path in backups.iterdir()}
+    (made,) = kept.keys() - {"2026-02-01.zip", "by hand.zip"}
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d\.zip", made)
+    assert (len(kept), kept[made]) == (3, "backup\n")
 
 
 # -- logrotate
@@ -437,13 +460,14 @@ def test_the_containers_fit_the_settings_and_one_another() -> None:
     assert set(ours["environment"]) <= settings
     address = ours["environment"]["GANGCHUANG_DATABASE_URL"]
     assert address.startswith("postgresql://gangchuang:${POSTGRES_PASSWORD")
-    assert address.endswith("@database/" + database["environment"]["POSTGRES_DB"])
+    assert address.endswith("@127.0.0.1/" + database["environment"]["POSTGRES_DB"])
     assert (folder, (folder / ours["build"]["dockerfile"]).exists()) == (ROOT, True)
     assert ours["environment"]["GANGCHUANG_HOME"] == HOME
     assert f"{HOME}:{HOME}" in ours["volumes"]
     assert f"{HOME}:{HOME}:ro" in nginx["volumes"]
-    # `serve` listens on loopback: the proxy must be in its network, and the ports are published there.
-    assert (nginx["network_mode"], "ports" in nginx) == ("service:gangchuang", False)
+    # `serve` listens on loopback, so proxy and database must be on the same one, and nobody else near the database.
+    assert [one["network_mode"] for one in (ours, nginx)] == ["host", "host"]
+    assert database["ports"] == ["127.0.0.1:5432:5432"]
     # Whatever the proxy's configuration names lies in its container.
     inside = [volume.split(":")[1] for volume in nginx["volumes"]]
     named = re.findall(r"(?:/etc/(?:nginx|ssl)|/var/(?:lib|log|www))/[\w./-]*\w", re.sub(r"#.*", "", conf()))
