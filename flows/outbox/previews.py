@@ -112,6 +112,10 @@ def _values(
         "until": min((moment for moment in deadlines.dates.values() if moment > at), default=deadline),
         "deadline": deadline,
         "due_at": deadline,
+        "reconsider_until": deadline,
+        "notice_until": local_day(deadline),
+        "received_on": local_day(at),
+        "since": at,
         "opens_on": local_day(season.dates.open_public_notice),
         "closes_on": local_day(deadlines.at(M.CLOSE_PUBLIC_NOTICE) or season.dates.publish_results),
         "officers": list(season.office.officers),
@@ -169,6 +173,10 @@ def _lists(kind: LetterKind, own: tuple[str, str], width: int) -> Iterator[tuple
     for name in (*kind.needs, *kind.may):
         if name == "ties":
             yield name, []
+        elif name == "standing" and "objection" in kind.needs:
+            yield name, "示例：核查中"
+        elif name == "problems" and width == 1:
+            yield name, ["示例：说明"]
         elif name == "pairs":
             yield name, [(number, number, 93)]
         elif name in ("items", "ineligible"):

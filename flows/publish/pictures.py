@@ -10,13 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from flows.home import paths
 from flows.home.releases import Group, Made
 from flows.publish.facts import Facts
 from flows.run import Run
-from models import Picture
+from models import Picture, Submission
 from models.queries import lock_call
 from states.history.read import is_erased
 
@@ -44,7 +43,7 @@ def _read(lying: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
 
 def named_files(session: Session, home: Path, year: int) -> set[Path]:
     """Every file of a season's pictures that the database names."""
-    rows = session.scalars(select(Picture.encoded).where(col(Picture.number).like(f"{year}-%")).distinct())
+    rows = session.scalars(select(Picture.encoded).join(Submission).where(Submission.season == year).distinct())
     return {path for encoded in rows for path in paths.picture_files(home, year, encoded)}
 
 

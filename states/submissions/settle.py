@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -19,7 +19,7 @@ _RECOMMENDED = exists().where(
     DistrictVerdict.number == Submission.number, DistrictVerdict.verdict == Verdict.RECOMMENDED
 )
 # An award that is suspended still stands: it ends neither as given nor as not given.
-_SUSPENDED = col(Submission.number).in_(select(Placing.number).where(col(Placing.approved)))
+_SUSPENDED = exists().where(Placing.number == Submission.number, col(Placing.approved))
 _UNCHECKED = _RECOMMENDED & col(Submission.eligible_at).is_(None)
 
 # What was brought back after its round had closed ends by how far it had come.
