@@ -75,7 +75,8 @@ _ROUNDS = {
 
 def owing(session: Session, season: Season, state: CallState, reached: Mapping[str, Contact]) -> list[Owing]:
     """Who owes something for the round that is open, and for corrections that are out; `reached` are the units' telephones."""
-    known = _Known(session, season, reached)
+    experts = {expert.id: expert for expert in session.scalars(select(Expert))}
+    known = _Known(season, reached, experts, Deadlines.of(dated(milestone_rows(session, season.year))))
     found = []
     for milestone, debt in _ROUNDS.get(state, ()):
         for debtor in debtors(session, season, milestone):
@@ -100,13 +101,14 @@ def names_of(session: Session, codes: Collection[str]) -> dict[str, str]:
     return {code: "办公室" if code == paths.OFFICE else units.get(code) or experts.get(code) or code for code in codes}
 
 
+@dataclass(frozen=True)
 class _Known:
     """How everybody is reached, looked up once."""
 
-    def __init__(self, session: Session, season: Season, reached: Mapping[str, Contact]) -> None:
-        self.season, self.contacts = season, reached
-        self.experts = {one.id: one for one in session.scalars(select(Expert))}
-        self.deadlines = Deadlines.of(dated(milestone_rows(session, season.year)))
+    season: Season
+    contacts: Mapping[str, Contact]
+    experts: Mapping[str, Expert]
+    deadlines: Deadlines
 
     def owing(
         self, code: str, what: Debt, items: int, nothing_in: bool, due_at: datetime | None, form: Form | None

@@ -50,7 +50,7 @@ def send_back_faulty(session: Session, run: Run, checked: Sequence[Checked], *, 
 
 def let_lapse(session: Session, run: Run, *, sparing: Collection[str] = (), due_before: datetime | None = None) -> None:
     """What was not corrected in time lapses, and its unit is told; units to be spared have a delivery with us."""
-    numbers = lapse_corrections(session, run.year, run.act, sparing=sparing, due_before=due_before or run.at)
+    numbers = lapse_corrections(session, run.year, run.act, sparing=sparing, due_before=due_before)
     _tell_lapsed(session, run, numbers)
     run.tell("corrections lapsed", len(numbers))
 

@@ -151,17 +151,22 @@ def decline_objection(
 
 
 def investigate_objection(session: Session, season: Season, objection: int, act: Act, *, person: str) -> Objection:
-    """Give an objection to somebody to investigate, or to somebody else. Raises NotAnOfficer, TransitionRefused."""
+    """Give an objection to somebody to investigate, or to somebody else; asked again for the same, it changes nothing.
+
+    Raises NotAnOfficer, TransitionRefused.
+    """
     row = objection_of(session, season, objection)
     named = investigator(season, person).name
+    given = session.get(ObjectionRuling, (row.id, 1))
+    if row.state is ObjectionState.INVESTIGATING and given is not None and given.investigator == named:
+        return row
     case = case_of(session, season, row, act, investigator=named)
     facts = {"investigator": named, "ordinal": 1}
     move_objection(session, row, Trigger.INVESTIGATE_OBJECTION, act, case=case, facts=facts)
-    known = session.get(ObjectionRuling, (row.id, 1))
-    if known is None:
+    if given is None:
         session.add(ObjectionRuling(objection=row.id, ordinal=1, investigator=named, begun_at=act.at))
     else:
-        known.investigator, known.begun_at = named, act.at
+        given.investigator, given.begun_at = named, act.at
     session.flush()
     return row
 

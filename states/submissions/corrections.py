@@ -84,16 +84,17 @@ def overdue_corrections(
 
 
 def lapse_corrections(
-    session: Session, year: int, act: Act, *, due_before: datetime, sparing: Collection[str] = ()
+    session: Session, year: int, act: Act, *, due_before: datetime | None = None, sparing: Collection[str] = ()
 ) -> list[str]:
     """Corrections whose time is over lapse, and their submissions are archived as ineligible.
 
     The record says the same of it whichever stage comes to it first: the day decides, not the stage.
-    `sparing` are units whose answer may still lie with us, and what came since `due_before` may. Returns the numbers of what was archived.
+    `sparing` are units whose answer may still lie with us, and what came since `due_before` may (the act's own instant
+    unless another is given). Returns the numbers of what was archived.
     """
     lock_call(session, year)  # of two stages that come to it at one moment, the second finds it done
     archived = []
-    for correction in overdue_corrections(session, year, due_before, sparing=sparing):
+    for correction in overdue_corrections(session, year, due_before or act.at, sparing=sparing):
         correction.state, correction.settled_at = CorrectionState.LAPSED, act.at
         session.flush()
         facts = {"correction": "lapsed", "due_at": instant_text(correction.due_at)}

@@ -26,7 +26,10 @@ _COLUMNS_LEFT_OUT = {
     "message": {"attempts", "not_before", "problem"},
     "admission": {"id"},
 }
-_FILES_LEFT_OUT = re.compile(r"gangchuang\.db.*|rehearsal\.json|people/.*|seasons/.*|prefect/.*|.*\.log")
+# Of the releases that which is out counts, whatever its number.
+_FILES_LEFT_OUT = re.compile(
+    r"releases/.*|site/release\.json|gangchuang\.db.*|rehearsal\.json|people/.*|seasons/.*|prefect/.*|.*\.log"
+)
 _DRAFT = re.compile(r"(?:^|/)\.[^/]*\.part$|(?:^|/)[0-9a-f]{16}\.part$")
 # Instants and run ids may differ, and so may every hash that is made from them.
 _PASSING = re.compile(
@@ -74,7 +77,8 @@ def take_picture(engine: Engine, home: Path, *, roughly: bool = False) -> Pictur
             for name, table in SQLModel.metadata.tables.items()
             if name not in _TABLES_LEFT_OUT
         }
-    paths = [path.relative_to(home).as_posix() for path in sorted(home.rglob("*")) if path.is_file()]
+    lying = [*home.rglob("*"), *(home / "site").glob("**/*")]
+    paths = sorted({path.relative_to(home).as_posix() for path in lying if path.is_file()})
     paths = [path for path in paths if not _FILES_LEFT_OUT.fullmatch(path)]
     drafts = tuple(path for path in paths if _DRAFT.search(path))
     return Picture(rows, {path: _digest(home, path, roughly) for path in paths if path not in drafts}, drafts)

@@ -23,6 +23,7 @@ from sqlalchemy import Engine, func, select
 import config.settings
 import flows.open_call
 import states.history.seals
+import states.objections.encryption
 import states.submissions.versions
 from config.clock import step_to
 from config.errors import GangchuangError
@@ -33,6 +34,7 @@ from config.units import all_units
 from flows.clock import Timekeeper
 from flows.engine import hung_runs
 from flows.intake.inbox import waiting_files
+from flows.objections import anything_to_tend
 from flows.stage import open_database
 from flows.year import stage_named
 from models import Call, History, Message, database, queries
@@ -93,6 +95,7 @@ def fix_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     put(flows.open_call, "secrets", fixed)
     put(states.submissions.versions, "secrets", fixed)
     put(states.history.seals, "secrets", fixed)
+    put(states.objections.encryption, "secrets", SimpleNamespace(token_bytes=lambda count: b"n" * count))
     kept = SimpleNamespace(token_hex=config.settings.secrets.token_hex, token_bytes=lambda count: b"k" * count)
     put(config.settings, "secrets", kept)
     by_database = database.database_seconds
@@ -215,6 +218,7 @@ class Player:
                 for due_date in due(dated(milestone_rows(session, YEAR)), self.own.clock.now(), waiting=waiting)
             ]
             found += ["messages"] if messages_due(session, YEAR) else []
+            found += ["objections"] if anything_to_tend(session, self.season, self.own.clock.now()) else []
             found += ["corrections"] if overdue_corrections(session, YEAR, self.own.clock.now()) else []
         found += ["files"] if next(waiting_files(self.own), None) is not None else []
         return " ".join(found)

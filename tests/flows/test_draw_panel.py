@@ -14,6 +14,7 @@ from flows import draw_panel as module
 from flows.draw_panel import drawing
 from flows.home import paths
 from flows.kinds import review_material
+from flows.publish.release import publish
 from models import Assignment, Call, Expert, History, Message, Seat, SubmissionVersion
 from models.enums import CallState, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
@@ -170,6 +171,7 @@ def test_a_submission_that_too_few_may_review_is_named_and_nothing_is_drawn(read
 def test_nothing_is_drawn_before_everything_is_checked(ready: Player) -> None:
     with ready.writing() as session:
         a_submission(session, SubmissionState.DISTRICT_REVIEWED)
+    publish(ready.settings, ready.engine, ready.settings.clock.now())
     before = ready.kept()
 
     result = ready.play("draw_panel", drawing, M.DRAW_PANEL)

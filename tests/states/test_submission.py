@@ -108,6 +108,7 @@ REFUSALS: list[tuple[str, SubmissionState | None, dict[str, Any], str]] = [
     ("archive", S.SUBMITTED, {"call_state": CallState.CLOSED}, "season_closed"),
     ("reinstate", S.ARCHIVED, {"reason": "  "}, "no_reason"),
     ("reinstate", S.ARCHIVED, {"call_state": CallState.CLOSED}, "season_closed"),
+    ("change_tier", S.AWARDED, {}, "tier"),
     ("revoke", S.AWARDED, {"reason": ""}, "no_reason"),
     ("revoke", S.ARCHIVED, {"reason": ""}, "no_reason"),
     ("revoke", S.ARCHIVED, {"previous_outcome": O.NO_PRIZE}, "not_completed"),

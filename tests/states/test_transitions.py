@@ -321,7 +321,7 @@ def test_a_removed_row_leaves_its_chain_behind_and_is_found(engine: Engine) -> N
         a_season(session)
         number = a_submission(session)
     with writing(engine) as session:
-        for table in ("contact", "contributor", "organisation", "submission_version"):
+        for table in ("consent", "contact", "contributor", "organisation", "submission_version"):
             session.execute(text(f"DELETE FROM {table}"))
         session.execute(delete(Submission))
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from flows.cli.doctor_files import FILE_INVARIANTS
 
 from flows.home.releases import MANIFEST
+from flows.office.doctor_files import FILE_INVARIANTS
 from models.enums import PublicationKind
 from models.queries import season_in_force
 from states.audit.export import export_history
