@@ -202,9 +202,10 @@ def test_the_archive_leaves_out_what_is_suspended_and_a_late_answer_settles_it(
         Outcome.COMPLETED,
         Outcome.NO_PRIZE,
     ]
-    said = page(player, "results.html")
-    assert (first in listed(said)) is not upheld
-    assert "暂缓授奖" not in said
+    awards, changes = page(player, "results.html").split('<h2 id="changes">')
+    assert (first in listed(awards), first in listed(changes)) == (not upheld, upheld)
+    assert ("异议成立，不予授奖" in changes) is upheld
+    assert "暂缓授奖" not in awards + changes
     with player.reading() as session:
         assert verify(session) == []
 
