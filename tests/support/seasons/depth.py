@@ -58,8 +58,8 @@ REFUSALS = {
     "move for a unit": ("can differ for one district", "would come before", "would come after"),
     "approve": ("no ranking waits", "approved already", "not on the proposed list", "struck already"),
     "send back": ("no ranking waits", "approved already"),
-    "object": ("while the public notice runs", "it is archived", "was taken already"),
-    "answer": ("answered it already",),
+    "object": ("out_of_scope", "late", "was entered already", "repeated", "personal data are deleted"),
+    "answer": ("state",),
     "score": ("not_assigned", "recused", "late", "round_not_open"),
     "score again": ("late",),
     "recuse": ("it is scored already",),
@@ -67,7 +67,7 @@ REFUSALS = {
     "close_eligibility": ("waiting",),
     "close_final_round": ("waiting",),
     "open_public_notice": ("waiting",),
-    "archive": ("waiting",),
+    "archive": (),
 }
 ANSWERS = (
     *(f"{deed}: {answer}" for deed, answers in REFUSALS.items() for answer in ("done", *answers)),

@@ -184,6 +184,8 @@ def _the_notice(game: Game, season: SeasonModel) -> None:
         game.object_to(number, "示例")
     game.answer(first, "示例", upheld=False)
     game.answer(first, "示例", upheld=True)
+    game.now += DAY
+    game.object_to(first, "示例")
     game.now = season.date("close_public_notice")
     game.object_to(first, "另一示例")
 
@@ -200,4 +202,5 @@ def _the_end(game: Game, season: SeasonModel) -> None:
     while season.next_key:
         game.step(season)
     game.reinstate(first)
+    game.object_to(second, "另一示例")
     assert (season.rows[first].outcome, season.rows[second].outcome) == ("completed", "completed")
