@@ -86,7 +86,7 @@ def _issued(kind: WorkbookKind, year: int, recipient: str, issue: int, key: byte
             season=season(),
             recipient_name="示例区科协",
             deadline=season().dates.close_call,
-            rows=GIVEN if kind in (WorkbookKind.VERDICTS, WorkbookKind.SCORES, WorkbookKind.VOTES) else (),
+            rows=() if kind in (WorkbookKind.SUBMISSIONS, WorkbookKind.EXPERTS) else GIVEN,
             created_at=ISSUED_AT,
         )
         return target.read_bytes()

@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import python_calamine
 
+from flows.kinds.table import layout_of
 from flows.workbooks.reader.findings import Problem, Reading
 from flows.workbooks.writer.receipt import write_receipt
 from models.enums import WorkbookKind
@@ -139,7 +140,11 @@ def test_copy_keeps_drop_downs_and_drops_what_is_alive(tmp_path: Path) -> None:
         names = " ".join(packed.namelist())
     assert "vba" not in names
     assert "external" not in names
-    assert len(book[SHEET].data_validations.dataValidation) == 48
+    with shop.opened(shop.issued()) as issued:
+        offered = {str(rule.sqref): rule.formula1 for rule in issued[SHEET].data_validations.dataValidation}
+    kept = {str(rule.sqref): rule.formula1 for rule in book[SHEET].data_validations.dataValidation}
+    assert kept == offered
+    assert len(kept) == sum(not column.given for column in layout_of(WorkbookKind.SUBMISSIONS, season()).columns)
     assert not book.defined_names
     assert book[SHEET]["B5"].hyperlink is None
     assert book[SHEET]["K5"].value is None
