@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.installation import Year, local, opened
+from flows.cli.installation import AsJson, Year, local, opened, print_json
 
 
 def privacy(
@@ -13,6 +13,7 @@ def privacy(
         str, typer.Option(help="a person's name: list every place in which it stands, over all seasons")
     ] = "",
     organisation: Annotated[str, typer.Option(help="only where the person belongs to this organisation")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """List what personal data a season holds, why and until when; or everything that is held of one person.
 
@@ -26,12 +27,18 @@ def privacy(
     with here.reading() as session:
         if name:
             found = list(held_of_person(session, name, organisation))
+            if as_json:
+                print_json({"found": found})
+                return
             for place in found:
                 typer.echo(f"{place.what}: {place.key}: {place.said}")
             typer.echo(f"{len(found)} place(s) name {name}.")
             return
         rules = season_in_force(session, season)
         held, erased = held_of_season(session, rules), is_erased(session, season)
+    if as_json:
+        print_json({"held": held, "erased": erased, "erase_at": rules.erase_personal_data_at})
+        return
     for kind in held:
         until = f"until {local(kind.until)}" if kind.until else "stays"
         typer.echo(f"{kind.what}: {kind.rows} row(s), {until}; for: {kind.purpose}")
