@@ -311,9 +311,12 @@ def perform(
 
 
 def _show(result: Result, unit: str) -> None:
-    """An outcome takes the place of the one before; what changed nothing takes no outcome's place."""
+    """An outcome takes the place of the one before; what changed nothing takes no outcome's place.
+
+    A dry run stands beside, and is shown even when it found nothing: somebody asked.
+    """
     found_nothing = result.stage in set(Chore) and all(value == "0" for _, value in result.lines)
-    if result.outcome in ("not_due", "already_done") or found_nothing:
+    if result.outcome in ("not_due", "already_done") or (found_nothing and result.outcome != "dry_run"):
         return
     beside = result.outcome if result.outcome in ("dry_run", "waiting") else ""
     parts = (result.stage, str(result.season), unit, beside)
