@@ -256,17 +256,18 @@ def by_hand(stage: str, **given: object) -> FlowRun:
 
 
 def test_a_refusal_is_one_sentence_and_no_failure(season: Season) -> None:
-    asked = {"officer_name": "无此人", "decision": "withdraw", "subject": "2026-0001", "reason": "示例"}
+    before = season.row(M.PUBLISH_RESULTS).due_at - timedelta(days=1)
 
-    run = by_hand("decide", **asked)
+    run = by_hand("move_date", officer_name=OFFICE.name, milestone="close_season", to=before.isoformat(), reason="示例")
 
     assert (run.state_type, run.state.name) == (StateType.COMPLETED, "被拒绝")
-    assert "无此人" in run.state.message
+    assert run.state.message.startswith("不能调整“年度结束”：会早于")
     assert "\n" not in run.state.message
-    assert run.name == "2026 办公室决定 withdraw 2026-0001"
+    assert run.name == f"2026 调整时间 年度结束 {before.astimezone(ZONE):%Y-%m-%d %H:%M}"
     log = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
     with prefect_client() as client:
-        wait_for("its log", lambda: run.state.message in [one.message for one in client.read_logs(log)])
+        refused = "close_season cannot be moved: it would come before publish_results (2036-08-31 09:00)"
+        wait_for("its log", lambda: refused in [one.message for one in client.read_logs(log)])
         assert [one.message for one in client.read_logs(log) if "Traceback" in one.message] == []
 
 
