@@ -168,7 +168,7 @@ def _is_list(name: str) -> bool:
     return name in _LISTS
 
 
-def _lists(kind: LetterKind, own: tuple[str, str], width: int) -> Iterator[tuple[str, list[Any] | str]]:
+def _lists(kind: LetterKind, own: tuple[str, str], width: int) -> Iterator[tuple[str, Any]]:
     number, whole = own[0], (*own, "示例：说明", 1)
     for name in (*kind.needs, *kind.may):
         if name == "ties":

@@ -1,6 +1,7 @@
 """The feed (Atom): what was published, and what changed since, the newest first."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from feedgenerator import Atom1Feed
@@ -13,6 +14,15 @@ from models.enums import PublicationKind
 _LISTED = 50
 
 
+class _DatedFeed(Atom1Feed):  # type: ignore[misc]  # the library has no types
+    """A feed without entries is as old as its season's call: the library would say the present moment."""
+
+    begun: datetime
+
+    def latest_post_date(self) -> datetime:
+        return super().latest_post_date() if self.items else self.begun
+
+
 def files(facts: Facts) -> Iterator[Made]:
     if facts.seasons:
         yield "feed.xml", feed(facts)
@@ -22,7 +32,7 @@ def feed(facts: Facts) -> bytes:
     """Entries are publications, which no later release takes back. Addresses are relative where none is known."""
     base, season = f"{facts.site_url}/" if facts.site_url else "", facts.seasons[0].season
     host = urlsplit(facts.site_url).hostname or "gangchuang.invalid"
-    made = Atom1Feed(
+    made = _DatedFeed(
         title=season.title,
         link=f"{base}index.html",
         description="",
@@ -31,6 +41,7 @@ def feed(facts: Facts) -> bytes:
         feed_url=f"{base}feed.xml",
         feed_guid=f"tag:{host},2026:site",
     )
+    made.begun = season.dates.open_call
     listed = [
         (one.published_at, one, facts_of_season.season.title)
         for facts_of_season in facts.seasons

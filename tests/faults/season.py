@@ -37,7 +37,7 @@ from flows.intake.inbox import waiting_files
 from flows.objections import anything_to_tend
 from flows.stage import open_database
 from flows.year import stage_named
-from models import Call, History, Message, database, queries
+from models import Call, History, Message, Objection, database, queries
 from models.database import reading, writing
 from models.enums import CallState, MessageState
 from models.queries import messages_due, milestone_rows, next_correction_due
@@ -144,6 +144,8 @@ class Player:
             instants += [date.due_at for date in next_dates(dated(milestone_rows(session, YEAR)), now)]
             correction_due = next_correction_due(session, YEAR, now)
             instants += [correction_due + timedelta(seconds=1)] if correction_due else []
+            final = session.scalar(select(func.min(Objection.reconsider_until)).where(Objection.reconsider_until > now))
+            instants += [final + timedelta(seconds=1)] if final else []
         if instants:
             to = min(instants)
             return Move(f"{STEP}{to:%Y-%m-%d %H:%M}", lambda: step_to(self.own.home.absolute(), to), ours=False)

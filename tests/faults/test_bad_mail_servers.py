@@ -69,7 +69,7 @@ def deliver(player: Player) -> dict[str, str]:
         lines = dict(player.play("deliver_messages", delivering).lines)
     except StageFailed as failed:
         lines = dict(failed.lines)
-    return {name: count for name, count in lines.items() if count != "0"}
+    return {name: count for name, count in lines.items() if count != "0" and name != "release"}
 
 
 def states(player: Player) -> str:
