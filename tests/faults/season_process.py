@@ -22,6 +22,8 @@ FIRST_THIRD = "act send verdicts"
 def a_season(home: Path, *, url: str = "", later: float = 0.0, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """Play the first third of a home's season, from wherever it stands. Killed at the end if it still runs."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("GANGCHUANG_")}
+    # On the smallest disk as on any other: that little room would be an alert.
+    own |= {"GANGCHUANG_LEAST_FREE_MIB": "1"}
     own |= {UNTIL: FIRST_THIRD, "GANGCHUANG_DATABASE_URL": url, LATER: str(later), **variables}
     command = [sys.executable, "-m", "tests.faults.season", str(home)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
