@@ -99,7 +99,9 @@ def mail_of(content: bytes, roughly: bool) -> tuple[str, str]:
             inside = part.get_payload(decode=True)
             assert isinstance(inside, bytes)
             seen.update(f"{part.get_filename()}\n".encode() + _content(part.get_filename() or "", inside, roughly))
-    return f"{mail['To']} {mail['Subject']}" if with_papers else str(mail["Message-ID"]), seen.hexdigest()
+    return _bare(f"{mail['To']} {mail['Subject']} {mail['Date']}", roughly) if with_papers else str(
+        mail["Message-ID"]
+    ), seen.hexdigest()
 
 
 def compare_mails(expected: Iterable[tuple[str, str]], got: Iterable[tuple[str, str]]) -> tuple[list[str], int]:
