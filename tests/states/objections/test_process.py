@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from config.local_time import ZONE
@@ -332,6 +332,19 @@ def test_corrected_contributors_are_a_new_version(engine: Engine) -> None:
         assert "示例·新完成人" in kept.content
         assert (row(session, number).version, row(session, number).state) == (2, S.FINAL_REVIEWED)
         assert verify(session) == []
+
+
+def test_given_once_more_to_the_same_investigator_an_objection_stays_as_it_is(engine: Engine) -> None:
+    given = select(func.count()).where(History.trigger == "investigate_objection")
+    with writing(engine) as session:
+        (number,) = a_notice(session)
+        objection = object_to(session, SEASON, number, ACT)
+        for _ in range(2):
+            investigate_objection(session, SEASON, objection.id, ACT, person=INVESTIGATOR)
+        assert session.scalar(given) == 1
+
+        investigate_objection(session, SEASON, objection.id, ACT, person=SECOND_INVESTIGATOR)
+        assert session.scalar(given) == 2
 
 
 def test_an_objection_is_answered_by_its_investigator_alone_and_with_reasons(engine: Engine) -> None:
