@@ -329,12 +329,41 @@ class Objections(Part):
     )
 
 
+IndicatorKey = Literal[
+    "submissions",
+    "category_invention",
+    "category_improvement",
+    "category_design",
+    "carrier_individual",
+    "carrier_team",
+    "carrier_alliance",
+    "organisations",
+    "people",
+    "contributors",
+    "first_delivery",
+    "call_in_time",
+    "review_in_time",
+    "corrected",
+    "agreement",
+    "recommended",
+    "awarded_first",
+    "awarded_second",
+    "awarded_third",
+    "award_rate",
+    "followed_up",
+    "in_use",
+    "places",
+    "upheld",
+]
+
+
 class Scorecard(Part):
     """How the reporting units are assessed (区县工作考核): what each indicator weighs, by its key."""
 
     least_cases: int = Field(5, ge=1, description="below so many cases a unit is shown, but not compared")
-    weights: dict[str, Annotated[int, Field(ge=0)]] = {
+    weights: dict[IndicatorKey, Annotated[int, Field(ge=0)]] = {
         "submissions": 15,
+        "organisations": 5,
         "contributors": 5,
         "first_delivery": 15,
         "call_in_time": 10,
@@ -346,6 +375,9 @@ class Scorecard(Part):
         "in_use": 5,
         "upheld": 5,
     }
+    definitions: dict[IndicatorKey, OneLine] = Field(
+        {}, description="how an indicator is defined where the office words it otherwise; what is counted stays"
+    )
 
 
 class Retention(Part):

@@ -9,7 +9,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models.queries import planned_seasons, season_in_force
 from states.history.read import read_entries
-from states.scorecard.facts import read_cases
+from states.scorecard.facts import read_record
 from states.scorecard.indicators import Card, scorecards
 
 
@@ -42,6 +42,6 @@ def assessing(run: Run) -> Ending:
 
 
 def _cards(session: Session, season: Season) -> dict[str, Card]:
-    cases = read_cases(read_entries(session, season.year))
+    told = read_record(read_entries(session, season.year))
     units = [unit.code for unit in season.units()]
-    return scorecards(cases.values(), units, season.scorecard.weights, season.scorecard.least_cases)
+    return scorecards(told, units, season.scorecard.weights, season.scorecard.least_cases)

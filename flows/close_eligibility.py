@@ -13,7 +13,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Correction, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger
-from models.queries import outstanding_corrections
+from models.queries import mobilised, outstanding_corrections
 from states.history.read import count_causes
 from states.machine import CLOCK
 from states.submissions.duplicates import drop_duplicates
@@ -49,11 +49,12 @@ def concluding(run: Run) -> Ending:
         fail_faulty(session, run.year, checked, run.act)
         _tell_result(session, run)
         archived = count_causes(session, run.year, run.act.actor, Trigger.ARCHIVE)
-        facts = {
+        facts: dict[str, object] = {
             "passed": count_causes(session, run.year, run.act.actor, Trigger.PASS_ELIGIBILITY).total(),
             "lapsed": _lapsed(session, run),
             "failed": archived.total() - archived[Cause.DUPLICATE],
             "duplicates": archived[Cause.DUPLICATE],
+            "mobilised": mobilised(session, run.year),
         }
     run.tell("passed after correction", facts["passed"])
     run.tell("lapsed", facts["lapsed"])

@@ -14,7 +14,7 @@ from models.database import database_seconds
 from models.enums import CallState, CorrectionState, MessageState, MilestoneState, Outcome, SubmissionState
 from models.message import Message
 from models.review import Assignment, Score
-from models.submission import Correction, Submission
+from models.submission import Contributor, Correction, Organisation, Submission
 
 
 class SeasonNotPlanned(GangchuangError):
@@ -94,6 +94,17 @@ def counts_by_unit(session: Session, year: int) -> dict[str, int]:
         select(Submission.unit, func.count()).where(Submission.season == year).group_by(Submission.unit)
     )
     return dict(rows.all())
+
+
+def mobilised(session: Session, year: int) -> dict[str, tuple[int, int]]:
+    """How many different organisations and people stand in a unit's submissions, by unit."""
+    named = func.coalesce(func.nullif(Organisation.credit_code, ""), Organisation.name_key)
+    person = col(Contributor.name_key) + "/" + col(Contributor.organisation)
+    counts = []
+    for table, who in ((Organisation, named), (Contributor, person)):
+        query = select(Submission.unit, func.count(who.distinct())).join(table, col(table.number) == Submission.number)
+        counts.append(dict(session.execute(query.where(Submission.season == year).group_by(Submission.unit)).all()))
+    return {unit: (counts[0][unit], counts[1].get(unit, 0)) for unit in sorted(counts[0])}
 
 
 def messages_due(session: Session, year: int) -> int:

@@ -37,6 +37,10 @@ class Scored:
     def name(self, unit: str) -> str:
         return name_on(unit, local_day(self.season.dates.open_call))
 
+    def definition(self, indicator: Indicator) -> str:
+        """What an indicator counts, in the season's own words where it has some."""
+        return self.season.scorecard.definitions.get(indicator.key, indicator.definition)
+
     def last_year(self, unit: str, line: Line) -> str:
         """The same indicator a year earlier, as it is shown."""
         card = self.before.get(unit)
@@ -114,7 +118,7 @@ def _unit_book(scored: Scored, card: Card) -> bytes:
         sheet = book.sheet("考核指标", headings)
         for row, line in enumerate(card.lines, start=1):
             indicator, figure = line.indicator, line.figure
-            cells: list[Any] = [indicator.name, indicator.definition, line.weight, shown(indicator, figure)]
+            cells: list[Any] = [indicator.name, scored.definition(indicator), line.weight, shown(indicator, figure)]
             cells += [interval(indicator, figure), figure.cases, shown(indicator, line.city)]
             cells += [
                 "不比较" if line.points is None else round(line.points, 2),
@@ -147,7 +151,7 @@ def _explain(book: "_Book", scored: Scored) -> None:
             f"案例少于{least}的只列出、不比较；比例和一致性按95%区间比较，区间有重叠的视为相同，不分高下",
         ),
         ("得分", "权重×低于本单位的单位占其他可比单位的比例（相同的计一半）；总分只按参加比较的指标折算为百分制"),
-        *((line.indicator.name, line.indicator.definition) for line in _first(scored)),
+        *((line.indicator.name, scored.definition(line.indicator)) for line in _first(scored)),
     ]
     for row, cells in enumerate(told, start=1):
         book.write(sheet, row, list(cells))

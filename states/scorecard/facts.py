@@ -1,14 +1,19 @@
-"""What the record says of each unit's submissions: every fact with the entry that says it."""
+"""What the record says of a season, unit by unit and submission by submission: every fact with the entry that says it."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from models.enums import Carrier, Category, ObjectionState, Outcome, Tier, Trigger, Use
+from models.enums import Carrier, Category, ObjectionResult, ObjectionState, Outcome, Tier, Trigger, Use
 from states.numbers import Number
+
+_UPHELD = {result.value for result in ObjectionResult if result is not ObjectionResult.REJECTED} | {
+    ObjectionState.UPHELD.value
+}
 
 
 class Entry(NamedTuple):
@@ -16,6 +21,26 @@ class Entry(NamedTuple):
 
     subject: str
     sequence: int
+
+
+class Said(NamedTuple):
+    """One entry about the season as a whole, with what it says."""
+
+    entry: Entry
+    trigger: str
+    at: datetime
+    reason: str
+    facts: Mapping[str, Any]
+
+
+@dataclass
+class Dispute:
+    """An objection to a submission, as its last entry leaves it."""
+
+    kind: str
+    entries: list[Entry]
+    state: str = ""
+    upheld: Entry | None = None
 
 
 @dataclass
@@ -36,27 +61,65 @@ class Case:
     district_total: Decimal | None = None
     recommended: bool = False
     not_reviewed: Entry | None = None
+    scores: dict[str, tuple[Decimal, Entry]] = field(default_factory=dict)  # of the first round, by who gave them
+    recused: list[Entry] = field(default_factory=list)
     scored: Entry | None = None
     merit: Decimal | None = None
+    raw_mean: Decimal | None = None
     awarded: Entry | None = None
     tier: Tier | None = None
     taken_away: tuple[Entry, Tier] | None = None
+    revoked: Entry | None = None
+    outcome: Outcome | None = None
     asked: bool = False
     answered: Entry | None = None
     use: Use | None = None
-    upheld: list[Entry] = field(default_factory=list)
+    benefit: Decimal | None = None
+    places: int | None = None
+    disputes: dict[int, Dispute] = field(default_factory=dict)
+
+    @property
+    def upheld(self) -> list[Entry]:
+        """The answers by which objections stand as upheld."""
+        return [dispute.upheld for dispute in self.disputes.values() if dispute.upheld is not None]
 
 
-def read_cases(entries: Iterable[Mapping[str, Any]]) -> dict[str, Case]:
-    """The submissions of a season's entries, by number. Entries come by subject and sequence."""
-    found: dict[str, Case] = {}
+@dataclass
+class Told:
+    """A season as its record tells it. `mobilised`: different organisations and people by unit, and where it says so."""
+
+    cases: dict[str, Case] = field(default_factory=dict)
+    call: list[Said] = field(default_factory=list)
+    mobilised: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    counted: Entry | None = None
+
+    def of(self, *triggers: Trigger) -> list[Said]:
+        """What was said of the season by some words, in their order."""
+        return [said for said in self.call if said.trigger in triggers]
+
+
+def read_record(entries: Iterable[Mapping[str, Any]]) -> Told:
+    """A season's entries, which come by subject and sequence."""
+    told = Told()
     for subject, own in groupby(entries, key=lambda entry: str(entry["subject"])):
         kind, _, name = subject.partition("/")
         if kind == "submission":
             case = _case(name, own)
             if case is not None:
-                found[name] = case
-    return found
+                told.cases[name] = case
+        elif kind == "call":
+            told.call += [_said(row) for row in own]
+    for said in told.call:
+        if "mobilised" in said.facts:
+            told.counted = said.entry
+            told.mobilised = {unit: (bodies, people) for unit, (bodies, people) in said.facts["mobilised"].items()}
+    return told
+
+
+def _said(row: Mapping[str, Any]) -> Said:
+    entry, facts = Entry(row["subject"], row["sequence"]), json.loads(row["facts"])
+    at = datetime.fromisoformat(facts.get("as_of", row["at"]))
+    return Said(entry, row["trigger"], at, row["reason"], facts)
 
 
 def _case(number: str, entries: Iterable[Mapping[str, Any]]) -> Case | None:
@@ -76,6 +139,7 @@ def _case(number: str, entries: Iterable[Mapping[str, Any]]) -> Case | None:
             )
         elif case is not None:
             _note(case, trigger, facts, entry)
+            _note_award(case, trigger, facts, entry)
     return case
 
 
@@ -91,24 +155,49 @@ def _note(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> N
     elif trigger in (Trigger.RECORD_DISTRICT_REVIEW, Trigger.AMEND_VERDICT):
         case.judged, case.district_total = entry, Decimal(facts["total"])
         case.recommended = facts["verdict"] == "recommended"
+    elif trigger == Trigger.RECORD_SCORE and facts["round"] == 1:
+        case.scores[facts["expert"]] = Decimal(facts["total"]), entry
+    elif trigger == Trigger.RECUSE:
+        case.recused.append(entry)
+        case.scores.pop(facts["expert"], None)
     elif trigger == Trigger.RECORD_FINAL_REVIEW:
         case.scored, case.merit = entry, Decimal(facts["merit"])
-    elif trigger == Trigger.AWARD:
-        case.awarded, case.tier = entry, Tier(facts["tier"])
+        case.raw_mean = Decimal(facts.get("raw_mean", facts["merit"]))
+
+
+def _note_award(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> None:
+    """From the award on: what was given and taken, what was objected, what became of it."""
+    if trigger in (Trigger.AWARD, Trigger.CHANGE_TIER):
+        case.tier = Tier(facts["tier"])
+        case.awarded = entry if trigger == Trigger.AWARD else case.awarded
     elif trigger == Trigger.ARCHIVE:
-        case.asked = facts["outcome"] == Outcome.COMPLETED
-        if facts["outcome"] == Outcome.NOT_REVIEWED:
-            case.not_reviewed = entry
+        case.outcome = Outcome(facts["outcome"])
+        case.asked = case.outcome is Outcome.COMPLETED
+        case.not_reviewed = entry if case.outcome is Outcome.NOT_REVIEWED else case.not_reviewed
     elif trigger == Trigger.REVOKE:
         if case.awarded is not None and case.tier is not None:
             case.taken_away = case.awarded, case.tier
-        case.awarded, case.tier, case.asked = None, None, False
+        case.awarded, case.tier, case.asked, case.revoked = None, None, False, entry
+        case.outcome = Outcome.REVOKED
     elif trigger == Trigger.REINSTATE:
-        case.not_reviewed = None
+        case.not_reviewed = case.revoked = case.outcome = None
         if case.taken_away is not None:
             # What was revoked can only come back as what it was: awarded.
             (case.awarded, case.tier), case.taken_away = case.taken_away, None
     elif trigger == Trigger.RECORD_FOLLOW_UP:
         case.answered, case.use = entry, Use(facts["use"])
-    elif trigger == Trigger.ANSWER_OBJECTION and facts.get("decision") == ObjectionState.UPHELD:
-        case.upheld.append(entry)
+        case.benefit = Decimal(facts["benefit_economic"]) if "benefit_economic" in facts else None
+        case.places = facts.get("places")
+    elif "objection" in facts:
+        _note_dispute(case, trigger, facts, entry)
+
+
+def _note_dispute(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> None:
+    known = Dispute(facts.get("kind", ""), [])
+    dispute = case.disputes.setdefault(facts["objection"], known)
+    dispute.entries.append(entry)
+    dispute.state = facts.get("to", dispute.state)
+    if trigger == Trigger.ANSWER_OBJECTION:
+        # The answer to a reconsideration, which closes it, stands in the place of the first.
+        found = facts.get("result") or facts.get("decision")  # as earlier versions said it
+        dispute.upheld = entry if found in _UPHELD else None

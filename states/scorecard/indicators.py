@@ -7,13 +7,13 @@ are the share of the other compared units that it does not stand behind, of whic
 indicator's weight; its mark is its points over the weights of the indicators by which it was compared, of a hundred.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import sqrt
 
-from models.enums import Tier, Use
-from states.scorecard.facts import Case, Entry
+from models.enums import Carrier, Category, Tier, Use
+from states.scorecard.facts import Case, Entry, Told
 
 _Z = 1.959964
 Span = tuple[float, float]
@@ -41,9 +41,40 @@ class Indicator:
     key: str
     name: str
     definition: str
-    measure: Callable[[Sequence[Case]], Figure]
+    measure: Callable[["Own"], Figure]
     share: bool = True
     fewer: bool = False
+
+
+@dataclass
+class Own:
+    """What the record says of a unit, or of all together: its submissions, and what it did beside them.
+
+    `organisations` and `people`: different ones, None where the record does not say (seasons of earlier versions).
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    organisations: int | None = None
+    people: int | None = None
+    counted: tuple[Entry, ...] = ()
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self.cases)
+
+
+def own_of(told: Told, units: Sequence[str]) -> dict[str, Own]:
+    """What is whose, in the order of `units`; the city's own under ""."""
+    found: dict[str, Own] = {unit: Own() for unit in units}
+    for case in told.cases.values():
+        found.setdefault(case.unit, Own()).cases.append(case)
+    city = Own([case for own in found.values() for case in own])
+    if told.counted is not None:
+        for unit, own in found.items():
+            own.organisations, own.people = told.mobilised.get(unit, (0, 0))
+            own.counted = (told.counted,)
+        bodies, people = zip(*told.mobilised.values(), strict=True) if told.mobilised else ((), ())
+        city.organisations, city.people, city.counted = sum(bodies), sum(people), (told.counted,)
+    return {**found, "": city}
 
 
 def wilson(part: int, cases: int) -> tuple[float, float]:
@@ -72,7 +103,12 @@ def _count(entries: Iterable[Entry | None], amounts: Iterable[float] | None = No
     return Figure(total, len(told), told, total)
 
 
-def _agreement(cases: Sequence[Case]) -> Figure:
+def _counted(count: int | None, entries: tuple[Entry, ...]) -> Figure:
+    """What the record counted by itself."""
+    return Figure(None, 0) if count is None else Figure(float(count), count, entries, count)
+
+
+def _agreement(cases: Iterable[Case]) -> Figure:
     """Kendall's tau-b of the district's points and the panel's merits over what both judged, with its interval."""
     pairs = [case for case in cases if case.district_total is not None and case.merit is not None]
     told = tuple(entry for case in pairs for entry in (case.judged, case.scored) if entry is not None)
@@ -97,8 +133,16 @@ def _agreement(cases: Sequence[Case]) -> Figure:
     return Figure(tau, count, told, tau, max(-1.0, tau - reach), min(1.0, tau + reach))
 
 
-def _tier(tier: Tier) -> Callable[[Sequence[Case]], Figure]:
+def _tier(tier: Tier) -> Callable[[Own], Figure]:
     return lambda cases: _count(case.awarded for case in cases if case.tier is tier)
+
+
+def _of_category(category: Category) -> Callable[[Own], Figure]:
+    return lambda cases: _count((case.changed or [case.submitted])[-1] for case in cases if case.category is category)
+
+
+def _of_carrier(carrier: Carrier) -> Callable[[Own], Figure]:
+    return lambda cases: _count((case.changed or [case.submitted])[-1] for case in cases if case.carrier is carrier)
 
 
 INDICATORS: tuple[Indicator, ...] = (
@@ -107,6 +151,40 @@ INDICATORS: tuple[Indicator, ...] = (
         "申报数",
         "已接收的申报项数（含后来撤回、不合格的）",
         lambda cases: _count(case.submitted for case in cases),
+        share=False,
+    ),
+    *(
+        Indicator(
+            f"category_{category.value}",
+            f"{category.label}申报数",
+            f"类别为{category.label}的申报项数（以最后一版为准）",
+            _of_category(category),
+            share=False,
+        )
+        for category in Category
+    ),
+    *(
+        Indicator(
+            f"carrier_{carrier.value}",
+            f"{carrier.label}申报数",
+            f"载体为{carrier.label}的申报项数（以最后一版为准）",
+            _of_carrier(carrier),
+            share=False,
+        )
+        for carrier in Carrier
+    ),
+    Indicator(
+        "organisations",
+        "发动单位数",
+        "补正截止时各申报的申报单位，去除重复后的个数；全市为各单位之和",
+        lambda own: _counted(own.organisations, own.counted),
+        share=False,
+    ),
+    Indicator(
+        "people",
+        "发动人数",
+        "补正截止时各申报的完成人，去除重复后的人数；全市为各单位之和",
+        lambda own: _counted(own.people, own.counted),
         share=False,
     ),
     Indicator(
@@ -192,6 +270,16 @@ INDICATORS: tuple[Indicator, ...] = (
         lambda cases: _share((case.use is Use.IN_USE, (case.answered,)) for case in cases if case.answered is not None),
     ),
     Indicator(
+        "places",
+        "推广单位数",
+        "已报送转化情况的获奖项目中，本单位以外采用单位数之和",
+        lambda cases: _count(
+            (case.answered for case in cases if case.places is not None),
+            (case.places for case in cases if case.places is not None),
+        ),
+        share=False,
+    ),
+    Indicator(
         "upheld",
         "异议成立数",
         "异议成立的次数，越少越好",
@@ -229,14 +317,10 @@ class Card:
         return self.place or 1_000_000
 
 
-def scorecards(
-    cases: Iterable[Case], units: Sequence[str], weights: Mapping[str, int], least_cases: int
-) -> dict[str, Card]:
+def scorecards(told: Told, units: Sequence[str], weights: Mapping[str, int], least_cases: int) -> dict[str, Card]:
     """The card of every unit, in the order of `units`; a unit without submissions has one too."""
-    by_unit: dict[str, list[Case]] = {unit: [] for unit in units}
-    for case in cases:
-        by_unit.setdefault(case.unit, []).append(case)
-    everything = [case for own in by_unit.values() for case in own]
+    by_unit = own_of(told, units)
+    everything = by_unit.pop("")
     lines: dict[str, list[Line]] = {unit: [] for unit in by_unit}
     for indicator in INDICATORS:
         city = indicator.measure(everything)
@@ -244,7 +328,7 @@ def scorecards(
         compared = {
             unit: _comparable(indicator, figure)
             for unit, figure in figures.items()
-            if _may_be_compared(indicator, figure, by_unit[unit], least_cases)
+            if _may_be_compared(indicator, figure, by_unit[unit].cases, least_cases)
         }
         weight = weights.get(indicator.key, 0)
         for unit, figure in figures.items():

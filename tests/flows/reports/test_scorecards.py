@@ -4,7 +4,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from flows.assess_units import assessing
-from models import History, Submission
+from models import Contributor, History, Organisation, Submission
 from models.enums import SubmissionState, Tier, Trigger
 from tests.support.played import ONE
 from tests.support.playing import Player
@@ -27,7 +27,12 @@ def test_every_figure_of_a_played_season_is_counted_from_the_rows_and_names_entr
         for name, subject, sequence in proof:
             entry = session.get(History, (subject, int(sequence)))
             assert entry is not None, (name, subject, sequence)
-            assert subject.startswith(f"submission/2026-{ONE}-")
+            assert subject.startswith(f"submission/2026-{ONE}-") or (entry.subject == "call/2026" and "发动" in name)
+        numbers = [row.number for row in own]
+        bodies = set(session.scalars(select(Organisation.credit_code).where(Organisation.number.in_(numbers))))
+        people = set(session.scalars(select(Contributor.name_key).where(Contributor.number.in_(numbers))))
+        assert (float(figures["发动单位数"][3]), float(figures["发动人数"][3])) == (len(bodies), len(people))
+        assert float(figures["异议成立数"][3]) == 1
         firsts = [(subject, int(sequence)) for name, subject, sequence in proof if name == "一等奖数"]
         assert all(session.get_one(History, key).trigger == Trigger.AWARD for key in firsts)
     assert played.letters("assess") == [], "nobody is written to"

@@ -2,14 +2,16 @@
 
 import json
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
+from config.season_parts import IndicatorKey
 from models.enums import Carrier, Category, Tier, Use
-from states.scorecard.facts import Case, Entry, read_cases
+from states.scorecard.facts import Case, Dispute, Entry, Told, read_record
 from states.scorecard.indicators import INDICATORS, Figure, Indicator, scorecards, wilson
 
 WEIGHTS = {"submissions": 10, "first_delivery": 20, "agreement": 10, "upheld": 5}
@@ -19,6 +21,10 @@ def a_case(unit: str, place: int, **facts: object) -> Case:
     number = f"2026-{unit}-{place:04d}"
     subject = Entry(f"submission/{number}", 1)
     return Case(number, unit, subject, False, Category.INVENTION, Carrier.TEAM, 3, **facts)  # type: ignore[arg-type]
+
+
+def told_of(cases: list[Case]) -> Told:
+    return Told({f"{place}": case for place, case in enumerate(cases)})
 
 
 def indicator(key: str) -> Indicator:
@@ -60,7 +66,7 @@ def test_few_cases_are_shown_and_not_compared() -> None:
         a_case(unit, place) for unit, count in (("500101", 8), ("500102", 9), ("500103", 4)) for place in range(count)
     ]
 
-    cards = scorecards(cases, ["500101", "500102", "500103", "500104"], WEIGHTS, 5)
+    cards = scorecards(told_of(cases), ["500101", "500102", "500103", "500104"], WEIGHTS, 5)
 
     lines = {unit: {line.indicator.key: line for line in card.lines} for unit, card in cards.items()}
     assert lines["500103"]["first_delivery"].figure.value == 1
@@ -78,7 +84,7 @@ def test_of_two_shares_one_is_behind_only_where_chance_does_not_explain_it() -> 
     many += [changed(a_case("500102", place)) for place in range(30, 50)]
 
     def points(cases: list[Case]) -> list[float | None]:
-        cards = scorecards(cases, ["500101", "500102"], {"first_delivery": 20}, 5)
+        cards = scorecards(told_of(cases), ["500101", "500102"], {"first_delivery": 20}, 5)
         return [line.points for card in cards.values() for line in card.lines if line.weight]
 
     assert points(few) == [10, 10]
@@ -87,9 +93,9 @@ def test_of_two_shares_one_is_behind_only_where_chance_does_not_explain_it() -> 
 
 def test_fewer_objections_are_better() -> None:
     cases = [a_case(unit, place) for unit in ("500101", "500102") for place in range(6)]
-    cases[0].upheld.append(Entry(cases[0].submitted.subject, 9))
+    cases[0].disputes[1] = Dispute("facts", [], upheld=Entry(cases[0].submitted.subject, 9))
 
-    cards = scorecards(cases, ["500101", "500102"], {"upheld": 5}, 5)
+    cards = scorecards(told_of(cases), ["500101", "500102"], {"upheld": 5}, 5)
 
     assert [card.place for card in cards.values()] == [2, 1]
 
@@ -103,7 +109,7 @@ def test_every_fact_has_its_entry() -> None:
         ("ask_correction", {"due_at": "", "missing": ""}),
         ("record_district_review", {"total": "80", "verdict": "recommended"}),
         ("record_final_review", {"merit": "78.5"}),
-        ("answer_objection", {"decision": "upheld"}),
+        ("answer_objection", {"objection": 20260001, "result": "removed", "to": "upheld"}),
         ("award", {"tier": "second"}),
         ("archive", {"outcome": "completed"}),
         ("record_follow_up", {"use": "in_use"}),
@@ -114,15 +120,35 @@ def test_every_fact_has_its_entry() -> None:
         for place, (trigger, facts) in enumerate(told, start=1)
     ]
 
-    case = read_cases(rows)["2026-500101-0001"]
+    case = read_record(rows).cases["2026-500101-0001"]
 
     assert (case.contributors, case.merit, case.tier, case.use) == (5, Decimal("78.5"), Tier.SECOND, Use.IN_USE)
     assert [case.submitted, *case.changed, *case.corrections, case.judged, case.scored, *case.upheld] == [
         Entry(subject, sequence) for sequence in (1, 2, 3, 4, 5, 6)
     ]
     assert (case.awarded, case.answered) == (Entry(subject, 7), Entry(subject, 9))
-    revoked = read_cases([*rows, {"subject": subject, "sequence": 10, "trigger": "revoke", "facts": "{}"}])
-    assert revoked["2026-500101-0001"].awarded is None
+    revoked = read_record([*rows, {"subject": subject, "sequence": 10, "trigger": "revoke", "facts": "{}"}])
+    assert revoked.cases["2026-500101-0001"].awarded is None
     taken = {"subject": subject, "sequence": 10, "trigger": "revoke", "facts": "{}"}
-    back = read_cases([*rows, taken, taken | {"sequence": 11, "trigger": "reinstate"}])["2026-500101-0001"]
+    back = read_record([*rows, taken, taken | {"sequence": 11, "trigger": "reinstate"}]).cases["2026-500101-0001"]
     assert (back.awarded, back.tier) == (Entry(subject, 7), Tier.SECOND)
+
+
+def test_a_season_can_weigh_every_indicator_and_no_other() -> None:
+    assert {known.key for known in INDICATORS} == set(get_args(IndicatorKey))
+
+
+def test_organisations_and_people_are_those_that_the_record_counted() -> None:
+    """Different ones, at the end of the corrections; the city's are the units' together, and an old season says nothing."""
+    facts = {"milestone": "close_eligibility/1", "mobilised": {"500101": [3, 7], "500102": [1, 2]}}
+    row = {"subject": "call/2026", "sequence": 9, "trigger": "settle_milestone", "at": "2026-06-15T10:00:00+00:00"}
+    told = read_record([{**row, "reason": "", "facts": json.dumps(facts)}])
+
+    cards = scorecards(told, ["500101", "500102", "500103"], {}, 5)
+
+    bodies = {unit: {line.indicator.key: line for line in card.lines}["organisations"] for unit, card in cards.items()}
+    assert [line.figure.value for line in bodies.values()] == [3, 1, 0]
+    assert bodies["500101"].figure.entries == (Entry("call/2026", 9),)
+    assert bodies["500101"].city.value == 4
+    before = scorecards(Told(), ["500101"], {}, 5)["500101"].lines
+    assert {line.figure.value for line in before if line.indicator.key in ("organisations", "people")} == {None}
