@@ -1,5 +1,11 @@
 """Opens the public notice (公示) of the approved list."""
 
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
@@ -7,6 +13,7 @@ from flows.publish.notice import notice_page
 from flows.publish.publications import kept_outside, page_address, publish_root
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
+from models import Submission
 from models.enums import PublicationKind, Trigger
 from models.queries import lock_call
 from states.final_round.approval import is_approved
@@ -36,6 +43,7 @@ def opening(run: Run) -> Ending:
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
         page = notice_page(session, run.season, publication)
     with run.step() as session:
+        units = _units_of(session, [line.number for line in page.lines])
         kept = kept_outside(session, publication)
         for unit in run.season.units():
             post_to_unit(
@@ -45,6 +53,7 @@ def opening(run: Run) -> Ending:
                 unit.code,
                 opens_on=page.opens_on,
                 closes_on=page.closes_on,
+                items=[(line.number, line.title, line.tier) for line in page.lines if units[line.number] == unit.code],
                 page=page_address(run, "notice.html"),
                 **kept,
             )
@@ -52,3 +61,8 @@ def opening(run: Run) -> Ending:
     run.tell("struck by a person", len(page.deviations))
     run.tell("closes at", closes_at)
     return Ending(Trigger.OPEN_PUBLIC_NOTICE, case={"approved": True}, facts={"list": len(page.lines)})
+
+
+def _units_of(session: Session, numbers: Sequence[str]) -> dict[str, str]:
+    rows = session.execute(select(Submission.number, Submission.unit).where(col(Submission.number).in_(numbers)))
+    return {row.number: row.unit for row in rows}

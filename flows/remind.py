@@ -5,26 +5,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from config.units import all_units
-from flows.home import paths
-from flows.intake.receipts import where_and_why
+from flows.intake.receipts import Gathered, gathered
 from flows.kinds.table import KINDS
 from flows.outbox.letters import LetterKind
-from flows.outbox.messages import deadline_entry, post, post_to_office, post_to_unit
+from flows.outbox.messages import deadline_entry, last_delivery, papers, post, post_to_office, post_to_unit
 from flows.run import AskedInVain, Ending, Run
 from flows.stage import perform, stage_flow
 from flows.workbooks.reader.findings import Problem
-from models import Delivery, Expert
+from models import Expert
 from models.enums import WorkbookKind
 from models.queries import counts_by_unit
 from states.final_round.approval import is_approved, is_proposed, list_digest
 from states.guard_facts import deadline_of, load_season_facts
-from states.issued import newest_issues
 from states.outstanding import in_correction, rows_returned, scores_owed, without_verdict
 from states.panel.draw import reserves
 from states.submissions.follow_up import unanswered
@@ -77,8 +73,8 @@ def reminding_of_call(run: Run) -> Ending:
                 delivered=delivered.get(unit.code, 0),
                 returned=returned.get(unit.code, 0),
                 level=_level(run),
-                problems=problems[:_SHOWN],
-                more=max(0, len(problems) - _SHOWN),
+                problems=[told.words for told in problems[:_SHOWN]],
+                more=sum(told.cells for told in problems[_SHOWN:]),
                 attachments=(
                     *_papers(session, run, unit.code, WorkbookKind.SUBMISSIONS),
                     deadline_entry(session, run, unit.code, Milestone.CLOSE_CALL, deadline, f"r{run.ordinal}"),
@@ -258,24 +254,13 @@ def _level(run: Run) -> int:
 
 
 def _papers(session: Session, run: Run, who: str, kind: WorkbookKind) -> tuple[Path, ...]:
-    """The workbooks that are in force for somebody, and the last receipt that they got for one."""
-    newest = newest_issues(session, run.year, who).get(kind, 0)
-    oldest = newest if KINDS[kind].issue_again else 1
-    issued = [paths.issued(run.settings, run.year, who, kind, issue) for issue in range(oldest, newest + 1) if issue]
-    last = _last_delivery(session, run, who, kind)
-    receipts = [run.settings.home.absolute() / last.receipt] if last and last.receipt else []
-    return tuple(path for path in (*issued, *receipts) if path.is_file())
+    return papers(session, run, who, kind, every_issue=KINDS[kind].issue_again is None)
 
 
-def _returned(session: Session, run: Run, code: str) -> list[tuple[str, str]]:
-    """What came back with a unit's last delivery: (place, message)."""
-    last = _last_delivery(session, run, code, WorkbookKind.SUBMISSIONS)
-    return [where_and_why(Problem(*problem)) for problem in json.loads(last.problems)] if last else []
-
-
-def _last_delivery(session: Session, run: Run, who: str, kind: WorkbookKind) -> Delivery | None:
-    own = select(Delivery).where(Delivery.season == run.year, Delivery.sender == who, Delivery.kind == kind)
-    return session.scalars(own.order_by(col(Delivery.taken_at).desc(), Delivery.digest)).first()
+def _returned(session: Session, run: Run, code: str) -> list[Gathered]:
+    """What came back with a unit's last delivery."""
+    last = last_delivery(session, run, code, WorkbookKind.SUBMISSIONS)
+    return gathered(Problem(*problem) for problem in json.loads(last.problems)) if last else []
 
 
 def _escalate(session: Session, run: Run, milestone: Milestone, items: list[tuple[str, str]]) -> None:

@@ -28,13 +28,13 @@ from flows.intake.senders import sender_of
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, read_delivery, superseding
 from flows.run import Run
-from flows.workbooks.reader.findings import Problem, Reading
+from flows.workbooks.reader.findings import Note, Problem, Reading
 from flows.workbooks.reader.reading import without_collector
 from models import Admission, Delivery
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
 from states.machine import Actor
-from states.submissions.delivery import Admitted, Delivered
+from states.submissions.delivery import Admitted, Change, Delivered
 
 log = logging.getLogger("gangchuang.deliveries")
 COUNTED = ("taken", "taken before", "rows in", "rows back")
@@ -144,8 +144,14 @@ def _judge(session: Session, run: Run, brought: Brought, admission: Admission | 
     delivered = Delivered(run.year, sender.code, copy.digest, copy.arrived_at, act, admitted, brought.handed_in_by)
     taken = KINDS[reading.kind].take(session, run, HandedIn(copy.path, reading, delivered))
     lines = [(row.sheet, row.line) for row in reading.rows]
+    # What a new row may turn out to be, its sender must see in the letter too.
+    hints = [
+        Note(lines[index][0], f"A{lines[index][1]}", f"{remark}。")
+        for index, remark in taken.remarks.items()
+        if taken.changes.get(index) is Change.NEW
+    ]
     return Answer(
-        reading,
+        replace(reading, notes=(*reading.notes, *hints)),
         accepted={lines[index]: number for index, number in taken.accepted.items()},
         remarks={lines[index]: remark for index, remark in taken.remarks.items()},
         changes={lines[index]: change for index, change in taken.changes.items()},

@@ -1,11 +1,11 @@
 """The answers to deliveries: the row that is kept, the receipt, and the letter that brings it."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,19 +18,21 @@ from flows.intake.senders import Sender
 from flows.intake.standing import CHANGES, Standing, remarks_of, standing_of
 from flows.kinds.table import KINDS
 from flows.outbox.letters import LetterKind
-from flows.outbox.messages import post, post_again
+from flows.outbox.messages import post, post_again, post_to_office
 from flows.run import Run
 from flows.workbooks.reader.findings import Note, Problem, Reading
 from flows.workbooks.writer.receipt import write_receipt
 from models import Delivery, Submission
-from models.enums import DeliveryState, WorkbookKind
+from models.enums import DeliveryState, Role, WorkbookKind
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of
 from states.guard_facts import load_season_facts
 from states.submissions.delivery import Change, keep_delivery
 
 _SHOWN = 20
+_CELLS_SHOWN = 10
 _MOST_TITLES = 2000
+_JUDGED = (WorkbookKind.VERDICTS, WorkbookKind.SCORES)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
     # A letter that waits, or goes out again, must carry the answer that it was written for.
     sender, copy = brought.sender, brought.copy
     standing = _standing(session, run, sender, answer)
+    remarks, titles = _remarks(session, run, sender, answer), _titles(session, answer.accepted.values())
     target = paths.receipt(run.settings, run.year, sender.code, copy.digest, again=known is not None)
     if not run.dry_run:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +95,10 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
             accepted=answer.accepted,
             written_at=run.at,
             season=run.season,
-            remarks=_remarks(session, run, sender, answer),
+            remarks=remarks,
             standing=standing.lines,
             owed=standing.owed,
-            titles=_titles(session, answer.accepted.values()),
+            titles=titles,
             file_name=brought.name,
         )
     home = run.settings.home.absolute()
@@ -120,7 +123,11 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
         problems=json.dumps([list(problem) for problem in answer.problems], ensure_ascii=False),
         receipt=str(target.relative_to(home)),
     )
-    _answer_by_mail(session, run, brought, answer, standing, target, again=known is not None)
+    judged = answer.reading.kind in _JUDGED and [
+        (number, titles.get(number, ""), remarks.get(line, "已接收"))
+        for line, number in sorted(answer.accepted.items())
+    ]
+    _answer_by_mail(session, run, brought, answer, standing, target, judged or [], again=known is not None)
 
 
 def answer_again(session: Session, run: Run, known: Delivery, brought: Brought) -> None:
@@ -181,35 +188,63 @@ def _answer_by_mail(
     answer: Answer,
     standing: Standing,
     receipt: Path,
+    judged: Sequence[tuple[str, str, str]],
     *,
     again: bool,
 ) -> None:
     sender, copy = brought.sender, brought.copy
-    problems = [where_and_why(problem) for problem in answer.problems[:_SHOWN]]
+    problems, notes = gathered(answer.problems), gathered(answer.reading.all_notes)
     deadline = _deadline(session, run, sender.code, answer.reading.kind)
     said: dict[str, Any] = {
-        "recipient_name": sender.name,
+        "recipient_name": _greeted(sender),
         "file_name": brought.name,
         "arrived_at": copy.arrived_at,
         "rows_in": len(answer.accepted),
         "rows_back": rows_back_of(answer),
-        "problems": problems,
-        "more": max(0, len(answer.problems) - _SHOWN),
-        "numbers": list(answer.accepted.values()),
+        "problems": [told.words for told in problems[:_SHOWN]],
+        "more": sum(told.cells for told in problems[_SHOWN:]),
+        "numbers": [] if judged else list(answer.accepted.values()),
+        "judged": judged,
         "newest": answer.newest is not None,
         "deadline": deadline if deadline is not None and deadline > run.at else None,
         "over": deadline is not None and deadline <= run.at,
         "standing": standing.lines,
         "owed": standing.owed,
         "unread": len(answer.reading.unread),
-        "notes": [where_and_why(note) for note in answer.reading.all_notes[:_SHOWN]],
-        "more_notes": max(0, len(answer.reading.all_notes) - _SHOWN),
+        "notes": [told.words for told in notes[:_SHOWN]],
+        "more_notes": sum(told.cells for told in notes[_SHOWN:]),
         "attachments": (receipt, *([answer.newest] if answer.newest else [])),
         "thread": brought.thread,
     }
     key = f"{sender.code}/{copy.digest[:16]}" + ("/admitted" if again else "")
+    office = run.season.office.mail
+    lies = f"收件文件夹：{brought.handed_in_by or sender.code}；报送方：{_who(sender)}"
     for index, to in enumerate(brought.addressees):
-        post(session, run, LetterKind.RECEIPT, key=f"{key}/{index}" if index else key, to=to, **said)
+        post(
+            session,
+            run,
+            LetterKind.RECEIPT,
+            key=f"{key}/{index}" if index else key,
+            to=to,
+            **said,
+            folder=lies if to == office else "",
+        )
+    if brought.handed_in_by == paths.OFFICE and answer.problems:
+        # Who handed it in must know that its sender has to mend it.
+        said["recipient_name"] = run.season.office.name
+        post_to_office(session, run, LetterKind.RECEIPT, key=key, **said, folder=lies)
+
+
+def _greeted(sender: Sender) -> str:
+    """What a letter calls whoever delivered."""
+    titles = {Role.DISTRICT: "科协", Role.EXPERT: "专家"}
+    return sender.name if sender.problem else sender.name + titles.get(sender.actor.role, "")
+
+
+def _who(sender: Sender) -> str:
+    if sender.problem:
+        return "不明"
+    return f"{_greeted(sender)}（{sender.code}）" if sender.code != paths.OFFICE else sender.name
 
 
 def rows_back_of(answer: Answer) -> int:
@@ -217,9 +252,24 @@ def rows_back_of(answer: Answer) -> int:
     return sum(1 for row in answer.reading.rows if (row.sheet, row.line) not in answer.accepted)
 
 
-def where_and_why(problem: Problem | Note) -> tuple[str, str]:
-    """A problem for a letter: its place in words, and what is to be done."""
-    where = (
-        f"“{problem.sheet}”工作表" + (f"{problem.cell}单元格" if problem.cell else "") if problem.sheet else "整份文件"
-    )
-    return where, problem.message
+class Gathered(NamedTuple):
+    """What is said of one or several cells: the place in words and what is to be done, and of how many."""
+
+    words: tuple[str, str]
+    cells: int
+
+
+def gathered(said: Iterable[Problem | Note]) -> list[Gathered]:
+    """Problems or hints for a letter, what is said of several cells only once."""
+    cells: dict[tuple[str, str], list[str]] = {}
+    for one in said:
+        cells.setdefault((one.sheet, one.message), []).append(one.cell or "")
+    return [Gathered((_where(sheet, named), message), len(named)) for (sheet, message), named in cells.items()]
+
+
+def _where(sheet: str, cells: Sequence[str]) -> str:
+    if not sheet:
+        return "整份文件"
+    shown = "、".join(cell for cell in cells[:_CELLS_SHOWN] if cell)
+    more = f"等{len(cells)}处" if len(cells) > _CELLS_SHOWN else ""
+    return f"“{sheet}”工作表" + (f"{shown}单元格{more}" if shown else "")

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from config.season import Season
 from config.units import all_units
-from models import Assignment, Attachment, DistrictVerdict, Score, Submission
-from models.enums import AssignmentState, SubmissionState, Verdict, WorkbookKind
+from models import Assignment, Attachment, Ballot, DistrictVerdict, Expert, FollowUp, Score, Submission
+from models.enums import AssignmentState, CallState, SubmissionState, Verdict, WorkbookKind
+from models.queries import call_state
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.votes import owing_votes
 from states.outstanding import in_correction, scores_owed, without_verdict
@@ -43,7 +44,11 @@ def standing_of(
     numbers: Collection[str],
     changes: Iterable[Change],
 ) -> Standing:
-    """Of a sender, after a delivery of a kind in which rows about `numbers` were accepted."""
+    """Of a sender, after a delivery of a kind in which rows about `numbers` were accepted.
+
+    Where nobody can tell of what kind it was, of what the sender has to deliver at present.
+    """
+    kind = kind or _expected(session, season.year, sender)
     if kind is WorkbookKind.SUBMISSIONS and sender in all_units():
         return _of_submissions(session, season.year, sender, numbers, changes)
     if kind is WorkbookKind.VERDICTS and sender in all_units():
@@ -51,12 +56,28 @@ def standing_of(
     if kind is WorkbookKind.SCORES:
         return _of_scores(session, season.year, sender)
     if kind is WorkbookKind.FOLLOW_UP and sender in all_units():
-        owed = unanswered(session, season.year).get(sender, [])
-        return Standing(owed=(f"还有{len(owed)}项没有报送转化情况：{_listed(owed)}",) if owed else ())
+        return _of_follow_up(session, season.year, sender)
     if kind is WorkbookKind.VOTES:
         owed = owing_votes(session, season).get(sender, [])
-        return Standing(owed=(f"还有{len(owed)}项没有表决：{_listed(owed)}",) if owed else ())
+        given = session.scalar(
+            select(func.count())
+            .select_from(Ballot)
+            .join(Submission, Submission.number == Ballot.number)
+            .where(Ballot.caster == sender, Submission.season == season.year)
+        )
+        return Standing(
+            (("已有的表决", f"{given}项"),), (f"还有{len(owed)}项没有表决：{_listed(owed)}",) if owed else ()
+        )
+    if kind is WorkbookKind.EXPERTS:
+        return Standing((("专家库", f"{session.scalar(select(func.count()).select_from(Expert))}人"),))
     return Standing()
+
+
+def _expected(session: Session, year: int, sender: str) -> WorkbookKind | None:
+    state = call_state(session, year)
+    if sender in all_units():
+        return {CallState.OPEN: WorkbookKind.SUBMISSIONS, CallState.DISTRICT_REVIEW: WorkbookKind.VERDICTS}.get(state)
+    return WorkbookKind.SCORES if state is CallState.FINAL_REVIEW and session.get(Expert, sender) else None
 
 
 def remarks_of(
@@ -104,7 +125,8 @@ def _of_submissions(
     ).all()
     if kept:
         lines.append(("已保存的附件", _listed([f"{number}有{count}个" for number, count in kept])))
-    return Standing(tuple(lines), _correcting(session, year, unit))
+    nothing = ("还没有接收到任何申报",) if not own and not counted[Change.WITHDRAWN] else ()
+    return Standing(tuple(lines), (*nothing, *_owed_by_unit(session, year, unit)))
 
 
 def _of_verdicts(session: Session, season: Season, unit: str) -> Standing:
@@ -120,10 +142,19 @@ def _of_verdicts(session: Session, season: Season, unit: str) -> Standing:
         )
     )
     given = f"推荐{verdicts[Verdict.RECOMMENDED]}项（名额{season.quota_of(unit)}项），不推荐{verdicts[Verdict.NOT_RECOMMENDED]}项"
-    correcting = in_correction(session, season.year).get(unit, [])
-    owed = [number for number in without_verdict(session, season.year).get(unit, []) if number not in correcting]
-    missing = (f"还有{len(owed)}项没有初评结论：{_listed(owed)}",) if owed else ()
-    return Standing((("已有的初评结论", given),), (*missing, *_correcting(session, season.year, unit)))
+    return Standing((("已有的初评结论", given),), _owed_by_unit(session, season.year, unit))
+
+
+def _of_follow_up(session: Session, year: int, unit: str) -> Standing:
+    owed = unanswered(session, year).get(unit, [])
+    asked = session.scalar(
+        select(func.count())
+        .select_from(FollowUp)
+        .join(Submission, Submission.number == FollowUp.number)
+        .where(Submission.season == year, Submission.unit == unit)
+    )
+    missing = (f"还有{len(owed)}项没有报送转化情况：{_listed(owed)}",) if owed else ()
+    return Standing((("已报送转化情况", f"{(asked or 0) - len(owed)}项，共{asked}项"),), missing)
 
 
 def _of_scores(session: Session, year: int, expert: str) -> Standing:
@@ -140,9 +171,14 @@ def _of_scores(session: Session, year: int, expert: str) -> Standing:
     return Standing((("已有的评分", f"{given}项"),), owed)
 
 
-def _correcting(session: Session, year: int, unit: str) -> tuple[str, ...]:
-    numbers = in_correction(session, year).get(unit, [])
-    return (f"退回补正还没有补正的{len(numbers)}项：{_listed(numbers)}",) if numbers else ()
+def _owed_by_unit(session: Session, year: int, unit: str) -> tuple[str, ...]:
+    """Whatever a unit has to do at present, in whichever workbook."""
+    correcting, owed = in_correction(session, year).get(unit, []), []
+    if call_state(session, year) is CallState.DISTRICT_REVIEW:
+        owed = [number for number in without_verdict(session, year).get(unit, []) if number not in correcting]
+    missing = (f"还有{len(owed)}项没有初评结论：{_listed(owed)}",) if owed else ()
+    back = (f"退回补正还没有补正的{len(correcting)}项：{_listed(correcting)}",) if correcting else ()
+    return (*missing, *back)
 
 
 def _points(given: DistrictVerdict | Score, names: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from config.season import Season
 from flows.kinds.kind import HandedIn, Kind, issue
 from flows.kinds.review_material import material_of
 from flows.outbox.letters import LetterKind
-from flows.outbox.messages import post, post_to_office
+from flows.outbox.messages import papers, post, post_to_office
 from flows.run import Run
 from flows.workbooks.columns import cells, numbers
 from flows.workbooks.columns.column import Column, choice, given_column, labels
@@ -44,7 +44,8 @@ def remind_of_ballots(session: Session, run: Run) -> int:
     owing, deadline = owing_votes(session, run.season), deadline_of(session, run.year, Milestone.CLOSE_VOTES)
     for caster, owed in sorted(owing.items()):
         key = f"{caster}/{local_day(run.at)}"
-        _write(session, run, LetterKind.BALLOT_REMINDER, caster, key, deadline=deadline, owed=owed)
+        ballots = papers(session, run, caster, WorkbookKind.VOTES, every_issue=True)
+        _write(session, run, LetterKind.BALLOT_REMINDER, caster, key, deadline=deadline, owed=owed, attachments=ballots)
     return len(owing)
 
 

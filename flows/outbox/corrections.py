@@ -10,9 +10,10 @@ from flows.home import paths
 from flows.home.files import write_atomically
 from flows.outbox.calendar_entry import calendar_entry
 from flows.outbox.letters import LetterKind
-from flows.outbox.messages import post_to_unit
+from flows.outbox.messages import papers, post_to_unit
 from flows.run import Run
 from models import Submission
+from models.enums import WorkbookKind
 from states.submissions.corrections import ask_correction, lapse_corrections
 from states.submissions.eligibility import Checked
 
@@ -35,7 +36,7 @@ def tell_correction(
         key=key,
         items=list(items),
         due_at=due_at,
-        attachments=(path,),
+        attachments=(*papers(session, run, code, WorkbookKind.SUBMISSIONS), path),
     )
 
 

@@ -20,8 +20,9 @@ from flows.home import paths
 from flows.outbox.calendar_entry import calendar_entry
 from flows.outbox.letters import LetterKind, compose
 from flows.run import Run
-from models import Call, Message
-from models.enums import MessageState
+from models import Call, Delivery, Message
+from models.enums import MessageState, WorkbookKind
+from states.issued import newest_issues
 from states.maintenance.stuck_messages import post_message
 
 
@@ -133,6 +134,21 @@ def post_to_office(
 ) -> None:
     """A letter to the coordinating office."""
     post(session, run, kind, key=f"office/{key}", to=run.season.office.mail, attachments=attachments, **context)
+
+
+def papers(session: Session, run: Run, who: str, kind: WorkbookKind, *, every_issue: bool = False) -> tuple[Path, ...]:
+    """The workbook of a kind that is in force for somebody, or every one, and the last receipt that they got for one."""
+    newest = newest_issues(session, run.year, who).get(kind, 0)
+    numbers = range(1 if every_issue else max(newest, 1), newest + 1)
+    issued = [paths.issued(run.settings, run.year, who, kind, number) for number in numbers]
+    last = last_delivery(session, run, who, kind)
+    receipts = [run.settings.home.absolute() / last.receipt] if last and last.receipt else []
+    return tuple(path for path in (*issued, *receipts) if path.is_file())
+
+
+def last_delivery(session: Session, run: Run, who: str, kind: WorkbookKind) -> Delivery | None:
+    own = select(Delivery).where(Delivery.season == run.year, Delivery.sender == who, Delivery.kind == kind)
+    return session.scalars(own.order_by(col(Delivery.taken_at).desc(), Delivery.digest)).first()
 
 
 def deadline_entry(

@@ -4,7 +4,6 @@ Dates, quota, address and the unit's name are the season's own; numbers and titl
 marked 示例. Nothing is kept and nothing is sent.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +19,15 @@ from config.units import unit_on
 from flows.outbox.letters import Letter, LetterKind, compose
 from flows.outbox.messages import addressee
 from models import Submission
+from models.enums import (
+    MailDoubt,
+    ObjectionKind,
+    ObjectionResult,
+    ObjectionState,
+    Tier,
+    TroubleKind,
+    WorkbookKind,
+)
 from models.queries import milestone_rows, planned_seasons
 from states.guard_facts import dated
 from states.rules.calendar.timetable import Deadlines
@@ -47,22 +55,62 @@ _DEADLINES = {
     LetterKind.FOLLOW_UP: M.CLOSE_SEASON,
     LetterKind.FOLLOW_UP_REMINDER: M.CLOSE_SEASON,
 }
-_WORDS = {
-    "reason": "示例：因当地交通中断，材料无法按时送达",
+_NUMBER, _TITLE, _DIGEST = "2026-500103-0001", "示例项目", "0" * 64
+# A value for each name under which letters ask for something; the unit's own submission takes the place of these two.
+_SAMPLES: dict[str, Any] = {
+    "number": _NUMBER,
+    "title": _TITLE,
+    **dict.fromkeys(("root", "export", "checker", "seed", "commitment", "digest"), _DIGEST),
+    **dict.fromkeys(
+        ("count", "delivered", "issue", "ordinal", "rows_in", "added", "reserves", "total", "level", "objection"), 1
+    ),
+    **dict.fromkeys(("returned", "rows_back", "more", "more_notes", "unread"), 0),
+    **dict.fromkeys(("again", "over", "newest"), False),
+    **{key: [_NUMBER] for key in ("numbers", "without_verdict", "owed", "passed", "recommended", "lacking")},
+    **{key: [] for key in ("in_correction", "not_recommended", "not_reviewed", "ineligible", "out", "ties")},
+    **{key: [] for key in ("second", "third", "standing", "notes", "problems", "judged", "file_names")},
+    **{name: [(_NUMBER, _TITLE)] for name in ("items", "back", "first")},
+    **dict.fromkeys(("page", "investigator", "asked_by"), ""),
+    "pairs": [(_NUMBER, "2026-500103-0002", 93)],
+    "hints": ["示例：附件不是用下发的模板填的表"],
+    "about": ObjectionKind.FACTS,
+    "address": "示例@example.invalid",
+    "amount": "10,000.00",
     "answer": "示例：经核查，情况不属实，维持原结果。",
-    "file_name": "示例-申报汇总表.xlsx",
-    "problem": "示例：某单位的工作簿无法写入",
-    "stage": M.CLOSE_CALL.value,
-    "workbook": "申报汇总表",
-    "milestone": M.CLOSE_CALL.label,
-    "decision": "异议不成立",
+    "counts": {"示例": 3, "added": 1, "changed": 1},
+    "decision": ObjectionResult.REJECTED,
+    "doubt": MailDoubt.UNKNOWN_ADDRESS,
     "expert_name": "示例·张三",
-    "page": "",
-    "public": "0312233",
     "file": "history.jsonl",
+    "file_name": "示例-申报汇总表.xlsx",
+    "folder": "示例",
+    "for_all": True,
+    "milestone": M.CLOSE_CALL,
+    "name": "示例·李四",
+    "public": "0312233",
+    "reason": "示例：因当地交通中断，材料无法按时送达",
+    "said": "示例：某单位的工作簿无法写入",
+    "subject": "示例",
+    "tier": Tier.THIRD,
+    "trouble": TroubleKind.DELIVERY_HELD,
+    "valid": "岗创〔2026〕第0002号",
+    "void": "岗创〔2026〕第0001号",
+    "what": "示例·张三的姓名",
+    "workbook": WorkbookKind.SUBMISSIONS,
 }
-_FLAGS = {"again": False, "over": False, "newest": False, "for_all": True}
-_COUNTS = {"level": 1, "returned": 0, "rows_back": 0, "more": 0, "more_notes": 0, "unread": 0}
+# Where a name stands for something else in one kind of letter than in the others.
+_OWN_SAMPLES: dict[LetterKind, dict[str, Any]] = {
+    LetterKind.OWING: {"items": [("示例区", "2项没有初评意见")]},
+    LetterKind.CORRECTION_ASKED: {"items": [(_NUMBER, _TITLE, "示例：应用证明")]},
+    LetterKind.NOTICE_OPENED: {"items": [(_NUMBER, _TITLE, Tier.THIRD)]},
+    LetterKind.NAMES_IN_TEXTS: {"items": [(_NUMBER, "成果简介", "示例·张三")]},
+    LetterKind.EXPERTS_REPLACED: {"items": [(_NUMBER, "示例·张三")]},
+    LetterKind.SCORES_OWED: {"items": [("E0001", "示例·张三", 3)]},
+    LetterKind.POOL_CHANGED: {"items": ["新增：示例·张三（示例大学）"]},
+    LetterKind.OBJECTION_TO_OBJECTOR: {"standing": ObjectionState.INVESTIGATING},
+    LetterKind.OBJECTION_REMINDER: {"standing": ObjectionState.INVESTIGATING},
+    LetterKind.RECEIPT: {"problems": [("“申报汇总表”工作表C6单元格", "示例：“类别”没有填。")], "owed": []},
+}
 
 
 class NoPreview(GangchuangError):
@@ -84,107 +132,43 @@ def preview(session: Session, season: Season, kind: LetterKind, unit: str, at: d
     values = _values(session, season, kind, unit, name, at, own)
     if "unit_name" not in kind.needs and kind is not LetterKind.RECEIPT:
         mail = "（专家本人）" if "expert_name" in kind.needs else season.office.mail
-    problem = ""
-    # What stands in a list is told by nothing but its template: the first shape that it takes is its own.
-    for width in (2, 3, 1, 4):
-        try:
-            return mail, compose(kind, season=season, **values, **dict(_lists(kind, own, width)))
-        except (ValueError, TypeError, UndefinedError) as refused:
-            problem = str(refused)
-    raise NoPreview(kind, problem)
+    try:
+        return mail, compose(kind, season=season, **values)
+    except (ValueError, TypeError, UndefinedError) as refused:
+        raise NoPreview(kind, str(refused)) from refused
 
 
 def _values(
     session: Session, season: Season, kind: LetterKind, unit: str, name: str, at: datetime, own: tuple[str, str]
 ) -> dict[str, Any]:
-    """Everything that is no list, by the name under which a letter asks for it."""
+    """Everything that a letter asks for by name."""
     deadlines = _deadlines(session, season)
     deadline = deadlines.at(_DEADLINES.get(kind, M.CLOSE_CALL), unit) or season.dates.close_season
     given: dict[str, Any] = {
+        **_SAMPLES,
+        **_OWN_SAMPLES.get(kind, {}),
         "unit_name": name,
         "recipient_name": f"{name}科协",
         "quota": season.quota_of(unit),
-        "number": own[0],
-        "title": own[1],
         "arrived_at": at,
-        "old": deadline,
-        "new": deadline,
+        **dict.fromkeys(("old", "new", "deadline", "due_at", "reconsider_until"), deadline),
         "until": min((moment for moment in deadlines.dates.values() if moment > at), default=deadline),
-        "deadline": deadline,
-        "due_at": deadline,
-        "reconsider_until": deadline,
         "notice_until": local_day(deadline),
         "received_on": local_day(at),
         "since": at,
         "opens_on": local_day(season.dates.open_public_notice),
         "closes_on": local_day(deadlines.at(M.CLOSE_PUBLIC_NOTICE) or season.dates.publish_results),
         "officers": list(season.office.officers),
-        "counts": {"示例": 3, "added": 1, "changed": 1},
         "years": sorted({local_day(instant).year for _, instant in season.dates.given()}),
-        **_WORDS,
-        **_FLAGS,
-        **_COUNTS,
     }
-    names = [name for name in (*kind.needs, *kind.may) if not _is_list(name)]
-    # Parts that several letters share ask for more than the letter's own list.
-    return given | {name: _guessed(name) for name in names if name not in given}
+    return {name: _with_own(sample, own) for name, sample in given.items()}
 
 
-def _guessed(name: str) -> Any:
-    """A value for a name that stands in no table: what it is, its name says."""
-    if name in ("root", "export", "checker", "seed", "commitment", "digest"):
-        return "0" * 64
-    return 1 if name in ("count", "delivered", "issue", "ordinal", "rows_in", "added", "reserves", "total") else "示例"
-
-
-_LISTS = frozenset(
-    [
-        "items",
-        "ineligible",
-        "back",
-        "out",
-        "first",
-        "second",
-        "third",
-        "pairs",
-        "problems",
-        "numbers",
-        "without_verdict",
-        "in_correction",
-        "owed",
-        "passed",
-        "recommended",
-        "not_recommended",
-        "not_reviewed",
-        "ties",
-        "lacking",
-        "standing",
-        "notes",
-    ]
-)
-
-
-def _is_list(name: str) -> bool:
-    return name in _LISTS
-
-
-def _lists(kind: LetterKind, own: tuple[str, str], width: int) -> Iterator[tuple[str, Any]]:
-    number, whole = own[0], (*own, "示例：说明", 1)
-    for name in (*kind.needs, *kind.may):
-        if name == "ties":
-            yield name, []
-        elif name == "standing" and "objection" in kind.needs:
-            yield name, "示例：核查中"
-        elif name == "problems" and width == 1:
-            yield name, ["示例：说明"]
-        elif name == "pairs":
-            yield name, [(number, number, 93)]
-        elif name in ("items", "ineligible"):
-            yield name, [whole[:width] if width > 1 else number]
-        elif name in ("back", "out", "first", "second", "third", "problems"):
-            yield name, [whole[:2]] if name in ("back", "first", "problems") else []
-        elif _is_list(name) and name in kind.needs:
-            yield name, [number]
+def _with_own(sample: Any, own: tuple[str, str]) -> Any:
+    """The sample with the unit's own submission in place of the invented one."""
+    if isinstance(sample, list | tuple):
+        return type(sample)(_with_own(part, own) for part in sample)
+    return {_NUMBER: own[0], _TITLE: own[1]}.get(sample, sample) if isinstance(sample, str) else sample
 
 
 def _deadlines(session: Session, season: Season) -> Deadlines:

@@ -41,6 +41,7 @@ _VALUES: dict[str, Any] = {
     "folder": "office/2026",
     "first": [(NUMBER, TITLE)],
     "for_all": True,
+    "judged": [(NUMBER, TITLE, "推荐，共85分，排第1")],
     "in_correction": [OTHER],
     "ineligible": [(NUMBER, TITLE, "完成日期不在征集范围内")],
     "investigator": "示例·赵监督",
@@ -116,6 +117,8 @@ def a_context(kind: LetterKind, **changed: Any) -> dict[str, Any]:
     context = {name: _VALUES[name] for name in kind.needs}
     if kind is LetterKind.CORRECTION_ASKED:
         context["items"] = [(NUMBER, TITLE, "应用证明")]
+    if kind is LetterKind.NOTICE_OPENED:
+        context["items"] = [(NUMBER, TITLE, Tier.THIRD)]
     if kind is LetterKind.POOL_CHANGED:
         context |= {"items": ["新增：示例·张三（示例大学）"], "counts": {"added": 1, "changed": 0}}
     if kind in (LetterKind.OBJECTION_TO_OBJECTOR, LetterKind.OBJECTION_REMINDER):

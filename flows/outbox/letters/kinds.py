@@ -40,8 +40,9 @@ class LetterKind(StrEnum):
     RECEIPT = (
         "receipt",
         "recipient_name file_name arrived_at rows_in rows_back problems more numbers",
-        "deadline over newest standing owed unread notes more_notes",
-    )  # newest: the workbook in force comes along; problems, notes: (place, message); standing: (label, text)
+        "deadline over newest standing owed unread notes more_notes judged folder",
+    )  # newest: the workbook in force comes along; problems, notes: (place, message); standing: (label, text);
+    # judged: (number, title, how it stands); folder: of the inbox, told to the office
     MAIL_WITHOUT_WORKBOOK = "mail_without_workbook", "arrived_at hints file_names"  # to whoever wrote
     MAIL_HELD = "mail_held", "arrived_at doubt"  # to whoever wrote
     MAIL_HELD_OFFICE = "mail_held_office", "arrived_at doubt address unit_name digest"  # to the office
@@ -85,7 +86,10 @@ class LetterKind(StrEnum):
     # Approval, notice, results
     APPROVAL_WANTED = "approval_wanted", "officers due_at digest page level"
     APPROVAL_ESCALATED = "approval_escalated", "officers due_at digest page"  # to the coordination group
-    NOTICE_OPENED = "notice_opened", "unit_name opens_on closes_on page root export file checker"
+    NOTICE_OPENED = (
+        "notice_opened",
+        "unit_name opens_on closes_on items page root export file checker",
+    )  # (number, title, tier): the unit's own
 
     # Objections; what is for the objector goes to the office, which hands it on
     OBJECTION_RECEIVED = "objection_received", "objection number title about received_on due_at"  # to the office

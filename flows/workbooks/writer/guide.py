@@ -10,7 +10,7 @@ from flows.workbooks.reader.layout import Layout
 from models.enums import WorkbookKind
 
 # Whether a further issue takes the place of the earlier ones.
-_SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS)
+SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLLOW_UP)
 _EDITIONS = {True: "换发新版后，旧版不再接收", False: "以前发的各份继续有效，每份只含所列各项"}
 _NARROW = re.compile("[\0-\u2e7f]+")
 _WEEKDAYS = "一二三四五六日"
@@ -74,7 +74,7 @@ def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         [
             ("报送单位（人）", guide.recipient_name),
             ("报送截止", f"{instant(guide.deadline)}，以文件送达时间为准"),
-            ("模板版本", f"{guide.season.year}年度第{guide.issue}版；{_EDITIONS[guide.layout.kind in _SUPERSEDED]}"),
+            ("模板版本", f"{guide.season.year}年度第{guide.issue}版；{_EDITIONS[guide.layout.kind in SUPERSEDED]}"),
         ],
     )
     yield "怎样填写", _how(guide)

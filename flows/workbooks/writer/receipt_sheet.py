@@ -100,7 +100,8 @@ def _result(receipt: Receipt) -> tuple[str, str, str, str]:
         left = [*receipt.owed, *([f"有{unread}处内容没有读取，见下面的提示"] if unread else [])]
         if left:
             return *_AMBER, f"● 已接收{accepted}行，还没有完成", f"本次报送的{accepted}行已{noun}。{'；'.join(left)}。"
-        return *_GREEN, f"✔ 全部接收：{accepted}行", f"本次报送的{accepted}行已全部{noun}；不需要再做什么。"
+        rest = "请看一眼下面的提示，没有要改的，就不需要再做什么" if receipt.reading.all_notes else "不需要再做什么"
+        return *_GREEN, f"✔ 全部接收：{accepted}行", f"本次报送的{accepted}行已全部{noun}；{rest}。"
     if not accepted:
         head = f"✘ 退回：{returned}行，共{wrong}处问题" if returned else "✘ 退回：整份文件未能接收"
         return *_RED, head, _how_to_mend(receipt)

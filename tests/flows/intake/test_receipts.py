@@ -176,3 +176,69 @@ def test_who_comes_too_late_is_not_told_to_send_before_the_deadline(judging: Pla
 
     assert "在截止前" not in letter
     assert "截止时间已过：能否补收，请先与" in letter
+
+
+def test_what_is_said_of_several_cells_stands_once_in_the_letter(opened: Player) -> None:
+    rows = [{**submission_row(a_form(name)), "类别": "小创造"} for name in ("一号成果", "二号成果", "三号成果")]
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, rows)
+
+    _, said, letter = answered(opened)
+
+    assert letter.count("“类别”只能填") == 1
+    assert "“申报汇总表”工作表C5、C6、C7单元格：“类别”只能填" in letter
+    assert said.count("“类别”只能填") == 3
+
+
+def test_a_file_that_is_no_workbook_is_answered_with_what_stands_and_what_is_owed(opened: Player) -> None:
+    folder = opened.home / "inbox" / UNIT
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "表.pdf").write_bytes(b"%PDF-1.7 %%EOF")
+
+    _, said, letter = answered(opened)
+
+    for text in (said, letter):
+        assert "仍欠" in text
+        assert "还没有接收到任何申报" in text
+
+
+def test_a_corrected_title_that_makes_a_second_submission_is_shown_in_the_letter(opened: Player) -> None:
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [submission_row(a_form("自动送料装置"))], name="一.xlsx")
+    answered(opened)
+    (first,) = numbers(opened)
+    again = {**submission_row(a_form("自动送料装置")), "成果名称": "自动送料装置的改进"}
+    opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [again], name="二.xlsx")
+
+    colour, said, letter = answered(opened)
+
+    for text in (said, letter):
+        assert f"与已接收的编号 {first}“自动送料装置”很可能是同一成果" in text
+        assert "无需再做任何事" not in text or "请看一眼下面的提示" in text
+    assert colour == GREEN
+
+
+def test_verdicts_are_repeated_in_the_letter(judging: Player) -> None:
+    first, second = numbers(judging)
+    judging.deliver(UNIT, WorkbookKind.VERDICTS, [judged(judging, first), judged(judging, second, 初评结论="不推荐")])
+
+    _, _, letter = answered(judging)
+
+    assert f"1. {first}《一号成果》：推荐，" in letter
+    assert "共85分，排第1" in letter
+    assert f"2. {second}《二号成果》：不推荐，" in letter
+
+
+def test_the_office_learns_folder_and_sender_of_what_comes_back(opened: Player) -> None:
+    path = opened.deliver(UNIT, WorkbookKind.SUBMISSIONS, [{**submission_row(a_form("一号成果")), "类别": "小创造"}])
+    for folder, name in (("office", "微信.xlsx"), ("渝中", "表.xlsx")):
+        target = opened.home / "inbox" / folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    path.unlink()
+    opened.play("collect", collecting)
+
+    with opened.reading() as session:
+        to_office = select(Message).where(Message.recipient == opened.season.office.mail)
+        bodies = [letter.body for letter in session.scalars(to_office.order_by(Message.key))]
+
+    assert any("收件文件夹：office；报送方：渝中区科协（500103）。" in body for body in bodies), bodies
+    assert any("收件文件夹：渝中；报送方：不明。" in body for body in bodies), bodies

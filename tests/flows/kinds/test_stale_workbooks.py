@@ -12,8 +12,10 @@ from flows.close_call import closing
 from flows.collect import collecting
 from flows.decide import Decision, decide
 from flows.home import paths
+from flows.kinds.table import KINDS
 from flows.open_call import opening
 from flows.workbooks.writer.filling import submission_row
+from flows.workbooks.writer.guide import SUPERSEDED
 from models import Delivery, DistrictVerdict, History, Message, MilestoneDate, Submission
 from models.enums import CallState, DeliveryState, SubmissionState, Verdict, WorkbookKind
 from states.audit.verify import verify
@@ -24,6 +26,10 @@ from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
 from tests.support.playing import Player, points
 
 K = WorkbookKind
+
+
+def test_the_guide_says_of_each_kind_whether_a_newer_edition_takes_its_place() -> None:
+    assert {kind for kind in WorkbookKind if KINDS[kind].issue_again} == {*SUPERSEDED}
 
 
 def collect(player: Player) -> Delivery:

@@ -107,8 +107,11 @@ def test_a_letter_reads_as_written_down_here() -> None:
         f"1. {NUMBER}《{TITLE}》\n"
         "    需补正：应用证明\n"
         "\n"
-        "请于2026年4月30日(周四)18:00 北京时间前直接回复本邮件并附上补正后的表和附件。"
+        "请于2026年4月30日(周四)18:00 北京时间前报送补正后的表和附件："
+        "在所附回执（没有的用所附《申报汇总表》并填好申报编号）里改好以上各项。"
         "每项申报只有一次补正机会，逾期视为放弃补正。\n"
+        "报送方式：直接回复本邮件，附上填好的表（有附件的一并附上）；下面有个人链接的，也可以打开链接上传；"
+        "都不方便的，可以交我办代收。\n"
         "\n"
         "（此处为收件人的个人链接）\n"
         "\n"
@@ -309,4 +312,28 @@ def test_what_is_to_be_kept_outside_stands_on_lines_of_its_own(kind: LetterKind)
 
     kept = [lines.index(context[name]) for name in ("root", "export", "checker")]
     assert kept == [kept[0], kept[0] + 2, kept[0] + 4]
-    assert lines[kept[2] + 1] == ""
+    assert kept[2] + 1 == len(lines)
+
+
+SENT_BACK = [
+    kind for kind in KINDS if re.search("_(send|score)[.]j2", (TEMPLATES / f"{kind.value}.j2").read_text("utf-8"))
+]
+
+
+def test_who_is_to_send_something_learns_every_way_that_a_person_has() -> None:
+    asking = ("opened", "closed", "reminder", "asked", "reissued", "ballot", "follow_up", "invitation", "replacement")
+    others = {
+        "notice_opened",
+        "district_round_closed",
+        "round_closed",
+        "season_closed",
+        "objection_reminder",
+        "link_reissued",
+    }
+    wanted = {kind for kind in KINDS if kind.value.endswith(asking) and kind.value not in others}
+
+    assert {*SENT_BACK} == wanted | {LetterKind.RECEIPT}
+    for kind in SENT_BACK:
+        for way in ("直接回复本邮件", "个人链接", "代收"):
+            assert way in write(kind).body
+    assert [path.name for path in TEMPLATES.glob("*.j2") if "报送目录" in path.read_text("utf-8")] == []
