@@ -5,9 +5,10 @@
 """
 
 import tomllib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -178,6 +179,6 @@ def parse_season(path: Path) -> Season:
     return season
 
 
-def _sentence(error: dict) -> str:  # type: ignore[type-arg]
+def _sentence(error: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in error["loc"]) or "the file"
     return f"{where}: {error['msg'].removeprefix('Value error, ')} (given: {error['input']!r:.80})"

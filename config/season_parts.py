@@ -201,14 +201,17 @@ class Limits(Part):
     per_person: int | None = Field(None, ge=1)
 
 
+TierWord = Literal["first", "second", "third"]
+
+
 class Tiers(Part):
     """Prizes: sizes, or ratios of `prizes` in all. Vacancy below a tier's least merit."""
 
-    sizes: dict[Literal["first", "second", "third"], int] | None = None
+    sizes: dict[TierWord, int] | None = None
     prizes: int | None = Field(None, ge=0)
-    ratios: dict[Literal["first", "second", "third"], int] = {"first": 1, "second": 2, "third": 3}
-    least_merit: dict[Literal["first", "second", "third"], Decimal] = {}
-    amounts_yuan: dict[Literal["first", "second", "third"], int] = {}
+    ratios: dict[TierWord, int] = {"first": 1, "second": 2, "third": 3}
+    least_merit: dict[TierWord, Decimal] = {}
+    amounts_yuan: dict[TierWord, int] = {}
     budget_yuan: int | None = Field(None, ge=0, description="what all prizes may cost together; a rehearsal adds up")
 
     @model_validator(mode="after")
@@ -226,7 +229,7 @@ class Votes(Part):
     highest tier below on which the panel does not vote; its place stays vacant.
     """
 
-    tiers: tuple[Literal["first", "second", "third"], ...] = Field(min_length=1)
+    tiers: tuple[TierWord, ...] = Field(min_length=1)
     majority: Fraction = Field(Fraction(2, 3), gt=0, le=1, description="share of those present who must be in favour")
     secret: bool = True
 

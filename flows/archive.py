@@ -60,4 +60,4 @@ def _outcomes(session: Session, year: int) -> dict[tuple[str, Outcome], int]:
         .where(Submission.season == year, Submission.outcome.is_not(None))
         .group_by(Submission.unit, Submission.outcome)
     )
-    return {(unit, outcome): count for unit, outcome, count in rows}
+    return {(unit, outcome): count for unit, outcome, count in rows if outcome}

@@ -281,7 +281,7 @@ class Timekeeper:
                 self._write(session, year, at, LetterKind.ALERT_OVER, f"{_cause(alert)}/{local_day(at)}", **ended)
             keep_told(session, year, new, over, at)
 
-    def _write(self, session: Session, year: int, at: datetime, kind: LetterKind, key: str, **said: object) -> None:
+    def _write(self, session: Session, year: int, at: datetime, kind: LetterKind, key: str, **said: Any) -> None:
         season = season_in_force(session, year)
         to = season.office.mail
         write_letter(session, season, self.settings, at, kind, key=f"office/{key}", to=to, **said)

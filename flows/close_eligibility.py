@@ -2,7 +2,6 @@
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from flows.intake.mail.taking import take_everything
@@ -81,7 +80,7 @@ def _tell_result(session: Session, run: Run) -> None:
         .outerjoin(Correction, Correction.number == Submission.number)
         .where(
             Submission.season == run.year,
-            ((col(Submission.state) == SubmissionState.DISTRICT_REVIEWED) & col(Submission.eligible_at).is_not(None))
+            ((Submission.state == SubmissionState.DISTRICT_REVIEWED) & Submission.eligible_at.is_not(None))
             | (
                 (Submission.outcome == Outcome.INELIGIBLE)
                 & (Submission.archived_from == SubmissionState.DISTRICT_REVIEWED)

@@ -313,7 +313,7 @@ def _withdraw_consent(session: Session, run: Run, act: Act, number: str, words: 
     run.tell("public no more", called(things))
 
 
-def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: object) -> None:
+def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: Any) -> None:
     row = session.get_one(Submission, number)
     post_to_unit(
         session, run, kind, row.unit, key=f"{number}/{key or row.sequence}", number=number, title=row.title, **context

@@ -78,7 +78,7 @@ def _tell(session: Session, run: Run, milestone: Milestone, unit: str, moved: Mo
     said: dict[str, Any] = {"milestone": milestone, "old": moved.old, "new": moved.new, "reason": reason}
     if milestone.is_for_experts:
         for expert in seated(session, run.year):
-            whom = {"key": f"{expert.id}/{key}", "to": expert.mail, "expert_name": expert.name}
+            whom: dict[str, Any] = {"key": f"{expert.id}/{key}", "to": expert.mail, "expert_name": expert.name}
             said["attachments"] = (deadline_entry(session, run, expert.id, milestone, moved.new, f"m{entry}"),)
             post(session, run, LetterKind.EXPERT_DATE_MOVED, **whom, **said)
         return

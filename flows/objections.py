@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.season import Season
@@ -177,8 +176,9 @@ def take_reconsideration(
     session: Session, run: Run, act: Act, subject: str, person: str, reason: str, *, asked_by: ObjectionParty
 ) -> None:
     """Take up the one reconsideration, and tell both sides."""
-    asked = {"asked_by": asked_by, "person": person, "reason": reason}
-    objection = reconsider_objection(session, run.season, _id(subject), act, **asked)
+    objection = reconsider_objection(
+        session, run.season, _id(subject), act, asked_by=asked_by, person=person, reason=reason
+    )
     _tell_both(session, run, objection, LetterKind.OBJECTION_RECONSIDERED, due_at=objection.due_at, asked_by=asked_by)
     _tell_investigator(session, run, objection, person, 2)
 
@@ -208,8 +208,8 @@ def reminder_due(session: Session, season: Season, at: datetime) -> list[tuple[i
     found = []
     for objection in session.scalars(
         select(Objection)
-        .where(Objection.season == season.year, col(Objection.state).in_(OPEN_OBJECTIONS), Objection.due_at >= at)
-        .order_by(col(Objection.id))
+        .where(Objection.season == season.year, Objection.state.in_(OPEN_OBJECTIONS), Objection.due_at >= at)
+        .order_by(Objection.id)
     ):
         level = sum(at >= due for due in reminders_of(season, objection))
         key = f"{season.year}/{LetterKind.OBJECTION_REMINDER.value}/office/{_reminder(objection, level)}"
@@ -394,21 +394,22 @@ def _answer(
     tier: Tier | None = None,
     people: Corrected | None = None,
 ) -> None:
-    given = {"result": result, "answer": answer, "tier": tier, "people": people}
-    answered = answer_objection(session, run.season, _id(subject), act, **given)
+    answered = answer_objection(
+        session, run.season, _id(subject), act, result=result, answer=answer, tier=tier, people=people
+    )
     objection, until = answered.objection, answered.objection.reconsider_until
     decision = f"{result.label}为{tier.label}" if tier else result.label
     said = {"decision": decision, "answer": answer, "reconsider_until": until}
     _tell_both(session, run, objection, LetterKind.OBJECTION_ANSWERED, **said)
     row = session.get(Submission, objection.number, populate_existing=True)
     if row is not None and row.outcome is Outcome.REVOKED and result is ObjectionResult.REMOVED:
-        told = {"number": row.number, "title": row.title, "reason": answer}
+        told: dict[str, Any] = {"number": row.number, "title": row.title, "reason": answer}
         post_to_unit(session, run, LetterKind.REVOKED, row.unit, key=f"{row.number}/{row.sequence}", **told)
     _tell_moved(session, run, objection.id, answered.moved_up)
     run.tell("result", decision)
 
 
-def _about(session: Session, objection: Objection) -> dict[str, object]:
+def _about(session: Session, objection: Objection) -> dict[str, Any]:
     """What letters about an objection say; nothing of who objected."""
     row = session.get(Submission, objection.number) if objection.number else None
     return {
@@ -420,7 +421,7 @@ def _about(session: Session, objection: Objection) -> dict[str, object]:
     }
 
 
-def _tell_both(session: Session, run: Run, objection: Objection, kind: LetterKind, **said: object) -> None:
+def _tell_both(session: Session, run: Run, objection: Objection, kind: LetterKind, **said: Any) -> None:
     """The unit, and the objector by way of the office."""
     if objection.number is not None:
         unit = session.get_one(Submission, objection.number).unit
@@ -429,7 +430,7 @@ def _tell_both(session: Session, run: Run, objection: Objection, kind: LetterKin
     _tell_objector(session, run, objection, **said)
 
 
-def _tell_objector(session: Session, run: Run, objection: Objection, **said: object) -> None:
+def _tell_objector(session: Session, run: Run, objection: Objection, **said: Any) -> None:
     """To the office, to be handed on: nothing that leaves this program by itself knows who objected."""
     told = {**_about(session, objection), "standing": objection.state.label, **said}
     kind = LetterKind.OBJECTION_TO_OBJECTOR
@@ -447,7 +448,7 @@ def _key(objection: Objection) -> str:
     return f"{objection.id}/{objection.state}"
 
 
-def _chosen(kind: LetterKind, told: dict[str, object]) -> dict[str, object]:
+def _chosen(kind: LetterKind, told: dict[str, Any]) -> dict[str, Any]:
     """What a letter of this kind says of all that is known."""
     return {name: told[name] for name in (*kind.needs, *kind.may) if told.get(name) is not None}
 

@@ -1,6 +1,7 @@
 """Publishes the results: awards are given as approved, the page goes out with the history's root."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -67,13 +68,13 @@ def publishing(run: Run) -> Ending:
     )
 
 
-def _tell_unit(session: Session, run: Run, code: str, kept: Mapping[str, str]) -> None:
+def _tell_unit(session: Session, run: Run, code: str, kept: Mapping[str, Any]) -> None:
     rows = session.execute(
         select(Submission.number, Submission.title, Submission.tier)
         .where(Submission.season == run.year, Submission.unit == code, Submission.state == SubmissionState.AWARDED)
         .order_by(Submission.number)
     ).all()
-    lists = {tier.value: [(row.number, row.title) for row in rows if row.tier is tier] for tier in Tier}
+    lists: dict[str, Any] = {tier.value: [(row.number, row.title) for row in rows if row.tier is tier] for tier in Tier}
     post_to_unit(
         session, run, LetterKind.RESULTS_PUBLISHED, code, page=page_address(run, "results.html"), **kept, **lists
     )

@@ -1,7 +1,7 @@
 """Reminds who still owes something, and only them; the later, the higher it goes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -238,7 +238,7 @@ def reminding_of_follow_up(run: Run) -> Ending:
     return _told(run, sorted(owed))
 
 
-_BODIES = {
+_BODIES: Mapping[str, Callable[[Run], Ending]] = {
     Milestone.REMIND_CALL: reminding_of_call,
     Milestone.REMIND_DISTRICT_ROUND: reminding_of_district_round,
     Milestone.REMIND_EXPERTS: reminding_of_scores,

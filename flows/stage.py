@@ -16,8 +16,9 @@ from inspect import signature
 from typing import Any, ParamSpec
 
 from prefect import Flow, flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -182,8 +183,16 @@ def _leased(run: Run, *, unattended: bool) -> Iterator[None]:
 
 def _keep_failures(session: Session, run: Run, problems: Mapping[str, str]) -> None:
     stage = "/".join(filter(None, (run.stage, run.unit)))
-    kept = {"at": run.at, "seconds": run.settings.lease_seconds, "marks": run.marks, "resting": run.resting}
-    keep_failures(session, run.year, stage, problems, **kept)
+    keep_failures(
+        session,
+        run.year,
+        stage,
+        problems,
+        at=run.at,
+        seconds=run.settings.lease_seconds,
+        marks=run.marks,
+        resting=run.resting,
+    )
 
 
 def _sentence(problem: Exception) -> str:
@@ -254,7 +263,8 @@ def stage_flow(
             return present if present.startswith(wanted) else wanted
 
         # Stages are idempotent and the clock starts them again; Prefect's own retries would hide failures.
-        return flow(told, name=name, flow_run_name=named, retries=0, persist_result=False, validate_parameters=True)
+        made_of = flow(name=name, flow_run_name=named, retries=0, persist_result=False, validate_parameters=True)
+        return made_of(told)
 
     return made
 

@@ -32,7 +32,7 @@ class _Words(dict[str | None, StrEnum | None]):
         self._members = members
 
     def __missing__(self, word: str | None) -> StrEnum:
-        return self._members(word)
+        return self._members(str(word))
 
 
 class EnumText(TypeDecorator[StrEnum]):

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, TableClause, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, TableClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
+from sqlmodel import SQLModel
 
 import models.tables  # noqa: F401  (a session knows every table)
 from config.errors import GangchuangError
@@ -123,16 +124,21 @@ def reachable(engine: Engine) -> Iterator[None]:
         raise
 
 
-def insert_many(session: Session, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+def table_of(model: type[SQLModel]) -> Table:
+    """The table of a model, for what writes rows without objects."""
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+def insert_many(session: Session, table: TableClause, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert plain rows of a large set, by the driver itself: no object and no compilation a row."""
     if not rows:
         return
     connection, names = session.connection(), ", ".join(f'"{name}"' for name in columns)
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', list(rows))
+        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', list(rows))
         return
-    with _copying(connection, f'COPY "{table}" ({names}) FROM STDIN') as copy:
+    with _copying(connection, f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
         for row in rows:
             copy.write_row(row)
 
@@ -140,7 +146,8 @@ def insert_many(session: Session, table: str, columns: Sequence[str], rows: Sequ
 @contextmanager
 def _copying(connection: Connection, statement: str) -> Iterator[Any]:
     """PostgreSQL's COPY, which SQLAlchemy knows nothing of; its errors look like those of any statement."""
-    driver, dialect = connection.connection.driver_connection, connection.dialect
+    driver: Any = connection.connection.driver_connection
+    dialect = connection.dialect
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             yield copy
@@ -172,11 +179,11 @@ def insert_rows(session: Session, table: TableClause, rows: Sequence[Mapping[str
         process = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
         values = [row[name] for row in rows]
         columns.append([process(value) for value in values] if process else values)
-    insert_many(session, table.name, names, list(zip(*columns, strict=True)))
+    insert_many(session, table, names, list(zip(*columns, strict=True)))
 
 
 def update_many(
-    session: Session, table: str, columns: Sequence[str], keys: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    session: Session, table: TableClause, columns: Sequence[str], keys: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> int:
     """Update plain rows: each holds the new columns, then the keys. Returns how many rows there were to change."""
     if not rows:
@@ -185,19 +192,21 @@ def update_many(
     if connection.dialect.name == "sqlite":
         sets = ", ".join(f'"{name}" = ?' for name in columns)
         where = " AND ".join(f'"{name}" = ?' for name in keys)
-        return connection.exec_driver_sql(f'UPDATE "{table}" SET {sets} WHERE {where}', list(rows)).rowcount
+        return connection.exec_driver_sql(f'UPDATE "{table.name}" SET {sets} WHERE {where}', list(rows)).rowcount
     # One statement for all: the rows go over as one text a column, are split and joined there. The driver's arrays
     # cost three times as much, a temporary table twice.
     columns_of_rows = list(zip(*rows, strict=True))
     texts = [_SEPARATOR.join(_NULL if value is None else str(value) for value in values) for values in columns_of_rows]
     if any(not text or text.count(_SEPARATOR) != len(rows) - 1 for text in texts):
-        raise ValueError(f"a value for {table} is empty, or holds a sign that separates values")
+        raise ValueError(f"a value for {table.name} is empty, or holds a sign that separates values")
     kinds = ("bigint" if any(isinstance(value, int) for value in values) else "text" for values in columns_of_rows)
     news = [f"c{index}" for index in range(len(texts))]
     sets = ", ".join(f'"{name}" = {new}' for name, new in zip(columns, news, strict=False))
-    where = " AND ".join(f'"{table}"."{name}" = {new}' for name, new in zip(keys, news[len(columns) :], strict=True))
+    where = " AND ".join(
+        f'"{table.name}"."{name}" = {new}' for name, new in zip(keys, news[len(columns) :], strict=True)
+    )
     given = ", ".join(f"string_to_array(%s, chr({ord(_SEPARATOR)}), chr({ord(_NULL)}))::{kind}[]" for kind in kinds)
-    statement = f'UPDATE "{table}" SET {sets} FROM unnest({given}) AS new ({", ".join(news)}) WHERE {where}'
+    statement = f'UPDATE "{table.name}" SET {sets} FROM unnest({given}) AS new ({", ".join(news)}) WHERE {where}'
     return connection.exec_driver_sql(statement, tuple(texts)).rowcount
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.season import Season
@@ -82,10 +81,10 @@ def counts_by_outcome(session: Session, year: int) -> dict[Outcome, int]:
     """Archived submissions of a season by outcome; outcomes without any are left out."""
     rows = session.execute(
         select(Submission.outcome, func.count())
-        .where(Submission.season == year, col(Submission.outcome).is_not(None))
-        .group_by(col(Submission.outcome))
+        .where(Submission.season == year, Submission.outcome.is_not(None))
+        .group_by(Submission.outcome)
     )
-    return dict(rows.all())
+    return {outcome: count for outcome, count in rows if outcome}
 
 
 def counts_by_unit(session: Session, year: int) -> dict[str, int]:
@@ -145,4 +144,4 @@ def by_whom_assigned() -> ColumnElement[bool]:
         (Assignment.expert, Score.expert),
         (Assignment.round, Score.round),
     )
-    return and_(*(col(column) == other for column, other in pairs))
+    return and_(*(column == other for column, other in pairs))

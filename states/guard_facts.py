@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from config.season import Season
@@ -114,7 +113,7 @@ def _correction() -> ColumnElement[Any]:
 def _objections() -> ColumnElement[Any]:
     return (
         select(func.count())
-        .where(Objection.number == Submission.number, col(Objection.state).in_(OPEN_OBJECTIONS))
+        .where(Objection.number == Submission.number, Objection.state.in_(OPEN_OBJECTIONS))
         .correlate(Submission)
         .scalar_subquery()
         .label("objections")
@@ -137,22 +136,22 @@ def _scores() -> ColumnElement[Any]:
     )
 
 
-def _with_verdict(query: Select[Any]) -> Select[Any]:
+def _with_verdict(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     joined = query.outerjoin(DistrictVerdict, DistrictVerdict.number == Submission.number)
     return joined.add_columns(Submission.unit, DistrictVerdict.verdict)
 
 
-def _with_standing(query: Select[Any]) -> Select[Any]:
-    eligible = col(Submission.eligible_at).is_not(None).label("eligible")
-    return query.add_columns(eligible, col(DistrictVerdict.rank).label("district_rank"))
+def _with_standing(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    eligible = Submission.eligible_at.is_not(None).label("eligible")
+    return query.add_columns(eligible, DistrictVerdict.rank.label("district_rank"))
 
 
-def _with_placing(query: Select[Any]) -> Select[Any]:
+def _with_placing(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     joined = query.outerjoin(Placing, (Placing.number == Submission.number) & Placing.approved)
-    return joined.add_columns(col(Placing.tier).label("approved_tier"), Placing.notice_until)
+    return joined.add_columns(Placing.tier.label("approved_tier"), Placing.notice_until)
 
 
-_EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
+_EXTRAS: dict[str, Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]]] = {
     Trigger.RECORD_DISTRICT_REVIEW: lambda query: _with_verdict(query.add_columns(_correction())),
     Trigger.RECORD_FINAL_REVIEW: lambda query: _with_standing(
         _with_verdict(query.add_columns(_correction(), _scores()))
@@ -162,13 +161,13 @@ _EXTRAS: dict[str, Callable[[Select[Any]], Select[Any]]] = {
 }
 
 
-def _as_it_is(query: Select[Any]) -> Select[Any]:
+def _as_it_is(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return query
 
 
 def load_cases(session: Session, season_facts: SeasonFacts, ask: Ask, *where: ColumnElement[bool]) -> list[Group]:
     """The submissions of a season that meet the conditions, grouped by what decides about them, each group by number."""
-    query: Select[Any] = select(
+    query: Select[*tuple[Any, ...]] = select(
         Submission.number,
         Submission.sequence,
         Submission.head,

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import local_day
 from config.season import Season
@@ -109,8 +108,8 @@ def decide_held(session: Session, year: int, digest: str, act: Act, *, admit: bo
         raise DecisionRefused(
             f"mail {digest!r}", "give at least 8 characters of its digest", "请给出邮件校验码的前8位以上"
         )
-    beginning = col(IncomingMail.digest).startswith(digest, autoescape=True)
-    query = select(IncomingMail).where(IncomingMail.season == year, beginning, col(IncomingMail.doubt).is_not(None))
+    beginning = IncomingMail.digest.startswith(digest, autoescape=True)
+    query = select(IncomingMail).where(IncomingMail.season == year, beginning, IncomingMail.doubt.is_not(None))
     found = session.scalars(query.with_for_update()).all()
     if len(found) != 1:
         raise DecisionRefused(

@@ -6,11 +6,11 @@ another fence and can write nothing more, because every one of its transactions 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.errors import GangchuangError
 from models import Lease
@@ -70,7 +70,7 @@ def take(session: Session, name: str, *, owner: str, seconds: float, flow_run: s
 
 def hold(session: Session, held: HeldLease, done: int = 0, total: int = 0) -> None:
     """Renew a lease at the beginning of a transaction, and say how far the work is. Raises LeaseLost."""
-    renewed = session.execute(
+    renewed: Any = session.execute(
         update(Lease)
         .where(Lease.name == held.name, Lease.owner == held.owner, Lease.fence == held.fence)
         .values(expires=database_seconds(session) + held.seconds, done=done, total=total)
@@ -96,4 +96,4 @@ def is_live(session: Session, name: str) -> bool:
 
 def forget(session: Session, prefix: str) -> None:
     """Drop all leases whose name begins so (leases on the starts of a milestone whose date was moved)."""
-    session.execute(delete(Lease).where(col(Lease.name).startswith(prefix, autoescape=True)))
+    session.execute(delete(Lease).where(Lease.name.startswith(prefix, autoescape=True)))

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.season import Season
 from models import PersonalLink, ScoreDraft
@@ -22,7 +21,7 @@ def link_in_force(session: Session, year: int, kind: LinkKind, subject: str) -> 
     query = select(PersonalLink).where(
         PersonalLink.season == year, PersonalLink.kind == kind, PersonalLink.subject == subject
     )
-    newest = session.scalars(query.order_by(col(PersonalLink.issue).desc())).first()
+    newest = session.scalars(query.order_by(PersonalLink.issue.desc())).first()
     return newest if newest is not None and newest.revoked_at is None else None
 
 
@@ -56,7 +55,7 @@ def revoke_link(session: Session, year: int, subject: str, act: Act, *, reason: 
     """Take somebody's link out of force, with a reason; the next letter brings another. Raises DecisionRefused."""
     lock_call(session, year)
     query = select(PersonalLink).where(PersonalLink.season == year, PersonalLink.subject == subject)
-    in_force = session.scalars(query.where(col(PersonalLink.revoked_at).is_(None))).all()
+    in_force = session.scalars(query.where(PersonalLink.revoked_at.is_(None))).all()
     if not in_force:
         raise DecisionRefused(f"link of {subject}", "there is none in force", "没有正在使用的个人链接")
     if not reason.strip():

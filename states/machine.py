@@ -110,7 +110,7 @@ class TransitionTable(Generic[CaseT]):
             send_event=True,
         )
         for edge in edges:
-            conditions = [_chosen(edge), *map(_asked, (edge.theirs, *edge.guards))]
+            conditions: list[Any] = [_chosen(edge), *map(_asked, (edge.theirs, *edge.guards))]
             source = edge.source.value if edge.source else _NOWHERE
             self.machine.add_transition(str(edge.trigger), source, edge.target.value, conditions=conditions)
 
@@ -145,7 +145,7 @@ class TransitionTable(Generic[CaseT]):
     def diagram(self) -> str:
         """The machine as a Mermaid state diagram, drawn by `transitions`."""
         first = next(edge.target for edge in self.edges if edge.source is None)
-        walker = _Walker()
+        walker: Any = _Walker()
         GraphMachine(
             model=walker,
             states=[state.value for state in self.states],

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from config.season import Season
@@ -58,7 +57,7 @@ _SCORED_BY = {Milestone.CLOSE_FINAL_ROUND: 1, Milestone.CLOSE_RE_REVIEW: 2}
 
 def _experts_owing(session: Session, year: int, round_number: int) -> list[Debtor]:
     owed = scores_owed(session, year, round_number)
-    named = select(Expert.id, Expert.name).where(col(Expert.id).in_(owed))
+    named = select(Expert.id, Expert.name).where(Expert.id.in_(owed))
     names = {row.id: row.name for row in session.execute(named)}
     scored = select(Score.expert).join(Submission, Submission.number == Score.number)
     began = set(session.scalars(scored.where(Submission.season == year, Score.round == round_number)))

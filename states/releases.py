@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from models import Call, History
@@ -72,7 +71,7 @@ def public_marks(session: Session) -> Marks:
             func.max(entry.at).filter(told),
             func.count().filter(public),
             func.max(entry.at).filter(public),
-            func.count().filter(col(entry.trigger).in_(HIDING)),
+            func.count().filter(entry.trigger.in_(HIDING)),
             func.count().filter(entry.trigger == Trigger.OPEN_CALL),
             func.count().filter(entry.trigger == Trigger.PUBLISH_RESULTS),
         )
@@ -100,7 +99,7 @@ def _put_back(session: Session, marks: Mapping[int, str]) -> int | None:
     calls = [call_subject(year) for year in marks]
     latest = session.scalar(
         select(History.facts)
-        .where(col(History.subject).in_(calls), History.trigger == Trigger.PUT_BACK_RELEASE)
+        .where(History.subject.in_(calls), History.trigger == Trigger.PUT_BACK_RELEASE)
         .order_by(History.at.desc(), History.sequence.desc())
         .limit(1)
     )
@@ -113,6 +112,6 @@ def _is_public() -> ColumnElement[bool]:
     # The end of the notice moves no state: it is a milestone that was settled.
     ended = and_(
         History.trigger == Trigger.SETTLE_MILESTONE,
-        col(History.facts).contains(f'"milestone":"{Milestone.CLOSE_PUBLIC_NOTICE}/'),
+        History.facts.contains(f'"milestone":"{Milestone.CLOSE_PUBLIC_NOTICE}/'),
     )
-    return or_(col(History.trigger).in_(PUBLIC), ended)
+    return or_(History.trigger.in_(PUBLIC), ended)

@@ -59,13 +59,24 @@ def record_root(session: Session, season: int, kind: PublicationKind, act: Act) 
     target = insert(PublicationLeaf).from_select(columns, leaves)
     session.execute(target.execution_options(synchronize_session=False))
     made = kept_root(session, season, kind, ordinal)
-    counted = {"root": made.root, "entries": made.entries}
     publication = Publication(
-        season=season, kind=kind, ordinal=ordinal, published_at=at, subjects=made.leaves, **counted
+        season=season,
+        kind=kind,
+        ordinal=ordinal,
+        published_at=at,
+        subjects=made.leaves,
+        root=made.root,
+        entries=made.entries,
     )
     session.add(publication)
     session.flush()
-    facts = {"publication": kind.value, "ordinal": ordinal, "leaves": made.leaves, **counted}
+    facts = {
+        "publication": kind.value,
+        "ordinal": ordinal,
+        "leaves": made.leaves,
+        "root": made.root,
+        "entries": made.entries,
+    }
     note_call(session, season, Trigger.RECORD_ROOT, replace(act, at=at), facts=facts)
     return publication
 
@@ -116,7 +127,7 @@ def _newest(session: Session, season: int, kind: PublicationKind | None = None) 
     )
 
 
-def _latest(season: int) -> Select[Any]:
+def _latest(season: int) -> Select[*tuple[Any, ...]]:
     last = (
         select(History.subject, func.max(History.sequence).label("sequence"))
         .where(History.season == season)
@@ -124,11 +135,11 @@ def _latest(season: int) -> Select[Any]:
         .subquery()
     )
     both = (History.subject == last.c.subject) & (History.sequence == last.c.sequence)
-    latest: Select[Any] = select(History.subject, History.sequence, History.hash).join(last, both)
+    latest: Select[*tuple[Any, ...]] = select(History.subject, History.sequence, History.hash).join(last, both)
     return latest
 
 
-def _fold(session: Session, leaves: Select[Any]) -> Root:
+def _fold(session: Session, leaves: Select[*tuple[Any, ...]]) -> Root:
     fold, entries = Fold(), 0
     for text, sequence in session.execute(leaves.execution_options(yield_per=_BATCH)):
         fold.add(bytes.fromhex(text))

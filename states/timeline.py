@@ -279,7 +279,7 @@ def _reopen_votes(session: Session, year: int, at: datetime) -> None:
 
 
 def _row_to_move(
-    session: Session, rows: list[MilestoneDate], season: Season, step: Milestone, ordinal: int, unit: str
+    session: Session, rows: Sequence[MilestoneDate], season: Season, step: Milestone, ordinal: int, unit: str
 ) -> MilestoneDate:
     if unit:
         if not step.per_unit:
@@ -316,7 +316,7 @@ def _row_to_move(
     return row
 
 
-def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneDate, to: datetime) -> None:
+def _refuse_disorder(rows: Sequence[MilestoneDate], step: Milestone, row: MilestoneDate, to: datetime) -> None:
     """Steps keep their order, for every district; a reminder stays before its deadline's step."""
     order = list(Milestone)
     for other in _compared(rows, step, row):
@@ -330,7 +330,7 @@ def _refuse_disorder(rows: list[MilestoneDate], step: Milestone, row: MilestoneD
             )
 
 
-def _compared(rows: list[MilestoneDate], step: Milestone, row: MilestoneDate) -> Iterator[MilestoneDate]:
+def _compared(rows: Sequence[MilestoneDate], step: Milestone, row: MilestoneDate) -> Iterator[MilestoneDate]:
     """The other steps' dates that hold where the moved one holds: a district's own date stands before the season's."""
     own = {(other.milestone, other.unit) for other in rows if other.unit}
     for other in rows:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from models import Call, History, Objection, Publication, Submission
-from models.database import insert_rows, update_many
+from models.database import insert_rows, table_of, update_many
 from models.enums import CallState, ObjectionState, Outcome, SubmissionState, Tier, Trigger
 from models.queries import lock_call
 from states.call import CALL, CallCase
@@ -240,7 +240,7 @@ def begin_submissions(session: Session, year: int, act: Act, begun: Sequence[Beg
     own = {"season": year, "state": state, "submitted_at": act.at, "version": 1, "sequence": 1}
     insert_rows(
         session,
-        Submission.__table__,
+        table_of(Submission),
         [
             {"number": beginning.number, **own, "head": entry[-1], **beginning.columns}
             for beginning, entry in zip(begun, entries, strict=True)
@@ -297,7 +297,7 @@ def _write(
             row = step.row(canonical.submission_subject(number), facts, sequence, head)
             rows.append(row)
             standings.append((*step.standing, sequence + 1, row[-1], number, sequence))
-        if update_many(session, Submission.__tablename__, _STANDING, _KEY, standings) != len(standings):
+        if update_many(session, table_of(Submission), _STANDING, _KEY, standings) != len(standings):
             raise ChangedMeanwhile(f"season {season_facts.season.year}")
         append(session, rows)
     session.expire_all()

@@ -7,7 +7,6 @@ from enum import IntEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.calendar import CalendarUnknown, provisional_years, working_days_after
 from config.local_time import ZONE, local_day
@@ -200,7 +199,7 @@ def _mail(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
         )
         said = f"写给{all_units()[who].name if who in all_units() else who}的邮件自{_local(bounced.bounced_at)}起被退回：{bounced.problem}"
         yield Trouble(TroubleKind.ADDRESS_BOUNCES, Level.WATCH, sentence, said, who)
-    waiting = col(Message.state).in_((MessageState.WAITING, MessageState.SENDING))
+    waiting = Message.state.in_((MessageState.WAITING, MessageState.SENDING))
     count, oldest = session.execute(own.where(waiting, Message.written_at <= at - LATE)).one()
     if count:
         sentence = f"{count} message(s) wait since {_local(oldest)}: see `gangchuang mail {year}`"

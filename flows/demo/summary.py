@@ -19,7 +19,7 @@ from flows.engine.environment import dashboard_url
 from flows.papers.putting import CERTIFICATES, OFFICE_FILES
 from models import Delivery, History, Message, Submission
 from models.database import database_seconds, reading
-from models.enums import Outcome, Tier, Trigger
+from models.enums import Labelled, Outcome, Tier, Trigger
 from models.queries import counts_by_state
 from states.call import CALL
 from states.machine import TransitionTable
@@ -137,12 +137,12 @@ def _words(counts: Mapping[str, object]) -> str:
     return "  ".join(f"{name} {count}" for name, count in counts.items()) or "none"
 
 
-def _counted(session: Session, column: object, *where: object) -> dict[str, int]:
+def _counted(session: Session, column: Any, *where: Any) -> dict[str, int]:
     rows = session.execute(select(column, func.count()).where(*where).group_by(column))
     return {getattr(value, "label", str(value)): count for value, count in rows if value is not None}
 
 
-def _labelled(session: Session, members: type, column: object, *where: object) -> dict[str, int]:
+def _labelled(session: Session, members: type[Labelled], column: Any, *where: Any) -> dict[str, int]:
     """Counts of a closed list, in its order."""
     found = _counted(session, column, *where)
     return {member.label: found[member.label] for member in members if member.label in found}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import ColumnElement, Engine, func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
@@ -232,7 +232,7 @@ class World:
         except FileNotFoundError:  # a file was taken while the folder was read
             return ["inbox: being taken"]
 
-    def _exists(self, *conditions: object) -> bool:
+    def _exists(self, *conditions: ColumnElement[bool]) -> bool:
         with reading(self.engine) as session:
             query = select(func.count()).where(*conditions)
             return bool(session.scalar(query))

@@ -54,7 +54,9 @@ def judged(app: Application, own: Settings) -> Application:
                         return
                 else:
                     answer = await inside.get(f"/deployments/{UUID(asked[1])}")
-                    schema = answer.json().get("parameter_openapi_schema") if answer.status_code == 200 else None
+                    schema = (
+                        answer.json().get("parameter_openapi_schema") if answer.status_code == 200 else None
+                    ) or {}
                     if _is_ours(schema):
                         problem = await _worded(inside, engine, own, asked[1], schema, content)
                         if problem:

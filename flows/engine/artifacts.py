@@ -25,7 +25,7 @@ _PARTING_SECONDS = 3.0
 _BACKLOG = 200
 
 Ids = tuple[UUID, UUID | None]
-Drawing = Callable[[Any], None]
+Drawing = Callable[[Any], object]
 
 
 def current_flow_run_id() -> str:

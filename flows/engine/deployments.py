@@ -182,8 +182,13 @@ def worker_polls() -> Callable[[], bool]:
 
     def look() -> bool:
         with prefect_client() as client:
-            path = f"/work_pools/{work_pool()}/queues/filter"
-            polled = [str(queue["last_polled"] or "") for queue in client.request("POST", path, json={}).json()]
+            queues = client.request(
+                "POST",
+                "/work_pools/{work_pool_name}/queues/filter",
+                path_params={"work_pool_name": work_pool()},
+                json={},
+            )
+            polled = [str(queue["last_polled"] or "") for queue in queues.json()]
         has_polled, seen[:] = polled != seen and any(polled), polled
         return has_polled
 

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from config.errors import GangchuangError
 from config.settings import Settings
@@ -285,7 +286,7 @@ class _signals:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.before: dict[int, object] = {}
+        self.before: dict[int, Any] = {}
 
     def __enter__(self) -> None:
         def ask(*_: object) -> None:

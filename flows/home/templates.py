@@ -1,6 +1,6 @@
 """Templates of letters and pages: the home's own before the shipped one of the same name, and what is wrong with one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, TemplateSyntaxError, meta
@@ -13,7 +13,7 @@ _ALWAYS = frozenset({"season"})
 def home_before(shipped: Path, folder: str) -> FunctionLoader:
     """Loads the home's own template before the shipped one; looks again each time, so that a new one holds at once."""
 
-    def load(name: str) -> tuple[str, str, object] | None:
+    def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
         path = overrides.winning(shipped / name, folder, name)
         if not path.is_file():
             return None

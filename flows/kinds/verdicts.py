@@ -117,7 +117,7 @@ def _judged(session: Session, year: int, code: str) -> list[dict[str, object]]:
     return found
 
 
-def _listed(year: int, code: str, state: SubmissionState) -> Select[Any]:
+def _listed(year: int, code: str, state: SubmissionState) -> Select[*tuple[Any, ...]]:
     return (
         select(Submission.number, Submission.title, Submission.category, Submission.carrier, Organisation.name)
         .join(Organisation, (Organisation.number == Submission.number) & (Organisation.position == 1))

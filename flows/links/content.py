@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from config.season import Season
@@ -81,7 +80,7 @@ def deliveries_of(session: Session, year: int, sender: str) -> list[Came]:
     rows = session.scalars(
         select(Delivery)
         .where(Delivery.season == year, Delivery.sender == sender)
-        .order_by(col(Delivery.taken_at).desc(), Delivery.digest)
+        .order_by(Delivery.taken_at.desc(), Delivery.digest)
     )
     return [
         Came(
@@ -93,11 +92,11 @@ def deliveries_of(session: Session, year: int, sender: str) -> list[Came]:
 
 def letters_of(session: Session, year: int, code: str, addresses: Sequence[str]) -> list[Message]:
     """The letters that somebody got, the newest first."""
-    mine = col(Message.key).like(f"{year}/%/{code}%")
+    mine = Message.key.like(f"{year}/%/{code}%")
     rows = session.scalars(
         select(Message)
-        .where(Message.season == year, mine, col(Message.recipient).in_(addresses))
-        .order_by(col(Message.written_at).desc(), Message.key)
+        .where(Message.season == year, mine, Message.recipient.in_(addresses))
+        .order_by(Message.written_at.desc(), Message.key)
         .limit(_LETTERS_SHOWN)
     ).all()
     return [row for row in rows if row.key.split("/")[2] == code]

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.settings import PUBLIC, RELEASES, settings, strangers_in
@@ -140,7 +139,7 @@ def _evidence(session: Session, home: Path | None) -> Offenders:
         return
     rows = session.execute(
         select(Objection.season, ObjectionEvidence.digest, Objection.id).join(
-            Objection, col(Objection.id) == ObjectionEvidence.objection
+            Objection, Objection.id == ObjectionEvidence.objection
         )
     ).all()
     known = {(str(season), digest): f"objection {objection}" for season, digest, objection in rows}

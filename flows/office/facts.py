@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
-from sqlmodel import col
 
 from config.contacts import CONTACTS_FILE, Contact, ContactsBroken, contacts
 from config.errors import GangchuangError
@@ -566,7 +565,7 @@ def _faults(session: Session, year: int) -> list[Fault]:
 
 def _alerts_unsent(session: Session, year: int) -> int:
     """Letters of alarm that have not gone out: whoever waits for one does not know yet."""
-    alarms = col(Message.key).startswith(f"{year}/{LETTERS}")
+    alarms = Message.key.startswith(f"{year}/{LETTERS}")
     unsent = Message.state.not_in((MessageState.SENT, MessageState.GIVEN_UP))
     return session.scalar(select(func.count()).where(Message.season == year, alarms, unsent)) or 0
 
@@ -581,7 +580,7 @@ def _again(year: int, stage: str) -> Form | None:
 
 def _running(session: Session, year: int) -> list[Running]:
     beginning = f"stage/{year}/"
-    live = select(Lease).where(col(Lease.name).startswith(beginning), Lease.expires > database_seconds(session))
+    live = select(Lease).where(Lease.name.startswith(beginning), Lease.expires > database_seconds(session))
     stages = [(one, one.name.removeprefix(beginning)) for one in session.scalars(live.order_by(Lease.name))]
     return [Running(stage, label_of(stage), one.done, one.total, one.flow_run) for one, stage in stages]
 

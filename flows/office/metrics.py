@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.settings import Settings
 from flows.office.watch import everything_wrong, free_bytes
@@ -40,12 +39,12 @@ def measured(session: Session, own: Settings, at: datetime) -> Measured:
     found = everything_wrong(session, own, at)
     open_ones = [year for year in planned_seasons(session) if call_state(session, year) is not CallState.CLOSED]
     present = database_seconds(session)
-    expiring = select(Lease.name, Lease.expires).where(col(Lease.name).in_(("clock", "server", "worker")))
+    expiring = select(Lease.name, Lease.expires).where(Lease.name.in_(("clock", "server", "worker")))
     waiting = select(func.count(), func.min(Message.written_at)).where(
-        col(Message.state).in_((MessageState.WAITING, MessageState.SENDING))
+        Message.state.in_((MessageState.WAITING, MessageState.SENDING))
     )
     unsent, oldest = session.execute(waiting).one()
-    failing = select(func.count()).where(col(Failure.season).in_(open_ones))
+    failing = select(func.count()).where(Failure.season.in_(open_ones))
     return Measured(
         max((trouble.level for trouble in found), default=Level.FINE),
         {kind: sum(trouble.kind is kind for trouble in found) for kind in TroubleKind},

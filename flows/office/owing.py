@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.contacts import Contact
 from config.milestones import Milestone
@@ -95,7 +94,7 @@ def owing(session: Session, season: Season, state: CallState, reached: Mapping[s
 
 def names_of(session: Session, codes: Collection[str]) -> dict[str, str]:
     """What people call units, experts and the office by their codes; an unknown code stays as it is."""
-    known = select(Expert.id, Expert.name).where(col(Expert.id).in_(set(codes) - set(all_units())))
+    known = select(Expert.id, Expert.name).where(Expert.id.in_(set(codes) - set(all_units())))
     experts = dict(session.execute(known).all())
     units = {code: all_units()[code].name for code in codes if code in all_units()}
     return {code: "办公室" if code == paths.OFFICE else units.get(code) or experts.get(code) or code for code in codes}

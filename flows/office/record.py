@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import ZONE
 from config.units import all_units
@@ -132,10 +131,10 @@ def _has(word: str) -> ColumnElement[bool]:
     units = [code for code, unit in all_units().items() if word in (code, unit.name) or word in unit.name]
     key = name_key(word)
     return or_(
-        col(Submission.number).contains(word, autoescape=True),
-        col(Submission.title).contains(word, autoescape=True),
-        *((col(Submission.title_key).contains(key, autoescape=True),) if key else ()),
-        col(Submission.unit).in_(units),
+        Submission.number.contains(word, autoescape=True),
+        Submission.title.contains(word, autoescape=True),
+        *((Submission.title_key.contains(key, autoescape=True),) if key else ()),
+        Submission.unit.in_(units),
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
@@ -54,8 +53,8 @@ def post_again(
     Nothing where it was deleted.
     """
     keys = [f"{year}/{kind.value}/{known}" for known in earlier]
-    query = select(Message).where(col(Message.key).in_(keys), Message.recipient != "")
-    letter = session.scalars(query.order_by(col(Message.written_at).desc())).first()
+    query = select(Message).where(Message.key.in_(keys), Message.recipient != "")
+    letter = session.scalars(query.order_by(Message.written_at.desc())).first()
     if letter is not None:
         same = letter.model_dump(include={"season", "subject", "body", "attachments"})
         anew = {"state": MessageState.WAITING, "written_at": run.at, "not_before": 0.0, "attempts": 0, "problem": ""}

@@ -15,13 +15,12 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import segno
 import typst
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config import overrides
 from config.errors import GangchuangError
@@ -32,7 +31,7 @@ from models.enums import CertificateState
 from states.submissions.certificates import CertificateNumber
 
 TEMPLATES, DESIGN = Path(__file__).parent / "templates", "certificate.typ"
-_STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
+_STANDARDS: Any = ["a-2a", "ua-1"]
 _NO_GLYPH = re.compile(r'the text `"((?:[^"\\]|\\.)+)"` could not be displayed')
 _ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 
@@ -71,7 +70,7 @@ def printed(session: Session, season: Season, site_url: str, *where: ColumnEleme
     """The certificates in force of a season, by their numbers."""
     rows = session.execute(
         select(Certificate, Submission.unit, Submission.title)
-        .join(Submission, col(Submission.number) == Certificate.number)
+        .join(Submission, Submission.number == Certificate.number)
         .where(Certificate.season == season.year, Certificate.state == CertificateState.VALID, *where)
         .order_by(Certificate.ordinal)
     )

@@ -18,7 +18,6 @@ from docxtpl import DocxTemplate
 from jinja2 import Environment, StrictUndefined, TemplateError
 from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config import overrides
 from config.errors import GangchuangError
@@ -137,13 +136,13 @@ def as_markdown(kit: PressKit) -> str:
 
 
 def _figures(session: Session, season: Season, unit: str) -> Iterator[Figure]:
-    def counted(query: Select[Any], *where: ColumnElement[bool]) -> int:
+    def counted(query: Select[*tuple[Any, ...]], *where: ColumnElement[bool]) -> int:
         own = Submission.unit == unit if unit else true()
         return session.scalar(query.where(Submission.season == season.year, own, *where)) or 0
 
     submissions = select(func.count()).select_from(Submission)
     yield Figure("申报", f"{counted(submissions)}项", _RECORD.format(Trigger.SUBMIT.label))
-    verdicts = submissions.join(DistrictVerdict, col(DistrictVerdict.number) == Submission.number)
+    verdicts = submissions.join(DistrictVerdict, DistrictVerdict.number == Submission.number)
     recommended = counted(verdicts, DistrictVerdict.verdict == Verdict.RECOMMENDED)
     yield Figure("区县推荐", f"{recommended}项", _RECORD.format(Trigger.RECORD_DISTRICT_REVIEW.label))
     yield Figure("获奖", f"{counted(submissions, is_awarded())}项", f"{_PAGE}；{_RECORD.format(Trigger.AWARD.label)}")
@@ -159,12 +158,12 @@ def _figures(session: Session, season: Season, unit: str) -> Iterator[Figure]:
 def _awards(session: Session, season: Season, unit: str) -> Iterator[KitAward]:
     query = (
         select(Submission.number)
-        .join(Placing, col(Placing.number) == Submission.number)
+        .join(Placing, Placing.number == Submission.number)
         .where(Submission.season == season.year, is_awarded(), Submission.unit == unit if unit else true())
         .order_by(Placing.position)
     )
     for own in released(session, session.scalars(query).all()).values():
-        yield KitAward(Tier(own.tier).label, own.number, own.title, "、".join(own.organisations[:1]))
+        yield KitAward(own.tier.label if own.tier else "", own.number, own.title, "、".join(own.organisations[:1]))
 
 
 def _day(instant: datetime) -> str:

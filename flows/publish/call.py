@@ -14,6 +14,7 @@ from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import season_frame
 from flows.publish.pages import CalendarLine, CallPage, render_call
 from models import MilestoneDate
+from models.enums import Tier
 from states.rules.ranking.tiers import tier_sizes
 
 _SHOWN = (
@@ -40,6 +41,7 @@ def call_page(facts: SeasonFacts) -> CallPage:
     own = [row for row in facts.milestones if row.unit and Milestone(row.milestone) in _SHOWN]
     tiers = rounds.tiers
     sizes = tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=tiers.ratios)
+    amounts = {Tier(word): yuan for word, yuan in tiers.amounts_yuan.items()}
     return CallPage(
         season=season.year,
         programme=season.title,
@@ -53,7 +55,7 @@ def call_page(facts: SeasonFacts) -> CallPage:
         max_organisations=season.call.max_organisations,
         quota=season.district_round.quota,
         rubric=tuple((one.name, one.maximum, one.anchors) for one in rounds.rubric),
-        prizes=tuple((one.tier, one.size, tiers.amounts_yuan.get(one.tier.value, 0)) for one in sizes),
+        prizes=tuple((one.tier, one.size, amounts.get(one.tier, 0)) for one in sizes),
         notice_working_days=season.public_notice.working_days,
         calendar=tuple(
             CalendarLine(Milestone(row.milestone).label, at, day_note(local_day(at)))

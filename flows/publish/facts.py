@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from config.season import Season
@@ -60,7 +59,7 @@ class SeasonFacts:
     @cached_property
     def awarded(self) -> int:
         """How many awards stand."""
-        stands = (col(Submission.tier).is_not(None), col(Submission.outcome).is_distinct_from(Outcome.REVOKED))
+        stands = (Submission.tier.is_not(None), Submission.outcome.is_distinct_from(Outcome.REVOKED))
         counted = select(func.count()).select_from(Submission).where(Submission.season == self.year, *stands)
         return self.session.scalar(counted) or 0
 
@@ -71,8 +70,8 @@ class SeasonFacts:
             return {}
         awards = (
             select(Submission.number)
-            .join(Placing, col(Placing.number) == Submission.number)
-            .where(Submission.season == self.year, col(Submission.tier).is_not(None))
+            .join(Placing, Placing.number == Submission.number)
+            .where(Submission.season == self.year, Submission.tier.is_not(None))
             .order_by(Placing.position)
         )
         return released(self.session, self.session.scalars(awards).all())

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import xlsxwriter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import ZONE
 from flows.outbox.letters import LetterKind
@@ -52,7 +51,7 @@ def remarks_by_unit(session: Session, year: int) -> Mapping[str, Sequence[Remark
     panel = Blindfold(session.scalars(select(Expert.name).where(Expert.id.in_(seated))), ())
     rows = session.execute(
         select(Submission.unit, Submission.number, Submission.title, Score.comment)
-        .join(Score, col(Score.number) == Submission.number)
+        .join(Score, Score.number == Submission.number)
         .join(Assignment, by_whom_assigned())
         .where(Submission.season == year, Assignment.state == AssignmentState.SCORED, Score.comment != "")
         .order_by(Submission.unit, Submission.number, Score.comment)

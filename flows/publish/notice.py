@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import local_day
 from config.milestones import Milestone
@@ -73,12 +72,12 @@ def noticed(session: Session, year: int) -> list[tuple[str, Tier]]:
         .join(leaf, of_the_moment & (leaf.subject == literal(submission_subject("")) + Placing.number))
         .join(entry, (entry.subject == leaf.subject) & (entry.sequence == leaf.sequence))
         .where(Placing.season == year, Placing.approved, entry.to_state == SubmissionState.FINAL_REVIEWED.value)
-        .where(col(Placing.notice_until).is_(None))
+        .where(Placing.notice_until.is_(None))
         .order_by(Placing.position)
     ).all()
     # What an objection changed since is for the results to say.
     approved = dict(latest_facts(session, call_subject(year), Trigger.APPROVE).get("list", ()))
-    return [(number, Tier(approved.get(number, tier))) for number, tier in listed]
+    return [(number, Tier(approved[number]) if number in approved else tier) for number, tier in listed if tier]
 
 
 def _last_day(closes_at: datetime) -> date:

@@ -196,7 +196,14 @@ def deviations(session: Session, year: int) -> tuple[Deviation, ...]:
         *sent_back,
         *_not_carried(session, year),
         *(
-            Deviation(number, title, f"由拟{tier.label}移出名单", decided[-1].officer, reason, decided[-1].decided_at)
+            Deviation(
+                number,
+                title,
+                f"由拟{tier.label if tier else ''}移出名单",
+                decided[-1].officer,
+                reason,
+                decided[-1].decided_at,
+            )
             for number, title, tier, reason in struck
             if decided
         ),

@@ -1,6 +1,7 @@
 """What pages share: the root that a publication commits to, its proof, the lines of a list, the pages' addresses."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -40,7 +41,7 @@ def publish_change(session: Session, run: Run) -> None:
         post_to_unit(session, run, LetterKind.RECORD_CHANGED, unit.code, key=str(ordinal), ordinal=ordinal, **kept)
 
 
-def kept_outside(session: Session, publication: Publication) -> dict[str, str]:
+def kept_outside(session: Session, publication: Publication) -> dict[str, Any]:
     """What every unit is asked to keep: the root, the SHA-256 of the history up to it and of its checker."""
     export = digest_of_export(session, publication)
     return {"root": publication.root, "file": until(publication), "export": export, "checker": digest_of_checker()}

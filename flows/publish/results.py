@@ -7,7 +7,6 @@ from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import local_day
 from config.season import Season
@@ -63,7 +62,7 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
         office=office.name,
         contact=office.mail,
         published_at=publication.published_at,
-        lines=award_lines(session, [(number, tier) for number, tier in awards]),
+        lines=award_lines(session, [(number, tier) for number, tier in awards if tier]),
         proof=proof_of(publication, _since(session, publication)),
         notice_link="notice.html" if posted else "",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in season.final_round.tiers.amounts_yuan.items()),
@@ -77,10 +76,8 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
 
 def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: Mapping[str, Tier]) -> Iterator[Change]:
     """What became of submissions that differ from the notice: when, what, and the published reason."""
-    rows = {row.number: row for row in session.scalars(select(Submission).where(col(Submission.number).in_(numbers)))}
-    moved = session.scalars(
-        select(Placing).where(Placing.season == season.year, col(Placing.notice_until).is_not(None))
-    )
+    rows = {row.number: row for row in session.scalars(select(Submission).where(Submission.number.in_(numbers)))}
+    moved = session.scalars(select(Placing).where(Placing.season == season.year, Placing.notice_until.is_not(None)))
     until = {placing.number: placing for placing in moved}
     lines = {line.number: line for line in objection_lines(session, season.year) if line.number}
     suspended = set(suspended_numbers(session, season.year))
@@ -116,7 +113,7 @@ def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: 
 
 def _moving_up(session: Session, season: Season) -> Sequence[str]:
     """Whoever takes a removed one's place and whose own notice still runs."""
-    moved = select(Placing.number).where(Placing.season == season.year, col(Placing.notice_until).is_not(None))
+    moved = select(Placing.number).where(Placing.season == season.year, Placing.notice_until.is_not(None))
     return session.scalars(moved.order_by(Placing.position)).all()
 
 
@@ -125,7 +122,7 @@ def _last_moves(session: Session, numbers: Sequence[str]) -> dict[str, tuple[dat
     subjects = [submission_subject(number) for number in numbers]
     rows = session.execute(
         select(History.subject, History.at, History.reason)
-        .where(col(History.subject).in_(subjects), col(History.trigger).in_(_ENDINGS))
+        .where(History.subject.in_(subjects), History.trigger.in_(_ENDINGS))
         .order_by(History.subject, History.sequence)
     )
     return {subject.partition("/")[2]: (datetime.fromisoformat(at), reason) for subject, at, reason in rows}

@@ -53,7 +53,7 @@ def files(facts: Facts) -> Iterator[Made]:
     ]
     for name, content in shown:
         yield f"{FOLDER}/{name}", content
-    reading = {
+    reading: dict[str, Callable[[], bytes]] = {
         f"pictures/{encoded}.webp": partial(_picture, facts, year, encoded) for encoded, year in pictures.items()
     }
     for name, read in reading.items():

@@ -1,6 +1,6 @@
 """Alembic's entry: run with the connection that `models.schema` hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy.types import TypeDecorator
@@ -9,7 +9,7 @@ from sqlmodel import SQLModel
 import models.tables  # noqa: F401  (registers them)
 
 
-def plain_type(kind: str, item: Any, _context: object) -> str | bool:
+def plain_type(kind: str, item: Any, _context: object) -> str | Literal[False]:
     """A column's type in SQLAlchemy's own words: a revision does not depend on what our types become."""
     return f"sa.{item.impl!r}" if kind == "type" and isinstance(item, TypeDecorator) else False
 

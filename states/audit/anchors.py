@@ -15,7 +15,6 @@ from pathlib import Path
 from cryptography import x509
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Message, Publication
 from states.audit.chain import Finding
@@ -29,7 +28,7 @@ _SHA256 = re.compile(r"\b[0-9a-f]{64}\b")
 
 def against_sent(session: Session, season: int | None) -> Iterator[Finding]:
     """Letters among the messages whose root the record does not have. Texts deleted on schedule say nothing."""
-    kinds = or_(*(col(Message.key).like(f"%/{kind}/%") for kind in BRINGING_ROOTS))
+    kinds = or_(*(Message.key.like(f"%/{kind}/%") for kind in BRINGING_ROOTS))
     query = select(Message.key, Message.season, Message.body).where(kinds, Message.body != "").order_by(Message.key)
     if season is not None:
         query = query.where(Message.season == season)

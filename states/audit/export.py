@@ -196,13 +196,13 @@ def _its_leaves() -> ColumnElement[bool]:
 
 def _lines(session: Session, season: int, counts: dict[str, int], until: Publication | None = None) -> Iterator[Line]:
     yield {"line": "header", "format": HISTORY_FORMAT, "season": season}
-    streams = (
+    streams: tuple[Iterator[Line], ...] = (
         ({"line": "entry", **entry} for entry in read_entries(session, season)),
         (_leaf_line(leaf) for leaf in read_leaves(session, season)),
     )
     recorded: list[Key] = []
     for _, (entries, leaves) in by_subject(*streams):
-        own = [*entries, *leaves]
+        own: list[Line] = [*entries, *leaves]
         if until is not None:
             own = list(_up_to(own, (until.kind.value, until.ordinal), recorded))
         counts["subjects"] += bool(own)

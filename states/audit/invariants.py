@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
-from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
@@ -69,7 +68,7 @@ from states.submissions.certificates import CertificateNumber, certificates_of, 
 from states.submissions.released import WITHHELD
 
 Offenders = Iterable[Any]
-Query = Select[Any]
+Query = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +224,8 @@ def _awarded_in_spite(session: Session, _: Path | None) -> Offenders:
     """Awards given after an objection was entered that is still open; one that came later suspends nothing."""
     open_ones = (
         select(Submission.number, Objection.id, Objection.received_at)
-        .join(Objection, col(Objection.number) == Submission.number)
-        .where(Submission.state == S.AWARDED, col(Objection.state).in_(OPEN_OBJECTIONS))
+        .join(Objection, Objection.number == Submission.number)
+        .where(Submission.state == S.AWARDED, Objection.state.in_(OPEN_OBJECTIONS))
     )
     for number, objection, received_at in session.execute(open_ones):
         given_at = latest_entry(session, submission_subject(number), Trigger.AWARD)[0]
@@ -239,11 +238,11 @@ def _unanswered() -> Query:
     answered = (ObjectionState.REJECTED, ObjectionState.UPHELD, ObjectionState.CLOSED)
     looked_into = (ObjectionState.INVESTIGATING, ObjectionState.RECONSIDERING)
     rulings = select(func.count()).where(ObjectionRuling.objection == Objection.id).correlate(Objection)
-    decided = rulings.where(col(ObjectionRuling.result).is_not(None)).scalar_subquery()
-    begun = rulings.where(col(ObjectionRuling.result).is_(None)).scalar_subquery()
+    decided = rulings.where(ObjectionRuling.result.is_not(None)).scalar_subquery()
+    begun = rulings.where(ObjectionRuling.result.is_(None)).scalar_subquery()
     query: Query = select(Objection.number, Objection.id).where(
-        (col(Objection.state).in_(answered) & ((decided == 0) | (begun > 0)))
-        | (col(Objection.state).in_(looked_into) & (begun != 1))
+        (Objection.state.in_(answered) & ((decided == 0) | (begun > 0)))
+        | (Objection.state.in_(looked_into) & (begun != 1))
     )
     return query
 
@@ -254,11 +253,11 @@ def _partial(session: Session, _: Path | None) -> Offenders:
         season = season_in_force(session, year)
         query = (
             select(Objection.id, Objection.number, ObjectionRuling.ordinal, ObjectionRuling.investigator)
-            .join(ObjectionRuling, col(ObjectionRuling.objection) == Objection.id)
-            .where(Objection.season == year, col(Objection.kind).is_not(None), col(Objection.number).is_not(None))
+            .join(ObjectionRuling, ObjectionRuling.objection == Objection.id)
+            .where(Objection.season == year, Objection.kind.is_not(None), Objection.number.is_not(None))
         )
         for objection, number, ordinal, person in session.execute(query).all():
-            if barred_as(session, season, number, person, objection=objection, ordinal=ordinal):
+            if number and barred_as(session, season, number, person, objection=objection, ordinal=ordinal):
                 yield number, objection, person
 
 
@@ -322,7 +321,7 @@ def _not_erased(session: Session, _: Path | None) -> Offenders:
         for table, kind in ((Contributor, ConsentKind.NAME), (Picture, ConsentKind.PICTURE)):
             consent = (Consent.number == table.number) & (Consent.position == table.position) & (Consent.kind == kind)
             query = select(table.number, table.position).outerjoin(Consent, consent).where(table.number.in_(won))
-            refused = ~func.coalesce(col(Consent.given) & col(Consent.withdrawn_at).is_(None), False)
+            refused = ~func.coalesce(Consent.given & Consent.withdrawn_at.is_(None), False)
             if table is Contributor:
                 refused &= Contributor.name != WITHHELD
             yield from (tuple(row) for row in session.execute(query.where(refused)))
@@ -365,7 +364,7 @@ _EARLIEST = {
 
 def _been(*states: SubmissionState) -> ColumnElement[bool]:
     """Submissions that stand in one of these states, or were archived from it."""
-    return or_(col(Submission.state).in_(states), col(Submission.archived_from).in_(states))
+    return or_(Submission.state.in_(states), Submission.archived_from.in_(states))
 
 
 def _off_their_milestones(session: Session, _: Path | None) -> Offenders:
@@ -384,7 +383,7 @@ def _ahead_of_their_call(session: Session, _: Path | None) -> Offenders:
     order = list(C)
     query = (
         select(Submission.number, Submission.state, Submission.archived_from, Call.state)
-        .join(Call, col(Call.season) == Submission.season)
+        .join(Call, Call.season == Submission.season)
         .order_by(Submission.number)
     )
     for number, state, origin, call in session.execute(query):
@@ -394,9 +393,7 @@ def _ahead_of_their_call(session: Session, _: Path | None) -> Offenders:
 
 def _twins() -> Query:
     other = aliased(Submission)
-    live = [
-        col(submission.outcome).is_(None) | col(submission.outcome).not_in(_OUT) for submission in (Submission, other)
-    ]
+    live = [submission.outcome.is_(None) | submission.outcome.not_in(_OUT) for submission in (Submission, other)]
     query: Query = select(Submission.number, other.number).join(
         # With the personal data deleted, a submission has no fingerprint any more.
         other,
@@ -416,9 +413,9 @@ def _too_many_people(session: Session, _: Path | None) -> Offenders:
 
 
 def _verdicts_beside() -> Query:
-    query = select(Submission.number).outerjoin(DistrictVerdict, col(DistrictVerdict.number) == Submission.number)
+    query = select(Submission.number).outerjoin(DistrictVerdict, DistrictVerdict.number == Submission.number)
     reviewed = _been(S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
-    return query.where(reviewed != col(DistrictVerdict.number).is_not(None))
+    return query.where(reviewed != DistrictVerdict.number.is_not(None))
 
 
 def _short_of_scores(session: Session, _: Path | None) -> Offenders:
@@ -442,7 +439,7 @@ def _wrong_sums(session: Session, _: Path | None) -> Offenders:
     for year in planned_seasons(session):
         maxima = {criterion.key: criterion.maximum for criterion in season_in_force(session, year).final_round.rubric}
         query = select(Score.number, Score.expert, Score.round, Score.points, Score.total).join(
-            Submission, col(Submission.number) == Score.number
+            Submission, Submission.number == Score.number
         )
         for *key, points_text, total in session.execute(query.where(Submission.season == year)):
             points = {name: Decimal(value) for name, value in json.loads(points_text).items()}
@@ -455,9 +452,9 @@ def _thawed(session: Session, _: Path | None) -> Offenders:
     """First-round scores received after the record says that they were frozen; rankings of scores never frozen."""
     for year in planned_seasons(session):
         frozen_at = latest_entry(session, call_subject(year), Trigger.FREEZE_SCORES)[0]
-        of_season = (Score.round == 1, col(Score.number).startswith(f"{year}-"))
+        of_season = (Score.round == 1, Score.number.startswith(f"{year}-"))
         if frozen_at:
-            late = col(Score.received_at) > datetime.fromisoformat(frozen_at)
+            late = Score.received_at > datetime.fromisoformat(frozen_at)
             for row in session.execute(select(Score.number, Score.expert).where(*of_season, late)):
                 yield tuple(row)
         elif _is_ranked(session, year):
@@ -482,22 +479,22 @@ def _is_ranked(session: Session, year: int) -> bool:
     )
 
 
-def _gaps_in_rankings() -> Select[tuple[int]]:
-    query = select(Placing.season).group_by(col(Placing.season))
+def _gaps_in_rankings() -> Select[int]:
+    query = select(Placing.season).group_by(Placing.season)
     uneven = or_(
         func.min(Placing.position) != 1,
         func.max(Placing.position) != func.count(),
-        func.count(col(Placing.position).distinct()) != func.count(),
+        func.count(Placing.position.distinct()) != func.count(),
     )
     return query.having(uneven)
 
 
 def _too_many_prizes(session: Session, _: Path | None) -> Offenders:
-    query = select(Placing.season, Placing.tier, func.count()).where(col(Placing.tier).is_not(None))
-    counts = session.execute(query.group_by(col(Placing.season), col(Placing.tier)).order_by(Placing.season))
+    query = select(Placing.season, Placing.tier, func.count()).where(Placing.tier.is_not(None))
+    counts = session.execute(query.group_by(Placing.season, Placing.tier).order_by(Placing.season))
     for year, group in groupby(counts, key=lambda row: row.season):
         sizes = _sizes(season_in_force(session, year))
-        yield from ((year, tier.value, count) for _, tier, count in group if count > sizes[tier])
+        yield from ((year, tier.value, count) for _, tier, count in group if tier and count > sizes[tier])
 
 
 def _sizes(season: Season) -> dict[Tier, int]:
@@ -509,8 +506,8 @@ def _sizes(season: Season) -> dict[Tier, int]:
 def _overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]]:
     for year in planned_seasons(session):
         most = season_in_force(session, year).final_round.submissions_per_expert
-        standing = (Assignment.season == year, Assignment.round == 1, col(Assignment.state).in_(_STANDING))
-        query = select(Assignment.expert, func.count()).where(*standing).group_by(col(Assignment.expert))
+        standing = (Assignment.season == year, Assignment.round == 1, Assignment.state.in_(_STANDING))
+        query = select(Assignment.expert, func.count()).where(*standing).group_by(Assignment.expert)
         for expert, count in session.execute(query.having(func.count() > most)):
             yield year, expert, count
 
@@ -637,7 +634,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         "A correction has an instant of settling exactly when it is settled.",
         breaking(
             select(Correction.number).where(
-                (Correction.state == CorrectionState.OUTSTANDING) != col(Correction.settled_at).is_(None)
+                (Correction.state == CorrectionState.OUTSTANDING) != Correction.settled_at.is_(None)
             )
         ),
     ),
@@ -646,12 +643,12 @@ INVARIANTS: tuple[Invariant, ...] = (
         "Once the panel is drawn, no submission that stands is out for correction.",
         breaking(
             select(Correction.number)
-            .join(Submission, col(Submission.number) == Correction.number)
-            .join(Call, col(Call.season) == Submission.season)
+            .join(Submission, Submission.number == Correction.number)
+            .join(Call, Call.season == Submission.season)
             .where(
                 Correction.state == CorrectionState.OUTSTANDING,
                 Submission.state != S.ARCHIVED,
-                col(Call.state).not_in(_JUDGING),
+                Call.state.not_in(_JUDGING),
             )
         ),
     ),
@@ -660,8 +657,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         "What experts have to review has passed the eligibility check.",
         breaking(
             select(Assignment.number, Assignment.expert, Assignment.round)
-            .join(Submission, col(Submission.number) == Assignment.number)
-            .where(col(Assignment.state).in_(_STANDING), col(Submission.eligible_at).is_(None))
+            .join(Submission, Submission.number == Assignment.number)
+            .where(Assignment.state.in_(_STANDING), Submission.eligible_at.is_(None))
         ),
     ),
     Invariant(
@@ -669,8 +666,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         "What has passed the eligibility check is recommended by its district.",
         breaking(
             select(Submission.number)
-            .join(DistrictVerdict, col(DistrictVerdict.number) == Submission.number)
-            .where(col(Submission.eligible_at).is_not(None), DistrictVerdict.verdict != Verdict.RECOMMENDED)
+            .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
+            .where(Submission.eligible_at.is_not(None), DistrictVerdict.verdict != Verdict.RECOMMENDED)
         ),
     ),
     Invariant("no_expert_overloaded", "No expert has more submissions than the season allows.", _overloaded),

@@ -41,14 +41,14 @@ def steps(entries: Iterable[Entry], show: Callable[[Any], Any] = lambda said: sa
     return [
         Step(
             entry["trigger"],
-            datetime.fromisoformat(facts.get("as_of", entry["at"])),
+            datetime.fromisoformat(str(facts.get("as_of", entry["at"]))),
             *map(show, (entry["actor"], entry["reason"], facts)),
         )
         for entry, facts in told
     ]
 
 
-def of(told: Iterable[Step], *triggers: Trigger) -> Iterator[Step]:
+def of(told: Iterable[Step], *triggers: str) -> Iterator[Step]:
     return (step for step in told if step.trigger in triggers)
 
 

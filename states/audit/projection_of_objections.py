@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlmodel import SQLModel, col
+from sqlmodel import SQLModel
 
 from models import Objection
 from models.enums import ObjectionResult, ObjectionState, Trigger
@@ -48,13 +48,13 @@ def seals_expected(told: Iterable[tuple[str | None, Step]]) -> dict[tuple[Any, .
     return {(step.facts["objection"],): step.facts["sealed"] for _, step in told if "sealed" in step.facts}
 
 
-def rows_kept(year: int, name: str, columns: Sequence[Any]) -> Select[Any]:
+def rows_kept(year: int, name: str, columns: Sequence[Any]) -> Select[*tuple[Any, ...]]:
     """The query for the rows of one of these tables of a season."""
     table = SQLModel.metadata.tables[name]
     query = select(*columns)
     if name != "objection":
-        query = query.select_from(table).join(Objection, col(Objection.id) == table.c.objection)
-    return query.where(col(Objection.season) == year).order_by(*table.primary_key)
+        query = query.select_from(table).join(Objection, Objection.id == table.c.objection)
+    return query.where(Objection.season == year).order_by(*table.primary_key)
 
 
 def unsealed(

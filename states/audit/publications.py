@@ -62,8 +62,8 @@ class Publications:
         query = select(row.season, kind, row.ordinal, row.published_at, row.root, row.subjects, row.entries)
         if season is not None:
             query = query.where(row.season == season)
-        for year, word, ordinal, published_at, *recorded in session.execute(query):
-            self._at(year, word, ordinal).rows.append((instant_text(published_at), tuple(recorded)))
+        for year, word, ordinal, published_at, root, subjects, counted in session.execute(query):
+            self._at(year, word, ordinal).rows.append((instant_text(published_at), (root, subjects, counted)))
 
     def take(self, subject: str, entries: Sequence[Row], leaves: Sequence[Row]) -> None:
         """One subject with its entries and its leaves, in the subjects' order: calls come first."""

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from models import Submission
+from models.database import table_of
 from states.audit.chain import Entry, Finding
 from states.history.canonical import submission_subject
 from states.numbers import Number
@@ -69,6 +70,6 @@ class Removals:
 
 def _belonging() -> list[Table]:
     """The tables whose rows belong to a submission by its number."""
-    own = Submission.__table__.c.number
+    own = table_of(Submission).c.number
     tables = [table for table in SQLModel.metadata.sorted_tables if "number" in table.c]
     return [table for table in tables if any(key.references(own.table) for key in table.c.number.foreign_keys)]

@@ -8,7 +8,6 @@ from collections.abc import Collection
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from models import Submission
@@ -40,13 +39,13 @@ def bring_back(session: Session, delivered: Delivered, numbers: Collection[str])
         facts=facts,
     )
     # Of what fell out so, nothing else can have taken the place: its achievement is never taken again.
-    fallen = (col(Submission.number).in_(numbers), col(Submission.outcome).in_(_FALLEN))
+    fallen = (Submission.number.in_(numbers), Submission.outcome.in_(_FALLEN))
     return apply_to_many(session, delivered.season, ask, *fallen).moved
 
 
 def void_check(session: Session, numbers: Collection[str]) -> None:
     """What its unit does not recommend has passed no check: the check is of a recommendation."""
-    mine = (col(Submission.number).in_(numbers), col(Submission.eligible_at).is_not(None))
+    mine = (Submission.number.in_(numbers), Submission.eligible_at.is_not(None))
     session.execute(update(Submission).where(*mine).values(eligible_at=None))
 
 
@@ -57,7 +56,7 @@ def let_fall(session: Session, delivered: Delivered, numbers: Collection[str]) -
     facts = delivered.facts
     ask = Ask(Trigger.ARCHIVE, delivered.act, cause=Cause.NOT_RECOMMENDED, outcome=Outcome.NOT_RECOMMENDED, facts=facts)
     reviewed = Submission.state == SubmissionState.DISTRICT_REVIEWED
-    return apply_to_many(session, delivered.season, ask, col(Submission.number).in_(numbers), reviewed).moved
+    return apply_to_many(session, delivered.season, ask, Submission.number.in_(numbers), reviewed).moved
 
 
 def _round_has_closed(session: Session, delivered: Delivered) -> bool:

@@ -83,7 +83,7 @@ def _own_submissions(session: Session, delivered: Delivered) -> dict[str, _Own]:
             Submission.season == delivered.season, Submission.unit == delivered.unit
         )
     )
-    return {number: _Own(*known) for number, *known in rows}
+    return {number: _Own(state, category, outcome) for number, state, category, outcome in rows}
 
 
 def _not_to_be_judged(

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.season import Season
 from models import Certificate, Contributor, History, Organisation, Placing, Submission
@@ -56,15 +55,17 @@ def prizes(session: Session, season: Season) -> list[Prize]:
     """Every prize of the approved list in its order, those that are suspended or taken away with the reason."""
     rows = session.execute(
         select(Submission, Placing.tier)
-        .join(Placing, col(Placing.number) == Submission.number)
+        .join(Placing, Placing.number == Submission.number)
         .where(Submission.season == season.year, Placing.approved)
         .order_by(Placing.position)
     ).all()
-    people, amounts = _people(session, season), season.final_round.tiers.amounts_yuan
+    people = _people(session, season)
+    amounts = {Tier(word): yuan for word, yuan in season.final_round.tiers.amounts_yuan.items()}
     found = []
     for submission, approved in rows:
-        tier = Tier(submission.tier or approved)
-        amount = amounts.get(tier.value, 0) * FEN
+        tier = submission.tier or approved
+        assert tier is not None, "an approved place has a tier"
+        amount = amounts.get(tier, 0) * FEN
         payees = _shared(amount, people.get(submission.number, []))
         found.append(
             Prize(submission.number, submission.title, submission.unit, tier, amount, payees, _why(submission))
@@ -124,14 +125,14 @@ def _people(session: Session, season: Season) -> dict[str, list[_Person]]:
     if season.payment.payee == "organisation":
         rows = session.execute(
             select(Organisation.number, Organisation.name)
-            .join(Submission, col(Submission.number) == Organisation.number)
+            .join(Submission, Submission.number == Organisation.number)
             .where(Submission.season == season.year, Organisation.position == 1)
         )
         return {number: [_Person(name, None)] for number, name in rows}
     found: dict[str, list[_Person]] = {}
     people = session.execute(
         select(Contributor.number, Contributor.name, Contributor.share)
-        .join(Submission, col(Submission.number) == Contributor.number)
+        .join(Submission, Submission.number == Contributor.number)
         .where(Submission.season == season.year)
         .order_by(Contributor.number, Contributor.position)
     )

@@ -130,7 +130,7 @@ def freeze_ranking(session: Session, season: Season, ranking: Ranking, act: Act)
     if rows:
         session.execute(insert(Placing), rows)
     seed = session.get_one(Call, season.year).draw_seed
-    facts = {"ranking": ranking.facts(), "tie_seed_from": seed, "method": season.final_round.method}
+    facts: dict[str, Any] = {"ranking": ranking.facts(), "tie_seed_from": seed, "method": season.final_round.method}
     facts |= _groups(session, season)
     note_call(session, season.year, Trigger.FREEZE_RANKING, act, facts=facts)
 
@@ -149,7 +149,7 @@ def _contenders(session: Session, season: Season, scoring: Scoring) -> list[Cont
     ]
 
 
-def _groups(session: Session, season: Season) -> dict[str, object]:
+def _groups(session: Session, season: Season) -> dict[str, Any]:
     """What the limits count, for whoever recomputes: each organisation and person as a number, since the record
     holds no names."""
     limits = season.final_round.limits

@@ -73,6 +73,7 @@ def motions(session: Session, season: Season) -> list[Motion]:
     return [
         Motion(number, tier, tuple(expert.id for expert in experts if not barred.forbids(number, expert.id)))
         for number, tier in rows
+        if tier
     ]
 
 

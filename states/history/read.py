@@ -125,13 +125,13 @@ def read_leaves(session: Session, season: int | None = None) -> Iterator[dict[st
     return _stream(session, query.order_by(in_byte_order(session, leaf.subject), leaf.season, "kind", leaf.ordinal))
 
 
-def by_subject(*streams: Iterator[dict[str, Any]]) -> Iterator[tuple[str, tuple[list[dict[str, Any]], ...]]]:
+def by_subject(*streams: Iterator[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[list[Mapping[str, Any]], ...]]]:
     """Streams of rows, each ordered by subject, as one: every subject in order with its rows of each stream."""
     groups = [groupby(stream, key=_subject_of) for stream in streams]
     heads = [next(group, None) for group in groups]
     while names := [head[0] for head in heads if head]:
         subject = min(names)
-        parts: tuple[list[dict[str, Any]], ...] = tuple([] for _ in streams)
+        parts: tuple[list[Mapping[str, Any]], ...] = tuple([] for _ in streams)
         for index, head in enumerate(heads):
             if head and head[0] == subject:
                 parts[index].extend(head[1])

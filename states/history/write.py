@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models import History
-from models.database import insert_many
+from models.database import insert_many, table_of
 from models.enums import Trigger
 from states.history.canonical import NotRecordable, hash_of, instant_text, shared_texts
 from states.machine import Act
 
-_COLUMNS = tuple(History.__table__.columns.keys())
+_TABLE = table_of(History)
+_COLUMNS = tuple(_TABLE.columns.keys())
 _WORDS = frozenset(Trigger)
 EntryValues = tuple[Any, ...]  # one history row, in the order of its columns; its hash is the last
 
@@ -39,4 +40,4 @@ def stamp(
 
 def append(session: Session, rows: Sequence[EntryValues]) -> None:
     """Write history rows. A sequence already taken fails: somebody else was faster."""
-    insert_many(session, History.__tablename__, _COLUMNS, rows)
+    insert_many(session, _TABLE, _COLUMNS, rows)

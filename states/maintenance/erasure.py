@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Update, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import local_day
 from config.season import Season
@@ -54,8 +53,8 @@ _OPEN = (MessageState.WAITING, MessageState.SENDING, MessageState.STUCK)
 
 def is_published() -> ColumnElement[bool]:
     """Submissions of which more than the title is public: awarded for good, with a consent in force."""
-    in_force = (col(Consent.number) == Submission.number) & col(Consent.given) & col(Consent.withdrawn_at).is_(None)
-    return (col(Submission.outcome) == Outcome.COMPLETED) & exists().where(in_force).correlate(Submission)
+    in_force = (Consent.number == Submission.number) & Consent.given & Consent.withdrawn_at.is_(None)
+    return (Submission.outcome == Outcome.COMPLETED) & exists().where(in_force).correlate(Submission)
 
 
 def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
@@ -89,7 +88,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         "evidence": delete(ObjectionEvidence).where(ObjectionEvidence.objection.in_(objections)),
         "reasons to step back": update(Recusal).where(Recusal.season == year).values(reason=""),
         "what units sent back for": update(Correction)
-        .where(Correction.number.in_(own), col(Correction.asked_by).startswith(f"{Role.DISTRICT.value}:"))
+        .where(Correction.number.in_(own), Correction.asked_by.startswith(f"{Role.DISTRICT.value}:"))
         .values(missing=""),
         "follow-up answers": update(FollowUp)
         .where(FollowUp.number.in_(own), FollowUp.adoption != "")
@@ -127,7 +126,7 @@ def _names_its_holder() -> ColumnElement[bool]:
         Contributor.name == Certificate.name,
     )
     holder = or_(Certificate.holder == Holder.ORGANISATION, known.exists())
-    return (col(Certificate.state) == CertificateState.VALID) & holder
+    return (Certificate.state == CertificateState.VALID) & holder
 
 
 def _contents(year: int, hidden: Any) -> Update:
@@ -144,10 +143,11 @@ def _experts(season: Season) -> Update:
     """Phones and addresses of experts whom no later season needs: neither seated in one, nor signed since."""
     later = select(Seat.expert).where(Seat.season > season.year)
     closed_on = local_day(season.dates.close_season)
-    signed_since = func.coalesce(col(Expert.statement_on) > closed_on, False)
+    signed_since = func.coalesce(Expert.statement_on > closed_on, False)
     known = (Expert.phone != "") | (Expert.mail != "")
     return update(Expert).where(Expert.id.not_in(later), ~signed_since, known).values(phone="", mail="")
 
 
 def _rows(session: Session, step: Any) -> int:
-    return int(session.execute(step.execution_options(synchronize_session=False)).rowcount)
+    done: Any = session.execute(step.execution_options(synchronize_session=False))
+    return int(done.rowcount)

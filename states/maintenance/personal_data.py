@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.season import Season
 from models import (
@@ -58,28 +57,28 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
 
     seated = select(Seat.expert).where(Seat.season == year)
     every = (
-        Held("contacts 联系人", count(Contact, col(Contact.number).in_(own)), "to reach the applicants", until),
+        Held("contacts 联系人", count(Contact, Contact.number.in_(own)), "to reach the applicants", until),
         Held(
             "contributors not published 未公开的完成人",
-            count(Contributor, col(Contributor.number).in_(own), col(Contributor.number).not_in(shown)),
+            count(Contributor, Contributor.number.in_(own), Contributor.number.not_in(shown)),
             "duplicates, conflicts of interest",
             until,
         ),
         Held(
             "contributors published 已公开的完成人",
-            count(Contributor, col(Contributor.number).in_(shown)),
+            count(Contributor, Contributor.number.in_(shown)),
             "the results, by each person's separate consent",
             None,
         ),
         Held(
             "contents of submissions 申报内容",
-            count(SubmissionVersion, col(SubmissionVersion.number).in_(own), SubmissionVersion.content != ""),
+            count(SubmissionVersion, SubmissionVersion.number.in_(own), SubmissionVersion.content != ""),
             "the reviews",
             until,
         ),
         Held(
             "experts on the panel 评委",
-            count(Expert, col(Expert.id).in_(seated), (Expert.phone != "") | (Expert.mail != "")),
+            count(Expert, Expert.id.in_(seated), (Expert.phone != "") | (Expert.mail != "")),
             "to send score sheets; contacts go unless a later season needs them, names stay in the pool",
             until,
         ),
@@ -97,11 +96,11 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
         ),
         Held(
             "comments of experts 评语",
-            count(Score, col(Score.number).in_(own), Score.comment != ""),
+            count(Score, Score.number.in_(own), Score.comment != ""),
             "the final round",
             until,
         ),
-        Held("objections 异议", count(Objection, col(Objection.number).in_(own)), "to answer who objected", until),
+        Held("objections 异议", count(Objection, Objection.number.in_(own)), "to answer who objected", until),
         Held(
             "letters 信件",
             count(Message, Message.season == year, Message.recipient != ""),

@@ -6,11 +6,11 @@ What a person does (have it tried again, give it up) is recorded; the trying is 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Message
 from models.database import database_seconds
@@ -75,7 +75,8 @@ def keep_fate(session: Session, fate: Fate, at: datetime) -> None:
 def put_off(session: Session, year: int, until: float) -> int:
     """Once the server is gone, the rest waits as long as the one that found out, without trying. Returns how many."""
     rest = update(Message).where(*_due(session, year)).values(not_before=until, problem="the server was gone")
-    return int(session.execute(rest).rowcount)
+    put_off: Any = session.execute(rest)
+    return int(put_off.rowcount)
 
 
 def troubled_messages(session: Session, year: int) -> Sequence[Message]:
@@ -106,7 +107,7 @@ def give_up_message(session: Session, year: int, key: str, act: Act, *, reason: 
 
 
 def _open_message(session: Session, year: int, key: str, reason: str) -> Message:
-    part = col(Message.key).contains(key, autoescape=True)
+    part = Message.key.contains(key, autoescape=True)
     of_season = select(Message).where(Message.season == year)
     exact = session.scalar(of_season.where(Message.key == key).with_for_update())
     found = [exact] if exact else session.scalars(of_season.where(part).limit(3).with_for_update()).all()
@@ -141,9 +142,9 @@ def _note(session: Session, message: Message, trigger: Trigger, act: Act, reason
 
 def _due(session: Session, year: int) -> tuple[ColumnElement[bool], ...]:
     return (
-        col(Message.season) == year,
-        col(Message.state).in_((MessageState.WAITING, MessageState.SENDING)),
-        col(Message.not_before) <= database_seconds(session),
+        Message.season == year,
+        Message.state.in_((MessageState.WAITING, MessageState.SENDING)),
+        Message.not_before <= database_seconds(session),
     )
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Objection
 from models.database import reading, writing
@@ -38,5 +37,5 @@ def encrypt_earlier(engine: Engine, key_of: Callable[[int], bytes], at: datetime
 
 
 def _plain(session: Session) -> list[Objection]:
-    rows = session.scalars(select(Objection).where(Objection.objector != "").order_by(col(Objection.id)))
+    rows = session.scalars(select(Objection).where(Objection.objector != "").order_by(Objection.id))
     return [row for row in rows if not is_concealed(row.objector)]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from models import Placing, Submission, SubmissionVersion
@@ -77,11 +76,11 @@ def give_award(session: Session, year: int, number: str, act: Act) -> bool:
         return False
     here = Submission.number == number
     given = apply_to_many(
-        session, year, Ask(Trigger.AWARD, act), here, col(Submission.state) == SubmissionState.FINAL_REVIEWED
+        session, year, Ask(Trigger.AWARD, act), here, Submission.state == SubmissionState.FINAL_REVIEWED
     ).moved
     if is_done(milestone_rows(session, year), Milestone.ARCHIVE):
         ending = Ask(Trigger.ARCHIVE, act, outcome=Outcome.COMPLETED)
-        apply_to_many(session, year, ending, here, col(Submission.state) == SubmissionState.AWARDED)
+        apply_to_many(session, year, ending, here, Submission.state == SubmissionState.AWARDED)
     return bool(given)
 
 

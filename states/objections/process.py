@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.calendar import working_days_after
 from config.local_time import end_of_day, local_day
@@ -270,8 +269,11 @@ def _keep_evidence(session: Session, objection: int, files: Sequence[AttachedFil
     """Keep that files came with an objection, or with its answer, after those that are there."""
     known = select(func.count()).where(ObjectionEvidence.objection == objection)
     for position, file in enumerate(files, start=(session.scalar(known) or 0) + 1):
-        kept = {"name": file.name, "digest": file.digest, "size": file.size}
-        session.add(ObjectionEvidence(objection=objection, position=position, **kept))
+        session.add(
+            ObjectionEvidence(
+                objection=objection, position=position, name=file.name, digest=file.digest, size=file.size
+            )
+        )
     session.flush()
 
 
@@ -287,12 +289,12 @@ def entered_as(session: Session, year: int, filed: Filed, key: bytes) -> int | N
     """The number under which this letter was entered before; the same objection on another day is another one."""
     alike = select(Objection).where(
         Objection.season == year,
-        col(Objection.number).is_not_distinct_from(filed.number or None),
+        Objection.number.is_not_distinct_from(filed.number or None),
         Objection.kind == filed.kind,
         Objection.received_on == filed.received_on,
         Objection.grounds == filed.grounds.strip(),
     )
-    for known in session.scalars(alike.order_by(col(Objection.id))):
+    for known in session.scalars(alike.order_by(Objection.id)):
         if reveal(key, known.objector, place_of(known.id, "objector")) == filed.objector.strip():
             return known.id
     return None
@@ -305,6 +307,6 @@ def _next_objection(session: Session, year: int) -> int:
     whatever was cut off.
     """
     first = year * _OBJECTIONS_A_YEAR
-    within = col(Objection.id).between(first, first + _OBJECTIONS_A_YEAR - 1)
+    within = Objection.id.between(first, first + _OBJECTIONS_A_YEAR - 1)
     last = session.scalar(select(func.max(Objection.id)).where(within))
     return (last or first) + 1

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.calendar import is_working_day
 from config.local_time import ZONE, end_of_day, local_day
@@ -83,13 +82,13 @@ def objection_lines(session: Session, year: int) -> list[ObjectionLine]:
     rulings: dict[int, list[ObjectionRuling]] = {}
     decided = (
         select(ObjectionRuling)
-        .join(Objection, col(Objection.id) == ObjectionRuling.objection)
-        .where(Objection.season == year, col(ObjectionRuling.result).is_not(None))
-        .order_by(col(ObjectionRuling.objection), col(ObjectionRuling.ordinal))
+        .join(Objection, Objection.id == ObjectionRuling.objection)
+        .where(Objection.season == year, ObjectionRuling.result.is_not(None))
+        .order_by(ObjectionRuling.objection, ObjectionRuling.ordinal)
     )
     for ruling in session.scalars(decided):
         rulings.setdefault(ruling.objection, []).append(ruling)
-    rows = session.scalars(select(Objection).where(Objection.season == year).order_by(col(Objection.id)))
+    rows = session.scalars(select(Objection).where(Objection.season == year).order_by(Objection.id))
     return [_line(row, rulings.get(row.id, ())) for row in rows]
 
 
@@ -119,9 +118,9 @@ def objection_counts(session: Session, year: int) -> Counter[tuple[ObjectionKind
 
 def owed_answers(session: Session, year: int, at: datetime) -> list[OwedAnswer]:
     """What the office still has to decide or answer, the most urgent first."""
-    waiting = select(Objection).where(Objection.season == year, col(Objection.state).in_(OPEN_OBJECTIONS))
-    rows = session.scalars(waiting.order_by(col(Objection.due_at), col(Objection.id))).all()
-    named = select(ObjectionRuling.objection, ObjectionRuling.investigator).order_by(col(ObjectionRuling.ordinal))
+    waiting = select(Objection).where(Objection.season == year, Objection.state.in_(OPEN_OBJECTIONS))
+    rows = session.scalars(waiting.order_by(Objection.due_at, Objection.id)).all()
+    named = select(ObjectionRuling.objection, ObjectionRuling.investigator).order_by(ObjectionRuling.ordinal)
     who = {row.objection: row.investigator for row in session.execute(named)}
     return [
         OwedAnswer(row.id, row.number or "", row.state, row.due_at, row.due_at < at, who.get(row.id, ""))
@@ -132,7 +131,7 @@ def owed_answers(session: Session, year: int, at: datetime) -> list[OwedAnswer]:
 def suspended_numbers(session: Session, year: int) -> list[str]:
     """The submissions whose award waits for the answer to an objection."""
     query = select(Objection.number).where(
-        Objection.season == year, col(Objection.number).is_not(None), col(Objection.state).in_(OPEN_OBJECTIONS)
+        Objection.season == year, Objection.number.is_not(None), Objection.state.in_(OPEN_OBJECTIONS)
     )
     return sorted({number for number in session.scalars(query) if number})
 
@@ -141,14 +140,14 @@ def to_be_closed(session: Session, year: int, at: datetime) -> list[int]:
     """Answered objections of which nobody asked for a reconsideration in time."""
     answered = (ObjectionState.REJECTED, ObjectionState.UPHELD)
     query = select(Objection.id).where(
-        Objection.season == year, col(Objection.state).in_(answered), col(Objection.reconsider_until) < at
+        Objection.season == year, Objection.state.in_(answered), Objection.reconsider_until < at
     )
-    return list(session.scalars(query.order_by(col(Objection.id))))
+    return list(session.scalars(query.order_by(Objection.id)))
 
 
 def noticed_by_now(session: Session, year: int, at: datetime) -> list[str]:
     """Those who moved up and whose own notice is over."""
-    query = select(Placing.number).where(Placing.season == year, col(Placing.notice_until) < at)
+    query = select(Placing.number).where(Placing.season == year, Placing.notice_until < at)
     return list(session.scalars(query.order_by(Placing.number)))
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import local_day
 from config.milestones import Milestone
@@ -39,7 +38,7 @@ def objection_of(session: Session, season: Season, objection: int) -> Objection:
 def rulings_of(session: Session, objection: int) -> list[ObjectionRuling]:
     """The investigations of an objection: the first, and the reconsideration if there was one."""
     query = select(ObjectionRuling).where(ObjectionRuling.objection == objection)
-    return list(session.scalars(query.order_by(col(ObjectionRuling.ordinal)).execution_options(populate_existing=True)))
+    return list(session.scalars(query.order_by(ObjectionRuling.ordinal).execution_options(populate_existing=True)))
 
 
 def place_of(objection: int, column: str) -> str:
@@ -126,16 +125,16 @@ def _day_of(session: Session, season: Season, trigger: Trigger) -> date | None:
 def _repeated(session: Session, objection: Objection, key: bytes) -> int | None:
     """An earlier objection by the same person, of the same kind and words, that was not refused."""
     alike = select(Objection).where(
-        col(Objection.id) < objection.id,
+        Objection.id < objection.id,
         Objection.season == objection.season,
-        col(Objection.number).is_not_distinct_from(objection.number),
-        col(Objection.kind).is_not_distinct_from(objection.kind),
+        Objection.number.is_not_distinct_from(objection.number),
+        Objection.kind.is_not_distinct_from(objection.kind),
         Objection.grounds == objection.grounds,
-        col(Objection.state) != ObjectionState.NOT_ACCEPTED,
+        Objection.state != ObjectionState.NOT_ACCEPTED,
         Objection.grounds != "",
     )
     name = _name(objection, key)
-    found = (other.id for other in session.scalars(alike.order_by(col(Objection.id))) if _name(other, key) == name)
+    found = (other.id for other in session.scalars(alike.order_by(Objection.id)) if _name(other, key) == name)
     return next(found, None)
 
 

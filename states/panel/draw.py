@@ -299,7 +299,7 @@ def _best(
 ) -> tuple[BestAssignment, dict[str, Any]]:
     """The assignment, and its certificate for the record."""
     rules_of = season.final_round
-    limits = {
+    limits: dict[str, Any] = {
         "similarity": similarity,
         "per_paper": np.full(len(numbers), rules_of.scores_per_submission),
         "max_load": np.full(len(experts), rules_of.submissions_per_expert),

@@ -28,7 +28,7 @@ def near_pairs(
     others = [*here, *earlier]
     keys = np.array([key for _, key in others], dtype=object)
     lengths = np.array([len(key) for key in keys])
-    signs = _signs(keys)
+    signs = _signs([key for _, key in others])
     signatures = np.array([_signature(own) for own in signs], dtype=np.uint64)
     fraction = Fraction(least, 200 - least)  # of its characters, how many a title shares at the least
     prefixes = [own[: len(own) - ceil(len(own) * fraction) + 1] for own in signs]

@@ -1,7 +1,6 @@
 """Late deliveries: an officer lets one in, with a reason, and it is taken again from where it lies."""
 
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Admission, Delivery
 from models.enums import (
@@ -17,7 +16,7 @@ from states.transitions import note_call
 def admit_late(session: Session, year: int, digest: str, act: Act, *, reason: str) -> Delivery:
     """Let one late delivery in; it is taken again from where it lies. `digest` may be a unique beginning."""
     lock_call(session, year)
-    beginning = col(Delivery.digest).startswith(digest, autoescape=True)
+    beginning = Delivery.digest.startswith(digest, autoescape=True)
     found = session.query(Delivery).filter(Delivery.season == year, beginning).all()
     if len(digest) < 8:
         raise DecisionRefused(

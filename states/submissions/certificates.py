@@ -11,10 +11,9 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Certificate, Contributor, Organisation, Placing, Submission
-from models.database import insert_rows
+from models.database import insert_rows, table_of
 from models.enums import CertificateState, Holder, Outcome, SubmissionState, Tier, Trigger
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
 from models.queries import lock_call
@@ -94,7 +93,7 @@ def has_certificates(session: Session, year: int) -> bool:
 
 def certificates_of(session: Session, year: int, *where: ColumnElement[bool]) -> Sequence[Certificate]:
     """A season's certificates by their numbers, as they are now."""
-    query = select(Certificate).where(Certificate.season == year, *where).order_by(col(Certificate.ordinal))
+    query = select(Certificate).where(Certificate.season == year, *where).order_by(Certificate.ordinal)
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
@@ -182,7 +181,7 @@ def _entitled(session: Session, year: int) -> Iterator[Entitled]:
     """Everybody with an award that stands, in the order of the list: people first, then organisations."""
     awards = session.execute(
         select(Submission.number, Submission.tier)
-        .outerjoin(Placing, col(Placing.number) == Submission.number)
+        .outerjoin(Placing, Placing.number == Submission.number)
         .where(Submission.season == year, is_awarded())
         .order_by(func.coalesce(Placing.position, 0), Submission.number)
     ).all()
@@ -194,7 +193,7 @@ def _entitled(session: Session, year: int) -> Iterator[Entitled]:
     for holder, table in tables:
         rows = session.execute(
             select(table.number, table.position, table.name)
-            .join(Submission, col(Submission.number) == table.number)
+            .join(Submission, Submission.number == table.number)
             .where(Submission.season == year, is_awarded())
             .order_by(table.number, table.position)
         )
@@ -204,7 +203,9 @@ def _entitled(session: Session, year: int) -> Iterator[Entitled]:
     for number, tier in sorted(awards, key=lambda award: tiers.index(award.tier)):
         for holder in Holder:
             yield from (
-                Entitled(number, holder, position, name, tier) for position, name in names.get((number, holder), ())
+                Entitled(number, holder, position, name, tier)
+                for position, name in names.get((number, holder), ())
+                if tier
             )
 
 
@@ -237,7 +238,7 @@ def _give(session: Session, year: int, act: Act, numbered: Mapping[Entitled, int
         own["certificates"].append({"ordinal": ordinal, "holder": one.holder.value, "position": one.position, **bound})
     insert_rows(
         session,
-        Certificate.__table__,
+        table_of(Certificate),
         [
             {"season": year, "ordinal": ordinal, **one._asdict(), "state": CertificateState.VALID, "given_at": act.at}
             for one, ordinal in numbered.items()
@@ -260,4 +261,4 @@ def _void(session: Session, year: int, act: Act, lost: Iterable[tuple[Certificat
 def _note(session: Session, year: int, word: Trigger, act: Act, facts: Mapping[str, Mapping[str, Any]]) -> None:
     if facts:
         ask = Ask(word, act, own=facts.__getitem__)
-        note_submissions(session, year, ask, col(Submission.number).in_(sorted(facts)))
+        note_submissions(session, year, ask, Submission.number.in_(sorted(facts)))

@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Consent, Contributor, Picture
 from models.enums import ConsentKind
@@ -96,7 +95,7 @@ def consent_rows(number: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def taken_back(session: Session, number: str, renamed: SubmissionForm | None = None) -> TakenBack:
     """What of a submission was taken back until now; `renamed`: the same people in their places, under right names."""
-    withdrawn = (Consent.number == number, col(Consent.withdrawn_at).is_not(None))
+    withdrawn = (Consent.number == number, Consent.withdrawn_at.is_not(None))
     gone = {(kind, place) for kind, place in session.execute(select(Consent.kind, Consent.position).where(*withdrawn))}
     if not gone:
         return TakenBack()

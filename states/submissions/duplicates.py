@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from sqlalchemy import exists, or_
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Duplicate, Submission
 from models.enums import Cause, DuplicateDecision, Outcome, SubmissionState, Trigger
@@ -69,7 +68,7 @@ def decide_duplicate(session: Session, number: str, other: str, act: Act, *, sam
 def drop_duplicates(session: Session, year: int, act: Act) -> None:
     """Archive what a district has reviewed and the office found to repeat another."""
     # What an officer has brought back since the decision stays.
-    still = or_(Submission.eligible_at.is_(None), col(Duplicate.decided_at) >= col(Submission.eligible_at))
+    still = or_(Submission.eligible_at.is_(None), Duplicate.decided_at >= Submission.eligible_at)
     same = exists().where(Duplicate.other == Submission.number, Duplicate.decision == DuplicateDecision.SAME, still)
     ask = Ask(Trigger.ARCHIVE, act, cause=Cause.DUPLICATE, outcome=Outcome.INELIGIBLE)
     apply_to_many(session, year, ask, Submission.state == SubmissionState.DISTRICT_REVIEWED, same)

@@ -36,7 +36,8 @@ def ask_about_awards(session: Session, year: int, act: Act) -> list[Asked]:
     awarded = select(Submission.unit, Submission.number, Submission.title, Submission.tier).where(
         Submission.season == year, Submission.outcome == Outcome.COMPLETED
     )
-    rows = [Asked(*row) for row in session.execute(awarded.order_by(Submission.number))]
+    told = session.execute(awarded.order_by(Submission.number))
+    rows = [Asked(unit, number, title, tier) for unit, number, title, tier in told if tier]
     for asked in rows:
         if session.get(FollowUp, asked.number) is None:
             session.add(FollowUp(number=asked.number, asked_at=act.at))

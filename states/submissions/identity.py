@@ -82,6 +82,8 @@ def _renew_keys(session: Session) -> None:
             # With the personal data deleted, a submission has no fingerprint any more.
             submission.fingerprint = fingerprint(SubmissionForm.model_validate_json(content)) if content else ""
         for table in (Organisation, Contributor):
+            # Of a choice of tables the checker knows only what all tables have in common.
+            named: Any
             for named in session.scalars(select(table).where(table.number.in_(part))):
                 named.name_key = name_key(named.name)
         session.flush()

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import ZONE
 from config.milestones import Milestone
@@ -207,7 +206,7 @@ def _older(session: Session, known: Known, form: SubmissionForm) -> Refusal | No
     query = select(version.version, version.kept_at).where(
         version.number == known.number, version.version < known.version, version.content == content_of(form)
     )
-    found = session.execute(query.order_by(col(version.version).desc())).first()
+    found = session.execute(query.order_by(version.version.desc())).first()
     if found is None:
         return None
     return Refusal(

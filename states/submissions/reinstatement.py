@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
@@ -57,7 +56,7 @@ def _free_place(session: Session, submission: Submission) -> dict[str, Any]:
         .where(
             Submission.fingerprint == submission.fingerprint,
             Submission.number != submission.number,
-            col(Submission.outcome).is_(None) | col(Submission.outcome).not_in(_OUT),
+            Submission.outcome.is_(None) | Submission.outcome.not_in(_OUT),
         )
         .order_by(Submission.number)
         .limit(1)

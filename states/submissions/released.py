@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import Consent, Contributor, Organisation, Picture, Submission, SubmissionVersion
 from models.enums import Carrier, Category, ConsentKind, Outcome, Tier
@@ -198,7 +197,7 @@ def _contents(session: Session, numbers: Sequence[str]) -> dict[str, str]:
     in_force = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
     query = select(Submission.number, SubmissionVersion.content).join(SubmissionVersion, in_force)
     rows = session.execute(query.where(Submission.number.in_(numbers)))
-    return dict(map(tuple, rows))
+    return dict(rows.tuples().all())
 
 
 def _names(
@@ -206,6 +205,6 @@ def _names(
 ) -> dict[str, dict[int, str]]:
     found: dict[str, dict[int, str]] = {}
     query = select(table.number, table.position, table.name).where(table.number.in_(numbers))
-    for number, position, name in session.execute(query.order_by(col(table.number), col(table.position))):
+    for number, position, name in session.execute(query.order_by(table.number, table.position)):
         found.setdefault(number, {})[position] = name
     return found

@@ -4,7 +4,6 @@ from collections import Counter
 
 from sqlalchemy import ColumnElement, exists
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from models import DistrictVerdict, Placing, Submission
 from models.enums import Cause, Outcome, SubmissionState, Trigger, Verdict
@@ -19,8 +18,8 @@ _RECOMMENDED = exists().where(
     DistrictVerdict.number == Submission.number, DistrictVerdict.verdict == Verdict.RECOMMENDED
 )
 # An award that is suspended still stands: it ends neither as given nor as not given.
-_SUSPENDED = exists().where(Placing.number == Submission.number, col(Placing.approved))
-_UNCHECKED = _RECOMMENDED & col(Submission.eligible_at).is_(None)
+_SUSPENDED = exists().where(Placing.number == Submission.number, Placing.approved)
+_UNCHECKED = _RECOMMENDED & Submission.eligible_at.is_(None)
 
 # What was brought back after its round had closed ends by how far it had come.
 _ENDINGS: tuple[tuple[Outcome, SubmissionState, Cause | None, tuple[ColumnElement[bool], ...]], ...] = (
@@ -40,7 +39,7 @@ def settle_rest(session: Session, year: int, act: Act) -> dict[Outcome, int]:
     ended: Counter[Outcome] = Counter()
     for outcome, state, cause, where in _ENDINGS:
         ask = Ask(Trigger.ARCHIVE, act, cause=cause, outcome=outcome)
-        ended[outcome] += len(apply_to_many(session, year, ask, col(Submission.state) == state, *where).moved)
+        ended[outcome] += len(apply_to_many(session, year, ask, Submission.state == state, *where).moved)
     return {outcome: count for outcome, count in ended.items() if count}
 
 

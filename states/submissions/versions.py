@@ -4,9 +4,9 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Table, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from models import (
@@ -20,7 +20,7 @@ from models import (
     Submission,
     SubmissionVersion,
 )
-from models.database import insert_rows
+from models.database import insert_rows, table_of
 from models.enums import CorrectionState, Trigger
 from models.forms import ContactForm, SubmissionForm
 from states.guard_facts import Ask
@@ -82,7 +82,7 @@ def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incom
         tables.setdefault(Attachment, []).extend(attachment_rows(number, 1, row.files))
     begin_submissions(session, delivered.season, delivered.act, begun)
     for table in (SubmissionVersion, Organisation, Contributor, Contact, Consent, Picture, Attachment):
-        insert_rows(session, _plain(table), tables.get(table, []))
+        insert_rows(session, table_of(table), tables.get(table, []))
     return accepted
 
 
@@ -151,10 +151,6 @@ def _put_version(
     keep_attached(session, number, ordinal, files)
     told = _facts(delivered, form, version, Seals(session, delivered.season))
     return {**told, **given.facts, **digests_of(files)}
-
-
-def _plain(table: Any) -> Table:
-    return cast(Table, table.__table__)
 
 
 def _columns(form: SubmissionForm, mark: str) -> dict[str, Any]:

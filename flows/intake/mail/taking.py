@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -281,7 +282,7 @@ def _hold(looking: _Round, mail: Arrived, letter: Letter, doubt: MailDoubt, reci
     """Keep the mail until a person has decided; its sender and the office are told, but no machine's words answered."""
     run = looking.run
     name = all_units()[recipient].name if recipient in all_units() else recipient
-    said = {"doubt": doubt, "address": letter.sender or "（发件人不明）", "digest": mail.digest[:12]}
+    said: dict[str, Any] = {"doubt": doubt, "address": letter.sender or "（发件人不明）", "digest": mail.digest[:12]}
     with looking.alone() as session:
         run.write(paths.held(run.settings, run.year, mail.digest), raw)
         keep_mail(

@@ -95,7 +95,7 @@ def _attach(message: EmailMessage, path: Path) -> None:
     main, _, sub = kind.partition("/")
     message.add_attachment(content, maintype=main, subtype=sub, filename=path.name)
     if main == "text":
-        message.get_payload()[-1].set_param("charset", "utf-8")  # type: ignore[index]
+        [*message.iter_attachments()][-1].set_param("charset", "utf-8")
 
 
 def message_digest(key: str) -> str:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from rapidfuzz import fuzz, process
 from stdnum.cn import uscc
@@ -136,15 +136,18 @@ class Text:
 
     def column(self, values: Sequence[Cell]) -> list[Any] | None:
         """All of a column at once when nothing in it is odd, otherwise None."""
-        if set(map(type, values)) != {str} or max(map(len, values)) > self.limit:
+        if set(map(type, values)) != {str}:
             return None
-        if self.asked and any(0 < len(value) < _SHORT for value in values):
+        texts = cast(Sequence[str], values)
+        if max(map(len, texts)) > self.limit:
             return None
-        joined = "".join(values)
+        if self.asked and any(0 < len(value) < _SHORT for value in texts):
+            return None
+        joined = "".join(texts)
         if not joined.isprintable() or "_x000" in joined:
             return None
         if self.odd is None:
-            return [value.strip() or None for value in values]
+            return [text.strip() or None for text in texts]
         if self.odd.search(joined):
             return None
         return list(values) if all(values) else [value or None for value in values]

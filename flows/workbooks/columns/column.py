@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from config.season_parts import Criterion
 from flows.workbooks.columns import cells, numbers
+from models.enums import Labelled
 
 LINE_LIMIT = 200
 NAME_LIMIT = 100
@@ -35,7 +35,7 @@ class Column:
     instead_of: tuple[str, ...] = ()
 
 
-def labels(members: type[StrEnum]) -> dict[str, Any]:
+def labels(members: type[Labelled]) -> dict[str, Any]:
     """The Chinese words of an enum -> its members."""
     return {member.label: member for member in members}
 

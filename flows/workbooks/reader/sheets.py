@@ -114,7 +114,7 @@ def _here(path: Path, limits: FileLimits) -> Iterator[Sheet]:
             sheet = book.get_sheet_by_name(name)
             if sheet.total_width > limits.max_columns and visible and name not in OWN_SHEETS:
                 raise _refused("columns", limits)
-            rows = sheet.iter_rows() if sheet.start else iter(())
+            rows: Iterator[list[Any]] = sheet.iter_rows() if sheet.start else iter(())
             yield Sheet(name, visible, extraction.start_of(sheet), extraction.merged(sheet), rows)
     except python_calamine.PasswordError as problem:
         raise _refused("password", limits) from problem

@@ -181,7 +181,7 @@ def _wrong_values(instance: Instance, chosen: Ints, certificate: Certificate) ->
     return wrong
 
 
-def values_of(instance: Instance, chosen: Ints) -> dict[str, float]:
+def values_of(instance: Instance, chosen: Ints) -> dict[str, Any]:
     """total, worst and worst_share of an assignment in the caller's units; 0, 0 and 1 when nobody is served."""
     served, own, needy = instance.served(chosen), instance.own_best(), instance.needy()
     share = np.divide(served, own, out=np.ones(served.size), where=own > 0)

@@ -8,6 +8,7 @@ submissions than they may see.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,13 @@ def minimum_cut(instance: Instance) -> MinimumCut | None:
     P_nodes, R_nodes = np.arange(P), np.arange(P, P + R)
     tails = np.concatenate([papers, np.full(P, source), R_nodes, R_nodes, [spare]])
     heads = np.concatenate([experts + P, P_nodes, np.full(R, sink), np.full(R, spare), [sink]])
-    room = [np.ones(keys.size), instance.wanted, instance.least, instance.most - instance.least, [need - floor]]
+    room: list[Any] = [
+        np.ones(keys.size),
+        instance.wanted,
+        instance.least,
+        instance.most - instance.least,
+        [need - floor],
+    ]
     flow = max_flow.SimpleMaxFlow()
     flow.add_arcs_with_capacity(tails.astype(np.int32), heads.astype(np.int32), np.concatenate(room).astype(np.int64))
     flow.solve(source, sink)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from models.enums import Labelled, Tier
 from states.rules.ranking.ties import SettledBy, Settlement
@@ -152,7 +153,7 @@ class Ranking:
     def is_final(self) -> bool:
         return not self.open_ties
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, Any]:
         """The ranking as recorded: JSON values only."""
         return {
             "placed": [placed.facts() for placed in self.placed],

@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from config.errors import GangchuangError
+from config.season_parts import TierWord
 from models.enums import Tier
 from states.rules.ranking.apportioning import apportion
 from states.rules.ranking.placings import (
@@ -50,19 +51,21 @@ def rank(merits: Iterable[Merit]) -> tuple[Ranked, ...]:
 
 def tier_sizes(
     *,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[TierWord, int] | None = None,
     prizes: int | None = None,
-    ratios: Mapping[str, int] | None = None,
-    least_merit: Mapping[str, Decimal] | None = None,
+    ratios: Mapping[TierWord, int] | None = None,
+    least_merit: Mapping[TierWord, Decimal] | None = None,
 ) -> tuple[TierSize, ...]:
     """The tiers from the first down: of given sizes, or `prizes` shared out by `ratios`."""
     if (sizes is None) == (prizes is None):
         raise RankingMalformed("Give either the sizes of the tiers or the number of prizes, not both or neither.")
-    asked, least = (ratios if sizes is None else sizes) or {}, least_merit or {}
-    shares = {tier: asked.get(tier.value, 0) for tier in Tier}
+    shares = dict.fromkeys(Tier, 0) | {
+        Tier(word): share for word, share in ((ratios if sizes is None else sizes) or {}).items()
+    }
+    least = {Tier(word): merit for word, merit in (least_merit or {}).items()}
     if prizes is not None:
         shares = apportion(prizes, shares)
-    return tuple(TierSize(tier, shares[tier], least.get(tier.value)) for tier in Tier)
+    return tuple(TierSize(tier, shares[tier], least.get(tier)) for tier in Tier)
 
 
 def cut(

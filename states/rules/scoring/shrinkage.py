@@ -155,7 +155,7 @@ def _predict(totals: Totals, scores: ScoreMatrix, variances: Variances, places: 
         raise ModelUnsettled
     system = _System(scores, noise / merit, noise / offset if offset else None)
     incidence, matrix = system.matrix()
-    inverse = np.linalg.inv(matrix)
+    inverse: NDArray[np.float64] = np.linalg.inv(matrix).astype(np.float64, copy=False)
     unknowns = _solve(system, inverse)
     errors = _errors(
         incidence, inverse, np.array([len(row) for row in scores.rows]), float(noise / merit), float(noise)
