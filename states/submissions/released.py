@@ -197,7 +197,7 @@ def _contents(session: Session, numbers: Sequence[str]) -> dict[str, str]:
     in_force = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
     query = select(Submission.number, SubmissionVersion.content).join(SubmissionVersion, in_force)
     rows = session.execute(query.where(Submission.number.in_(numbers)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _names(
