@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from config.errors import GangchuangError
-from config.season_parts import TierWord
 from models.enums import Tier
 from states.rules.ranking.apportioning import apportion
 from states.rules.ranking.placings import (
@@ -31,6 +31,9 @@ from states.rules.ranking.placings import (
 )
 from states.rules.ranking.ties import SettledBy, Settlement, Settlers, next_step, split
 from states.rules.scoring.scores import Merit
+
+if TYPE_CHECKING:  # it loads the season's models
+    from config.season_parts import TierWord
 
 NO_LIMITS, NO_SETTLERS = PrizeLimits(), Settlers()
 
@@ -51,10 +54,10 @@ def rank(merits: Iterable[Merit]) -> tuple[Ranked, ...]:
 
 def tier_sizes(
     *,
-    sizes: Mapping[TierWord, int] | None = None,
+    sizes: Mapping["TierWord", int] | None = None,
     prizes: int | None = None,
-    ratios: Mapping[TierWord, int] | None = None,
-    least_merit: Mapping[TierWord, Decimal] | None = None,
+    ratios: Mapping["TierWord", int] | None = None,
+    least_merit: Mapping["TierWord", Decimal] | None = None,
 ) -> tuple[TierSize, ...]:
     """The tiers from the first down: of given sizes, or `prizes` shared out by `ratios`."""
     if (sizes is None) == (prizes is None):
