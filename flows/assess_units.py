@@ -44,4 +44,5 @@ def assessing(run: Run) -> Ending:
 def _cards(session: Session, season: Season) -> dict[str, Card]:
     told = read_record(read_entries(session, season.year))
     units = [unit.code for unit in season.units()]
-    return scorecards(told, units, season.scorecard.weights, season.scorecard.least_cases)
+    weights = {str(key): weight for key, weight in season.scorecard.weights.items()}
+    return scorecards(told, units, weights, season.scorecard.least_cases)

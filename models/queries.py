@@ -98,10 +98,10 @@ def counts_by_unit(session: Session, year: int) -> dict[str, int]:
 def mobilised(session: Session, year: int) -> dict[str, tuple[int, int]]:
     """How many different organisations and people stand in a unit's submissions, by unit."""
     named = func.coalesce(func.nullif(Organisation.credit_code, ""), Organisation.name_key)
-    person = col(Contributor.name_key) + "/" + col(Contributor.organisation)
+    person = Contributor.name_key + "/" + Contributor.organisation
     counts = []
     for table, who in ((Organisation, named), (Contributor, person)):
-        query = select(Submission.unit, func.count(who.distinct())).join(table, col(table.number) == Submission.number)
+        query = select(Submission.unit, func.count(who.distinct())).join(table, table.number == Submission.number)
         counts.append(dict(session.execute(query.where(Submission.season == year).group_by(Submission.unit)).all()))
     return {unit: (counts[0][unit], counts[1].get(unit, 0)) for unit in sorted(counts[0])}
 

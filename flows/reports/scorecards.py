@@ -39,7 +39,8 @@ class Scored:
 
     def definition(self, indicator: Indicator) -> str:
         """What an indicator counts, in the season's own words where it has some."""
-        return self.season.scorecard.definitions.get(indicator.key, indicator.definition)
+        own = {str(key): definition for key, definition in self.season.scorecard.definitions.items()}
+        return own.get(indicator.key, indicator.definition)
 
     def last_year(self, unit: str, line: Line) -> str:
         """The same indicator a year earlier, as it is shown."""
