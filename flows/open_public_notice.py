@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
@@ -64,5 +63,5 @@ def opening(run: Run) -> Ending:
 
 
 def _units_of(session: Session, numbers: Sequence[str]) -> dict[str, str]:
-    rows = session.execute(select(Submission.number, Submission.unit).where(col(Submission.number).in_(numbers)))
+    rows = session.execute(select(Submission.number, Submission.unit).where(Submission.number.in_(numbers)))
     return {row.number: row.unit for row in rows}

@@ -77,7 +77,7 @@ def _expected(session: Session, year: int, sender: str) -> WorkbookKind | None:
     state = call_state(session, year)
     if sender in all_units():
         return {CallState.OPEN: WorkbookKind.SUBMISSIONS, CallState.DISTRICT_REVIEW: WorkbookKind.VERDICTS}.get(state)
-    return WorkbookKind.SCORES if state is CallState.FINAL_REVIEW and session.get(Expert, sender) else None
+    return WorkbookKind.SCORES if state is CallState.FINAL_REVIEW and session.get(Expert, sender) is not None else None
 
 
 def remarks_of(

@@ -147,7 +147,7 @@ def papers(session: Session, run: Run, who: str, kind: WorkbookKind, *, every_is
 
 def last_delivery(session: Session, run: Run, who: str, kind: WorkbookKind) -> Delivery | None:
     own = select(Delivery).where(Delivery.season == run.year, Delivery.sender == who, Delivery.kind == kind)
-    return session.scalars(own.order_by(col(Delivery.taken_at).desc(), Delivery.digest)).first()
+    return session.scalars(own.order_by(Delivery.taken_at.desc(), Delivery.digest)).first()
 
 
 def deadline_entry(
