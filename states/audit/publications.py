@@ -122,6 +122,9 @@ class Publications:
         """The entries that no root covers yet, and those that one ought to cover by their date."""
         season = season_of_subject(subject) or 0
         dates = self._dates.get(season, {})
+        later = self.later.setdefault(season, [])
+        if dates and entries and all(covered.get(key, 0) >= entries[-1]["sequence"] for key in dates):
+            return
         for key, at in dates.items():
             for entry in entries:
                 if entry["sequence"] > covered.get(key, 0) and str(entry["at"]) < at:
@@ -130,7 +133,7 @@ class Publications:
                     break
         newest = list(dates)[-1] if dates else None
         last = covered.get(newest, 0) if newest else 0
-        self.later.setdefault(season, []).extend(
+        later.extend(
             f"{subject}, entry {entry['sequence']}: {entry['at']} {entry['trigger']}"
             for entry in entries
             if entry["sequence"] > last

@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from json.encoder import encode_basestring
+from operator import itemgetter
 from typing import Any
 
 ZERO = "0" * 64
 # Of the record of a season, in its first entry: since 2, an entry is dated no earlier than the one before it.
 VERSION = 2
-# What the hashed text of one entry shares with the other entries of the same step.
-_SHARED = ("actor", "at", "flow_run", "from_state", "reason", "season", "to_state", "trigger")
+# What the hashed text of one entry shares with the other entries of the same step, as `shared_texts` takes it.
+_shared_of = itemgetter("actor", "at", "flow_run", "from_state", "reason", "season", "to_state", "trigger")
 Texts = tuple[str, str, str]
 _dumps = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -52,8 +53,7 @@ def call_subject(season: int) -> str:
 
 def entry_hash(row: Mapping[str, Any]) -> str:
     """Hash of one history row given as a mapping of its columns."""
-    shared = {name: row[name] for name in _SHARED}
-    return hash_of(row["previous_hash"], shared_texts(**shared), row["facts"], row["sequence"], row["subject"])
+    return hash_of(row["previous_hash"], shared_texts(*_shared_of(row)), row["facts"], row["sequence"], row["subject"])
 
 
 @lru_cache(maxsize=256)

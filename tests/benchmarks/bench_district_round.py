@@ -58,6 +58,7 @@ _MESSAGE = (
     "recipient",
     "subject",
     "body",
+    "thread",
     "attachments",
     "state",
     "written_at",
