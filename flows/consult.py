@@ -4,6 +4,7 @@ The same answers as the commands of these names give, in Chinese.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -12,21 +13,26 @@ from typing import Any
 from prefect import Flow
 
 from config.calendar import day_note
+from config.errors import GangchuangError
 from config.local_time import ZONE
 from config.season import load_season
 from config.settings import settings
 from flows.engine.artifacts import outcome, plain
-from flows.engine.forms import FIELDS, UNIT, Field, Form, Offer, labelled, unit_of
+from flows.engine.forms import FIELDS, REASON, UNIT, Field, Form, Offer, labelled, unit_of
+from flows.home import paths
 from flows.office.doctor_files import FILE_INVARIANTS
 from flows.office.record import history
 from flows.office.watch import everything_wrong
 from flows.outbox.letters import LetterKind
 from flows.outbox.previews import preview
+from flows.papers.evidence import FOLDER, write_evidence
+from flows.papers.typesetting import PaperNotSet
 from flows.run import AskedInVain
 from flows.stage import open_database, stage_flow
 from models.database import reading, writing
 from models.queries import planned_seasons, season_in_force
 from states.audit.anchors import against_sent
+from states.audit.evidence import About, Kind, NotOne, evidence
 from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
 from states.audit.recompute import recompute
@@ -41,6 +47,8 @@ from states.rules.calendar.season_check import warnings_of
 from states.timeline import planned_dates
 
 _SHOWN = 200
+_NOT_KEPT = "（未保留）"
+_APART = re.compile("[;；\n]")
 
 
 class NothingRecorded(AskedInVain):
@@ -49,9 +57,25 @@ class NothingRecorded(AskedInVain):
         super().__init__(f"nothing is recorded of {subject!r}; give a submission's number, or nothing for the call")
 
 
-def _looked_up(title: str) -> Callable[[Callable[..., dict[str, object]]], Flow[..., Any]]:
-    """A flow that is called by its title; Prefect knows it by its function's name."""
-    return lambda body: stage_flow(name=body.__name__.replace("_", "-"), deed=lambda given: title)(body)
+class NotMade(AskedInVain):
+    """What was asked for cannot be made of what was answered."""
+
+    def __init__(self, problem: GangchuangError) -> None:
+        self.chinese = problem.chinese
+        super().__init__(str(problem))
+
+
+def _looked_up(
+    title: str, *, of_persons: tuple[str, ...] = ()
+) -> Callable[[Callable[..., dict[str, object]]], Flow[..., Any]]:
+    """A flow that is called by its title; Prefect knows it by its function's name.
+
+    The answers to `of_persons` name people: its run keeps none of them once it has ended.
+    """
+    without = (lambda given: {**given, **dict.fromkeys(of_persons, _NOT_KEPT)}) if of_persons else None
+    return lambda body: stage_flow(
+        name=body.__name__.replace("_", "-"), deed=lambda given: title, without_names=without
+    )(body)
 
 
 @_looked_up("查看操作留痕")
@@ -157,6 +181,34 @@ def preview_letter(season: int, letter: str, unit: str) -> dict[str, object]:
     return _told(f"预览 {letter}", f"收件人：{address}", ("", "内容"), rows, key=f"letter-{letter}")
 
 
+@_looked_up("开具岗位创新证明", of_persons=("whose", "organisations"))
+def make_evidence(
+    season: int, kind: str, whose: str, organisations: str = "", with_content: bool = False
+) -> dict[str, object]:
+    """Write what a person, an organisation or a unit took part in and won, as PDF and JSON (岗位创新证明)."""
+    own = settings()
+    meant = Kind.from_label(kind) or Kind(kind)
+    named = unit_of(whose) if meant is Kind.UNIT else whose.strip()
+    homes = tuple(one.strip() for one in _APART.split(organisations) if one.strip())
+    folder = paths.office_folder(own, season) / FOLDER
+    try:
+        with reading(_database()) as session:
+            made = evidence(
+                session,
+                About(meant, named, homes),
+                own.clock.now(),
+                site_url=own.site_url,
+                with_content=with_content,
+            )
+        files = write_evidence(made, folder, own.site_url)
+    except (NotOne, PaperNotSet) as problem:
+        raise NotMade(problem) from problem
+    lie = [path.relative_to(own.home.absolute()).as_posix() for path in (files.pdf, files.document, files.checker)]
+    rows = [*(("文件", path) for path in lie), *(("说明", note) for note in made.notes)]
+    sentence = f"{len(made.cases)}项申报，PDF 打印盖章后与数据文件一并交付；文件在办公室总览的“文件”页。"
+    return _told("岗位创新证明", sentence, ("", "内容"), rows, key=f"evidence-{files.pdf.stem[-8:]}")
+
+
 @_looked_up("重发信件")
 def retry_letter(season: int, officer_name: str, letter: str, reason: str) -> dict[str, object]:
     """Have one letter that does not go out tried again at once (重发信件)."""
@@ -195,6 +247,18 @@ _ABOUT = Field("申报编号", "留空则查看整个年度。")
 _KIND = Field(
     "信件", "哪一种信件（以模板的名称列出）。", {"type": "string", "enum": [kind.value for kind in LetterKind]}
 )
+_WHOSE = Field("给谁", "个人、完成单位，或者报送单位。", {"type": "string", "enum": [kind.label for kind in Kind]})
+_WHOSE_NAME = Field(
+    "姓名或名称", "姓名；单位名称或统一社会信用代码；报送单位的名称或代码。", REASON.schema, personal=_NOT_KEPT
+)
+_HOMES = Field(
+    "所在单位",
+    "同名者不止一位时填写；同一人先后在几个单位的，用分号隔开。单位同名的，填统一社会信用代码。",
+    personal=_NOT_KEPT,
+)
+_WITH_CONTENT = Field(
+    "附申报内容", "附上后姓名和名称也能核对；内容里有其他完成人，只交给可以看的人。", {"type": "boolean"}
+)
 _STUCK = Field("未发出的信件", "无法送达或者一再推迟的信件。", offers=Offer.STUCK_LETTERS)
 
 FORMS = labelled(
@@ -206,6 +270,15 @@ FORMS = labelled(
         _form("recompute_season", "重新计算", recompute_season),
         _form("back_up", "备份", back_up),
         _form("check_season", "检查年度文件", check_season, season=_ANY_YEAR),
+        _form(
+            "make_evidence",
+            "开具岗位创新证明",
+            make_evidence,
+            kind=_WHOSE,
+            whose=_WHOSE_NAME,
+            organisations=_HOMES,
+            with_content=_WITH_CONTENT,
+        ),
         _form("preview_letter", "预览信件", preview_letter, season=_ANY_YEAR, letter=_KIND, unit=UNIT),
         _form("retry_letter", "重发信件", retry_letter, letter=_STUCK),
     ),

@@ -10,6 +10,7 @@ from flows.cli import experts, history, objections, season, site
 from flows.cli.backup import backup, restore
 from flows.cli.decide import approve, decide
 from flows.cli.doctor import doctor, health, papers
+from flows.cli.evidence import evidence
 from flows.cli.mail import mail
 from flows.cli.privacy import privacy
 from flows.cli.rehearse import letter, rehearse
@@ -55,7 +56,7 @@ def root(
 
 for command in (
     *(demo, rehearse, letter, serve, status, run, move, verify, recompute, doctor, papers, health),
-    *(backup, restore, privacy, approve, decide, mail),
+    *(backup, restore, privacy, evidence, approve, decide, mail),
 ):
     app.command()(command)
 for name, group in (

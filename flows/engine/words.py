@@ -148,6 +148,7 @@ _BY_HAND = {
     Trigger.MOVE_DATE.value: "调整时间",
     "new_season": "编制下一年度",
     "assess_units": "区县工作考核",
+    "make_evidence": "开具岗位创新证明",
 }
 
 

@@ -23,8 +23,8 @@ from flows.office.facts import DELIVERIES_SHOWN, as_json, deliveries, season_fac
 from flows.office.files import OUTWARD, outward_file, outward_files, owners
 from flows.office.forms import FormUnknown, form_address
 from flows.office.metrics import CONTENT_TYPE, as_text, measured
-from flows.office.owing import names_of
-from flows.office.record import FOUND_AT_MOST, find, found, history
+from flows.office.owing import Form, names_of
+from flows.office.record import FOUND_AT_MOST, Holder, find, found, history, holders
 from flows.office.rendering import ROOT, policy, render
 from flows.office.watch import everything_wrong
 from models.database import make_engine, reading
@@ -75,6 +75,11 @@ def _moved(to: str, _request: Request) -> Response:
 
 def _page(text: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(text, status, {"content-security-policy": policy(), "cache-control": "no-store"})
+
+
+def _given(year: int, one: Holder) -> dict[str, Any]:
+    """What the form for an evidence has filled in of who was found."""
+    return {"season": year, "kind": one.kind, "whose": one.name, "organisations": one.organisation}
 
 
 class _Office:
@@ -138,6 +143,7 @@ class _Office:
             lambda session: {
                 "query": words,
                 "found": find(session, year, words) if words else [],
+                "holders": [(one, Form("make_evidence", _given(year, one))) for one in holders(session, words)],
                 "most": FOUND_AT_MOST,
             },
         )

@@ -7,14 +7,14 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from config.local_time import ZONE
 from config.units import all_units
 from flows.engine.words import deed_of
 from flows.office.owing import names_of
-from models import History, Placing, Submission
+from models import Contributor, History, Organisation, Placing, Submission
 from models.enums import CallState, Category, Outcome, Role, SubmissionState, Tier, Trigger
 from states.history.seals import Seals
 from states.rules.names import name_key
@@ -125,6 +125,35 @@ def found(session: Session, number: str) -> Found | None:
     query = select(Submission, Placing.position).outerjoin(Placing, Placing.number == Submission.number)
     row = session.execute(query.where(Submission.number == number)).one_or_none()
     return None if row is None else _found(*row)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Somebody whose name was looked for, over all seasons: what a form about them takes, and in how many submissions."""
+
+    kind: str
+    name: str
+    organisation: str
+    count: int
+
+
+def holders(session: Session, words: str) -> list[Holder]:
+    """Persons by their organisations, organisations and reporting units that are called exactly this."""
+    key, found = name_key(words), list[Holder]()
+    if not key:
+        return found
+    people = select(Contributor.name, Contributor.organisation).where(Contributor.name_key == key)
+    apart: dict[str, list[tuple[str, str]]] = {}
+    for name, organisation in session.execute(people.order_by(Contributor.number)):
+        apart.setdefault(name_key(organisation), []).append((name, organisation))
+    found += [Holder("个人", *own[-1], len(own)) for _, own in sorted(apart.items())]
+    bodies = session.scalars(select(Organisation.name).where(Organisation.name_key == key)).all()
+    found += [Holder("单位", bodies[-1], "", len(bodies))] if bodies else []
+    for code, unit in all_units().items():
+        if words.strip() in (code, unit.name):
+            count = session.scalar(select(func.count()).select_from(Submission).where(Submission.unit == code)) or 0
+            found += [Holder("报送单位", unit.name, "", count)] if count else []
+    return found
 
 
 def _has(word: str) -> ColumnElement[bool]:

@@ -17,10 +17,11 @@ from config.season import Season
 from flows.home import paths
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office, post_to_unit
-from flows.papers.certificates import CertificateNotSet, Press, Printed, printed
+from flows.papers.certificates import Press, Printed, printed
 from flows.papers.payment_list import PaymentList, write_payment_list
 from flows.papers.press_kit import KitNotMade, PressKit, as_markdown, as_word, press_kit
 from flows.papers.same_bytes import packed
+from flows.papers.typesetting import PaperNotSet
 from flows.run import Run
 from models import Publication
 from models.enums import PublicationKind
@@ -89,18 +90,18 @@ class Made:
 
 
 def make_papers(papers: Papers, press: Press, set_one: Callable[[Printed], bytes]) -> Made:
-    """Every file. `set_one` sets a certificate, or has it from before; raises what it raises but CertificateNotSet."""
+    """Every file. `set_one` sets a certificate, or has it from before; raises what it raises but PaperNotSet."""
     pdfs, problems = dict[Printed, bytes](), dict[str, str]()
     for one in papers.certificates:
         try:
             pdfs[one] = set_one(one)
-        except CertificateNotSet as problem:
+        except PaperNotSet as problem:
             problems[one.number.short] = str(problem)
     units = {unit: dict(_unit_files(papers, unit, pdfs, problems)) for unit in papers.units}
     office = {f"{CERTIFICATES}/{one.file_name}": pdf for one, pdf in pdfs.items()}
     try:
         office |= {BOOK: press.set_all(list(pdfs))} if pdfs else {}
-    except CertificateNotSet as problem:
+    except PaperNotSet as problem:
         problems[BOOK] = str(problem)
     office |= {PAYMENT: papers.payment_list(), **dict(_kit_files(papers, "", problems))}
     return Made(office, units, problems)

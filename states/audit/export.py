@@ -26,13 +26,14 @@ from models.history import PublicationLeaf
 from models.queries import SeasonNotPlanned
 from states.audit.replay import facts_of
 from states.history.canonical import submission_subject
-from states.history.merkle import inclusion_path
+from states.history.merkle import inclusion_paths
 from states.history.read import COLUMNS, by_subject, in_byte_order, read_entries, read_leaves
 from states.history.verify_history import HISTORY_FORMAT, PROOF_FORMAT, Unreadable, Wrong, check_export, read_header
-from states.numbers import UnknownSubmission
+from states.numbers import Number, UnknownSubmission
 
 CHECKER = Path(__file__).parents[1] / "history" / "verify_history.py"
 Line = Mapping[str, Any]
+_CHUNK = 500
 
 
 class RecordBroken(GangchuangError):
@@ -147,46 +148,68 @@ def proof(session: Session, number: str, kind: PublicationKind | None = None) ->
 
     Raises UnknownSubmission, NotPublishedYet.
     """
-    subject = submission_subject(number)
-    entries = _entries_of(session, subject)
-    if not entries:
+    if number not in entries_of(session, [number]):
         raise UnknownSubmission(number)
-    publication, sequence = _publication(session, number, kind)
-    subjects, hashes = _leaves_of(session, publication)
-    index = subjects.index(subject)
-    path = inclusion_path(map(bytes.fromhex, hashes), index)
-    return {
-        "format": PROOF_FORMAT,
-        "season": publication.season,
-        "number": number,
-        "publication": {
-            "kind": publication.kind.value,
-            "ordinal": publication.ordinal,
-            "root": publication.root,
-            "leaves": publication.subjects,
-        },
-        "leaf": {
-            "sequence": sequence,
-            "index": index,
-            "leaves": len(hashes),
-            "path": [node.hex() for node in path],
-        },
-        "entries": entries,
-    }
-
-
-def _publication(session: Session, number: str, kind: PublicationKind | None) -> tuple[Publication, int]:
-    leaf = PublicationLeaf
-    found = session.execute(
-        select(Publication, leaf.sequence)
-        .join(leaf, _its_leaves())
-        .where(leaf.subject == submission_subject(number), true() if kind is None else leaf.kind == kind)
-        .order_by(Publication.published_at.desc(), func.coalesce(Publication.entries, 0).desc())
-        .limit(1)
-    ).first()
-    if found is None:
+    found = proofs(session, [number], kind)
+    if not found:
         raise NotPublishedYet(number, kind)
-    return found[0], found[1]
+    return found[number]
+
+
+def proofs(session: Session, numbers: Sequence[str], kind: PublicationKind | None = None) -> dict[str, dict[str, Any]]:
+    """`proof` of many submissions, by number; those under no such root are left out. Each root's tree is read once."""
+    found: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(numbers), _CHUNK):
+        part = numbers[start : start + _CHUNK]
+        entries = entries_of(session, part)
+        for publication, sequences in _publications(session, part, kind):
+            subjects, hashes = _leaves_of(session, publication)
+            places = {subject: index for index, subject in enumerate(subjects)}
+            indexes = [places[submission_subject(number)] for number in sequences]
+            paths = inclusion_paths(map(bytes.fromhex, hashes), indexes)
+            for (number, sequence), index, path in zip(sequences.items(), indexes, paths, strict=True):
+                found[number] = {
+                    "format": PROOF_FORMAT,
+                    "season": publication.season,
+                    "number": number,
+                    "publication": {
+                        "kind": publication.kind.value,
+                        "ordinal": publication.ordinal,
+                        "root": publication.root,
+                        "leaves": publication.subjects,
+                    },
+                    "leaf": {
+                        "sequence": sequence,
+                        "index": index,
+                        "leaves": len(hashes),
+                        "path": [node.hex() for node in path],
+                    },
+                    "entries": entries[number],
+                }
+    return found
+
+
+def _publications(
+    session: Session, numbers: Sequence[str], kind: PublicationKind | None
+) -> list[tuple[Publication, dict[str, int]]]:
+    """Each publication that is the newest of some of these submissions, with how many entries of each it covers."""
+    leaf = PublicationLeaf
+    rows = session.execute(
+        select(leaf.subject, leaf.sequence, Publication)
+        .join(Publication, _its_leaves())
+        .where(
+            leaf.season.in_({Number.of(number).season for number in numbers}),
+            leaf.subject.in_(map(submission_subject, numbers)),
+            true() if kind is None else leaf.kind == kind,
+        )
+        .order_by(Publication.published_at, func.coalesce(Publication.entries, 0))
+    )
+    newest = {row.subject.partition("/")[2]: (row.Publication, row.sequence) for row in rows}
+    found: dict[Key, tuple[Publication, dict[str, int]]] = {}
+    for number, (publication, sequence) in sorted(newest.items()):
+        key = f"{publication.season}/{publication.kind.value}", publication.ordinal
+        found.setdefault(key, (publication, {}))[1][number] = sequence
+    return list(found.values())
 
 
 def _its_leaves() -> ColumnElement[bool]:
@@ -238,9 +261,14 @@ def _text(line: Line) -> str:
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _entries_of(session: Session, subject: str) -> list[dict[str, Any]]:
-    query = select(*(getattr(History, name) for name in COLUMNS)).where(History.subject == subject)
-    return [dict(zip(COLUMNS, row, strict=True)) for row in session.execute(query.order_by(History.sequence))]
+def entries_of(session: Session, numbers: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """The entries of some submissions, exactly as kept, by number."""
+    query = select(*(getattr(History, name) for name in COLUMNS))
+    query = query.where(History.subject.in_(map(submission_subject, numbers)))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in session.execute(query.order_by(History.subject, History.sequence)):
+        found.setdefault(row.subject.partition("/")[2], []).append(dict(zip(COLUMNS, row, strict=True)))
+    return found
 
 
 def _leaves_of(session: Session, publication: Publication) -> tuple[list[str], list[str]]:

@@ -45,16 +45,24 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def inclusion_path(leaves: Iterable[bytes], index: int) -> list[bytes]:
     """PATH(index, leaves) of RFC 6962: sibling hashes from the leaf up. Raises IndexError."""
+    return inclusion_paths(leaves, (index,))[0]
+
+
+def inclusion_paths(leaves: Iterable[bytes], indexes: Sequence[int]) -> list[list[bytes]]:
+    """The paths of several leaves of one tree, in their order; the tree is hashed once. Raises IndexError."""
     row = [leaf_hash(data) for data in leaves]
-    if not 0 <= index < len(row):
-        raise IndexError(f"no leaf {index} among {len(row)}")
-    path = []
+    for index in indexes:
+        if not 0 <= index < len(row):
+            raise IndexError(f"no leaf {index} among {len(row)}")
+    paths: list[list[bytes]] = [[] for _ in indexes]
+    height = 0
     while len(row) > 1:
-        if index ^ 1 < len(row):
-            path.append(row[index ^ 1])
-        row = _parents(row)
-        index //= 2
-    return path
+        for index, path in zip(indexes, paths, strict=True):
+            sibling = index >> height ^ 1
+            if sibling < len(row):
+                path.append(row[sibling])
+        row, height = _parents(row), height + 1
+    return paths
 
 
 def root_by_path(data: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:

@@ -4,6 +4,7 @@
     python verify_history.py history.jsonl --root HEX
     python verify_history.py proof.json    --root HEX
     python verify_history.py history.jsonl --root HEX --certificate 2026-0001
+    python verify_history.py evidence.json --root HEX --root HEX [--history history.jsonl]
 
 Needs Python 3.8 or later and nothing else: no network, no database, no code of the system
 that wrote the file. Read it before you trust it; it is short on purpose.
@@ -23,7 +24,11 @@ What is checked:
 4. What is dated before a root is under it. What is under no root yet is listed: nothing but the
    office's word stands for that. The newest root is the one to ask for: an award may be revoked
    after an earlier one, and the earlier one cannot know.
-5. No number of a certificate is given twice, and none becomes void that was not in force; asked for
+5. What an evidence (岗位创新证明) says of each submission is what its entries say, and nothing else: it was
+   recommended, awarded, revoked, put to use, has these certificates. Names and titles are held against the
+   form as it was delivered where the file brings that form; else they are the office's word. An export of
+   the same season (--history) shows what has been entered since the evidence was made.
+6. No number of a certificate is given twice, and none becomes void that was not in force; asked for
    one, it says to which award it was given and what became of it.
 
 Exit code: 0 everything holds; 1 something does not (the first wrong entry is named), or the file
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
 
 HISTORY_FORMAT = "gangchuang-history/2"
 PROOF_FORMAT = "gangchuang-proof/2"
+EVIDENCE_FORMAT = "gangchuang-evidence/1"
 # Files of earlier versions: no ordinals of publications, no count of entries under a root.
 EARLIER = ("gangchuang-history/1", "gangchuang-proof/1")
 ZERO = "0" * 64
@@ -875,6 +881,148 @@ def check_proof(proof: dict[str, Any], printed: Sequence[str]) -> tuple[str, str
     )
 
 
+def record_of(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the entries of one submission say became of it. `tier` is what it was given, also where it was revoked since."""
+    told: dict[str, Any] = {
+        **{"submitted_at": "", "category": "", "carrier": "", "contributors": 0, "recommended": None},
+        **{"final_reviewed": False, "tier": "", "awarded_at": "", "revoked_at": "", "outcome": "", "state": ""},
+        **{"certificates": [], "follow_up": None, "open_objections": 0},
+    }
+    certificates: dict[int, dict[str, Any]] = {}
+    before: dict[str, Any] = {}
+    for entry in entries:
+        facts, trigger, at = loads(entry["facts"]), entry["trigger"], entry["at"]
+        before = remembered(entry, before)
+        if trigger == "submit":
+            told["submitted_at"] = at
+        if trigger in ("submit", "amend", "correct_name"):
+            told.update({name: facts[name] for name in ("category", "carrier", "contributors") if name in facts})
+        elif trigger in ("record_district_review", "amend_verdict"):
+            told["recommended"] = facts.get("verdict") == "recommended"
+        elif trigger == "record_final_review":
+            told["final_reviewed"] = True
+        elif trigger == "award":
+            told.update(tier=facts["tier"], awarded_at=at, revoked_at="")
+        elif trigger == "change_tier" and told["tier"]:
+            told["tier"] = facts["tier"]
+        elif trigger == "revoke":
+            told["revoked_at"] = at
+        elif trigger == "reinstate":
+            told["revoked_at"] = ""
+        elif trigger == "give_certificates":
+            for one in facts["certificates"]:
+                given = {name: one[name] for name in ("ordinal", "holder", "position")}
+                state = {"state": "valid", "voided_at": "", "successor": None}
+                certificates[one["ordinal"]] = {**given, "tier": facts["tier"], "given_at": at, **state}
+        elif trigger == "void_certificates":
+            for one in facts["voided"]:
+                certificates[one["ordinal"]].update(state=one["state"], successor=one["successor"], voided_at=at)
+        elif trigger == "record_follow_up":
+            said = {name: facts[name] for name in ("use", "since", "benefit_economic", "places") if name in facts}
+            told["follow_up"] = {**said, "at": at}
+        if entry["to_state"] != "archived":
+            before.pop("outcome", None)
+    told["state"], told["outcome"] = before.get("to_state", ""), before.get("outcome", "")
+    told["certificates"] = [certificates[ordinal] for ordinal in sorted(certificates)]
+    stand = before.get("objections", {}).values()
+    told["open_objections"] = sum(one in ("received", "accepted", "investigating", "reconsidering") for one in stand)
+    return told
+
+
+EVIDENCE = {"format", "about", "made_at", "office", "publications", "notes", "cases"}
+CASE = {"season", "number", "said", "record", "content", "proof"}
+CONTENT = {"version", "salt", "text"}
+
+
+def check_evidence(
+    evidence: dict[str, Any], printed: Sequence[str], since: dict[str, list[dict[str, Any]]]
+) -> tuple[str, str]:
+    """Check what an evidence says of each submission against its entries; `since` are those of newer exports.
+
+    Returns what holds, in English and Chinese. Raises Wrong or Unreadable.
+    """
+    take_keys(evidence, EVIDENCE, "the evidence")
+    english, chinese = [], []
+    for case in evidence["cases"]:
+        take_keys(case, CASE, "the case")
+        number, proof = case["number"], case["proof"]
+        if proof is None:
+            english.append(f"{number}: NOT PROVEN, it is under no published root yet: the office's word alone")
+            chinese.append(f"{number}：未经证明，尚不在任何公布的根值之下，只是办公室的说法")
+            continue
+        if proof["number"] != number:
+            raise Wrong(number, None, f"its proof is that of {proof['number']}", "所附证明属于另一项申报")
+        check_proof(proof, printed)
+        entries, covered = proof["entries"], proof["leaf"]["sequence"]
+        differing = [name for name, value in record_of(entries).items() if case["record"].get(name) != value]
+        if differing or set(case["record"]) != set(record_of(entries)):
+            what = ", ".join(differing) or "more than the record has"
+            raise Wrong(number, None, f"what it says ({what}) is not what its entries say", f"所述（{what}）与留痕不符")
+        named_by = _check_content(case) if case["content"] is not None else ""
+        newer = since.get("submission/" + number, [])
+        if newer and [entry["hash"] for entry in newer[: len(entries)]] != [entry["hash"] for entry in entries]:
+            raise Wrong(number, None, "its entries are not those of the history given", "与所给留痕文件不一致")
+        later, loose = newer[len(entries) :], len(entries) - covered
+        standing = case["record"]["outcome"] or case["record"]["state"]
+        english.append(
+            f"{number}: holds ({standing}{', tier ' + case['record']['tier'] if case['record']['tier'] else ''}); "
+            f"names and title {'are in the form as delivered' if named_by else 'are the word of the office'}"
+            + (f"; {loose} of its entries are under no root yet" if loose else "")
+            + (f"; entered since: {', '.join(entry['trigger'] for entry in later)}" if later else "")
+        )
+        chinese.append(
+            f"{number}：与留痕一致；姓名和名称{'与申报内容一致' if named_by else '以办公室所述为准'}"
+            + (f"；其中{loose}条尚不在根值之下" if loose else "")
+            + (f"；此后又有：{'、'.join(entry['trigger'] for entry in later)}" if later else "")
+        )
+    roots = {case["proof"]["publication"]["root"] for case in evidence["cases"] if case["proof"]}
+    return (
+        "\n".join((f"OK: {len(evidence['cases'])} submission(s) under {len(roots)} root(s)", *english)),
+        "\n".join((f"核对无误：{len(evidence['cases'])} 项申报，{len(roots)} 个根值", *chinese)),
+    )
+
+
+def _check_content(case: dict[str, Any]) -> str:
+    """The form as it was delivered has the digest of the record, and the names that the case says. Raises Wrong."""
+    content, number, said = take_keys(case["content"], CONTENT, "the content"), case["number"], case["said"]
+    facts = [loads(entry["facts"]) for entry in case["proof"]["entries"]]
+    digest = hashlib.sha256(bytes.fromhex(content["salt"]) + content["text"].encode("utf-8")).hexdigest()
+    versions = {one["version"]: one["content_digest"] for one in facts if "content_digest" in one}
+    if not versions or content["version"] != max(versions) or versions[content["version"]] != digest:
+        raise Wrong(number, None, "its form is not the one in force that the record is bound to", "申报内容与留痕不符")
+    form = loads(content["text"])
+    holders = form["contributors"] if said["holder"] == "contributor" else form["organisations"]
+    named = holders[said["position"] - 1]["name"] if said["position"] else said["name"]
+    if (form["title"], named) != (said["title"], said["name"]):
+        raise Wrong(number, None, "the form as delivered has another name or title", "姓名或名称与申报内容不符")
+    return digest
+
+
+def read_since(paths: Sequence[str], printed: Sequence[str], wanted: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """The entries of some submissions in exports, each of which is checked as a whole first. Raises Wrong or Unreadable."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in paths:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            season, earlier = read_header(file.readline())
+            check_export(season, earlier, file, printed_of(path, printed))
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            for text in file:
+                line = loads(text)
+                if line["line"] == "entry" and line["subject"] in wanted:
+                    found.setdefault(line["subject"], []).append(without(line))
+    return found
+
+
+def printed_of(path: str, printed: Sequence[str]) -> list[str]:
+    """Which of the printed roots an export has; it must have one of them. Raises Wrong."""
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        text = [line for line in file if '"trigger":"record_root"' in line]
+    own = [root for root in printed if any(root in line for line in text)]
+    if not own:
+        raise Wrong(path, None, "it has none of the printed roots", "其中没有所给的任何根值")
+    return own
+
+
 def read_lines(file: Iterable[str], earlier: bool) -> Iterator[dict[str, Any]]:
     keys = {"entry": ENTRY, "leaf": LEAF - {"ordinal"} if earlier else LEAF, "end": {"entries", "subjects"}}
     for number, text in enumerate(file, start=2):
@@ -896,8 +1044,10 @@ def read_header(text: str) -> tuple[int, bool]:
     return header["season"], header["format"] in EARLIER
 
 
-def check_file(path: str, printed: Sequence[str], certificate: str = "") -> tuple[str, str]:
-    """Check an export or a proof; of an export, what became of a certificate. Raises Wrong or Unreadable."""
+def check_file(
+    path: str, printed: Sequence[str], certificate: str = "", histories: Sequence[str] = ()
+) -> tuple[str, str]:
+    """Check an export, a proof or an evidence; of an export, what became of a certificate. Raises Wrong or Unreadable."""
     with open(path, encoding="utf-8") as file:  # noqa: PTH123
         first = file.readline()
         if '"line":"header"' in first:
@@ -909,22 +1059,27 @@ def check_file(path: str, printed: Sequence[str], certificate: str = "") -> tupl
                 return f"{one}\n{english}", f"{chinese_one}\n{chinese}"
             return english, chinese
         proof = loads(first + file.read())
+    if proof["format"] == EVIDENCE_FORMAT:
+        wanted = {"submission/" + case["number"] for case in proof["cases"]}
+        return check_evidence(proof, printed, read_since(histories, printed, wanted))
     if proof["format"] not in (PROOF_FORMAT, EARLIER[1]):
-        raise Unreadable(f"it is neither {HISTORY_FORMAT} nor {PROOF_FORMAT}")
+        raise Unreadable(f"it is none of {HISTORY_FORMAT}, {PROOF_FORMAT} and {EVIDENCE_FORMAT}")
     return check_proof(proof, printed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Check an exported history or a proof against a printed root.")
-    parser.add_argument("file", help="history.jsonl or proof.json")
+    parser = argparse.ArgumentParser(description="Check an exported history, a proof or an evidence against roots.")
+    parser.add_argument("file", help="history.jsonl, proof.json or evidence.json")
     parser.add_argument("--root", required=True, action="append", help="64 hex digits as printed on a page")
     parser.add_argument("--certificate", default="", help="the number of a certificate such as 2026-0001")
+    parser.add_argument("--history", default=[], action="append", help="an export, newer than the evidence to check")
     asked = parser.parse_args(arguments)
     out = sys.stdout
     if hasattr(out, "reconfigure"):
         out.reconfigure(encoding="utf-8")
     try:
-        english, chinese = check_file(asked.file, [root.strip().lower() for root in asked.root], asked.certificate)
+        printed = [root.strip().lower() for root in asked.root]
+        english, chinese = check_file(asked.file, printed, asked.certificate, asked.history)
     except Wrong as problem:
         out.write(f"WRONG: {problem.english}\n不符：{problem.chinese}\n")
         return 1

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from flows import consult
-from flows.consult import FORMS, NothingRecorded
+from flows.consult import FORMS, NothingRecorded, NotMade
 from flows.outbox.letters import LetterKind
 from models import Message, Submission
 from models.enums import MessageState
@@ -31,6 +31,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "recompute_season": {},
     "back_up": {},
     "check_season": {},
+    "make_evidence": {"kind": "报送单位", "whose": "渝中区"},
     "preview_letter": {"letter": LetterKind.CALL_OPENED.value, "unit": "渝中区"},
 }
 
@@ -50,7 +51,8 @@ def test_every_question_is_answered_in_chinese_and_changes_nothing(played: Playe
     assert "主题" in shown["letter-call_opened"]
     (backup,) = (played.home / "backups").iterdir()
     assert zipfile.is_zipfile(backup)
-    assert {name: value for name, value in played.kept().items() if "backups" not in str(name)} == before
+    made = ("backups", "证明")
+    assert {name: value for name, value in played.kept().items() if not any(map(str(name).count, made))} == before
 
 
 def test_one_submission_s_history_is_found_by_its_number_and_a_strange_one_is_refused(
@@ -65,6 +67,27 @@ def test_one_submission_s_history_is_found_by_its_number_and_a_strange_one_is_re
     with pytest.raises(NothingRecorded) as refusal:
         consult.look_up_history.fn(season=2026, subject="2026-500103-9999")
     assert refusal.value.chinese.startswith("没有“2026-500103-9999”的操作留痕")
+
+
+def test_an_evidence_is_made_under_a_name_that_names_nobody_and_several_people_are_refused(
+    played: Player, shown: dict[str, str]
+) -> None:
+    asked = {"season": 2026, "kind": "个人", "whose": "示例完成人12"}
+
+    consult.make_evidence.fn(**asked)
+
+    (answer,) = shown.values()
+    assert "1项申报" in answer
+    folder = played.home / "office" / "2026" / "证明"
+    names = sorted(path.name for path in folder.iterdir())
+    assert [name.partition("-")[0] for name in names] == ["verify_history.py", "个人证明", "个人证明"]
+    assert not any("示例完成人" in text for text in (*names, answer))
+    assert (folder / names[2]).read_bytes().startswith(b"%PDF-1.7")
+    with pytest.raises(NotMade) as refused:
+        consult.make_evidence.fn(**{**asked, "organisations": "示例别厂；示例又一厂"})
+    assert "没有以“示例别厂、示例又一厂”的名义申报" in refused.value.chinese
+    form = next(form for form in FORMS if form.name == "make_evidence")
+    assert {name for name, (field, _) in form.asked().items() if field.personal} == {"whose", "organisations"}
 
 
 def test_a_stuck_letter_is_tried_again(played: Player, shown: dict[str, str]) -> None:

@@ -11,13 +11,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 import pytest
 from sqlalchemy import text
 
 from config.settings import Settings
+from flows import consult
 from flows.engine.server import our_origins, signed_in
 from flows.office import application as office_module
 from flows.office.application import application
@@ -239,6 +240,24 @@ def test_a_submission_is_found_by_number_title_and_unit(ask: Ask) -> None:
     assert found("渝中区") == found("500103") == [f"2026-500103-000{place}" for place in (1, 2, 3, 4)]
     assert found("渝中区 渝中丁") == ["2026-500103-0004"]
     assert found("%") == found("没有这样的项目") == []
+
+
+def test_who_took_part_is_found_by_name_and_leads_to_their_evidence(ask: Ask) -> None:
+    def holders(words: str) -> list[Row]:
+        return Sections(ask("/office/2026/find", params={"q": words}).text).rows.get("holders", [])
+
+    (person,) = holders("示例完成人1")
+    assert person.about == "个人 示例完成人1 示例·万州甲公司"
+    address = urlsplit(person.links[0])
+    assert (address.path, dict(parse_qsl(address.query))) == (
+        "/office/form/make_evidence",
+        {"season": "2026", "kind": "个人", "whose": "示例完成人1", "organisations": "示例·万州甲公司"},
+    )
+    form = next(form for form in consult.FORMS if form.name == "make_evidence")
+    assert {name for name, _ in parse_qsl(address.query)} <= form.asked().keys()
+    assert [row.about for row in holders("示例·万州甲公司")] == ["单位 示例·万州甲公司 "]
+    assert [row.about for row in holders("万州区")] == [row.about for row in holders("500101")] == ["报送单位 万州区 "]
+    assert holders("示例完成人") == holders("%") == []
 
 
 def test_a_history_names_who_did_what_why_and_in_which_run(ask: Ask, middle: Player) -> None:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from config import overrides
 from config.settings import settings
-from flows.papers.certificates import DESIGN, TEMPLATES, CertificateNotSet, Press, Printed
+from flows.papers.certificates import DESIGN, Press, Printed
+from flows.papers.typesetting import TEMPLATES, PaperNotSet
 from states.submissions.certificates import CertificateNumber
 
 NAMES = ("䶮", "𬱖", "买买提·阿不都热合曼", "*示例*_甲_", "#panic(1)", "$x$ <b> \\ @you")
@@ -136,7 +137,7 @@ def test_all_of_a_season_are_one_file_for_the_printer(press: Press, tmp_path: Pa
 
 @pytest.mark.parametrize(("name", "signs"), [("示例·𪚥", "𪚥"), ("𪚥龘😀", "𪚥😀"), ("甲\x01乙", "\x01")])
 def test_a_sign_that_no_font_has_is_named_with_the_person(press: Press, name: str, signs: str) -> None:
-    with pytest.raises(CertificateNotSet, match="缺字") as refused:
+    with pytest.raises(PaperNotSet, match="缺字") as refused:
         press.set(a_certificate(name))
 
     assert refused.value.signs == signs
@@ -188,7 +189,7 @@ def test_a_picture_without_words_for_who_cannot_see_is_refused_with_the_file(fre
         (TEMPLATES / DESIGN).read_text("utf-8").replace(', alt: "核验二维码，指向" + one.check', ""), "utf-8"
     )
 
-    with pytest.raises(CertificateNotSet, match="版式有误") as refused:
+    with pytest.raises(PaperNotSet, match="版式有误") as refused:
         Press().set(a_certificate())
 
     assert str(own) in str(refused.value)

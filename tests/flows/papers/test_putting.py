@@ -166,9 +166,9 @@ def designed(played: Player) -> Path:
 
 
 def test_a_designer_changes_certificate_and_kit_without_touching_code(played: Player, designed: Path) -> None:
-    import flows.papers.certificates as certificates
+    from flows.papers import certificates, typesetting
 
-    shipped = (certificates.TEMPLATES / certificates.DESIGN).read_text("utf-8")
+    shipped = (typesetting.TEMPLATES / certificates.DESIGN).read_text("utf-8")
     (designed / certificates.DESIGN).write_text(shipped.replace('获奖证书"))', '荣誉证书"))'), "utf-8")
     (designed / "press_kit.md.j2").write_text("自有版式：{{ programme }}，{{ awards | length }}项\n", "utf-8")
     before = office(played)

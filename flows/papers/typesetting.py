@@ -1,0 +1,102 @@
+"""Sets papers as PDF: Typst makes what the designer's file says, archivable (PDF/A-2a) and readable aloud (PDF/UA-1).
+
+A design lies in `templates/` here, or under its name in the home's `templates/papers/`. The same values are the same
+bytes whenever they are set. A sign that no font has stops that one paper and is named. No seal and no signature is ever
+drawn: only who holds a seal may stamp.
+"""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import segno
+import typst
+
+from config import overrides
+from config.errors import GangchuangError
+from config.local_time import local_day
+
+TEMPLATES = Path(__file__).parent / "templates"
+_STANDARDS: Any = ["a-2a", "ua-1"]
+_NO_GLYPH = re.compile(r'the text `"((?:[^"\\]|\\.)+)"` could not be displayed')
+_ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
+
+
+class PaperNotSet(GangchuangError):
+    """One paper, or the design of all of its kind, cannot be set. `signs` are those that no font has."""
+
+    def __init__(self, whose: str, reason: str, signs: str = "") -> None:
+        self.signs = signs
+        self.chinese = f"{whose}无法生成：{reason}"
+        super().__init__(f"{whose}: {reason}")
+
+
+class Typesetter:
+    """Sets papers by one design with one set of fonts."""
+
+    def __init__(self, design: str) -> None:
+        self.path = overrides.winning(TEMPLATES / design, overrides.PAPERS, design)
+        folders = [str(files("pylopdf_fonts_zh_cn")), str(overrides.in_home(overrides.PAPERS))]
+        self._fonts = [folder for folder in folders if Path(folder).is_dir()]
+
+    @cached_property
+    def _compiler(self) -> typst.Compiler:
+        # Only these fonts: what the machine happens to have would make other bytes elsewhere.
+        fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[*self._fonts])
+        return typst.Compiler(str(self.path), root=str(self.path.parent), font_paths=fonts)
+
+    @cached_property
+    def mark(self) -> str:
+        """Changes whenever anything does that all papers of the design are made with."""
+        made_with = [version(name) for name in ("typst", "segno", "pylopdf-fonts-zh-cn")]
+        own = [self.path, *overrides.own_files(overrides.PAPERS)]
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in own]
+        return hashlib.sha256(json.dumps([made_with, digests]).encode()).hexdigest()
+
+    def compiled(self, given: Mapping[str, Any], dated: datetime, whose: str) -> bytes:
+        """A PDF of what the design makes of `given`. Raises PaperNotSet."""
+        try:
+            made = self._compiler.compile(
+                sys_inputs={"given": json.dumps(given, ensure_ascii=False)},
+                format="pdf",
+                pdf_standards=_STANDARDS,
+                timestamp=int(dated.timestamp()),
+            )
+        except typst.TypstError as problem:
+            signs = "".join(dict.fromkeys(_signs(problem)))
+            if not signs:
+                reason = f"the design {self.path} cannot be set (版式有误): {problem.diagnostic or problem.message}"
+                raise PaperNotSet(whose, reason) from problem
+            named = "、".join(f"“{sign}”（U+{ord(sign):04X}）" for sign in signs)
+            reason = f"no font has {named} (缺字). Put a font that has it into the home's {overrides.PAPERS}/"
+            raise PaperNotSet(whose, reason, signs) from problem
+        assert isinstance(made, bytes)
+        return made
+
+
+def _signs(problem: typst.TypstError) -> Iterator[str]:
+    for found in _NO_GLYPH.findall(f"{problem.message}\n{problem.diagnostic}"):
+        yield from _ESCAPED.sub(lambda code: chr(int(code[1], 16)), found)
+
+
+def chinese_day(instant: datetime) -> str:
+    """The local day of an instant as papers are dated: 2026年8月31日."""
+    day = local_day(instant)
+    return f"{day.year}年{day.month}月{day.day}日"
+
+
+def qr_code(address: str) -> str:
+    """A QR code as SVG, of middling error correction; empty without an address."""
+    if not address:
+        return ""
+    drawn = io.BytesIO()
+    segno.make_qr(address, error="m").save(drawn, kind="svg", xmldecl=False, border=2)
+    return drawn.getvalue().decode()
