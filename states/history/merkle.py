@@ -43,13 +43,8 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def inclusion_path(leaves: Iterable[bytes], index: int) -> list[bytes]:
-    """PATH(index, leaves) of RFC 6962: sibling hashes from the leaf up. Raises IndexError."""
-    return inclusion_paths(leaves, (index,))[0]
-
-
 def inclusion_paths(leaves: Iterable[bytes], indexes: Sequence[int]) -> list[list[bytes]]:
-    """The paths of several leaves of one tree, in their order; the tree is hashed once. Raises IndexError."""
+    """PATH(index, leaves) of RFC 6962 for each index: sibling hashes from the leaf up. Raises IndexError."""
     row = [leaf_hash(data) for data in leaves]
     for index in indexes:
         if not 0 <= index < len(row):

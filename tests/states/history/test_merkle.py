@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.history.merkle import Fold, inclusion_path, leaf_hash, node_hash, root_by_path
+from states.history.merkle import Fold, inclusion_paths, leaf_hash, node_hash, root_by_path
 
 # The inputs and roots that Certificate Transparency's reference implementations share.
 _TEXTS = ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
@@ -58,8 +58,7 @@ def test_a_tree_of_three_leaves_worked_out_by_hand() -> None:
     pair = hashlib.sha256(b"\x01" + first + second).digest()
 
     assert tree_root([b"a", b"b", b"c"]) == hashlib.sha256(b"\x01" + pair + third).digest()
-    assert inclusion_path([b"a", b"b", b"c"], 0) == [second, third]
-    assert inclusion_path([b"a", b"b", b"c"], 2) == [pair]
+    assert inclusion_paths([b"a", b"b", b"c"], [0, 2]) == [[second, third], [pair]]
 
 
 @given(leaf_lists)
@@ -76,7 +75,7 @@ def test_the_fold_agrees_with_the_definition_at_every_length(leaves: list[bytes]
 def test_every_leaf_has_a_path_to_the_root(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
 
-    path = inclusion_path(leaves, index)
+    (path,) = inclusion_paths(leaves, [index])
 
     assert root_by_path(leaves[index], index, len(leaves), path) == tree_root(leaves)
 
@@ -84,7 +83,7 @@ def test_every_leaf_has_a_path_to_the_root(leaves: list[bytes], data: st.DataObj
 @given(leaf_lists.filter(lambda leaves: len(leaves) > 1), st.data())
 def test_a_path_does_not_serve_another_leaf_place_or_length(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    path, root, size = inclusion_path(leaves, index), tree_root(leaves), len(leaves)
+    (path,), root, size = inclusion_paths(leaves, [index]), tree_root(leaves), len(leaves)
     turned = data.draw(st.integers(0, len(path) - 1))
     bent = [bytes([sibling[0] ^ 1]) + sibling[1:] if index == turned else sibling for index, sibling in enumerate(path)]
 
@@ -104,4 +103,4 @@ def test_a_leaf_cannot_pass_as_a_node() -> None:
 
 def test_a_place_beyond_the_leaves_has_no_path() -> None:
     with pytest.raises(IndexError, match="no leaf 3 among 3"):
-        inclusion_path([b"a", b"b", b"c"], 3)
+        inclusion_paths([b"a", b"b", b"c"], [0, 3])
