@@ -78,7 +78,7 @@ def check_chain(
 
 
 def _end_of_sound(season: int | None, entries: Sequence[Entry], dated: bool) -> End | None:
-    """Where a chain ends of which there is nothing to tell, as there is of few: one quick look. None for any other."""
+    """Where a chain ends in which nothing is wrong, by one quick look at each entry; None for any other chain."""
     end, before = ZERO, ""
     try:
         for sequence, entry in enumerate(entries, 1):
