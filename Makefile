@@ -1,4 +1,4 @@
-# What people type. `make demo` and `make test` need Python 3.11 to 3.13 with pip and venv, nothing else.
+# What people type. `make demo` and `make test` need Python 3.11 to 3.14 with pip and venv, nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -59,8 +59,8 @@ sbom: $(VENV)/develop
 		-o build/sbom.cdx.json requirements.txt
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else \
-		"Python %d.%d will not do; 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python3.12 ..." % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else \
+		"Python %d.%d will not do; 3.11, 3.12, 3.13 or 3.14 is needed: make PYTHON=/path/to/python3.12 ..." % v)'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/runtime: requirements.txt pyproject.toml | $(VENV)/bin/python

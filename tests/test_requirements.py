@@ -5,6 +5,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,3 +42,16 @@ def test_make_installs_nothing_without_its_hash() -> None:
 
     assert len(installs) == 2
     assert all("--require-hashes" in line for line in installs)
+
+
+def test_every_python_that_is_allowed_is_checked_by_the_forge_and_taken_by_make() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    allowed = [
+        f"3.{minor}" for minor in range(30) if f"3.{minor}" in SpecifierSet(project["project"]["requires-python"])
+    ]
+    (job,) = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"].values()
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+
+    assert job["strategy"]["matrix"]["python"] == allowed
+    assert job["steps"][-1]["run"] == ".ci/run"
+    assert f"(3, {allowed[0][2:]}) <= v <= (3, {allowed[-1][2:]})" in makefile
