@@ -48,7 +48,7 @@ def closing(run: Run) -> Ending:
             {number for tie in ranking.open_ties if tie.needs is SettledBy.RE_REVIEW for number in tie.submissions}
         )
         sheets = assign_re_review(session, run.season, tied, run.act)
-        material = material_of(session, run.season, tied).by_number()
+        material = material_of(session, run.season, tied).by_number
         for identifier, numbers in sorted(sheets.items()):
             issue_sheet(
                 session,

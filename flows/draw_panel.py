@@ -64,7 +64,7 @@ def drawing(run: Run) -> Ending:
         _tell_of_names(session, run, material.names)
         seed = session.get_one(Call, run.year).draw_seed
         public = latest_facts(session, call_subject(run.year), Trigger.DRAW_PANEL).get("public", "")
-    rows = material.by_number()
+    rows = material.by_number
     run.each(sorted(sheets), lambda expert: _invite(run, expert, [rows[number] for number in sheets[expert]]))
     with run.step() as session:
         for unit in run.season.units():

@@ -275,8 +275,8 @@ class IncomingState(Labelled):
     TAKEN = "taken", "已收件"
     ANSWERED = "answered", "没有填报表，已答复"
     HELD = "held", "待核实"
-    ADMITTED = "admitted", "准予接收"
-    DISMISSED = "dismissed", "不予接收"
+    ADMITTED = "admitted", "收下"
+    DISMISSED = "dismissed", "不收"
     BOUNCE = "bounce", "退信"
     IGNORED = "ignored", "无需处理"
 
@@ -392,9 +392,14 @@ class Trigger(Labelled):
         "An administrator changed the pool of experts at the command line.",
     )
     ADMIT_LATE = "admit_late", "准予逾期报送", "An officer let a late delivery in."
-    ADMIT_MAIL = "admit_mail", "准予接收邮件", "An officer let a mail in that was held for its sender."
-    DISMISS_MAIL = "dismiss_mail", "不予接收邮件", "An officer turned a mail away that was held for its sender."
+    ADMIT_MAIL = "admit_mail", "收下暂扣的邮件", "An officer let a mail in that was held for its sender."
+    DISMISS_MAIL = "dismiss_mail", "不收暂扣的邮件", "An officer turned a mail away that was held for its sender."
     OPEN_LINK = "open_link", "打开个人链接", "A unit, an expert or an applicant opened their personal link."
+    SIGN_STATEMENT = (
+        "sign_statement",
+        "签署承诺书",
+        "An expert signed the fairness and secrecy statement on their page.",
+    )
     REISSUE_LINK = "reissue_link", "更换个人链接", "An officer took a personal link out of force."
     REISSUE_WORKBOOK = "reissue_workbook", "重新发放工作簿", "An officer had a workbook issued once more."
     FREEZE_POOL = "freeze_pool", "封存专家库", "The pool that may be drawn from was fixed by its digest."

@@ -79,12 +79,17 @@ class SubmissionForm(_Form):
     text_consent: bool | None = Field(None, description="the organisations license the text (成果授权)")
     consent: bool | None = Field(None, description="the one box of earlier workbooks: names, organisations, abstract")
     attachments: tuple[str, ...] = ()
+    review_attachments: tuple[str, ...] = Field(
+        (), description="files without organisations and names, for blind experts"
+    )
     pictures: tuple[PictureForm, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
         """Every file that the row names, once."""
-        return tuple(dict.fromkeys((*self.attachments, *(picture.name for picture in self.pictures))))
+        return tuple(
+            dict.fromkeys((*self.attachments, *self.review_attachments, *(picture.name for picture in self.pictures)))
+        )
 
 
 class WithdrawalForm(_Form):

@@ -1,5 +1,6 @@
 """Personal links: issued, opened, revoked; and what an expert has entered by one and not sent yet."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,6 +12,9 @@ from config.season import Season
 from models import PersonalLink, ScoreDraft
 from models.enums import LinkKind, Trigger
 from models.queries import lock_call
+from states.history.canonical import call_subject
+from states.history.read import every_facts
+from states.history.seals import Seals
 from states.machine import Act
 from states.officers import DecisionRefused
 from states.transitions import note_call
@@ -66,10 +70,24 @@ def revoke_link(session: Session, year: int, subject: str, act: Act, *, reason: 
     return LinkKind(in_force[0].kind)
 
 
-def note_opening(session: Session, link: PersonalLink, act: Act) -> None:
-    """That a link was opened is part of the record: whose, and which issue."""
-    facts = {"recipient": link.subject, "issue": link.issue}
+def note_opening(session: Session, link: PersonalLink, act: Act, **opened: str) -> None:
+    """That a link was opened is part of the record: whose, and which issue; and which file by it, where it was one."""
+    facts = {"recipient": link.subject, "issue": link.issue, **opened}
     note_call(session, link.season, Trigger.OPEN_LINK, act, facts=facts)
+
+
+def sign_statement(session: Session, year: int, expert: str, act: Act, *, statement: str) -> None:
+    """An expert signs the fairness and secrecy statement, once a season, in its very words."""
+    lock_call(session, year)
+    if not has_signed(session, year, expert):
+        facts = {"expert": expert, "statement": hashlib.sha256(statement.encode()).hexdigest()}
+        note_call(session, year, Trigger.SIGN_STATEMENT, act, facts=facts)
+
+
+def has_signed(session: Session, year: int, expert: str) -> bool:
+    """Whether an expert has signed this season's statement on their page: before that they see no material there."""
+    signed = every_facts(session, call_subject(year), Trigger.SIGN_STATEMENT)
+    return Seals(session, year).hide(expert) in {facts["expert"] for facts in signed}
 
 
 def keep_draft(session: Session, year: int, expert: str, number: str, typed: Mapping[str, str]) -> None:

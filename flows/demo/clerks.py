@@ -160,10 +160,12 @@ class Clerks:
             issued = self.world.issued_to(expert, WorkbookKind.SCORES.label) if expert != silent else []
             for index, sheet in enumerate(issued):
                 copy, rounds = self._copy(expert, sheet.name), owed.get(expert, {})
-                listed = [] if copy.exists() else [number for number in _given_numbers(sheet) if number in rounds]
+                called = {} if copy.exists() else self.world.called_before(expert, rounds)
+                given = _given_numbers(sheet) if called else ()
+                listed = sorted((alias for alias in given if alias in called), key=lambda alias: called[alias])
                 forms: list[ScoreForm | RecusalForm] = [
-                    expert_score(self.cast, names[expert], keys[number], number, round=rounds[number])
-                    for number in listed
+                    expert_score(self.cast, names[expert], keys[called[alias]], alias, round=rounds[called[alias]])
+                    for alias in listed
                 ]
                 if forms and expert in recusing and index == 0:
                     forms[0] = recusal(listed[0])

@@ -46,6 +46,7 @@ from models.queries import call_state, counts_by_state, milestone_rows, next_cor
 from states.final_round.approval import list_digest, waits_for_approval
 from states.guard_facts import dated
 from states.history.canonical import submission_subject
+from states.panel.aliases import Aliases
 from states.rules.calendar.timetable import Due, due, next_dates
 from states.rules.names import name_key
 from states.submissions.corrections import overdue_corrections
@@ -174,6 +175,12 @@ class World:
         for expert, number, round_number in rows:
             found.setdefault(expert, {})[number] = round_number
         return found
+
+    def called_before(self, expert: str, numbers: Iterable[str]) -> dict[str, str]:
+        """The number of each submission by what an expert's score sheet calls it."""
+        with reading(self.engine) as session:
+            aliases = Aliases.before(session, self.season, expert)
+        return {aliases.of(number) if aliases else number: number for number in numbers}
 
     def list_digest(self) -> str:
         with reading(self.engine) as session:

@@ -59,6 +59,13 @@ def picture_files(home: Path, year: int, encoded: str) -> tuple[Path, Path, Path
     return folder / f"{encoded}.webp", folder / f"{encoded}-small.webp", folder / f"{encoded}.jpg"
 
 
+def material(settings: Settings, year: int, expert: str, issue: int, part: int) -> Path:
+    """What belongs to an expert's score sheet of some issue; `part` from 1, 0 when there is only one."""
+    further = f"-补充{issue}" if issue > 1 else ""
+    name = f"材料{further}" + (f"-{part}" if part else "") + ".zip"
+    return settings.home.absolute() / "outbox" / str(year) / expert / name
+
+
 def calendar_file(settings: Settings, year: int, name: str) -> Path:
     return settings.home.absolute() / "outbox" / str(year) / f"{name}.ics"
 

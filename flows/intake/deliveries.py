@@ -34,6 +34,7 @@ from models import Admission, Delivery
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
 from states.machine import Actor
+from states.panel.aliases import OF_EXPERTS, Aliases
 from states.submissions.delivery import Admitted, Change, Delivered
 
 log = logging.getLogger("gangchuang.deliveries")
@@ -135,6 +136,7 @@ def _judge(session: Session, run: Run, brought: Brought, admission: Admission | 
     reading = read_delivery(
         copy.path, season=run.season, sender=sender.code, key=run.settings.signing_key(), newest_issue=newest
     )
+    reading = _by_numbers(Aliases(session, run.season), reading)
     reading = replace(part_misplaced(session, reading), notes=(*reading.notes, *brought.notes))
     newest_file = _replacing(run, reading, newest)
     if reading.refused or reading.kind is None:
@@ -161,6 +163,18 @@ def _judge(session: Session, run: Run, brought: Brought, admission: Admission | 
         ],
         newest=newest_file,
     )
+
+
+def _by_numbers(aliases: Aliases, reading: Reading) -> Reading:
+    """The reading of an expert's workbook with the numbers of what it calls by aliases."""
+    if reading.kind not in OF_EXPERTS or not aliases.in_force:
+        return reading
+    rows = []
+    for row in reading.rows:
+        alias = getattr(row.form, "number", "")
+        known = row.form.model_copy(update={"number": aliases.number_of(alias)}) if row.form and alias else row.form
+        rows.append(replace(row, form=known))
+    return replace(reading, rows=tuple(rows))
 
 
 def _replacing(run: Run, reading: Reading, newest: Mapping[WorkbookKind, int]) -> Path | None:

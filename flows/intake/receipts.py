@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from flows.home import paths
 from flows.intake.inbox import Sealed
 from flows.intake.senders import Sender
 from flows.intake.standing import CHANGES, Standing, remarks_of, standing_of
+from flows.kinds.review_material import material_of
 from flows.kinds.table import KINDS
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post, post_again, post_to_office
@@ -27,12 +28,14 @@ from models.enums import DeliveryState, Role, WorkbookKind
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of
 from states.guard_facts import load_season_facts
+from states.panel.aliases import Aliases
 from states.submissions.delivery import Change, keep_delivery
 
 _SHOWN = 20
 _CELLS_SHOWN = 10
 _MOST_TITLES = 2000
 _JUDGED = (WorkbookKind.VERDICTS, WorkbookKind.SCORES)
+_Said = TypeVar("_Said", Problem, Note)
 
 
 @dataclass(frozen=True)
@@ -77,28 +80,46 @@ class Answer:
             return DeliveryState.REFUSED
         return DeliveryState.PARTLY if self.problems else DeliveryState.ACCEPTED
 
+    def hidden(self, aliases: Aliases) -> "Answer":
+        """The same in the words of somebody who must not learn numbers."""
+
+        def said(found: Sequence[_Said]) -> list[_Said]:
+            return [one._replace(message=aliases.hide(one.message)) for one in found]
+
+        rows = (
+            replace(row, problems=tuple(said(row.problems)), notes=tuple(said(row.notes))) for row in self.reading.rows
+        )
+        reading = replace(self.reading, rows=tuple(rows), notes=tuple(said(self.reading.notes)))
+        return replace(self, reading=reading, accepted=aliases.hide(self.accepted), refused=said(self.refused))
+
 
 def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, known: Delivery | None) -> None:
     """Write the receipt, keep what became of the delivery, and answer its sender by mail."""
     # A letter that waits, or goes out again, must carry the answer that it was written for.
     sender, copy = brought.sender, brought.copy
     standing = _standing(session, run, sender, answer)
-    remarks, titles = _remarks(session, run, sender, answer), _titles(session, answer.accepted.values())
+    aliases, remarks = Aliases.before(session, run.season, sender.code), _remarks(session, run, sender, answer)
+    titles = _titles(session, run, answer.accepted.values(), masked=aliases is not None)
     target = paths.receipt(run.settings, run.year, sender.code, copy.digest, again=known is not None)
     if not run.dry_run:
         target.parent.mkdir(parents=True, exist_ok=True)
+        seen, seen_remarks, stands, seen_titles = answer, remarks, standing, titles
+        if aliases is not None:
+            seen, seen_remarks = answer.hidden(aliases), aliases.hide(remarks)
+            stands = Standing(aliases.hide(standing.lines), aliases.hide(standing.owed))
+            seen_titles = {aliases.of(number): title for number, title in titles.items()}
         write_receipt(
             copy.path,
             target,
-            reading=answer.reading,
-            problems=answer.problems,
-            accepted=answer.accepted,
+            reading=seen.reading,
+            problems=seen.problems,
+            accepted=seen.accepted,
             written_at=run.at,
             season=run.season,
-            remarks=remarks,
-            standing=standing.lines,
-            owed=standing.owed,
-            titles=titles,
+            remarks=seen_remarks,
+            standing=stands.lines,
+            owed=stands.owed,
+            titles=seen_titles,
             file_name=brought.name,
         )
     home = run.settings.home.absolute()
@@ -165,9 +186,13 @@ def _remarks(session: Session, run: Run, sender: Sender, answer: Answer) -> dict
     return {**stands, **changed, **answer.remarks}
 
 
-def _titles(session: Session, numbers: Collection[str]) -> dict[str, str]:
+def _titles(session: Session, run: Run, numbers: Collection[str], *, masked: bool) -> dict[str, str]:
+    """The titles by number, as experts of a blind season see them where they are asked for so."""
     if len(numbers) > _MOST_TITLES:
         return {}
+    if masked:
+        material = material_of(session, run.season, list(numbers)).by_number
+        return {number: str(row["title"]) for number, row in material.items()}
     rows = session.execute(select(Submission.number, Submission.title).where(Submission.number.in_(list(numbers))))
     return {row.number: row.title for row in rows}
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from config.season import Season
 from flows.kinds.kind import HandedIn, Kind, issue
+from flows.kinds.review_files import send_files
 from flows.kinds.review_material import material_of
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post, post_to_office
@@ -28,6 +29,7 @@ from models.queries import call_state
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of, take_scores
 from states.guard_facts import deadline_of
+from states.panel.aliases import Aliases
 from states.panel.replacements import lacking_experts, replace_missing
 from states.submissions.delivery import Taken
 
@@ -50,7 +52,8 @@ def issue_sheet(
         expert.id,
         name=expert.name,
         deadline=deadline_of(session, run.year, closing_of(round_number)),
-        rows=rows,
+        # In the order of what experts see: the order of numbers tells what comes from one district.
+        rows=sorted(rows, key=lambda row: str(row["number"])),
         occasion=occasion,
     )
     invited = letter is LetterKind.EXPERT_INVITATION
@@ -69,6 +72,8 @@ def issue_sheet(
         ),
         **said,
     )
+    aliases = Aliases(session, run.season)
+    send_files(session, run, expert, [aliases.number_of(str(row["number"])) for row in rows], issued.issue)
 
 
 def replace_lost_experts(session: Session, run: Run) -> None:
@@ -122,13 +127,20 @@ def assignments_of(session: Session, year: int, round_number: int = 1) -> dict[s
     return found
 
 
+def statement_of(season: Season) -> str:
+    """The fairness and secrecy statement that an expert gives, in a score sheet or on their page."""
+    return (
+        f"{STATEMENT}：本人承诺在{season.title}评审中独立、客观、公正评分，遇有利益关系主动回避，"
+        "不泄露评审内容、过程和结果，不复制、留存或使用申报材料。"
+    )
+
+
 def _layout(season: Season, _: str) -> Layout:
     return Layout(
         WorkbookKind.SCORES,
         _columns(season),
         _Rows,
-        statement=f"{STATEMENT}：本人承诺在{season.title}评审中独立、客观、公正评分，遇有利益关系主动回避，"
-        "不泄露评审内容、过程和结果，不复制、留存或使用申报材料。",
+        statement=statement_of(season),
         rubric=season.final_round.rubric,
         materials=True,
         ways=(

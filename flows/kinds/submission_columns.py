@@ -7,6 +7,7 @@ from models.enums import Carrier, Category, Origin
 
 _AGREED = ("同意", "不同意")
 _ALT_LIMIT = 120
+MOST_REVIEW_MB = 14  # as mail it has a third more, and most servers take 20 MB
 # What is said of a picture -> whether people can be recognised in it, and whether it may be published.
 PICTURE_ANSWERS = {
     "同意，图上没有认得出的人": (False, True),
@@ -25,6 +26,7 @@ def submission_columns(season: Season) -> tuple[Column, ...]:
         *_other_columns(season),
         *_consent_columns(season),
         *(column for index in range(season.call.max_pictures) for column in _picture_columns(index)),
+        *((_review_attachments(),) if season.final_round.blind else ()),
         _withdrawal_column(),
     )
 
@@ -350,6 +352,20 @@ def _other_columns(season: Season) -> tuple[Column, ...]:
             ("附件", "附件名称", "附件清单"),
             width=28,
         ),
+    )
+
+
+def _review_attachments() -> Column:
+    """In a blind season experts see these files alone: who names a file here says that it names nobody."""
+    return Column(
+        "review_attachments",
+        "评审附件（不含单位、姓名）",
+        cells.words,
+        "评审附件",
+        "评审专家只能看到这里写的文件：文件里和文件名都不得出现单位、姓名；与本表一起压缩报送；多个用“、”隔开；"
+        f"每个不超过{MOST_REVIEW_MB}MB",
+        ("评审附件", "评审附件文件名", "匿名附件"),
+        width=28,
     )
 
 

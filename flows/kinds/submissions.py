@@ -14,7 +14,7 @@ from config.season import Season
 from config.units import all_units
 from flows.home import paths
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
-from flows.kinds.submission_columns import RESTORED, WITHDRAWN, earlier_columns, submission_columns
+from flows.kinds.submission_columns import MOST_REVIEW_MB, RESTORED, WITHDRAWN, earlier_columns, submission_columns
 from flows.kinds.verdicts import issue_after_admission
 from flows.run import Run
 from flows.workbooks.columns.cells import compact, near, quote
@@ -72,6 +72,7 @@ def _layout(season: Season, _: str) -> Layout:
         numbered=True,
         ways=(
             ("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),
+            *((_BLIND_FILES,) if season.final_round.blind else ()),
             (
                 "图片",
                 "图片也压缩在一起，每张各填文件名、内容说明和是否同意公开；不必再写进“附件文件名”。"
@@ -97,6 +98,13 @@ def _layout(season: Season, _: str) -> Layout:
         ),
         earlier=earlier_columns(season),
     )
+
+
+_BLIND_FILES = (
+    "评审附件",
+    "评审不公开单位和姓名。评审专家只能看到“评审附件（不含单位、姓名）”一列写的文件，“附件文件名”一列的只供资格审查；"
+    "同一个文件不含单位、姓名的，可以两列都写。",
+)
 
 
 class _Rows(Assembler):
@@ -285,6 +293,7 @@ def _match_attachments(
         if isinstance(row.form, SubmissionForm) and row.form.files:
             named.update(here.get(compact(name), "") for name in row.form.files)
             row = _with_attachments(row, row.form, here, places[row.sheet])
+            row = _without_large(row, places[row.sheet], {file.name: file.size for file in attachments})
         checked.append(_with_pictures(row, places[row.sheet], delivery))
     unnamed = [file.name for file in attachments if file.name not in named]
     if not unnamed:
@@ -297,7 +306,7 @@ def _promised(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[No
     alone = [row for row in rows if isinstance(row.form, SubmissionForm) and row.form.files]
     message = "写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报"
     notes = [
-        places[row.sheet].note("attachments" if row.form.attachments else "pictures.0.name", row.line, message)
+        places[row.sheet].note(_naming(row.form), row.line, message)
         for row in alone[:_MOST_CELLS]
         if isinstance(row.form, SubmissionForm)
     ]
@@ -306,13 +315,19 @@ def _promised(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[No
     return notes
 
 
+def _naming(form: SubmissionForm) -> str:
+    """The column in which a row names files."""
+    named = (column for column in ("attachments", "review_attachments") if getattr(form, column))
+    return next(named, "pictures.0.name")
+
+
 def _listed(names: Sequence[str]) -> str:
     return "、".join(names[:10]) + ("等" if len(names) > 10 else "")
 
 
 def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, str], place: Place) -> FilledRow:
     problems = []
-    cells = [("attachments", form.attachments)]
+    cells = [("attachments", form.attachments), ("review_attachments", form.review_attachments)]
     cells += [(f"pictures.{index}.name", (picture.name,)) for index, picture in enumerate(form.pictures)]
     here_by_stem = {compact(PurePosixPath(name).stem): PurePosixPath(name).name for name in here.values()}
     for key, wanted in cells:
@@ -326,11 +341,22 @@ def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, s
         return replace(row, form=None, problems=tuple(problems))
     found = {
         "attachments": tuple(here[compact(name)] for name in form.attachments),
+        "review_attachments": tuple(here[compact(name)] for name in form.review_attachments),
         "pictures": tuple(
             picture.model_copy(update={"name": here[compact(picture.name)]}) for picture in form.pictures
         ),
     }
     return replace(row, form=form.model_copy(update=found))
+
+
+def _without_large(row: FilledRow, place: Place, sizes: Mapping[str, int]) -> FilledRow:
+    """What experts are to get by mail must go into one."""
+    named = row.form.review_attachments if isinstance(row.form, SubmissionForm) else ()
+    large = [PurePosixPath(name).name for name in named if sizes.get(name, 0) > MOST_REVIEW_MB * 1_000_000]
+    if not large:
+        return row
+    message = f"写的{'、'.join(map(quote, large))}超过{MOST_REVIEW_MB}MB，发不到评审专家手里，请减小后再报"
+    return replace(row, form=None, problems=(place.problem("review_attachments", row.line, message),))
 
 
 def _with_pictures(row: FilledRow, place: Place, delivery: OpenDelivery) -> FilledRow:

@@ -31,11 +31,13 @@ _COUNTS = ("votes_for", "votes_against", "abstentions")
 
 def issue_ballots(session: Session, run: Run, motions: Sequence[Motion]) -> int:
     """A workbook to whoever has still to vote, over just what they have not voted on. Returns how many."""
-    material = material_of(session, run.season, [motion.number for motion in motions]).by_number()
+    material = material_of(session, run.season, [motion.number for motion in motions]).by_number
     rows = {motion.number: _row(session, motion, material[motion.number]) for motion in motions}
     owing = owing_votes(session, run.season)
     for caster, owed in sorted(owing.items()):
-        _issue(session, run, caster, [rows[number] for number in owed])
+        # Experts know submissions by what stood in their score sheets, the office by their numbers.
+        own = [rows[number] if caster != OFFICE else {**rows[number], "number": number} for number in owed]
+        _issue(session, run, caster, sorted(own, key=lambda row: str(row["number"])))
     return len(owing)
 
 
@@ -88,7 +90,7 @@ def _name(session: Session, run: Run, caster: str) -> str:
 def _row(session: Session, motion: Motion, material: Mapping[str, Any]) -> dict[str, Any]:
     placing = session.get_one(Placing, motion.number)
     return {
-        "number": motion.number,
+        "number": material["number"],
         "title": material["title"],
         "tier": motion.tier.label,
         "rank": str(placing.rank),

@@ -2,17 +2,20 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 import tempfile
 import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -23,6 +26,8 @@ from starlette.routing import Mount, Route
 from config.errors import GangchuangError
 from config.season import Season
 from config.settings import Settings
+from flows.kinds.review_files import review_files, stored
+from flows.kinds.scores import statement_of
 from flows.links.content import (
     applicant_page,
     assigned_to,
@@ -36,18 +41,20 @@ from flows.links.content import (
 from flows.links.receiving import a_run, send_scores, take_upload
 from flows.links.rendering import policy, render
 from flows.outbox.links import address_of, digest_of_token, without_link
-from models import Attachment, Expert, PersonalLink, Submission
+from models import Expert, PersonalLink, Submission
 from models.database import make_engine, reading, writing
 from models.enums import LinkKind, Role
-from models.queries import season_in_force
+from models.queries import lock_call, season_in_force
 from states.audit.export import proof
-from states.links import keep_draft, link_of, note_opening
+from states.links import has_signed, keep_draft, link_of, note_opening, sign_statement
 from states.machine import Act, Actor
+from states.panel.aliases import Aliases
 
 _SESSION_SECONDS = 12 * 3600
 _COOKIE = "session"
 _MIB = 1 << 20
 _TYPED = 5000  # characters of one field
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")  # what no workbook may hold
 _HEADERS = {
     "cache-control": "no-store",
     # Not `no-referrer`, under which browsers hide from us that a form of ours was sent from here.
@@ -69,6 +76,7 @@ class Visitor:
     season: int
     kind: LinkKind
     subject: str
+    digest: str
 
 
 class Limits:
@@ -102,7 +110,8 @@ def application(own: Settings) -> Starlette:
         Route("/workbook/{kind}", pages.workbook),
         Route("/letter/{index:int}", pages.letter),
         Route("/links", pages.links),
-        Route("/attachment/{number}/{digest}", pages.attachment),
+        Route("/attachment/{alias}/{digest}", pages.attachment),
+        Route("/sign", pages.sign, methods=["POST"]),
         Route("/draft", pages.draft, methods=["POST"]),
         Route("/send", pages.send, methods=["POST"]),
         Route("/proof.json", pages.proof),
@@ -144,8 +153,7 @@ class _Pages:
                 self.limits.require(f"wrong/{client}", _WRONG)
                 raise HTTPException(404, "这个链接无效、已过期或已更换。请使用最近一封邮件里的链接，或联系办公室更换。")
             self.limits.require(f"open/{digest}", _WRONG)
-            role = {LinkKind.UNIT: Role.DISTRICT, LinkKind.EXPERT: Role.EXPERT}.get(LinkKind(link.kind), Role.APPLICANT)
-            note_opening(session, link, Act(Actor(role, link.subject), at))
+            note_opening(session, link, _act(Visitor(link.season, LinkKind(link.kind), link.subject, digest), at))
         answer = RedirectResponse(f"{self.root}/", 303, _HEADERS)
         until = int(time.monotonic()) + _SESSION_SECONDS
         said = f"{digest}.{until}.{secrets.token_hex(8)}"
@@ -177,7 +185,7 @@ class _Pages:
             link: PersonalLink | None = link_of(session, digest, self.own.clock.now())
         if link is None:
             raise HTTPException(403, "这个链接已过期或已更换。请使用最近一封邮件里的链接。")
-        return Visitor(link.season, LinkKind(link.kind), link.subject)
+        return Visitor(link.season, LinkKind(link.kind), link.subject, digest)
 
     def leave(self, request: Request) -> Response:
         self.visitor(request)
@@ -253,20 +261,23 @@ class _Pages:
         return self._page("message", season, heading=letter.subject, text=without_link(letter.body))
 
     def attachment(self, request: Request) -> Response:
-        """A submission's file for its expert, in a season that is not blind."""
+        """A submission's file for its expert; that it was opened stands in the record before it is shown."""
         visitor = self._is(request, LinkKind.EXPERT)
-        number, digest = request.path_params["number"], request.path_params["digest"]
-        with reading(self.engine) as session:
-            season = season_in_force(session, visitor.season)
+        alias, digest = request.path_params["alias"], request.path_params["digest"]
+        with writing(self.engine) as session:
+            lock_call(session, visitor.season)  # nobody is taken off it between the look and the entry
+            self._must_have_signed(session, visitor)
+            season, at = season_in_force(session, visitor.season), self.own.clock.now()
+            number = Aliases(session, season).number_of(alias)
             _, mine = assigned_to(session, visitor.season, visitor.subject)
-            kept = session.scalar(select(Attachment).where(Attachment.number == number, Attachment.digest == digest))
-        if season.final_round.blind or number not in mine or kept is None:
-            raise HTTPException(404, "没有这份附件。")
-        folder = self.own.home.absolute() / "attachments" / str(visitor.season)
-        found = next(iter(sorted(folder.glob(f"{kept.digest}*"))), None)
-        if found is None:
-            raise HTTPException(404, "没有这份附件。")
-        return _file(found, Path(kept.name).name)
+            files = review_files(session, season, [number]).get(number, []) if number in mine else []
+            opened = next((file for file in files if file.digest == digest), None)
+            found = stored(self.own, visitor.season, digest) if opened else None
+            link = link_of(session, visitor.digest, at)
+            if opened is None or found is None or link is None:
+                raise HTTPException(404, "没有这份附件。")
+            note_opening(session, link, _act(visitor, at), number=number, attachment=digest)
+        return _file(found, opened.name)
 
     def proof(self, request: Request) -> Response:
         visitor = self._is(request, LinkKind.APPLICANT)
@@ -305,6 +316,18 @@ class _Pages:
         finally:
             Path(draft.name).unlink(missing_ok=True)
 
+    def sign(self, request: Request) -> Response:
+        """An expert signs the statement; only then is there material to be seen."""
+        visitor = self._is(request, LinkKind.EXPERT)
+        with writing(self.engine) as session:
+            season, act = season_in_force(session, visitor.season), _act(visitor, self.own.clock.now())
+            sign_statement(session, visitor.season, visitor.subject, act, statement=statement_of(season))
+        return RedirectResponse(f"{self.root}/", 303, _HEADERS)
+
+    def _must_have_signed(self, session: Session, visitor: Visitor) -> None:
+        if not has_signed(session, visitor.season, visitor.subject):
+            raise HTTPException(403, "请先签署公正与保密承诺书。")
+
     async def draft(self, request: Request) -> Response:
         """Keep what an expert has typed so far; nothing is sent by it."""
         visitor = await run_in_threadpool(self._is, request, LinkKind.EXPERT)
@@ -319,12 +342,11 @@ class _Pages:
         visitor = await run_in_threadpool(self._is, request, LinkKind.EXPERT)
         self.limits.require(f"upload/{visitor.subject}", _UPLOADS)
         typed = await self._typed(request)
-        agreed = bool((await request.form()).get("agreed"))
         await run_in_threadpool(self._keep, visitor, typed)
         if not any(any(values.values()) for values in typed.values()):
             raise HTTPException(400, "还没有填写任何一项。")
         run = await run_in_threadpool(a_run, self.own, self.engine, visitor.season)
-        digest = await run_in_threadpool(send_scores, run, visitor.subject, typed, agreed=agreed)
+        digest = await run_in_threadpool(send_scores, run, visitor.subject, typed)
         return RedirectResponse(f"{self.root}/came/{digest}", 303, _HEADERS)
 
     async def _typed(self, request: Request) -> dict[str, dict[str, str]]:
@@ -334,14 +356,16 @@ class _Pages:
         for name, value in form.items():
             number, _, field = name.partition("/")
             if field and isinstance(value, str):
-                found.setdefault(number, {})[field] = value.strip()[:_TYPED]
+                found.setdefault(number, {})[field] = _UNSEEN.sub("", value).strip()[:_TYPED]
         return found
 
     def _keep(self, visitor: Visitor, typed: Mapping[str, Mapping[str, str]]) -> None:
         with writing(self.engine) as session:
+            self._must_have_signed(session, visitor)
+            aliases = Aliases(session, season_in_force(session, visitor.season))
             _, mine = assigned_to(session, visitor.season, visitor.subject)
-            for number, values in typed.items():
-                if number in mine:
+            for alias, values in typed.items():
+                if (number := aliases.number_of(alias)) in mine:
                     keep_draft(session, visitor.season, visitor.subject, number, values)
 
     # -- answers
@@ -365,6 +389,11 @@ class _Pages:
         return self._page(
             "message", None, 500, heading="暂时不能使用", text="系统暂时不能处理，请稍后再试，或直接回复邮件报送。"
         )
+
+
+def _act(visitor: Visitor, at: datetime) -> Act:
+    role = {LinkKind.UNIT: Role.DISTRICT, LinkKind.EXPERT: Role.EXPERT}.get(visitor.kind, Role.APPLICANT)
+    return Act(Actor(role, visitor.subject), at)
 
 
 def _file(path: Path, name: str = "") -> Response:

@@ -16,15 +16,18 @@ from config.settings import Settings
 from config.units import all_units
 from flows.home import paths
 from flows.intake.standing import Standing, standing_of
+from flows.kinds.review_files import ReviewFile, review_files
 from flows.kinds.review_material import material_of
+from flows.kinds.scores import statement_of
 from flows.outbox.links import without_link
 from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
-from models import Assignment, Attachment, Delivery, Expert, History, Message, Score, Seat, Submission
+from models import Assignment, Delivery, Expert, History, Message, Score, Seat, Submission
 from models.enums import (
     AssignmentState,
     CallState,
     DeliveryState,
     Outcome,
+    SeatState,
     SubmissionState,
     Trigger,
     WorkbookKind,
@@ -35,9 +38,10 @@ from states.final_round.scores import closing_of
 from states.guard_facts import deadline_of
 from states.history.canonical import submission_subject
 from states.issued import newest_issues
-from states.links import drafts_of
+from states.links import drafts_of, has_signed
 
 _LETTERS_SHOWN = 100
+_NAMES = (("organisations", "申报单位", 0), ("contributors", "完成人", 0))
 
 
 @dataclass(frozen=True)
@@ -152,17 +156,20 @@ def _owed(
 
 @dataclass(frozen=True)
 class ToScore:
-    """One submission as its expert sees it, with what stands and what was typed."""
+    """One submission as its expert sees it, under what experts call it, with what stands and what was typed."""
 
-    number: str
+    alias: str
     material: dict[str, Any]
     typed: dict[str, str]
     scored: bool
-    attachments: tuple[Attachment, ...] = ()
+    files: tuple[ReviewFile, ...] = ()
 
 
 def assigned_to(session: Session, year: int, expert: str) -> tuple[int, dict[str, AssignmentState]]:
     """The round that an expert is in, and what is theirs in it; who stepped back or was replaced has it no more."""
+    seat = session.get(Seat, (year, expert))
+    if seat is None or seat.state is SeatState.LEFT:
+        return 1, {}
     rows = session.scalars(select(Assignment).where(Assignment.season == year, Assignment.expert == expert)).all()
     mine = (AssignmentState.ACTIVE, AssignmentState.SCORED)
     round_number = max((row.round for row in rows if row.state in mine), default=1)
@@ -171,33 +178,33 @@ def assigned_to(session: Session, year: int, expert: str) -> tuple[int, dict[str
 
 
 def expert_page(session: Session, season: Season, expert: Expert) -> dict[str, Any]:
-    """Everything that an expert's page shows."""
-    year = season.year
+    """Everything that an expert's page shows: no material before the statement is signed."""
+    year, signed = season.year, has_signed(session, season.year, expert.id)
     round_number, states = assigned_to(session, year, expert.id)
-    material = material_of(session, season, list(states)).by_number()
+    listed = list(states) if signed else []
+    material, files = material_of(session, season, listed).by_number, review_files(session, season, listed)
     drafts = drafts_of(session, year, expert.id)
     rows = [
         ToScore(
-            number,
-            material[number],
+            row["number"],
+            row,
             drafts.get(number) or _given(session, season, expert.id, number, round_number),
-            state is AssignmentState.SCORED and number not in drafts,
-            () if season.final_round.blind else tuple(_attachments(session, number)),
+            states[number] is AssignmentState.SCORED and number not in drafts,
+            tuple(files.get(number, ())),
         )
-        for number, state in states.items()
-        if number in material
+        for number, row in sorted(material.items(), key=lambda item: str(item[1]["number"]))
     ]
-    seat = session.get(Seat, (year, expert.id))
     return {
         "name": expert.name,
         "rows": rows,
-        "texts": MATERIAL_TEXTS,
+        "count": len(states),
+        "signed": signed,
+        "statement": statement_of(season),
+        "texts": (*(() if season.final_round.blind else _NAMES), *MATERIAL_TEXTS),
         "rubric": season.final_round.rubric,
-        "blind": season.final_round.blind,
         "deadline": deadline_of(session, year, closing_of(round_number)),
         "open": call_state(session, year) is CallState.FINAL_REVIEW
         and not scores_are_frozen(session, year, round_number),
-        "signed_on": seat.signed_on if seat else None,
         "deliveries": deliveries_of(session, year, expert.id),
     }
 
@@ -211,12 +218,6 @@ def _given(session: Session, season: Season, expert: str, number: str, round_num
         **{criterion.key: points.get(criterion.key, "") for criterion in season.final_round.rubric},
         "comment": score.comment,
     }
-
-
-def _attachments(session: Session, number: str) -> Sequence[Attachment]:
-    version = select(Submission.version).where(Submission.number == number).scalar_subquery()
-    query = select(Attachment).where(Attachment.number == number, Attachment.version == version)
-    return session.scalars(query.order_by(Attachment.position)).all()
 
 
 def applicant_page(session: Session, number: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What comes in by the link pages: uploads, and scores from the form as the workbook that they are."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ from flows.workbooks.writer.filling import fill_template
 from flows.workbooks.writer.template import write_template
 from models.database import writing
 from models.enums import Role, WorkbookKind
-from models.queries import season_in_force
+from models.queries import lock_call, season_in_force
 from states.final_round.scores import closing_of
 from states.guard_facts import deadline_of
 from states.issued import newest_issues
 from states.links import drop_drafts
 from states.machine import Act, Actor
+from states.panel.aliases import Aliases
 
 _STAGE = "links"
 
@@ -49,11 +51,15 @@ def take_upload(run: Run, code: str, name: str, uploaded: Path) -> str:
             return _take(session, run, code, path)
 
 
-def send_scores(run: Run, expert: str, typed: Mapping[str, Mapping[str, str]], *, agreed: bool) -> str:
-    """Take what an expert typed as a filled score workbook: the same checks, the same record. Returns its digest."""
+def send_scores(run: Run, expert: str, typed: Mapping[str, Mapping[str, str]]) -> str:
+    """Take what an expert typed as a filled score workbook: the same checks, the same record. Returns its digest.
+
+    `typed` by what the expert's page calls a submission.
+    """
     with sealing(run.settings) as folder:
         with run.step() as session:
-            path = _written(session, run, expert, typed, folder, agreed=agreed)
+            lock_call(session, run.year)
+            path = _written(session, run, expert, typed, folder)
             digest = _take(session, run, expert, path)
             drop_drafts(session, run.year, expert)
         return digest
@@ -66,12 +72,13 @@ def _take(session: Session, run: Run, code: str, path: Path) -> str:
     return copy.digest
 
 
-def _written(
-    session: Session, run: Run, expert: str, typed: Mapping[str, Mapping[str, str]], folder: Path, *, agreed: bool
-) -> Path:
+def _written(session: Session, run: Run, expert: str, typed: Mapping[str, Mapping[str, str]], folder: Path) -> Path:
     season, kind = run.season, WorkbookKind.SCORES
-    round_number, _ = assigned_to(session, run.year, expert)
-    numbers = sorted(number for number, values in typed.items() if any(values.values()))
+    round_number, mine = assigned_to(session, run.year, expert)
+    aliases, named = Aliases(session, season), sorted(alias for alias, values in typed.items() if any(values.values()))
+    numbers = {alias: aliases.number_of(alias) for alias in named}
+    # Of what is not theirs, or no more, nothing is shown: the receipt of this workbook says why it is not taken.
+    material = material_of(session, season, [number for number in numbers.values() if number in mine]).by_number
     empty, target = folder / "empty.xlsx", folder / f"{kind.label}-网页填写.xlsx"
     write_template(
         empty,
@@ -81,25 +88,26 @@ def _written(
         season=season,
         recipient_name=sender_named(session, run, expert).name,
         deadline=deadline_of(session, run.year, closing_of(round_number)),
-        rows=material_of(session, season, numbers).rows,
+        rows=[material.get(number, {"number": alias}) for alias, number in numbers.items()],
         created_at=run.at,
     )
-    return fill_template(empty, target, [_row(season, number, typed[number]) for number in numbers], agree=agreed)
+    return fill_template(empty, target, [_row(season, alias, typed[alias]) for alias in named])
 
 
-def _row(season: Season, number: str, typed: Mapping[str, str]) -> dict[str, Any]:
+def _row(season: Season, alias: str, typed: Mapping[str, str]) -> dict[str, Any]:
     points = {
         f"{criterion.name}（满分{criterion.maximum}）": _number(typed.get(criterion.key, ""))
         for criterion in season.final_round.rubric
     }
     stepping_back = {"回避": "回避", "回避原因": typed.get("reason", "")} if typed.get("recusal") else {}
-    row = {"申报编号": number, **points, "评语": typed.get("comment", ""), **stepping_back}
+    row = {"申报编号": alias, **points, "评语": typed.get("comment", ""), **stepping_back}
     return {heading: value for heading, value in row.items() if value != ""}
 
 
 def _number(text: str) -> float | str:
     """A number as a spreadsheet holds it; what is none stays as it was typed, for the reader to say so."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         return text.strip()
+    return found if math.isfinite(found) else text.strip()

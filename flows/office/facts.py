@@ -405,7 +405,7 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
         )
         said = f"来自{mail.sender or '（发件人不明）'}的报送邮件（填报表属于{whose}）待核实：{doubt}"
         forms = _decisions(
-            year, mail.digest[:12], (Trigger.ADMIT_MAIL.value, "准予接收"), (Trigger.DISMISS_MAIL.value, "不予接收")
+            year, mail.digest[:12], *((word.value, word.label) for word in (Trigger.ADMIT_MAIL, Trigger.DISMISS_MAIL))
         )
         found.append(Waiting(Wait.MAIL, mail.digest[:12], sentence, said, forms=forms))
     for came in deliveries(session, year, only_open=True):

@@ -23,6 +23,7 @@ from models import Call, Delivery, Message
 from models.enums import MessageState, WorkbookKind
 from states.issued import newest_issues
 from states.maintenance.stuck_messages import post_message
+from states.panel.aliases import Aliases
 
 
 def post(
@@ -77,13 +78,15 @@ def write_letter(
 ) -> bool:
     """The same outside a stage. Returns whether it is new."""
     letter = compose(kind, season=season, office_page=office_url(own), **context)
+    aliases = Aliases.before(session, season, key.partition("/")[0])
+    subject, body = (letter.subject, letter.body) if aliases is None else aliases.hide((letter.subject, letter.body))
     return post_message(
         session,
         key=f"{season.year}/{kind.value}/{key}",
         season=season.year,
         recipient=to,
-        subject=letter.subject,
-        body=letter.body,
+        subject=subject,
+        body=body,
         attachments=json.dumps(
             [str(path.relative_to(own.home.absolute())) for path in attachments], ensure_ascii=False
         ),

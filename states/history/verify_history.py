@@ -126,6 +126,7 @@ NOTES = (
     "admit_mail",
     "dismiss_mail",
     "open_link",
+    "sign_statement",
     "reissue_link",
     "reissue_workbook",
     "freeze_pool",

@@ -168,6 +168,7 @@ def reduced(form: SubmissionForm, own: Released) -> SubmissionForm:
         "earlier_prizes": "",
         "external_partners": "",
         "attachments": (),
+        "review_attachments": (),
         "contributors": tuple(
             person if place in own.places else type(person)(name=WITHHELD, organisation=WITHHELD)
             for place, person in enumerate(form.contributors, start=1)

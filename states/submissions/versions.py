@@ -43,13 +43,14 @@ from states.submissions.delivery import Delivered
 from states.submissions.identity import Incoming, Known, fingerprint
 from states.transitions import Begun, begin_submissions, note_submission
 
-_ASKED_SINCE = {"consent", "text_consent", "pictures"}
+_ASKED_SINCE = {"consent", "text_consent", "pictures", "review_attachments"}
 
 
 def content_of(form: SubmissionForm) -> str:
     """A form's content as kept and digested: canonical JSON without the number and the contact."""
     fields = form.model_dump(mode="json", exclude={"number", "restores", "contact"})
-    fields["attachments"] = [base_name(name) for name in form.attachments]
+    for column in ("attachments", "review_attachments"):
+        fields[column] = [base_name(name) for name in fields[column]]
     for picture in fields["pictures"]:
         picture["name"] = base_name(picture["name"])
     # What was not asked is not said: a workbook of an earlier version says again what it said.

@@ -32,6 +32,7 @@ from models.database import reading
 from models.enums import AssignmentState, Carrier, Category, WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, SubmissionForm
 from states.final_round.approval import list_digest
+from states.panel.aliases import Aliases
 
 OFFICER, INVESTIGATOR = "示例·王主任", "示例·赵监督"
 UNITS = ("500101", "500102", "500103")
@@ -163,8 +164,11 @@ class People:
         issue = int(re.search(r"-E\d+-(\d+)\.xlsx$", sheet.name)[1]) if sheet.name.count("-") > 1 else 1
         headings, rows = self._headings(WorkbookKind.SCORES), []
         owed = self._owed(expert)
-        for number in (listed for listed in _given(sheet) if listed in owed):
-            row = {"申报编号": number}
+        with reading(self.engine) as session:
+            aliases = Aliases(session, self.season)
+            listed = {aliases.number_of(alias): alias for alias in _given(sheet)}
+        for number in (number for number in listed if number in owed):
+            row = {"申报编号": listed[number]}
             if expert == recusing and issue == 1 and not rows:
                 row |= {"回避": "回避", "回避原因": "示例：曾参与论证"}
             else:

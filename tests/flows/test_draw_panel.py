@@ -17,8 +17,9 @@ from flows.kinds import review_material
 from flows.publish.release import publish
 from models import Assignment, Call, Expert, History, Message, Seat, SubmissionVersion
 from models.enums import CallState, SubmissionState, WorkbookKind
-from models.forms import ContributorForm, OrganisationForm, SubmissionForm
+from models.forms import ContributorForm, OrganisationForm
 from states.panel.draw import PanelTooSmall
+from states.rules.reviewers.blind import Blindfold
 from states.rules.reviewers.draw import PanelShortage
 from tests.support.builders import a_form, a_season, a_submission, an_expert
 from tests.support.panel import an_eligible_submission
@@ -184,9 +185,9 @@ def test_nothing_is_drawn_before_everything_is_checked(ready: Player) -> None:
 def test_a_submission_is_masked_once_whoever_reads_it(ready: Player, monkeypatch: pytest.MonkeyPatch) -> None:
     mask, masked = review_material._masked, []
 
-    def counting(row: dict[str, Any], form: SubmissionForm) -> list[review_material.NameInText]:
-        masked.append(row["number"])
-        return mask(row, form)
+    def counting(row: dict[str, Any], number: str, blindfold: Blindfold) -> list[review_material.NameInText]:
+        masked.append(number)
+        return mask(row, number, blindfold)
 
     monkeypatch.setattr(review_material, "_masked", counting)
 

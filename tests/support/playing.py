@@ -27,6 +27,7 @@ from models import Message, MilestoneDate
 from models.database import reading, writing
 from models.enums import MilestoneState, WorkbookKind
 from models.queries import milestone_rows, season_in_force
+from states.panel.aliases import OF_EXPERTS, Aliases
 
 # Who works on what right now is no part of what is kept.
 _PASSING = {"claim", "failure"}
@@ -110,9 +111,12 @@ class Player:
     def deliver(
         self, recipient: str, kind: WorkbookKind, rows: Iterable[Mapping[str, Any]], *, issue: int = 1, name: str = ""
     ) -> Path:
-        """Fill the workbook that was issued to somebody and put it into their inbox."""
+        """Fill the workbook that was issued to somebody and put it into their inbox; who knows aliases types these."""
+        with self.reading() as session:
+            aliases = Aliases.before(session, self.season, recipient) if kind in OF_EXPERTS else None
+        rows = list(rows) if aliases is None else aliases.hide(list(rows))
         source = paths.issued(self.settings, self.year, recipient, kind, issue)
-        return fill_template(source, self.inbox(recipient) / (name or f"{kind.label}.xlsx"), list(rows))
+        return fill_template(source, self.inbox(recipient) / (name or f"{kind.label}.xlsx"), rows)
 
     def inbox(self, sender: str) -> Path:
         folder = self.home / "inbox" / sender

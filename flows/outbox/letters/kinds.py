@@ -76,6 +76,7 @@ class LetterKind(StrEnum):
     NAMES_IN_TEXTS = "names_in_texts", "items count more"  # (number, heading, written); to the office
     EXPERT_INVITATION = "expert_invitation", "expert_name count deadline"
     EXPERT_REMINDER = "expert_reminder", "expert_name deadline owed", "level again"  # again: in the re-review
+    EXPERT_MATERIAL = "expert_material", "expert_name count part parts", "large"
     EXPERT_REPLACEMENT = "expert_replacement", "expert_name added deadline", "again"  # again: in the re-review
     EXPERTS_REPLACED = "experts_replaced", "items lacking"  # (number, expert's name); to the office
     SCORES_OWED = "scores_owed", "items deadline reserves level", "again"  # (id, name, how many); to the office

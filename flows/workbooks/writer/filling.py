@@ -70,6 +70,7 @@ def submission_row(form: SubmissionForm) -> dict[str, Any]:
         "联系邮箱": form.contact.mail,
         "成果授权": _agreed(form.text_consent),
         "附件文件名": "、".join(form.attachments),
+        "评审附件（不含单位、姓名）": "、".join(form.review_attachments),
     }
     for n, body in enumerate(form.organisations, 1):
         row |= {f"单位{n}名称": body.name, f"单位{n}统一社会信用代码": body.credit_code}

@@ -1,5 +1,6 @@
 """The link pages: a link opens its owner's pages alone; what is done there is what a workbook by mail does."""
 
+import hashlib
 import json
 import os
 import socket
@@ -10,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
+import openpyxl
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
@@ -21,17 +24,33 @@ from starlette.testclient import TestClient
 
 from flows.deliver_messages import delivering
 from flows.home import paths
+from flows.kinds.review_files import review_files
 from flows.links.application import application
 from flows.outbox.letters.composing import LINK_LINE
 from flows.outbox.links import address_of, without_link
 from flows.workbooks.writer.filling import fill_template, submission_row
-from models import Assignment, Delivery, History, Message, PersonalLink, Recusal, Score, ScoreDraft, Submission
+from models import (
+    Assignment,
+    Attachment,
+    Delivery,
+    History,
+    Message,
+    PersonalLink,
+    Recusal,
+    Score,
+    ScoreDraft,
+    Submission,
+    SubmissionVersion,
+)
 from models.enums import AssignmentState, CallState, DeliveryState, LinkKind, Trigger, WorkbookKind
 from states.audit.verify import verify
+from states.history.seals import Seals
 from states.issued import number_of_issue
 from states.links import revoke_link
 from states.machine import Act
+from states.panel.aliases import Aliases
 from states.panel.recusals import recuse
+from states.panel.replacements import give_up_seat
 from tests.support.browser import chromium
 from tests.support.builders import OFFICE, UNIT, a_form, a_season
 from tests.support.mail import HOST, Post, serving
@@ -80,6 +99,26 @@ def panel(player: Player) -> Player:
     return a_panel(player)
 
 
+@pytest.fixture
+def filed(player: Player) -> Player:
+    """A final round in which one submission has two files, of which experts may see one."""
+    found = a_panel(player)
+    with player.writing() as session:
+        number = sorted(session.scalars(select(Submission.number)))[0]
+        an_assignment(session, sorted(session.scalars(select(Submission.number)))[1], 2)
+        version = session.get_one(SubmissionVersion, (number, 1))
+        shown = f"{a_form('一种示例装置0').contributors[0].name}的装置图.pdf"
+        version.content = json.dumps(
+            json.loads(version.content) | {"attachments": ["单位盖章的证明.pdf"], "review_attachments": [shown]}
+        )
+        for position, (name, content) in enumerate(((shown, b"%PDF-1 blind"), ("单位盖章的证明.pdf", b"%PDF-1 unit"))):
+            digest = hashlib.sha256(content).hexdigest()
+            (paths.attachments(player.settings, 2026) / f"{digest}.pdf").write_bytes(content)
+            kept = {"position": position + 1, "name": name, "digest": digest, "size": len(content)}
+            session.add(Attachment(number=number, version=1, **kept))
+    return found
+
+
 def link(player: Player, kind: LinkKind, subject: str) -> str:
     with player.writing() as session:
         return address_of(session, player.settings, player.season, kind, subject)
@@ -105,9 +144,9 @@ def upload(client: TestClient, path: Path) -> httpx.Response:
     return client.post("/me/upload", files={"file": (path.name, path.read_bytes())})
 
 
-def expert_of(player: Player) -> str:
+def expert_of(player: Player, ordinal: int = 1) -> str:
     with player.reading() as session:
-        return str(session.scalars(select(Assignment.expert)).first())
+        return sorted(set(session.scalars(select(Assignment.expert))))[ordinal - 1]
 
 
 def numbers_of(player: Player) -> list[str]:
@@ -252,11 +291,17 @@ def test_twenty_uploads_at_one_moment_all_come_in(opened: Player, tmp_path: Path
         assert verify(session) == []
 
 
-def form_of(player: Player, expert: str, total: int = 80, **more: str) -> dict[str, str]:
+def aliases_of(player: Player, expert: str) -> dict[str, str]:
+    """What an expert's page calls each submission that is theirs, by number."""
     with player.reading() as session:
         numbers = sorted(session.scalars(select(Assignment.number).where(Assignment.expert == expert)))
+        aliases = Aliases(session, player.season)
+        return {number: aliases.of(number) for number in numbers}
+
+
+def form_of(player: Player, expert: str, total: int = 80, **more: str) -> dict[str, str]:
     filled: dict[str, str] = {}
-    for number in numbers:
+    for number in aliases_of(player, expert).values():
         left = total
         for criterion in player.season.final_round.rubric:
             filled[f"{number}/{criterion.key}"] = str(min(left, criterion.maximum))
@@ -265,19 +310,136 @@ def form_of(player: Player, expert: str, total: int = 80, **more: str) -> dict[s
     return {**filled, **more}
 
 
+def as_expert(player: Player) -> tuple[str, TestClient]:
+    """The first expert's session, the statement signed."""
+    expert = expert_of(player)
+    client = enter(player, LinkKind.EXPERT, expert)
+    assert client.post("/me/sign").status_code == 200
+    return expert, client
+
+
+def test_nothing_is_seen_before_the_statement_is_signed_and_each_opening_is_recorded(filed: Player) -> None:
+    expert = expert_of(filed)
+    client, aliases = enter(filed, LinkKind.EXPERT, expert), aliases_of(filed, expert)
+    page = client.get("/me/").text
+    assert "示例摘要" not in page
+    assert "本人承诺" in page
+    with filed.reading() as session:
+        files = review_files(session, filed.season, list(aliases))
+    ((number, (file, *_)), *_) = files.items()
+    for path in (f"/me/attachment/{aliases[number]}/{file.digest}", f"/me/attachment/{number}/{file.digest}"):
+        assert client.get(path).status_code == 403
+    assert client.post("/me/draft", data=form_of(filed, expert)).status_code == 403
+    assert client.post("/me/send", data=form_of(filed, expert)).status_code == 403
+
+    for _ in range(2):
+        assert "示例摘要" in client.post("/me/sign").text
+
+    assert client.get(f"/me/attachment/{aliases[number]}/{file.digest}").content == b"%PDF-1 blind"
+    with filed.reading() as session:
+        (entry,) = session.scalars(select(History).where(History.trigger == Trigger.SIGN_STATEMENT))
+        hide = Seals(session, 2026).hide
+        assert (json.loads(entry.facts)["expert"], entry.actor) == (hide(expert), f"expert:{hide(expert)}")
+        assert verify(session) == []
+    assert [opened.get("attachment", "") for opened in openings(filed)] == ["", file.digest]
+
+
+def test_a_blind_season_shows_only_what_is_marked_under_masked_names(filed: Player) -> None:
+    expert, client = as_expert(filed)
+    aliases = aliases_of(filed, expert)
+    page = client.get("/me/").text
+    with filed.reading() as session:
+        kept = {row.name: row for row in session.scalars(select(Attachment))}
+
+    assert "附件1-■■的装置图.pdf" in page
+    assert "证明" not in page
+    shown, hidden = kept["示例·一种示例装置0的装置图.pdf"], kept["单位盖章的证明.pdf"]
+    answer = client.get(f"/me/attachment/{aliases[shown.number]}/{shown.digest}")
+    assert quote("附件1-■■的装置图.pdf") in answer.headers["content-disposition"]
+    assert client.get(f"/me/attachment/{aliases[hidden.number]}/{hidden.digest}").status_code == 404
+    other = expert_of(filed, 2)
+    stranger = enter(filed, LinkKind.EXPERT, other)
+    stranger.post("/me/sign")
+    assert stranger.get(f"/me/attachment/{aliases[shown.number]}/{shown.digest}").status_code == 404
+
+
+def test_whoever_is_recused_is_out_with_that_transaction(filed: Player) -> None:
+    expert, client = as_expert(filed)
+    aliases = aliases_of(filed, expert)
+    with filed.reading() as session:
+        shown = session.scalars(select(Attachment).where(Attachment.name.contains("装置图"))).one()
+    typed = {name: value for name, value in form_of(filed, expert).items() if name.startswith(aliases[shown.number])}
+    opening = f"/me/attachment/{aliases[shown.number]}/{shown.digest}"
+
+    with ThreadPoolExecutor(3) as pool:
+        with filed.writing() as session:
+            recuse(session, 2026, expert, shown.number, Act(OFFICE, filed.settings.clock.now()), reason="示例")
+            session.flush()
+            before = client.get("/me/").text
+            # These come in the same moment: they wait for the decision, and find the expert out.
+            opened, sent = pool.submit(client.get, opening), pool.submit(client.post, "/me/send", data=typed)
+            time.sleep(0.5)
+            assert (opened.done(), sent.done()) == (False, False)
+        assert opened.result(20).status_code == 404
+        answer = sent.result(20)
+
+    assert aliases[shown.number] in before
+    assert "您已回避该申报" in answer.text
+    page = client.get("/me/").text
+    assert aliases[shown.number] not in page
+    assert client.get(opening).status_code == 404
+    with filed.reading() as session:
+        assert session.scalars(select(Score)).all() == []
+        (delivery,) = session.scalars(select(Delivery))
+    assert "示例摘要" not in every_text(filed.home / delivery.receipt), "nor does the receipt bring the material back"
+    with filed.writing() as session:
+        give_up_seat(session, 2026, expert, Act(OFFICE, filed.settings.clock.now()), reason="示例：出国")
+    assert "示例摘要" not in client.get("/me/").text
+
+
+def every_text(path: Path) -> str:
+    """Everything that the cells of a workbook say."""
+    book = openpyxl.load_workbook(path)
+    return " ".join(str(cell) for sheet in book for row in sheet.values for cell in row if cell)
+
+
+def test_nothing_that_an_expert_gets_bears_a_number(panel: Player) -> None:
+    expert, client = as_expert(panel)
+    number, other = numbers_of(panel)
+    aliases = aliases_of(panel, expert)
+    typed = form_of(panel, expert)
+    typed = {name: value for name, value in typed.items() if name.startswith(aliases[number])}
+
+    answer = client.post("/me/send", data={**typed, f"{aliases[number]}/comment": f"与{aliases[other]}相比更好"})
+
+    assert f"还有1项没有打分：{aliases[other]}" in answer.text
+    assert aliases[number] in answer.text
+    receipt = client.get(f"/me/receipt/{answer.url.path.rpartition('/')[2]}").content
+    (panel.home / "seen.xlsx").write_bytes(receipt)
+    with panel.reading() as session:
+        letters = [
+            f"{row.subject}{row.body}" for row in session.scalars(select(Message)) if row.key.split("/")[2] == expert
+        ]
+        (score,) = session.scalars(select(Score))
+    assert score.number == number
+    seen = [answer.text, client.get("/me/").text, every_text(panel.home / "seen.xlsx"), *letters]
+    assert letters
+    for text in seen:
+        assert not {part for part in (number, other, UNIT) if part in text}
+
+
 def test_scores_are_saved_as_one_goes_and_sent_once_by_the_same_way_as_a_workbook(panel: Player) -> None:
-    expert = expert_of(panel)
-    client, typed = enter(panel, LinkKind.EXPERT, expert), form_of(panel, expert)
+    expert, client = as_expert(panel)
+    typed = form_of(panel, expert)
 
     assert client.post("/me/draft", data=typed, headers={"accept": "application/json"}).json() == {"kept": True}
 
     with panel.reading() as session:
         assert session.scalars(select(Score)).all() == []
     assert 'value="30"' in client.get("/me/").text
-    refused = client.post("/me/send", data=typed)
-    assert "承诺" in refused.text
-    sent = client.post("/me/send", data={**typed, "agreed": "1"})
+    sent = client.post("/me/send", data=typed)
     assert "接收2行" in sent.text
+    assert client.post("/me/send", data=typed).status_code == 200
     with panel.reading() as session:
         scores = session.scalars(select(Score)).all()
         assert {str(score.total) for score in scores} == {"80"}
@@ -290,35 +452,34 @@ def test_scores_are_saved_as_one_goes_and_sent_once_by_the_same_way_as_a_workboo
 
 
 def test_a_form_is_checked_as_a_workbook_is(panel: Player) -> None:
-    expert = expert_of(panel)
-    client, typed = enter(panel, LinkKind.EXPERT, expert), form_of(panel, expert)
-    first, second = numbers_of(panel)
+    expert, client = as_expert(panel)
+    typed, aliases = form_of(panel, expert), aliases_of(panel, expert)
+    (first, second), (_, other) = aliases.values(), aliases
     key = panel.season.final_round.rubric[0].key
-    typed |= {f"{first}/{key}": "31", f"{second}/recusal": "1", f"{second}/reason": "同一单位", "agreed": "1"}
+    typed |= {f"{first}/{key}": "31", f"{second}/recusal": "1", f"{second}/reason": "同一单位"}
 
     answer = client.post("/me/send", data=typed)
 
     assert "接收1行" in answer.text
     assert "30" in answer.text
     with panel.reading() as session:
-        assert [row.number for row in session.scalars(select(Recusal))] == [second]
+        assert [row.number for row in session.scalars(select(Recusal))] == [other]
         assert session.scalars(select(Score)).all() == []
     page = client.get("/me/").text
     assert first in page
-    assert f"n-{second}" not in page, "who steps back has it no more"
-    assert client.post("/me/send", data={"agreed": "1"}).status_code == 400
+    assert second not in page, "who steps back has it no more"
+    assert client.post("/me/send", data={}).status_code == 400
+    assert client.post("/me/send", data={f"{first}/comment": "\x00\x1f"}).status_code == 400
+    for strange in ("nan", "1e999", "=1+1"):
+        assert "接收0行" in client.post("/me/send", data={**typed, f"{first}/{key}": strange}).text
 
 
 def test_blind_pages_name_nobody(panel: Player) -> None:
-    expert = expert_of(panel)
-    page = enter(panel, LinkKind.EXPERT, expert).get("/me/").text
+    _, client = as_expert(panel)
+    page = client.get("/me/").text
 
     for name in ("示例单位", "示例·一种", "500103区", "渝中", "大渡口"):
         assert name not in page, name
-    (number, *_) = numbers_of(panel)
-    with panel.writing() as session:
-        recuse(session, 2026, expert, number, Act(OFFICE, panel.settings.clock.now()), reason="示例")
-    assert f"n-{number}" not in enter(panel, LinkKind.EXPERT, expert).get("/me/").text
 
 
 def test_an_applicant_sees_their_own_submission_without_names(opened: Player, tmp_path: Path) -> None:
@@ -414,7 +575,9 @@ def test_an_expert_scores_in_a_browser(
     address = link(panel, LinkKind.EXPERT, expert)
     with running(panel) as base, a_page(browser, width) as page:
         page.goto(f"{base}/me/l/{address.rpartition('/')[2]}")
-        for number in numbers_of(panel):
+        shots(page, f"expert-sign-{width}")
+        page.get_by_role("button", name="同意并签署").click()
+        for number in aliases_of(panel, expert).values():
             for criterion in panel.season.final_round.rubric:
                 page.fill(f'[name="{number}/{criterion.key}"]', str(criterion.maximum - 5))
         assert page.inner_text(".total output") == "80"
@@ -423,7 +586,6 @@ def test_an_expert_scores_in_a_browser(
         assert fits(page)
         page.reload()
         assert page.input_value(f'[name="{number}/{criterion.key}"]') == str(criterion.maximum - 5)
-        page.check('[name="agreed"]')
         page.get_by_role("button", name="提交评分").click()
         page.wait_for_url("**/came/*")
         assert "接收2行" in page.inner_text("main")

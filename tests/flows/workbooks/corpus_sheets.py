@@ -79,13 +79,13 @@ def _renamed(shop: Workshop) -> Path:
 @case(
     "an extra column",
     takes=_OK,
-    notes=((None, "模板里没有这些列，内容没有采用：“所属街道”（BK列）。"),),
+    notes=((None, "模板里没有这些列，内容没有采用：“所属街道”（BL列）。"),),
     unread=True,
 )
 def _extra_column(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
-        book[SHEET]["BK4"].value, book[SHEET]["BK5"].value = "所属街道", "示例街道"
+        book[SHEET]["BL4"].value, book[SHEET]["BL5"].value = "所属街道", "示例街道"
     return path
 
 

@@ -41,30 +41,30 @@ def _second_sheet_without_headings(shop: Workshop) -> Path:
     "a column for a sixth contributor",
     takes={6: {"title": "二"}},
     backs=(
-        ("BK5", "“完成人6姓名”填了“示例己”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),
-        ("BL5", "“第六完成人单位”填了“示例公司”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),
+        ("BL5", "“完成人6姓名”填了“示例己”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),
+        ("BM5", "“第六完成人单位”填了“示例公司”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),
     ),
-    notes=((None, "模板里没有这些列，内容没有采用：“完成人6姓名”（BK列）、“第六完成人单位”（BL列）。"),),
+    notes=((None, "模板里没有这些列，内容没有采用：“完成人6姓名”（BL列）、“第六完成人单位”（BM列）。"),),
     unread=True,
 )
 def _sixth_contributor(shop: Workshop) -> Path:
     path = shop.filled(typed(), typed(成果名称="二"))
     with shop.opened(path) as book:
-        for column, heading, value in (("BK", "完成人6姓名", "示例己"), ("BL", "第六完成人单位", "示例公司")):
+        for column, heading, value in (("BL", "完成人6姓名", "示例己"), ("BM", "第六完成人单位", "示例公司")):
             book[SHEET][f"{column}4"].value, book[SHEET][f"{column}5"].value = heading, value
     return path
 
 
 @case(
     "a column for the other contributors",
-    backs=(("BK5", "“其他完成人”填了“示例己、示例庚”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),),
-    notes=((None, "模板里没有这些列，内容没有采用：“其他完成人”（BK列）。"),),
+    backs=(("BL5", "“其他完成人”填了“示例己、示例庚”，但完成人最多5个，模板以外的不能接收；请删去或并入前5个。"),),
+    notes=((None, "模板里没有这些列，内容没有采用：“其他完成人”（BL列）。"),),
     unread=True,
 )
 def _other_contributors(shop: Workshop) -> Path:
     path = shop.filled(typed())
     with shop.opened(path) as book:
-        book[SHEET]["BK4"].value, book[SHEET]["BK5"].value = "其他完成人", "示例己、示例庚"
+        book[SHEET]["BL4"].value, book[SHEET]["BL5"].value = "其他完成人", "示例己、示例庚"
     return path
 
 
@@ -147,9 +147,9 @@ def _struck_part(shop: Workshop) -> Path:
     backs=(
         ("B5", f"“成果名称”写着“（作废）示例成果”，{_VOID}"),
         ("A6", f"“申报编号”写着“作废”，{_VOID}"),
-        ("BK7", f"“备注”写着“此项不报”，{_VOID}"),
+        ("BL7", f"“备注”写着“此项不报”，{_VOID}"),
     ),
-    notes=((None, "模板里没有这些列，内容没有采用：“备注”（BK列）。"),),
+    notes=((None, "模板里没有这些列，内容没有采用：“备注”（BL列）。"),),
     unread=True,
 )
 def _void(shop: Workshop) -> Path:
@@ -157,7 +157,7 @@ def _void(shop: Workshop) -> Path:
         typed(成果名称="（作废）示例成果"), typed(申报编号="作废"), typed(), typed(成果名称="作废零件回收装置")
     )
     with shop.opened(path) as book:
-        book[SHEET]["BK4"].value, book[SHEET]["BK7"].value = "备注", "此项不报"
+        book[SHEET]["BL4"].value, book[SHEET]["BL7"].value = "备注", "此项不报"
     return path
 
 
