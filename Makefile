@@ -6,6 +6,9 @@ ARGS ?=
 POINTS ?= 160
 SEED ?=
 
+# The packages of this checkout, which are installed below another name.
+export PYTHONPATH := $(CURDIR)
+
 .PHONY: demo serve test check lint types contract faults bench mutants docs migration requirements sbom clean
 
 demo: $(VENV)/runtime

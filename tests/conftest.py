@@ -20,6 +20,9 @@ BOTH = ("sqlite", "postgresql")
 
 # As every process of a home has it.
 os.umask(0o077)
+# Processes that tests start have this checkout's packages, which are installed below another name.
+ROOT = str(Path(__file__).parents[1])
+os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([ROOT, *os.environ.get("PYTHONPATH", ROOT).split(os.pathsep)]))
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,7 @@ from models.enums import Trigger
 from states.history.canonical import NotRecordable, hash_of, instant_text, shared_texts
 from states.machine import Act
 
-_TABLE = table_of(History)
-_COLUMNS = tuple(_TABLE.columns.keys())
+_COLUMNS = tuple(table_of(History).columns.keys())
 _WORDS = frozenset(Trigger)
 EntryValues = tuple[Any, ...]  # one history row, in the order of its columns; its hash is the last
 
@@ -40,4 +39,4 @@ def stamp(
 
 def append(session: Session, rows: Sequence[EntryValues]) -> None:
     """Write history rows. A sequence already taken fails: somebody else was faster."""
-    insert_many(session, _TABLE, _COLUMNS, rows)
+    insert_many(session, table_of(History), _COLUMNS, rows)
