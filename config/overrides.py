@@ -30,7 +30,12 @@ Content = TypeVar("Content")
 
 def in_home(*parts: str) -> Path:
     """Where the home has, or would have, its own file or folder."""
-    return Path(os.environ.get("GANGCHUANG_HOME") or "var").absolute().joinpath(*parts)
+    return _below(os.environ.get("GANGCHUANG_HOME") or "var", Path.cwd(), parts)
+
+
+@lru_cache(maxsize=1024)
+def _below(home: str, here: Path, parts: tuple[str, ...]) -> Path:
+    return here.joinpath(home, *parts)
 
 
 def winning(shipped: Path, *parts: str) -> Path:

@@ -14,7 +14,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,6 +27,8 @@ MANIFEST = "release.json"
 KEPT = 5
 _FEW = 64  # so many files are synced one by one; beyond, the whole file system at once is cheaper
 _WAIT_SECONDS = 120.0
+_KEY_DIGITS = 32
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 class SiteBusy(GangchuangError):
@@ -44,22 +47,25 @@ class ReleaseGone(GangchuangError):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files that follow from `key` alone: where it is the key of the release before, they are not made again."""
+    """What follows from `key` alone: where it is the key of the release before, nothing of it is made again.
+
+    It may hold groups in its turn: those of it whose key has stayed are not made again when it is.
+    """
 
     name: str
     key: str
-    make: Callable[[], Iterable[tuple[str, bytes]]]
+    make: Callable[[], Iterable["Made"]]
 
 
 Made = tuple[str, bytes] | Group
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """`release.json`: what a release holds, and of which instant.
 
     `root` is the Merkle root over `roots`, the roots of the seasons in their order; `marks`, `whole` and `hidden` are
-    those of `states.releases.Marks`. `files`: SHA-256 by path; `groups`: key and paths by name. `program` is the
+    those of `states.releases.Marks`. `files`: SHA-256 by path; `groups`: key, paths and inner groups by name. `program` is the
     digest of what made it, `put_back` the release whose files these are, `before` the SHA-256 of the `release.json`
     before this one.
     """
@@ -77,12 +83,13 @@ class Manifest:
     files: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        return hashlib.sha256(self.text()).hexdigest()
+        return hashlib.sha256(self.text).hexdigest()
 
+    @cached_property
     def text(self) -> bytes:
-        told = {"format": FORMAT, **asdict(self)}
+        told = {"format": FORMAT} | {one.name: getattr(self, one.name) for one in fields(self)}
         return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
 
 
@@ -108,12 +115,7 @@ class Releases:
     def manifest(self, number: int) -> Manifest:
         """What a release says of itself. Raises ReleaseGone, also for one that was altered."""
         try:
-            lying = (self.folder / str(number) / MANIFEST).read_bytes()
-            told = json.loads(lying)
-            manifest = Manifest(**{name: told[name] for name in Manifest.__slots__})
-            if manifest.text() != lying:
-                raise ValueError(MANIFEST)
-            return manifest
+            return _read(*_state(self.folder / str(number) / MANIFEST))
         except (OSError, ValueError, KeyError, TypeError):
             raise ReleaseGone(number, self.numbers()) from None
 
@@ -162,9 +164,8 @@ class Releases:
             building = _Building(draft, self.folder / str(before.number) if before else None, before)
             for one in made:
                 building.take(one, about.program)
-            told = asdict(about) | {"files": building.files, "groups": building.groups}
-            whole = Manifest(**told)
-            building.write(MANIFEST, whole.text())
+            whole = replace(about, files=building.files, groups=building.groups)
+            building.write(MANIFEST, whole.text)
             building.sync()
             draft.replace(self.folder / str(about.number))
             self.put_out(about.number)
@@ -199,9 +200,10 @@ class Releases:
             shutil.rmtree(self.folder / "0", ignore_errors=True)
 
     def _hidden(self, number: int) -> int:
-        with suppress(ReleaseGone):
-            return self.manifest(number).hidden
-        return -1
+        try:
+            return _hidden_in(*_state(self.folder / str(number) / MANIFEST))
+        except (OSError, ValueError, KeyError, TypeError):
+            return -1
 
 
 class _Building:
@@ -218,7 +220,7 @@ class _Building:
 
     def take(self, made: Made, program: str) -> None:
         if isinstance(made, Group):
-            self._take_group(made, hashlib.sha256(f"{program}/{made.key}".encode()).hexdigest())
+            self._take_group(made, program)
             return
         path, content = made
         digest = hashlib.sha256(content).hexdigest()
@@ -228,55 +230,78 @@ class _Building:
             self.write(path, content)
         self.files[path] = digest
 
-    def _take_group(self, group: Group, key: str) -> None:
-        known = self.known_groups.get(group.name, {})
-        if known.get("key") == key and all(self._linked(path) for path in known["files"]):
-            self.files |= {path: self.known[path] for path in known["files"]}
-            self.groups[group.name] = known
+    def _take_group(self, group: Group, program: str) -> None:
+        key = hashlib.sha256(f"{program}/{group.key}".encode()).hexdigest()[:_KEY_DIGITS]
+        if self.groups.get(group.name, {"key": key})["key"] != key:
+            raise ValueError(f"two parts make {group.name}")
+        if group.name in self.groups:  # two groups hold it, as a picture that two seasons show
             return
-        for path in known.get("files", ()):  # linked before one was missed
-            if path not in self.files:
-                self._place(path).unlink(missing_ok=True)
-        paths = []
-        for path, content in group.make():
-            self.take((path, content), "")
-            paths.append(path)
-        self.groups[group.name] = {"key": key, "files": paths}
+        known = self.known_groups.get(group.name)
+        if known and known["key"] == key and self._kept(group.name):
+            return
+        paths, inner = [], []
+        for one in group.make():
+            self.take(one, program)
+            if isinstance(one, Group):
+                inner.append(one.name)
+            else:
+                paths.append(one[0])
+        self.groups[group.name] = {"key": key, "files": paths, "groups": inner}
+
+    def _kept(self, name: str) -> bool:
+        """Whether a group of the release before, and all within it, could be taken as it is."""
+        known = self.known_groups[name]
+        for path in known["files"]:
+            if not self._linked(path):
+                return False
+        self.files.update((path, self.known[path]) for path in known["files"])
+        if not all(inner in self.groups or self._kept(inner) for inner in known["groups"]):
+            for path in known["files"]:  # what is missed within is made again, and this with it
+                del self.files[path]
+            return False
+        self.groups[name] = known
+        return True
 
     def write(self, path: str, content: bytes) -> None:
         target = self._place(path)
-        target.unlink(missing_ok=True)
-        # As the flags say, whatever the process's umask: pages are for everybody.
-        number = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(number, "wb") as file:
-            os.fchmod(number, 0o644)
-            file.write(content)
+        try:
+            number = os.open(target, _NEW, 0o644)
+        except FileExistsError:  # linked before the rest of its group was missed
+            Path(target).unlink()
+            number = os.open(target, _NEW, 0o644)
+        try:
+            os.fchmod(number, 0o644)  # whatever the process's umask: pages are for everybody
+            left = memoryview(content)
+            while left:
+                left = left[os.write(number, left) :]
+        finally:
+            os.close(number)
         self.written += 1
 
     def _linked(self, path: str) -> bool:
         if self.before is None:
             return False
         try:
-            os.link(self.before / path, self._place(path))
+            os.link(f"{self.before}/{path}", self._place(path))
         except FileExistsError:
             return True
         except OSError:
             return False
         return True
 
-    def _place(self, path: str) -> Path:
+    def _place(self, path: str) -> str:
         parent = path.rpartition("/")[0]
         if parent not in self.folders:
             parts = PurePosixPath(path)
             if parts.is_absolute() or ".." in parts.parts or parts.as_posix() != path:
                 raise ValueError(f"{path} is no path within a release")
-            for folder in [*parts.parents][-2::-1]:
-                if folder.as_posix() not in self.folders:
-                    made = self.draft / folder
-                    made.mkdir(exist_ok=True)
+            for name in (folder.as_posix() for folder in [*parts.parents][-2::-1]):
+                if name not in self.folders:
+                    made = Path(f"{self.draft}/{name}")
+                    made.mkdir()
                     made.chmod(0o755)
-                    self.folders.add(folder.as_posix())
-        return self.draft / path
+                    self.folders.add(name)
+        return f"{self.draft}/{path}"
 
     def sync(self) -> None:
         """Once, after everything is written."""
@@ -285,6 +310,28 @@ class _Building:
             return
         for path in (*self.files, MANIFEST, *sorted(self.folders, key=len, reverse=True)):
             _sync_file(self.draft / path)
+
+
+def _state(path: Path) -> tuple[Path, int, int, int]:
+    """A file as it is now: what was read of it holds as long as this is the same."""
+    found = path.stat()
+    return path, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, *_: int) -> Manifest:
+    """Raises OSError, ValueError, KeyError and TypeError for what is no manifest, or was altered."""
+    lying = path.read_bytes()
+    told = json.loads(lying)
+    manifest = Manifest(**{one.name: told[one.name] for one in fields(Manifest)})
+    if manifest.text != lying:
+        raise ValueError(MANIFEST)
+    return manifest
+
+
+@lru_cache
+def _hidden_in(*state: Any) -> int:
+    return _read(*state).hidden
 
 
 def _taken(number: int) -> bool:

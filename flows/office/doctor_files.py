@@ -92,7 +92,7 @@ def _unlike(session: Session, home: Path, newest: Manifest) -> Iterator[tuple[st
                 yield f"{name}/{path}", f"is not what this version makes of the database ({_AFRESH})"
     if told.whole != newest.whole:  # entries came in of which the public reads nothing yet
         told = replace(told, whole=newest.whole, root=newest.root, roots=newest.roots)
-    expected = replace(told, files=newest.files, groups=newest.groups, before=newest.before).text()
+    expected = replace(told, files=newest.files, groups=newest.groups, before=newest.before).text
     if (home / name / MANIFEST).read_bytes() != expected:
         yield f"{name}/{MANIFEST}", f"is not what this version makes of the database ({_AFRESH})"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from icalendar import Calendar, Event
 
@@ -9,7 +10,7 @@ from config.calendar import day_note
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.units import all_units
-from flows.home.releases import Made
+from flows.home.releases import Group, Made
 from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import season_frame
 from flows.publish.pages import CalendarLine, CallPage, render_call
@@ -31,8 +32,12 @@ _SHOWN = (
 
 def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
-        yield f"{season.year}/call.html", render_call(call_page(season)).encode()
-        yield f"{season.year}/calendar.ics", calendar(season)
+        yield Group(f"{season.year}/call", season.mark, partial(_season_files, season))
+
+
+def _season_files(season: SeasonFacts) -> Iterator[Made]:
+    yield f"{season.year}/call.html", render_call(call_page(season)).encode()
+    yield f"{season.year}/calendar.ics", calendar(season)
 
 
 def call_page(facts: SeasonFacts) -> CallPage:

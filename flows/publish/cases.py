@@ -1,5 +1,6 @@
 """The case database (优秀案例库): a page and a JSON for every award for good, the lists, what the list's filters read."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -7,6 +8,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from config.local_time import local_day
+from config.season import Season
 from config.units import all_units
 from flows.home.releases import Group, Made
 from flows.publish.facts import Facts, SeasonFacts
@@ -22,7 +24,7 @@ _UNKNOWN = "-"
 
 
 def files(facts: Facts) -> Iterator[Made]:
-    """What follows from one season alone is one group: it is made again only when something of it has changed."""
+    """What follows from one season alone is one group, and each case of it: made again only when something has changed."""
     for season in facts.seasons:
         yield Group(f"cases/{season.year}", season.mark, partial(_season_files, season))
     if facts.seasons:
@@ -33,7 +35,7 @@ def files(facts: Facts) -> Iterator[Made]:
         yield "sitemap.xml", _sitemap(facts)
 
 
-def _season_files(season: SeasonFacts) -> Iterator[tuple[str, bytes]]:
+def _season_files(season: SeasonFacts) -> Iterator[Made]:
     if season.published(PublicationKind.RESULTS) is None:
         return
     versions = f"../../{season.year}/{VERSIONS}"
@@ -45,14 +47,14 @@ def _season_files(season: SeasonFacts) -> Iterator[tuple[str, bytes]]:
     )
     rules = season.season
     cases = by_number(season)
+    of_all, units = repr((rules.title, rules.office.name, rules.office.mail, links)), all_units()
     for case in cases:
         first_at, changed_at = season.awarded_at[case.number], season.case_changed_at[case.number]
         revoked = f"{local_day(season.revoked_at[case.number])}" if case.revoked else ""
-        told = case_data(case, rules.title, f"{local_day(first_at)}", revoked)
-        frame = Frame("../../", first_at, changed_at, links, versions)
-        page = CasePage(rules.title, rules.office.name, rules.office.mail, told, _linked(told), frame)
-        yield f"cases/{case.number}/index.html", render_case(page).encode()
-        yield f"cases/{case.number}/case.json", _json(told)
+        told = case_data(case, units[case.unit].name, rules.title, f"{local_day(first_at)}", revoked)
+        data, frame = _json(told), Frame("../../", first_at, changed_at, links, versions)
+        key = f"{of_all} {first_at} {changed_at} {hashlib.sha256(data).hexdigest()}"
+        yield Group(f"cases/{case.number}", key, partial(_case_files, rules, told, data, frame))
     yield f"cases/{season.year}.html", render_cases(_season_list(season)).encode()
     yield f"cases/data/{season.year}.js", _season_script(season)
     for chunk, first in enumerate(range(0, len(cases), CHUNK)):
@@ -61,7 +63,13 @@ def _season_files(season: SeasonFacts) -> Iterator[tuple[str, bytes]]:
     yield from search_files(season)
 
 
-def case_data(case: Released, programme: str, awarded: str, revoked: str) -> dict[str, Any]:
+def _case_files(rules: Season, told: Mapping[str, Any], data: bytes, frame: Frame) -> Iterator[Made]:
+    page = CasePage(rules.title, rules.office.name, rules.office.mail, told, _linked(told), frame)
+    yield f"cases/{told['number']}/index.html", render_case(page).encode()
+    yield f"cases/{told['number']}/case.json", data
+
+
+def case_data(case: Released, district: str, programme: str, awarded: str, revoked: str) -> dict[str, Any]:
     """What is public of a case: its page is rendered from this, and its JSON is this."""
     licensed = case.licensed and not case.revoked
     return {
@@ -74,7 +82,7 @@ def case_data(case: Released, programme: str, awarded: str, revoked: str) -> dic
         "category": case.category.label if licensed else "",
         "carrier": case.carrier.label if licensed else "",
         "field": case.field if licensed else "",
-        "district": all_units()[case.unit].name if licensed else "",
+        "district": district if licensed else "",
         "organisations": list(case.organisations),
         "people": list(case.people),
         "withheld": case.withheld,
@@ -180,7 +188,7 @@ def _season_script(season: SeasonFacts) -> bytes:
         "version": season.version,
         "shards": shards_for(len(cases)),
         "units": [[unit, steps(places, 0)] for unit, places in units.items()],
-        "districts": {unit: all_units()[unit].name for unit in units},
+        "districts": {code: unit.name for code, unit in all_units().items() if code in units},
         "tier": "".join(_sign(_TIERS, list(Tier), case.tier) for case in cases),
         "category": "".join(_sign(_CATEGORIES, list(Category), case and case.category) for case in shown),
         "carrier": "".join(_sign(_CARRIERS, list(Carrier), case and case.carrier) for case in shown),
@@ -209,7 +217,7 @@ def _sitemap(facts: Facts) -> bytes:
             if season.published(PublicationKind.RESULTS)
             else []
         )
-        pages += [f"cases/{number}/index.html" for number in sorted(season.cases)]
+        pages += [f"cases/{number}/index.html" for number in sorted(season.numbers)]
     lines = "".join(f"<url><loc>{escape(f'{facts.site_url}/{page}')}</loc></url>\n" for page in pages)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
     return f"{head}{lines}</urlset>\n".encode()

@@ -17,30 +17,33 @@ from flows.publish.pages.rendering import render_check, render_check_index
 from flows.publish.record import EXPORT, VERIFIER
 from models import Certificate
 from models.enums import CertificateState, Holder, PublicationKind
-from states.submissions.certificates import CertificateNumber, certificates_of
+from states.submissions.certificates import CertificateNumber, certificate_states, certificates_of
 from states.submissions.released import Released
 
 FOLDER = "check"
 
 
 def files(facts: Facts) -> Iterator[Made]:
-    listed: list[tuple[int, tuple[tuple[str, CertificateState], ...]]] = []
-    for season in facts.seasons:
-        if season.published(PublicationKind.RESULTS) is None:
-            continue
-        numbers = []
-        for row in certificates_of(facts.session, season.year):
-            page = check_page(season, row, season.cases[row.number])
-            path = f"{FOLDER}/{page.short}/index.html"
-            key = hashlib.sha256(repr(page).encode()).hexdigest()
-            numbers.append((page.short, page.state))
-            yield Group(path, key, partial(_file, path, page))
-        if numbers:
-            listed.append((season.year, tuple(numbers)))
+    held = [season for season in facts.seasons if season.published(PublicationKind.RESULTS) is not None]
+    for season in held:
+        yield Group(f"{FOLDER}/{season.year}", season.mark, partial(_season_files, season))
+    listed = tuple((season.year, numbers) for season in held if (numbers := _numbers(season)))
     if listed:
         newest, frame = facts.seasons[0].season, site_frame(facts, "../")
-        index = CheckIndexPage(newest.title, newest.office.name, newest.office.mail, tuple(listed), frame)
+        index = CheckIndexPage(newest.title, newest.office.name, newest.office.mail, listed, frame)
         yield f"{FOLDER}/index.html", render_check_index(index).encode()
+
+
+def _numbers(season: SeasonFacts) -> tuple[tuple[str, CertificateState], ...]:
+    rows = certificate_states(season.session, season.year)
+    return tuple((CertificateNumber(season.year, ordinal).short, state) for ordinal, state in rows)
+
+
+def _season_files(season: SeasonFacts) -> Iterator[Made]:
+    for row in certificates_of(season.session, season.year):
+        page = check_page(season, row, season.cases[row.number])
+        path = f"{FOLDER}/{page.short}/index.html"
+        yield Group(path, hashlib.sha256(repr(page).encode()).hexdigest(), partial(_file, path, page))
 
 
 def check_page(season: SeasonFacts, row: Certificate, own: Released) -> CheckPage:

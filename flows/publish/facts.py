@@ -1,6 +1,6 @@
 """What the public may know at one instant: read once, in one view of the database, and given to every part of a release."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,11 +15,13 @@ from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
 from models import History, MilestoneDate, Placing, Publication, Submission
-from models.enums import MilestoneState, Outcome, PublicationKind, Trigger
+from models.enums import MilestoneState, Outcome, PublicationKind, Tier, Trigger
 from models.queries import milestone_rows, season_in_force
 from states.history.canonical import submission_subject
 from states.releases import Marks, public_marks
 from states.submissions.released import Released, released
+
+_SOME = 100
 
 
 class SeasonFacts:
@@ -56,25 +58,43 @@ class SeasonFacts:
         at = select(func.min(History.at)).where(History.season == self.year, History.trigger == Trigger.OPEN_CALL)
         return datetime.fromisoformat(self.session.scalars(at).one())
 
-    @cached_property
+    @property
     def awarded(self) -> int:
         """How many awards stand."""
-        stands = (Submission.tier.is_not(None), Submission.outcome.is_distinct_from(Outcome.REVOKED))
-        counted = select(func.count()).select_from(Submission).where(Submission.season == self.year, *stands)
-        return self.session.scalar(counted) or 0
+        return sum(self.awards_by_tier.values())
 
     @cached_property
-    def cases(self) -> Mapping[str, Released]:
-        """What may be public of each award, in the order of the list, once the results are out; of revoked ones too."""
+    def awards_by_tier(self) -> Mapping[Tier, int]:
+        """How many awards stand of each tier that has any."""
+        stands = (Submission.tier.is_not(None), Submission.outcome.is_distinct_from(Outcome.REVOKED))
+        counted = select(Submission.tier, func.count()).where(Submission.season == self.year, *stands)
+        return {tier: count for tier, count in self.session.execute(counted.group_by(Submission.tier)) if tier}
+
+    @cached_property
+    def numbers(self) -> Sequence[str]:
+        """The awards in the order of the list, once the results are out; revoked ones too."""
         if self.published(PublicationKind.RESULTS) is None:
-            return {}
+            return ()
         awards = (
             select(Submission.number)
             .join(Placing, Placing.number == Submission.number)
             .where(Submission.season == self.year, Submission.tier.is_not(None))
             .order_by(Placing.position)
         )
-        return released(self.session, self.session.scalars(awards).all())
+        return self.session.scalars(awards).all()
+
+    @cached_property
+    def cases(self) -> Mapping[str, Released]:
+        """What may be public of each award, in the order of the list."""
+        return released(self.session, self.numbers)
+
+    def best_cases(self) -> Iterator[Released]:
+        """The same one after the other, for whoever needs the first few: no more are read than are taken, but for some."""
+        if "cases" in self.__dict__:
+            yield from self.cases.values()
+            return
+        for start in range(0, len(self.numbers), _SOME):
+            yield from released(self.session, self.numbers[start : start + _SOME]).values()
 
     @cached_property
     def awarded_at(self) -> Mapping[str, datetime]:

@@ -1,8 +1,9 @@
 """The site's first page, the pages of the roots, the files that pages link to."""
 
 from collections.abc import Iterator
+from functools import partial
 
-from flows.home.releases import Made
+from flows.home.releases import Group, Made
 from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import VERSIONS, season_frame, season_links, site_frame
 from flows.publish.pages import (
@@ -26,7 +27,11 @@ def files(facts: Facts) -> Iterator[Made]:
     if facts.seasons:
         yield "index.html", render_front(front_page(facts)).encode()
     for season in facts.seasons:
-        yield f"{season.year}/{VERSIONS}", render_versions(versions_page(season)).encode()
+        yield Group(f"{season.year}/{VERSIONS}", season.mark, partial(_season_files, season))
+
+
+def _season_files(season: SeasonFacts) -> Iterator[Made]:
+    yield f"{season.year}/{VERSIONS}", render_versions(versions_page(season)).encode()
 
 
 def front_page(facts: Facts) -> FrontPage:

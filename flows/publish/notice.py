@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
@@ -10,8 +11,8 @@ from sqlalchemy.orm import Session
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from flows.home.releases import Made
-from flows.publish.facts import Facts
+from flows.home.releases import Group, Made
+from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import season_frame
 from flows.publish.pages import NoticePage, render_notice
 from flows.publish.proposal import deviations
@@ -26,16 +27,19 @@ def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
         publication = season.published(PublicationKind.PUBLIC_NOTICE)
         if publication is not None:
-            page = notice_page(facts.session, season.season, publication)
-            ended = season.is_over(Milestone.CLOSE_PUBLIC_NOTICE)
-            with_results = season.published(PublicationKind.RESULTS) is not None
-            page = replace(
-                page,
-                ended=ended,
-                results_link="results.html" if with_results else "",
-                frame=season_frame(season, publication.published_at),
-            )
-            yield f"{season.year}/notice.html", render_notice(page).encode()
+            yield Group(f"{season.year}/notice.html", season.mark, partial(_season_files, season, publication))
+
+
+def _season_files(season: SeasonFacts, publication: Publication) -> Iterator[Made]:
+    page = notice_page(season.session, season.season, publication)
+    with_results = season.published(PublicationKind.RESULTS) is not None
+    page = replace(
+        page,
+        ended=season.is_over(Milestone.CLOSE_PUBLIC_NOTICE),
+        results_link="results.html" if with_results else "",
+        frame=season_frame(season, publication.published_at),
+    )
+    yield f"{season.year}/notice.html", render_notice(page).encode()
 
 
 def notice_page(session: Session, season: Season, publication: Publication) -> NoticePage:

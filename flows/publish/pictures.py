@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from flows.home import paths
 from flows.home.releases import Group, Made
-from flows.publish.facts import Facts
+from flows.publish.facts import Facts, SeasonFacts
 from flows.run import Run
 from models import Picture, Submission
 from models.queries import lock_call
@@ -23,17 +23,16 @@ FOLDER = "pictures"
 
 
 def files(facts: Facts) -> Iterator[Made]:
-    """Each picture once, however many cases show it."""
-    taken = set()
+    """Each picture once, however many cases of however many seasons show it."""
     for season in facts.seasons:
-        if not named_files(facts.session, facts.home, season.year):
-            continue
-        for case in season.cases.values():
-            for picture in case.pictures:
-                if picture.encoded not in taken:
-                    taken.add(picture.encoded)
-                    lying = paths.picture_files(facts.home, season.year, picture.encoded)
-                    yield Group(f"{FOLDER}/{picture.encoded}", picture.encoded, partial(_read, lying))
+        yield Group(f"{FOLDER}/{season.year}", season.mark, partial(_season_files, facts, season))
+
+
+def _season_files(facts: Facts, season: SeasonFacts) -> Iterator[Made]:
+    if named_files(facts.session, facts.home, season.year):
+        for encoded in sorted({picture.encoded for case in season.cases.values() for picture in case.pictures}):
+            lying = paths.picture_files(facts.home, season.year, encoded)
+            yield Group(f"{FOLDER}/{encoded}", encoded, partial(_read, lying))
 
 
 def _read(lying: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:

@@ -1,6 +1,6 @@
 """What pages share: the root that a publication commits to, its proof, the lines of a list, the pages' addresses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from models import Publication
 from models.enums import PublicationKind, Tier
 from states.audit.export import digest_of_checker, digest_of_export
 from states.roots import record_change, record_root
-from states.submissions.released import released
+from states.submissions.released import Released, released
 
 PAGES = {
     PublicationKind.PUBLIC_NOTICE: ("拟获奖名单公示", "notice.html"),
@@ -60,9 +60,15 @@ def proof_of(publication: Publication, later: Sequence[Publication] = ()) -> Pro
     )
 
 
-def award_lines(session: Session, tiers: Sequence[tuple[str, Tier]]) -> tuple[AwardLine, ...]:
-    """Lines for a public list, in the order given; of people and organisations only what was released."""
-    public = released(session, [number for number, _ in tiers])
+def award_lines(
+    session: Session, tiers: Sequence[tuple[str, Tier]], known: Mapping[str, Released] | None = None
+) -> tuple[AwardLine, ...]:
+    """Lines for a public list, in the order given; of people and organisations only what was released.
+
+    What is known already of some is not read again.
+    """
+    known = known or {}
+    public = {**known, **released(session, [number for number, _ in tiers if number not in known])}
     return tuple(
         AwardLine(
             number=number,

@@ -6,7 +6,7 @@ and one line in `PARTS`.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -101,11 +101,15 @@ def files_of(facts: Facts) -> Iterator[Made]:
 
 def digests_of(facts: Facts) -> Mapping[str, str]:
     """SHA-256 of every file that a release of these facts has, but for `release.json`; every group is made."""
-    digests = {}
-    for made in files_of(facts):
-        for path, content in made.make() if isinstance(made, Group) else (made,):
-            digests[path] = hashlib.sha256(content).hexdigest()
-    return digests
+    return {path: hashlib.sha256(content).hexdigest() for path, content in _flat(files_of(facts))}
+
+
+def _flat(made: Iterable[Made]) -> Iterator[tuple[str, bytes]]:
+    for one in made:
+        if isinstance(one, Group):
+            yield from _flat(one.make())
+        else:
+            yield one
 
 
 def _by_text(marks: Mapping[int, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from models import History, Placing, Publication, Submission
 from models.enums import Outcome, PublicationKind, Tier, Trigger
 from states.history.canonical import submission_subject
 from states.objections.reading import objection_counts, objection_lines, suspended_numbers
+from states.submissions.released import Released
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -31,15 +32,17 @@ def files(facts: Facts) -> Iterator[Made]:
 
 
 def _season_files(season: SeasonFacts, publication: Publication) -> Iterator[tuple[str, bytes]]:
-    page = results_page(season.session, season.season, publication)
+    page = results_page(season.session, season.season, publication, season.cases)
     page = replace(page, downloads=DOWNLOADS, frame=season_frame(season, publication.published_at))
     yield f"{season.year}/results.html", render_results(page).encode()
     for name, content in downloads(page, season.changed_at):
         yield f"{season.year}/{name}", content
 
 
-def results_page(session: Session, season: Season, publication: Publication) -> ResultsPage:
-    """The award list as it stands, and every difference from the notice."""
+def results_page(
+    session: Session, season: Season, publication: Publication, known: Mapping[str, Released] | None = None
+) -> ResultsPage:
+    """The award list as it stands, and every difference from the notice; what is known of cases is not read again."""
     awards = session.execute(
         select(Submission.number, Submission.tier)
         .join(Placing, Placing.number == Submission.number)
@@ -62,7 +65,7 @@ def results_page(session: Session, season: Season, publication: Publication) -> 
         office=office.name,
         contact=office.mail,
         published_at=publication.published_at,
-        lines=award_lines(session, [(number, tier) for number, tier in awards if tier]),
+        lines=award_lines(session, [(number, tier) for number, tier in awards if tier], known),
         proof=proof_of(publication, _since(session, publication)),
         notice_link="notice.html" if posted else "",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in season.final_round.tiers.amounts_yuan.items()),

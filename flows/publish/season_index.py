@@ -1,8 +1,9 @@
 """The season's entry page: what was published of it, the newest first."""
 
 from collections.abc import Iterator
+from functools import partial
 
-from flows.home.releases import Made
+from flows.home.releases import Group, Made
 from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import season_frame
 from flows.publish.pages import IndexEntry, IndexPage, render_index
@@ -12,7 +13,11 @@ from models import Publication
 
 def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
-        yield f"{season.year}/index.html", render_index(index_page(season)).encode()
+        yield Group(f"{season.year}/index.html", season.mark, partial(_season_files, season))
+
+
+def _season_files(season: SeasonFacts) -> Iterator[Made]:
+    yield f"{season.year}/index.html", render_index(index_page(season)).encode()
 
 
 def index_page(facts: SeasonFacts) -> IndexPage:

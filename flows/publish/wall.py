@@ -7,10 +7,10 @@ browser reads nothing else from a stick. Pictures are named by what they hold.
 import hashlib
 import json
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import segno
@@ -23,7 +23,7 @@ from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.pages.content import WallGuide
 from flows.publish.pages.rendering import asset, render_wall, render_wall_guide
 from models.enums import PublicationKind, Tier
-from states.submissions.released import Released
+from states.submissions.released import Released, released
 
 FOLDER, ARCHIVE = "wall", "wall.zip"
 _MOST_TEXT = 260  # characters; the page takes off what does not fit its screen
@@ -31,12 +31,17 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first instant that a zip can say: the same
 
 
 def files(facts: Facts) -> Iterator[Made]:
-    """Nothing before the first results are out."""
-    seasons = [season for season in facts.seasons if season.published(PublicationKind.RESULTS) is not None]
-    if not seasons:
-        return
+    """Nothing before the first results are out; made again when one of the seasons that it shows has changed."""
+    held = [season for season in facts.seasons if season.published(PublicationKind.RESULTS) is not None]
+    if held:
+        seasons = held[: held[0].season.wall.seasons]
+        key = " ".join(f"{season.year}/{season.mark}" for season in seasons)
+        yield Group(FOLDER, key, partial(_folder, facts, seasons))
+
+
+def _folder(facts: Facts, seasons: Sequence[SeasonFacts]) -> Iterator[Made]:
     own = seasons[0].season
-    cases = [case for season in seasons[: own.wall.seasons] for case in _chosen(season)]
+    cases = [case for season in seasons for case in _chosen(season)]
     slides = list(_slides(facts, seasons, cases))
     pictures = {case.pictures[0].encoded: case.season for case in cases if case.pictures}
     told = {"seconds": own.wall.seconds, "slides": slides}
@@ -64,15 +69,16 @@ def files(facts: Facts) -> Iterator[Made]:
 def _chosen(season: SeasonFacts) -> list[Released]:
     """A season's awards in the order of the list, as far as its file wants them on the wall."""
     wall = season.season.wall
-    own = {number: case for number, case in season.cases.items() if not case.revoked}
     if wall.numbers:
-        return [own[number] for number in wall.numbers if number in own]
-    fitting = [case for case in own.values() if not wall.fields or case.field in wall.fields]
-    return [case for case in fitting if case.texts or case.pictures][: wall.most]
+        awards = set(season.numbers)
+        own = released(season.session, [number for number in wall.numbers if number in awards])
+        return [case for case in own.values() if not case.revoked]
+    standing = (case for case in season.best_cases() if not case.revoked and (case.texts or case.pictures))
+    return list(islice((case for case in standing if not wall.fields or case.field in wall.fields), wall.most))
 
 
 def _slides(facts: Facts, seasons: Sequence[SeasonFacts], cases: Sequence[Released]) -> Iterator[dict[str, Any]]:
-    for season in seasons[: seasons[0].season.wall.seasons]:
+    for season in seasons:
         own = [case for case in cases if case.season == season.year]
         if own:
             yield _of_season(facts, season)
@@ -80,8 +86,8 @@ def _slides(facts: Facts, seasons: Sequence[SeasonFacts], cases: Sequence[Releas
 
 
 def _of_season(facts: Facts, season: SeasonFacts) -> dict[str, Any]:
-    counts = Counter(case.tier for case in season.cases.values() if not case.revoked)
-    listed = "，".join(f"{tier.label}{counts[tier]}项" for tier in Tier if counts[tier])
+    counts = season.awards_by_tier
+    listed = "，".join(f"{tier.label}{counts[tier]}项" for tier in Tier if counts.get(tier))
     return {
         "layout": "season",
         "number": "",
@@ -92,7 +98,7 @@ def _of_season(facts: Facts, season: SeasonFacts) -> dict[str, Any]:
         "title": printable(season.season.title),
         "organisations": "",
         "people": "",
-        "text": f"共评出获奖项目{counts.total()}项。{listed}。",
+        "text": f"共评出获奖项目{season.awarded}项。{listed}。",
         "picture": None,
         "code": code_of(f"{facts.site_url}/{season.year}/results.html") if facts.site_url else None,
     }

@@ -97,6 +97,12 @@ def certificates_of(session: Session, year: int, *where: ColumnElement[bool]) ->
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
+def certificate_states(session: Session, year: int) -> Iterator[tuple[int, CertificateState]]:
+    """Every number's ordinal that a season gave, in order, and what became of it."""
+    query = select(Certificate.ordinal, Certificate.state).where(Certificate.season == year)
+    yield from session.execute(query.order_by(Certificate.ordinal)).tuples()
+
+
 def follow_awards(session: Session, year: int, act: Act) -> Followed:
     """Give a number to everybody who has an award and no certificate that says so; void those that say what is not so.
 

@@ -189,8 +189,11 @@ def reduced(form: SubmissionForm, own: Released) -> SubmissionForm:
 
 def _in_force(session: Session, numbers: Sequence[str]) -> dict[str, dict[tuple[ConsentKind, int], bool]]:
     found: dict[str, dict[tuple[ConsentKind, int], bool]] = {}
-    for row in session.scalars(select(Consent).where(Consent.number.in_(numbers))):
-        found.setdefault(row.number, {})[row.kind, row.position] = row.given and row.withdrawn_at is None
+    kept = (Consent.number, Consent.kind, Consent.position, Consent.given, Consent.withdrawn_at)
+    for number, kind, position, given, withdrawn_at in session.execute(
+        select(*kept).where(Consent.number.in_(numbers))
+    ):
+        found.setdefault(number, {})[kind, position] = given and withdrawn_at is None
     return found
 
 

@@ -1,14 +1,18 @@
 """Many published cases of several seasons, invented: for the site's benchmarks and for pages in a browser."""
 
+import csv
 import hashlib
 import json
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from sqlalchemy import Engine, insert, update
 
+import flows.demo
 from config.season import Season
 from flows.demo.vocabulary import trade_of, vocabulary
 from flows.demo.wording import invent_work
@@ -31,17 +35,21 @@ from tests.support.builders import SYSTEM, a_season, season_rules
 from tests.support.entries import Entry, Link, chain
 
 _WITHOUT_LICENCE = 20  # every so manieth says nothing but number, title and tier
+_REAL = 7
 
 
-def fill_cases(engine: Engine, years: range, count: int, *, seed: int = 7) -> None:
-    """So many awards in each of these seasons, published, with texts of some hundred signs."""
+def fill_cases(engine: Engine, years: range, count: int, *, seed: int = 7, real: bool = False) -> None:
+    """So many awards in each of these seasons, published, with texts of some hundred signs.
+
+    `real`: some have titles that were published in earlier years, and parts of others in their texts.
+    """
     rng = Random(seed)
     for year in years:
         with writing(engine) as session:
             season = a_season(session, year, CallState.PUBLISHED, rules=season_rules(year))
             rows: dict[Any, list[dict[str, Any]]] = {}
             for place in range(1, count + 1):
-                _case(rng, rows, season, place)
+                _case(rng, rows, season, place, real=real)
             for table, values in rows.items():
                 session.execute(insert(table), values)
             at = season.dates.publish_results
@@ -66,7 +74,14 @@ def change_cases(engine: Engine, year: int, count: int) -> None:
             session.execute(update(Submission).where(Submission.number == number).values(**changed))
 
 
-def _case(rng: Random, rows: dict[Any, list[dict[str, Any]]], season: Season, place: int) -> None:
+@lru_cache
+def _published_titles() -> list[str]:
+    """Titles of earlier awards, as they were published."""
+    with (Path(flows.demo.__file__).parent / "titles.csv").open(encoding="utf-8", newline="") as lines:
+        return [row["title"] for row in csv.DictReader(lines)]
+
+
+def _case(rng: Random, rows: dict[Any, list[dict[str, Any]]], season: Season, place: int, *, real: bool) -> None:
     units = season.units()
     unit = units[(place - 1) // 40 % len(units)].code
     own = (place - 1) % 40 + 1 + 40 * ((place - 1) // (40 * len(units)))
@@ -74,6 +89,11 @@ def _case(rng: Random, rows: dict[Any, list[dict[str, Any]]], season: Season, pl
     trade, work = trade_of(field), invent_work(rng, field)
     quality, thing = rng.choice(vocabulary().qualities), rng.choice(work.things)
     title = f"{quality}{thing}{rng.choice(work.devices)}的研制与{rng.choice(work.processes)}改进{place:04d}"
+    mixed = ""
+    if real and place % _REAL == 0:
+        one, other = rng.sample(_published_titles(), 2)
+        title = f"{one}（示例{place:04d}）"
+        mixed = f"与{other[: rng.randint(2, len(other))]}、{one[rng.randrange(len(one)) :]}相比"
     firm = f"示例{rng.choice('甲乙丙丁戊己庚辛壬癸')}{rng.choice(trade.employers)}"
     people = [f"示例·{rng.choice('赵钱孙李周吴郑王冯陈')}{rng.choice('一二三四五六七八九十')}{n}" for n in range(1, 4)]
     texts = {
@@ -86,6 +106,7 @@ def _case(rng: Random, rows: dict[Any, list[dict[str, Any]]], season: Season, pl
         )
         for name in ("abstract", "innovation", "practicality", "spread")
     }
+    texts["spread"] += mixed
     licensed = place % _WITHOUT_LICENCE != 0
     at, subject = season.dates.publish_results, f"submission/{number}"
     tier = Tier.FIRST if place % 6 == 0 else Tier.SECOND if place % 3 == 0 else Tier.THIRD

@@ -143,20 +143,7 @@ def _asset_link(name: str) -> str:
 
 
 def _render(name: str, page: Page, **values: Any) -> str:
-    style, script = asset("page.css"), asset("filter.js")
-    return (
-        _environment()
-        .get_template(f"{name}.html.j2")
-        .render(
-            page=page,
-            Tier=Tier,
-            style=Markup(style),
-            script=Markup(script),
-            style_hash=_csp_hash(style),
-            script_hash=_csp_hash(script),
-            **values,
-        )
-    )
+    return _environment().get_template(f"{name}.html.j2").render(page=page, Tier=Tier, **values)
 
 
 @lru_cache
@@ -169,7 +156,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(asset=_asset_link)
+    environment.globals.update(asset=_asset_link, inline=_inline, csp_hash=_csp_hash)
     environment.filters.update(
         day=day, instant=instant, iso=_iso, points=lambda value: f"{value:.2f}", tentative=_tentative
     )
@@ -197,6 +184,12 @@ def asset(name: str) -> str:
     return (TEMPLATES / name).read_text("utf-8").strip()
 
 
-def _csp_hash(text: str) -> str:
-    """The source expression by which a page's policy admits this one inline text (CSP level 3)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+def _inline(name: str) -> Markup:
+    """An asset for a page that stands alone."""
+    return Markup(asset(name))
+
+
+@lru_cache
+def _csp_hash(name: str) -> Markup:
+    """The source expression by which a page's policy admits this one inline asset (CSP level 3)."""
+    return Markup(f"'sha256-{base64.b64encode(hashlib.sha256(asset(name).encode()).digest()).decode()}'")

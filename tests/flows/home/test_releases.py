@@ -36,6 +36,14 @@ def files(number: int) -> Iterator[Made]:
         yield f"folder/{page}.html", f"release {number} page {page} {'.' * 20_000} end {number}".encode()
     yield "same.html", b"release 0 always the same end 0"
     yield Group("tenth", str(number // 10), lambda: [("tenth.html", f"release {number // 10} end".encode())])
+    yield Group("fifth", str(number // 5), lambda: inner(number // 5))
+
+
+def inner(fifth: int) -> Iterator[Made]:
+    """A page of its own and two groups, of which one never changes."""
+    yield "fifth.html", f"release {fifth} end".encode()
+    yield Group("always", "", lambda: [("fifth/always.html", b"release 0 end")])
+    yield Group("half", str(fifth), lambda: [("fifth/half.html", f"release {fifth} end".encode())])
 
 
 def release(home: Path, *, hidden: int = 0, afresh: bool = False) -> Manifest:
@@ -53,7 +61,11 @@ def test_a_release_is_whole_out_and_readable_by_everybody(tmp_path: Path) -> Non
 
     site = tmp_path / "site"
     assert site.readlink() == Path("releases/1")
-    assert sorted(made.files) == [*(f"folder/{page}.html" for page in range(PAGES)), "same.html", "tenth.html"]
+    assert sorted(made.files) == [
+        *("fifth.html", "fifth/always.html", "fifth/half.html"),
+        *(f"folder/{page}.html" for page in range(PAGES)),
+        *("same.html", "tenth.html"),
+    ]
     assert Releases(tmp_path).manifest(1) == made
     assert {path.stat().st_mode & 0o777 for path in site.resolve().rglob("*") if path.is_file()} == {0o644}
     assert {path.stat().st_mode & 0o777 for path in (site, site / "folder", tmp_path / "releases")} == {0o755}
@@ -69,8 +81,27 @@ def test_unchanged_files_are_links_and_unchanged_groups_are_not_made(tmp_path: P
 
     assert [len(found) for found in inodes] == [1, KEPT]
     assert tenths[0] == tenths[1] != tenths[2]
+    always, half = (
+        [(tmp_path / f"releases/{number}/fifth/{name}.html").stat().st_ino for number in (8, 9, 10)]
+        for name in ("always", "half")
+    )
+    assert len(set(always)) == 1, "a group within another stays although that one is made again"
+    assert half[0] == half[1] != half[2]
+    assert Releases(tmp_path).manifest(10).groups["fifth"]["groups"] == ["always", "half"]
     release(tmp_path, afresh=True)
     assert (tmp_path / "site/same.html").stat().st_ino not in inodes[0]
+
+
+def test_a_group_of_which_a_file_is_gone_is_made_again(tmp_path: Path) -> None:
+    for _ in range(6):
+        release(tmp_path)
+    (tmp_path / "site/fifth/half.html").unlink()
+
+    made = release(tmp_path)
+
+    assert (tmp_path / "site/fifth/half.html").read_text() == "release 1 end"
+    assert (tmp_path / "site/fifth.html").read_text() == "release 1 end"
+    assert all((tmp_path / "site" / path).is_file() for path in made.files)
 
 
 def test_the_last_five_stay_and_any_of_them_comes_again(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-// The list of cases: filters that live in the address, counts for every value, and a search over sharded bigrams.
+// The list of cases: filters that live in the address, counts for every value, and a search over shards of pairs and longer runs.
 // Data files are scripts that call GC: so all of it works from a folder too, and under a policy that admits 'self' alone.
 (() => {
   const form = document.getElementById("finder");
@@ -10,6 +10,7 @@
   const FACETS = ["season", "tier", "category", "district", "field", "carrier"];
   const STEP = 50;
   const CHUNK = 128;
+  const MOST = 4;
   const seasons = new Map(GC.seasons.map((season) => [season.year, season]));
   const waiting = new Map();
   const loaded = new Map();
@@ -58,29 +59,37 @@
     else waiting.set(name, value);
   };
   GC.titles = (year, version, chunk, value) => keep(`t/${year}/${chunk}`, version, year, value);
-  GC.shard = (year, version, shard, value) => keep(`s/${year}/${shard}`, version, year, value);
+  GC.shard = (year, version, shard, value, rows) => keep(`s/${year}/${shard}`, version, year, [value, rows.split(",")]);
   GC.simplified = (from, to) => {
     const signs = [...to];
     simplified = new Map([...from].map((sign, at) => [sign, signs[at]]));
   };
 
   const plain = (text) => [...text.normalize("NFKC").toLowerCase()].map((sign) => simplified.get(sign) || sign).join("");
-  const grams = (word) => {
-    const signs = [...word];
-    return signs.length === 1 ? [word] : signs.slice(1).map((sign, at) => signs[at] + sign);
-  };
-  const postings = async (season, gram) => {
-    const [first, second] = [...gram].map((sign) => sign.codePointAt(0));
-    const shard = (first * 31 + (second || 0)) % season.shards;
-    const name = `s/${season.year}/${shard}`;
-    if (!waiting.has(name)) await load(`data/${season.year}/s${shard}.js?${season.version}`);
-    const told = (waiting.get(name) || {})[gram];
+  const indexes = (told) => {
     let at = -1;
     return new Set((told ? told.split(" ") : []).map((step) => (at += parseInt(step, 36))));
   };
-  // Indexes of a season whose text has every one of a word's bigrams.
+  // Of a run of signs within a word: which cases have it. One and two signs have lists of their own; three share a row
+  // with others, in the shard of their first two.
+  const postings = async (season, run) => {
+    const points = run.map((sign) => sign.codePointAt(0));
+    const shard = (points[0] * 31 + (points[1] || 0)) % season.shards;
+    const name = `s/${season.year}/${shard}`;
+    if (!waiting.has(name)) await load(`data/${season.year}/s${shard}.js?${season.version}`);
+    const [grams, rows] = waiting.get(name) || [{}, [""]];
+    if (run.length < 3) return indexes(grams[run.join("")]);
+    const hashed = points.reduce((sum, point) => sum * 31 + point, 0) % 65521;
+    return indexes(rows[((hashed * 22) % 65521) % rows.length]);
+  };
+  // Indexes of a season whose text has the runs of two and three signs of a word. Of a long one they are taken here and
+  // there: each comes in a file of its own, and that many are hardly ever together but in the word.
   const having = async (season, word) => {
-    const sets = await Promise.all(grams(word).map((gram) => postings(season, gram)));
+    const signs = [...word];
+    const last = Math.max(signs.length - 2, 0);
+    const places = new Set([...Array(MOST + 1).keys()].map((part) => Math.round((last * part) / MOST)));
+    const runs = [...places].flatMap((at) => [signs.slice(at, at + 2), signs.slice(at, at + 3)]);
+    const sets = await Promise.all(runs.map((run) => postings(season, run)));
     sets.sort((one, other) => one.size - other.size);
     return new Set([...sets[0]].filter((index) => sets.every((set) => set.has(index))));
   };
