@@ -63,7 +63,7 @@ def shards_of(texts: Sequence[str]) -> list[tuple[dict[str, str], list[str]]]:
 def _points(texts: Sequence[str]) -> tuple[Numbers, Numbers]:
     """Every sign of all texts as its code point, white space as a blank, one after each text; and whose it is."""
     lines = [" ".join(text.split()) + " " for text in texts]
-    signs = np.frombuffer("".join(lines).encode("utf-32-le", "replace"), np.uint32).astype(np.int64)
+    signs = np.frombuffer("".join(lines).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
     return signs, np.repeat(np.arange(len(lines)), [len(line) for line in lines])
 
 

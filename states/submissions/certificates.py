@@ -100,7 +100,7 @@ def certificates_of(session: Session, year: int, *where: ColumnElement[bool]) ->
 def certificate_states(session: Session, year: int) -> Iterator[tuple[int, CertificateState]]:
     """Every number's ordinal that a season gave, in order, and what became of it."""
     query = select(Certificate.ordinal, Certificate.state).where(Certificate.season == year)
-    yield from session.execute(query.order_by(Certificate.ordinal)).tuples()
+    yield from session.execute(query.order_by(Certificate.ordinal))
 
 
 def follow_awards(session: Session, year: int, act: Act) -> Followed:
