@@ -8,3 +8,7 @@ class GangchuangError(Exception):
     """
 
     chinese: str = ""
+
+
+class MayPass(GangchuangError):
+    """Nothing is wrong with what was asked: the database, the disk or another server could not serve it just now."""

@@ -12,13 +12,13 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.clock import Clock
-from config.errors import GangchuangError
+from config.errors import GangchuangError, MayPass
 
 PUBLIC = "site"  # a link to the release of the public pages that is out
 RELEASES = "releases"
 
 
-class HomeNotWritable(GangchuangError):
+class HomeNotWritable(MayPass):
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
         super().__init__(

@@ -1,9 +1,14 @@
 """Delivers the waiting messages: rows become mail, once each as far as mail allows."""
 
+import itertools
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
+from config.errors import MayPass
+from flows.engine.tasks import Kind
 from flows.outbox.links import link_for_letter, with_link
 from flows.outbox.mail.envelope import answers_to
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
@@ -16,7 +21,7 @@ from models.queries import messages_due
 from states.maintenance.stuck_messages import Fate, keep_fate, keys_due, put_off, take_up
 
 log = logging.getLogger("gangchuang.mail")
-_BATCH = 500
+_BATCH = 200
 _GIVE_UP_AFTER = 12
 _AGAIN = "sent again, may have come twice"
 _MAIL = "mail"
@@ -48,46 +53,67 @@ def delivering(run: Run) -> Ending:
     So whenever this process dies, at most one message may go out a second time, under the same
     Message-ID and with the same text; it is counted as sent again.
     """
-    counts = dict.fromkeys(("sent", _AGAIN, "put off", "stuck"), 0)
     with run.step() as session:
         due = messages_due(session, run.year)
     if run.dry_run:
         run.tell("waiting", due)
         return Ending()
     stamp_roots(run)
-    fate: Fate | None = None
-    with open_transport(run.settings) as transport:
-        for key in _keys_due(run):
-            taken, fate = _next(run, fate, key), None
-            if taken is not None:
-                message, may_be_out = taken
-                fate = _send(transport, message, run)
-                counts[_AGAIN if may_be_out and fate.state is MessageState.SENT else _COUNTED[fate.state]] += 1
-                run.show_progress(sum(counts.values()), due)
-                if fate.server_gone:
-                    break
-        with run.step() as session:
-            if fate is not None:
-                keep_fate(session, fate, run.at)
-            if fate is not None and fate.server_gone:
-                counts["put off"] += put_off(session, run.year, fate.not_before)
-    for name, count in counts.items():
-        run.tell(name, count)
-    if fate is None:
-        run.resting.add(_MAIL)
-    elif not counts["sent"] + counts[_AGAIN] and (fate.server_gone or counts["stuck"] or counts["put off"] > 1):
-        run.failures[_MAIL] = f"no message went out, {sum(counts.values())} failed; the last: {fate.problem}"
-    return Ending()
-
-
-def _keys_due(run: Run) -> Iterator[str]:
-    """The oldest first, until none is due."""
-    while True:
+    posting = _Posting(run, due)
+    for number in itertools.count(1):
         with run.step() as session:
             keys = keys_due(session, run.year, _BATCH)
         if not keys:
-            return
-        yield from keys
+            break
+        try:
+            run.piece(Kind.LETTERS, f"第{number}批", partial(posting.send, keys))
+        except ServerGone:
+            break
+    counts, last = posting.counts, posting.last
+    if last is not None and last.server_gone:
+        with run.step() as session:
+            counts["put off"] += put_off(session, run.year, last.not_before)
+    for name, count in counts.items():
+        run.tell(name, count)
+    if last is None:
+        run.resting.add(_MAIL)
+    elif not counts["sent"] + counts[_AGAIN] and (last.server_gone or counts["stuck"] or counts["put off"] > 1):
+        run.failures[_MAIL] = f"no message went out, {sum(counts.values())} failed; the last: {last.problem}"
+    return Ending()
+
+
+class ServerGone(MayPass):
+    """The mail server cannot be used at the moment; what was not tried waits unharmed."""
+
+
+@dataclass
+class _Posting:
+    """The sending of what is due, a batch at a time; what became of the last message that was tried."""
+
+    run: Run
+    due: int
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("sent", _AGAIN, "put off", "stuck"), 0))
+    last: Fate | None = None
+
+    def send(self, keys: Sequence[str]) -> None:
+        """Send those of a batch that may still go. Raises ServerGone."""
+        fate: Fate | None = None
+        with open_transport(self.run.settings) as transport:
+            for key in keys:
+                taken, fate = _next(self.run, fate, key), None
+                if taken is not None:
+                    message, may_be_out = taken
+                    self.last = fate = _send(transport, message, self.run)
+                    sent_again = may_be_out and fate.state is MessageState.SENT
+                    self.counts[_AGAIN if sent_again else _COUNTED[fate.state]] += 1
+                    self.run.show_progress(sum(self.counts.values()), self.due)
+                    if fate.server_gone:
+                        break
+            if fate is not None:
+                with self.run.step() as session:
+                    keep_fate(session, fate, self.run.at)
+        if fate is not None and fate.server_gone:
+            raise ServerGone(fate.problem)
 
 
 def _next(run: Run, before: Fate | None, key: str) -> tuple[Message, bool] | None:

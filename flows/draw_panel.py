@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
+from flows.engine.tasks import Kind
 from flows.kinds.review_material import NameInText, material_of
 from flows.kinds.scores import assignments_of, issue_sheet
 from flows.outbox.letters import LetterKind
@@ -65,7 +66,11 @@ def drawing(run: Run) -> Ending:
         seed = session.get_one(Call, run.year).draw_seed
         public = latest_facts(session, call_subject(run.year), Trigger.DRAW_PANEL).get("public", "")
     rows = material.by_number
-    run.each(sorted(sheets), lambda expert: _invite(run, expert, [rows[number] for number in sheets[expert]]))
+    run.each(
+        sorted(sheets),
+        lambda expert: _invite(run, expert, [rows[number] for number in sheets[expert]]),
+        kind=Kind.SCORE_SHEET,
+    )
     with run.step() as session:
         for unit in run.season.units():
             post_to_unit(

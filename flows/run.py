@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from config.errors import GangchuangError
 from config.season import Season
 from config.settings import Settings
 from flows.engine.artifacts import progress
+from flows.engine.tasks import Kind, in_task, may_pass
 from flows.home.files import write_atomically
 from models.database import writing
 from models.enums import Trigger
@@ -23,6 +25,7 @@ from states.machine import Act
 
 log = logging.getLogger("gangchuang.stage")
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class StageFailed(GangchuangError):
@@ -76,6 +79,7 @@ class Run:
     """One playing of one stage: its season, its act (with its one instant), its lease, its findings.
 
     Of its `failures`, `marks` tells each from what may come in its place; what is `resting` was not tried.
+    It is `patient` while nothing failed that may pass in a moment.
     """
 
     stage: str
@@ -93,6 +97,7 @@ class Run:
     resting: set[str] = field(default_factory=set)
     messages: int = 0
     pieces: tuple[int, int] = (0, 0)
+    patient: bool = True
     _rehearsal: Session | None = None
 
     @property
@@ -124,13 +129,37 @@ class Run:
         """One line of the outcome."""
         self.lines[name] = str(value)
 
-    def each(self, items: Iterable[Item], work: Callable[[Item], None], *, name: Callable[[Item], str] = str) -> None:
-        """Do one thing for each item, in sight; a failure is kept with its item, and the others go on."""
+    def piece(self, kind: Kind, subject: str, work: Callable[[], Made]) -> Made:
+        """Do a piece of the work, in the dashboard as a task of its own; what failed and may pass is tried again there.
+
+        Once that was in vain, further pieces are tried once: a full disk would hold each of them up.
+        """
+        messages = self.messages
+
+        def attempt() -> Made:
+            self.messages = messages
+            return work()
+
+        try:
+            return in_task(kind, subject, attempt, patient=self.patient and not self.dry_run)
+        except Exception as problem:
+            self.patient = self.patient and not may_pass(problem)
+            raise
+
+    def each(
+        self,
+        items: Iterable[Item],
+        work: Callable[[Item], None],
+        *,
+        kind: Kind,
+        name: Callable[[Item], str] = str,
+    ) -> None:
+        """Do one thing for each item, as a piece; a failure is kept with its item, and the others go on."""
         everything = tuple(items)
         for done, item in enumerate(everything):
             self.show_progress(done, len(everything))
             try:
-                work(item)
+                self.piece(kind, name(item), partial(work, item))
             except GangchuangError as problem:
                 self.failures[name(item)] = str(problem)
                 log.warning("%s: %s failed: %s", self.stage, name(item), problem)

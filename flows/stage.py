@@ -32,8 +32,10 @@ from flows.engine.artifacts import current_flow_run_id, outcome, plain
 from flows.engine.deployments import keep_parameters
 from flows.engine.forms import instant_of, read
 from flows.engine.hung_runs import end_silent, own_name
+from flows.engine.recorded import is_commanded, note_ending
+from flows.engine.tasks import Kind
 from flows.engine.words import LINES, STATES, deed_of, run_name
-from flows.publish.release import publish
+from flows.publish.release import publish, wants_release
 from flows.run import AskedInVain, Ending, Result, Run, StageFailed
 from models import MilestoneDate
 from models.database import DatabaseBusy, DatabaseFull, DatabaseUnreachable, make_engine, writing
@@ -111,7 +113,9 @@ def play(
 def _publish(run: Run) -> None:
     """What the stage changed for the public goes out; where that fails, the stage is done, and the clock tries again."""
     try:
-        made = publish(run.settings, run.engine, run.at)
+        if not wants_release(run.settings, run.engine):
+            return
+        made = run.piece(Kind.PAGES, str(run.year), lambda: publish(run.settings, run.engine, run.at))
     except Exception as problem:  # a page that cannot be made (the home's own template, a full disk) undoes no stage
         log.warning("%s: the public pages could not be published: %s", run.stage, problem)
         run.tell("pages not published", _sentence(problem))
@@ -239,15 +243,22 @@ def stage_flow(
             asked: Any = read(signature(body).bind(*args, **given).arguments)
             if not current_flow_run_id():
                 return body(**asked)  # type: ignore[call-arg]
-            if isinstance(asked.get("to"), str):
+            if isinstance(asked.get("to"), str) and not is_commanded():
                 asked["to"] = instant_of(asked["to"])
             try:
                 result = body(**asked)  # type: ignore[call-arg]
-            except _FAULTS:
+                note_ending(result)
+            except _FAULTS as fault:
+                note_ending(fault)
                 raise
-            except refusals as refusal:
+            except Exception as refusal:
+                note_ending(refusal)
+                if not isinstance(refusal, refusals):
+                    raise
                 log.warning("%s", refusal)
-                ended: State[None] = Completed(name=STATES["refused"], message=refusal.chinese or str(refusal))
+                ended: State[None] = Completed(
+                    name=STATES["refused"], message=getattr(refusal, "chinese", "") or str(refusal)
+                )
             else:
                 ended = Completed(
                     name=STATES[str(result["outcome"])],

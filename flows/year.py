@@ -32,13 +32,14 @@ from flows.collect import collect
 from flows.decide import decide
 from flows.deliver_messages import deliver_messages
 from flows.draw_panel import draw_panel
-from flows.engine.forms import NEW_SEASON, REMINDER, Field, Form, labelled
+from flows.engine.forms import FIRST_OFFICER, NEW_SEASON, REMINDER, Field, Form, labelled
 from flows.erase_personal_data import erase_personal_data
 from flows.follow_up import follow_up
 from flows.move_date import move_date
 from flows.new_season import new_season
 from flows.open_call import open_call
 from flows.open_public_notice import open_public_notice
+from flows.plan_season import plan_season
 from flows.publish_results import publish_results
 from flows.publish_site import publish_site
 from flows.read_mail import read_mail
@@ -131,11 +132,12 @@ BY_HAND: tuple[Stage, ...] = (
     Stage(move_date, "调整时间"),
     Stage(decide, "办公室决定"),
     Stage(new_season, "编制下一年度", fields={"season": NEW_SEASON}),
+    Stage(plan_season, "启用年度", fields={"season": NEW_SEASON, "officer_name": FIRST_OFFICER}),
 )
 
 # Every form of the dashboard, as its list shows them: decisions before stages.
 FORMS: tuple[Form, ...] = (
-    *labelled("A", (*approving.FORMS, *moving.FORMS, *deciding.FORMS, BY_HAND[-1].form)),
+    *labelled("A", (*approving.FORMS, *moving.FORMS, *deciding.FORMS, *(stage.form for stage in BY_HAND[-2:]))),
     *labelled("B", [stage.form for stage in STAGES]),
 )
 

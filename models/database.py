@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 import models.tables  # noqa: F401  (a session knows every table)
-from config.errors import GangchuangError
+from config.errors import MayPass
 
 _READ_ONLY = "gangchuang_read_only"
 # PostgreSQL's lock_not_available and deadlock_detected.
@@ -20,13 +20,13 @@ _FULL = "53100"
 _SEPARATOR, _NULL = "\x1f", "\x1e"
 
 
-class DatabaseUnreachable(GangchuangError):
+class DatabaseUnreachable(MayPass):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         super().__init__(f"The database {url} does not answer: {reason}. Start it, or correct GANGCHUANG_DATABASE_URL.")
 
 
-class DatabaseBusy(GangchuangError):
+class DatabaseBusy(MayPass):
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"The database was held by somebody else for too long ({reason}). Nothing was changed; try again. "
@@ -34,7 +34,7 @@ class DatabaseBusy(GangchuangError):
         )
 
 
-class DatabaseFull(GangchuangError):
+class DatabaseFull(MayPass):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The database cannot grow ({reason}). Nothing was changed; make room on its disk, try again.")
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.installation import ActingOfficer, Year, print_result
+from flows.cli.installation import ActingOfficer, Year, acted, print_result
 from models.enums import ApprovalDecision
 
 
@@ -29,7 +29,8 @@ def approve(
         raise typer.BadParameter("either --send-back or --withdraw, not both")
     decision = ApprovalDecision.SENT_BACK if send_back else ApprovalDecision.APPROVED
     decision = ApprovalDecision.WITHDRAWN if withdraw else decision
-    print_result(approve_list.fn(season, officer_name, decision, digest, strike, reason))
+    given = {"decision": decision, "list_digest": digest, "strike_numbers": strike, "reason": reason}
+    print_result(acted(approve_list, season=season, officer_name=officer_name, **given))
 
 
 def decide(
@@ -53,4 +54,5 @@ def decide(
         kind = Decision(decision.replace("-", "_"))
     except ValueError:
         raise typer.BadParameter(f"{decision!r} is none of: {', '.join(Decision)}") from None
-    print_result(decide_flow.fn(season, officer_name, kind, subject, reason, other))
+    given = {"decision": kind, "subject": subject, "reason": reason, "other": other}
+    print_result(acted(decide_flow, season=season, officer_name=officer_name, **given))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.cli.installation import AsJson, Installation, Year, opened, print_json, print_result
+from flows.cli.installation import AsJson, Installation, Year, acted, opened, print_json, print_result
 
 if TYPE_CHECKING:
     from states.troubles import Trouble
@@ -57,7 +57,7 @@ def papers(season: Year) -> None:
     """
     from flows.write_papers import write_papers
 
-    print_result(write_papers.fn(season))
+    print_result(acted(write_papers, season=season))
 
 
 def health(as_json: AsJson = False) -> None:

@@ -19,6 +19,7 @@ from config.errors import GangchuangError
 from config.local_time import ZONE
 
 if TYPE_CHECKING:
+    from prefect import Flow
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
@@ -83,6 +84,14 @@ def opened() -> Installation:
     bring_up(engine)
     encrypt_earlier(engine, own.objectors_key, own.clock.now())
     return Installation(own, engine, own.clock.now())
+
+
+def acted(flow: Flow[..., Any], **given: Any) -> dict[str, Any]:
+    """Do what a flow does, here; where a server is there, it stands in its dashboard. Raises what the flow does."""
+    from config.settings import settings
+    from flows.engine import recorded
+
+    return recorded.acted(flow, settings(), **given)
 
 
 def print_json(value: object) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.installation import ActingOfficer, AsJson, Year, local, opened, print_json, print_result
+from flows.cli.installation import ActingOfficer, AsJson, Year, acted, local, opened, print_json, print_result
 
 app = typer.Typer(help="Objections: enter one, list them, see who objected.", no_args_is_help=True)
 Number = Annotated[int, typer.Argument(help="the objection's number, such as 20260001")]
@@ -54,7 +54,8 @@ def enter(
     here = opened()
     if not reference:
         reference = put_letter(here.settings, season, _asked(), evidence or [])
-    print_result(decide.fn(season, officer_name, Decision.RAISE_OBJECTION, reference, ""))
+    given = {"decision": Decision.RAISE_OBJECTION, "subject": reference, "reason": ""}
+    print_result(acted(decide, season=season, officer_name=officer_name, **given))
 
 
 @app.command("list")

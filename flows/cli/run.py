@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from config.errors import GangchuangError
-from flows.cli.installation import Year
+from flows.cli.installation import Year, acted
 
 
 class UnknownStage(GangchuangError):
@@ -95,7 +95,7 @@ def run(
     if found is None:
         raise UnknownStage(stage, [known.name for known in year.STAGES])
     extra = found.typed(dict(_pair(assignment) for assignment in parameter or []))
-    result = found.flow.fn(season=season, dry_run=dry_run, **extra)
+    result = acted(found.flow, season=season, dry_run=dry_run, **extra)
     typer.echo(json.dumps(result, ensure_ascii=False, indent=2, default=str))
     if result["outcome"] == "not_due":
         raise StageNotDue(found.name, season, result["explanation"])

@@ -9,7 +9,7 @@ import typer
 
 from config.local_time import ZONE
 from config.milestones import Milestone
-from flows.cli.installation import ActingOfficer, AsJson, Year, local, opened, print_json, print_result
+from flows.cli.installation import ActingOfficer, AsJson, Year, acted, local, opened, print_json, print_result
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ def new(
     if dry_run:
         typer.echo(prepare(settings(), season, from_season).text)
         return
-    print_result(new_season.fn(season, from_season))
+    print_result(acted(new_season, season=season, from_season=from_season))
 
 
 @app.command()
@@ -152,16 +152,9 @@ def plan(
 
     When: once a year, when `season check` is clean and before the call opens.
     """
-    from config.season import load_season
-    from states.machine import Act
-    from states.officers import officer
-    from states.timeline import plan_season, planned_dates
+    from flows.plan_season import plan_season
 
-    here = opened()
-    rules = load_season(season, here.settings.home)
-    with here.writing() as session:
-        plan_season(session, rules, Act(officer(rules, officer_name), here.at))
-    typer.echo(f"Season {season} is planned: {len(planned_dates(rules))} dates in force. See `gangchuang status`.")
+    print_result(acted(plan_season, season=season, officer_name=officer_name))
 
 
 def move(
@@ -188,6 +181,6 @@ def move(
 
     if milestone not in set(Milestone):
         raise UnknownMilestone(milestone)
-    print_result(
-        move_date.fn(season, officer_name, Milestone(milestone), to, reason, district, number, at_once, dry_run)
-    )
+    given = {"milestone": Milestone(milestone), "to": to, "reason": reason, "unit": district, "ordinal": number}
+    asked = {"season": season, "officer_name": officer_name, **given}
+    print_result(acted(move_date, **asked, take_effect_at_once=at_once, dry_run=dry_run))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.installation import ActingOfficer, AsJson, local, opened, print_json, print_result
+from flows.cli.installation import ActingOfficer, AsJson, acted, local, opened, print_json, print_result
 
 if TYPE_CHECKING:
     from flows.home.releases import Manifest
@@ -82,4 +82,5 @@ def put_back(
     here = opened()
     with here.reading() as session:
         season = max(planned_seasons(session), default=here.at.year)
-    print_result(decide.fn(season, officer_name, Decision.PUT_BACK_RELEASE, str(number), reason))
+    given = {"decision": Decision.PUT_BACK_RELEASE, "subject": str(number), "reason": reason}
+    print_result(acted(decide, season=season, officer_name=officer_name, **given))

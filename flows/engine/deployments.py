@@ -33,6 +33,7 @@ from config.settings import settings
 from flows.engine.environment import LAUNCH_COMMAND, home_tags, office_url, shared_with, work_pool
 from flows.engine.errors import DeploymentMissing, EngineAway
 from flows.engine.forms import Form, fitted, worded
+from flows.engine.tasks import AT_ONCE
 from flows.engine.words import run_name
 
 _REQUEST_SECONDS = 15.0
@@ -76,6 +77,7 @@ def register(forms: Iterable[Form], filled: Callable[[dict[str, Any]], dict[str,
     kept: dict[UUID, Form] = {}
     with prefect_client() as client:
         _ensure_work_pool(client)
+        _ensure_limits(client)
         for form in forms:
             identifier = client.create_deployment(
                 flow_id=client.create_flow_from_name(form.flow.name),
@@ -154,8 +156,8 @@ def refresh(filled: Callable[[dict[str, Any]], dict[str, Any]]) -> list[str]:
 def restoring(register_all: Callable[[], object]) -> Callable[[], list[str]]:
     """A look that has everything registered again when a form has no deployment any more: somebody deleted it.
 
-    It knows those that it saw before; it returns the names of what was gone, or is another one now, as after the
-    loss of Prefect's database.
+    It knows those that it saw before, and that there are some at all; it returns the names of what was gone, or is
+    another one now, as after the loss of Prefect's database.
     """
     known: dict[str, UUID] = {}
 
@@ -167,6 +169,8 @@ def restoring(register_all: Callable[[], object]) -> Callable[[], list[str]]:
         with prefect_client() as client:
             seen = present(client)
             gone = sorted(tag for tag, deployment in known.items() if seen.get(tag) != deployment)
+            if not seen:
+                gone = gone or ["everything"]
             if gone:
                 register_all()
                 seen = present(client)
@@ -305,6 +309,15 @@ def _find(client: SyncPrefectClient, stage_name: str) -> DeploymentResponse:
     if not found:
         raise DeploymentMissing(stage_name)
     return found[0]
+
+
+def _ensure_limits(client: SyncPrefectClient) -> None:
+    """How many tasks with a tag run at once; what an administrator chose stays."""
+    for tag, limit in AT_ONCE.items():
+        try:
+            client.read_concurrency_limit_by_tag(tag)
+        except ObjectNotFound:
+            client.create_concurrency_limit(tag, limit)
 
 
 def _ensure_work_pool(client: SyncPrefectClient) -> None:

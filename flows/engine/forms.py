@@ -105,7 +105,8 @@ LIST_DIGEST = Field(
 )
 STRIKE = Field("划去的项目", "要移出名单的申报编号，以空格分隔；划去须写明理由。", _TEXT)
 
-NEW_SEASON = Field("新年度", "要编制的年度。", {"type": "integer", "minimum": 2020, "maximum": 2100})
+NEW_SEASON = Field("新年度", "要编制或者启用的年度。", {"type": "integer", "minimum": 2020, "maximum": 2100})
+FIRST_OFFICER = Field("经办人", "年度文件中的经办人姓名；该年度尚未启用，没有可选的名单。", _NOT_BLANK)
 
 # What a parameter of this name is in every form, unless the form says otherwise.
 FIELDS: dict[str, Field] = {

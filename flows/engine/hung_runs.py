@@ -57,6 +57,12 @@ def end_silent(name: str, owner: str) -> bool:
     return True
 
 
+def is_gone(owner: str) -> bool:
+    """Whether a signature is that of a process of this machine that lives no more."""
+    machine, pid, born, *_ = (*owner.split("/"), "", "", "")
+    return machine == _machine() and pid.isdigit() and born != _born(int(pid))
+
+
 def _machine() -> str:
     return sha256(socket.gethostname().encode()).hexdigest()[:8]
 

@@ -30,6 +30,8 @@ from prefect.states import Cancelled, Crashed
 
 from flows.engine.deployments import prefect_client
 from flows.engine.environment import HEARTBEAT_SECONDS, TAG, home_tags
+from flows.engine.hung_runs import is_gone
+from flows.engine.recorded import COMMAND
 from models.enums import Trigger
 
 ZOMBIE_AUTOMATION = "gangchuang: a run whose process died is marked crashed"
@@ -123,7 +125,13 @@ def _runs(client: SyncPrefectClient, states: FlowRunFilterStateType) -> list[Flo
 
 
 def _was_ours(run: FlowRun, worker: str) -> bool:
-    """A pending run that no worker has labelled was taken by one that died between two requests."""
+    """A pending run that no worker has labelled was taken by one that died between two requests.
+
+    A command's run is lost when its process is gone.
+    """
+    commands = [tag.removeprefix(COMMAND) for tag in run.tags if tag.startswith(COMMAND)]
+    if commands:
+        return all(map(is_gone, commands))
     labelled = run.labels.get(_WORKER_LABEL)
     return labelled == worker or (labelled is None and run.state_type is StateType.PENDING)
 

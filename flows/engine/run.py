@@ -59,6 +59,8 @@ def execute() -> None:
     sys.argv = [ENGINE]
     # Prefect hands our loggers on but gives them no level, and without one only warnings pass.
     logging.getLogger(OUR_LOGGERS).setLevel(logging.INFO)
+    # The state of a task says that it has ended.
+    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     # Importing Prefect may have imported it as a library already.
     sys.modules.pop(ENGINE, None)
     with Heartbeat(os.environ["PREFECT__FLOW_RUN_ID"]):

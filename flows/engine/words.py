@@ -147,6 +147,7 @@ _BY_HAND = {
     "write_papers": "制作证书和奖补发放表",
     Trigger.MOVE_DATE.value: "调整时间",
     "new_season": "编制下一年度",
+    "plan_season": "启用年度",
     "assess_units": "区县工作考核",
     "make_evidence": "开具岗位创新证明",
 }

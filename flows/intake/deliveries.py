@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
+from flows.engine.tasks import Kind
 from flows.home import paths
 from flows.home.files import name_for_people
 from flows.intake.inbox import (
@@ -61,7 +62,12 @@ def take_deliveries(run: Run) -> None:
     run.marks = {subject_of(folder, path): mark_of(path) for folder, path in everything}
     run.resting = {subject_of(*waiting) for waiting in everything if waiting not in files}
     counts = Counter(dict.fromkeys(COUNTED, 0))
-    run.each(files, lambda waiting: _take_alone(run, *waiting, counts), name=lambda waiting: subject_of(*waiting))
+    run.each(
+        files,
+        lambda waiting: _take_alone(run, *waiting, counts),
+        kind=Kind.DELIVERY,
+        name=lambda waiting: subject_of(*waiting),
+    )
     tell_counts(run, counts)
     if run.resting:
         run.tell("could not be taken, and rest", len(run.resting))
@@ -122,7 +128,8 @@ def _take(run: Run, folder: str, path: Path, counts: Counter[str]) -> None:
         sender = sender_of(run, folder, copy.path)
         brought = Brought(sender, copy, name_for_people(path), folder if folder != sender.code else "")
         with run.step() as session:
-            counts.update(take_brought(session, run, brought))
+            counted = take_brought(session, run, brought)
+        counts.update(counted)
         if not run.dry_run:
             clear(path, copy)
 

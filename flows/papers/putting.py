@@ -9,11 +9,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from config.season import Season
+from flows.engine.tasks import Kind
 from flows.home import paths
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office, post_to_unit
@@ -128,14 +130,29 @@ def put_papers(run: Run) -> None:
             if known.get(one.file_name) == [mark, _digest(lying)]:
                 fresh[one.file_name] = known[one.file_name]
                 return lying
-        if not len(fresh) % _AT_ONCE:
-            with run.step():
-                pass  # setting thousands takes longer than a silent stage is waited for
         pdf = press.set(one)
         fresh[one.file_name] = [mark, _digest(pdf)]
         return pdf
 
-    made = make_papers(papers, press, set_one)
+    def set_some(some: Sequence[Printed]) -> None:
+        with run.step():
+            pass  # setting thousands takes longer than a silent stage is waited for
+        for one in some:
+            try:
+                pdfs[one] = set_one(one)
+            except PaperNotSet as problem:
+                not_set[one] = problem
+
+    def set_before(one: Printed) -> bytes:
+        if one in not_set:
+            raise not_set[one]
+        return pdfs[one]
+
+    pdfs, not_set = dict[Printed, bytes](), dict[Printed, PaperNotSet]()
+    for start in range(0, len(papers.certificates), _AT_ONCE):
+        some = papers.certificates[start : start + _AT_ONCE]
+        run.piece(Kind.CERTIFICATES, f"{some[0].number.short}–{some[-1].number.short}", partial(set_some, some))
+    made = make_papers(papers, press, set_before)
     for path in (folder / CERTIFICATES).glob("*.pdf"):
         if f"{CERTIFICATES}/{path.name}" not in made.office:
             path.unlink(missing_ok=True)  # void; who had it has it in their letter

@@ -11,6 +11,7 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.settings import Settings, settings
 from flows import stage as stage_module
+from flows.engine.tasks import Kind
 from flows.run import Ending, Result, Run, StageFailed
 from flows.stage import play
 from models import Call, History, Lease, Message, MilestoneDate
@@ -132,7 +133,7 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
             with run.step() as session:
                 note_call(session, run.year, item, run.act)
 
-        run.each(["reissue_workbook", "bad", "import_by_hand"], work)
+        run.each(["reissue_workbook", "bad", "import_by_hand"], work, kind=Kind.TEMPLATE)
         return Ending("open_call")
 
     with pytest.raises(

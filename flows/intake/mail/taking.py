@@ -20,6 +20,7 @@ from config.errors import GangchuangError
 from config.local_time import local_day
 from config.milestones import Chore
 from config.units import all_units
+from flows.engine.tasks import Kind
 from flows.home import paths
 from flows.home.files import digest_of
 from flows.intake.deliveries import COUNTED, take_brought, take_deliveries, tell_counts
@@ -125,7 +126,12 @@ def read_mailbox(run: Run) -> None:
         admitted = admitted_mails(session, run.year)
         registered = registered_addresses(session, run.season, run.at)
     looking = _Round(run, registered, Counter(dict.fromkeys((*COUNTED, *_COUNTED.values()), 0)))
-    run.each(admitted, lambda mail: _take_admitted(looking, mail), name=lambda mail: _name(mail.digest))
+    run.each(
+        admitted,
+        lambda mail: _take_admitted(looking, mail),
+        kind=Kind.INCOMING_MAIL,
+        name=lambda mail: _name(mail.digest),
+    )
     since = None if run.settings.clock.stepped else local_day(run.season.dates.open_call - timedelta(days=1))
     with open_mailbox(run.settings) as box:
         with run.step() as session:
@@ -139,6 +145,7 @@ def read_mailbox(run: Run) -> None:
         run.each(
             [head for head in unread if _name(head.digest) not in run.resting],
             lambda head: _deal_alone(looking, box, head, known_again=head.digest in again),
+            kind=Kind.INCOMING_MAIL,
             name=lambda head: _name(head.digest),
         )
         if not run.failures and not run.resting:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from config.errors import GangchuangError
+from config.errors import GangchuangError, MayPass
 
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
@@ -28,7 +28,7 @@ class MailFailure(GangchuangError):
         super().__init__(f"{what}{said}")
 
 
-class TemporaryFailure(MailFailure):
+class TemporaryFailure(MailFailure, MayPass):
     """Try again later.
 
     `uncertain`: the server may have taken the message (it broke off while it had the text).

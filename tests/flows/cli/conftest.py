@@ -28,6 +28,8 @@ class Answer:
 def gangchuang(player: Player, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gangchuang:
     """Runs one command in the player's home."""
     monkeypatch.setenv("COLUMNS", "200")
+    # No server of another test is asked to record what is done here.
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     assert settings() == player.settings
 
     def run(*words: object) -> Answer:

@@ -152,6 +152,7 @@ def test_a_season_file_that_cannot_be_used_names_its_keys(gangchuang: Gangchuang
 def run_elsewhere(home: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     environment = {**os.environ, "GANGCHUANG_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp"}
+    environment.pop("PREFECT_API_URL", None)
     return subprocess.run(
         [sys.executable, "-c", "from flows.cli import main; main()", *words],
         env=environment,

@@ -4,13 +4,17 @@ import logging
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
+from config.errors import GangchuangError
 from flows.engine.artifacts import current_flow_run_id, outcome, progress
 from flows.engine.forms import Field, Form
+from flows.engine.tasks import Kind, in_task
+from models.database import DatabaseBusy
 
 log = logging.getLogger("gangchuang.stage")
 
@@ -49,6 +53,27 @@ def lonely(where: str) -> None:
     time.sleep(300)
 
 
+@flow(name="pieces", persist_result=False)
+def pieces(where: str) -> None:
+    """Three pieces: one passes at the second try, one is refused at once, one may run only beside one other."""
+    tries: list[str] = []
+
+    def busy() -> None:
+        tries.append("busy")
+        if tries.count("busy") < 2:
+            raise DatabaseBusy("locked")
+
+    def refused() -> None:
+        tries.append("refused")
+        raise GangchuangError("it is not yours")
+
+    in_task(Kind.TEMPLATE, "500101", busy)
+    with suppress(GangchuangError):
+        in_task(Kind.DELIVERY, "500102/报表{1}.xlsx", refused)
+    in_task(Kind.LETTERS, "第1批", lambda: tries.append("letters"))
+    Path(where).write_text(" ".join(tries), "utf-8")
+
+
 _PLACE = Field("位置 where", "A file.")
 _SECONDS = Field("秒 seconds", "How long.", {"type": "number"})
 _YEAR = Field("年度 season", "A year.", {"type": "integer"})
@@ -71,4 +96,5 @@ FORMS = (
         fields={"season": _YEAR, "where": _PLACE},
         label="示例死步 Dying",
     ),
+    Form("pieces", "示例分步", pieces, "Has tasks.", fields={"where": _PLACE}, label="示例分步 Pieces"),
 )
