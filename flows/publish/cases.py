@@ -11,6 +11,7 @@ from config.local_time import local_day
 from config.season import Season
 from config.units import all_units
 from flows.home.releases import Group, Made
+from flows.outbox.letters.filters import printable
 from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import VERSIONS, site_frame
 from flows.publish.pages import CasePage, CasesPage, Frame, render_case, render_cases
@@ -58,7 +59,9 @@ def _season_files(season: SeasonFacts) -> Iterator[Made]:
     yield f"cases/{season.year}.html", render_cases(_season_list(season)).encode()
     yield f"cases/data/{season.year}.js", _season_script(season)
     for chunk, first in enumerate(range(0, len(cases), CHUNK)):
-        told_of = [[case.title, *case.organisations[:1]] for case in cases[first : first + CHUNK]]
+        told_of = [
+            [printable(text) for text in (case.title, *case.organisations[:1])] for case in cases[first : first + CHUNK]
+        ]
         yield f"cases/data/{season.year}/t{chunk}.js", _call("titles", season, chunk, told_of)
     yield from search_files(season)
 

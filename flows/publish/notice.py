@@ -27,16 +27,19 @@ def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
         publication = season.published(PublicationKind.PUBLIC_NOTICE)
         if publication is not None:
-            yield Group(f"{season.year}/notice.html", season.mark, partial(_season_files, season, publication))
+            yield Group(
+                f"{season.year}/notice.html", season.mark, partial(_season_files, season, publication, facts.site_url)
+            )
 
 
-def _season_files(season: SeasonFacts, publication: Publication) -> Iterator[Made]:
+def _season_files(season: SeasonFacts, publication: Publication, site_url: str) -> Iterator[Made]:
     page = notice_page(season.session, season.season, publication)
     with_results = season.published(PublicationKind.RESULTS) is not None
     page = replace(
         page,
         ended=season.is_over(Milestone.CLOSE_PUBLIC_NOTICE),
         results_link="results.html" if with_results else "",
+        address=f"{site_url}/{season.year}/" if site_url else "",
         frame=season_frame(season, publication.published_at),
     )
     yield f"{season.year}/notice.html", render_notice(page).encode()

@@ -97,7 +97,10 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class NoticePage:
-    """The public notice of the proposed list (拟获奖名单公示). `contact` is the office's own, no person's."""
+    """The public notice of the proposed list (拟获奖名单公示). `contact` is the office's own, no person's.
+
+    `address`: of the season's folder, printed for whoever has nothing but the sheet of paper.
+    """
 
     season: int
     programme: str
@@ -117,6 +120,7 @@ class NoticePage:
     no_grounds: tuple[str, ...] = ()
     ended: bool = False
     results_link: str = ""
+    address: str = ""
     frame: Frame | None = None
 
     @property
