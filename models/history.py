@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
-from models.columns import enum_field, one_of, text_field
+from models.columns import enum_field, one_of, sha256_text, text_field
 from models.enums import PublicationKind, Trigger
 
 
@@ -30,6 +30,17 @@ class History(SQLModel, table=True):
     flow_run: str = Field(max_length=64)
     previous_hash: str = Field(max_length=64)
     hash: str = Field(max_length=64)
+
+
+class RecordText(SQLModel, table=True):
+    """What somebody wrote (a reason, what is missing), of which an entry of the record bears the seal alone."""
+
+    __tablename__ = "record_text"
+    __table_args__ = (*sha256_text("seal"),)
+
+    season: int = Field(primary_key=True, foreign_key="call.season")
+    seal: str = Field(primary_key=True, max_length=64)
+    text: str = text_field()
 
 
 class PublicationLeaf(SQLModel, table=True):

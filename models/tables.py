@@ -1,7 +1,7 @@
 """Every table, registered: they refer to one another, so whoever needs one needs them all."""
 
 from models.call import Admission, Alert, Approval, Call, Failure, Lease, MilestoneDate, Publication
-from models.history import History, PublicationLeaf
+from models.history import History, PublicationLeaf, RecordText
 from models.link import PersonalLink, ScoreDraft
 from models.message import BouncedAddress, Delivery, IncomingMail, IssuedWorkbook, MailboxLook, Message
 from models.objection import Objection, ObjectionEvidence, ObjectionRuling
@@ -59,6 +59,7 @@ __all__ = [
     "Placing",
     "Publication",
     "PublicationLeaf",
+    "RecordText",
     "Recusal",
     "Score",
     "ScoreDraft",

@@ -263,10 +263,10 @@ def _write_call(
     subject = canonical.call_subject(year)
     if source is not None and call.state is not source:
         raise ChangedMeanwhile(subject)
-    hide = Seals(session, year).hide
-    standing = replace(_hidden(act, hide), at=after_latest(session, year, act.at))
-    written = stamp(standing, year, trigger, call.state.value, target.value, hide(reason))
-    told = {**hide(facts), **_as_of(act.at, standing.at)}
+    seals = Seals(session, year)
+    standing = replace(_hidden(act, seals.hide), at=after_latest(session, year, act.at))
+    written = stamp(standing, year, trigger, call.state.value, target.value, seals.put_away(reason))
+    told = {**seals.put_away_facts(facts), **_as_of(act.at, standing.at)}
     row = written(subject, canonical.canonical(told), call.sequence, call.head)
     append(session, [row])
     call.state, call.sequence, call.head = target, call.sequence + 1, row[-1]
@@ -287,13 +287,14 @@ def _write(
     if not moves:
         return
     session.flush()  # the driver's statements below would overtake what the session still holds
-    hide, own = Seals(session, season_facts.season.year).hide, ask.own
-    ask = replace(ask, act=_hidden(ask.act, hide), reason=hide(ask.reason), facts=hide(ask.facts))
+    seals, own = Seals(session, season_facts.season.year), ask.own
+    reason, told = seals.put_away(ask.reason), seals.put_away_facts(ask.facts)
+    ask = replace(ask, act=_hidden(ask.act, seals.hide), reason=reason, facts=told)
     members = _members(season_facts, ask, moves, _instants(session, season_facts.season.year, ask.act.at, *where))
     while batch := list(islice(members, _BATCH)):
         rows, standings = [], []
         for (number, sequence, head), step in batch:
-            facts = step.facts if own is None else canonical.canonical({**hide(own(number)), **step.shared})
+            facts = step.facts if own is None else canonical.canonical({**seals.hide(own(number)), **step.shared})
             row = step.row(canonical.submission_subject(number), facts, sequence, head)
             rows.append(row)
             standings.append((*step.standing, sequence + 1, row[-1], number, sequence))

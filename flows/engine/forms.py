@@ -84,7 +84,11 @@ _NOT_BLANK = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _NUMBER = {"type": "string", "pattern": r"^\s*\d{4}-[0-9A-Z-]+-\d+\s*$"}
 
 OFFICER = Field("经办人", "以您本人的名义作出决定。", _TEXT, offers=Offer.OFFICERS)
-REASON = Field("理由", "永久写入操作留痕；撤销、划去和异议答复的理由会印在公开页面上。请勿填写个人信息。", _NOT_BLANK)
+REASON = Field(
+    "理由",
+    "永久写入操作留痕，公开的留痕文件只有其校验值；撤销、划去的理由会印在公开页面上。请勿填写个人信息。",
+    _NOT_BLANK,
+)
 SUBMISSION = Field("申报编号", "例如 2026-500101-0001。", _NUMBER, check=Check.SUBMISSION)
 EXPERT = Field("专家", "专家库中的专家。", _TEXT, offers=Offer.EXPERTS, personal="")
 PANELIST = Field("评委", "本年度的评委。", _TEXT, offers=Offer.PANEL, personal="")

@@ -51,6 +51,7 @@ from states.failures import failures, label_of
 from states.final_round.approval import is_proposed, list_digest, waits_for_approval
 from states.guard_facts import dated
 from states.history.canonical import call_subject
+from states.history.seals import Seals
 from states.incoming_mail import held_mails
 from states.maintenance.stuck_messages import troubled_messages
 from states.objections.reading import OwedAnswer, owed_answers
@@ -588,7 +589,7 @@ def _running(session: Session, year: int) -> list[Running]:
 def _moves(session: Session, year: int) -> list[Move]:
     """The newest first."""
     written = select(History).where(History.subject == call_subject(year), History.trigger == Trigger.MOVE_DATE)
-    found = []
+    found, show = [], Seals(session, year).show
     for entry in session.scalars(written.order_by(History.sequence.desc())):
         facts = json.loads(entry.facts)
         name, _, rest = str(facts["milestone"]).partition("/")
@@ -601,7 +602,7 @@ def _moves(session: Session, year: int) -> list[Move]:
                 datetime.fromisoformat(facts["new"]),
                 datetime.fromisoformat(entry.at),
                 who(entry.actor, {}),
-                entry.reason,
+                str(show(entry.reason)),
             )
         )
     return found

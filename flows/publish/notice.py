@@ -14,13 +14,14 @@ from config.season import Season
 from flows.home.releases import Group, Made
 from flows.publish.facts import Facts, SeasonFacts
 from flows.publish.frames import season_frame
-from flows.publish.pages import NoticePage, render_notice
+from flows.publish.pages import Deviation, NoticePage, render_notice
 from flows.publish.proposal import deviations
 from flows.publish.publications import award_lines, proof_of
 from models import History, MilestoneDate, Placing, Publication, PublicationLeaf
 from models.enums import PublicationKind, SubmissionState, Tier, Trigger
 from states.history.canonical import call_subject, submission_subject
 from states.history.read import latest_facts
+from states.submissions.released import without_hidden_names
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -66,8 +67,14 @@ def notice_page(session: Session, season: Season, publication: Publication) -> N
         supervision=office.supervision_telephone,
         must_contain=season.public_notice.must_contain,
         no_grounds=season.public_notice.no_grounds,
-        deviations=tuple(deviation for deviation in deviations(session, season.year) if deviation.number),
+        deviations=tuple(
+            _shown(session, deviation) for deviation in deviations(session, season.year) if deviation.number
+        ),
     )
+
+
+def _shown(session: Session, deviation: Deviation) -> Deviation:
+    return replace(deviation, reason=without_hidden_names(session, deviation.number, deviation.reason))
 
 
 def noticed(session: Session, year: int) -> list[tuple[str, Tier]]:

@@ -1,5 +1,6 @@
 """The page of the results and its downloads: the awards as they stand, and every difference from the notice."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -20,8 +21,10 @@ from flows.publish.publications import award_lines, proof_of
 from models import History, Placing, Publication, Submission
 from models.enums import Outcome, PublicationKind, Tier, Trigger
 from states.history.canonical import submission_subject
+from states.history.read import cause_of
+from states.history.seals import Seals
 from states.objections.reading import objection_counts, objection_lines, suspended_numbers
-from states.submissions.released import Released
+from states.submissions.released import Released, without_hidden_names
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -121,14 +124,26 @@ def _moving_up(session: Session, season: Season) -> Sequence[str]:
 
 
 def _last_moves(session: Session, numbers: Sequence[str]) -> dict[str, tuple[datetime, str]]:
-    """The last entry of each that says how it ended or that it was awarded: its instant and its reason."""
+    """The last entry of each that says how it ended or that it was awarded: its instant and its published reason.
+
+    That is the cause; of a revocation what the officer wrote, who was told that it is printed, without the names
+    that are not public.
+    """
     subjects = [submission_subject(number) for number in numbers]
     rows = session.execute(
-        select(History.subject, History.at, History.reason)
+        select(History.subject, History.season, History.at, History.trigger, History.reason, History.facts)
         .where(History.subject.in_(subjects), History.trigger.in_(_ENDINGS))
         .order_by(History.subject, History.sequence)
     )
-    return {subject.partition("/")[2]: (datetime.fromisoformat(at), reason) for subject, at, reason in rows}
+    moves = {}
+    for subject, season, at, trigger, said, facts in rows:
+        number = subject.partition("/")[2]
+        cause = cause_of(said, json.loads(facts))
+        reason = cause.label if cause else ""
+        if trigger == Trigger.REVOKE:
+            reason = without_hidden_names(session, number, str(Seals(session, season).show(said)))
+        moves[number] = datetime.fromisoformat(at), reason
+    return moves
 
 
 _ENDINGS = (Trigger.REVOKE, Trigger.ARCHIVE, Trigger.AWARD, Trigger.REINSTATE, Trigger.RECORD_FINAL_REVIEW)

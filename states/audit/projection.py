@@ -19,7 +19,7 @@ from sqlalchemy import Column, String, Table, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from models import Call, Submission, SubmissionVersion
+from models import Call, RecordText, Submission, SubmissionVersion
 from models.columns import DecimalText, EnumText
 from models.enums import CertificateState, ConsentKind, DuplicateDecision, Holder, Trigger
 from models.forms import SubmissionForm
@@ -54,7 +54,8 @@ def disagreements(session: Session, year: int) -> Found:
     """
     erased, gathered = year in erased_seasons(session), _gathered(session, year)
     seals = Seals(session, year)
-    call = steps(next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), ()), seals.show)
+    of_call = next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), [])
+    call, borne = steps(of_call, seals.show), _texts_borne(seals, of_call)
     deciding: dict[str, list[Step]] = {}
     objecting: list[tuple[str | None, Step]] = [(None, step) for step in of(call, *projection_of_objections.TRIGGERS)]
     spreads: dict[str, Decimal] = {}
@@ -63,6 +64,7 @@ def disagreements(session: Session, year: int) -> Found:
         yield "call", year, "seal_key"
         return
     while some := dict(islice(gathered, _AT_ONCE)):
+        borne |= _texts_borne(seals, (entry for parts in some.values() for entry in parts[_ENTRIES]))
         told = {number: steps(parts[_ENTRIES], seals.show) for number, parts in some.items() if parts[_ENTRIES]}
         deciding |= {number: own for number, own_steps in told.items() if (own := [*of(own_steps, *_DECIDING)])}
         for number, own_steps in told.items():
@@ -81,14 +83,32 @@ def disagreements(session: Session, year: int) -> Found:
                 yield from _against_seals(seals, year, number, parts, told.get(number, ()))
             yield from _against_holders(seals, parts, told.get(number, ()))
     yield from _objections(session, year, seals, objecting, erased)
-    of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
-    for (number,), row in of_call["placing"].items():
+    yield from _words(session, year, seals, borne)
+    rows_of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
+    for (number,), row in rows_of_call["placing"].items():
         row["spread"] = spreads.get(number, Decimal(0))
-    for name, wanted in of_call.items():
+    for name, wanted in rows_of_call.items():
         table = SQLModel.metadata.tables[name]
         yield from _compare(table, _rows(session, table, year), wanted)
     if not seed_is_committed(call, session.get_one(Call, year, populate_existing=True).draw_seed):
         yield "call", year, "draw_seed"
+
+
+def _texts_borne(seals: Seals, entries: Iterable[Row]) -> set[str]:
+    return {seal for entry in entries for seal in seals.texts_in(entry)}
+
+
+def _words(session: Session, year: int, seals: Seals, borne: set[str]) -> Found:
+    """What people wrote against the seals that the entries bear of it."""
+    rows = session.execute(select(RecordText.seal, RecordText.text).where(RecordText.season == year))
+    kept = {row.seal: row.text for row in rows}
+    for seal in sorted(borne | kept.keys()):
+        if seal not in borne:
+            yield "record_text", year, seal, "is in no chain"
+        elif seal not in kept:
+            yield "record_text", year, seal, "is gone"
+        elif seals.seal_of_text(kept[seal]) != seal:
+            yield "record_text", year, seal, "text"
 
 
 def _left(expected: dict[str, Rows], some: dict[str, _Parts]) -> Rows:

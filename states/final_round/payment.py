@@ -12,6 +12,7 @@ from config.season import Season
 from models import Certificate, Contributor, History, Organisation, Placing, Submission
 from models.enums import CertificateState, Outcome, SubmissionState, Tier, Trigger
 from states.history.canonical import submission_subject
+from states.history.seals import Seals
 from states.rules.payment import FEN, shares
 
 
@@ -94,12 +95,12 @@ def recoveries(session: Session, season: Season) -> list[Recovery]:
         .order_by(Certificate.ordinal)
     ):
         returned.setdefault(number, []).append(ordinal)
-    order = list(revoked)
+    order, show = list(revoked), Seals(session, season.year).show
     return [
         Recovery(
             revoked[number],
             datetime.fromisoformat(last[subject].at),
-            last[subject].reason,
+            str(show(last[subject].reason)),
             tuple(returned.get(number, ())),
         )
         for subject, number in sorted(subjects.items(), key=lambda one: order.index(one[1]))

@@ -3,7 +3,8 @@
 Whoever gets the record can check that nothing in it was changed, and learns no name from it. Each season
 planned since has a key of its own, in no export, that the first entry commits to: 32 bytes for what stays and
 32 for what is deleted with the personal data. A seal is HMAC-SHA256 of words by one of the two; an alias is
-the beginning of an expert's. Seasons planned by earlier versions have no key: their entries say ids and titles.
+the beginning of an expert's. What people write stands in an entry as `sealed:` and its seal; the words lie in a table
+of their own, in no export. Seasons planned by earlier versions have no key, or entries that say what people wrote.
 """
 
 import hashlib
@@ -18,10 +19,16 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Call, Expert
+from models import Call, Expert, RecordText
+from models.enums import Cause, Trigger
+from states.history.canonical import SEALED_TEXTS_SINCE, call_subject
+from states.history.read import latest_facts
 
+FREE_TEXTS = ("missing",)  # the facts that are people's own words, beside every entry's reason
 _HALF = 64  # hexadecimal digits
 _ID = re.compile(r"(?<![0-9A-Za-z])E[0-9]{4,}(?![0-9A-Za-z])")
+_TEXT = re.compile(r"sealed:([0-9a-f]{64})")
+_CLOSED = frozenset(cause.label for cause in Cause)
 _ALIAS = re.compile(r"(?<![0-9A-Za-z])X[0-9a-f]{12}(?![0-9A-Za-z])")
 
 
@@ -38,7 +45,7 @@ class Seals:
     """Seals and aliases of one season; without a key (a season of an earlier version) nothing is hidden."""
 
     def __init__(self, session: Session, season: int) -> None:
-        self._session = session
+        self._session, self._season = session, season
         # The audit reads what is there, not what the session remembers.
         self.key = str(session.scalar(select(Call.seal_key).where(Call.season == season)) or "")
 
@@ -54,6 +61,43 @@ class Seals:
     def sealed(self, *words: object) -> dict[str, str]:
         """The fact that binds what is deleted with the personal data, as is the key of these seals."""
         return {"sealed": self._seal(self.key[_HALF:], [*map(str, words)])} if self.seals_persons else {}
+
+    @cached_property
+    def seals_texts(self) -> bool:
+        """Whether this season's entries bear seals instead of what people wrote."""
+        planned = latest_facts(self._session, call_subject(self._season), Trigger.PLAN) if self.key else {}
+        return int(planned.get("record", 1)) >= SEALED_TEXTS_SINCE
+
+    def seal_of_text(self, text: str) -> str:
+        return self.lasting("text", text)
+
+    def put_away(self, text: str) -> str:
+        """What an entry bears of somebody's words, which are kept apart; in earlier seasons the words themselves.
+
+        Nothing, and what a cause is called, stand as they are.
+        """
+        if not text or text in _CLOSED:
+            return text
+        if not self.seals_texts:
+            return str(self.hide(text))
+        seal = self.seal_of_text(text)
+        if self._session.get(RecordText, (self._season, seal)) is None:
+            self._session.add(RecordText(season=self._season, seal=seal, text=text))
+            self._session.flush()
+        return f"sealed:{seal}"
+
+    def put_away_facts(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """`hide` of an entry's facts, with those that are people's words put away."""
+        return {name: self.put_away(value) if name in FREE_TEXTS else self.hide(value) for name, value in facts.items()}
+
+    def texts_in(self, entry: Mapping[str, Any]) -> set[str]:
+        """The seals of words that an entry bears, in its reason and its facts."""
+        return {*_TEXT.findall(f"{entry['reason']} {entry['facts']}")}
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        kept = select(RecordText.seal, RecordText.text).where(RecordText.season == self._season)
+        return {row.seal: row.text for row in self._session.execute(kept)}
 
     def _seal(self, half: str, words: Collection[str]) -> str:
         text = json.dumps(list(words), ensure_ascii=False, separators=(",", ":"))
@@ -83,10 +127,12 @@ class Seals:
         return sorted(hidden) if of_experts else hidden
 
     def show(self, value: Any) -> Any:
-        """What `hide` was given, for those who may see it."""
+        """What `hide` and `put_away` were given, for those who may see it."""
         if not self.key:
             return value
         if isinstance(value, str):
+            if "sealed:" in value:
+                value = _TEXT.sub(lambda found: self._texts.get(found[1], found[0]), value)
             return _ALIAS.sub(lambda found: self._ids.get(found[0], found[0]), value) if "X" in value else value
         if isinstance(value, Mapping):
             return {self.show(name): self.show(item) for name, item in value.items()}

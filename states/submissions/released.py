@@ -153,6 +153,16 @@ def _texts(content: Mapping[str, Any], blindfold: Blindfold, *, jointly: bool) -
             yield heading, f"{text}万元" if key == "benefit_economic" else masked(blindfold, text)
 
 
+def without_hidden_names(session: Session, number: str, text: str) -> str:
+    """Somebody's words about a submission, for the public: whom nobody may name in connection with it is masked."""
+    given = _in_force(session, [number]).get(number, {})
+    people = _names(session, Contributor, [number]).get(number, {})
+    hidden = [name for position, name in people.items() if not given.get((ConsentKind.NAME, position))]
+    licensed = given.get((ConsentKind.TEXT, 1)) or given.get((ConsentKind.ABSTRACT, 1))
+    firms = () if licensed else _names(session, Organisation, [number]).get(number, {}).values()
+    return masked(Blindfold([name for name in hidden if name != WITHHELD], firms), text)
+
+
 def masked(blindfold: Blindfold, text: str) -> str:
     """A text for the public: what stands for a name says that it does."""
     return blindfold.mask(text)[0].replace(MASK, WITHHELD)

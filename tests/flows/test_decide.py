@@ -38,6 +38,7 @@ from states.roots import newest_publication
 from states.submissions.certificates import follow_awards
 from states.timeline import TakesEffectAtOnce
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_seat, a_submission
+from tests.support.entries import words
 from tests.support.panel import a_ranked_season, an_assignment, an_eligible_submission
 from tests.support.played import BEST
 from tests.support.playing import Player
@@ -68,7 +69,7 @@ def test_a_withdrawal_is_told_to_the_unit(opened: Player) -> None:
     with opened.reading() as session:
         assert session.get_one(Submission, number).outcome is Outcome.WITHDRAWN
         entry = session.scalars(select(History).where(History.trigger == "archive")).one()
-        assert (entry.actor, entry.reason) == (str(OFFICE), "示例理由")
+        assert (entry.actor, words(session, entry)) == (str(OFFICE), "示例理由")
         assert "示例理由" in session.scalars(select(Message.body)).one()
 
 
@@ -161,7 +162,7 @@ def test_nobody_left_is_told_and_an_officer_may_name_anybody_without_conflict(op
     with opened.reading() as session:
         assert session.get_one(Assignment, (number, spare, 1)).state is AssignmentState.ACTIVE
         entry = session.scalars(select(History).where(History.trigger == "replace")).one()
-        assert (entry.actor, entry.reason) == (str(OFFICE), "示例理由")
+        assert (entry.actor, words(session, entry)) == (str(OFFICE), "示例理由")
 
 
 def test_a_conflict_declared_in_the_pools_workbook_takes_the_expert_off(opened: Player) -> None:

@@ -17,6 +17,7 @@ from models import Call, Delivery, DistrictVerdict, Duplicate, History, Submissi
 from models.enums import CallState, Category, DuplicateDecision, Outcome, SubmissionState, WorkbookKind
 from models.forms import ContributorForm, OrganisationForm
 from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission
+from tests.support.entries import words
 from tests.support.playing import Player, points
 
 K, S = WorkbookKind, SubmissionState
@@ -80,7 +81,7 @@ def test_a_near_duplicate_of_an_award_is_decided_by_the_office_and_ends_with_a_r
     with player.reading() as session:
         assert session.get_one(Submission, number).outcome is Outcome.INELIGIBLE
         entry = session.scalars(select(History).where(History.trigger == "decide_duplicate")).one()
-        assert (entry.actor, entry.reason) == (str(OFFICE), "与上年获奖项目相同")
+        assert (entry.actor, words(session, entry)) == (str(OFFICE), "与上年获奖项目相同")
         assert json.loads(entry.facts)["other"] == earlier
 
 

@@ -144,6 +144,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     ),
     "publication": ("season", "kind", "ordinal", "published_at", "root", "subjects", "entries"),
     "publication_leaf": ("season", "kind", "ordinal", "subject", "sequence", "hash"),
+    "record_text": ("season", "seal", "text"),
     "recusal": ("season", "expert", "number", "reason", "recused_at"),
     "score": ("number", "expert", "round", "points", "total", "comment", "received_at", "delivery"),
     "seat": ("season", "expert", "position", "field", "state", "absent"),
@@ -214,7 +215,7 @@ def keys_of(table: str, row: dict[str, Any]) -> list[str]:
         return [f"{table}/{row.get('id') or row['objection']}/"]
     if table == "publication_leaf":
         return [row["subject"], f"call/{row['season']}", str(row["as"])]
-    known = ("number", "other", "subject", "expert", "digest", "milestone")
+    known = ("number", "other", "subject", "expert", "digest", "milestone", "seal")
     return [str(row[name]) for name in known if row.get(name)] or [str(row["season"])]
 
 

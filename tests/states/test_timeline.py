@@ -30,6 +30,7 @@ from states.timeline import (
     reopen_ranking,
 )
 from tests.support.builders import OFFICE, UNIT, a_season, season_rules, with_votes
+from tests.support.entries import words
 
 AT = datetime(2026, 4, 20, 9, tzinfo=ZONE)
 M = Milestone
@@ -113,7 +114,7 @@ def test_moving_a_date_for_all_is_recorded_with_its_reason(engine: Engine) -> No
         entry = last_entry(session)
         assert (moved.old, moved.new) == (local("2026-04-30T18:00"), local("2026-05-08T18:00"))
         assert date_of(session, M.CLOSE_CALL).due_at == moved.new
-        assert (entry.trigger, entry.reason, entry.actor) == ("move_date", "示例理由", str(OFFICE))
+        assert (entry.trigger, words(session, entry), entry.actor) == ("move_date", "示例理由", str(OFFICE))
         assert json.loads(entry.facts) == {
             "milestone": "close_call/1",
             "new": "2026-05-08T10:00:00.000000+00:00",

@@ -33,7 +33,7 @@ from states.transitions import (
 )
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission
 from tests.support.databases import TEMPLATE, Postgres
-from tests.support.entries import append
+from tests.support.entries import append, words
 from tests.support.threads import at_once
 
 AT = datetime(2026, 4, 1, 10, 30, tzinfo=ZONE)
@@ -67,7 +67,7 @@ def test_a_transition_writes_state_and_history_together(engine: Engine) -> None:
         )
         assert (row.sequence, row.head) == (last.sequence, last.hash) == (2, last.hash)
         assert (last.trigger, last.from_state, last.to_state) == ("archive", "submitted", "archived")
-        assert (last.actor, last.reason, last.flow_run) == (str(OFFICE), "单位撤回", "示例运行")
+        assert (last.actor, words(session, last), last.flow_run) == (str(OFFICE), "单位撤回", "示例运行")
         assert (last.at, last.facts) == ("2026-04-01T02:30:00.000000+00:00", '{"outcome":"withdrawn"}')
         assert verify(session) == []
 

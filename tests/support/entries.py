@@ -10,7 +10,14 @@ from sqlalchemy.orm import Session
 from models import History
 from models.enums import Trigger
 from states.history import write
+from states.history.seals import Seals
 from states.machine import Act
+
+
+def words(session: Session, entry: Any) -> str:
+    """What somebody wrote as an entry's reason, which the entry itself bears as a seal."""
+    return str(Seals(session, entry.season).show(entry.reason))
+
 
 COLUMNS = tuple(History.__table__.columns.keys())  # type: ignore[attr-defined]
 

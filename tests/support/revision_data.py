@@ -39,6 +39,7 @@ from models import (
     ObjectionRuling,
     PersonalLink,
     Picture,
+    RecordText,
     Recusal,
     ScoreDraft,
     Submission,
@@ -301,6 +302,7 @@ def fill(session: Session) -> None:
                 **(void if state is not CertificateState.VALID else {}),
             )
         )
+    session.add(RecordText(season=season.year, seal="5e" * 32, text="示例"))
     for state in MessageState:
         post_message(
             session,

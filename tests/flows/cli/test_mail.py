@@ -13,6 +13,7 @@ from states.history.canonical import call_subject
 from states.leases import take
 from states.maintenance.stuck_messages import post_message
 from tests.flows.cli.conftest import Gangchuang
+from tests.support.entries import words
 from tests.support.playing import Player
 
 BY = ("--by", "示例·王主任", "--reason", "地址已更正")
@@ -73,7 +74,7 @@ def last_entry(player: Player) -> tuple[str, str, str, dict[str, str]]:
         rows = session.query(History).filter_by(subject=call_subject(2026)).order_by(History.sequence.desc())
         last = rows.first()
         assert last is not None
-        return last.trigger, last.actor, last.reason, json.loads(last.facts)
+        return last.trigger, last.actor, words(session, last), json.loads(last.facts)
 
 
 def test_what_is_stuck_is_listed_without_an_address(gangchuang: Gangchuang, post: Player) -> None:

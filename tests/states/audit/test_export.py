@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from models import Contributor, Expert, Objection, Organisation, Publication, Submission
+from models import Contributor, Expert, Objection, Organisation, Publication, RecordText, Submission
 from models.database import reading, writing
 from models.enums import CallState, PublicationKind, SubmissionState, Trigger
 from models.queries import SeasonNotPlanned
@@ -470,6 +470,7 @@ def test_an_export_shows_neither_experts_nor_what_was_handed_in(played: Player, 
             "organisations": session.scalars(select(Organisation.name)).all(),
             "credit codes": session.scalars(select(Organisation.credit_code)).all(),
             "people": session.scalars(select(Contributor.name)).all(),
+            "what officers and units wrote": session.scalars(select(RecordText.text)).all(),
             "objectors": ["示例·举报人", PHONE, *session.scalars(select(Objection.grounds))],
         }
         ids = Seals(session, 2026)

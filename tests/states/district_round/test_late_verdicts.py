@@ -24,6 +24,7 @@ from states.submissions.delivery import Delivered
 from states.submissions.reinstatement import reinstate
 from states.timeline import move_date
 from tests.support.builders import ADMITTED, OFFICE, UNIT, a_season, a_submission, advance, season_rules
+from tests.support.entries import words
 from tests.support.panel import an_eligible_submission, points_of
 from tests.support.threads import sessions_at_once
 
@@ -65,9 +66,9 @@ def row(session: Session, number: str) -> Submission:
 
 def told(session: Session, number: str) -> list[tuple[Any, ...]]:
     """What the record says of a submission since it was reviewed or archived, as (trigger, to, actor, reason)."""
-    query = select(History.trigger, History.to_state, History.actor, History.reason)
-    query = query.where(History.subject == f"submission/{number}", History.at == instant_text(AT))
-    return [tuple(entry) for entry in session.execute(query.order_by(History.sequence))]
+    query = select(History).where(History.subject == f"submission/{number}", History.at == instant_text(AT))
+    entries = session.scalars(query.order_by(History.sequence))
+    return [(entry.trigger, entry.to_state, entry.actor, words(session, entry)) for entry in entries]
 
 
 def not_recommended(session: Session) -> str:

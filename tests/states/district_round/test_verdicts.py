@@ -20,12 +20,14 @@ from models.enums import CallState, Category, CorrectionState, MilestoneState, O
 from models.forms import VerdictForm
 from states.audit.verify import verify
 from states.district_round.verdicts import VerdictsTaken, take_verdicts
+from states.history.seals import Seals
 from states.machine import Act, Actor
 from states.submissions.corrections import CorrectionRefused, ask_correction, lapse_corrections
 from states.submissions.delivery import Delivered
 from states.submissions.settle import withdraw
 from states.timeline import move_date
 from tests.support.builders import ADMITTED, OFFICE, SYSTEM, UNIT, a_form, a_season, a_submission, season_rules
+from tests.support.entries import words
 from tests.support.panel import points_of
 
 DEADLINE = datetime(2026, 5, 29, 18, tzinfo=ZONE)
@@ -287,7 +289,7 @@ def test_a_correction_is_due_at_the_end_of_its_last_working_day_and_recorded(eng
 
         assert due_at == datetime(2026, 6, 25, 23, 59, 59, tzinfo=ZONE)
         entry = session.scalars(select(History).where(History.trigger == "ask_correction")).one()
-        assert json.loads(entry.facts)["missing"] == "缺附件"
+        assert Seals(session, 2026).show(json.loads(entry.facts))["missing"] == "缺附件"
 
 
 @pytest.mark.parametrize(
@@ -335,7 +337,7 @@ def test_a_correction_lapses_a_second_after_it_was_due(engine: Engine, offset: t
         assert row.outcome is (Outcome.INELIGIBLE if lapsed else None)
         if lapsed:
             entry = session.scalars(select(History).where(History.trigger == "archive")).one()
-            assert (entry.reason, json.loads(entry.facts)["correction"]) == ("逾期未补正：缺附件", "lapsed")
+            assert (words(session, entry), json.loads(entry.facts)["correction"]) == ("逾期未补正：缺附件", "lapsed")
             assert lapse_corrections(session, 2026, Act(SYSTEM, due_at + offset)) == []
 
 

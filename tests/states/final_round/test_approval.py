@@ -29,6 +29,7 @@ from states.machine import Act
 from states.officers import DecisionRefused
 from states.submissions.settle import withdraw
 from tests.support.builders import OFFICE, a_season, a_submission
+from tests.support.entries import words
 from tests.support.panel import a_ranked_season, rank_again
 
 AT = datetime(2026, 7, 28, 10, tzinfo=ZONE)
@@ -122,7 +123,7 @@ def test_striking_takes_one_off_and_leaves_the_order_of_the_others(engine: Engin
         ]
         assert session.get_one(Placing, second).struck == "材料不实"
         entry = session.scalars(select(History).where(History.trigger == "strike")).one()
-        assert (entry.subject, entry.reason, entry.facts) == (
+        assert (entry.subject, words(session, entry), entry.facts) == (
             f"submission/{second}",
             "材料不实",
             '{"rank":2,"tier":"second"}',
@@ -210,7 +211,7 @@ def test_an_approval_is_withdrawn_with_a_reason_and_the_list_waits_again_with_wh
         assert not any(approved(session).values())
         assert (session.get_one(Placing, second).struck, list_digest(session, 2026)) == ("", before)
         entries = session.scalars(select(History).where(History.trigger == "withdraw_approval")).all()
-        assert {(entry.subject, entry.reason) for entry in entries} == {
+        assert {(entry.subject, words(session, entry)) for entry in entries} == {
             ("call/2026", "划错一项"),
             (f"submission/{second}", "划错一项"),
         }

@@ -50,6 +50,7 @@ from states.submissions.settle import withdraw
 from states.timeline import close_notice_after
 from states.transitions import Ask, apply_to_many
 from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
+from tests.support.entries import words
 from tests.support.objections import INVESTIGATOR, KEY, SECOND_INVESTIGATOR, answer, by, entered, object_to
 
 S = SubmissionState
@@ -438,7 +439,7 @@ def test_who_objected_is_shown_to_an_officer_with_a_reason_and_that_is_an_entry(
 
         assert shown == ("示例·举报人", "示例·电话")
         entry = session.scalars(select(History).where(History.trigger == "show_objector")).one()
-        assert (entry.actor, entry.reason) == (str(OFFICE), "寄送答复")
+        assert (entry.actor, words(session, entry)) == (str(OFFICE), "寄送答复")
         with pytest.raises(NotAnOfficer):
             investigate_objection(session, SEASON, objection.id, ACT, person="示例·路人")
 
