@@ -41,6 +41,7 @@ def issue(
     deadline: datetime,
     rows: Sequence[Mapping[str, Any]] = (),
     occasion: str | None = "",
+    remark: str = "",
 ) -> Issued:
     """Number and write a workbook for a unit, an expert or the office; `name` is what people call them.
 
@@ -61,6 +62,7 @@ def issue(
             deadline=deadline,
             rows=rows,
             created_at=run.at,
+            remark=remark,
         )
     return Issued(path, number, deadline)
 

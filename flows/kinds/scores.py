@@ -45,6 +45,8 @@ def issue_sheet(
     round_number: int = 1,
 ) -> None:
     """Write one expert's workbook over some material, and the letter that brings it; each stands beside the others."""
+    invited = letter is LetterKind.EXPERT_INVITATION
+    further = f"只含新增{len(rows)}项；原表继续有效" if round_number == 1 else f"只含复评的{len(rows)}项；终评评分不变"
     issued = issue(
         session,
         run,
@@ -55,8 +57,8 @@ def issue_sheet(
         # In the order of what experts see: the order of numbers tells what comes from one district.
         rows=sorted(rows, key=lambda row: str(row["number"])),
         occasion=occasion,
+        remark="" if invited else further,
     )
-    invited = letter is LetterKind.EXPERT_INVITATION
     said = {"count": len(rows)} if invited else {"added": len(rows), "again": round_number > 1}
     post(
         session,

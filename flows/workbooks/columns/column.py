@@ -1,6 +1,6 @@
 """What a column of a workbook is: heading, hint, what its cells may hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ NAME_LIMIT = 100
 class Column:
     """One column. `key` is its name in code; `given` columns come filled in and are locked.
 
+    `sums`: the total of a row's points, which the sheet works out and nobody reads.
     `instead_of`: of a column of earlier workbooks, those of today's that it takes the place of.
     """
 
@@ -33,6 +34,7 @@ class Column:
     minimum: int | None = None
     maximum: int | None = None
     instead_of: tuple[str, ...] = ()
+    sums: bool = False
 
 
 def labels(members: type[Labelled]) -> dict[str, Any]:
@@ -58,7 +60,13 @@ def given_column(key: str, heading: str, group: str = "申报", width: int = 14,
 
 
 def points_columns(rubric: tuple[Criterion, ...], group: str) -> tuple[Column, ...]:
-    return tuple(
+    """A column a criterion, and one that adds them up."""
+    most = sum(criterion.maximum for criterion in rubric)
+    heading = f"合计（满分{most}）"
+    total = Column(
+        "total", heading, cells.line(LINE_LIMIT), group, "自动合计", given=True, format="General", width=9, sums=True
+    )
+    points = (
         Column(
             f"points.{criterion.key}",
             f"{criterion.name}（满分{criterion.maximum}）",
@@ -74,3 +82,10 @@ def points_columns(rubric: tuple[Criterion, ...], group: str) -> tuple[Column, .
         )
         for criterion in rubric
     )
+    return (*points, total)
+
+
+def total_formula(cells_of_points: Sequence[str]) -> str:
+    """What the total of a row says: nothing before something is filled in."""
+    named = ",".join(cells_of_points)
+    return f'=IF(COUNT({named})=0,"",SUM({named}))'

@@ -103,7 +103,7 @@ class LineChecker:
 
     def __init__(self, layout: Layout, headings: Headings, flaws: Mapping[tuple[int, int], str]) -> None:
         self.layout, self.headings, self.flaws = layout, headings, flaws
-        columns = [column for key, column in layout.by_key.items() if key in headings.columns]
+        columns = [column for key, column in layout.by_key.items() if key in headings.columns and not column.sums]
         self.columns = sorted(columns, key=lambda column: column.given)
         self.entered = sum(not column.given for column in columns)
         self.keys = [column.key for column in self.columns]

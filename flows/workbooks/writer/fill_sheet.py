@@ -8,7 +8,7 @@ from typing import Any
 from xlsxwriter.utility import xl_rowcol_to_cell
 
 from config.season import Season
-from flows.workbooks.columns.column import Column
+from flows.workbooks.columns.column import Column, total_formula
 from flows.workbooks.reader.layout import FORMULA_SIGNS, GUIDE_SHEET, LISTS_SHEET, Layout
 from flows.workbooks.writer.guide import instant, screen_width
 
@@ -37,12 +37,18 @@ class FillSheet:
     """Writes one sheet to fill. With given columns in the layout, only the given rows can be filled."""
 
     def __init__(
-        self, book: Any, sheet: Any, layout: Layout, season: Season, rows: Sequence[Mapping[str, Any]]
+        self,
+        book: Any,
+        sheet: Any,
+        layout: Layout,
+        season: Season,
+        rows: Sequence[Mapping[str, Any]],
+        remark: str = "",
     ) -> None:
         self.book, self.sheet, self.layout, self.season, self.rows = book, sheet, layout, season, rows
         self.judging = any(column.given for column in layout.columns)
         self.last = FIRST_ROW + (len(rows) if self.judging else season.files.max_rows) - 1
-        self.lists = 0
+        self.lists, self.remark = 0, remark
 
     def write(self, recipient: str, deadline: datetime) -> None:
         """Write everything; `deadline` is local."""
@@ -74,7 +80,8 @@ class FillSheet:
         heading = f"{self.season.title}·{self.layout.kind.label}（{recipient}）"
         self.sheet.write_string(TITLE_ROW, 0, heading, title)
         self.sheet.set_row(HOW_ROW, 54 if self.layout.statement else 22, locked)
-        how = f"截止：{instant(deadline)}。带*的必填。从第{FIRST_ROW + 1}行填起，一行一条；见“{GUIDE_SHEET}”。"
+        remark = f"【{self.remark}】" if self.remark else ""
+        how = f"{remark}截止：{instant(deadline)}。带*的必填。从第{FIRST_ROW + 1}行填起，一行一条；见“{GUIDE_SHEET}”。"
         if self.layout.statement:
             self._write_statement()
             self.sheet.write_string(TITLE_ROW, STATEMENT_SPAN + 2, how, self._format(font_color="#7F6000"))
@@ -125,7 +132,10 @@ class FillSheet:
         shown = len(self.rows) if self.judging else max(_SHOWN_ROWS, len(self.rows))
         for line in range(shown):
             value = self.rows[line].get(column.key) if line < len(self.rows) else None
-            self._write_value(FIRST_ROW + line, index, value, plain, quoted)
+            if column.sums:
+                self._write_total(FIRST_ROW + line, index, plain)
+            else:
+                self._write_value(FIRST_ROW + line, index, value, plain, quoted)
         if not column.given:
             self._restrict(index, column)
 
@@ -136,6 +146,13 @@ class FillSheet:
             self.sheet.write_rich_string(HEADING_ROW, index, black, column.heading, red, "*", look)
         else:
             self.sheet.write_string(HEADING_ROW, index, column.heading, look)
+
+    def _write_total(self, row: int, index: int, look: Any) -> None:
+        places = [place for place, column in enumerate(self.layout.columns) if column.key.startswith("points.")]
+        given = [self.rows[row - FIRST_ROW].get(self.layout.columns[place].key) for place in places]
+        known = [float(points) for points in given if points is not None]
+        formula = total_formula([xl_rowcol_to_cell(row, place) for place in places])
+        self.sheet.write_formula(row, index, formula, look, sum(known) if known else "")
 
     def _write_value(self, row: int, index: int, value: Any, plain: Any, quoted: Any) -> None:
         if value is None or value == "":

@@ -25,6 +25,7 @@ class Guide(NamedTuple):
     deadline: datetime
     issue: int
     token: str
+    remark: str = ""
 
 
 def instant(moment: datetime) -> str:
@@ -74,7 +75,11 @@ def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         [
             ("报送单位（人）", guide.recipient_name),
             ("报送截止", f"{instant(guide.deadline)}，以文件送达时间为准"),
-            ("模板版本", f"{guide.season.year}年度第{guide.issue}版；{_EDITIONS[guide.layout.kind in SUPERSEDED]}"),
+            (
+                "模板版本",
+                f"{guide.season.year}年度第{guide.issue}版；"
+                f"{guide.remark or _EDITIONS[guide.layout.kind in SUPERSEDED]}",
+            ),
         ],
     )
     yield "怎样填写", _how(guide)

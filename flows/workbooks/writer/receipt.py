@@ -16,6 +16,7 @@ from openpyxl.styles import Border, PatternFill, Side
 from openpyxl.utils import coordinate_to_tuple
 
 from config.season import Season
+from flows.workbooks.columns.column import total_formula
 from flows.workbooks.reader.findings import FileRefused, Problem, Reading
 from flows.workbooks.reader.packages import open_delivery
 from flows.workbooks.writer.copying import AUTHOR, copy_of, put
@@ -102,6 +103,7 @@ def _mark(
         text = "\n".join(messages)
         cell.comment = Comment(f"需要修改：\n{text}", AUTHOR, width=320, height=60 + 20 * (1 + len(text) // 22))
     _enter_numbers(book, reading, accepted, set(by_cell))
+    _enter_totals(book, reading)
     return entered
 
 
@@ -129,6 +131,18 @@ def _enter_numbers(
             cell.fill = _TAKEN
             if reading.layout and reading.layout.numbered:
                 put(cell, number)
+
+
+def _enter_totals(book: Any, reading: Reading) -> None:
+    """The totals work again, which the copy had fixed: whoever corrects points in it must see them right."""
+    tables = {table.sheet: table.columns for table in reading.tables if "total" in table.columns}
+    for row in reading.rows:
+        columns = tables.get(row.sheet)
+        if columns is None or row.sheet not in book.sheetnames:
+            continue
+        places = [place for key, place in columns.items() if key.startswith("points.")]
+        cells = [f"{openpyxl.utils.get_column_letter(place + 1)}{row.line}" for place in sorted(places)]
+        book[row.sheet].cell(row.line, columns["total"] + 1).value = total_formula(cells)
 
 
 def _save(book: Any, target: Path, written_at: datetime) -> None:

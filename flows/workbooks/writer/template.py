@@ -29,11 +29,12 @@ def write_template(
     deadline: datetime,
     rows: Sequence[Mapping[str, Any]] = (),
     created_at: datetime,
+    remark: str = "",
 ) -> None:
     """Write one workbook to `target`, its parent exists.
 
     `rows` fill the table from the top by column key (see `layout`); in verdicts and scores they are
-    what is to be judged, and only they can be filled. `deadline` and `created_at` are aware. The file
+    what is to be judged, and only they can be filled. `remark`: what stands first on the sheet. `deadline` and `created_at` are aware. The file
     says nothing about anyone but what the arguments hold. Raises MarkUnusable for a wrong key.
     """
     token = sign(mark, key)
@@ -43,10 +44,10 @@ def write_template(
     sheet = book.add_worksheet(layout.sheet)
     if layout.materials:
         write_materials(book.add_worksheet(MATERIAL_SHEET), book, layout, rows)
-    told = guide.Guide(layout, season, recipient_name, local, mark.issue, token)
+    told = guide.Guide(layout, season, recipient_name, local, mark.issue, token, remark)
     guide.write_guide(book.add_worksheet(GUIDE_SHEET), book, told)
     _write_mark(book, token)
-    FillSheet(book, sheet, layout, season, rows).write(recipient_name, local)
+    FillSheet(book, sheet, layout, season, rows, remark).write(recipient_name, local)
     sheet.activate()
     book.close()
 

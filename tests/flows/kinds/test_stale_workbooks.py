@@ -146,7 +146,7 @@ def test_after_a_late_admission_the_newer_verdict_workbook_holds_what_was_said_a
     assert attached(player)[1:] == [f"2026年初评结果表-{UNIT}-2.xlsx"]
     path = paths.issued(player.settings, 2026, UNIT, K.VERDICTS, 2)
     sheet = openpyxl.load_workbook(path)[K.VERDICTS.label]
-    shown = {row[0]: (row[1], row[5], row[10], row[11]) for row in sheet.iter_rows(min_row=5, values_only=True)}
+    shown = {row[0]: (row[1], row[5], row[11], row[12]) for row in sheet.iter_rows(min_row=5, values_only=True)}
     late = f"2026-{UNIT}-0003"
     assert shown == {
         second: ("二号成果", None, None, None),

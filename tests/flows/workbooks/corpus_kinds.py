@@ -120,7 +120,7 @@ add(
     lambda shop: _verdicts(shop, judged(_N[0], 推荐排序=1), judged(_N[1], 推荐排序=1), judged(_N[2], 推荐排序=2)),
     takes={7: {"rank": 2}},
     sheet=VERDICTS,
-    backs=(("K5", _SAME_RANK), ("K6", _SAME_RANK)),
+    backs=(("L5", _SAME_RANK), ("L6", _SAME_RANK)),
 )
 add(
     "a rank for one not recommended",
@@ -129,7 +129,7 @@ add(
     ),
     takes={5: {"rank": 1}, 6: {"rank": None}, 7: {"rank": 2}},
     sheet=VERDICTS,
-    notes=(("K6", "“推荐排序”不推荐的不参加排序，所填名次没有采用。"),),
+    notes=(("L6", "“推荐排序”不推荐的不参加排序，所填名次没有采用。"),),
 )
 add(
     "a verdict without a word",
@@ -148,7 +148,7 @@ add(
     ),
     takes={5: {"verdict": "recommended"}, 6: {"number": _N[1], "missing": "缺单位盖章页"}},
     sheet=VERDICTS,
-    backs=(("M7", "“补正内容”没有填。"),),
+    backs=(("N7", "“补正内容”没有填。"),),
     notes=(("F6", "“初评结论”选了“退回补正”，所填分数没有采用。"),),
 )
 add(
@@ -185,14 +185,14 @@ add(
     lambda shop: _scores(shop, {"申报编号": _N[0], "回避": "是"}, {**_SCORED[1], "回避原因": "同一单位"}, _SCORED[2]),
     sheet=SCORES,
     takes={7: {}},
-    backs=(("P5", "“回避原因”没有填。"), ("O6", "“回避”没有选，但写了回避原因，请选“回避”或删去原因。")),
+    backs=(("Q5", "“回避原因”没有填。"), ("P6", "“回避”没有选，但写了回避原因，请选“回避”或删去原因。")),
 )
 add(
     "a recusal with points",
     lambda shop: _scores(shop, {**_SCORED[0], "回避": "回避", "回避原因": "同一单位"}, *_SCORED[1:]),
     sheet=SCORES,
     takes={5: {"reason": "同一单位"}, 6: {}, 7: {}},
-    notes=(("O5", "“回避”已声明回避，所填分数没有采用。"),),
+    notes=(("P5", "“回避”已声明回避，所填分数没有采用。"),),
 )
 add(
     "scores without the statement",
