@@ -22,7 +22,7 @@ _UNLIKE = 50  # percent: less is hardly a corrected title any more
 
 def part_misplaced(session: Session, reading: Reading) -> Reading:
     """The reading in which such rows come back; a unit may correct a title of its own, and is told what it was."""
-    numbered = [row for row in reading.rows if row.title and getattr(row.form, "number", None)]
+    numbered = [row for row in reading.rows if row.title and _number(row)]
     known = _titles(session, {_number(row) for row in numbered})
     strange = {id(row) for row in numbered if _number(row) in known and not _alike(known[_number(row)], row.title)}
     if not strange:
@@ -38,18 +38,18 @@ def _judged(reading: Reading, row: FilledRow, known: Mapping[str, str], owners: 
     cell = next(
         (f"{letters(table.columns['title'])}{row.line}" for table in reading.tables if table.sheet == row.sheet), None
     )
-    if isinstance(row.form, SubmissionForm) and not owner:
+    if isinstance(row.form or row.supposed, SubmissionForm) and not owner:
         if fuzz.ratio(name_key(was), name_key(row.title)) >= _UNLIKE:
             return row
         said = f"编号{number}原来是{quote(was)}，按本行改为{quote(row.title)}；如果是错行，请改正后重报。"
         return replace(row, notes=(*row.notes, Note(row.sheet, cell, said)))
     whose = f"，而{quote(row.title)}是编号{owner}" if owner and owner != number else ""
     said = f"编号{number}是{quote(was)}，本行写的却是{quote(row.title)}{whose}：编号和名称对不上，请核对是否错行。"
-    return replace(row, form=None, problems=(Problem(row.sheet, cell, said),))
+    return replace(row, form=None, problems=(*row.problems, Problem(row.sheet, cell, said)), supposed=None)
 
 
 def _number(row: FilledRow) -> str:
-    return str(getattr(row.form, "number", ""))
+    return str(getattr(row.form or row.supposed, "number", None) or "")
 
 
 def _alike(title: str, written: str) -> bool:

@@ -18,13 +18,15 @@ from flows.intake.senders import Sender
 from flows.intake.standing import CHANGES, Standing, remarks_of, standing_of
 from flows.kinds.review_material import material_of
 from flows.kinds.table import KINDS
+from flows.kinds.verdicts import forms_of
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post, post_again, post_to_office
 from flows.run import Run
 from flows.workbooks.reader.findings import Note, Problem, Reading
 from flows.workbooks.writer.receipt import write_receipt
 from models import Delivery, Submission
-from models.enums import DeliveryState, Role, WorkbookKind
+from models.enums import CallState, DeliveryState, Role, WorkbookKind
+from models.queries import call_state
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of
 from states.guard_facts import load_season_facts
@@ -238,7 +240,11 @@ def _answer_by_mail(
         "unread": len(answer.reading.unread),
         "notes": [told.words for told in notes[:_SHOWN]],
         "more_notes": sum(told.cells for told in notes[_SHOWN:]),
-        "attachments": (receipt, *([answer.newest] if answer.newest else [])),
+        "attachments": (
+            receipt,
+            *([answer.newest] if answer.newest else []),
+            *_forms(session, run, sender, answer),
+        ),
         "thread": brought.thread,
     }
     key = f"{sender.code}/{copy.digest[:16]}" + ("/admitted" if again else "")
@@ -258,6 +264,16 @@ def _answer_by_mail(
         # Who handed it in must know that its sender has to mend it.
         said["recipient_name"] = run.season.office.name
         post_to_office(session, run, LetterKind.RECEIPT, key=key, **said, folder=lies)
+
+
+def _forms(session: Session, run: Run, sender: Sender, answer: Answer) -> tuple[Path, ...]:
+    """Once the call is closed the forms to be stamped are out: what changed since comes along anew."""
+    lines = [line for line, change in answer.changes.items() if change in (Change.NEW, Change.UPDATED)]
+    if not lines or answer.reading.kind is not WorkbookKind.SUBMISSIONS:
+        return ()
+    if call_state(session, run.year) is not CallState.DISTRICT_REVIEW:
+        return ()
+    return forms_of(session, run, sender.code, [answer.accepted[line] for line in lines])
 
 
 def _greeted(sender: Sender) -> str:

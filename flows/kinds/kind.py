@@ -80,6 +80,11 @@ class HandedIn:
         rows = enumerate(self.reading.rows)
         return [(index, row.form) for index, row in rows if isinstance(row.form, wanted)]
 
+    def faulty(self, *wanted: type[FormT]) -> list[tuple[int, FormT]]:
+        """The rows with wrong cells, as they would be without, with their indices in the reading."""
+        rows = enumerate(self.reading.rows)
+        return [(index, row.supposed) for index, row in rows if row.form is None and isinstance(row.supposed, wanted)]
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -226,7 +226,9 @@ class _Rows(Assembler):
 
 
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
-    taken = take_scores(session, handed.delivered, handed.forms(ScoreForm, RecusalForm))
+    taken = take_scores(
+        session, handed.delivered, handed.forms(ScoreForm, RecusalForm), handed.faulty(ScoreForm, RecusalForm)
+    )
     replace_lost_experts(session, run)
     return taken
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,7 +27,7 @@ from flows.workbooks.reader.layout import Layout
 from flows.workbooks.reader.packages import OpenDelivery, save_attachments
 from flows.workbooks.reader.table import Line, Place
 from models.enums import WorkbookKind
-from models.forms import ContactForm, SubmissionForm, WithdrawalForm
+from models.forms import ContactForm, ContributorForm, OrganisationForm, PictureForm, SubmissionForm, WithdrawalForm
 from states.district_round.unit_requests import take_withdrawals
 from states.guard_facts import deadline_of
 from states.submissions.attachments import AttachedFile
@@ -133,6 +134,21 @@ class _Rows(Assembler):
         payload["organisations"], payload["contributors"] = organisations, contributors
         payload["pictures"] = self._pictures(line, problems)
         return self.made(SubmissionForm, payload, line, problems)
+
+    def suppose(self, model: Any, payload: Mapping[str, Any]) -> Form | None:
+        if model is not SubmissionForm or payload.get("title") is None:
+            return None
+        right = {
+            "field": self.season.fields[0],
+            "completed_on": date(self.season.covered_years[0], 1, 1),
+            "number": None,
+        }
+        parts = {
+            "organisations": tuple(OrganisationForm.model_construct(**body) for body in payload["organisations"]),
+            "contributors": tuple(ContributorForm.model_construct(**person) for person in payload["contributors"]),
+            "pictures": tuple(PictureForm.model_construct(**picture) for picture in payload["pictures"]),
+        }
+        return SubmissionForm.model_construct(**{**right, **payload, **parts})
 
     def _too_few_or_many(self, line: Line, organisations: Sized, contributors: Sized, problems: list[Problem]) -> None:
         """What the guards would refuse as well, told at its cell and together with the rest."""
@@ -290,9 +306,10 @@ def _match_attachments(
     named: set[str] = set()
     checked = []
     for row in rows:
-        if isinstance(row.form, SubmissionForm) and row.form.files:
-            named.update(here.get(compact(name), "") for name in row.form.files)
-            row = _with_attachments(row, row.form, here, places[row.sheet])
+        form = row.form or row.supposed
+        if isinstance(form, SubmissionForm) and form.files:
+            named.update(here.get(compact(name), "") for name in form.files)
+            row = _with_attachments(row, form, here, places[row.sheet])
             row = _without_large(row, places[row.sheet], {file.name: file.size for file in attachments})
         checked.append(_with_pictures(row, places[row.sheet], delivery))
     unnamed = [file.name for file in attachments if file.name not in named]
@@ -337,8 +354,8 @@ def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, s
             meant = near(compact(PurePosixPath(missing[0]).stem), here_by_stem)
             message = f"写了{names}，但压缩包（文件夹）里没有{meant or '，'}请核对文件名"
             problems.append(place.problem(key, row.line, message))
-    if problems:
-        return replace(row, form=None, problems=tuple(problems))
+    if problems or row.form is None:
+        return replace(row, form=None, problems=(*row.problems, *problems), supposed=form)
     found = {
         "attachments": tuple(here[compact(name)] for name in form.attachments),
         "review_attachments": tuple(here[compact(name)] for name in form.review_attachments),
@@ -351,12 +368,14 @@ def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, s
 
 def _without_large(row: FilledRow, place: Place, sizes: Mapping[str, int]) -> FilledRow:
     """What experts are to get by mail must go into one."""
-    named = row.form.review_attachments if isinstance(row.form, SubmissionForm) else ()
+    form = row.form or row.supposed
+    named = form.review_attachments if isinstance(form, SubmissionForm) else ()
     large = [PurePosixPath(name).name for name in named if sizes.get(name, 0) > MOST_REVIEW_MB * 1_000_000]
     if not large:
         return row
     message = f"写的{'、'.join(map(quote, large))}超过{MOST_REVIEW_MB}MB，发不到评审专家手里，请减小后再报"
-    return replace(row, form=None, problems=(place.problem("review_attachments", row.line, message),))
+    problem = place.problem("review_attachments", row.line, message)
+    return replace(row, form=None, problems=(*row.problems, problem), supposed=form)
 
 
 def _with_pictures(row: FilledRow, place: Place, delivery: OpenDelivery) -> FilledRow:
@@ -387,7 +406,10 @@ def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
         )
         for index, form in forms.items()
     ]
-    taken = take_submissions(session, delivered, rows)
+    faulty = [
+        Incoming(index, form, line=handed.reading.rows[index].line) for index, form in handed.faulty(SubmissionForm)
+    ]
+    taken = take_submissions(session, delivered, rows, faulty)
     accepted = [form for index, form in forms.items() if index in taken.accepted]
     _keep_files(run, handed.path, accepted)
     _keep_pictures(run, handed.reading, accepted)

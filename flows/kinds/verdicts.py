@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -47,7 +48,8 @@ def issue_verdicts(session: Session, run: Run, code: str, *, key: str = "") -> N
     `key` tells the occasions apart when a unit gets a further workbook: that one takes the place of
     the earlier ones, so it holds the verdicts already given as well.
     """
-    count = len(to_judge(session, run.year, code))
+    numbers = [str(row["number"]) for row in to_judge(session, run.year, code)]
+    count = len(numbers)
     issued = issue_again(session, run, code, key) if count else None
     deadline = deadline_of(session, run.year, Milestone.CLOSE_DISTRICT_ROUND, code)
     post_to_unit(
@@ -62,10 +64,18 @@ def issue_verdicts(session: Session, run: Run, code: str, *, key: str = "") -> N
         attachments=(
             issued.path,
             deadline_entry(session, run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline, issued.issue),
+            *forms_of(session, run, code, numbers),
         )
         if issued
         else (),
     )
+
+
+def forms_of(session: Session, run: Run, code: str, numbers: Collection[str]) -> tuple[Path, ...]:
+    """The forms to be stamped of some of a unit's submissions."""
+    from flows.papers.application_forms import put_forms  # brings Typst, which no other look needs
+
+    return put_forms(session, run, code, numbers)
 
 
 def again_after(session: Session, run: Run, code: str, closed_at: datetime | None) -> str:
@@ -241,15 +251,18 @@ def _check_ranks(
     checked = list(rows)
     by_rank: dict[int, list[int]] = {}
     for index, row in enumerate(rows):
-        if isinstance(row.form, VerdictForm) and row.form.rank is not None:
-            by_rank.setdefault(row.form.rank, []).append(index)
+        form = row.form or row.supposed
+        if isinstance(form, VerdictForm) and form.rank is not None:
+            by_rank.setdefault(form.rank, []).append(index)
     for rank, indices in by_rank.items():
         if len(indices) > 1:
             lines = "、".join(str(rows[index].line) for index in indices)
             for index in indices:
                 row = rows[index]
                 problem = places[row.sheet].problem("rank", row.line, f"重复：第{lines}行都填了{rank}")
-                checked[index] = replace(row, form=None, problems=(problem,))
+                checked[index] = replace(
+                    row, form=None, problems=(*row.problems, problem), supposed=row.form or row.supposed
+                )
     return checked, []
 
 
@@ -258,7 +271,7 @@ def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
     asked = send_back(session, delivered, handed.forms(SendBackForm))
     if asked.sent_back and asked.due_at is not None:
         tell_correction(session, run, delivered.unit, asked.sent_back, asked.due_at, key=delivered.digest[:16])
-    judged = take_verdicts(session, delivered, handed.forms(VerdictForm))
+    judged = take_verdicts(session, delivered, handed.forms(VerdictForm), handed.faulty(VerdictForm))
     _tell_late_verdicts(session, run, delivered, judged)
     return asked.join(judged)
 

@@ -41,18 +41,30 @@ class _Own(NamedTuple):
     outcome: Outcome | None
 
 
-def take_verdicts(session: Session, delivered: Delivered, rows: Sequence[tuple[int, VerdictForm]]) -> VerdictsTaken:
-    """Record a unit's verdicts; more recommended than the quota allows refuses all recommendations at once."""
+def take_verdicts(
+    session: Session,
+    delivered: Delivered,
+    rows: Sequence[tuple[int, VerdictForm]],
+    faulty: Sequence[tuple[int, VerdictForm]] = (),
+) -> VerdictsTaken:
+    """Record a unit's verdicts; more recommended than the quota allows refuses all recommendations at once.
+
+    `faulty`: rows that come back anyway; what would speak against them otherwise is told at once.
+    """
     lock_call(session, delivered.season)  # no round or check closes between the look and the deed
     season_facts = load_season_facts(session, delivered.season)
     late = round_is_over(season_facts, delivered)
     if late is not None:
-        return VerdictsTaken.refusing((position for position, _ in rows), late)
+        return VerdictsTaken.refusing((position for position, _ in (*rows, *faulty)), late)
     own = _own_submissions(session, delivered)
     refused = _not_to_be_judged(session, delivered, rows, own)
     todo = [(position, form) for position, form in rows if position not in refused]
     refused |= _over_quota(session, season_facts, delivered, todo, own)
     kept = [(position, form) for position, form in todo if position not in refused]
+    refused |= _not_to_be_judged(session, delivered, faulty, own)
+    left = [(position, form) for position, form in faulty if position not in refused]
+    beyond = _over_quota(session, season_facts, delivered, [*kept, *left], own)
+    refused |= {position: beyond[position] for position, _ in left if position in beyond}
     back, out = _take(session, season_facts, delivered, [form for _, form in kept])
     return VerdictsTaken({position: form.number for position, form in kept}, refused, back=back, out=out)
 

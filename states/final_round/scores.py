@@ -21,8 +21,16 @@ from states.submissions.delivery import Delivered, Taken
 from states.transitions import note_submissions
 
 
-def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int, ScoreForm | RecusalForm]]) -> Taken:
-    """Record an expert's scores and recusals of the round that is open."""
+def take_scores(
+    session: Session,
+    delivered: Delivered,
+    rows: Sequence[tuple[int, ScoreForm | RecusalForm]],
+    faulty: Sequence[tuple[int, ScoreForm | RecusalForm]] = (),
+) -> Taken:
+    """Record an expert's scores and recusals of the round that is open.
+
+    `faulty`: rows that come back anyway; what would speak against them otherwise is told at once.
+    """
     season_facts = load_season_facts(session, delivered.season)
     assigned, scores = _assigned(session, delivered), _scores(session, delivered)
     frozen = {number for number in (1, 2) if scores_are_frozen(session, delivered.season, number)}
@@ -40,6 +48,10 @@ def take_scores(session: Session, delivered: Delivered, rows: Sequence[tuple[int
         elif (score := _scored(session, delivered, form, assignment, scores)) is not None:
             news[form.number] = score
         taken.accept(position, form.number)
+    for position, form in faulty:
+        refusal = _not_now(season_facts, frozen, delivered, assigned.get(form.number))
+        if refusal is not None:
+            taken.refused[position] = refusal
     session.flush()
     if news:
         seals = Seals(session, delivered.season)

@@ -1,6 +1,7 @@
 """Judges the rows of a delivery: which go in as new, which as new versions, which come back and why."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -31,11 +32,16 @@ from states.submissions.versions import amend, content_of, insert_new
 _ALIKE = 60  # percent from which a title may be another one corrected, where the contributors are the same
 
 
-def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Incoming]) -> Taken:
-    """Judge and keep the rows of one delivery; good rows go in, bad rows come back with the reason."""
+def take_submissions(
+    session: Session, delivered: Delivered, rows: Sequence[Incoming], faulty: Sequence[Incoming] = ()
+) -> Taken:
+    """Judge and keep the rows of one delivery; good rows go in, bad rows come back with the reason.
+
+    `faulty`: rows that come back anyway; what would speak against them otherwise is told at once.
+    """
     season_facts = load_season_facts(session, delivered.season)
-    known = known_by_title(session, [name_key(row.form.title) for row in rows])
-    by_number = known_by_number(session, [row.form.number for row in rows if row.form.number])
+    known = known_by_title(session, [name_key(row.form.title) for row in (*rows, *faulty)])
+    by_number = known_by_number(session, [row.form.number for row in (*rows, *faulty) if row.form.number])
     judging = _Judging(season_facts, delivered, rows, known, by_number)
     for row in rows:
         judging.judge(row)
@@ -44,6 +50,10 @@ def take_submissions(session: Session, delivered: Delivered, rows: Sequence[Inco
     for position, number in insert_new(session, delivered, judging.new).items():
         taken.accept(position, number, Change.NEW, judging.remarks.get(position, ""))
     _change(session, season_facts, delivered, judging.changes, taken)
+    for row in faulty:
+        refusal = judging.against(session, row)
+        if refusal is not None:
+            taken.refused[row.position] = refusal
     return taken
 
 
@@ -79,6 +89,22 @@ class _Judging:
             self._judge_new(row, mark, other)
         else:
             self._judge_change(row, mark, own)
+
+    def against(self, session: Session, row: Incoming) -> Refusal | None:
+        """What speaks against a row whose cells are judged elsewhere, but must be right before it can be taken."""
+        mark, alike = fingerprint(row.form), self._known.get(name_key(row.form.title), ())
+        own, other = the_same(row.form, mark, alike, self._by_number, self._delivered, self.meant)
+        first = self._seen.get(mark) or self._seen.get(own.number if own else "")
+        if first is not None:
+            return _twice_in_one_workbook(first)
+        case = replace(_case(self._frame, self._delivered, row.form, other), missing=())
+        if own is not None:
+            refusal = _not_changeable(session, self._frame, self._delivered, own)
+            return refusal or achievement_is_covered(case)
+        verdict = SUBMISSION.judge(Trigger.SUBMIT, case)
+        if isinstance(verdict, Refusal):
+            return verdict
+        return _unknown_number(row.form.number) if row.form.number else None
 
     def _judge_change(self, row: Incoming, mark: str, own: Known) -> None:
         self._seen[own.number] = row

@@ -35,13 +35,20 @@ class Assembler(ABC):
         """The row with its form, or with all its problems."""
         problems = [self.place.problem(key, line.number, message) for key, message in line.wrong.items()]
         notes = [self.place.note(key, line.number, remark) for key, remark in line.understood.items()]
+        self.meant: tuple[Any, dict[str, Any]] | None = None
         form = self.build(line, problems, notes)
-        if not isinstance(form, WithdrawalForm):
-            problems = self._void(line) or problems
+        void = [] if isinstance(form, WithdrawalForm) else self._void(line)
+        problems = void or problems
+        supposed = self.suppose(*self.meant) if self.meant and problems and not void else None
         if problems:
             problems.sort(key=lambda problem: _order(problem.cell))
             form = None
-        return FilledRow(self.place.sheet, line.number, form, tuple(problems), tuple(notes), self.title(line))
+        return FilledRow(self.place.sheet, line.number, form, tuple(problems), tuple(notes), self.title(line), supposed)
+
+    def suppose(self, model: Any, payload: Mapping[str, Any]) -> Form | None:
+        """The form of a faulty row were its wrong cells right, unchecked; None where it says too little."""
+        found: Form | None = model.model_construct(**payload) if payload.get("number") else None
+        return found
 
     def title(self, line: Line) -> str:
         """The title of the achievement that a line is about, as far as it says so."""
@@ -73,6 +80,7 @@ class Assembler(ABC):
                 problems.append(self.place.problem(key, line.number, "没有填"))
 
     def made(self, model: Any, payload: dict[str, Any], line: Line, problems: list[Problem]) -> Form | None:
+        self.meant = model, payload
         if problems:
             return None
         try:

@@ -6,7 +6,7 @@ from itertools import chain, islice
 from config.season import Season
 from flows.workbooks.columns.cells import Cell, as_text, compact, quote
 from flows.workbooks.columns.mark import find_tokens
-from flows.workbooks.reader.findings import FileRefused, FilledRow, FilledTable, Note
+from flows.workbooks.reader.findings import FileRefused, FilledRow, FilledTable, Note, Problem
 from flows.workbooks.reader.headings import LOOKED_AT, Headings, find_headings
 from flows.workbooks.reader.inspection import Inspection
 from flows.workbooks.reader.layout import OWN_SHEETS, STATEMENT, Layout
@@ -145,15 +145,16 @@ class FilledSheets:
             names = "、".join(map(str, read[:10])) + ("等" if len(read) > 10 else "")
             self.notes.append(Note(sheet, None, f"隐藏的行也已读取：第{names}行。"))
 
+    def unsigned(self) -> Problem | None:
+        """The problem of a file whose statement nobody agreed to."""
+        if self.agreed or not self.rows:
+            return None
+        return Problem(*self.statement_at, "尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。")
+
     def finish(self) -> None:
         """Judge the workbook as a whole. Raises FileRefused."""
         if not self.tables:
             raise FileRefused(f"没有找到“{self.layout.sheet}”的列名所在的行，请使用下发的模板，不要删改列名。")
-        if not self.agreed and self.rows:
-            sheet, cell = self.statement_at
-            raise FileRefused(
-                "尚未确认“公正与保密承诺”：请在承诺右侧的格子里选“同意”后再报送。", sheet=sheet, cell=cell
-            )
         if self.untouched:
             shown = "、".join(self.untouched[:10]) + ("等" if len(self.untouched) > 10 else "")
             self.notes.append(Note("", None, f"还有{len(self.untouched)}项没有填写：{shown}。"))

@@ -39,7 +39,8 @@ class Note(NamedTuple):
 class FilledRow:
     """One filled row; `form` is None exactly when there are problems. `line` is the row number people see.
 
-    `title` is what stands in the column of titles, where the form does not hold it.
+    `title` is what stands in the column of titles, where the form does not hold it. `supposed`: of a row with problems, the
+    form as far as it can be told, so that whatever else speaks against the row is told in the same round.
     """
 
     sheet: str
@@ -48,6 +49,7 @@ class FilledRow:
     problems: tuple[Problem, ...] = ()
     notes: tuple[Note, ...] = ()
     title: str = ""
+    supposed: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)

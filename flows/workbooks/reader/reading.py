@@ -117,7 +117,10 @@ class _Reader:
         if layout.check is not None:
             rows, more = layout.check(rows, places, delivery)
             notes += more
-        tables = tuple(filled.tables)
+        tables, unsigned = tuple(filled.tables), filled.unsigned()
+        if unsigned is not None:  # nothing can be taken, but whatever else is wrong is told in the same round
+            wrong = (unsigned, *(problem for row in rows for problem in row.problems))
+            return Reading(mark.kind, mark, (), wrong, tuple(notes), tables=tables, layout=layout)
         return Reading(
             mark.kind, mark, tuple(rows), (), tuple(notes), delivery.attachments, tables, layout, delivery.pictures
         )
@@ -161,7 +164,7 @@ def _check_numbers(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> li
     checked = list(rows)
     by_number: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        number = getattr(row.form, "number", None)
+        number = getattr(row.form or row.supposed, "number", None)
         if number is not None:
             by_number.setdefault(number, []).append(index)
     for number, indices in by_number.items():
@@ -170,7 +173,6 @@ def _check_numbers(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> li
             for index in indices:
                 row = rows[index]
                 message = f"重复：第{lines}行都是{quote(number)}，一个编号只能有一行"
-                checked[index] = replace(
-                    row, form=None, problems=(places[row.sheet].problem("number", row.line, message),)
-                )
+                problem = places[row.sheet].problem("number", row.line, message)
+                checked[index] = replace(row, form=None, problems=(*row.problems, problem), supposed=None)
     return checked
