@@ -97,12 +97,13 @@ def _progress(running: Running) -> str:
 
 
 def _owing_lines(owing: list[Owing]) -> list[str]:
-    """A line for each thing owed: who has nothing in beside one another, everybody else with what is lacking."""
+    """A line for each thing owed: how many owe it, how many have delivered nothing, and each by name with what is lacking."""
     lines = []
     for what in dict.fromkeys(debtor.what for debtor in owing):
         own = [debtor for debtor in owing if debtor.what is what]
         said = "、".join(debtor.name + (f" ({_lacking(debtor)})" if debtor.items else "") for debtor in own)
-        lines.append(f"{what.value}: {said}")
+        nothing = sum(debtor.nothing_in for debtor in own)
+        lines.append(f"{what.value}, {len(own)} owing, {nothing} with nothing in: {said}")
     return lines
 
 

@@ -11,12 +11,13 @@ import re
 import shutil
 import signal
 import stat
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -40,7 +41,11 @@ _PARTIAL = re.compile(
 _RESTS = 2.0  # seconds for which nobody may have written
 _UNSEEN_RESTS = 60.0  # the same for files of other users, whose programs we may not be able to look into
 _CUT_RESTS = 600.0  # after that what looks cut off is judged as it is
-_ZIP, _ZIP_END, _LONGEST_END = b"PK\x03\x04", b"PK\x05\x06", 22 + 0xFFFF
+_UNKNOWN_RESTS = 30.0  # the same for what does not show whether it is whole
+# How files begin, and what stands near the end of a whole one: zip (so every workbook), PDF, JPEG, PNG.
+_ENDS = {b"PK\x03\x04": b"PK\x05\x06", b"%PDF": b"%%EOF", b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG": b"IEND"}
+_LONGEST_END = 22 + 0xFFFF
+_OLE, _LAST_SECTOR, _FREE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0xFFFFFFFA, 0xFFFFFFFF  # how an .xls begins
 _DRAFT = re.compile(r"\.sealing-(\d+)-")
 
 
@@ -163,7 +168,7 @@ def _is_whole(settings: Settings, path: Path) -> bool:
         if any(_PARTIAL.search(file.name) for file in files):
             return False
         unseen = os.geteuid() != 0 and any(file.lstat().st_uid != os.geteuid() for file in files)
-        rests = _CUT_RESTS if any(map(_looks_cut, files)) else _UNSEEN_RESTS if unseen else _RESTS
+        rests = max([_UNSEEN_RESTS if unseen else _RESTS, *map(_rests, files)])
         return settings.clock.is_at_rest(path, rests) and not any(map(is_open_for_writing, files))
     except FileNotFoundError:
         return False
@@ -175,15 +180,40 @@ def _files(path: Path) -> list[Path]:
     return [file for file in (path, *path.rglob("*")) if stat.S_ISREG(file.lstat().st_mode)]
 
 
-def _looks_cut(file: Path) -> bool:
-    """An empty file, or a zip (so every workbook) without its end."""
+def _rests(file: Path) -> float:
+    """For how many seconds nobody may have written to a file that holds so much: less where it shows its own end."""
     with file.open("rb") as content:
         size = content.seek(0, os.SEEK_END)
         content.seek(0)
-        if content.read(4) != _ZIP:
-            return size == 0
+        head = content.read(len(_OLE))
+        if head == _OLE:
+            return _RESTS if _ole_is_whole(content, size) else _CUT_RESTS
+        end = next((end for start, end in _ENDS.items() if head.startswith(start)), None)
+        if end is None:  # what has no end that we know may be half there
+            return _UNKNOWN_RESTS if size else _CUT_RESTS
         content.seek(max(0, size - _LONGEST_END))
-        return _ZIP_END not in content.read()
+        return _RESTS if end in content.read() else _CUT_RESTS
+
+
+def _ole_is_whole(content: BinaryIO, size: int) -> bool:
+    """Whether every sector that an .xls has in use ([MS-CFB] 2.2 and 2.3) lies within what is there."""
+    content.seek(0)
+    header = content.read(512)
+    if len(header) < 512:
+        return False
+    sector = 1 << min(struct.unpack_from("<H", header, 30)[0], 12)
+    listed = [at for at in struct.unpack_from("<109I", header, 76) if at < _LAST_SECTOR]
+    per_table, used = sector // 4, 0
+    for place, at in enumerate(listed):
+        content.seek((at + 1) * sector)
+        table = content.read(sector)
+        if len(table) < sector:
+            return False
+        entries = struct.unpack(f"<{per_table}I", table)
+        used = max(
+            (place * per_table + entry + 1 for entry, next_one in enumerate(entries) if next_one != _FREE), default=used
+        )
+    return size > used * sector
 
 
 def is_open_for_writing(file: Path) -> bool:

@@ -167,10 +167,6 @@ def _columns(season: Season) -> tuple[Column, ...]:
         given_column("title", "成果名称", group, 24, "项目名称"),
         given_column("category", "类别", group, 10),
         given_column("field", "领域", group, 12),
-        *(
-            Column(key, heading, long, group, "已由系统填好，请勿改动", given=True, width=width)
-            for key, heading, width in (*MATERIAL_TEXTS, *(() if season.final_round.blind else _NAMES))
-        ),
         *points_columns(season.final_round.rubric, "评分"),
         Column(
             "comment",
@@ -199,6 +195,10 @@ def _columns(season: Season) -> tuple[Column, ...]:
             "选了回避的必须写明原因",
             ("回避理由", "原因"),
             width=24,
+        ),
+        *(
+            Column(key, heading, long, "申报材料（全文见另页）", "已由系统填好，请勿改动", given=True, width=width)
+            for key, heading, width in (*MATERIAL_TEXTS, *(() if season.final_round.blind else _NAMES))
         ),
     )
 

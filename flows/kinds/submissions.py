@@ -167,7 +167,7 @@ class _Rows(Assembler):
         """Columns that somebody added for a sixth contributor or a fourth organisation."""
         call = self.season.call
         for index in sorted(line.aside):
-            match = _ADDED.match(heading_key(self.place.extra[index]))
+            match = _ADDED.match(heading_key(self.place.extra.get(index, "")))
             if match is None:
                 continue
             noun = "完成人" if "完成人" in match[0] else "申报单位"

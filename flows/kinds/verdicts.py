@@ -165,10 +165,10 @@ def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...
     number = given_column("number", "申报编号", "申报", 18, "编号")
     return (
         number,
-        given_column("title", "成果名称", "申报", 36, "项目名称"),
+        given_column("title", "成果名称", "申报", 30, "项目名称"),
         given_column("category", "类别", "申报", 10),
         given_column("carrier", "载体", "申报", 14),
-        given_column("organisation", "申报单位", "申报", 26),
+        given_column("organisation", "申报单位", "申报", 22),
         choice(
             "verdict",
             "初评结论",
@@ -199,7 +199,7 @@ def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...
             "初评",
             "可留空",
             ("初评评语", "意见", "备注", "评审意见"),
-            width=40,
+            width=28,
         ),
         Column(
             "missing",
@@ -208,7 +208,7 @@ def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...
             "退回补正",
             "选了“退回补正”的必填：缺什么、改什么；每项只能退回一次；请勿写个人姓名",
             ("需补正内容", "补正要求", "补正意见", "退回原因"),
-            width=36,
+            width=26,
         ),
     )
 

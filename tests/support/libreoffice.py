@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,12 @@ def convert(source: Path, folder: Path, form: str = "xlsx") -> Path:
     Each call has a profile of its own, so that calls at the same time do not meet. Raises
     CalledProcessError or FileNotFoundError when the program fails.
     """
+    (made,) = convert_all([source], folder, form)
+    return made
+
+
+def convert_all(sources: Sequence[Path], folder: Path, form: str = "xlsx") -> list[Path]:
+    """The same of several files of different names by one start of the program, which costs most."""
     assert PROGRAM is not None, MISSING
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="office-") as profile:
@@ -28,10 +35,11 @@ def convert(source: Path, folder: Path, form: str = "xlsx") -> Path:
             form,
             "--outdir",
             str(folder),
-            str(source),
+            *map(str, sources),
         ]
         subprocess.run(command, check=True, capture_output=True, timeout=WAIT_SECONDS)
-    made = folder / f"{source.stem}.{form.partition(':')[0]}"
-    if not made.is_file():
-        raise FileNotFoundError(f"LibreOffice did not write {made.name}")
+    made = [folder / f"{source.stem}.{form.partition(':')[0]}" for source in sources]
+    for path in made:
+        if not path.is_file():
+            raise FileNotFoundError(f"LibreOffice did not write {path.name}")
     return made

@@ -18,6 +18,7 @@ import resource
 import struct
 import sys
 import warnings
+import zipfile
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from itertools import islice
 from typing import Any, BinaryIO
+from xml.etree import ElementTree
 
 MEMORY_BYTES = 1536 << 20
 PROCESSOR_SECONDS = 30
@@ -32,6 +34,13 @@ OPEN_FILES = 64
 ROWS_PER_FRAME = 256
 MOST_SHEETS = 64
 HEAD_ROWS = 300
+_MOST_STRUCK = 2000
+# Records of BIFF8, and what an OBJ record calls a picture; a cell's record begins with row, column and format.
+_BOF, _FONT, _XF, _BOUNDSHEET, _OBJ, _MULRK = 0x809, 0x31, 0xE0, 0x85, 0x5D, 0xBD
+_CELL_RECORDS = frozenset({0x203, 0x27E, 0xFD, 0x204, 0xD6, 0x06, 0x205})
+_PICTURES, _STRUCK_OUT = frozenset({8, 30}), 0x08
+_OPEN = "urn:oasis:names:tc:opendocument:xmlns:"
+_TABLE, _STYLE, _TEXT = (f"{{{_OPEN}{name}:1.0}}" for name in ("table", "style", "text"))
 _PLAIN = frozenset({str, float, bool, int})
 PICTURE = "picture"
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
@@ -151,6 +160,7 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
         check_old_format(path)
     with open(path, "rb") as file:  # noqa: PTH123 - by content: a path's extension may lie
         book = python_calamine.CalamineWorkbook.from_filelike(file)
+    struck, drawn = looks(path, form)
     sheets = sheets_of(book)
     if len(sheets) > MOST_SHEETS:
         raise NotReadable("sheets")
@@ -161,8 +171,94 @@ def frames(arguments: list[str]) -> Iterator[tuple[Any, ...]]:
             raise NotReadable("columns")
         if not small and sheet.height > rows:
             raise NotReadable("rows")
-        yield "sheet", name, visible, start_of(sheet), merged(sheet)
+        yield "sheet", name, visible, start_of(sheet), merged(sheet), struck.get(name, ())[:_MOST_STRUCK], name in drawn
         yield from row_frames(sheet.iter_rows() if sheet.start else (), HEAD_ROWS if small else rows)
+
+
+def looks(path: str, form: str) -> tuple[dict[str, list[tuple[int, int]]], set[str]]:
+    """What a format tells by looks alone: cells with text struck through, (row as people count, column from 0) by sheet,
+    and sheets that bear pictures, where the inspection of the file's parts cannot see them. An .xlsx is inspected.
+    """
+    try:
+        return _looks_of_xls(path) if form == "xls" else (_struck_in_ods(path), set()) if form == "ods" else ({}, set())
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        struct.error,
+        ElementTree.ParseError,
+    ):  # an odd file whose cells calamine reads all the same
+        return {}, set()
+
+
+def _looks_of_xls(path: str) -> tuple[dict[str, list[tuple[int, int]]], set[str]]:
+    """By the records of BIFF8 ([MS-XLS] 2.3): fonts, the formats that use them, the cells that bear those."""
+    import olefile
+
+    with olefile.OleFileIO(path) as ole:
+        name = next(name for name in ("Workbook", "Book") if ole.exists(name))
+        data = ole.openstream(name).read()
+    fonts: list[bool] = []
+    formats: list[int] = []
+    sheets: dict[int, str] = {}
+    struck: dict[str, list[tuple[int, int]]] = {}
+    drawn: set[str] = set()
+    place, sheet = 0, ""
+    while place + 4 <= len(data):
+        kind, size = struct.unpack_from("<HH", data, place)
+        body = data[place + 4 : place + 4 + size]
+        if kind == _BOF:
+            sheet = sheets.get(place, sheet)
+        elif kind == _FONT:
+            fonts.append(bool(body[2] & _STRUCK_OUT))
+        elif kind == _XF:
+            formats.append(struct.unpack_from("<H", body)[0])
+        elif kind == _BOUNDSHEET:
+            coded = body[8 : 8 + body[6] * (1 + (body[7] & 1))]
+            sheets[struct.unpack_from("<I", body)[0]] = coded.decode("utf-16-le" if body[7] & 1 else "latin-1")
+        elif kind == _OBJ and size >= 6 and struct.unpack_from("<H", body, 4)[0] in _PICTURES:
+            drawn.add(sheet)
+        elif kind in _CELL_RECORDS or kind == _MULRK:
+            row, column = struct.unpack_from("<HH", body)
+            step = 6 if kind == _MULRK else size
+            for index, at in enumerate(range(4, size - (2 if kind == _MULRK else 0), step)):
+                font = formats[struct.unpack_from("<H", body, at)[0]]
+                if fonts[font - (font > 4)]:  # there is no font 4
+                    struck.setdefault(sheet, []).append((row + 1, column + index))
+        place += 4 + size
+    return struck, drawn
+
+
+def _struck_in_ods(path: str) -> dict[str, list[tuple[int, int]]]:
+    """By the styles of cells and of parts of their text (OpenDocument 1.3, part 3)."""
+    styles: set[str | None] = set()
+    struck: dict[str, list[tuple[int, int]]] = {}
+    sheet, row = "", 0
+    with zipfile.ZipFile(path) as archive, archive.open("content.xml") as file:
+        for event, element in ElementTree.iterparse(file, ("start", "end")):
+            if event == "start":
+                if element.tag == f"{_TABLE}table":
+                    sheet, row = element.get(f"{_TABLE}name", ""), 0
+            elif element.tag == f"{_STYLE}style":
+                looks = element.find(f"{_STYLE}text-properties")
+                if looks is not None and looks.get(f"{_STYLE}text-line-through-style", "none") != "none":
+                    styles.add(element.get(f"{_STYLE}name"))
+            elif element.tag == f"{_TABLE}table-row":
+                column = 0
+                for cell in element:
+                    times = int(cell.get(f"{_TABLE}number-columns-repeated", "1"))
+                    parts = (
+                        cell.get(f"{_TABLE}style-name"),
+                        *(span.get(f"{_TEXT}style-name") for span in cell.iter(f"{_TEXT}span")),
+                    )
+                    if cell.find(f"{_TEXT}p") is not None and not styles.isdisjoint(parts):
+                        struck.setdefault(sheet, []).extend(
+                            (row + 1, column + more) for more in range(min(times, _MOST_STRUCK))
+                        )
+                    column += times
+                row += int(element.get(f"{_TABLE}number-rows-repeated", "1"))
+                element.clear()
+    return struck
 
 
 def start_of(sheet: Any) -> tuple[int, int]:

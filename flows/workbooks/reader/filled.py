@@ -8,7 +8,7 @@ from flows.workbooks.columns.cells import Cell, as_text, compact, quote
 from flows.workbooks.columns.mark import find_tokens
 from flows.workbooks.reader.findings import FileRefused, FilledRow, FilledTable, Note, Problem
 from flows.workbooks.reader.headings import LOOKED_AT, Headings, find_headings
-from flows.workbooks.reader.inspection import Inspection
+from flows.workbooks.reader.inspection import PASTED, STRUCK, Inspection
 from flows.workbooks.reader.layout import OWN_SHEETS, STATEMENT, Layout
 from flows.workbooks.reader.sheets import Sheet
 from flows.workbooks.reader.table import LineChecker, Place, is_footer, letters
@@ -59,7 +59,10 @@ class FilledSheets:
         scanned = self.inspection.sheets.get(sheet.name) if self.inspection else None
         place = Place(sheet.name, self.layout, headings.columns, headings.extra)
         merges = _Merges(sheet.merged, headings, place)
-        checker = LineChecker(self.layout, headings, scanned.flaws if scanned else {})
+        flaws = {**(scanned.flaws if scanned else {}), **dict.fromkeys(sheet.struck, STRUCK)}
+        if sheet.pictures:
+            self.notes.append(Note(sheet.name, None, PASTED, unread=True))
+        checker = LineChecker(self.layout, headings, flaws)
         assembler = self.layout.assembler(self.layout, place, self.season)
         rows = chain(head[found.line + 1 :], sheet.rows)
         numbered = self._numbered(rows, headings.line + 2, sheet.name)

@@ -50,6 +50,7 @@ _REF = re.compile(rb"\bref\s*=\s*[\"']([^\"']*)[\"']")
 _RANGE = re.compile(rb"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 STRUCK = "划了删除线，分不清是否作废：仍要报的请去掉删除线，不报的请整行删除（已接收的在“撤回”列选“撤回”）"
+PASTED = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
 PICTURE = "放的是图片，读不到内容，请改填文字；要报的图片请存成文件，作为附件报送"
 NOT_CALCULATED = "是公式，但没有计算结果。请用 Excel 或 WPS 打开、保存后再报，或改成直接填写的内容"
 

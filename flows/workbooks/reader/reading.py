@@ -14,6 +14,7 @@ from flows.workbooks.columns.mark import Mark, MarkRefused, StaleWorkbook, find_
 from flows.workbooks.reader.extraction import HEAD_ROWS
 from flows.workbooks.reader.filled import FilledSheets
 from flows.workbooks.reader.findings import FileRefused, FilledRow, Note, Problem, Reading
+from flows.workbooks.reader.inspection import PASTED
 from flows.workbooks.reader.layout import OWN_SHEETS, Layout
 from flows.workbooks.reader.packages import OpenDelivery, open_delivery
 from flows.workbooks.reader.sheets import Sheet, Workbook, marks_in, open_workbook
@@ -21,7 +22,6 @@ from flows.workbooks.reader.table import Place, letters
 from models.enums import WorkbookKind
 
 _MOST_PICTURES = 50
-_PICTURE = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
 
 NewestIssue = int | Mapping[WorkbookKind, int] | None
 
@@ -139,9 +139,9 @@ class _Reader:
         before = len(self.notes)
         for name, sheet in book.inspection.sheets.items():
             for row, column in sheet.pictures[:_MOST_PICTURES]:
-                self.notes.append(Note(name, f"{letters(column)}{row}", _PICTURE, unread=True))
+                self.notes.append(Note(name, f"{letters(column)}{row}", PASTED, unread=True))
         if book.inspection.pictures and len(self.notes) == before:
-            self.notes.append(Note("", None, _PICTURE, unread=True))
+            self.notes.append(Note("", None, PASTED, unread=True))
 
     def _until_marked(self, book: Workbook) -> tuple[list[Sheet], Mark]:
         """Go through sheets until the mark is found; those with data are kept for later."""

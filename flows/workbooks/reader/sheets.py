@@ -25,13 +25,19 @@ _SAVE_AS = "请用 Excel 或 WPS 另存为 .xlsx 再报送"
 
 
 class Sheet(NamedTuple):
-    """One worksheet: `start` is (row, column) of its first cell from 0; `rows` can be gone through once."""
+    """One worksheet: `start` is (row, column) of its first cell from 0; `rows` can be gone through once.
+
+    `struck`: (row as people count, column from 0) of cells that are struck through, `pictures`: whether it bears some, as
+    far as no inspection of the file tells.
+    """
 
     name: str
     visible: bool
     start: tuple[int, int]
     merged: Sequence[tuple[tuple[int, int], tuple[int, int]]]
     rows: Iterator[list[Cell]]
+    struck: Sequence[tuple[int, int]] = ()
+    pictures: bool = False
 
 
 class Workbook(NamedTuple):
@@ -70,7 +76,7 @@ def _inspected(form: Format, archive: Archive, limits: FileLimits) -> Inspection
     for member in archive.members:
         for _ in archive.chunks(member):
             pass
-    pictures = any(member.name.startswith("Pictures/") for member in archive.members)
+    pictures = any(member.name.startswith("Pictures/") or "/media/" in member.name for member in archive.members)
     return Inspection(cheap=False, sheets={}, macros=False, links=False, copyable=False, pictures=pictures)
 
 
@@ -147,11 +153,13 @@ class _Helper(ReadingProcess):
         frames = self._frames()
         current = next(frames, None)
         while current is not None:
-            _, name, visible, start, merged = current
+            _, name, visible, start, merged, struck, pictures = current
             merged = [(tuple(first), tuple(last)) for first, last in merged]
             following: list[tuple[Any, ...]] = []
             rows = _believed(_rows(frames, following), self.limits)
-            yield Sheet(name, visible, tuple(start), merged, rows)
+            yield Sheet(
+                name, visible, tuple(start), merged, rows, [(row, column) for row, column in struck], bool(pictures)
+            )
             for _ in rows:
                 pass
             current = following[0] if following else None

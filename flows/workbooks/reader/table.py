@@ -165,9 +165,14 @@ class LineChecker:
                     odd.setdefault(index, []).append((key, WrongCell(message)))
 
     def _extra(self, raw: list[tuple[Cell, ...]], first_column: int) -> dict[int, list[str]]:
-        return {
+        told = {
             index: [clean_line(as_text(value)) for value in raw[index - first_column]] for index in self.headings.extra
         }
+        # Of running numbers only a word that ends the table is of interest.
+        for index in self.headings.silent:
+            texts = [clean_line(as_text(value)) for value in raw[index - first_column]]
+            told[index] = [text if _TOTAL.fullmatch(text) else "" for text in texts]
+        return told
 
     def _look_beside(self, numbers: list[int], raw: list[tuple[Cell, ...]], first_column: int) -> None:
         for index, values in enumerate(raw, first_column):
@@ -180,6 +185,6 @@ class LineChecker:
 def is_footer(line: Line) -> bool:
     """True for a closing line under a table: 填表人 and the like with little beside, or 合计 with nothing but figures."""
     texts = [text for text in line.values.values() if isinstance(text, str)]
-    if len(texts) == 1 and _TOTAL.fullmatch(texts[0]):
+    if len(texts) <= 1 and any(map(_TOTAL.fullmatch, (*texts, *line.aside.values()))):
         return True
     return line.filled <= _FOOTER_CELLS and any(map(_FOOTER.match, texts))

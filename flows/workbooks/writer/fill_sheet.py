@@ -11,6 +11,7 @@ from config.season import Season
 from flows.workbooks.columns.column import Column, total_formula
 from flows.workbooks.reader.layout import FORMULA_SIGNS, GUIDE_SHEET, LISTS_SHEET, Layout
 from flows.workbooks.writer.guide import instant, screen_width
+from flows.workbooks.writer.material_sheet import MATERIAL_KEYS
 
 TITLE_ROW, HOW_ROW, BAND_ROW, HEADING_ROW, FIRST_ROW = range(5)
 STATEMENT_SPAN = 4  # columns under the statement; the answer stands in the next one
@@ -26,7 +27,7 @@ _ALLOWED = {
 _BANDS = ("#1F4E78", "#2E75B6", "#548235", "#7F6000", "#833C0B", "#5B4A8A")
 _LINE, _GIVEN, _NEEDED, _FREE = "#BFBFBF", "#EDEDED", "#FFF8E1", "#FFFFFF"
 _SHOWN_ROWS = 50
-_PAGES_WIDE = 4  # all columns of a submission on one sheet of A4 nobody could read
+_PAGE_WIDTH = 170  # columns of A4 that people can still read; a submission's go over several pages
 _LONGEST_LIST = 250  # characters; a longer list of choices stands in a sheet of its own
 _LONGEST_HINT = 250
 _LONGEST_TITLE = 32
@@ -49,6 +50,9 @@ class FillSheet:
         self.judging = any(column.given for column in layout.columns)
         self.last = FIRST_ROW + (len(rows) if self.judging else season.files.max_rows) - 1
         self.lists, self.remark = 0, remark
+        # Texts that stand in a sheet of their own come last, are cut to the row, and are not printed here.
+        texts = MATERIAL_KEYS if layout.materials else ()
+        self.printed = [column for column in layout.columns if column.key not in texts]
 
     def write(self, recipient: str, deadline: datetime) -> None:
         """Write everything; `deadline` is local."""
@@ -68,7 +72,7 @@ class FillSheet:
         """Points that the longest text of a row needs in its column."""
         lines = [
             -(-screen_width(str(row[column.key])) // max(column.width - 1, 1))
-            for column in self.layout.columns
+            for column in self.printed
             if row.get(column.key) not in (None, "")
         ]
         return float(min(_HIGHEST_ROW, 15 * max(lines, default=1) + 8))
@@ -212,4 +216,7 @@ class FillSheet:
         self.sheet.repeat_rows(BAND_ROW, HEADING_ROW)
         self.sheet.repeat_columns(0, FROZEN_COLUMNS - 1)
         self.sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.4)
-        self.sheet.fit_to_pages(1 if self.judging else _PAGES_WIDE, 0)
+        wide = sum(column.width for column in self.printed)
+        self.sheet.fit_to_pages(1 if self.judging else max(1, round(wide / _PAGE_WIDTH)), 0)
+        if self.judging:
+            self.sheet.print_area(TITLE_ROW, 0, max(self.last, FIRST_ROW), len(self.printed) - 1)

@@ -14,8 +14,10 @@ MATERIAL_TEXTS = (
     ("benefit", "效益说明", 28),
     ("spread", "推广性说明", 28),
 )
+MATERIAL_KEYS = (*(key for key, _, _ in MATERIAL_TEXTS), "organisations", "contributors", "attachments")
+_SCALE = 65  # percent at which a page of A4 takes both columns; fitting to a width would undo the breaks
 _FONT = "Microsoft YaHei"
-_LABEL_WIDTH, _TEXT_WIDTH = 22, 104
+_LABEL_WIDTH, _TEXT_WIDTH = 22, 88
 _LINES_A_ROW = 20  # a row can be 409 points high; a longer text goes on in the next row
 _LINE_POINTS = 17
 
@@ -28,8 +30,9 @@ def write_materials(sheet: Any, book: Any, layout: Layout, rows: Sequence[Mappin
     text = book.add_format({**base, "border": 1, "border_color": "#D9D9D9"})
     sheet.set_column(0, 0, _LABEL_WIDTH)
     sheet.set_column(1, 1, _TEXT_WIDTH)
-    line = 0
+    line, starts = 0, list[int]()
     for row in rows:
+        starts.append(line)
         sheet.write_string(line, 0, str(row.get("number") or ""), head)
         sheet.write_string(line, 1, str(row.get("title") or ""), head)
         sheet.set_row(line, _LINE_POINTS + 7)
@@ -45,7 +48,9 @@ def write_materials(sheet: Any, book: Any, layout: Layout, rows: Sequence[Mappin
         line += 2
     sheet.hide_gridlines(2)
     sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
+    sheet.set_print_scale(_SCALE)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.5)
+    sheet.set_h_pagebreaks([start for start in starts if start])  # a submission begins on a page of its own
     sheet.protect()
 
 

@@ -24,8 +24,10 @@ from models import History, Message, Submission
 from models.enums import DeliveryState, WorkbookKind
 from states.audit.invariants import INVARIANTS
 from tests.flows.test_collect import OTHER, an_open_call, collect, deliveries, send
+from tests.support import libreoffice
 from tests.support.builders import UNIT, a_form
 from tests.support.playing import Player
+from tests.support.workbooks import Workshop, typed
 
 
 @pytest.fixture
@@ -78,6 +80,27 @@ def test_a_file_that_is_open_or_cut_off_or_new_is_left_alone(real: Settings) -> 
     assert list(waiting_files(real)) == [], "a zip without its end is still on its way"
     rested(path, 700)
     assert list(waiting_files(real)) == [(UNIT, path)], "unless nothing more ever comes"
+
+
+@pytest.mark.skipif(libreoffice.PROGRAM is None, reason=libreoffice.MISSING)
+def test_an_old_workbook_and_a_picture_show_whether_they_are_whole(real: Settings, tmp_path: Path) -> None:
+    saved = libreoffice.convert(Workshop(tmp_path).filled(typed()), tmp_path / "saved", "xls:MS Excel 97")
+    pdf, text = b"%PDF-1.7 " + b"x" * 900 + b"%%EOF", b"a,b\n1,2\n"
+    for name, content in (("申报.xls", saved.read_bytes()), ("说明.pdf", pdf)):
+        path = paths.inbox(real) / UNIT / name
+        for share in (0.02, 0.3, 0.6, 0.9, 0.97):
+            path.write_bytes(content[: int(len(content) * share)])
+            rested(path, 60)
+            assert list(waiting_files(real)) == [], f"{share} of {name} is still on its way"
+        path.write_bytes(content)
+        rested(path, 5)
+        assert list(waiting_files(real)) == [(UNIT, path)]
+        path.unlink()
+    unknown = paths.inbox(real) / UNIT / "表.csv"
+    unknown.write_bytes(text)
+    for seconds, taken in ((20, []), (31, [(UNIT, unknown)])):
+        rested(unknown, seconds)
+        assert list(waiting_files(real)) == taken, "what shows no end rests longer"
 
 
 def test_a_date_in_the_future_keeps_nothing_waiting_for_ever(real: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,14 +185,14 @@ add(
     lambda shop: _scores(shop, {"申报编号": _N[0], "回避": "是"}, {**_SCORED[1], "回避原因": "同一单位"}, _SCORED[2]),
     sheet=SCORES,
     takes={7: {}},
-    backs=(("Q5", "“回避原因”没有填。"), ("P6", "“回避”没有选，但写了回避原因，请选“回避”或删去原因。")),
+    backs=(("L5", "“回避原因”没有填。"), ("K6", "“回避”没有选，但写了回避原因，请选“回避”或删去原因。")),
 )
 add(
     "a recusal with points",
     lambda shop: _scores(shop, {**_SCORED[0], "回避": "回避", "回避原因": "同一单位"}, *_SCORED[1:]),
     sheet=SCORES,
     takes={5: {"reason": "同一单位"}, 6: {}, 7: {}},
-    notes=(("P5", "“回避”已声明回避，所填分数没有采用。"),),
+    notes=(("K5", "“回避”已声明回避，所填分数没有采用。"),),
 )
 add(
     "scores without the statement",

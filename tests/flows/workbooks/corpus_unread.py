@@ -170,6 +170,19 @@ add(
 
 
 @case(
+    "a row of totals whose word stands beside the running numbers",
+    takes=_OK,
+    notes=(("A6", "第6行像是表尾说明，没有作为申报读取。"),),
+)
+def _total_beside(shop: Workshop) -> Path:
+    path = shop.filled(typed(), {"经济效益（万元）": 999})
+    with shop.opened(path) as book:
+        for line, value in ((4, "序号"), (5, 1), (6, "合计")):
+            book[SHEET].cell(line, 64).value = value
+    return path
+
+
+@case(
     "a row of totals under verdicts",
     takes={5: {"number": "GC2026-500101-001"}},
     notes=(

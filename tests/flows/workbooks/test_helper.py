@@ -83,8 +83,8 @@ def test_the_reading_process_has_no_input_no_settings_and_hard_limits(
         b'["sheet"]',
         b'["sheet", "x", true, 5, []]',
         b'["rows", [[1]], [9]]',
-        b'["sheet", "x", true, [0, 0], []]\x00["rows", [[["t", 99999999999, 1]]], [0]]',
-        b'["sheet", "x", true, [0, 0], []]\x00["rows", [[["s", 1e300]]], [0]]',
+        b'["sheet", "x", true, [0, 0], [], [], false]\x00["rows", [[["t", 99999999999, 1]]], [0]]',
+        b'["sheet", "x", true, [0, 0], [], [], false]\x00["rows", [[["s", 1e300]]], [0]]',
     ],
 )
 def test_a_reading_process_that_was_taken_over_can_only_be_refused(
