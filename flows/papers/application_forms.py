@@ -88,7 +88,7 @@ def _page(run: Run, unit: str, version: SubmissionVersion) -> dict[str, Any]:
         ("合作方", form.external_partners),
         ("附件", "、".join(form.files)),
     )
-    licence = {True: "授权", False: "不授权"}.get(form.text_consent, "未答复")
+    licence = {True: "授权", False: "不授权", None: "未答复"}[form.text_consent]
     return {
         "number": version.number,
         "version": str(version.version),
@@ -113,7 +113,7 @@ def _page(run: Run, unit: str, version: SubmissionVersion) -> dict[str, Any]:
                 "organisation": person.organisation,
                 "role": person.role,
                 "share": f"{person.share:f}%" if person.share is not None else "",
-                "consent": {True: "同意", False: "不同意"}.get(person.consent, ""),
+                "consent": {True: "同意", False: "不同意", None: ""}[person.consent],
             }
             for person in form.contributors
         ],
