@@ -305,7 +305,10 @@ def gathered(said: Iterable[Problem | Note]) -> list[Gathered]:
     cells: dict[tuple[str, str], list[str]] = {}
     for one in said:
         cells.setdefault((one.sheet, one.message), []).append(one.cell or "")
-    return [Gathered((_where(sheet, named), message), len(named)) for (sheet, message), named in cells.items()]
+    return [
+        Gathered((_where(sheet, named), message if message.endswith("。") else f"{message}。"), len(named))
+        for (sheet, message), named in cells.items()
+    ]
 
 
 def _where(sheet: str, cells: Sequence[str]) -> str:

@@ -41,9 +41,7 @@ def put_forms(session: Session, run: Run, unit: str, numbers: Collection[str]) -
     forms = [_page(run, unit, version) for _, version in rows if version.content]
     if not forms:
         return ()
-    pdf = set_forms(
-        {"programme": run.season.title, "office": run.season.office.name, "forms": forms}, run.at
-    )
+    pdf = set_forms({"programme": run.season.title, "office": run.season.office.name, "forms": forms}, run.at)
     path = paths.paper(run.settings, run.year, unit, FILE_NAME, hashlib.sha256(pdf).hexdigest())
     run.write(path, pdf)
     return (path,)

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from flows.collect import collecting
 from flows.home import paths
 from flows.kinds.scores import issue_further_sheet
+from flows.run import Ending, Run
 from flows.workbooks.writer.filling import fill_template, submission_row
 from models import Message
 from models.enums import CallState, WorkbookKind
@@ -138,7 +139,9 @@ def hold(case: Awkward, letter: str) -> None:
 
 def filled(player: Player, scratch: Path, who: str, kind: WorkbookKind, case: Awkward, issue: int = 1) -> Path:
     source = paths.issued(player.settings, 2026, who, kind, issue)
-    path = fill_template(source, scratch / f"{who}.xlsx", case.rows)
+    # The same title from two units would be the same achievement.
+    rows = [{**line, "成果名称": f"{line['成果名称']}{who}"} if line.get("成果简介") else line for line in case.rows]
+    path = fill_template(source, scratch / f"{who}.xlsx", rows)
     book = openpyxl.load_workbook(path)
     book.path_of_picture = scratch / "red.png"
     case.spoil(book[kind.label])
@@ -237,7 +240,9 @@ def test_awkward_scores_get_the_answer_that_helps(player: Player, tmp_path: Path
             an_assignment(session, number, 1)
     player.at(season.dates.draw_panel.replace(day=28))
     for expert, listed in ((first, numbers[:2]), (second, numbers[:1])):
-        player.issue(SCORES, expert, rows=[{"number": number, "title": number} for number in listed])
+        player.issue(
+            SCORES, expert, rows=[{"number": number, "title": f"终评{at}"} for at, number in enumerate(listed)]
+        )
     names = [f"{criterion.name}（满分{criterion.maximum}）" for criterion in season.final_round.rubric]
     good = dict(zip(names, points(season, 90).values(), strict=True))
 
@@ -275,9 +280,10 @@ def test_a_further_sheet_says_that_the_earlier_one_stays_good(player: Player) ->
         an_assignment(session, number, 1)
     player.at(season.dates.draw_panel)
 
-    def issuing(run: Any) -> None:
+    def issuing(run: Run) -> Ending:
         with run.step() as session:
             issue_further_sheet(session, run, expert, [number])
+        return Ending()
 
     player.play("draw_panel", issuing)
 
