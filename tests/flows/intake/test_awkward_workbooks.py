@@ -111,7 +111,7 @@ AWKWARD = (
     Awkward(
         "格子有错、附件不全、年度不对，一次说完",
         [row(类别="小创造", 附件文件名="应用证明.pdf、照片.jpg", 完成日期=date(2019, 5, 1))],
-        ("“类别”只能填", "没有，是不是“应用证名.pdf”？", "成果完成于2019年"),
+        ("“类别”只能填", "没有，是不是“应用证名.pdf”？", "完成日期2019-05-01不在本年度征集范围（2025年）内"),
         beside=("应用证名.pdf", "照片.jpg"),
     ),
     Awkward("信用代码错一位", [row(单位1统一社会信用代码=CODE[:-1] + "X")], ("不是有效的代码（校验位不符）",)),
@@ -253,7 +253,7 @@ def test_awkward_scores_get_the_answer_that_helps(player: Player, tmp_path: Path
         first: Awkward(
             "评分：补派以后仍报原表",
             [{"申报编号": number, **good} for number in numbers[:2]],
-            (f"还有2项没有打分：{numbers[2]}、{numbers[3]}", "共90分"),
+            ("接收2行", "仍欠：还有2项没有打分：P-", "共90分"),
         ),
         second: Awkward(
             "评分：没有确认承诺，一格还有错",
