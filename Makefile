@@ -9,7 +9,7 @@ SEED ?=
 # The packages of this checkout, which are installed below another name.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: demo serve test check lint types contract faults bench mutants docs migration requirements sbom clean
+.PHONY: demo serve test check lint types contract faults soak bench mutants docs migration requirements sbom clean
 
 demo: $(VENV)/runtime
 	$(BIN)/gangchuang demo $(ARGS)
@@ -35,6 +35,9 @@ contract: $(VENV)/develop
 
 faults: $(VENV)/develop
 	$(BIN)/python -m tests.faults --points $(POINTS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: $(VENV)/develop
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 bench: $(VENV)/develop
 	$(BIN)/python -m tests.benchmarks $(ARGS)

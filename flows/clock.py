@@ -361,6 +361,7 @@ def main() -> None:
     from flows.engine.deployments import refresh, register, restoring, worker_polls
     from flows.engine.environment import FORM_MODULES, server_answers
     from flows.engine.overview import Overview
+    from flows.engine.reconcile import ensure_zombie_automation
     from flows.intake.mail.server import open_mailbox
     from flows.stage import open_database
 
@@ -370,10 +371,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     database = open_database(own.database)
-    upcoming, forms = Upcoming(), Followed(database, refresh)
+    upcoming, forms, overview = Upcoming(), Followed(database, refresh), Overview()
 
     def register_all() -> list[str]:
         modules = map(importlib.import_module, FORM_MODULES.split())
+        ensure_zombie_automation()
         return register([form for module in modules for form in module.FORMS], filling(database))
 
     lost = restoring(register_all)
@@ -382,6 +384,7 @@ def main() -> None:
         if lost():
             upcoming.forget()
             forms.forget()
+            overview.forget()
 
     def mailbox() -> str:
         with open_mailbox(own) as box:
@@ -389,7 +392,7 @@ def main() -> None:
 
     heard = {"server": partial(server_answers, own), "worker": worker_polls()}
     given: dict[str, Any] = {"mailbox": mailbox} if own.imap_url.get_secret_value() else {}
-    given |= {"heard": heard, "restore": restore, "follow": upcoming.follow, "show": Overview().show}
+    given |= {"heard": heard, "restore": restore, "follow": upcoming.follow, "show": overview.show}
     Timekeeper(own, database, upcoming.start, **given, offer=forms.look).run(stopped)
 
 

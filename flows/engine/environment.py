@@ -44,9 +44,9 @@ _CHOSEN = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86400),
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P90D",
     # The year's dates are taken ahead of their time, so that asking seldom makes none of them late.
-    _QUERY_SECONDS: "2",
+    _QUERY_SECONDS: "4",
     # A run that is taken before its time waits in one of the few slots.
-    "PREFECT_WORKER_PREFETCH_SECONDS": "3",
+    "PREFECT_WORKER_PREFETCH_SECONDS": "6",
     # Nothing here has a schedule of Prefect's or pauses; the rest need not look every few seconds all year.
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",

@@ -16,6 +16,10 @@ class Overview:
     def __init__(self) -> None:
         self._shown = ""
 
+    def forget(self) -> None:
+        """Say it with the next text in any case: Prefect may have lost what was said."""
+        self._shown = ""
+
     def show(self, markdown: str) -> None:
         """Put a text in place of the one before, or make the artifact where there is none. Raises EngineAway."""
         if markdown == self._shown:

@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, tuple[str, list[str], list[str]]] = {
     "scoring": ("bench_scoring", [], ["--rounds", "5"]),
     "papers": ("bench_papers", [], ["--certificates", "200"]),
     "idle": ("bench_idle", ["--minutes", "10"], ["--minutes", "1"]),
+    "runs": ("bench_runs", ["--runs", "20"], ["--runs", "5"]),
     "site": ("bench_site", [], ["--cases", "200", "--seasons", "2"]),
     "year": ("bench_year", [], ["--sizes", "100", "400"]),
 }

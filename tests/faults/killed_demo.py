@@ -1,4 +1,7 @@
-"""Two demos, one of them killed (SIGKILL) in the middle and started again: `python -m tests.faults.killed_demo`.
+"""Two demos beside each other, one of them killed (SIGKILL) in the middle and started again: `python -m tests.faults.killed_demo`.
+
+With `--forget 2026-07-01` it is not killed: once its clock has come to that day, Prefect's server is killed and its
+database deleted, and the demo goes on.
 
 Prints what differs between their ends: submissions, ranking, assignments, history (but for hashes
 and flow runs, which depend on each home's own key and salts) and letters by kind. Exit status 1 when
@@ -13,11 +16,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, text
 
+from config.clock import Clock
+from config.local_time import ZONE
 from models.database import make_engine
+from tests.benchmarks.bench_idle import tree
 
 TABLES = {
     "submissions": "select number, title, state, outcome, tier from submission",
@@ -30,25 +37,47 @@ TABLES = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.killed_demo", description=__doc__)
     parser.add_argument("--after", type=float, default=55.0, help="seconds until the kill")
-    parser.add_argument("--port", default="4290", help="loopback port of the demo's dashboard")
+    parser.add_argument(
+        "--port", type=int, default=4290, help="loopback port of a dashboard; the next one is the other's"
+    )
+    parser.add_argument("--forget", metavar="DAY", help="delete Prefect's database on this day of the demo instead")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calm, killed = Path(folder) / "calm", Path(folder) / "killed"
-        _demo(calm, asked.port).wait()
-        first = _demo(killed, asked.port)
-        time.sleep(asked.after)
-        if first.poll() is not None:
-            sys.exit("the demo was over before it could be killed")
-        os.killpg(first.pid, signal.SIGKILL)
-        first.wait()
-        _demo(killed, asked.port).wait()
+        undisturbed, disturbed = _demo(calm, asked.port), _demo(killed, asked.port + 1)
+        if asked.forget:
+            _forget(killed / "demo", disturbed, datetime.fromisoformat(asked.forget).replace(tzinfo=ZONE))
+        else:
+            time.sleep(asked.after)
+            if disturbed.poll() is not None:
+                sys.exit("the demo was over before it could be killed")
+            os.killpg(disturbed.pid, signal.SIGKILL)
+            disturbed.wait()
+            disturbed = _demo(killed, asked.port + 1)
+        if undisturbed.wait() or disturbed.wait():
+            sys.exit("a demo did not come to its end")
         return 1 if _differences(_opened(calm), _opened(killed)) else 0
 
 
-def _demo(home: Path, port: str) -> subprocess.Popen[bytes]:
-    variables = {**os.environ, "GANGCHUANG_HOME": str(home), "GANGCHUANG_DASHBOARD_PORT": port}
+def _demo(home: Path, port: int) -> subprocess.Popen[bytes]:
+    variables = {**os.environ, "GANGCHUANG_HOME": str(home), "GANGCHUANG_DASHBOARD_PORT": str(port)}
     command = [sys.executable, "-c", "from flows.cli import main; main()", "demo", "--exit"]
     return subprocess.Popen(command, env=variables, start_new_session=True, stdout=subprocess.DEVNULL)
+
+
+def _forget(home: Path, demo: subprocess.Popen[bytes], day: datetime) -> None:
+    """Kill the demo's Prefect server on a day and delete its database; what runs meanwhile runs on."""
+    clock = Clock(home)
+    while not clock.stepped or clock.now() < day:
+        if demo.poll() is not None:
+            sys.exit("the demo was over before Prefect's database could be deleted")
+        time.sleep(0.1)
+    for pid, command in tree(demo.pid).items():
+        if command == "flows.engine.server":
+            os.kill(pid, signal.SIGKILL)
+    for file in (home / "prefect").glob("prefect.db*"):
+        file.unlink()
+    print(f"{clock.now():%Y-%m-%d %H:%M}: Prefect's database was deleted", flush=True)
 
 
 def _opened(home: Path) -> Engine:

@@ -1,45 +1,28 @@
 """A real engine whose run, worker, server and clock die at the worst moment; the season goes on by itself."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
-from sqlalchemy import Engine, select
+from prefect.exceptions import ObjectNotFound
 
 from config.clock import step_to
 from config.milestones import Milestone
-from config.season import load_season
-from models import Call, History, Lease, Message, MilestoneDate
-from models.database import make_engine, reading, writing
-from models.enums import CallState, MessageState, MilestoneState
-from models.schema import upgrade
-from states.audit.verify import verify
-from states.machine import Act
-from states.officers import officer
-from states.timeline import plan_season
-from tests.faults.people import OFFICER
-from tests.faults.season import YEAR, prepare
-from tests.flows.engine import engine_process
-from tests.flows.engine.engine_process import ROOT, EngineProcess, free_port, wait_for
+from flows.engine.errors import EngineAway
+from models.enums import CallState
+from tests.faults.season import YEAR
+from tests.faults.serving import Serving, served
+from tests.flows.engine.engine_process import ROOT, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.prefect, pytest.mark.timeout(600)]
 
 M = Milestone
-SERVE = """
-import sys
-from config.settings import settings
-from flows.engine.supervisor import supervise
-
-sys.exit(supervise(settings(), stages=sys.argv[1], drain_seconds=1.0))
-"""
 # A clock that stops itself at a request to Prefect.
 LOOK = """
 import sys
@@ -55,92 +38,10 @@ Timekeeper(own, open_database(own.database), start).look(int(sys.argv[2]))
 """
 
 
-class Serving(EngineProcess):
-    """The whole engine with the stages of the year, the real clock and short patience; and its database."""
-
-    def __init__(self, home: Path) -> None:
-        super().__init__(home, free_port())
-        patience = {"LEASE_SECONDS": "5", "SWEEP_SECONDS": "0.5", "MAIL_SECONDS": "1"}
-        self.environment |= {f"GANGCHUANG_{name}": value for name, value in patience.items()}
-        self.season = load_season(YEAR, home)
-        self.database: Engine = make_engine(f"sqlite:///{home / 'gangchuang.db'}")
-
-    def plan(self) -> None:
-        upgrade(self.database)
-        with writing(self.database) as session:
-            at = self.season.dates.open_call
-            plan_season(session, self.season, Act(officer(self.season, OFFICER), at))
-
-    def state(self) -> CallState:
-        with reading(self.database) as session:
-            return session.get_one(Call, YEAR).state
-
-    def is_settled(self, milestone: Milestone) -> bool:
-        with reading(self.database) as session:
-            row = session.get_one(MilestoneDate, (YEAR, milestone.value, 1, ""))
-            return row.state is MilestoneState.DONE
-
-    def comes_to(self, milestone: Milestone) -> None:
-        """The milestone's instant has come."""
-        with reading(self.database) as session:
-            step_to(self.home, session.get_one(MilestoneDate, (YEAR, milestone.value, 1, "")).due_at)
-
-    def entries(self) -> Counter[tuple[str, str]]:
-        """(trigger, milestone) of the call's history, with how often it stands there."""
-        with reading(self.database) as session:
-            rows = session.execute(select(History.trigger, History.facts).where(History.subject == f"call/{YEAR}"))
-            return Counter((trigger, str(json.loads(facts).get("milestone"))) for trigger, facts in rows)
-
-    def whole(self) -> bool:
-        with reading(self.database) as session:
-            return verify(session) == []
-
-    def all_sent(self) -> bool:
-        with reading(self.database) as session:
-            return set(session.scalars(select(Message.state).distinct())) == {MessageState.SENT}
-
-    def process_of(self, stage: str) -> int:
-        """The process that plays a stage at this moment, by the lease that it signed; 0 for none."""
-        with reading(self.database) as session:
-            lease = session.get(Lease, f"stage/{YEAR}/{stage}")
-        parts = lease.owner.split("/") if lease is not None and lease.expires > 0 else []
-        return int(parts[1]) if len(parts) > 1 else 0
-
-    def kill_server(self) -> None:
-        """Kill the Prefect server, if it has come up again."""
-        for pid, command in self.children().items():
-            if "flows.engine.server" in command:
-                os.kill(pid, signal.SIGKILL)
-
-    def _signed_in(self) -> tuple[str, str]:
-        user, _, password = self.sign_in.partition(":")
-        return user, password
-
-    def runs(self, key: str) -> dict[str, str]:
-        """The state of each flow run whose key begins so, by its key."""
-        answer = httpx.post(
-            f"http://127.0.0.1:{self.port}/api/flow_runs/filter", json={}, timeout=30, auth=self._signed_in()
-        )
-        found = {run["idempotency_key"] or "": run["state_type"] for run in answer.json()}
-        return {own: state for own, state in found.items() if own.startswith(key)}
-
-
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    home = tmp_path_factory.mktemp("serving") / "home"
-    prepare(home)
-    engine = Serving(home)
-    engine.plan()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_process, "SERVE", SERVE)
-        patch.setattr(engine_process, "STAGES", "flows.year")
-        engine.start()
-    try:
-        engine.wait_until_up()
+    with served(tmp_path_factory.mktemp("serving") / "home") as engine:
         yield engine
-    finally:
-        engine.stop()
-        engine.database.dispose()
 
 
 def test_a_run_and_a_worker_that_are_killed_are_crashed_and_the_stage_gets_done_by_itself(serving: Serving) -> None:
@@ -171,6 +72,24 @@ def test_while_prefect_is_away_time_jumps_past_several_milestones_and_nothing_is
     assert serving.entries()["close_call", "close_call/1"] == 1
     assert serving.entries()["skip_milestone", "remind_call/1"] == 1
     wait_for("every letter to be sent", serving.all_sent)
+
+
+def test_prefects_database_deleted_changes_nothing_but_a_view_that_comes_back(serving: Serving) -> None:
+    wait_for("the overview", lambda: serving.view()["overview"])
+    before, record = serving.view(), serving.entries()
+
+    serving.lose_prefects_database()
+
+    view: dict[str, set[str]] = {}
+    deadline = time.monotonic() + 180
+    while view != before and time.monotonic() < deadline:
+        time.sleep(0.5)
+        with suppress(EngineAway, ObjectNotFound):
+            view = serving.view()
+
+    assert view == before
+    assert all(before.values())
+    assert serving.entries() == record, "what follows in this season is started and settled as ever"
 
 
 def test_time_that_jumps_backwards_does_nothing_again(serving: Serving) -> None:
