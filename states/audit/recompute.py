@@ -192,10 +192,12 @@ def _cut(record: Record, scoring: Scoring, removed: Collection[str] = ()) -> Ran
 
 def _re_review(record: Record) -> dict[str, Decimal]:
     asked = record.one(Trigger.ASSIGN_RE_REVIEW).get("experts", {})
-    second = _scores(record, 2)
+    second: dict[str, list[Fraction]] = {}
+    for score in _scores(record, 2):
+        second.setdefault(score.submission, []).append(Fraction(score.total))
     found = {}
     for number, experts in asked.items():
-        given = [Fraction(score.total) for score in second if score.submission == number]
+        given = second.get(number, [])
         if given and len(given) == len(experts):
             found[number] = settle(mean_of(given), 4)
     return found
@@ -204,10 +206,10 @@ def _re_review(record: Record) -> dict[str, Decimal]:
 def _criteria(record: Record) -> tuple[TieCriterion, ...]:
     season = record.season.final_round
     names = {criterion.key: criterion.name for criterion in season.rubric}
-    criteria = []
+    criteria, points = [], _points(record, 1)
     for key in season.tie_break.criteria:
         given: dict[str, list[Fraction]] = {}
-        for (number, _), facts in _points(record, 1).items():
+        for (number, _), facts in points.items():
             given.setdefault(number, []).append(Fraction(facts["points"][key]))
         criteria.append(
             TieCriterion(key, names[key], {number: settle(mean_of(values), 4) for number, values in given.items()})
