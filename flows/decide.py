@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
 from config.units import all_units
-from flows import objections
+from flows import objections, personal_data
 from flows.engine.forms import (
     DELIVERY,
     DUPLICATE,
@@ -91,6 +91,7 @@ class Decision(StrEnum):
     CORRECT_NAME = "correct_name"
     PUT_BACK_RELEASE = "put_back_release"
     WITHDRAW_CONSENT = "withdraw_consent"
+    ERASE_PERSON = "erase_person"
 
     @property
     def asked(self) -> "Asked":
@@ -181,7 +182,7 @@ def decide(
             if decision is Decision.WITHDRAW_CONSENT:
                 forget_unnamed(run)
         run.tell("decision", decision.asked.title)
-        run.tell("subject", about)
+        run.tell("subject", decision.asked.subject.personal or about)
         return Ending()
 
     return perform("decide", season, deciding, dry_run=dry_run)
@@ -328,6 +329,8 @@ _RELEASE = Field(
     "版本", "`gangchuang site list` 列出的版本号；0 为恢复现行内容。", {"type": "string", "pattern": r"^\s*\d+\s*$"}
 )
 _PRIVATE = Field("不再公开的内容", "完成人姓名，或者完成人2、成果内容、图片1、全部。", REASON.schema, personal="已登记")
+_PERSON = Field("姓名", "请求删除的本人，与申报或者专家库里写的一致。", REASON.schema, personal="已删除")
+_WORKS_AT = Field("所在单位", "本人当时所在的单位；同名者以单位区分。", REASON.schema, personal="已删除")
 _LETTER = Field("异议材料", "放在 office/<年度>/objections/ 下的文件夹名；异议人不在此填写。", REASON.schema)
 _INVESTIGATOR = Field("核查人", "与项目无利害关系的人。", offers=Offer.INVESTIGATORS)
 _DECIDER = replace(OFFICER, offers=Offer.INVESTIGATORS)
@@ -378,6 +381,7 @@ _DECISIONS: dict[Decision, Asked] = {
     Decision.REVOKE: Asked("撤销奖项", _telling_unit(revoke, LetterKind.REVOKED), SUBMISSION),
     Decision.CORRECT_NAME: Asked("更正证书姓名", _correct_name, _CERTIFICATE, _RIGHT_NAME),
     Decision.PUT_BACK_RELEASE: Asked("网站恢复到以前的版本", _put_back, _RELEASE),
+    Decision.ERASE_PERSON: Asked("应本人请求删除个人信息", personal_data.take_deletion, _PERSON, _WORKS_AT),
     Decision.WITHDRAW_CONSENT: Asked("撤回公开授权", _withdraw_consent, SUBMISSION, _PRIVATE),
 }
 

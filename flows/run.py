@@ -98,6 +98,7 @@ class Run:
     messages: int = 0
     pieces: tuple[int, int] = (0, 0)
     patient: bool = True
+    discarded: list[Path] = field(default_factory=list)
     _rehearsal: Session | None = None
 
     @property
@@ -110,7 +111,10 @@ class Run:
 
     @contextmanager
     def step(self) -> Iterator[Session]:
-        """One transaction, fenced by the lease. A dry run's steps are undone together at its end."""
+        """One transaction, fenced by the lease; once it is committed, the files go that were `discarded` in it.
+
+        A dry run's steps are undone together at its end.
+        """
         if self._rehearsal is not None:
             with self._rehearsal.begin_nested():
                 yield self._rehearsal
@@ -119,6 +123,8 @@ class Run:
             if self.held is not None:
                 hold(session, self.held, *self.pieces)
             yield session
+        while self.discarded:
+            self.discarded.pop().unlink(missing_ok=True)
 
     def write(self, path: Path, content: bytes) -> None:
         """Write one file whole or not at all; a dry run writes none."""

@@ -431,6 +431,11 @@ class Trigger(Labelled):
     RELEASE_MESSAGE = "release_message", "重新发送", "An administrator had a message tried again."
     GIVE_UP_MESSAGE = "give_up_message", "放弃发送", "An administrator gave a message up."
     ERASE_PERSONAL_DATA = "erase_personal_data", "删除个人信息", "The season's personal data were erased."
+    ERASE_PERSON = (
+        "erase_person",
+        "应请求删除个人信息",
+        "One person's data were erased at their request, before the season's are.",
+    )
     PUT_BACK_RELEASE = (
         "put_back_release",
         "恢复网站旧版",

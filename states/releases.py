@@ -24,6 +24,7 @@ PUBLIC = (
     Trigger.CLOSE_SEASON,
     Trigger.RECORD_ROOT,
     Trigger.ERASE_PERSONAL_DATA,
+    Trigger.ERASE_PERSON,
     Trigger.AWARD,
     Trigger.ARCHIVE,
     Trigger.REVOKE,
@@ -40,7 +41,7 @@ PUBLIC = (
     Trigger.WITHDRAW_CONSENT,
 )
 # After these, no release from before may come back, nor stay on the disk: it shows what was taken away for good.
-HIDING = (Trigger.ERASE_PERSONAL_DATA, Trigger.WITHDRAW_CONSENT)
+HIDING = (Trigger.ERASE_PERSONAL_DATA, Trigger.ERASE_PERSON, Trigger.WITHDRAW_CONSENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,23 @@ def backup(
     """Write a backup of database and files, one consistent moment, while everything goes on running.
 
     When: every night by cron, before each upgrade of the program, and before anything that you are unsure of. It holds
-    personal data and the signing key: keep it where few can read it, and delete it when that data is to be deleted. Of
-    the home's files it holds attachments, evidence, holidays, inbox, keys, mail, office, outbox, pictures, receipts, seasons,
-    taken, templates, timestamps and units; the public pages are made from the database.
+    personal data and the signing key: keep it where few can read it. Of the home's files it holds attachments, evidence, holidays, inbox, keys, mail, office, outbox, pictures, receipts, seasons,
+    taken, templates, timestamps and units; the public pages are made from the database. Earlier backups in the file's
+    folder go with it when personal data was deleted since they were made.
     """
     from states.maintenance.backup import backup as back_up
+    from states.maintenance.backup import deletions_so_far, holds_deleted
 
     here = opened()
     with writing_to(file):
         made = back_up(here.engine, here.settings.home.absolute(), file)
     typer.echo(f"{made.path}: {sum(made.rows.values())} rows of {len(made.rows)} tables, {made.files} files.")
+    with here.reading() as session:
+        deletions = deletions_so_far(session)
+    for path in sorted(made.path.parent.glob(f"*{made.path.suffix}")):
+        if path != made.path and holds_deleted(path, deletions):
+            path.unlink()
+            typer.echo(f"{path} is deleted: it held personal data that was deleted since.")
 
 
 def restore(

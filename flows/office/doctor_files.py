@@ -31,7 +31,7 @@ from flows.publish.release import about, digests_of, is_behind
 from models import Attachment, Delivery, Message, Objection, ObjectionEvidence
 from models.queries import planned_seasons, season_in_force
 from states.audit.invariants import Invariant, Offenders
-from states.history.read import erased_seasons
+from states.history.read import erased_seasons, forgotten_deliveries
 from states.numbers import Number
 
 _AFRESH = "`gangchuang site publish --afresh` writes it again"
@@ -177,8 +177,12 @@ def _taken(session: Session, home: Path | None) -> Offenders:
     if home is None:
         return
     query = select(Delivery.season, Delivery.sender, Delivery.digest).order_by(Delivery.season, Delivery.sender)
+    forgotten = forgotten_deliveries(session)
     for season, sender, digest in session.execute(query.where(Delivery.season.not_in(erased_seasons(session)))):
         found = sorted((home / "taken" / str(season) / sender).glob(f"{digest[:16]}-*"))
+        if (season, digest) in forgotten:
+            yield from ((path.relative_to(home).as_posix(), "should be deleted") for path in found)
+            continue
         if not found:
             yield sender, f"{digest[:16]} is gone"
         yield from (

@@ -45,11 +45,12 @@ class Printed:
 
 
 def printed(session: Session, season: Season, site_url: str, *where: ColumnElement[bool]) -> list[Printed]:
-    """The certificates in force of a season, by their numbers."""
+    """The certificates in force of a season, by their numbers, but for those of people who asked for deletion."""
     rows = session.execute(
         select(Certificate, Submission.unit, Submission.title)
         .join(Submission, Submission.number == Certificate.number)
         .where(Certificate.season == season.year, Certificate.state == CertificateState.VALID, *where)
+        .where(Certificate.name != "")
         .order_by(Certificate.ordinal)
     )
     base = site_url.rstrip("/")

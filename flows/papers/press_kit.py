@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,14 @@ def press_kit(session: Session, season: Season, results: Publication, page: str,
 
 def as_word(kit: PressKit) -> bytes:
     """The designer's file filled in; the same bytes for the same kit. Raises KitNotMade."""
-    path, made = overrides.winning(TEMPLATES / WORD, overrides.PAPERS, WORD), io.BytesIO()
+    path = overrides.winning(TEMPLATES / WORD, overrides.PAPERS, WORD)
+    return _filled_in(kit, path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=128)
+def _filled_in(kit: PressKit, path: Path, _modified: int) -> bytes:
+    """One decision changes one district's kit; those of the others are not set again."""
+    made = io.BytesIO()
     try:
         document = DocxTemplate(str(path))
         # Without escaping, a "<" in a title swallows what follows it.

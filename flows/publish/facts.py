@@ -142,6 +142,7 @@ _CHANGES = (
     Trigger.REINSTATE,
     Trigger.CORRECT_NAME,
     Trigger.WITHDRAW_CONSENT,
+    Trigger.ERASE_PERSON,
 )
 
 

@@ -59,7 +59,15 @@ from models.enums import (
 from models.queries import by_whom_assigned, planned_seasons, season_in_force
 from states.audit.replay import Standing, replay_subject
 from states.history.canonical import call_subject, submission_subject
-from states.history.read import by_subject, erased_seasons, latest_entry, latest_facts, read_entries, read_standings
+from states.history.read import (
+    by_subject,
+    erased_seasons,
+    forgotten_deliveries,
+    latest_entry,
+    latest_facts,
+    read_entries,
+    read_standings,
+)
 from states.numbers import Number
 from states.objections.impartiality import barred_as
 from states.panel.pairs import season_conflicts
@@ -264,12 +272,28 @@ def _partial(session: Session, _: Path | None) -> Offenders:
 def _bent_versions(session: Session, _: Path | None) -> Offenders:
     version, erased = SubmissionVersion, erased_seasons(session)
     kept = _kept_digests(session, erased)
+    of_persons = _kept_after_requests(session)
     query = select(version.number, version.version, version.content, version.salt, version.digest)
     for number, ordinal, content, salt, digest in session.execute(query.execution_options(yield_per=1000)):
         if Number.of(number).season in erased and not salt and not content:
             continue
-        if hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != kept.get(number, digest):
+        if number in of_persons and not salt and not content:
+            continue  # an earlier version, or the whole of it gone since on schedule
+        bound = kept.get(number) or of_persons.get(number, {}).get(ordinal, digest)
+        if hashlib.sha256(bytes.fromhex(salt) + content.encode()).hexdigest() != bound:
             yield number, ordinal
+
+
+def _kept_after_requests(session: Session) -> dict[str, dict[int, str]]:
+    """Of submissions in which a person asked for deletion: what is left of which version, by the entry of that."""
+    query = select(History.subject, History.facts).where(History.trigger == Trigger.ERASE_PERSON)
+    rows = session.execute(query.order_by(History.subject, History.sequence))
+    kept: dict[str, dict[int, str]] = {}
+    for subject, written in rows:
+        facts = json.loads(written)
+        if "kept" in facts:
+            kept.setdefault(subject.partition("/")[2], {})[facts["version"]] = facts["kept"]
+    return kept
 
 
 def _kept_digests(session: Session, erased: Iterable[int]) -> dict[str, str]:
@@ -303,8 +327,15 @@ def _out_of_order(session: Session, _: Path | None) -> Offenders:
 
 
 def _unreceipted(session: Session, home: Path | None) -> Offenders:
-    query = select(Delivery.digest, Delivery.sender, Delivery.receipt)
-    for digest, sender, receipt in session.execute(query.where(Delivery.season.not_in(erased_seasons(session)))):
+    query, forgotten = (
+        select(Delivery.season, Delivery.digest, Delivery.sender, Delivery.receipt),
+        forgotten_deliveries(session),
+    )
+    for season, digest, sender, receipt in session.execute(
+        query.where(Delivery.season.not_in(erased_seasons(session)))
+    ):
+        if (season, digest) in forgotten:
+            continue
         if not receipt or (home is not None and not (home / receipt).is_file()):
             yield digest[:16], sender
 

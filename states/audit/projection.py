@@ -273,6 +273,8 @@ def _against_seals(seals: Seals, year: int, number: str, parts: _Parts, told: It
         if "sealed" in step.facts and not (name == "recusal" and key in sealed.get(name, {})):
             sealed.setdefault(name, {})[key] = step.facts["sealed"]
     for name, _, words in {row[0]: row for row in _SEALED.values()}.values():
+        if name in projection_of_submissions.forgotten(told, "words"):
+            continue
         table, known = SQLModel.metadata.tables[name], sealed.get(name, {})
         for row in parts[name]:
             key = tuple(row[column.name] for column in table.primary_key)
@@ -284,10 +286,13 @@ def _against_holders(seals: Seals, parts: _Parts, told: Iterable[Step]) -> Found
     """The names on certificates against their seals; with these gone, those in force against their holders' rows."""
     given = [one for step in of(told, Trigger.GIVE_CERTIFICATES) for one in step.facts["certificates"]]
     sealed = {one["ordinal"]: one.get("sealed", "") for one in given}
+    nameless = projection_of_submissions.forgotten(told, "certificates")
     names = {(holder.value, row["position"]): row["name"] for holder in Holder for row in parts[holder.value]}
     for row in parts["certificate"]:
         season, ordinal, name = row["season"], row["ordinal"], row["name"]
-        if seals.seals_persons:
+        if ordinal in nameless:
+            right = name == ""
+        elif seals.seals_persons:
             right = sealed.get(ordinal) == seals.sealed("certificate", season, ordinal, name)["sealed"]
         else:
             in_force = row["state"] == CertificateState.VALID.value

@@ -1,7 +1,7 @@
 """What the rows that belong to submissions must hold, by the submissions' own chains (and the call's, for the panel)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -62,7 +62,7 @@ def attachments(_: int, __: list[Step], told: Submissions) -> Rows:
     """The files of each version that had any; after the deletion of personal data there are none."""
     return {
         (number, step.facts["version"], position): {"digest": digest}
-        for number, step in _each(told, *FORMS)
+        for number, step in _each({number: steps for number, steps in told.items() if not _forgets(steps)}, *FORMS)
         for position, digest in enumerate(step.facts.get("attachments", ()), start=1)
     }
 
@@ -88,7 +88,18 @@ def pictures(_: int, __: list[Step], told: Submissions) -> Rows:
         (number, shown["position"]): {name: shown[name] for name in _PICTURE}
         for number, steps in told.items()
         for shown in last(steps, *FORMS).facts.get("pictures", ())
+        if shown["position"] not in forgotten(steps, "pictures")
     }
+
+
+def forgotten(steps: Iterable[Step], what: str) -> set[Any]:
+    """What of a submission was deleted at somebody's request, by its kind."""
+    return {thing for step in of(steps, Trigger.ERASE_PERSON) for thing in step.facts.get(what, ())}
+
+
+def _forgets(steps: Iterable[Step]) -> bool:
+    """Whether somebody who took part asked for deletion: the files that came with it are gone then."""
+    return bool(forgotten(steps, "positions"))
 
 
 def verdicts(_: int, __: list[Step], told: Submissions) -> Rows:

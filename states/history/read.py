@@ -217,6 +217,12 @@ def is_erased(session: Session, year: int) -> bool:
     return latest_trigger(session, call_subject(year), (Trigger.ERASE_PERSONAL_DATA,)) == Trigger.ERASE_PERSONAL_DATA
 
 
+def forgotten_deliveries(session: Session) -> set[tuple[int, str]]:
+    """Season and digest of the deliveries whose files were deleted because somebody named in them asked for it."""
+    rows = session.execute(select(History.season, History.facts).where(History.trigger == Trigger.ERASE_PERSON))
+    return {(season, digest) for season, facts in rows for digest in json.loads(facts).get("deliveries", ())}
+
+
 def erased_seasons(session: Session) -> set[int]:
     """The seasons whose personal data the record says is deleted."""
     return set(session.scalars(select(History.season).where(History.trigger == Trigger.ERASE_PERSONAL_DATA).distinct()))

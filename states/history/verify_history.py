@@ -146,6 +146,7 @@ NOTES = (
     "release_message",
     "give_up_message",
     "erase_personal_data",
+    "erase_person",
     "put_back_release",
     "amend",
     "amend_verdict",

@@ -19,12 +19,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Engine, String, Table, select, type_coerce
+from sqlalchemy import Column, Engine, String, Table, func, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
+from models import History
 from models.columns import DecimalText, EnumText
 from models.database import reading
+from models.enums import Trigger
 from models.queries import planned_seasons
 from states.roots import season_root
 
@@ -52,6 +54,7 @@ FOLDERS = frozenset(
 )
 # What backups of earlier versions hold too; the public pages are made from the database.
 MADE_AGAIN = "site"
+DELETIONS = (Trigger.ERASE_PERSONAL_DATA, Trigger.ERASE_PERSON)
 _BATCH = 2_000
 
 
@@ -87,6 +90,24 @@ def backup(engine: Engine, home: Path, target: Path) -> BackedUp:
         with suppress(FileNotFoundError):
             draft.unlink()
     return BackedUp(target, rows, len(files))
+
+
+def holds_deleted(path: Path, deletions: int) -> bool:
+    """Whether a file is a backup from before one of so many deletions of personal data; other files are none."""
+    words = [f'"trigger":"{word}"'.encode() for word in DELETIONS]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if MANIFEST not in archive.namelist():
+                return False
+            with archive.open("tables/history.jsonl") as lines:
+                return sum(any(word in line for word in words) for line in lines) < deletions
+    except (zipfile.BadZipFile, KeyError, OSError):
+        return False
+
+
+def deletions_so_far(session: Session) -> int:
+    """How often personal data was deleted: by schedule, or at somebody's request."""
+    return session.scalar(select(func.count()).where(History.trigger.in_(DELETIONS))) or 0
 
 
 def home_files(home: Path) -> Iterator[Path]:
@@ -159,4 +180,15 @@ def _owners_file(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
 
 
-__all__ = ["FOLDERS", "FORMAT", "MADE_AGAIN", "MANIFEST", "BackedUp", "backup", "belongs", "home_files"]
+__all__ = [
+    "FOLDERS",
+    "FORMAT",
+    "MADE_AGAIN",
+    "MANIFEST",
+    "BackedUp",
+    "backup",
+    "belongs",
+    "deletions_so_far",
+    "holds_deleted",
+    "home_files",
+]

@@ -9,7 +9,7 @@ published content is bound anew, by the entry of the deletion.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from config.local_time import local_day
@@ -45,6 +45,7 @@ from models.enums import CertificateState, Holder, MessageState, Outcome, Role, 
 from models.queries import lock_call
 from states.history.read import is_erased
 from states.machine import Act
+from states.submissions.released import WITHHELD
 from states.submissions.taking_back import keep_public_only
 from states.transitions import note_call
 
@@ -98,6 +99,16 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         .where(DistrictVerdict.number.in_(own), DistrictVerdict.comment != "")
         .values(comment=""),
         "experts' contacts": _experts(season),
+        "experts' names": update(Expert)
+        .where(experts_to_forget(season))
+        .values(
+            name=WITHHELD,
+            organisation=WITHHELD,
+            name_key=literal("#") + Expert.id,
+            organisation_key=literal("#") + Expert.id,
+            title="",
+            credit_code="",
+        ),
         "letters never sent": update(Message)
         .where(Message.season == year, Message.state.in_(_OPEN))
         .values(state=MessageState.GIVEN_UP),
@@ -140,12 +151,25 @@ def _contents(year: int, hidden: Any) -> Update:
 
 
 def _experts(season: Season) -> Update:
-    """Phones and addresses of experts whom no later season needs: neither seated in one, nor signed since."""
+    """Phones and addresses of experts whom no later season needs."""
+    known = (Expert.phone != "") | (Expert.mail != "")
+    return update(Expert).where(_needed_no_more(season), known).values(phone="", mail="")
+
+
+def experts_to_forget(season: Season) -> ColumnElement[bool]:
+    """Experts whose names go with a season: no later one needs them, and their term (if it has an end) is over.
+
+    The row stays, since scores refer to it.
+    """
+    serving = func.coalesce(Expert.valid_until >= local_day(season.erase_personal_data_at), False)
+    return _needed_no_more(season) & ~serving & ~Expert.name_key.startswith("#")
+
+
+def _needed_no_more(season: Season) -> ColumnElement[bool]:
+    """Experts who neither sat on a later panel nor signed a statement since the season closed."""
     later = select(Seat.expert).where(Seat.season > season.year)
     closed_on = local_day(season.dates.close_season)
-    signed_since = func.coalesce(Expert.statement_on > closed_on, False)
-    known = (Expert.phone != "") | (Expert.mail != "")
-    return update(Expert).where(Expert.id.not_in(later), ~signed_since, known).values(phone="", mail="")
+    return Expert.id.not_in(later) & ~func.coalesce(Expert.statement_on > closed_on, False)
 
 
 def _rows(session: Session, step: Any) -> int:

@@ -1,30 +1,48 @@
 """What personal data a season holds, why and until when, and what is held of one person (PIPL arts. 44 to 47)."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from config.season import Season
 from models import (
+    Attachment,
+    BouncedAddress,
+    Certificate,
+    Consent,
     Contact,
     Contributor,
+    Correction,
     DeclaredConflict,
     Delivery,
+    DistrictVerdict,
     Expert,
+    FollowUp,
+    IncomingMail,
     Message,
     Objection,
+    ObjectionEvidence,
+    Organisation,
+    Picture,
     Recusal,
     Score,
+    ScoreDraft,
     Seat,
     Submission,
     SubmissionVersion,
 )
-from states.maintenance.erasure import is_published
+from models.enums import ConsentKind, Holder, Outcome
+from models.queries import season_in_force
+from states.history.read import erased_seasons
+from states.maintenance.erasure import experts_to_forget, is_published
+from states.numbers import Number
 from states.rules.names import name_key
+from states.submissions.certificates import CertificateNumber
 
 
 @dataclass(frozen=True)
@@ -39,11 +57,17 @@ class Held:
 
 @dataclass(frozen=True)
 class Found:
-    """One place in which a person is named: what it is, its key, and what stands there of them."""
+    """One place in which a person is named: what it is, its key, what stands there of them, what for, until when.
+
+    `theirs`: what they are to be handed; the rest names them within what others wrote or are told.
+    """
 
     what: str
     key: str
     said: str
+    purpose: str = ""
+    until: datetime | None = None
+    theirs: bool = True
 
 
 def held_of_season(session: Session, season: Season) -> list[Held]:
@@ -56,6 +80,7 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
         return session.scalar(select(func.count()).select_from(table).where(*where)) or 0
 
     seated = select(Seat.expert).where(Seat.season == year)
+    raised = select(Objection.id).where(Objection.season == year)
     every = (
         Held("contacts 联系人", count(Contact, Contact.number.in_(own)), "to reach the applicants", until),
         Held(
@@ -79,7 +104,13 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
         Held(
             "experts on the panel 评委",
             count(Expert, Expert.id.in_(seated), (Expert.phone != "") | (Expert.mail != "")),
-            "to send score sheets; contacts go unless a later season needs them, names stay in the pool",
+            "to send score sheets; contacts and names go unless a later season needs them",
+            until,
+        ),
+        Held(
+            "experts of the pool 专家库",
+            count(Expert, experts_to_forget(season)),
+            "to draw panels from; whom no season since has needed goes",
             until,
         ),
         Held(
@@ -100,7 +131,72 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
             "the final round",
             until,
         ),
-        Held("objections 异议", count(Objection, Objection.number.in_(own)), "to answer who objected", until),
+        Held(
+            "comments of districts 初评意见",
+            count(DistrictVerdict, DistrictVerdict.number.in_(own), DistrictVerdict.comment != ""),
+            "the district round",
+            until,
+        ),
+        Held(
+            "files that came with submissions 申报附件",
+            count(Attachment, Attachment.number.in_(own)),
+            "the reviews",
+            until,
+        ),
+        Held(
+            "pictures of people not published 未公开的人像图片",
+            count(Picture, Picture.number.in_(own), Picture.number.not_in(shown), Picture.portrait.is_(True)),
+            "the public cases, once awarded",
+            until,
+        ),
+        Held(
+            "names on certificates 证书上的姓名",
+            count(
+                Certificate,
+                Certificate.season == year,
+                Certificate.holder == Holder.CONTRIBUTOR,
+                Certificate.name != "",
+                Certificate.number.not_in(shown),
+            ),
+            "the certificates",
+            until,
+        ),
+        Held(
+            "answers about use 成果转化情况",
+            count(FollowUp, FollowUp.number.in_(own), FollowUp.adoption != ""),
+            "the follow-up",
+            until,
+        ),
+        Held(
+            "addresses of mail that came in 来信地址",
+            count(IncomingMail, IncomingMail.season == year, IncomingMail.sender != ""),
+            "whose each workbook is",
+            until,
+        ),
+        Held(
+            "addresses that letters came back from 退信地址",
+            count(BouncedAddress, BouncedAddress.season == year),
+            "to have addresses corrected",
+            until,
+        ),
+        Held(
+            "scores never sent 未提交的评分",
+            count(ScoreDraft, ScoreDraft.season == year),
+            "the score page",
+            until,
+        ),
+        Held(
+            "files of objections 异议材料",
+            count(ObjectionEvidence, ObjectionEvidence.objection.in_(raised)),
+            "to look into them",
+            until,
+        ),
+        Held(
+            "objections 异议",
+            count(Objection, Objection.season == year, Objection.objector != ""),
+            "to answer who objected",
+            until,
+        ),
         Held(
             "letters 信件",
             count(Message, Message.season == year, Message.recipient != ""),
@@ -117,27 +213,169 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
 def held_of_person(session: Session, name: str, organisation: str = "") -> Iterator[Found]:
     """Every place in which a person is named, over all seasons, however the name is written.
 
-    With an organisation only those of that organisation. Letters and deliveries are no such places: they are found by
-    the submission or expert that they are about.
+    With an organisation only those of that organisation, as far as a place says one; what others wrote says none. The
+    names of objectors are encrypted, and not looked through.
     """
-    key, home = name_key(name), name_key(organisation)
-    people = select(Contributor).where(Contributor.name_key == key).order_by(Contributor.number, Contributor.position)
-    for person in session.scalars(people):
-        if not home or name_key(person.organisation) == home:
+    dates = _Dates(session)
+    names = {name.strip()}
+    mails = set[str]()
+    yield from _as_contributor(session, dates, name, organisation, names)
+    yield from _as_contact(session, dates, name, organisation, names, mails)
+    yield from _as_expert(session, dates, name, organisation, names, mails)
+    for declared in session.scalars(select(DeclaredConflict).where(DeclaredConflict.key == name_key(name))):
+        yield Found(
+            "declared conflict 回避对象",
+            f"{declared.season}",
+            "一位专家申报的回避对象",
+            "评审回避",
+            dates.of(declared.season),
+        )
+    yield from _in_letters(session, dates, names, mails)
+    yield from _in_words(session, dates, names)
+
+
+class _Dates:
+    """Until when each season's personal data is held."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._known = session, dict[int, datetime]()
+        self.erased = erased_seasons(session)
+
+    def of(self, year: int) -> datetime:
+        if year not in self._known:
+            self._known[year] = season_in_force(self._session, year).erase_personal_data_at
+        return self._known[year]
+
+    def of_number(self, number: str) -> datetime:
+        return self.of(Number.of(number).season)
+
+
+def _as_contributor(session: Session, dates: _Dates, name: str, organisation: str, names: set[str]) -> Iterator[Found]:
+    """As one who took part: the form's line, whether the name may be public, the certificates."""
+    home = name_key(organisation)
+    query = select(Contributor, Submission).join(Submission, Submission.number == Contributor.number)
+    rows = session.execute(query.where(Contributor.name_key == name_key(name)))
+    for person, submission in sorted(rows, key=lambda row: (row[0].number, row[0].position)):
+        if home and name_key(person.organisation) != home:
+            continue
+        names.add(person.name)
+        consent = session.get(Consent, (person.number, ConsentKind.NAME, person.position))
+        given = consent is not None and consent.given and consent.withdrawn_at is None
+        public = given and submission.outcome is Outcome.COMPLETED
+        until = None if public else dates.of_number(person.number)
+        share = f"，贡献占比{person.share}%" if person.share is not None else ""
+        told = f"{person.name}，{person.organisation}，{person.role}{share}；{'已公开' if public else '未公开'}"
+        yield Found(
+            "contributor 完成人",
+            f"{person.number} no. {person.position}",
+            f"{told}；成果《{submission.title}》",
+            "认定完成人、查重、回避、公布结果",
+            until,
+        )
+        held = (Certificate.number == person.number) & (Certificate.position == person.position)
+        for row in session.scalars(
+            select(Certificate)
+            .where(held, Certificate.holder == Holder.CONTRIBUTOR, Certificate.name != "")
+            .order_by(Certificate.ordinal)
+        ):
+            number = CertificateNumber(row.season, row.ordinal)
             yield Found(
-                "contributor 完成人",
-                f"{person.number} no. {person.position}",
-                f"{person.name}, {person.organisation}, {person.role}",
+                "certificate 证书", number.short, f"{row.name}，{row.tier.label}，{row.state.label}", "证书核验", until
             )
+        files = session.scalars(select(Attachment.name).where(Attachment.number == person.number).distinct())
+        for file in sorted(files):
+            yield Found(
+                "attachment 申报附件", person.number, file, "评审（可能载有本人信息）", dates.of_number(person.number)
+            )
+
+
+def _as_contact(
+    session: Session, dates: _Dates, name: str, organisation: str, names: set[str], mails: set[str]
+) -> Iterator[Found]:
+    """As one by whom a submission is reached; with an organisation, of a submission of that organisation."""
+    key, home = name_key(name), name_key(organisation)
+    theirs = set(session.scalars(select(Organisation.number).where(Organisation.name_key == home))) if home else set()
     for contact in session.scalars(select(Contact).where(Contact.name != "").order_by(Contact.number)):
-        if name_key(contact.name) == key:
-            yield Found("contact 联系人", contact.number, f"{contact.name}, {contact.phone}, {contact.mail}")
-    experts = select(Expert).where(Expert.name_key == key).order_by(Expert.id)
+        if name_key(contact.name) == key and (not home or contact.number in theirs):
+            names.add(contact.name)
+            mails.add(contact.mail)
+            told = f"{contact.name}，{contact.phone}，{contact.mail}"
+            yield Found("contact 联系人", contact.number, told, "联系申报单位", dates.of_number(contact.number))
+
+
+def _as_expert(
+    session: Session, dates: _Dates, name: str, organisation: str, names: set[str], mails: set[str]
+) -> Iterator[Found]:
+    """As an expert: the pool's line, the seats, what they declared themselves."""
+    home = name_key(organisation)
+    experts = select(Expert).where(Expert.name_key == name_key(name)).order_by(Expert.id)
     for expert in session.scalars(experts):
         if home and expert.organisation_key != home:
             continue
-        yield Found("expert 专家", expert.id, f"{expert.name}, {expert.organisation}, {expert.phone}, {expert.mail}")
-        for seat in session.scalars(select(Seat).where(Seat.expert == expert.id).order_by(Seat.season)):
-            yield Found("seat 评委", f"{seat.season} {expert.id}", f"{seat.field}, {seat.state.label}")
-    for declared in session.scalars(select(DeclaredConflict).where(DeclaredConflict.key == key)):
-        yield Found("declared conflict 回避对象", f"{declared.season} {declared.expert}", name)
+        names.add(expert.name)
+        mails.add(expert.mail)
+        seats = session.scalars(select(Seat).where(Seat.expert == expert.id).order_by(Seat.season)).all()
+        until = dates.of(max(seat.season for seat in seats)) if seats else None
+        told = (expert.name, expert.organisation, expert.title, expert.fields, expert.phone, expert.mail)
+        yield Found("expert 专家", expert.id, "，".join(filter(None, told)), "抽取评委", until)
+        for seat in seats:
+            told_of = f"{seat.field}，{seat.state.label}"
+            yield Found("seat 评委", f"{seat.season} {expert.id}", told_of, "评审", dates.of(seat.season))
+        own = select(DeclaredConflict).where(DeclaredConflict.expert == expert.id).order_by(DeclaredConflict.key)
+        for declared in session.scalars(own):
+            yield Found(
+                "own declaration 本人申报的回避",
+                f"{declared.season}",
+                declared.key,
+                "评审回避",
+                dates.of(declared.season),
+            )
+
+
+def _in_letters(session: Session, dates: _Dates, names: Iterable[str], mails: Iterable[str]) -> Iterator[Found]:
+    """Letters to them, and letters that name them."""
+    wanted, addresses = [name for name in names if name], {mail for mail in mails if mail}
+    said = [column.contains(one, autoescape=True) for one in wanted for column in (Message.body, Message.subject)]
+    to_them = [Message.recipient.in_(addresses)] if addresses else []
+    for row in session.scalars(select(Message).where(_any([*said, *to_them])).order_by(Message.key)):
+        theirs = row.recipient in addresses
+        told = f"致本人：{row.subject}" if theirs else f"信中提到本人：{row.subject}"
+        yield Found("letter 信件", row.key, told, "通知", dates.of(row.season), theirs)
+    for mail in session.scalars(select(IncomingMail).where(IncomingMail.sender.in_(addresses))):
+        yield Found("mail 来信", mail.digest[:12], f"{mail.sender}，{mail.state.label}", "收件", dates.of(mail.season))
+
+
+# What people wrote, by table and column, with what it is.
+_WRITTEN: tuple[tuple[Any, Any, str], ...] = (
+    (SubmissionVersion, SubmissionVersion.content, "content 申报内容"),
+    (DistrictVerdict, DistrictVerdict.comment, "district's comment 初评意见"),
+    (Score, Score.comment, "expert's comment 评语"),
+    (Correction, Correction.missing, "correction 退回补正"),
+    (FollowUp, FollowUp.adoption, "follow-up 成果转化"),
+    (Recusal, Recusal.reason, "recusal 回避理由"),
+    (Picture, Picture.alt, "picture 图片说明"),
+)
+
+
+def _in_words(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator[Found]:
+    """What others wrote that names them; it is not theirs to be handed, but theirs to have corrected or deleted."""
+    wanted = [name for name in names if name]
+    for table, column, what in _WRITTEN:
+        said = _any([column.contains(one, autoescape=True) for one in wanted])
+        for number, text in session.execute(select(table.number, column).where(said).order_by(table.number)):
+            yield Found(what, number, _around(text, wanted), "评审", dates.of_number(number), theirs=False)
+    said = _any([column.contains(one) for one in wanted for column in (Delivery.problems, Delivery.file_name)])
+    for delivery in session.scalars(select(Delivery).where(said).order_by(Delivery.digest)):
+        told = f"{delivery.sender}，{delivery.file_name}"
+        yield Found("delivery 来件", delivery.digest[:16], told, "收件", dates.of(delivery.season), theirs=False)
+
+
+def _any(conditions: list[Any]) -> Any:
+    return or_(*conditions) if conditions else false()
+
+
+def _around(text: str, names: Iterable[str]) -> str:
+    """The words about a name, as far as a line shows them."""
+    found = re.search("|".join(map(re.escape, names)), text)
+    begin = max(0, found.start() - 12) if found else 0
+    return f"…{text[begin : begin + 40]}…"

@@ -23,6 +23,7 @@ from states.history.seals import Seals
 from states.machine import Act
 from states.officers import DecisionRefused
 from states.submissions.identity import submission_of
+from states.submissions.released import WITHHELD
 from states.submissions.versions import content_in_force, rewrite
 from states.transitions import note_submissions
 
@@ -219,9 +220,12 @@ def _match(
     valid: Sequence[Certificate], entitled: Sequence[Entitled]
 ) -> tuple[list[tuple[Certificate, Entitled | None]], list[Entitled]]:
     """In whose stead somebody stands: the same person elsewhere on the list or in another tier, else whose place it is."""
+    # Whoever asked for deletion has no name any more; the number of the certificate stands with the award.
     said = {(row.number, row.holder, row.position, row.name, row.tier) for row in valid}
-    lacking = [one for one in entitled if one not in said]
-    lost = [row for row in valid if (row.number, row.holder, row.position, row.name, row.tier) not in set(entitled)]
+    lacking = [one for one in entitled if one not in said and one.name != WITHHELD]
+    awards = {(one.number, one.holder, one.position, one.tier) for one in entitled}
+    rows = [row for row in valid if row.name or (row.number, row.holder, row.position, row.tier) not in awards]
+    lost = [row for row in rows if (row.number, row.holder, row.position, row.name, row.tier) not in set(entitled)]
     heirs, found = list(lacking), dict[int, Entitled]()
     keys: tuple[Callable[[Any], tuple[object, ...]], ...] = (
         lambda one: (one.number, one.holder, one.name),

@@ -1,0 +1,173 @@
+"""One person's data on request: which files of the home name them, the deletion, and the extract that they are handed.
+
+Workbooks, packages, letters and pages are looked through as they lie there, however deep the text is packed. A scanned
+paper or a PDF from elsewhere cannot be: those are listed by the submission that they came with.
+"""
+
+import io
+import zipfile
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from email import message_from_bytes, policy
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from flows.home import paths
+from flows.outbox.letters import LetterKind
+from flows.outbox.letters.filters import instant
+from flows.outbox.mail.files import FileTransport
+from flows.outbox.messages import post_to_unit
+from flows.run import Run
+from models import Delivery, Submission
+from states.machine import Act
+from states.maintenance.personal_data import Found
+from states.maintenance.personal_deletion import Forgotten, erase_person, whom
+from states.numbers import Number
+
+# Folders of the home in which people are named, and what they are for who reads the list.
+FOLDERS = {
+    "taken": "来件原件",
+    "receipts": "回执",
+    "outbox": "发出的工作簿和材料",
+    "office": "办公室文件",
+    "mail": "信件",
+    "held": "暂扣的邮件",
+    "inbox": "尚未收取的来件",
+    "rehearsals": "演练",
+}
+_OFFICE = ("office",)
+_OPAQUE = (".pdf", ".png", ".jpg", ".jpeg", ".webp", ".heic", ".tif", ".tiff", ".bmp", ".mp4")
+_PACKED = (".xlsx", ".docx", ".zip", ".xlsm", ".wps", ".et")
+_MOST = 300 * 2**20  # unpacked bytes looked through of one file
+_TEMPLATES = Path(__file__).parent / "papers" / "templates"
+_STYLE = Path(__file__).parent / "publish" / "pages" / "templates" / "page.css"
+
+
+def files_naming(home: Path, names: Collection[str], year: int | None = None) -> Iterator[Path]:
+    """The files of the home that name somebody so; of one season, or of all. Letters lie together, whatever their season."""
+    wanted = [name for name in names if name]
+    for folder in FOLDERS:
+        top = home / folder
+        own = top / str(year) if year is not None and (top / str(year)).is_dir() else top
+        if year is not None and own is top and folder not in ("mail", "inbox", "rehearsals"):
+            continue
+        for path in sorted(own.rglob("*")) if own.is_dir() else ():
+            if path.is_file() and not path.is_symlink() and _names(path.name, path.read_bytes(), wanted):
+                yield path
+
+
+def _names(file_name: str, content: bytes, names: Collection[str], deep: int = 3) -> bool:
+    """Whether a file's name or content has one of the names; packed files are unpacked."""
+    if any(name in file_name for name in names):
+        return True
+    suffix = Path(file_name).suffix.lower()
+    if suffix in _OPAQUE:
+        return False
+    if suffix in _PACKED and deep:
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as package:
+                small = [entry for entry in package.infolist() if entry.file_size <= _MOST]
+                return any(_names(entry.filename, package.read(entry), names, deep - 1) for entry in small)
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+            return False
+    if suffix == ".eml":
+        mail = message_from_bytes(content, policy=policy.default)
+        parts = [(part.get_filename() or ".txt", part.get_content()) for part in mail.walk() if not part.is_multipart()]
+        said = [str(mail.get(header, "")) for header in ("From", "To", "Cc", "Subject")]
+        texts = [(name, part.encode() if isinstance(part, str) else part) for name, part in parts]
+        return any(name in text for name in names for text in said) or any(
+            isinstance(part, bytes) and _names(name, part, names, deep - 1) for name, part in texts
+        )
+    text = content.decode("utf-8", "replace")
+    text = unescape(text) if suffix in (".xml", ".html") else text
+    return any(name in text for name in names)
+
+
+def take_deletion(session: Session, run: Run, act: Act, name: str, organisation: str, reason: str) -> None:
+    """Delete one person of the season: rows with their entries, and the files that name them."""
+    meant = whom(session, run.year, name, organisation)
+    home = run.settings.home.absolute()
+    owners = {Number.of(number).unit for number in meant.numbers} | {*meant.experts, *_OFFICE}
+    naming = [path for path in files_naming(home, meant.names, run.year) if _is_theirs(home, path, run.year, owners)]
+    done = erase_person(
+        session,
+        run.season,
+        name,
+        organisation,
+        act,
+        reason=reason,
+        deliveries=_deliveries(session, run.year, home, naming),
+    )
+    for number in done.numbers:
+        row = session.get_one(Submission, number)
+        what = "、".join([*(f"完成人{place}" for place in done.places.get(number, ())), *_contact(done, number)])
+        post_to_unit(
+            session, run, LetterKind.PERSON_ERASED, row.unit, key=f"{number}/{row.sequence}", number=number,
+            title=row.title, what=what,
+        )  # fmt: skip
+    gone = [*naming, *_files_of(run, done)]
+    run.discarded += gone
+    run.tell("submissions", len(done.numbers))
+    run.tell("experts forgotten", len(done.experts))
+    run.tell("letters masked", len(done.letters))
+    run.tell("files", len(set(gone)))
+    run.tell("still to be deleted by hand", "backups made before, and before-restore/")
+
+
+def _is_theirs(home: Path, path: Path, year: int, owners: Collection[str]) -> bool:
+    """Whether a file that bears the name is about this person's submissions: others may be called the same.
+
+    What waits in the inbox is taken first; rehearsals are deleted as a whole.
+    """
+    folder, *below = path.relative_to(home).parts
+    if folder == "mail":
+        return path.name.startswith(f"{year}_") and any(owner in path.name for owner in owners)
+    if folder in ("office", "held"):
+        return True
+    return folder in ("taken", "receipts", "outbox") and below[1] in owners
+
+
+def _contact(done: Forgotten, number: str) -> list[str]:
+    return ["联系人"] if number in done.contacts else []
+
+
+def _deliveries(session: Session, year: int, home: Path, naming: Collection[Path]) -> list[str]:
+    """Digests of the deliveries whose original or receipt names the person."""
+    known = session.scalars(select(Delivery.digest).where(Delivery.season == year)).all()
+    begun = {path.name.partition("-")[0] for path in naming if path.relative_to(home).parts[0] in ("taken", "receipts")}
+    return [digest for digest in known if digest[:16] in begun]
+
+
+def _files_of(run: Run, done: Forgotten) -> Iterator[Path]:
+    """Files that rows named which are gone, and the letters that were written otherwise."""
+    home = run.settings.home.absolute()
+    folder = paths.attachments(run.settings, run.year)
+    for digest in sorted(done.attachments):
+        yield from sorted(folder.glob(f"{digest}*"))
+    for encoded in sorted(done.pictures):
+        yield from paths.picture_files(home, run.year, encoded)
+    path_of = FileTransport(home / "mail", sender="").path_of
+    yield from map(path_of, done.letters)
+
+
+def extract_page(name: str, organisation: str, found: Collection[Found], at: datetime) -> bytes:
+    """What is held of one person, as a page to be printed and handed to them: their own data, and nobody else's."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["instant"] = instant
+    groups: dict[str, list[Found]] = {}
+    for place in found:
+        groups.setdefault(place.what, []).append(place)
+    values: dict[str, Any] = {"name": name, "organisation": organisation, "groups": groups, "at": at}
+    page = environment.get_template("extract.html.j2").render(style=_STYLE.read_text("utf-8"), **values)
+    return page.encode()

@@ -1,0 +1,212 @@
+"""One person's data: found wherever it lies, handed out, deleted on request; every proof and every page holds afterwards."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from config.settings import PUBLIC
+from flows.decide import Decision, decide
+from flows.office.doctor_files import FILE_INVARIANTS
+from flows.personal_data import FOLDERS, extract_page, files_naming
+from models import Certificate, Contact, Contributor, Expert, History
+from models.enums import CertificateState, Trigger
+from states.audit.evidence import About, Kind, NotOne, evidence
+from states.audit.export import export_history, proof, read_export
+from states.audit.invariants import broken_invariants
+from states.audit.projection import EVERY_INVARIANT
+from states.audit.recompute import recompute
+from states.audit.verify import verify
+from states.machine import Act
+from states.maintenance.personal_data import held_of_person
+from states.maintenance.personal_deletion import erase_person
+from states.officers import DecisionRefused
+from states.roots import newest_publication
+from tests.support.builders import OFFICE
+from tests.support.played import BEST
+from tests.support.playing import Player
+
+WINNER, HOME = "示例完成人1", "示例·万州甲公司"
+
+
+def asked(player: Player, name: str = WINNER, home: str = HOME, **options: object) -> object:
+    return decide.fn(2026, OFFICE.name, Decision.ERASE_PERSON, name, "本人来函请求", other=home, **options)
+
+
+def everything_written(player: Player) -> Iterator[tuple[str, str]]:
+    """Every text that is kept anywhere, unpacked: rows by their tables, files by their paths."""
+    with player.reading() as session:
+        for table in SQLModel.metadata.sorted_tables:
+            yield table.name, repr(session.execute(select(table)).all())
+    for path in player.home.rglob("*"):
+        if path.is_file() and not path.name.startswith("gangchuang.db"):
+            yield path.relative_to(player.home).as_posix(), _unpacked(path.read_bytes())
+
+
+def _unpacked(content: bytes) -> str:
+    if not zipfile.is_zipfile(BytesIO(content)):
+        return unescape(content.decode("utf-8", "replace"))
+    with zipfile.ZipFile(BytesIO(content)) as package:
+        return "".join(f"{name}{_unpacked(package.read(name))}" for name in package.namelist())
+
+
+def naming(player: Player, *words: str) -> set[str]:
+    """Where one of the words still stands; names that only begin so are others'."""
+    found = set()
+    for where, text in everything_written(player):
+        for word in words:
+            rest = text.split(word)[1:]
+            if any(not part[:1].isdigit() for part in rest):
+                found.add(where)
+    return found
+
+
+def test_a_person_is_found_in_rows_letters_workbooks_and_packages(played: Player) -> None:
+    with played.reading() as session:
+        found = list(held_of_person(session, WINNER, HOME))
+        nobody = list(held_of_person(session, WINNER, "示例别处"))
+        expert = list(held_of_person(session, "示例·专家1"))
+    files = {path.relative_to(played.home).parts[0] for path in files_naming(played.home, [WINNER])}
+
+    kinds = {place.what.split()[0] for place in found}
+    assert {"contributor", "certificate", "attachment", "content"} <= kinds
+    (line,) = (place for place in found if place.what.startswith("contributor"))
+    assert f"{WINNER}，{HOME}，主研" in line.said
+    assert line.until is None, "published with consent: it stays"
+    assert [place for place in nobody if place.theirs] == []
+    assert {"expert", "seat", "letter"} <= {place.what.split()[0] for place in expert}
+    assert {"taken", "outbox"} <= files <= set(FOLDERS)
+
+
+def test_the_extract_has_their_own_data_and_nobody_elses(played: Player) -> None:
+    at = played.settings.clock.now()
+    with played.reading() as session:
+        theirs = [place for place in held_of_person(session, WINNER, HOME) if place.theirs]
+
+    page = extract_page(WINNER, HOME, theirs, at).decode()
+
+    for word in (WINNER, HOME, "证明.pdf", "认定完成人", "第四十五条", "2026-0003"):
+        assert word in page, word
+    assert "示例完成人2" not in page
+    assert "示例摘要" not in page
+
+
+def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_path: Path) -> None:
+    played.at(played.season.dates.close_season + timedelta(days=20))
+    with played.reading() as session:
+        before = export_history(session, 2026, tmp_path / "before.jsonl")
+        publication = newest_publication(session, 2026)
+        (given,) = session.scalars(select(Certificate).where(Certificate.name == WINNER)).all()
+        handed = evidence(session, About(Kind.PERSON, WINNER), played.settings.clock.now(), with_content=True)
+    assert publication is not None
+    assert WINNER in (played.home / PUBLIC / "2026" / "results.html").read_text("utf-8")
+    tried = asked(played, dry_run=True)
+    assert naming(played, WINNER), tried
+
+    done = asked(played)
+
+    assert naming(played, WINNER) == set()
+    assert WINNER not in str(done)
+    with played.reading() as session:
+        assert verify(session) == []
+        assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
+        after = export_history(session, 2026, tmp_path / "after.jsonl")
+        assert recompute(read_export(after.path)) == []
+        (entry,) = session.scalars(select(History).where(History.trigger == Trigger.ERASE_PERSON)).all()
+        facts = json.loads(entry.facts)
+        assert (facts["positions"], facts["certificates"]) == ([1], [given.ordinal])
+        kept = session.get_one(Certificate, (2026, given.ordinal), populate_existing=True)
+        assert (kept.name, kept.state) == ("", CertificateState.VALID)
+        now = proof(session, BEST)
+        newest = newest_publication(session, 2026)
+        assert [place for place in held_of_person(session, WINNER) if place.theirs] == []
+        with pytest.raises(NotOne):
+            evidence(session, About(Kind.PERSON, WINNER), played.settings.clock.now())
+    (tmp_path / "proof.json").write_text(json.dumps(now), "utf-8")
+    (tmp_path / "evidence.json").write_text(json.dumps(handed.document), "utf-8")
+    assert newest is not None
+    for file, root in (
+        (before.path, publication.root),
+        (after.path, publication.root),
+        (after.path, newest.root),
+        (tmp_path / "proof.json", newest.root),
+        (tmp_path / "evidence.json", publication.root),
+    ):
+        command = [sys.executable, "-I", str(after.checker), str(file), "--root", root]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stdout
+    assert [key for key in played.letters("person_erased")] != []
+    with pytest.raises(DecisionRefused, match="nothing is held"):
+        asked(played)
+
+
+def test_others_stay_and_a_name_can_still_be_corrected_beside_the_deleted(played: Player) -> None:
+    played.at(played.season.dates.close_season + timedelta(days=20))
+    with played.reading() as session:
+        names = set(session.scalars(select(Contributor.name)))
+    asked(played)
+
+    with played.reading() as session:
+        assert set(session.scalars(select(Contributor.name))) == names - {WINNER} | {"（未公开）"}
+        (body,) = session.scalars(
+            select(Certificate.ordinal).where(Certificate.number == BEST, Certificate.name == HOME)
+        ).all()
+    decide.fn(2026, OFFICE.name, Decision.CORRECT_NAME, f"2026-{body:04d}", "更名", "示例·万州甲有限公司")
+
+    with played.reading() as session:
+        assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
+
+
+def test_contacts_and_experts_can_be_deleted_too(played: Player) -> None:
+    played.at(played.season.dates.close_season + timedelta(days=20))
+    with played.reading() as session:
+        expert = session.scalars(select(Expert).where(Expert.name == "示例·专家1")).one()
+
+    asked(played, "示例联系人1", HOME)
+    asked(played, "示例·专家1", expert.organisation)
+
+    assert naming(played, "示例联系人1", "contact-1@example", "示例·专家1", "expert-1@example") == set()
+    with played.reading() as session:
+        assert session.get_one(Contact, BEST, populate_existing=True).phone == ""
+        row = session.get_one(Expert, expert.id, populate_existing=True)
+        assert (row.name, row.phone, row.name_key) == ("（未公开）", "", f"#{expert.id}")
+        assert verify(session) == []
+        assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
+
+
+def test_what_still_is_decided_or_not_theirs_is_refused_without_repeating_the_name(played: Player) -> None:
+    for name, home, reason in (
+        (WINNER, "示例别处", "本人来函"),
+        (WINNER, HOME, " "),
+        (WINNER, HOME, f"{WINNER}来函"),
+    ):
+        with pytest.raises(DecisionRefused) as refused, played.writing() as session:
+            erase_person(session, played.season, name, home, Act(OFFICE, played.settings.clock.now()), reason=reason)
+        assert WINNER not in f"{refused.value}{refused.value.chinese}"
+    with played.reading() as session:
+        assert session.scalars(select(Contributor).where(Contributor.name == WINNER)).all()
+
+
+def test_a_backup_from_before_goes_with_the_next(played: Player) -> None:
+    from states.maintenance.backup import backup, deletions_so_far, holds_deleted
+
+    early, late = played.home / "backups" / "a.zip", played.home / "backups" / "b.zip"
+    early.parent.mkdir()
+    backup(played.engine, played.home, early)
+    played.at(played.season.dates.close_season + timedelta(days=20))
+    asked(played)
+    backup(played.engine, played.home, late)
+
+    with played.reading() as session:
+        deletions = deletions_so_far(session)
+    assert (holds_deleted(early, deletions), holds_deleted(late, deletions)) == (True, False)
+    assert not holds_deleted(played.home / "gangchuang.db", deletions)
