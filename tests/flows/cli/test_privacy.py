@@ -79,7 +79,16 @@ def test_what_a_person_is_handed_is_a_page_and_a_backup_from_before_a_deletion_i
     gangchuang("privacy", 2026, "--name", "示例·示例装置", "--extract", tmp_path / "extract.html")
     assert gangchuang("backup", folder / "a.zip").status == 0
     done = gangchuang(
-        "decide", "erase_person", 2026, "示例·示例装置", "示例单位示例装置", "--by", OFFICE.name, "--reason", "本人来函"
+        "decide",
+        "erase_person",
+        2026,
+        "示例·示例装置",
+        "--other",
+        "示例单位示例装置",
+        "--by",
+        OFFICE.name,
+        "--reason",
+        "本人来函",
     )
     named = gangchuang("privacy", 2026).out
     gone = gangchuang("backup", folder / "b.zip").out
