@@ -7,6 +7,7 @@ paper or a PDF from elsewhere cannot be: those are listed by the submission that
 import io
 import zipfile
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from html import unescape
@@ -48,44 +49,68 @@ _TEMPLATES = Path(__file__).parent / "papers" / "templates"
 _STYLE = Path(__file__).parent / "publish" / "pages" / "templates" / "page.css"
 
 
-def files_naming(home: Path, names: Collection[str], year: int | None = None) -> Iterator[Path]:
-    """The files of the home that name somebody so; of one season, or of all. Letters lie together, whatever their season."""
-    wanted = [name for name in names if name]
+def files_naming(
+    home: Path, names: Collection[str], year: int | None = None, *, but: Collection[str] = ()
+) -> Iterator[Path]:
+    """The files of the home that name somebody so; of one season, or of all. Letters lie together, whatever their season.
+
+    `but`: longer names, of which one of these is a part.
+    """
+    wanted = _Names(tuple(name for name in names if name), tuple(sorted(but, key=len, reverse=True)))
     for folder in FOLDERS:
         top = home / folder
         own = top / str(year) if year is not None and (top / str(year)).is_dir() else top
         if year is not None and own is top and folder not in ("mail", "inbox", "rehearsals"):
             continue
         for path in sorted(own.rglob("*")) if own.is_dir() else ():
-            if path.is_file() and not path.is_symlink() and _names(path.name, path.read_bytes(), wanted):
+            if path.is_file() and not path.is_symlink() and wanted.stand_in(path.name, path.read_bytes()):
                 yield path
 
 
-def _names(file_name: str, content: bytes, names: Collection[str], deep: int = 3) -> bool:
-    """Whether a file's name or content has one of the names; packed files are unpacked."""
-    if any(name in file_name for name in names):
-        return True
-    suffix = Path(file_name).suffix.lower()
-    if suffix in _OPAQUE:
-        return False
-    if suffix in _PACKED and deep:
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as package:
-                small = [entry for entry in package.infolist() if entry.file_size <= _MOST]
-                return any(_names(entry.filename, package.read(entry), names, deep - 1) for entry in small)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+@dataclass(frozen=True)
+class _Names:
+    """What is looked for, and the longer names in which it does not count."""
+
+    wanted: tuple[str, ...]
+    longer: tuple[str, ...]
+
+    def are_in(self, text: str) -> bool:
+        if not any(name in text for name in self.wanted):
             return False
-    if suffix == ".eml":
+        for name in self.longer:
+            text = text.replace(name, "")
+        return any(name in text for name in self.wanted)
+
+    def stand_in(self, file_name: str, content: bytes, deep: int = 3) -> bool:
+        """Whether a file's name or content has one; packed files are unpacked."""
+        if self.are_in(file_name):
+            return True
+        suffix = Path(file_name).suffix.lower()
+        if suffix in _OPAQUE:
+            return False
+        if suffix in _PACKED and deep:
+            try:
+                with zipfile.ZipFile(io.BytesIO(content)) as package:
+                    small = [entry for entry in package.infolist() if entry.file_size <= _MOST]
+                    return any(self.stand_in(entry.filename, package.read(entry), deep - 1) for entry in small)
+            except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError):
+                return False
+        if suffix == ".eml":
+            return self._stand_in_mail(content, deep)
+        text = content.decode("utf-8", "replace")
+        return self.are_in(unescape(text) if suffix in (".xml", ".html", ".rels") else text)
+
+    def _stand_in_mail(self, content: bytes, deep: int) -> bool:
         mail = message_from_bytes(content, policy=policy.default)
-        parts = [(part.get_filename() or ".txt", part.get_content()) for part in mail.walk() if not part.is_multipart()]
-        said = [str(mail.get(header, "")) for header in ("From", "To", "Cc", "Subject")]
-        texts = [(name, part.encode() if isinstance(part, str) else part) for name, part in parts]
-        return any(name in text for name in names for text in said) or any(
-            isinstance(part, bytes) and _names(name, part, names, deep - 1) for name, part in texts
-        )
-    text = content.decode("utf-8", "replace")
-    text = unescape(text) if suffix in (".xml", ".html") else text
-    return any(name in text for name in names)
+        if any(self.are_in(str(mail.get(header, ""))) for header in ("From", "To", "Cc", "Subject")):
+            return True
+        for part in mail.walk():
+            if not part.is_multipart():
+                held = part.get_content()
+                raw = held.encode() if isinstance(held, str) else held
+                if isinstance(raw, bytes) and self.stand_in(part.get_filename() or ".txt", raw, deep - 1):
+                    return True
+        return False
 
 
 def take_deletion(session: Session, run: Run, act: Act, name: str, organisation: str, reason: str) -> None:
@@ -93,7 +118,11 @@ def take_deletion(session: Session, run: Run, act: Act, name: str, organisation:
     meant = whom(session, run.year, name, organisation)
     home = run.settings.home.absolute()
     owners = {Number.of(number).unit for number in meant.numbers} | {*meant.experts, *_OFFICE}
-    naming = [path for path in files_naming(home, meant.names, run.year) if _is_theirs(home, path, run.year, owners)]
+    naming = [
+        path
+        for path in files_naming(home, meant.names, run.year, but=meant.longer)
+        if _is_theirs(home, path, run.year, owners)
+    ]
     done = erase_person(
         session,
         run.season,

@@ -267,7 +267,7 @@ def _as_contributor(session: Session, dates: _Dates, name: str, organisation: st
         told = f"{person.name}，{person.organisation}，{person.role}{share}；{'已公开' if public else '未公开'}"
         yield Found(
             "contributor 完成人",
-            f"{person.number} no. {person.position}",
+            f"{person.number}/{person.position}",
             f"{told}；成果《{submission.title}》",
             "认定完成人、查重、回避、公布结果",
             until,

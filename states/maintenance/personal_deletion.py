@@ -7,12 +7,13 @@ cannot be deleted from: there the submission is withdrawn, or its unit sends it 
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from config.season import Season
@@ -71,6 +72,7 @@ class Forgotten:
     contacts: list[str] = field(default_factory=list)
     experts: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    longer: set[str] = field(default_factory=set)  # others' names, of which one of these is a part: 张伟 of 张伟东
     attachments: set[str] = field(default_factory=set)  # digests that no row names any more
     pictures: set[str] = field(default_factory=set)  # as they are published, by `encoded`
     letters: list[str] = field(default_factory=list)  # keys
@@ -111,6 +113,9 @@ def whom(session: Session, year: int, name: str, organisation: str) -> Forgotten
     for expert in session.scalars(experts):
         found.experts.append(expert.id)
         found.names.add(expert.name)
+    for column in (Contributor.name, Contact.name, Expert.name):
+        parts = or_(*(column.contains(name, autoescape=True) for name in found.names))
+        found.longer |= set(session.scalars(select(column).where(parts))) - found.names
     return found
 
 
@@ -148,7 +153,7 @@ def erase_person(
         _forget_expert(session, expert)
         facts = {"expert": expert, **({} if found.numbers else {"deliveries": sorted(deliveries)})}
         note_call(session, year, Trigger.ERASE_PERSON, act, reason=reason, facts=facts)
-    found.letters = list(_letters(session, year, found.names, addresses))
+    found.letters = list(_letters(session, year, found, addresses))
     session.flush()
     still = set(session.scalars(select(Attachment.digest).where(Attachment.digest.in_(found.attachments))))
     found.attachments -= still
@@ -239,13 +244,13 @@ def _forget(session: Session, number: str, places: Collection[int], found: Forgo
     facts: dict[str, Any] = {"positions": list(places), "contact": number in found.contacts}
     if number in found.contacts:
         session.execute(update(Contact).where(Contact.number == number).values(name="", phone="", mail=""))
-    facts["words"] = _mask_words(session, number, found.names)
+    facts["words"] = _mask_words(session, number, found)
     if not places:
         return facts
     submission = session.get_one(Submission, number, populate_existing=True)
     version = session.get_one(SubmissionVersion, (number, submission.version), populate_existing=True)
     if version.content:
-        form = _without(SubmissionForm.model_validate_json(version.content), places, found.names)
+        form = _without(SubmissionForm.model_validate_json(version.content), places, found)
         version.content, version.salt = content_of(form), secrets.token_hex(16)
         submission.fingerprint = fingerprint(form)
         kept = hashlib.sha256(bytes.fromhex(version.salt) + version.content.encode()).hexdigest()
@@ -279,11 +284,16 @@ def _forget(session: Session, number: str, places: Collection[int], found: Forgo
     return facts
 
 
-def _without(form: SubmissionForm, places: Collection[int], names: Iterable[str]) -> SubmissionForm:
+def _without(form: SubmissionForm, places: Collection[int], found: Forgotten) -> SubmissionForm:
     """The form without some of its people; a share stays, since others are paid by it."""
-    blindfold = Blindfold(names, ())
+    # The blindfold knows other spellings too, but not where a longer name begins.
+    blindfold = Blindfold(() if found.longer else found.names, ())
+
+    def hidden(text: str) -> str:
+        return masked(blindfold, _masked(text, found))
+
     changes: dict[str, Any] = {
-        key: masked(blindfold, value)
+        key: hidden(value)
         for key, value in form.model_dump().items()
         if isinstance(value, str) and key not in ("title", "number", "field", "category", "carrier", "origin")
     }
@@ -294,30 +304,31 @@ def _without(form: SubmissionForm, places: Collection[int], names: Iterable[str]
     changes["attachments"] = ()
     changes["pictures"] = tuple(
         picture.model_copy(update={"name": WITHHELD, "alt": WITHHELD})
-        if picture.portrait or masked(blindfold, picture.alt) != picture.alt
+        if picture.portrait or hidden(picture.alt) != picture.alt
         else picture
         for picture in form.pictures
     )
     return form.model_copy(update=changes)
 
 
-def _mask_words(session: Session, number: str, names: Collection[str]) -> list[str]:
+def _mask_words(session: Session, number: str, found: Forgotten) -> list[str]:
     """Mask the person in what others wrote about a submission; the tables in which something was."""
     touched = set()
     for table, column in _WORDS:
         for row in session.scalars(select(table).where(table.number == number)):
             text = getattr(row, column)
-            left = _masked(text, names)
+            left = _masked(text, found)
             if left != text:
                 setattr(row, column, left)
                 touched.add(str(table.__tablename__))
     return sorted(touched)
 
 
-def _masked(text: str, names: Collection[str]) -> str:
-    for name in sorted(names, key=len, reverse=True):
-        text = text.replace(name, WITHHELD) if name else text
-    return text
+def _masked(text: str, found: Forgotten) -> str:
+    """The text with the person's names masked, and nobody's longer name touched."""
+    every = sorted(filter(None, found.names | found.longer), key=len, reverse=True)
+    pattern = "|".join(map(re.escape, every))
+    return re.sub(pattern, lambda hit: WITHHELD if hit[0] in found.names else hit[0], text) if pattern else text
 
 
 def _forget_expert(session: Session, expert: str) -> None:
@@ -330,19 +341,19 @@ def _forget_expert(session: Session, expert: str) -> None:
     session.flush()
 
 
-def _letters(session: Session, year: int, names: Collection[str], addresses: Collection[str]) -> Iterator[str]:
+def _letters(session: Session, year: int, found: Forgotten, addresses: Collection[str]) -> Iterator[str]:
     """Mask the person in a season's letters and deliveries; the keys of letters that were changed."""
     waiting = (MessageState.WAITING, MessageState.SENDING)
     for row in session.scalars(select(Message).where(Message.season == year).order_by(Message.key)):
         before = (row.subject, row.body, row.recipient, row.problem)
-        row.subject, row.body, row.problem = (_masked(text, names) for text in (row.subject, row.body, row.problem))
+        row.subject, row.body, row.problem = (_masked(text, found) for text in (row.subject, row.body, row.problem))
         if row.recipient in addresses:
             row.recipient = ""
             row.state = MessageState.GIVEN_UP if row.state in waiting else row.state
         if (row.subject, row.body, row.recipient, row.problem) != before:
             yield row.key
     for delivery in session.scalars(select(Delivery).where(Delivery.season == year)):
-        delivery.file_name = _masked(delivery.file_name, names)
-        delivery.problems = _masked(delivery.problems, names)
+        delivery.file_name = _masked(delivery.file_name, found)
+        delivery.problems = _masked(delivery.problems, found)
     session.execute(update(IncomingMail).where(IncomingMail.sender.in_(addresses)).values(sender=""))
     session.execute(delete(BouncedAddress).where(BouncedAddress.address.in_(addresses)))
