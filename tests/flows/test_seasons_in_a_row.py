@@ -1,5 +1,6 @@
 """Five seasons in one home, each made from the one before, each followed up while the next one goes on."""
 
+import json
 from collections.abc import Iterator
 from datetime import date
 
@@ -8,19 +9,24 @@ from sqlalchemy import func, select
 
 from config.milestones import Milestone
 from config.season import SEASONS, load_season
+from config.settings import PUBLIC
 from config.units import UNITS_FILE
+from flows.clock import Timekeeper
 from flows.collect import collecting
 from flows.erase_personal_data import erasing
 from flows.new_season import new_season
 from flows.office.facts import season_facts
+from flows.publish.release import publish
 from flows.workbooks.writer.filling import submission_row
-from models import Contact, Delivery, Seat, Submission
+from models import Assignment, Certificate, Contact, Contributor, Delivery, Expert, Seat, Submission
 from models.enums import CallState, Outcome, WorkbookKind
 from models.queries import call_state, planned_seasons, seasons_going_on
+from states.audit.evidence import About, Kind, evidence
 from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
 from states.audit.recompute import recompute
 from states.audit.verify import verify
+from states.history import verify_history
 from states.history.read import is_erased, read_entries
 from tests.benchmarks.bench_year import Part, played
 from tests.support.builders import a_form
@@ -101,6 +107,40 @@ def cross_over(own: Player) -> None:
     assert list(own.inbox(UNITS[0]).iterdir()) == []
 
 
+def _look_across(small_home: Player) -> None:
+    """Pages, clock, certificates, conflicts and evidence with five seasons in one database."""
+    release = publish(small_home.settings, small_home.engine, small_home.settings.clock.now(), afresh=True)
+    assert release is not None
+    site = small_home.home / PUBLIC
+    front = (site / "index.html").read_text("utf-8")
+    for year in YEARS:
+        assert f"{year}/" in front
+        assert f"{year}-" in (site / str(year) / "results.html").read_text("utf-8")
+    started: list[tuple[str, int]] = []
+    keeper = Timekeeper(
+        small_home.settings,
+        small_home.engine,
+        lambda stage, given, key: started.append((stage, given["season"])) or key,
+    )
+    assert {year: keeper.look(year) for year in YEARS} == dict.fromkeys(YEARS, []), "nothing is due, nothing twice"
+    with small_home.reading() as session:
+        unit = evidence(session, About(Kind.UNIT, UNITS[0]), small_home.settings.clock.now())
+        tiers = dict(session.execute(select(Submission.number, Submission.tier)).all())
+        ordinals = session.execute(
+            select(Certificate.season, func.count(), func.max(Certificate.ordinal)).group_by(Certificate.season)
+        ).all()
+        own = select(Assignment.number).join(Expert, Expert.id == Assignment.expert)
+        barred = (Contributor.number == Assignment.number) & (Contributor.name_key == Expert.name_key)
+        assert session.scalars(own.join(Contributor, barred)).all() == []
+    assert [season for season, count, last in ordinals if count == last] == list(YEARS), "each season counts from one"
+    assert {case.season for case in unit.cases} == {*YEARS}
+    assert all(case.record["tier"] == (tiers[case.number] or "") for case in unit.cases)
+    assert len({one["root"] for one in unit.publications}) == len(YEARS)
+    roots = [one["root"] for one in unit.publications]
+    document = json.loads(json.dumps(unit.document))
+    assert verify_history.check_evidence(document, roots, {})[0].startswith("OK: ")
+
+
 @pytest.mark.timeout(900)
 def test_five_seasons_in_a_row(small_home: Player) -> None:
     spent = {own.year: seconds for own, seconds in play_all(small_home)}
@@ -125,4 +165,5 @@ def test_five_seasons_in_a_row(small_home: Player) -> None:
         at = small_home.settings.clock.now()
         told = [season_facts(session, small_home.settings, year, at).state for year in YEARS]
         assert told == ["closed"] * 4 + ["published"]
+    _look_across(small_home)
     assert spent[2030] < 1.5 * min(spent[2027], spent[2028]), "a season takes no longer for those before it"

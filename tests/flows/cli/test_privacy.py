@@ -58,9 +58,7 @@ def test_a_person_is_found_however_the_name_is_written(gangchuang: Gangchuang, p
     told = json.loads(gangchuang("privacy", 2026, "--name", "示例·示例裝置", "--json").out)
 
     assert [(one["key"], one["theirs"]) for one in told["found"]] == [(f"{number}/1", True), (number, False)]
-    assert (
-        f"contributor 完成人: {number}/1: 示例·示例装置，示例单位示例装置，；未公开；成果《示例装置》" in found.out
-    )
+    assert f"contributor 完成人: {number}/1: 示例·示例装置，示例单位示例装置，；未公开；成果《示例装置》" in found.out
     assert "(until 2028-08-30 09:00 Asia/Shanghai)" in found.out
     assert "2 place(s) and 0 file(s) name 示例·示例裝置." in found.out
     assert "0 place(s)" in elsewhere.out
