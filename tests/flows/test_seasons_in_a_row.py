@@ -122,7 +122,7 @@ def _look_across(small_home: Player) -> None:
         small_home.engine,
         lambda stage, given, key: started.append((stage, given["season"])) or key,
     )
-    assert {year: keeper.look(year) for year in YEARS} == dict.fromkeys(YEARS, []), "nothing is due, nothing twice"
+    assert {year: keeper.look(year) for year in YEARS} == {year: [] for year in YEARS}, "nothing is due, nothing twice"
     with small_home.reading() as session:
         unit = evidence(session, About(Kind.UNIT, UNITS[0]), small_home.settings.clock.now())
         tiers = dict(session.execute(select(Submission.number, Submission.tier)).all())
