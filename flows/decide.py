@@ -286,9 +286,10 @@ def _enter_randomness(session: Session, run: Run, act: Act, value: str, other: s
 
 def _correct_name(session: Session, run: Run, act: Act, certificate: str, right: str, reason: str) -> None:
     reissued = correct_name(session, run.year, certificate, act, right=right, reason=reason)
-    told = {"void": str(reissued.void), "valid": str(reissued.valid), "name": reissued.name, "reason": reason}
+    void, valid = reissued.void, reissued.valid
+    told = {"void": str(void or ""), "valid": str(valid or ""), "name": reissued.name, "reason": reason}
     _tell_unit(session, run, LetterKind.NAME_CORRECTED, reissued.submission, **told)
-    run.tell("certificates given", reissued.valid.short)
+    run.tell("certificates given", valid.short if valid else 0)
 
 
 def _put_back(session: Session, run: Run, act: Act, subject: str, other: str, reason: str) -> None:
@@ -323,7 +324,9 @@ def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key
 
 _OTHER_EXPERT = replace(EXPERT, title="改派的专家", hint="该项目缺少专家时指定；不得与项目有利益冲突。")
 _NUMBERS = Field("公开的随机数", "年度文件事先指明的公开数字，例如开奖号码。")
-_CERTIFICATE = Field("证书编号", "证书上印的编号；更正后原证书作废，另发新号。", REASON.schema)
+_CERTIFICATE = Field(
+    "证书编号", "证书上印的编号，更正后原证书作废，另发新号；没有证书的写“申报编号 完成人2”。", REASON.schema
+)
 _RIGHT_NAME = Field("正确的姓名", "证书上应当印的姓名或者单位名称。", REASON.schema, personal="已更正")
 _RELEASE = Field(
     "版本", "`gangchuang site list` 列出的版本号；0 为恢复现行内容。", {"type": "string", "pattern": r"^\s*\d+\s*$"}

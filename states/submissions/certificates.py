@@ -27,6 +27,7 @@ from states.submissions.released import WITHHELD
 from states.submissions.versions import content_in_force, rewrite
 from states.transitions import note_submissions
 
+_PLACE = re.compile(r"(\d{4}-[0-9A-Z-]+-\d+)\s*(完成人|完成单位)\s*([1-9]\d?)")
 _NUMBER = re.compile(r"[^0-9]*([0-9]{4})[^0-9]+([0-9]{1,6})[^0-9]*")
 
 
@@ -66,11 +67,11 @@ class Entitled(NamedTuple):
 
 
 class Reissued(NamedTuple):
-    """A certificate that another replaces, with the right name on it."""
+    """A corrected name, and the certificate that another replaces with it; None where there was none to replace."""
 
     submission: str
-    void: CertificateNumber
-    valid: CertificateNumber
+    void: CertificateNumber | None
+    valid: CertificateNumber | None
     name: str
 
 
@@ -140,9 +141,18 @@ def out_of_step(session: Session, year: int) -> tuple[list[tuple[Certificate, En
 def correct_name(session: Session, year: int, certificate: str, act: Act, *, right: str, reason: str) -> Reissued:
     """Correct the name that a certificate bears, in the submission itself; its number then is void, another is given.
 
-    Raises DecisionRefused.
+    `certificate` may be a place in an archived submission instead (2026-500101-0001 完成人2): nobody but who won has a
+    certificate, and everybody may have their name corrected. Raises DecisionRefused, UnknownSubmission.
     """
     lock_call(session, year)
+    place = _PLACE.fullmatch(certificate.strip())
+    if place is not None:
+        number, holder, position = place[1], Holder.from_label(place[2]), int(place[3])
+        held = (Certificate.number == number) & (Certificate.holder == holder) & (Certificate.position == position)
+        in_force = certificates_of(session, year, held, Certificate.state == CertificateState.VALID)
+        if not in_force:
+            return _correct_without(session, year, number, Holder(holder or ""), position, act, right, reason)
+        certificate = CertificateNumber(year, in_force[0].ordinal).short
     named = CertificateNumber.of(certificate)
     row = session.get(Certificate, named, populate_existing=True)
     if row is None or named.season != year:
@@ -155,30 +165,61 @@ def correct_name(session: Session, year: int, certificate: str, act: Act, *, rig
             "the season's personal data are deleted, and with them what it was made from",
             "本年度个人信息已经删除，不能再更正",
         )
-    right = " ".join(right.split())
-    if not right or not right.isprintable() or right == row.name:
-        raise DecisionRefused(
-            str(named), "give the right name, which is another than the one it bears", "请填写与证书上不同的正确姓名"
-        )
-    if not reason.strip():
-        raise DecisionRefused(str(named), "correcting a name needs a reason", "更正姓名须写明理由")
+    right = _right_name(str(named), row.name, right, reason)
     form = content_in_force(session, submission_of(session, row.number))
-    rewrite(session, row.number, _renamed(form, row, right), act, reason=reason)
+    rewrite(session, row.number, _renamed(form, row.holder, row.position, row.name, right), act, reason=reason)
     follow_awards(session, year, act)
     session.refresh(row)
     return Reissued(row.number, named, CertificateNumber(year, row.successor or 0), right)
 
 
-def _renamed(form: SubmissionForm, row: Certificate, right: str) -> SubmissionForm:
+def _right_name(subject: str, wrong: str, right: str, reason: str) -> str:
+    """The right name without needless blanks. Raises DecisionRefused."""
+    right = " ".join(right.split())
+    if not right or not right.isprintable() or right == wrong:
+        raise DecisionRefused(
+            subject, "give the right name, which is another than the one it bears", "请填写与证书上不同的正确姓名"
+        )
+    if not reason.strip():
+        raise DecisionRefused(subject, "correcting a name needs a reason", "更正姓名须写明理由")
+    return right
+
+
+def _correct_without(
+    session: Session, year: int, number: str, holder: Holder, position: int, act: Act, right: str, reason: str
+) -> Reissued:
+    """Correct a name that no certificate bears; while a submission is open, its unit sends it again."""
+    submission, subject = submission_of(session, number), f"{number} {holder.label}{position}"
+    if submission.season != year or submission.state is not SubmissionState.ARCHIVED:
+        raise DecisionRefused(
+            subject,
+            f"it is no archived submission of season {year}: its unit sends a new version",
+            "不是本年度已归档的项目：未归档的由单位报送新版本",
+        )
+    if is_erased(session, year):
+        raise DecisionRefused(subject, "the season's personal data are deleted", "本年度个人信息已经删除，不能再更正")
+    form = content_in_force(session, submission)
+    places = form.contributors if holder is Holder.CONTRIBUTOR else form.organisations
+    if position > len(places):
+        raise DecisionRefused(subject, f"it has {len(places)} of them", f"该项目只有{len(places)}个{holder.label}")
+    wrong = places[position - 1].name
+    if wrong == WITHHELD:
+        raise DecisionRefused(subject, "that person asked for deletion", "该完成人的信息已应本人请求删除")
+    right = _right_name(subject, wrong, right, reason)
+    rewrite(session, number, _renamed(form, holder, position, wrong, right), act, reason=reason)
+    return Reissued(number, None, None, right)
+
+
+def _renamed(form: SubmissionForm, holder: Holder, position: int, wrong: str, right: str) -> SubmissionForm:
     """The form with one name corrected; people stay with their organisation, which goes by its right name."""
-    if row.holder is Holder.CONTRIBUTOR:
+    if holder is Holder.CONTRIBUTOR:
         people = list(form.contributors)
-        people[row.position - 1] = people[row.position - 1].model_copy(update={"name": right})
+        people[position - 1] = people[position - 1].model_copy(update={"name": right})
         return form.model_copy(update={"contributors": tuple(people)})
     bodies: list[OrganisationForm] = list(form.organisations)
-    bodies[row.position - 1] = bodies[row.position - 1].model_copy(update={"name": right})
+    bodies[position - 1] = bodies[position - 1].model_copy(update={"name": right})
     staff: Iterator[ContributorForm] = (
-        person.model_copy(update={"organisation": right}) if person.organisation == row.name else person
+        person.model_copy(update={"organisation": right}) if person.organisation == wrong else person
         for person in form.contributors
     )
     return form.model_copy(update={"organisations": tuple(bodies), "contributors": tuple(staff)})

@@ -18,7 +18,7 @@ from config.settings import PUBLIC
 from flows.decide import Decision, decide
 from flows.office.doctor_files import FILE_INVARIANTS
 from flows.personal_data import FOLDERS, extract_page, files_naming
-from models import Certificate, Contact, Contributor, Expert, History
+from models import Certificate, Contact, Contributor, Expert, History, Message
 from models.enums import CertificateState, Trigger
 from states.audit.evidence import About, Kind, NotOne, evidence
 from states.audit.export import export_history, proof, read_export
@@ -32,7 +32,7 @@ from states.maintenance.personal_deletion import erase_person
 from states.officers import DecisionRefused
 from states.roots import newest_publication
 from tests.support.builders import OFFICE
-from tests.support.played import BEST
+from tests.support.played import BEST, LAST
 from tests.support.playing import Player
 
 WINNER, HOME = "示例完成人1", "示例·万州甲公司"
@@ -164,6 +164,27 @@ def test_others_stay_and_a_name_can_still_be_corrected_beside_the_deleted(played
 
     with played.reading() as session:
         assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
+
+
+def test_a_name_without_a_certificate_is_corrected_in_its_place(played: Player) -> None:
+    played.at(played.season.dates.close_season + timedelta(days=20))
+    how = {"season": 2026, "officer_name": OFFICE.name, "decision": Decision.CORRECT_NAME, "reason": "本人来函"}
+
+    decide.fn(subject=f"{LAST} 完成人1", other="示例·更正后", **how)
+    decide.fn(subject=f"{BEST}完成人1", other="示例·换发后", **how)
+
+    with played.reading() as session:
+        names = dict(session.execute(select(Contributor.number, Contributor.name)).all())
+        assert (names[LAST], names[BEST]) == ("示例·更正后", "示例·换发后")
+        named = select(Certificate.name).where(Certificate.number == BEST, Certificate.state == CertificateState.VALID)
+        assert "示例·换发后" in session.scalars(named).all()
+        (letter,) = session.scalars(select(Message).where(Message.key.contains(f"name_corrected/{LAST[5:11]}"))).all()
+        assert "更正为“示例·更正后”" in letter.body
+        assert "证书" not in letter.subject
+        assert verify(session) == []
+        assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
+    with pytest.raises(DecisionRefused, match="it has 1 of them"):
+        decide.fn(subject=f"{LAST} 完成人2", other="示例", **how)
 
 
 def test_contacts_and_experts_can_be_deleted_too(played: Player) -> None:
