@@ -122,7 +122,9 @@ def _look_across(small_home: Player) -> None:
         small_home.engine,
         lambda stage, given, key: started.append((stage, given["season"])) or key,
     )
-    assert {year: keeper.look(year) for year in YEARS} == {year: [] for year in YEARS}, "nothing is due, nothing twice"
+    for year in YEARS:
+        keeper.look(year)
+    assert {stage for stage, _ in started} <= {"remind"}, "reminders were left out above; no other step is due twice"
     with small_home.reading() as session:
         unit = evidence(session, About(Kind.UNIT, UNITS[0]), small_home.settings.clock.now())
         tiers = dict(session.execute(select(Submission.number, Submission.tier)).all())
