@@ -20,6 +20,7 @@ from models import Contributor, Delivery, Expert, History, Message, Publication,
 from models.enums import MessageState, PublicationKind
 from states.audit.export import export_history, proof, read_export
 from states.audit.invariants import broken_invariants
+from states.audit.projection import EVERY_INVARIANT
 from states.audit.recompute import recompute
 from states.audit.verify import verify
 from states.machine import Act
@@ -197,9 +198,10 @@ def test_a_letter_that_was_never_sent_is_given_up(played: Player) -> None:
         assert set(session.scalars(select(Submission.fingerprint).where(Submission.number == HIDDEN))) == {""}
 
 
-def test_experts_of_a_later_season_keep_their_address(played: Player) -> None:
+def test_experts_of_a_later_season_keep_their_address_and_whose_term_runs_on_the_name(played: Player) -> None:
     with played.writing() as session:
         expert = session.get_one(Expert, "E0001")
+        session.get_one(Expert, "E0002").valid_until = played.season.erase_personal_data_at.date()
         expert.statement_on = played.season.dates.close_season.date() + 30 * DAY
     when_due(played)
 
@@ -207,7 +209,11 @@ def test_experts_of_a_later_season_keep_their_address(played: Player) -> None:
 
     with played.reading() as session:
         known = session.execute(select(Expert.id, Expert.phone).where(Expert.mail != "")).all()
+        names = session.execute(select(Expert.id, Expert.name).where(Expert.name != "（未公开）")).all()
+        assert verify(session) == []
+        assert broken_invariants(session, played.home, EVERY_INVARIANT) == []
     assert known == [("E0001", PHONE)]
+    assert [expert for expert, _ in names] == ["E0001", "E0002"]
 
 
 @pytest.mark.parametrize("step", ["_forget_pages", "_delete"])
