@@ -29,6 +29,7 @@ from models import (
     ObjectionEvidence,
     Organisation,
     Picture,
+    RecordText,
     Recusal,
     Score,
     ScoreDraft,
@@ -368,6 +369,9 @@ def _in_words(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator
     for delivery in session.scalars(select(Delivery).where(said).order_by(Delivery.digest)):
         told = f"{delivery.sender}，{delivery.file_name}"
         yield Found("delivery 来件", delivery.digest[:16], told, "收件", dates.of(delivery.season), theirs=False)
+    said = _any([RecordText.text.contains(one, autoescape=True) for one in wanted])
+    for row in session.scalars(select(RecordText).where(said).order_by(RecordText.season, RecordText.seal)):
+        yield Found("reason 理由", str(row.season), _around(row.text, wanted), "操作留痕", theirs=False)
 
 
 def _any(conditions: list[Any]) -> Any:
