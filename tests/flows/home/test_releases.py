@@ -29,6 +29,37 @@ while True:
     print("made", flush=True)
 """
 
+# Forks publishers that die at their first, second, third … step on the disk; the parent says each time how it lies then.
+STEPPER = """
+import os, sys
+from pathlib import Path
+from flows.home.releases import Releases
+from tests.flows.home.test_releases import release
+home, step, left = Path(sys.argv[1]), 0, 0
+release(home)
+while True:
+    step += 1
+    child = os.fork()
+    if child == 0:
+        left = step
+        def count(event, _):
+            global left
+            if event == "open" or event.startswith(("os.", "shutil.", "fcntl.")):
+                left -= 1
+                if left == 0:
+                    os._exit(9)
+        sys.addaudithook(count)
+        release(home)
+        os._exit(0)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    out, whole = Releases(home).out(), Releases(home).numbers()
+    print(step, ended, out, whole[-1], flush=True)
+    if ended == 0:
+        break
+    made = release(home)
+    assert not list(home.glob("releases/.*.part")) and Releases(home).out() == made.number
+"""
+
 
 def files(number: int) -> Iterator[Made]:
     """Pages that all name their release, one that never changes, and one that follows from a key."""
@@ -170,6 +201,25 @@ def test_readers_see_whole_releases_and_never_an_older_one(tmp_path: Path) -> No
     assert told == []
     assert reads[0] > SWITCHES
     assert len(Releases(home).numbers()) <= KEPT
+
+
+@pytest.mark.faults
+def test_whoever_dies_at_any_step_leaves_a_whole_release_out(tmp_path: Path) -> None:
+    stopped, told, reads = threading.Event(), [], [0]  # type: ignore[var-annotated]
+    release(tmp_path)
+    with _http_server(tmp_path) as port:
+        reader = threading.Thread(target=_read, args=(port, stopped, told, reads))
+        reader.start()
+        run = subprocess.run([sys.executable, "-c", STEPPER, str(tmp_path)], capture_output=True, text=True)
+        stopped.set()
+        reader.join()
+    steps = [tuple(map(int, line.split())) for line in run.stdout.splitlines()]
+
+    assert (run.returncode, run.stderr, told) == (0, "", [])
+    assert len(steps) > 40, "each folder, file, link, rename and sync is one"
+    assert [ended for _, ended, *_ in steps] == [9] * (len(steps) - 1) + [0]
+    assert all(out in (whole, whole - 1) for _, _, out, whole in steps), "the last that was out, or the new one"
+    assert len(Releases(tmp_path).numbers()) == KEPT
 
 
 def _switch_and_kill(home: Path) -> int:
