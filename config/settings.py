@@ -1,8 +1,9 @@
-"""What the installation decides, from the environment (`GANGCHUANG_*`)."""
+"""What the installation decides, from the environment (`GANGCHUANG_*`) and the home's `gangchuang.env`."""
 
 import os
 import secrets
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -16,6 +17,7 @@ from config.errors import GangchuangError, MayPass
 
 PUBLIC = "site"  # a link to the release of the public pages that is out
 RELEASES = "releases"
+SETTINGS_FILE = "gangchuang.env"
 
 
 class HomeNotWritable(MayPass):
@@ -33,6 +35,14 @@ class HomeMissing(GangchuangError):
         super().__init__(
             f"There is no home folder {path}. Go to the folder that holds it, or name it in GANGCHUANG_HOME; "
             "`gangchuang season plan`, `gangchuang serve` and `gangchuang restore` make a new one."
+        )
+
+
+class SettingUnknown(GangchuangError):
+    def __init__(self, file: Path, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{file} names what is no setting of a home: {', '.join(name.upper() for name in names)}. README, "
+            f'"Settings", lists them; the home itself and Prefect\'s own variables belong into the environment.'
         )
 
 
@@ -59,6 +69,11 @@ class Settings(BaseSettings):
     )
     links_port: int = Field(4280, ge=1, le=65535, description="loopback port of the link pages")
     dashboard_port: int = Field(4200, ge=1, le=65535, description="loopback port of the Prefect server")
+    accounts: dict[str, str] = Field(
+        {},
+        description='the reverse proxy\'s accounts and the officers that they are, such as {"wang": "示例·王主任"}; an account '
+        "that is not named is the officer of its own name",
+    )
     sweep_seconds: float = Field(30.0, gt=0, description="how often the clock looks for what moved or was missed")
     mail_seconds: float = Field(30.0, gt=0, description="how often waiting messages are sent at most")
     lease_seconds: float = Field(60.0, gt=0, description="how long a silent stage or clock keeps its lease")
@@ -131,6 +146,11 @@ class Settings(BaseSettings):
         """`user:password` of the dashboard and its API, made once."""
         return _kept_secret(self.sign_in_file, f"office:{secrets.token_urlsafe(24)}".encode()).decode().strip()
 
+    def proxy_sign_in(self) -> str:
+        """`user:password` of a reverse proxy, whose word counts for who is signed in there; made once."""
+        path = self.folder("prefect") / "sign-in-proxy"
+        return _kept_secret(path, f"proxy:{secrets.token_urlsafe(24)}".encode()).decode().strip()
+
 
 def strangers_in(path: Path, home: Path) -> int:
     """The mode bits that the home itself, what lies at its top, or a public page must not have."""
@@ -153,5 +173,12 @@ def _kept_secret(path: Path, fresh: bytes) -> bytes:
 
 @lru_cache
 def settings() -> Settings:
-    """The process's settings, read once."""
-    return Settings()
+    """The process's settings, read once: from the environment, then from the home's own file. Raises SettingUnknown."""
+    home = Settings().home
+    file = home / SETTINGS_FILE
+    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+    named = {line.partition("=")[0].strip().casefold() for line in lines if line.strip() and not line.startswith("#")}
+    known = {f"gangchuang_{name}" for name in Settings.model_fields} - {"gangchuang_home"}
+    if unknown := sorted(named - known):
+        raise SettingUnknown(file.absolute(), unknown)
+    return Settings(_env_file=file, home=home)

@@ -8,7 +8,7 @@ import typer
 
 from flows.cli import experts, history, objections, season, site
 from flows.cli.backup import backup, restore
-from flows.cli.decide import approve, decide
+from flows.cli.decide import EveryDecision, approve, decide
 from flows.cli.doctor import doctor, health, papers
 from flows.cli.evidence import evidence
 from flows.cli.mail import mail
@@ -56,9 +56,10 @@ def root(
 
 for command in (
     *(demo, rehearse, letter, serve, status, run, move, verify, recompute, doctor, papers, health),
-    *(backup, restore, privacy, evidence, approve, decide, mail),
+    *(backup, restore, privacy, evidence, approve, mail),
 ):
     app.command()(command)
+app.command(cls=EveryDecision)(decide)
 for name, group in (
     *(("season", season.app), ("experts", experts.app), ("objection", objections.app)),
     *(("history", history.app), ("site", site.app)),

@@ -1,8 +1,9 @@
 """Commands for what a person decides; the dashboard's forms do the same."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from flows.cli.installation import ActingOfficer, Year, acted, print_result
 from models.enums import ApprovalDecision
@@ -33,15 +34,28 @@ def approve(
     print_result(acted(approve_list, season=season, officer_name=officer_name, **given))
 
 
+class EveryDecision(TyperCommand):
+    """A command whose help ends with each decision and its fields; the table is loaded for that alone."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        super().format_help(ctx, formatter)
+        from flows.decide import Decision
+
+        typer.echo("Decisions: subject, --other, --reason")
+        for decision in Decision:
+            asked = decision.asked
+            fields = {"": asked.subject, "--other ": asked.other, "--reason ": asked.reason}
+            told = ", ".join(f"{sign}{field.title}" for sign, field in fields.items() if field is not None)
+            typer.echo(f"  {decision:<24} {asked.title}: {told}")
+
+
 def decide(
-    decision: Annotated[str, typer.Argument(help="withdraw, reinstate, revoke, admit_late, ask_correction, …")],
+    decision: Annotated[str, typer.Argument(help="withdraw, reinstate, revoke, …: all of them below")],
     season: Year,
     subject: Annotated[str, typer.Argument(help="submission number, objection id, or beginning of a digest")],
     reason: Annotated[str, typer.Option(help="kept in the history")],
     officer_name: ActingOfficer,
-    other: Annotated[
-        str, typer.Option(help="second submission, objector, or expert: see `gangchuang run decide`")
-    ] = "",
+    other: Annotated[str, typer.Option(help="what a decision asks for beside its subject: see below")] = "",
 ) -> None:
     """Record an officer's decision about one submission, delivery or objection.
 

@@ -22,7 +22,7 @@ from config.errors import GangchuangError
 from config.settings import Settings
 from flows.engine.asgi import Application, Receive, Scope, Send, replayed, said, whole_body
 from flows.engine.choices import Choices, answered
-from flows.engine.forms import CHECK, GIVEN, OFFERS
+from flows.engine.forms import CHECK, GIVEN, OFFERS, OFFICER_FIELD, Offer
 from models.database import make_engine, reading
 
 log = logging.getLogger("gangchuang.engine")
@@ -58,7 +58,7 @@ def judged(app: Application, own: Settings) -> Application:
                         answer.json().get("parameter_openapi_schema") if answer.status_code == 200 else None
                     ) or {}
                     if _is_ours(schema):
-                        problem = await _worded(inside, engine, own, asked[1], schema, content)
+                        problem = await _worded(inside, engine, own, asked[1], schema, content, scope.get("person", ""))
                         if problem:
                             await said(send, 409, {"detail": problem})
                             return
@@ -69,11 +69,21 @@ def judged(app: Application, own: Settings) -> Application:
 
 
 async def _worded(
-    inside: httpx.AsyncClient, engine: Engine, own: Settings, deployment: str, schema: dict[str, Any], content: Any
+    inside: httpx.AsyncClient,
+    engine: Engine,
+    own: Settings,
+    deployment: str,
+    schema: dict[str, Any],
+    content: Any,
+    person: str,
 ) -> str:
     """What is wrong with the runs that are asked for; they are worded as the form words them, and it is made fresh."""
     for run in content if isinstance(content, list) else [content]:
         given: Any = run.get("parameters") or {}
+        if person and schema["properties"].get(OFFICER_FIELD, {}).get(OFFERS) == Offer.OFFICERS:
+            officer = own.accounts.get(person, person)
+            if given.setdefault(OFFICER_FIELD, officer) != officer:
+                return f"您以“{officer}”的账户登录，经办人只能是本人。没有提交，也没有任何改动。"
         fresh, problems = await asyncio.to_thread(_judge, engine, own, schema, given)
         for name, problem in problems.items():
             return f"“{schema['properties'][name]['title']}”{problem}。没有提交，也没有任何改动。"

@@ -31,8 +31,8 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def said(send: Send, status: int, content: Any) -> None:
+async def said(send: Send, status: int, content: Any, *further: tuple[bytes, bytes]) -> None:
     """Answer with JSON."""
-    headers = [(b"content-type", b"application/json; charset=utf-8")]
+    headers = [(b"content-type", b"application/json; charset=utf-8"), *further]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(content, ensure_ascii=False).encode()})

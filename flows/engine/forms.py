@@ -83,6 +83,7 @@ _TEXT = {"type": "string"}
 _NOT_BLANK = {"type": "string", "minLength": 1, "pattern": r"\S"}
 _NUMBER = {"type": "string", "pattern": r"^\s*\d{4}-[0-9A-Z-]+-\d+\s*$"}
 
+OFFICER_FIELD = "officer_name"
 OFFICER = Field("经办人", "以您本人的名义作出决定。", _TEXT, offers=Offer.OFFICERS)
 REASON = Field(
     "理由",
@@ -116,7 +117,7 @@ FIRST_OFFICER = Field("经办人", "年度文件中的经办人姓名；该年�
 FIELDS: dict[str, Field] = {
     "season": Field("年度", "申报年度。", {"type": "integer"}, given=Offer.SEASONS, check=Check.SEASON),
     "from_season": Field("依据年度", "从这一年度的文件编制。", {"type": "integer"}, given=Offer.SEASONS),
-    "officer_name": OFFICER,
+    OFFICER_FIELD: OFFICER,
     "reason": REASON,
     "milestone": Field("节点", "后面是现在的时间。", _TEXT, offers=Offer.MILESTONES),
     "to": Field(

@@ -1,17 +1,17 @@
 """Prefect's server on loopback, closed to other origins: `python -m flows.engine.server`."""
 
 import asyncio
-import base64
-import hmac
 import os
 import pkgutil
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from config.settings import Settings, settings
 from flows.engine.asgi import Application, Message, Receive, Scope, Send, replayed, whole_body
+from flows.engine.door import signed_in
 from flows.engine.environment import LOOPBACK, enter_environment, external_api_url
 from flows.engine.errors import PortInUse
 from flows.engine.processes import tell
@@ -144,28 +144,6 @@ def beside(app: Application, path: str, other: Application) -> Application:
     return route
 
 
-def signed_in(app: Application, secret: str) -> Application:
-    """Wrap an ASGI application: only who has the dashboard's `user:password` gets in, by HTTP's own sign-in."""
-
-    async def check(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or _is_known(dict(scope["headers"]), secret):
-            await app(scope, receive, send)
-            return
-        realm = (b"www-authenticate", b'Basic realm="gangchuang", charset="UTF-8"')
-        await _say(send, 401, "请用管理界面的用户名和密码登录。\n".encode(), realm)
-
-    return check
-
-
-def _is_known(headers: Mapping[bytes, bytes], secret: str) -> bool:
-    scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-    try:
-        said = base64.b64decode(given, validate=True)
-    except ValueError:
-        return False
-    return scheme.lower() == b"basic" and hmac.compare_digest(said, secret.encode())
-
-
 def bind(port: int) -> socket.socket:
     """A listening socket on loopback. Raises PortInUse."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -195,12 +173,13 @@ def main(arguments: Sequence[str]) -> int:
     import uvicorn
 
     origins = our_origins(own.dashboard_port, os.environ.get("PREFECT_UI_URL", ""))
-    app = _nothing if external_api_url() else _prefect(own, origins)
     secret = os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or own.sign_in()
+    door = partial(signed_in, secret=secret, proxied=own.proxy_sign_in())
+    app = _nothing if external_api_url() else guarded(door(_prefect(own)), origins=origins)
     for argument in arguments:
         path, _, name = argument.partition("=")
         other = pkgutil.resolve_name(name)(own)
-        app = beside(app, path, guarded(signed_in(other, secret), origins=origins, own_policy=True))
+        app = beside(app, path, guarded(door(other), origins=origins, own_policy=True))
     options = uvicorn.Config(
         app, log_level="warning", lifespan="off" if external_api_url() else "on", timeout_graceful_shutdown=3
     )
@@ -208,12 +187,12 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _prefect(own: Settings, origins: frozenset[str]) -> Application:
+def _prefect(own: Settings) -> Application:
     from prefect.server.api.server import create_app
 
     from flows.engine.answers import judged
 
-    return guarded(judged(patient(create_app(final=True)), own), origins=origins)
+    return judged(patient(create_app(final=True)), own)
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

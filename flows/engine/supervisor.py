@@ -162,7 +162,7 @@ class Engine:
                     f"link pages: http://{LOOPBACK}:{self.own.links_port}, for the reverse proxy under {self.own.links_url}"
                 )
             if not external_api_url():
-                tell(f"sign in to the dashboard, once a browser, with the line in {self.own.sign_in_file}")
+                tell(f"sign in once a browser: user and password, a colon between, stand in {self.own.sign_in_file}")
         except BaseException:
             self.stop()
             raise

@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from config.errors import GangchuangError
 from config.settings import Settings
 from flows.engine.environment import dashboard_url, external_api_url
+from flows.engine.forms import OFFICER_FIELD
 from flows.office.facts import DELIVERIES_SHOWN, as_json, deliveries, season_facts
 from flows.office.files import OUTWARD, outward_file, outward_files, owners
 from flows.office.forms import FormUnknown, form_address
@@ -198,7 +199,9 @@ class _Office:
 
     def form(self, request: Request) -> Response:
         """To a form of the dashboard, with what stands in the address filled in. Raises FormUnknown, EngineAway."""
-        given = dict(request.query_params)
+        given, person = dict(request.query_params), str(request.scope.get("person", ""))
+        if person:
+            given.setdefault(OFFICER_FIELD, self.own.accounts.get(person, person))
         address, filled = form_address(request.path_params["name"], given)
         return RedirectResponse(f"{self.dashboard}{address}?{urlencode({'parameters': json.dumps(filled)})}", 303)
 

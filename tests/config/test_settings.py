@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from config.settings import HomeNotWritable, Settings, settings
+from config.settings import SETTINGS_FILE, HomeNotWritable, Settings, SettingUnknown, settings
 
 
 def test_without_any_word_the_home_is_var_and_the_database_lies_in_it(
@@ -28,6 +28,24 @@ def test_the_environment_decides(fresh_home: Path, monkeypatch: pytest.MonkeyPat
 
     assert (own.home, own.database) == (fresh_home, "postgresql://somewhere/db")
     assert "secret" not in repr(own)
+
+
+def test_the_home_may_hold_settings_and_the_environment_wins(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["# 示例", "", "GANGCHUANG_MAIL_FROM=office@example.invalid", "GANGCHUANG_WORKER_SLOTS=1"]
+    (fresh_home / SETTINGS_FILE).write_text("\n".join(lines), "utf-8")
+    monkeypatch.setenv("GANGCHUANG_WORKER_SLOTS", "2")
+
+    own = settings()
+
+    assert (own.home, own.mail_from, own.worker_slots) == (fresh_home, "office@example.invalid", 2)
+
+
+@pytest.mark.parametrize("name", ["GANGCHUANG_MAILFROM", "GANGCHUANG_HOME", "PREFECT_API_URL"])
+def test_a_name_in_the_homes_file_that_is_no_setting_of_a_home_is_an_error(fresh_home: Path, name: str) -> None:
+    (fresh_home / SETTINGS_FILE).write_text(f"{name}=x\n", "utf-8")
+
+    with pytest.raises(SettingUnknown, match=name):
+        settings()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.cli.commands import app
+from flows.decide import Decision
 from flows.workbooks.writer.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
@@ -54,6 +55,16 @@ def test_help_is_printed(gangchuang: Gangchuang) -> None:
 
     assert answer.status == 0
     assert "When: whenever a date must change" in " ".join(answer.out.replace("│", " ").split())
+
+
+def test_the_help_of_decide_names_every_decision_with_its_fields(gangchuang: Gangchuang) -> None:
+    answer = gangchuang("decide", "--help")
+
+    told = {line.split()[0]: line for line in answer.out.splitlines() if line.startswith("  ") and line.split()}
+    for decision in Decision:
+        asked = decision.asked
+        fields = [field.title for field in (asked.subject, asked.other, asked.reason) if field]
+        assert all(word in told[decision] for word in (asked.title, *fields)), decision
 
 
 def test_a_season_is_checked(gangchuang: Gangchuang) -> None:

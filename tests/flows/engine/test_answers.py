@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 from prefect.client.schemas.objects import FlowRun
 
 from config.clock import step_to
-from config.settings import Settings
+from config.settings import SETTINGS_FILE, Settings
 from flows.engine.deployments import prefect_client, refresh, run_state, start
 from models.database import make_engine, reading, writing
 from models.enums import CallState, Outcome
@@ -67,6 +67,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     engine.home.mkdir()
     office = Office(engine)
     office.plan()
+    (engine.home / SETTINGS_FILE).write_text(f'GANGCHUANG_ACCOUNTS={{"wang": "{OFFICE.name}"}}\n', "utf-8")
     with running(engine):
         yield office
 
@@ -94,6 +95,29 @@ def test_no_run_is_made_of_a_wrong_answer_through_the_api(
     assert (refused.status_code, len(runs())) == (409, before)
     assert refused.json()["detail"].startswith(sentence)
     assert office.outcome() is None
+
+
+def test_whom_the_proxy_let_in_acts_in_their_own_name_and_no_other(office: Office) -> None:
+    address = (
+        f"http://127.0.0.1:{office.engine.port}/api/deployments/{office.deployment('撤回申报')[0]}/create_flow_run"
+    )
+    user, _, secret = (office.engine.home / "prefect" / "sign-in-proxy").read_text("utf-8").strip().partition(":")
+    given = {"season": 2026, "reason": "示例理由", "subject": NUMBER, "dry_run": True}
+
+    def asked(person: str, **further: Any) -> httpx.Response:
+        headers = {"X-Gangchuang-Person": person}
+        return httpx.post(
+            address, json={"parameters": {**given, **further}}, headers=headers, auth=(user, secret), timeout=30
+        )
+
+    other = asked("wang", officer_name="示例·李干事")
+    nobody = asked("zhang")
+    own = asked("wang")
+
+    assert (other.status_code, nobody.status_code, own.status_code) == (409, 409, 201)
+    assert other.json()["detail"].startswith(f"您以“{OFFICE.name}”的账户登录，经办人只能是本人")
+    assert nobody.json()["detail"].startswith("“经办人”没有“zhang”这一项")
+    assert own.json()["parameters"]["officer_name"] == OFFICE.name
 
 
 def test_who_is_not_signed_in_learns_nothing_of_the_choices(office: Office) -> None:
@@ -150,11 +174,11 @@ def test_the_choices_in_prefect_are_brought_up_to_the_facts(office: Office) -> N
 def page(office: Office) -> Iterator[Page]:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium_program(), args=list(QUIET))
-        opened = browser.new_page(viewport={"width": 1280, "height": 1400}, timezone_id="Asia/Shanghai")
-        opened.goto(f"http://127.0.0.1:{office.engine.port}/")
-        opened.get_by_placeholder("admin:pass").fill(office.engine.sign_in.strip())
-        opened.get_by_role("button", name="Login").click()
-        opened.wait_for_url("**/dashboard*")
+        user, _, password = office.engine.sign_in.partition(":")
+        known: Any = {"username": user, "password": password}
+        opened = browser.new_page(
+            viewport={"width": 1280, "height": 1400}, timezone_id="Asia/Shanghai", http_credentials=known
+        )
         yield opened
         browser.close()
 

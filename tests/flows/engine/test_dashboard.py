@@ -29,13 +29,6 @@ class Watched:
         page.on("websocket", lambda socket: self.answered.append(socket.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
-    def sign_in(self, address: str, secret: str) -> None:
-        """As a person does it, once a browser."""
-        self.page.goto(address)
-        self.page.get_by_placeholder("admin:pass").fill(secret)
-        self.page.get_by_role("button", name="Login").click()
-        self.page.wait_for_url("**/dashboard*")
-
     def hosts(self) -> set[str]:
         """The hosts that answered."""
         addresses = (urlsplit(url) for url in self.answered)
@@ -44,12 +37,15 @@ class Watched:
 
 @pytest.fixture
 def watched(running_engine: EngineProcess, tmp_path: Path) -> Iterator[Watched]:
+    user, _, password = running_engine.sign_in.partition(":")
     with sync_playwright() as driver:
         browser = driver.chromium.launch_persistent_context(
             str(tmp_path / "profile"),
             executable_path=chromium_program(),
             args=list(QUIET),
             viewport={"width": 1400, "height": 900},
+            # What the person answers when the browser asks, once.
+            http_credentials={"username": user, "password": password},
         )
         yield Watched(browser.new_page())
         browser.close()
@@ -70,7 +66,8 @@ def test_the_dashboard_lists_runs_and_nothing_leaves_loopback(
         title = client.read_flow_run(uuid.UUID(finished_run)).name
     here = f"http://{name}:{running_engine.port}"
 
-    watched.sign_in(f"{here}/", running_engine.sign_in)
+    watched.page.goto(f"{here}/")
+    watched.page.wait_for_url("**/v2/dashboard*")
     watched.page.goto(f"{here}/v2/runs")
     watched.page.get_by_text(title).first.wait_for()
     watched.page.goto(f"{here}/v2/runs/flow-run/{finished_run}")
@@ -92,7 +89,6 @@ def test_a_deployment_has_a_form_and_an_artifact_is_drawn(
             artifact for artifact in client.read_artifacts(flow_run_filter=only) if artifact.type == "markdown"
         )
 
-    watched.sign_in(f"{here}/", running_engine.sign_in)
     watched.page.goto(f"{here}/deployments/deployment/{deployment.id}/run")
     watched.page.get_by_text("season").first.wait_for()
     watched.page.goto(f"{here}/artifacts/artifact/{table.id}")

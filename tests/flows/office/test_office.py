@@ -19,7 +19,8 @@ from sqlalchemy import text
 
 from config.settings import Settings
 from flows import consult
-from flows.engine.server import our_origins, signed_in
+from flows.engine.door import signed_in
+from flows.engine.server import our_origins
 from flows.office import application as office_module
 from flows.office.application import application
 from flows.office.facts import season_facts
