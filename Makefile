@@ -9,7 +9,7 @@ SEED ?=
 # The packages of this checkout, which are installed below another name.
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: demo serve test check lint types contract faults soak bench mutants docs migration requirements sbom clean
+.PHONY: demo serve test check lint types contract faults soak bench mutants docs migration requirements sbom clean pictures
 
 demo: $(VENV)/runtime
 	$(BIN)/gangchuang demo $(ARGS)
@@ -47,6 +47,9 @@ mutants: $(VENV)/develop
 
 docs: $(VENV)/develop
 	$(BIN)/python -m tests.support.readme
+
+pictures: $(VENV)/develop
+	GANGCHUANG_PICTURES=1 $(BIN)/python -m pytest -q tests/flows/office/test_guide_in_browser.py
 
 migration: $(VENV)/develop
 	$(BIN)/python -m models.migrations.generate $(or $(NAME),$(error say what it brings: make migration NAME="an outcome"))

@@ -23,11 +23,13 @@ _SEPARATOR, _NULL = "\x1f", "\x1e"
 class DatabaseUnreachable(MayPass):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
+        self.chinese = "数据库没有应答，请系统管理员启动数据库，或者核对 GANGCHUANG_DATABASE_URL。"
         super().__init__(f"The database {url} does not answer: {reason}. Start it, or correct GANGCHUANG_DATABASE_URL.")
 
 
 class DatabaseBusy(MayPass):
     def __init__(self, reason: str) -> None:
+        self.chinese = "数据库正被占用，没有任何改动。请过一会儿再试；一直如此的，请系统管理员查看是谁占用。"
         super().__init__(
             f"The database was held by somebody else for too long ({reason}). Nothing was changed; try again. "
             f"If it stays so, look for a program that has it open: a backup, a query by hand, a hung run."
@@ -36,6 +38,7 @@ class DatabaseBusy(MayPass):
 
 class DatabaseFull(MayPass):
     def __init__(self, reason: str) -> None:
+        self.chinese = "磁盘已满，数据库写不进去，没有任何改动。请系统管理员清理磁盘后再试。"
         super().__init__(f"The database cannot grow ({reason}). Nothing was changed; make room on its disk, try again.")
 
 

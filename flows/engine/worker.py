@@ -23,6 +23,9 @@ from flows.engine.errors import RunRefused
 DRAIN_VARIABLE = "GANGCHUANG_DRAIN_SECONDS"
 _REPORTING_SECONDS = 10.0
 
+# What every deployment of ours has the worker do.
+_OURS = {"command": LAUNCH_COMMAND}
+
 
 def make_worker(own: Settings) -> Any:
     """A worker of at most `worker_slots` runs at once; the class needs Prefect, which wants its environment first."""
@@ -89,9 +92,10 @@ def what_is_foreign(flow_run: Any, deployment: Any, entrypoints: Collection[str]
     """What in a run or its deployment would have the worker execute anything but a stage of ours; "" is nothing."""
     if not deployment:
         return "it belongs to no deployment"
-    if flow_run.job_variables:
+    # The page of a form sends the deployment's own along.
+    if flow_run.job_variables and flow_run.job_variables != _OURS:
         return f"its job variables set {', '.join(sorted(flow_run.job_variables))}"
-    if deployment.job_variables != {"command": LAUNCH_COMMAND}:
+    if deployment.job_variables != _OURS:
         return f"the job variables of its deployment {deployment.name} were changed"
     if deployment.pull_steps or deployment.storage_document_id:
         return f"its deployment {deployment.name} would fetch code from elsewhere"

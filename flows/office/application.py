@@ -38,6 +38,8 @@ log = logging.getLogger("gangchuang.office")
 
 # A page of ours brings its own policy; it has scripts, and may neither reach this server nor pretend to be it.
 _SANDBOX = "sandbox allow-scripts allow-popups; frame-ancestors 'none'"
+# Neither a table's nor a person's name leaves the log for a page.
+_UNKNOWN = "数据库读不出来，或者程序出错；请系统管理员查看 logs/server.log"
 _SHOWN = {".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".pdf": "application/pdf"}
 
 
@@ -230,6 +232,6 @@ class _Office:
             return _page(render("message", title="表单暂时打不开", text=problem.said, year=None, years=[]), 503)
         if not isinstance(problem, GangchuangError):
             log.error("a page of the office failed", exc_info=problem)
-        reason = str(problem) if isinstance(problem, GangchuangError) else type(problem).__name__
+        reason = (problem.chinese or str(problem)) if isinstance(problem, GangchuangError) else _UNKNOWN
         text = f"暂时读不到数据，请稍后再试；原因：{reason}"
         return _page(render("message", title="暂时打不开", text=text, year=None, years=[]), 503)

@@ -153,6 +153,7 @@ class Letter:
     problem: str
     written_at: datetime
     next_try_at: datetime | None
+    form: Form
 
 
 @dataclass(frozen=True)
@@ -519,6 +520,7 @@ def _mail(session: Session, rules: Season) -> list[Letter]:
             one.problem,
             one.written_at,
             None if one.state is MessageState.STUCK else datetime.fromtimestamp(one.not_before, UTC),
+            Form("retry_letter", {"season": rules.year, "letter": one.key}),
         )
         for one in troubled_messages(session, rules.year)
     ]

@@ -196,6 +196,18 @@ def test_a_run_with_job_variables_of_its_own_is_not_executed(
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_run_that_repeats_the_deployments_own_is_executed(running_engine: EngineProcess) -> None:
+    """As the dashboard's page of a form sends it."""
+    deployment = _deployment(running_engine)
+    own = _ask(running_engine, "GET", f"/deployments/{deployment}").json()["job_variables"]
+
+    body = {"parameters": {"season": 2026}, "job_variables": own}
+    run = _ask(running_engine, "POST", f"/deployments/{deployment}/create_flow_run", body).json()["id"]
+
+    wait_for("its end", lambda: run_state(run).final)
+    assert run_state(run).type == "COMPLETED"
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

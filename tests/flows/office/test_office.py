@@ -403,6 +403,8 @@ def test_a_database_that_is_away_is_said_so(fresh_home: Path) -> None:
 
     assert answer.status_code == 503
     assert "暂时读不到数据" in answer.text
+    assert "系统管理员" in answer.text
+    assert "Error" not in answer.text
 
 
 def test_a_database_without_tables_is_said_so(fresh_home: Path) -> None:
