@@ -121,6 +121,10 @@ def show(console: Console, summary: Summary) -> None:
         "results page": "\n".join(map(str, summary.pages)),
         "certificates 证书": f"{summary.certificates} in force; each unit has its own in a letter",
         "papers 证书、发放表、宣传材料": "\n".join(map(str, summary.papers)),
+        "public 案例库、专区、核验、订阅": "\n".join(
+            f"{summary.home}/site/{path}"
+            for path in ("cases/index.html", "wall/index.html", "check/index.html", "feed.xml")
+        ),
         "everything": f"{summary.home} (inbox, outbox, receipts, mail, site, exports)",
         "dashboard": f"{summary.dashboard}  ·  artifacts: {summary.dashboard}/artifacts",
         "time": f"{summary.seconds:.0f} s, of which Prefect's {summary.engine_seconds:.0f} s ({share:.0f} %), "
