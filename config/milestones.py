@@ -31,6 +31,10 @@ class Milestone(StrEnum):
     CLOSE_PUBLIC_NOTICE = "close_public_notice"
     PUBLISH_RESULTS = "publish_results"
     ARCHIVE = "archive"
+    OPEN_PRACTICE = "open_practice"
+    REMIND_PRACTICE = "remind_practice"
+    CLOSE_PRACTICE = "close_practice"
+    WRITE_REPORT = "write_report"
     FOLLOW_UP = "follow_up"
     REMIND_FOLLOW_UP = "remind_follow_up"
     CLOSE_SEASON = "close_season"
@@ -100,6 +104,10 @@ _LABELS = {
     Milestone.CLOSE_PUBLIC_NOTICE: "公示结束",
     Milestone.PUBLISH_RESULTS: "发布结果",
     Milestone.ARCHIVE: "归档",
+    Milestone.OPEN_PRACTICE: "征集好经验好做法",
+    Milestone.REMIND_PRACTICE: "好经验好做法催办",
+    Milestone.CLOSE_PRACTICE: "好经验好做法征集截止",
+    Milestone.WRITE_REPORT: "年度报告",
     Milestone.FOLLOW_UP: "成果转化跟踪",
     Milestone.REMIND_FOLLOW_UP: "转化跟踪催办",
     Milestone.CLOSE_SEASON: "年度结束",

@@ -86,11 +86,18 @@ class Dates(Part):
     open_public_notice: Instant
     publish_results: Instant
     archive: Instant
+    open_practice: Instant | None = Field(
+        None, description="good practice (好经验好做法); with close_practice or not at all"
+    )
+    close_practice: Instant | None = None
+    write_report: Instant | None = Field(None, description="the yearly report, after what it tells of")
     follow_up: Instant
     close_season: Instant
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if (self.open_practice is None) != (self.close_practice is None):
+            raise ValueError("open_practice and close_practice go together: give both or neither")
         named = list(self.given())
         for (before, earlier), (after, later) in pairwise(named):
             if earlier >= later:
@@ -116,6 +123,7 @@ class Reminders(Part):
     experts: tuple[int, ...] = (7, 3, 1)
     re_review: tuple[int, ...] = (3, 1)
     approval: tuple[int, ...] = Field((3, 1), description="days before the public notice")
+    practice: tuple[int, ...] = Field((10, 3), description="days before the collection of good practice closes")
     follow_up: tuple[int, ...] = Field((10, 3), description="days before the season closes")
 
 
@@ -356,6 +364,7 @@ IndicatorKey = Literal[
     "followed_up",
     "in_use",
     "places",
+    "practice",
     "upheld",
 ]
 
@@ -376,6 +385,7 @@ class Scorecard(Part):
         "award_rate": 15,
         "followed_up": 5,
         "in_use": 5,
+        "practice": 5,
         "upheld": 5,
     }
     definitions: dict[IndicatorKey, OneLine] = Field(

@@ -6,6 +6,7 @@ from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
 from flows.publish.publications import publish_change
+from flows.reports.putting import put_report
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
@@ -21,7 +22,7 @@ def close_season(season: int, dry_run: bool = False) -> dict[str, object]:
     Runs: at `close_season`, after the follow-up.
     Before: the season is archived.
     After: what was brought back since is archived again; the call is closed; nothing of this season changes any more but
-    by revoking an award.
+    by revoking an award. The yearly report is written once more, with what became of the awards.
     Undo: none.
     """
     return perform("close_season", season, closing, milestone=Milestone.CLOSE_SEASON, dry_run=dry_run)
@@ -45,6 +46,8 @@ def closing(run: Run) -> Ending:
         counts = counts_by_outcome(session, run.year)
         publish_change(session, run)
         post_to_office(session, run, LetterKind.SEASON_CLOSED, key="closed", counts=counts)
+    if run.season.dates.write_report is not None:
+        put_report(run)  # once more, with what became of the awards
     run.tell("archived", sum(counts.values()))
     return Ending(
         Trigger.CLOSE_SEASON,

@@ -52,6 +52,7 @@ from states.officers import DecisionRefused, investigator, officer
 from states.panel.draw import enter_randomness
 from states.panel.recusals import recuse
 from states.panel.replacements import assign_by_hand, give_up_seat
+from states.practice import withhold_practice
 from states.releases import put_back
 from states.submissions.admission import admit_late
 from states.submissions.certificates import correct_name
@@ -84,6 +85,7 @@ class Decision(StrEnum):
     DISMISS_OBJECTION = "dismiss_objection"
     RECONSIDER_FOR_OBJECTOR = "reconsider_for_objector"
     RECONSIDER_FOR_UNIT = "reconsider_for_unit"
+    WITHHOLD_PRACTICE = "withhold_practice"
     RECUSE = "recuse"
     REPLACE_EXPERT = "replace_expert"
     ASSIGN_EXPERT = "assign_expert"
@@ -315,6 +317,12 @@ def _withdraw_consent(session: Session, run: Run, act: Act, number: str, words: 
     run.tell("public no more", called(things))
 
 
+def _withhold_practice(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    row = withhold_practice(session, run.year, number, act, reason=reason)
+    told: dict[str, Any] = {"number": row.number, "title": row.title, "reason": reason}
+    post_to_unit(session, run, LetterKind.PRACTICE_WITHHELD, row.unit, key=row.number, **told)
+
+
 def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: Any) -> None:
     row = session.get_one(Submission, number)
     post_to_unit(
@@ -322,6 +330,7 @@ def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key
     )
 
 
+_PRACTICE = Field("材料编号", "网页和汇总表上印的编号，例如 2026-500101-P01。", REASON.schema)
 _OTHER_EXPERT = replace(EXPERT, title="改派的专家", hint="该项目缺少专家时指定；不得与项目有利益冲突。")
 _NUMBERS = Field("公开的随机数", "年度文件事先指明的公开数字，例如开奖号码。")
 _CERTIFICATE = Field(
@@ -331,7 +340,12 @@ _RIGHT_NAME = Field("正确的姓名", "证书上应当印的姓名或者单位�
 _RELEASE = Field(
     "版本", "`gangchuang site list` 列出的版本号；0 为恢复现行内容。", {"type": "string", "pattern": r"^\s*\d+\s*$"}
 )
-_PRIVATE = Field("不再公开的内容", "完成人姓名，或者完成人2、成果内容、图片1、全部。", REASON.schema, personal="已登记")
+_PRIVATE = Field(
+    "不再公开的内容",
+    "完成人姓名，或者完成人2、成果内容、图片1、转化情况、转化图片1、全部。",
+    REASON.schema,
+    personal="已登记",
+)
 _PERSON = Field("姓名", "请求删除的本人，与申报或者专家库里写的一致。", REASON.schema, personal="已删除")
 _WORKS_AT = Field("所在单位", "本人当时所在的单位；同名者以单位区分。", REASON.schema, personal="已删除")
 _LETTER = Field("异议材料", "放在 office/<年度>/objections/ 下的文件夹名；异议人不在此填写。", REASON.schema)
@@ -360,6 +374,7 @@ _DECISIONS: dict[Decision, Asked] = {
     Decision.WITHDRAW: Asked("撤回申报", _telling_unit(withdraw, LetterKind.WITHDRAWN), SUBMISSION),
     Decision.REINSTATE: Asked("恢复项目", _telling_unit(reinstate, LetterKind.REINSTATED), SUBMISSION),
     Decision.ENTER_RANDOMNESS: Asked("录入公开随机数", _enter_randomness, _NUMBERS, reason=_PUBLISHED),
+    Decision.WITHHOLD_PRACTICE: Asked("不再公开好经验好做法", _withhold_practice, _PRACTICE),
     Decision.RECUSE: Asked("专家回避", _recuse, SUBMISSION, PANELIST),
     Decision.REPLACE_EXPERT: Asked("评委退出并替换", _replace_expert, PANELIST, _EXCUSE),
     Decision.ASSIGN_EXPERT: Asked("指定专家", _assign_expert, SUBMISSION, _OTHER_EXPERT),

@@ -23,6 +23,7 @@ from states.final_round.approval import is_approved, is_proposed, list_digest
 from states.guard_facts import deadline_of, load_season_facts
 from states.outstanding import in_correction, rows_returned, scores_owed, without_verdict
 from states.panel.draw import reserves
+from states.practice import units_without
 from states.submissions.follow_up import unanswered
 
 _SHOWN = 10
@@ -238,12 +239,36 @@ def reminding_of_follow_up(run: Run) -> Ending:
     return _told(run, sorted(owed))
 
 
+def reminding_of_practice(run: Run) -> Ending:
+    """Units that have reported no good practice."""
+    with run.step() as session:
+        deadline = deadline_of(session, run.year, Milestone.CLOSE_PRACTICE)
+        owing = units_without(session, run.year, [unit.code for unit in run.season.units()])
+        for code in owing:
+            post_to_unit(
+                session,
+                run,
+                LetterKind.PRACTICE_REMINDER,
+                code,
+                key=str(run.ordinal),
+                deadline=deadline,
+                level=_level(run),
+                attachments=(
+                    *_papers(session, run, code, WorkbookKind.PRACTICE),
+                    deadline_entry(session, run, code, Milestone.CLOSE_PRACTICE, deadline, f"r{run.ordinal}"),
+                ),
+            )
+        _escalate(session, run, Milestone.CLOSE_PRACTICE, [(all_units()[code].name, "没有报送") for code in owing])
+    return _told(run, owing)
+
+
 _BODIES: Mapping[str, Callable[[Run], Ending]] = {
     Milestone.REMIND_CALL: reminding_of_call,
     Milestone.REMIND_DISTRICT_ROUND: reminding_of_district_round,
     Milestone.REMIND_EXPERTS: reminding_of_scores,
     Milestone.REMIND_RE_REVIEW: reminding_of_re_review,
     Milestone.REMIND_APPROVAL: reminding_of_approval,
+    Milestone.REMIND_PRACTICE: reminding_of_practice,
     Milestone.REMIND_FOLLOW_UP: reminding_of_follow_up,
 }
 

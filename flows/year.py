@@ -24,6 +24,7 @@ from flows.close_call import close_call
 from flows.close_district_round import close_district_round
 from flows.close_eligibility import close_eligibility
 from flows.close_final_round import close_final_round
+from flows.close_practice import close_practice
 from flows.close_public_notice import close_public_notice
 from flows.close_re_review import close_re_review
 from flows.close_season import close_season
@@ -38,6 +39,7 @@ from flows.follow_up import follow_up
 from flows.move_date import move_date
 from flows.new_season import new_season
 from flows.open_call import open_call
+from flows.open_practice import open_practice
 from flows.open_public_notice import open_public_notice
 from flows.plan_season import plan_season
 from flows.publish_results import publish_results
@@ -46,6 +48,7 @@ from flows.read_mail import read_mail
 from flows.remind import remind
 from flows.tend_objections import tend_objections
 from flows.write_papers import write_papers
+from flows.write_report import write_report
 
 M = Milestone
 
@@ -115,6 +118,9 @@ STAGES: tuple[Stage, ...] = (
     Stage(close_public_notice, "公示结束", (M.CLOSE_PUBLIC_NOTICE,)),
     Stage(publish_results, "发布结果", (M.PUBLISH_RESULTS,)),
     Stage(archive, "归档", (M.ARCHIVE,)),
+    Stage(open_practice, "征集好经验好做法", (M.OPEN_PRACTICE,)),
+    Stage(close_practice, "好经验好做法征集截止", (M.CLOSE_PRACTICE,)),
+    Stage(write_report, "年度报告", (M.WRITE_REPORT,)),
     Stage(follow_up, "成果转化跟踪", (M.FOLLOW_UP,)),
     Stage(close_season, "年度结束", (M.CLOSE_SEASON,)),
     Stage(erase_personal_data, "删除个人信息", (M.ERASE_PERSONAL_DATA,)),

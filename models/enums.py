@@ -129,6 +129,7 @@ class WorkbookKind(Labelled):
     EXPERTS = "experts", "专家库"
     VOTES = "votes", "表决票"
     FOLLOW_UP = "follow_up", "成果转化跟踪表"
+    PRACTICE = "practice", "好经验好做法征集表"
 
 
 class Use(Labelled):
@@ -137,6 +138,21 @@ class Use(Labelled):
     IN_USE = "in_use", "在用"
     STOPPED = "stopped", "已停用"
     NOT_USED = "not_used", "未投入应用"
+
+
+class PracticeKind(Labelled):
+    """What a report of good practice (好思路、好经验、好做法) is."""
+
+    IDEA = "idea", "好思路"
+    EXPERIENCE = "experience", "好经验"
+    METHOD = "method", "好做法"
+
+
+class PracticeSource(Labelled):
+    """Whose good practice it is."""
+
+    UNIT = "unit", "报送单位"
+    EMPLOYER = "employer", "用人单位"
 
 
 class DeliveryState(Labelled):
@@ -250,6 +266,8 @@ class ConsentKind(Labelled):
     TEXT = "text", "成果内容"
     ABSTRACT = "abstract", "成果简介"
     PICTURE = "picture", "图片"
+    FOLLOW_UP = "follow_up", "转化情况"
+    FOLLOW_UP_PICTURE = "follow_up_picture", "转化图片"
 
 
 class MilestoneState(Labelled):
@@ -440,6 +458,16 @@ class Trigger(Labelled):
         "put_back_release",
         "恢复网站旧版",
         "An officer put an earlier release of the public pages back, until the next public change.",
+    )
+    RECORD_PRACTICE = (
+        "record_practice",
+        "登记好经验好做法",
+        "A unit reported good practice, its own or an employer's.",
+    )
+    WITHHOLD_PRACTICE = (
+        "withhold_practice",
+        "不再公开好经验好做法",
+        "The consent to publish a report of good practice was taken back, or the office withheld it.",
     )
     # what moves a submission
     SUBMIT = "submit", "申报", "The submission came in and was taken."

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.enums import Carrier, Category, Origin, Tier, Use, Verdict
+from models.enums import Carrier, Category, Origin, PracticeKind, PracticeSource, Tier, Use, Verdict
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -53,7 +53,24 @@ class ContactForm(_Form):
     mail: str = ""
 
 
-class SubmissionForm(_Form):
+class IllustratedForm(_Form):
+    """A row that names files which come along with its workbook."""
+
+    attachments: tuple[str, ...] = ()
+    review_attachments: tuple[str, ...] = Field(
+        (), description="files without organisations and names, for blind experts"
+    )
+    pictures: tuple[PictureForm, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that the row names, once."""
+        return tuple(
+            dict.fromkeys((*self.attachments, *self.review_attachments, *(picture.name for picture in self.pictures)))
+        )
+
+
+class SubmissionForm(IllustratedForm):
     """One submission (申报)."""
 
     number: str | None = Field(None, description="given once accepted; names the submission that a row updates")
@@ -78,18 +95,6 @@ class SubmissionForm(_Form):
     contact: ContactForm = ContactForm()
     text_consent: bool | None = Field(None, description="the organisations license the text (成果授权)")
     consent: bool | None = Field(None, description="the one box of earlier workbooks: names, organisations, abstract")
-    attachments: tuple[str, ...] = ()
-    review_attachments: tuple[str, ...] = Field(
-        (), description="files without organisations and names, for blind experts"
-    )
-    pictures: tuple[PictureForm, ...] = ()
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Every file that the row names, once."""
-        return tuple(
-            dict.fromkeys((*self.attachments, *self.review_attachments, *(picture.name for picture in self.pictures)))
-        )
 
 
 class WithdrawalForm(_Form):
@@ -144,7 +149,7 @@ class VoteForm(_Form):
         return self.votes_for + self.votes_against + self.abstentions
 
 
-class FollowUpForm(_Form):
+class FollowUpForm(IllustratedForm):
     """What became of one awarded achievement, a year after the award (成果转化跟踪)."""
 
     number: Text
@@ -155,6 +160,21 @@ class FollowUpForm(_Form):
     benefit_social: str = ""
     places: int | None = Field(None, ge=0, description="how many further organisations use it")
     remark: str = Field("", description="why there is no progress, or what helped")
+    consent: bool | None = Field(None, description="the organisation agrees that this is published")
+
+
+class PracticeForm(_Form):
+    """A unit's or an employer's report of good practice (好思路、好经验、好做法), once a year."""
+
+    title: Text
+    kind: PracticeKind
+    source: PracticeSource
+    organisation: Text = Field(description="whose practice it is")
+    background: Text
+    practice: Text
+    effect: Text
+    spread: str = Field("", description="what others can take over, and under which conditions")
+    consent: bool = Field(description="the organisation agrees that this is published")
 
 
 class ExpertForm(_Form):

@@ -202,6 +202,26 @@ class Picture(SQLModel, table=True):
     height: int
 
 
+class FollowUpPicture(SQLModel, table=True):
+    """A picture that came with the answer in force to what became of an award; kept as those of the submission are."""
+
+    __tablename__ = "follow_up_picture"
+    __table_args__ = (
+        check("position_positive", "position >= 1"),
+        check("size_counted", "width >= 1 AND height >= 1"),
+        *sha256_text("digest", "encoded"),
+    )
+
+    number: str = Field(primary_key=True, foreign_key="submission.number")
+    position: int = Field(primary_key=True)
+    digest: str = Field(max_length=64, description="SHA-256 of the file that came")
+    encoded: str = Field(max_length=64, description="SHA-256 of the large one made of it")
+    portrait: bool = Field(description="people can be recognised in it")
+    alt: str = Field(description="what it shows, for who cannot see it")
+    width: int = Field(description="pixels of the large one")
+    height: int
+
+
 class DistrictVerdict(SQLModel, table=True):
     """A district's verdict in force."""
 

@@ -5,6 +5,7 @@ from models.history import History, PublicationLeaf, RecordText
 from models.link import PersonalLink, ScoreDraft
 from models.message import BouncedAddress, Delivery, IncomingMail, IssuedWorkbook, MailboxLook, Message
 from models.objection import Objection, ObjectionEvidence, ObjectionRuling
+from models.practice import GoodPractice
 from models.review import Assignment, Ballot, DeclaredConflict, Expert, Placing, Recusal, Score, Seat
 from models.submission import (
     Attachment,
@@ -16,6 +17,7 @@ from models.submission import (
     DistrictVerdict,
     Duplicate,
     FollowUp,
+    FollowUpPicture,
     Organisation,
     Picture,
     Submission,
@@ -43,6 +45,8 @@ __all__ = [
     "Expert",
     "Failure",
     "FollowUp",
+    "FollowUpPicture",
+    "GoodPractice",
     "History",
     "IncomingMail",
     "IssuedWorkbook",

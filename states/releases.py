@@ -39,9 +39,17 @@ PUBLIC = (
     Trigger.MOVE_UP,
     Trigger.CORRECT_NAME,
     Trigger.WITHDRAW_CONSENT,
+    Trigger.RECORD_FOLLOW_UP,
+    Trigger.RECORD_PRACTICE,
+    Trigger.WITHHOLD_PRACTICE,
 )
 # After these, no release from before may come back, nor stay on the disk: it shows what was taken away for good.
-HIDING = (Trigger.ERASE_PERSONAL_DATA, Trigger.ERASE_PERSON, Trigger.WITHDRAW_CONSENT)
+HIDING = (
+    Trigger.ERASE_PERSONAL_DATA,
+    Trigger.ERASE_PERSON,
+    Trigger.WITHDRAW_CONSENT,
+    Trigger.WITHHOLD_PRACTICE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,12 @@ def settle_milestone(
     row.state, row.settled_at = MilestoneState.DONE, act.at
 
 
+def is_settled(session: Session, year: int, milestone: Milestone) -> bool:
+    """Whether a milestone of the season was done or left out, for all; False where the season has none."""
+    row = session.get(MilestoneDate, (year, milestone.value, 1, ""))
+    return row is not None and row.state is not MilestoneState.PENDING
+
+
 def skip_milestone(session: Session, year: int, date: Dated, act: Act) -> datetime | None:
     """Leave out a milestone whose day has passed. Returns when it was due, or None when it was settled meanwhile."""
     lock_call(session, year)
@@ -358,6 +364,8 @@ def _dates(season: Season) -> Iterator[tuple[Milestone, int, str, datetime]]:
     yield from _reminders(season, Milestone.REMIND_EXPERTS, dates.close_final_round, days.experts)
     yield from _reminders(season, Milestone.REMIND_RE_REVIEW, dates.close_re_review, days.re_review)
     yield from _reminders(season, Milestone.REMIND_APPROVAL, dates.open_public_notice, days.approval)
+    if dates.close_practice is not None:
+        yield from _reminders(season, Milestone.REMIND_PRACTICE, dates.close_practice, days.practice)
     yield from _reminders(season, Milestone.REMIND_FOLLOW_UP, dates.close_season, days.follow_up)
     for code in season.district_round.units:
         for step in (Milestone.CLOSE_CALL, Milestone.CLOSE_DISTRICT_ROUND):

@@ -14,6 +14,8 @@ from typing import Any
 from python_calamine import CalamineWorkbook
 
 from config.errors import GangchuangError
+from flows.demo.afterwards import good_practice, what_became
+from flows.demo.drawings import draw
 from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
 from flows.demo.script import Deed, Scene
 from flows.demo.sent_workbooks import SentWorkbook
@@ -57,6 +59,8 @@ class Clerks:
             Deed.SEND_VERDICTS: self._verdicts,
             Deed.SEND_EXPERTS: self._experts,
             Deed.SEND_SCORES: self._scores,
+            Deed.SEND_PRACTICE: self._practice,
+            Deed.SEND_FOLLOW_UP: self._follow_up,
         }
 
     def sends(self, scene: Scene) -> bool:
@@ -172,6 +176,27 @@ class Clerks:
                 if forms or copy.exists():
                     yield Paper(expert, copy, self._scoring(sheet, forms))
 
+    def _practice(self, scene: Scene) -> Iterator[Paper]:
+        """A unit's own report and, every other unit, one of an employer; every sixth does not agree to publication."""
+        template = self._template(scene.subject, WorkbookKind.PRACTICE)
+        headings = {column.key: column.heading for column in layout_of(WorkbookKind.PRACTICE, self.season).columns}
+        rows = [_named(headings, said) for said in good_practice(self.cast, scene.subject, scene.details["place"])]
+        copy = self._copy(scene.subject, f"好经验好做法-{scene.subject}.xlsx")
+        yield Paper(scene.subject, copy, lambda target: fill_template(template, target, rows))
+
+    def _follow_up(self, scene: Scene) -> Iterator[Paper]:
+        """What became of a unit's awards, with a picture where they are in use; nothing from a unit without awards."""
+        issued = self.world.issued_to(scene.subject, WorkbookKind.FOLLOW_UP.label)
+        if issued:
+            layout = layout_of(WorkbookKind.FOLLOW_UP, self.season)
+            headings = {column.key: column.heading for column in layout.columns}
+            numbers, template = _given_numbers(issued[-1]), issued[-1]
+            said = what_became(self.cast, numbers, self.season.dates.follow_up)
+            rows = [_named(headings, values) for values in said]
+            pictures = {name: draw(name) for values in said if (name := str(values.get("pictures.0.name", "")))}
+            copy = self._copy(scene.subject, f"成果转化-{scene.subject}.zip")
+            yield Paper(scene.subject, copy, lambda target: _fill_package(template, target, rows, pictures))
+
     def _scoring(self, sheet: Path, forms: list[ScoreForm | RecusalForm]) -> Callable[[Path], object]:
         columns = layout_of(WorkbookKind.SCORES, self.season).columns
         headings = {column.key: column.heading for column in columns}
@@ -193,6 +218,16 @@ def _fill_submissions(template: Path, target: Path, delivery: SentWorkbook) -> N
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(f"{delivery.name}.xlsx", _EPOCH), book.read_bytes())
         for name, content in delivery.attachments.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    book.unlink()
+
+
+def _fill_package(template: Path, target: Path, rows: list[dict[str, Any]], files: Mapping[str, bytes]) -> None:
+    book = target.with_suffix(".xlsx")
+    fill_template(template, book, rows)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo(f"{target.stem}.xlsx", _EPOCH), book.read_bytes())
+        for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
     book.unlink()
 

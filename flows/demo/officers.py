@@ -70,6 +70,7 @@ class Officers:
             Deed.REINSTATE: lambda scene: world.was_noted(self._number(scene), Trigger.REINSTATE),
             Deed.REVOKE: lambda scene: world.was_noted(self._number(scene), Trigger.REVOKE),
             Deed.WITHDRAW_CONSENT: lambda scene: world.was_noted(self._number(scene), Trigger.WITHDRAW_CONSENT),
+            Deed.WITHHOLD_PRACTICE: lambda scene: world.was_withheld(_report_of(scene)),
             Deed.ASK_CORRECTION: lambda scene: world.was_asked_to_correct(self._number(scene)),
             Deed.REPLACE_EXPERT: lambda _: world.was_replaced(clerks.silent_expert()),
             Deed.APPROVE: lambda _: world.was_approved(),
@@ -130,6 +131,8 @@ class Officers:
             return scene.deed.value, self.world.latest_refused(scene.subject), ""
         if scene.deed is Deed.REPLACE_EXPERT:
             return Decision.REPLACE_EXPERT.value, self.clerks.silent_expert(), ABSENT
+        if scene.deed is Deed.WITHHOLD_PRACTICE:
+            return scene.deed.value, _report_of(scene), ""
         number = self._number(scene)
         if scene.deed is Deed.SETTLE_DUPLICATE:
             decision = "same_achievement" if scene.details["same"] else "distinct_achievements"
@@ -160,3 +163,8 @@ class Officers:
         if number is None:
             raise NothingToDecide(scene)
         return number
+
+
+def _report_of(scene: Scene) -> str:
+    """The number of the first report of good practice of the scene's unit: it is collected in the season's own year."""
+    return f"{scene.at.year}-{scene.subject}-P01"

@@ -41,6 +41,9 @@ class Deed(StrEnum):
     ANSWER_OBJECTION = "answer_objection"
     REVOKE = "revoke"
     WITHDRAW_CONSENT = "withdraw_consent"
+    SEND_PRACTICE = "send_practice"
+    WITHHOLD_PRACTICE = "withhold_practice"
+    SEND_FOLLOW_UP = "send_follow_up"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Scene:
 
 def script_of(cast: Cast) -> list[Scene]:
     """All scenes of a season; those of one instant in the order in which they are to be done."""
-    parts = (_call, _district_round, _eligibility, _final_round, _approval, _public_notice, _awards)
+    parts = (_call, _district_round, _eligibility, _final_round, _approval, _public_notice, _awards, _afterwards)
     return sorted((scene for part in parts for scene in part(cast)), key=lambda scene: scene.at)
 
 
@@ -189,3 +192,18 @@ def _awards(cast: Cast) -> Iterator[Scene]:
     yield Scene(revoked, Deed.WITHDRAW_CONSENT, plot.objection_dismissed, next(officer), "来函撤回公开同意", taken_back)
     yield Scene(restored, Deed.REINSTATE, plot.reinstated_awarded, next(officer), "经复核举报不实，恢复获奖")
     yield Scene(found_out, Deed.REVOKE, plot.revoked_archived, next(officer), "归档后查实材料失实")
+
+
+def _afterwards(cast: Cast) -> Iterator[Scene]:
+    """Most units report good practice, one report is withheld; a year later most say what became of their awards."""
+    dates, rng = cast.season.dates, Random(f"afterwards/{cast.seed}")
+    if dates.open_practice is not None and dates.close_practice is not None:
+        for place, unit in enumerate(cast.units):
+            if place % 4 != 3:
+                at = day_of(dates.open_practice, rng.choice((7, 14, 21)))
+                yield Scene(at, Deed.SEND_PRACTICE, unit.code, details={"place": place})
+        withheld, officer = cast.units[0].code, cast.season.office.officers[0]
+        at = day_of(dates.close_practice, 4)
+        yield Scene(at, Deed.WITHHOLD_PRACTICE, withheld, officer, "单位来函：做法仍在完善，暂不公开")
+    for unit in cast.units:
+        yield Scene(day_of(dates.follow_up, rng.choice((5, 12))), Deed.SEND_FOLLOW_UP, unit.code)

@@ -12,11 +12,13 @@ from rich.console import Console
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from flows.close_practice import BOOK
 from flows.demo.accounting import Account
 from flows.demo.officers import CommandFailed, command
 from flows.demo.world import World
 from flows.engine.environment import dashboard_url
 from flows.papers.putting import CERTIFICATES, OFFICE_FILES
+from flows.reports.yearly import FILES
 from models import Delivery, History, Message, Submission
 from models.database import database_seconds, reading
 from models.enums import Labelled, Outcome, Tier, Trigger
@@ -43,6 +45,7 @@ class Summary:
     pages: tuple[Path, ...]
     certificates: int
     papers: tuple[Path, ...]
+    afterwards: tuple[Path, ...]
     home: Path
     dashboard: str
     runs: int
@@ -73,6 +76,7 @@ def summarise(world: World, account: Account) -> Summary:
             papers=tuple(
                 path for path in (office / CERTIFICATES, *map(office.joinpath, OFFICE_FILES)) if path.exists()
             ),
+            afterwards=tuple(path for path in map(office.joinpath, (*FILES, BOOK)) if path.exists()),
             home=home,
             dashboard=dashboard_url(world.settings),
             runs=len(bodies),
@@ -125,6 +129,7 @@ def show(console: Console, summary: Summary) -> None:
             f"{summary.home}/site/{path}"
             for path in ("cases/index.html", "wall/index.html", "check/index.html", "feed.xml")
         ),
+        "yearly report, good practice 年度报告、好经验好做法": "\n".join(map(str, summary.afterwards)),
         "everything": f"{summary.home} (inbox, outbox, receipts, mail, site, exports)",
         "dashboard": f"{summary.dashboard}  ·  artifacts: {summary.dashboard}/artifacts",
         "time": f"{summary.seconds:.0f} s, of which Prefect's {summary.engine_seconds:.0f} s ({share:.0f} %), "

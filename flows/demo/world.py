@@ -23,6 +23,7 @@ from models import (
     Delivery,
     Duplicate,
     Expert,
+    GoodPractice,
     History,
     Lease,
     Message,
@@ -226,6 +227,11 @@ class World:
 
     def was_replaced(self, expert: str) -> bool:
         return self._exists(Seat.season == self.year, Seat.expert == expert, Seat.state == SeatState.LEFT)
+
+    def was_withheld(self, report: str) -> bool:
+        with reading(self.engine) as session:
+            row = session.get(GoodPractice, report)
+        return row is not None and row.withheld_at is not None
 
     def issued_to(self, recipient: str, word: str) -> list[Path]:
         """Workbooks issued to somebody whose names hold a word, the oldest issue first."""

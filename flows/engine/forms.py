@@ -129,6 +129,7 @@ FIELDS: dict[str, Field] = {
     ),
     "ordinal": Field("第几次", "第几次催办；其他节点为 1。", {"type": "integer", "minimum": 1}),
     "dry_run": Field("试运行", "只说明会发生什么，不作任何改动。", {"type": "boolean"}),
+    "again": Field("重新生成", "已经生成过的也再生成一次。", {"type": "boolean"}),
     "list_digest": LIST_DIGEST,
     "strike_numbers": STRIKE,
     "afresh": Field("全部重写", "没有变动的页面也重新写出。", {"type": "boolean"}),

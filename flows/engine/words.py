@@ -19,6 +19,11 @@ STATES = {
 }
 # The lines of an outcome; one that is not listed is shown as it is.
 LINES = {
+    "files of the report": "年度报告文件",
+    "units asked": "征集单位",
+    "reports of good practice": "好经验好做法材料",
+    "to be published": "公开材料",
+    "units without a report": "没有报送的单位",
     "units called": "通知单位",
     "closes at": "截止时间",
     "units closed": "已截止单位",

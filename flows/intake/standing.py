@@ -16,6 +16,7 @@ from models.queries import call_state
 from states.final_round.freeze import scores_are_frozen
 from states.final_round.votes import owing_votes
 from states.outstanding import in_correction, scores_owed, without_verdict
+from states.practice import practices
 from states.submissions.delivery import Change
 from states.submissions.follow_up import unanswered
 
@@ -57,6 +58,12 @@ def standing_of(
         return _of_scores(session, season.year, sender)
     if kind is WorkbookKind.FOLLOW_UP and sender in all_units():
         return _of_follow_up(session, season.year, sender)
+    if kind is WorkbookKind.PRACTICE and sender in all_units():
+        rows = [row for row in practices(session, season.year) if row.unit == sender]
+        public = sum(row.consent and row.withheld_at is None for row in rows)
+        return Standing(
+            (("已有的材料", f"{len(rows)}份，同意公开{public}份：{_listed([row.number for row in rows])}"),)
+        )
     if kind is WorkbookKind.VOTES:
         owed = owing_votes(session, season).get(sender, [])
         given = session.scalar(

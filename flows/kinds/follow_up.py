@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from config.milestones import Milestone
 from config.season import Season
 from config.units import all_units
+from flows.kinds.files_along import PICTURE_ANSWERS, keep_pictures, match_files, picture_columns, pictures_of
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
 from flows.run import Run
 from flows.workbooks.columns import cells, dates, numbers
@@ -21,9 +22,10 @@ from models.enums import Outcome, Use, WorkbookKind
 from models.forms import FollowUpForm
 from states.guard_facts import deadline_of
 from states.submissions.delivery import Taken
-from states.submissions.follow_up import answer_of, take_answers
+from states.submissions.follow_up import Answer, answer_of, take_answers
 
 _LONGEST = 1_000
+_AGREED = ("同意", "不同意")
 
 
 def issue_follow_up(session: Session, run: Run, code: str, occasion: str = "") -> Issued:
@@ -50,11 +52,24 @@ def _rows(session: Session, year: int, code: str) -> Sequence[dict[str, object]]
     found = []
     for submission, asked in own:
         answered = answer_of(asked)
-        said = answered.model_dump(exclude={"number", "use"}, exclude_none=True) if answered else {}
         tier = submission.tier.label if submission.tier else ""
-        use = {"use": answered.use.label} if answered else {}
-        found.append({"number": submission.number, "title": submission.title, "tier": tier, **use, **said})
+        said = _cells(answered) if answered else {}
+        found.append({"number": submission.number, "title": submission.title, "tier": tier, **said})
     return found
+
+
+def _cells(answered: FollowUpForm) -> dict[str, object]:
+    """An answer as its cells show it again."""
+    said = answered.model_dump(
+        exclude={"number", "use", "attachments", "review_attachments", "pictures", "consent"}, exclude_none=True
+    )
+    if answered.consent is not None:
+        said["consent"] = _AGREED[0 if answered.consent else 1]
+    words = {meant: word for word, meant in PICTURE_ANSWERS.items()}
+    for index, picture in enumerate(answered.pictures):
+        said |= {f"pictures.{index}.name": picture.name, f"pictures.{index}.alt": picture.alt}
+        said[f"pictures.{index}.consent"] = words[(picture.portrait and picture.consent, picture.consent)]
+    return {"use": answered.use.label, **said}
 
 
 def _layout(season: Season, _: str) -> Layout:
@@ -62,11 +77,19 @@ def _layout(season: Season, _: str) -> Layout:
         ("应用情况", "在用的填写开始时间和应用单位；已停用、未投入应用的，在“说明”里写原因"),
         ("经济效益", "近一年新增的经济效益，单位万元；没有的填0，说不清的留空"),
         ("推广单位数", "本单位以外已经采用的单位数"),
+        ("图片", f"最多{season.call.max_pictures}张应用现场的图片，和本表一起压缩成一个 .zip 报送"),
     )
-    return Layout(WorkbookKind.FOLLOW_UP, _columns(), _Rows, rules=rules)
+    closing = (
+        (
+            "公开",
+            "转化情况和图片只有各自同意的才在优秀案例库里公开，不同意不影响其他；同意以后随时可以通过报送单位或协调小组办公室撤回。",
+        ),
+    )
+    columns = _columns(season.call.max_pictures)
+    return Layout(WorkbookKind.FOLLOW_UP, columns, _Rows, check=match_files, rules=rules, closing=closing)
 
 
-def _columns() -> tuple[Column, ...]:
+def _columns(pictures: int) -> tuple[Column, ...]:
     group, text = "转化情况", cells.prose(_LONGEST)
     return (
         given_column("number", "申报编号", "获奖项目", 18, "编号"),
@@ -107,6 +130,17 @@ def _columns() -> tuple[Column, ...]:
             width=11,
         ),
         Column("remark", "说明", text, group, "未应用或停用的原因；下一步打算", ("备注", "原因"), width=36),
+        Column(
+            "consent",
+            "同意公开转化情况",
+            cells.consent,
+            "公开",
+            "经申报单位同意后在案例页面公开以上各项；留空按不同意计",
+            ("是否同意公开", "同意公开"),
+            choices=_AGREED,
+            width=14,
+        ),
+        *(column for index in range(pictures) for column in picture_columns(index, "图片（应用现场，可留空）")),
     )
 
 
@@ -114,12 +148,19 @@ class _Rows(Assembler):
     def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
         del notes
         self.require(line, ["number", "use"], problems)
-        return self.made(FollowUpForm, filled_in(line.values, FollowUpForm.model_fields), line, problems)
+        payload = filled_in(line.values, [name for name in FollowUpForm.model_fields if name != "pictures"])
+        payload["pictures"] = pictures_of(line, self.place, self.season.call.max_pictures, problems)
+        return self.made(FollowUpForm, payload, line, problems)
 
 
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
-    del run
-    return take_answers(session, handed.delivered, handed.forms(FollowUpForm))
+    reading = handed.reading
+    files = {file.name: file.digest for file in reading.attachments}
+    readable = {name: made.readable for name, made in reading.pictures.items()}
+    forms = handed.forms(FollowUpForm)
+    taken = take_answers(session, handed.delivered, [Answer(index, form, files, readable) for index, form in forms])
+    keep_pictures(run, reading, [form for index, form in forms if index in taken.accepted])
+    return taken
 
 
 KIND = Kind(WorkbookKind.FOLLOW_UP, _layout, _take, closes=Milestone.CLOSE_SEASON, issue_again=issue_follow_up)

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from config.season import Season
 from config.settings import Settings
 from flows.home import paths
+from flows.kinds.files_along import MOST_REVIEW_MB
 from flows.kinds.review_material import blindfold_of
-from flows.kinds.submission_columns import MOST_REVIEW_MB
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post
 from flows.run import Run

@@ -1,19 +1,12 @@
 """The columns of the submissions workbook (申报汇总表)."""
 
 from config.season import Season
+from flows.kinds.files_along import MOST_REVIEW_MB, picture_columns
 from flows.workbooks.columns import cells, dates, numbers, parties
 from flows.workbooks.columns.column import LINE_LIMIT, NAME_LIMIT, Column, choice, labels
 from models.enums import Carrier, Category, Origin
 
 _AGREED = ("同意", "不同意")
-_ALT_LIMIT = 120
-MOST_REVIEW_MB = 14  # as mail it has a third more, and most servers take 20 MB
-# What is said of a picture -> whether people can be recognised in it, and whether it may be published.
-PICTURE_ANSWERS = {
-    "同意，图上没有认得出的人": (False, True),
-    "同意，图上的人都已同意": (True, True),
-    "不同意公开": (False, False),
-}
 WITHDRAWN, RESTORED = "withdrawn", "restored"  # what a unit says in the column 撤回
 
 
@@ -25,7 +18,11 @@ def submission_columns(season: Season) -> tuple[Column, ...]:
         *(column for index in range(season.call.max_contributors) for column in _contributor_columns(index)),
         *_other_columns(season),
         *_consent_columns(season),
-        *(column for index in range(season.call.max_pictures) for column in _picture_columns(index)),
+        *(
+            column
+            for index in range(season.call.max_pictures)
+            for column in picture_columns(index, "图片（供公开页面和科技馆展示，可留空）")
+        ),
         *((_review_attachments(),) if season.final_round.blind else ()),
         _withdrawal_column(),
     )
@@ -397,40 +394,6 @@ def _consent_columns(season: Season) -> tuple[Column, ...]:
                 width=15,
             )
             for index in range(season.call.max_contributors)
-        ),
-    )
-
-
-def _picture_columns(index: int) -> tuple[Column, ...]:
-    group, n = "图片（供公开页面和科技馆展示，可留空）", index + 1
-    return (
-        Column(
-            f"pictures.{index}.name",
-            f"图片{n}文件名",
-            cells.line(LINE_LIMIT),
-            group,
-            "与本表一起压缩报送的JPEG、PNG、WebP或HEIC图片",
-            (f"图片{n}", f"照片{n}", f"照片{n}文件名"),
-            width=20,
-        ),
-        Column(
-            f"pictures.{index}.alt",
-            f"图片{n}内容说明",
-            cells.name(_ALT_LIMIT, "请写出图上是什么"),
-            group,
-            "一句话写出图上是什么，供看不见图片的人听读，如：改造后的送料装置在车间运行",
-            (f"图片{n}说明", f"照片{n}说明", f"照片{n}内容说明"),
-            width=28,
-        ),
-        choice(
-            f"pictures.{index}.consent",
-            f"图片{n}同意公开",
-            PICTURE_ANSWERS,
-            group=group,
-            hint="须经作者同意；图上认得出的人，须每个人单独同意。填了文件名的必填",
-            words={"否": (False, False), "不同意": (False, False)},
-            also=(f"图片{n}公开", f"照片{n}同意公开"),
-            width=24,
         ),
     )
 

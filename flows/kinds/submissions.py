@@ -1,11 +1,10 @@
 """The submissions workbook (申报汇总表): what a unit submits, changes and withdraws, with the files that come along."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Sized
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sized
 from datetime import date
 from decimal import Decimal
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,17 +13,18 @@ from config.milestones import Milestone
 from config.season import Season
 from config.units import all_units
 from flows.home import paths
+from flows.kinds.files_along import keep_pictures, match_files, pictures_of
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
-from flows.kinds.submission_columns import MOST_REVIEW_MB, RESTORED, WITHDRAWN, earlier_columns, submission_columns
+from flows.kinds.submission_columns import RESTORED, WITHDRAWN, earlier_columns, submission_columns
 from flows.kinds.verdicts import issue_after_admission
 from flows.run import Run
-from flows.workbooks.columns.cells import compact, near, quote
+from flows.workbooks.columns.cells import quote
 from flows.workbooks.reader import pictures
 from flows.workbooks.reader.assembly import Assembler, filled_in
-from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem, Reading
+from flows.workbooks.reader.findings import Form, Note, Problem, Reading
 from flows.workbooks.reader.headings import heading_key
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.packages import OpenDelivery, save_attachments
+from flows.workbooks.reader.packages import save_attachments
 from flows.workbooks.reader.table import Line, Place
 from models.enums import WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, PictureForm, SubmissionForm, WithdrawalForm
@@ -47,7 +47,6 @@ _PLAIN = tuple(
     if name not in ("restores", "contact", "organisations", "contributors", "pictures")
 )
 _CONTACT = tuple((name, f"contact.{name}") for name in ContactForm.model_fields)
-_MOST_CELLS = 200
 
 
 def issue_template(session: Session, run: Run, code: str, occasion: str = "") -> Issued:
@@ -69,7 +68,7 @@ def _layout(season: Season, _: str) -> Layout:
         WorkbookKind.SUBMISSIONS,
         submission_columns(season),
         _Rows,
-        check=_match_attachments,
+        check=match_files,
         numbered=True,
         ways=(
             ("附件", "有附件时，把本表和附件一起压缩成一个 .zip 报送，“附件文件名”一列写明各行用到的文件。"),
@@ -115,7 +114,6 @@ class _Rows(Assembler):
         self.people = _keys(
             "contributors", ("name", "organisation", "role", "share", "consent"), season.call.max_contributors
         )
-        self.pictures = _keys("pictures", ("name", "alt", "consent"), season.call.max_pictures)
         self.jointly = "text_consent" in layout.replaced(place.columns)
 
     def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
@@ -132,7 +130,7 @@ class _Rows(Assembler):
         payload = filled_in(values, _PLAIN) | {"restores": values.get("withdrawal") == RESTORED}
         payload["contact"] = {name: values[key] for name, key in _CONTACT if values.get(key) is not None}
         payload["organisations"], payload["contributors"] = organisations, contributors
-        payload["pictures"] = self._pictures(line, problems)
+        payload["pictures"] = pictures_of(line, self.place, self.season.call.max_pictures, problems)
         return self.made(SubmissionForm, payload, line, problems)
 
     def suppose(self, model: Any, payload: Mapping[str, Any]) -> Form | None:
@@ -243,21 +241,6 @@ class _Rows(Assembler):
             message = f"里有{people}人，是否同意公开姓名须由每个人各自答复，请一格一人"
             problems.append(self.place.problem(name_key, line.number, message))
 
-    def _pictures(self, line: Line, problems: list[Problem]) -> list[dict[str, Any]]:
-        values, found = line.values, []
-        for keys in self.pictures:
-            name, alt, answer = (values.get(key) for key in keys)
-            if (name, alt, answer) == (None, None, None) and not line.wrong.keys() & set(keys):
-                continue
-            problems += [
-                self.place.problem(key, line.number, f"没有填，这张图片的三格须填全（{why}）")
-                for key, why in zip(keys, ("哪个文件", "图上是什么", "是否同意公开"), strict=True)
-                if values.get(key) is None and key not in line.wrong
-            ]
-            if name is not None and alt is not None and answer is not None:
-                found.append({"name": name, "alt": alt, "portrait": answer[0], "consent": answer[1]})
-        return found
-
     def _body_of(
         self, key: str, only: str | None, line: Line, problems: list[Problem], notes: list[Note]
     ) -> str | None:
@@ -294,106 +277,6 @@ def _keys(group: str, parts: tuple[str, ...], count: int) -> list[tuple[str, ...
     return [tuple(f"{group}.{index}.{part}" for part in parts) for index in range(count)]
 
 
-def _match_attachments(
-    rows: Sequence[FilledRow], places: Mapping[str, Place], delivery: OpenDelivery
-) -> tuple[list[FilledRow], list[Note]]:
-    """Files that a row names must be in its package; files that no row names are mentioned."""
-    if not delivery.packed:
-        return list(rows), _promised(rows, places)
-    attachments = delivery.attachments
-    here = {compact(PurePosixPath(file.name).name): file.name for file in attachments}
-    here |= {compact(file.name): file.name for file in attachments}
-    named: set[str] = set()
-    checked = []
-    for row in rows:
-        form = row.form or row.supposed
-        if isinstance(form, SubmissionForm) and form.files:
-            named.update(here.get(compact(name), "") for name in form.files)
-            row = _with_attachments(row, form, here, places[row.sheet])
-            row = _without_large(row, places[row.sheet], {file.name: file.size for file in attachments})
-        checked.append(_with_pictures(row, places[row.sheet], delivery))
-    unnamed = [file.name for file in attachments if file.name not in named]
-    if not unnamed:
-        return checked, []
-    return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{_listed(unnamed)}。")]
-
-
-def _promised(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[Note]:
-    """Cells that name files while the workbook came alone: files that came before stay valid."""
-    alone = [row for row in rows if isinstance(row.form, SubmissionForm) and row.form.files]
-    message = "写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报"
-    notes = [
-        places[row.sheet].note(_naming(row.form), row.line, message)
-        for row in alone[:_MOST_CELLS]
-        if isinstance(row.form, SubmissionForm)
-    ]
-    if len(alone) > _MOST_CELLS:
-        notes.append(Note("", None, f"另有{len(alone) - _MOST_CELLS}行也写了附件而没有随表送来。"))
-    return notes
-
-
-def _naming(form: SubmissionForm) -> str:
-    """The column in which a row names files."""
-    named = (column for column in ("attachments", "review_attachments") if getattr(form, column))
-    return next(named, "pictures.0.name")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return "、".join(names[:10]) + ("等" if len(names) > 10 else "")
-
-
-def _with_attachments(row: FilledRow, form: SubmissionForm, here: Mapping[str, str], place: Place) -> FilledRow:
-    problems = []
-    cells = [("attachments", form.attachments), ("review_attachments", form.review_attachments)]
-    cells += [(f"pictures.{index}.name", (picture.name,)) for index, picture in enumerate(form.pictures)]
-    here_by_stem = {compact(PurePosixPath(name).stem): PurePosixPath(name).name for name in here.values()}
-    for key, wanted in cells:
-        missing = [name for name in wanted if compact(name) not in here]
-        if missing:
-            names = "、".join(quote(name) for name in missing)
-            meant = near(compact(PurePosixPath(missing[0]).stem), here_by_stem)
-            message = f"写了{names}，但压缩包（文件夹）里没有{meant or '，'}请核对文件名"
-            problems.append(place.problem(key, row.line, message))
-    if problems or row.form is None:
-        return replace(row, form=None, problems=(*row.problems, *problems), supposed=form)
-    found = {
-        "attachments": tuple(here[compact(name)] for name in form.attachments),
-        "review_attachments": tuple(here[compact(name)] for name in form.review_attachments),
-        "pictures": tuple(
-            picture.model_copy(update={"name": here[compact(picture.name)]}) for picture in form.pictures
-        ),
-    }
-    return replace(row, form=form.model_copy(update=found))
-
-
-def _without_large(row: FilledRow, place: Place, sizes: Mapping[str, int]) -> FilledRow:
-    """What experts are to get by mail must go into one."""
-    form = row.form or row.supposed
-    named = form.review_attachments if isinstance(form, SubmissionForm) else ()
-    large = [PurePosixPath(name).name for name in named if sizes.get(name, 0) > MOST_REVIEW_MB * 1_000_000]
-    if not large:
-        return row
-    message = f"写的{'、'.join(map(quote, large))}超过{MOST_REVIEW_MB}MB，发不到评审专家手里，请减小后再报"
-    problem = place.problem("review_attachments", row.line, message)
-    return replace(row, form=None, problems=(*row.problems, problem), supposed=form)
-
-
-def _with_pictures(row: FilledRow, place: Place, delivery: OpenDelivery) -> FilledRow:
-    """Make what may be published of a row's pictures; one that cannot be read is named, and the row stays good."""
-    if not isinstance(row.form, SubmissionForm):
-        return row
-    notes = []
-    for index, picture in enumerate(row.form.pictures):
-        if picture.consent:
-            try:
-                delivery.make_picture(picture.name)
-            except pictures.PictureUnreadable as unreadable:
-                name = quote(PurePosixPath(picture.name).name)
-                message = f"写的{name}{unreadable}，这张图片没有采用；截止前可以换一张再报"
-                notes.append(place.note(f"pictures.{index}.name", row.line, message)._replace(unread=True))
-    return replace(row, notes=(*row.notes, *notes)) if notes else row
-
-
 def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
     delivered, forms = handed.delivered, dict(handed.forms(SubmissionForm))
     rows = [
@@ -412,7 +295,7 @@ def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
     taken = take_submissions(session, delivered, rows, faulty)
     accepted = [form for index, form in forms.items() if index in taken.accepted]
     _keep_files(run, handed.path, accepted)
-    _keep_pictures(run, handed.reading, accepted)
+    keep_pictures(run, handed.reading, accepted)
     taken.join(take_withdrawals(session, delivered, handed.forms(WithdrawalForm)))
     if delivered.admitted and taken.accepted:
         issue_after_admission(session, run, delivered.unit, delivered.digest)
@@ -433,16 +316,6 @@ def _keep_files(run: Run, path: Path, forms: Iterable[SubmissionForm]) -> None:
     names = {name for form in forms for name in form.files}
     if names and not run.dry_run:
         save_attachments(path, paths.attachments(run.settings, run.year), run.season.files, names)
-
-
-def _keep_pictures(run: Run, reading: Reading, forms: Iterable[SubmissionForm]) -> None:
-    """What may be published of the pictures of accepted rows, into a store that outlasts the attachments."""
-    for name in {picture.name for form in forms for picture in form.pictures} & reading.pictures.keys():
-        made = reading.pictures[name]
-        for path, content in zip(
-            paths.picture_files(run.settings.home, run.year, made.readable.encoded), made.files, strict=True
-        ):
-            run.write(path, content)
 
 
 KIND = Kind(WorkbookKind.SUBMISSIONS, _layout, _take, closes=Milestone.CLOSE_CALL, issue_again=issue_template)

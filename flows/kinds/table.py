@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from config.season import Season
-from flows.kinds import experts, follow_up, scores, submissions, verdicts, votes
+from flows.kinds import experts, follow_up, practice, scores, submissions, verdicts, votes
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
 from flows.run import Run
@@ -19,7 +19,7 @@ from states.machine import Act
 from states.officers import DecisionRefused
 from states.transitions import note_call
 
-_KINDS = (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND, follow_up.KIND)
+_KINDS = (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND, follow_up.KIND, practice.KIND)
 KINDS = {kind.kind: kind for kind in _KINDS}
 REISSUED = tuple(kind.kind for kind in KINDS.values() if kind.issue_again)
 

@@ -1,7 +1,7 @@
 """What the link pages show, from one reading of the database."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from flows.intake.standing import Standing, standing_of
 from flows.kinds.review_files import ReviewFile, review_files
 from flows.kinds.review_material import material_of
 from flows.kinds.scores import statement_of
+from flows.outbox.letters.filters import instant
 from flows.outbox.links import without_link
 from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
 from models import Assignment, Delivery, Expert, History, Message, Score, Seat, Submission
@@ -39,6 +40,9 @@ from states.guard_facts import deadline_of
 from states.history.canonical import submission_subject
 from states.issued import newest_issues
 from states.links import drafts_of, has_signed
+from states.practice import units_without
+from states.submissions.follow_up import unanswered
+from states.timeline import is_settled
 
 _LETTERS_SHOWN = 100
 _NAMES = (("organisations", "申报单位", 0), ("contributors", "完成人", 0))
@@ -130,7 +134,7 @@ def unit_page(session: Session, settings: Settings, season: Season, code: str) -
         "state": state,
         "dates": dates,
         "quota": season.quota_of(code),
-        "owed": _owed(session, season, code, kind, state, submissions),
+        "owed": (*_owed(session, season, code, kind, state, submissions), *_owed_later(session, season, code)),
         "workbooks": workbooks_of(session, settings, year, code),
         "deliveries": deliveries_of(session, year, code),
         "submissions": submissions,
@@ -152,6 +156,21 @@ def _owed(
         return ()
     standing: Standing = standing_of(session, season, code, kind, {row.number for row in submissions}, ())
     return standing.owed
+
+
+def _owed_later(session: Session, season: Season, code: str) -> Iterator[str]:
+    """After the award: good practice while it is collected, what became of the awards until the season closes."""
+    if call_state(session, season.year) is CallState.CLOSED:
+        return
+    issued = newest_issues(session, season.year, code)
+    collecting = WorkbookKind.PRACTICE in issued and not is_settled(session, season.year, Milestone.CLOSE_PRACTICE)
+    if collecting and units_without(session, season.year, [code]):
+        closes = deadline_of(session, season.year, Milestone.CLOSE_PRACTICE)
+        yield f"尚未报送好思路、好经验、好做法，{instant(closes)}截止"
+    owed = unanswered(session, season.year).get(code, [])
+    if owed:
+        closes = deadline_of(session, season.year, Milestone.CLOSE_SEASON)
+        yield f"还有{len(owed)}项没有报送成果转化情况（{'、'.join(owed)}），{instant(closes)}截止"
 
 
 @dataclass(frozen=True)

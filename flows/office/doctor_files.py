@@ -4,6 +4,7 @@ Deliveries and receipts are the named invariants of `states.audit.invariants`; h
 flows know: where pages, exports and letters lie.
 """
 
+import hashlib
 import json
 import os
 import stat
@@ -28,6 +29,7 @@ from flows.papers.putting import CERTIFICATES, make_papers, papers_of
 from flows.publish.facts import facts_of
 from flows.publish.pictures import lying_files, named_files
 from flows.publish.release import about, digests_of, is_behind
+from flows.reports.yearly import MARK, read_mark, report_files
 from models import Attachment, Delivery, Message, Objection, ObjectionEvidence
 from models.queries import planned_seasons, season_in_force
 from states.audit.invariants import Invariant, Offenders
@@ -122,6 +124,29 @@ def _papers(session: Session, home: Path | None) -> Offenders:
         for path in _files_below(folder / CERTIFICATES):
             if f"{CERTIFICATES}/{path.name}" not in made.office:
                 yield path.relative_to(home).as_posix(), "is no certificate in force"
+
+
+def _reports(session: Session, home: Path | None) -> Offenders:
+    """Yearly reports that are not what this version makes of the record until their instant."""
+    if home is None:
+        return
+    for year in planned_seasons(session):
+        folder = home / "office" / str(year)
+        kept = read_mark(folder / MARK)
+        if kept is None:
+            continue
+        made_at, digests = kept
+        made = report_files(session, season_in_force(session, year), made_at)
+        for name, digest in digests.items():
+            path = folder / name
+            if not path.is_file():
+                yield path.relative_to(home).as_posix(), "is gone"
+            elif digest_of(path) != digest or hashlib.sha256(made[name]).hexdigest() != digest:
+                yield (
+                    path.relative_to(home).as_posix(),
+                    f"is not what this version makes of the record (`gangchuang run write-report {year} --set "
+                    "again=true` makes it again)",
+                )
 
 
 def _attachments(session: Session, home: Path | None) -> Offenders:
@@ -262,6 +287,11 @@ FILE_INVARIANTS: tuple[Invariant, ...] = (
         "papers_as_made",
         "Every certificate in force, payment list and press kit lies in the home as this version makes it.",
         _papers,
+    ),
+    Invariant(
+        "reports_as_made",
+        "Every yearly report lies in the home as this version makes it of the record.",
+        _reports,
     ),
     Invariant(
         "attachments_are_kept",

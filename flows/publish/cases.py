@@ -17,7 +17,7 @@ from flows.publish.frames import VERSIONS, site_frame
 from flows.publish.pages import CasePage, CasesPage, Frame, render_case, render_cases
 from flows.publish.search import SIMPLIFIED, base36, by_number, search_files, shards_for, simplified_script, steps
 from models.enums import Carrier, Category, PublicationKind, Tier
-from states.submissions.released import Released
+from states.submissions.released import Released, ReleasedPicture
 
 CHUNK = 128  # cases whose titles come in one file
 _TIERS, _CATEGORIES, _CARRIERS = "123", "123", "123"
@@ -91,13 +91,16 @@ def case_data(case: Released, district: str, programme: str, awarded: str, revok
         "withheld": case.withheld,
         "jointly": case.jointly and not case.revoked,
         "text": [list(part) for part in case.texts],
-        "pictures": [
-            {"file": picture.encoded, "alt": picture.alt, "width": picture.width, "height": picture.height}
-            for picture in case.pictures
-        ],
+        "pictures": [_picture(picture) for picture in case.pictures],
+        "follow_up": [list(part) for part in case.follow_up],
+        "follow_up_pictures": [_picture(picture) for picture in case.follow_up_pictures],
         "awarded": awarded,
         "revoked": revoked,
     }
+
+
+def _picture(picture: ReleasedPicture) -> dict[str, Any]:
+    return {"file": picture.encoded, "alt": picture.alt, "width": picture.width, "height": picture.height}
 
 
 def _linked(told: Mapping[str, Any]) -> str:

@@ -143,6 +143,7 @@ _CHANGES = (
     Trigger.CORRECT_NAME,
     Trigger.WITHDRAW_CONSENT,
     Trigger.ERASE_PERSON,
+    Trigger.RECORD_FOLLOW_UP,
 )
 
 

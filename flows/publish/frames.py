@@ -18,6 +18,8 @@ def season_links(season: SeasonFacts) -> list[tuple[str, str]]:
         links.append(("拟获奖名单公示（已结束）" if ended else "拟获奖名单公示", "notice.html"))
     if season.published(PublicationKind.RESULTS):
         links.append(("获奖项目发布", "results.html"))
+    if season.is_over(Milestone.CLOSE_PRACTICE):
+        links.append(("好经验好做法", "practice.html"))
     return links
 
 

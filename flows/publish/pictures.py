@@ -10,12 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from flows.home import paths
 from flows.home.releases import Group, Made
 from flows.publish.facts import Facts, SeasonFacts
 from flows.run import Run
-from models import Picture, Submission
+from models import FollowUpPicture, Picture, Submission
 from models.queries import lock_call
 from states.history.read import is_erased
 
@@ -30,7 +31,8 @@ def files(facts: Facts) -> Iterator[Made]:
 
 def _season_files(facts: Facts, season: SeasonFacts) -> Iterator[Made]:
     if named_files(facts.session, facts.home, season.year):
-        for encoded in sorted({picture.encoded for case in season.cases.values() for picture in case.pictures}):
+        cases = season.cases.values()
+        for encoded in sorted({one.encoded for case in cases for one in (*case.pictures, *case.follow_up_pictures)}):
             lying = paths.picture_files(facts.home, season.year, encoded)
             yield Group(f"{FOLDER}/{encoded}", encoded, partial(_read, lying))
 
@@ -42,7 +44,16 @@ def _read(lying: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
 
 def named_files(session: Session, home: Path, year: int) -> set[Path]:
     """Every file of a season's pictures that the database names."""
-    rows = session.scalars(select(Picture.encoded).join(Submission).where(Submission.season == year).distinct())
+    rows = [
+        encoded
+        for table in (Picture, FollowUpPicture)
+        for encoded in session.scalars(
+            select(table.encoded)
+            .join(Submission, col(Submission.number) == table.number)
+            .where(Submission.season == year)
+            .distinct()
+        )
+    ]
     return {path for encoded in rows for path in paths.picture_files(home, year, encoded)}
 
 

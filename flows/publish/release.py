@@ -16,7 +16,20 @@ from sqlalchemy import Engine
 from config.overrides import HOLIDAYS, PAGES, own_files
 from config.settings import Settings
 from flows.home.releases import Group, Made, Manifest, Releases
-from flows.publish import call, cases, checks, feed, front, notice, pictures, record, results, season_index, wall
+from flows.publish import (
+    call,
+    cases,
+    checks,
+    feed,
+    front,
+    notice,
+    pictures,
+    practice,
+    record,
+    results,
+    season_index,
+    wall,
+)
 from flows.publish.facts import Facts, facts_of
 from models.database import reading
 from states.history.canonical import instant_text
@@ -33,6 +46,7 @@ PARTS: tuple[Callable[[Facts], Iterator[Made]], ...] = (
     pictures.files,
     wall.files,
     cases.files,
+    practice.files,
     feed.files,
     checks.files,
 )

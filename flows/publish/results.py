@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from sqlalchemy import select
@@ -19,11 +20,12 @@ from flows.publish.notice import noticed
 from flows.publish.pages import Change, ResultsPage, render_results
 from flows.publish.publications import award_lines, proof_of
 from models import History, Placing, Publication, Submission
-from models.enums import Outcome, PublicationKind, Tier, Trigger
+from models.enums import Outcome, PublicationKind, Tier, Trigger, Use
 from states.history.canonical import submission_subject
 from states.history.read import cause_of
 from states.history.seals import Seals
 from states.objections.reading import objection_counts, objection_lines, suspended_numbers
+from states.scorecard.yearly import LEAST
 from states.submissions.released import Released, without_hidden_names
 
 
@@ -77,6 +79,7 @@ def results_page(
         added=tuple(_changes(session, season, added, posted)),
         altered=tuple(_changes(session, season, [*altered, *moving], posted)),
         objections=_objections(session, season),
+        follow_up=tuple(_follow_up(session, season.year)),
     )
 
 
@@ -154,6 +157,24 @@ def _objections(session: Session, season: Season) -> tuple[tuple[str, str, int],
     counts = objection_counts(session, season.year)
     told = ((kind.label if kind else "未分类", result, count) for (kind, result), count in counts.items())
     return tuple(sorted(told))
+
+
+def _follow_up(session: Session, year: int) -> Iterator[tuple[str, str]]:
+    """What became of the awards, counted from the answers in force; sums of few would tell what one unit said."""
+    rows = session.execute(
+        select(History.subject, History.facts)
+        .where(History.season == year, History.trigger == Trigger.RECORD_FOLLOW_UP)
+        .order_by(History.subject, History.sequence)
+    )
+    answers = [json.loads(facts) for facts in dict(iter(rows)).values()]
+    for use in Use:
+        count = sum(said["use"] == use for said in answers)
+        if answers:
+            yield use.label, f"{count}项"
+    for key, name, unit in (("benefit_economic", "近一年经济效益", "万元"), ("places", "已推广", "家单位")):
+        told = [Decimal(said[key]) for said in answers if key in said]
+        if len(told) >= LEAST:
+            yield name, f"{sum(told, Decimal()).normalize():f}{unit}（{len(told)}项填报）"
 
 
 def _since(session: Session, publication: Publication) -> list[Publication]:

@@ -3,26 +3,17 @@
 Every figure names the entries of the record that it was made of, on the workbook's second sheet.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import xlsxwriter
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from config.local_time import ZONE, local_day
+from config.local_time import local_day
 from config.season import Season
 from config.units import name_on
-from flows.outbox.letters.filters import instant
-from states.scorecard.indicators import Card, Figure, Indicator, Line
-
-_TEMPLATES = Path(__file__).parent / "templates"
-_STYLE = Path(__file__).parents[1] / "publish" / "pages" / "templates" / "page.css"
-_FONT = "Microsoft YaHei"
+from flows.reports.book import Book
+from flows.reports.rendering import page
+from states.scorecard.indicators import Card, Figure, Indicator, Line, shown
 
 
 @dataclass(frozen=True)
@@ -49,15 +40,6 @@ class Scored:
         return shown(own.indicator, own.figure) if own else "—"
 
 
-def shown(indicator: Indicator, figure: Figure) -> str:
-    """A figure for people: a share with its part and cases, a count as it is."""
-    if figure.value is None:
-        return "—"
-    if indicator.share:
-        return f"{figure.value:.0%}（{figure.part:.0f}/{figure.cases}）"
-    return f"{figure.value:.2f}" if indicator.key == "agreement" else f"{figure.value:.0f}"
-
-
 def interval(indicator: Indicator, figure: Figure) -> str:
     if figure.low is None or figure.high is None:
         return "—"
@@ -74,25 +56,11 @@ def files(scored: Scored) -> dict[str, bytes]:
 
 
 def _page(name: str, scored: Scored, **values: Any) -> bytes:
-    given = {"scored": scored, "season": scored.season, "shown": shown, "interval": interval, **values}
-    return _environment().get_template(f"{name}.html.j2").render(style=_STYLE.read_text("utf-8"), **given).encode()
-
-
-@lru_cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["instant"] = instant
-    return environment
+    return page(name, scored.season, scored.made_at, scored=scored, shown=shown, interval=interval, **values)
 
 
 def _city_book(scored: Scored) -> bytes:
-    with _Book(scored.made_at) as book:
+    with Book(scored.made_at) as book:
         sheet = book.sheet(
             "区县工作考核",
             ["名次", "代码", "单位", "得分", "上年得分", *(line.indicator.name for line in _first(scored))],
@@ -115,7 +83,7 @@ def _city_book(scored: Scored) -> bytes:
 
 def _unit_book(scored: Scored, card: Card) -> bytes:
     headings = ["指标", "口径", "权重", "本单位", "95%区间", "案例数", "全市", "得分", "名次", "上年"]
-    with _Book(scored.made_at) as book:
+    with Book(scored.made_at) as book:
         sheet = book.sheet("考核指标", headings)
         for row, line in enumerate(card.lines, start=1):
             indicator, figure = line.indicator, line.figure
@@ -142,7 +110,7 @@ def _unit_book(scored: Scored, card: Card) -> bytes:
         return book.done()
 
 
-def _explain(book: "_Book", scored: Scored) -> None:
+def _explain(book: Book, scored: Scored) -> None:
     least = scored.season.scorecard.least_cases
     sheet = book.sheet("说明", ["事项", "说明"])
     told = [
@@ -164,42 +132,3 @@ def _first(scored: Scored) -> tuple[Line, ...]:
 
 def _mark(mark: float | None) -> float | str:
     return "" if mark is None else mark
-
-
-class _Book:
-    """One workbook in memory."""
-
-    def __init__(self, made_at: datetime) -> None:
-        self._content = io.BytesIO()
-        options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-        self._book = xlsxwriter.Workbook(self._content, options)
-        self._book.set_properties({"created": made_at.astimezone(ZONE).replace(tzinfo=None)})
-        base = {"font_name": _FONT, "font_size": 10, "valign": "vcenter", "text_wrap": True, "border": 1}
-        self._head = self._book.add_format({**base, "bold": True, "bg_color": "#F2F2F2"})
-        self._cell = self._book.add_format(base)
-
-    def __enter__(self) -> "_Book":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def sheet(self, name: str, headings: list[str]) -> Any:
-        sheet = self._book.add_worksheet(name)
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
-        sheet.freeze_panes(1, 0)
-        sheet.repeat_rows(0)
-        for column, heading in enumerate(headings):
-            sheet.set_column(column, column, 46 if heading in ("口径", "说明") else 26 if heading == "留痕对象" else 14)
-            sheet.write(0, column, heading, self._head)
-        return sheet
-
-    def write(self, sheet: Any, row: int, cells: list[Any]) -> None:
-        for column, value in enumerate(cells):
-            sheet.write(row, column, value, self._cell)
-
-    def done(self) -> bytes:
-        self._book.close()
-        return self._content.getvalue()

@@ -19,7 +19,7 @@ from sqlalchemy import Column, String, Table, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from models import Call, RecordText, Submission, SubmissionVersion
+from models import Call, GoodPractice, RecordText, Submission, SubmissionVersion
 from models.columns import DecimalText, EnumText
 from models.enums import CertificateState, ConsentKind, DuplicateDecision, Holder, Trigger
 from models.forms import SubmissionForm
@@ -31,6 +31,7 @@ from states.audit.verify import verify
 from states.history.canonical import call_subject
 from states.history.read import erased_seasons, in_byte_order, read_entries
 from states.history.seals import Seals
+from states.practice import seal_of
 from states.rules.names import name_key, recorded_key
 from states.submissions.identity import fingerprint
 from states.submissions.released import WITHHELD
@@ -73,7 +74,8 @@ def disagreements(session: Session, year: int) -> Found:
         spreads |= projection_of_submissions.spreads(expected["assignment"], expected["score"])
         if erased:
             expected["attachment"] = {}
-            expected["picture"] = _left(expected, some)
+            for shown, kind in (("picture", ConsentKind.PICTURE), ("follow_up_picture", ConsentKind.FOLLOW_UP_PICTURE)):
+                expected[shown] = _left(expected[shown], expected["consent"], kind, some)
         for name, wanted in expected.items():
             rows = (row for parts in some.values() for row in parts[name])
             yield from _compare(SQLModel.metadata.tables[name], rows, wanted)
@@ -90,6 +92,7 @@ def disagreements(session: Session, year: int) -> Found:
     for name, wanted in rows_of_call.items():
         table = SQLModel.metadata.tables[name]
         yield from _compare(table, _rows(session, table, year), wanted)
+    yield from _practices_unsealed(session, seals, call, erased)
     if not seed_is_committed(call, session.get_one(Call, year, populate_existing=True).draw_seed):
         yield "call", year, "draw_seed"
 
@@ -111,11 +114,22 @@ def _words(session: Session, year: int, seals: Seals, borne: set[str]) -> Found:
             yield "record_text", year, seal, "text"
 
 
-def _left(expected: dict[str, Rows], some: dict[str, _Parts]) -> Rows:
+def _practices_unsealed(session: Session, seals: Seals, call: list[Step], erased: bool) -> Found:
+    """Reports of good practice whose words are not what was sealed; those not public are deleted with personal data."""
+    sealed = {step.facts["practice"]: step.facts["sealed"] for step in of(call, Trigger.RECORD_PRACTICE)}
+    for number, seal in sealed.items():
+        row = session.get(GoodPractice, number, populate_existing=True)
+        if row is None or (erased and not row.content):
+            continue
+        if seal_of(seals, row) != seal or row.title_key != name_key(row.title):
+            yield "good_practice", number, "is not what was sealed: title, organisation, content"
+
+
+def _left(pictures: Rows, consents: Rows, kind: ConsentKind, some: dict[str, _Parts]) -> Rows:
     """After the deletion of personal data: the pictures with a consent in force of awards that were published then."""
     left: Rows = {}
-    for (number, position), row in expected["picture"].items():
-        consent = expected["consent"].get((number, ConsentKind.PICTURE.value, position), {})
+    for (number, position), row in pictures.items():
+        consent = consents.get((number, kind.value, position), {})
         published = any(kept["content"] for kept in some[number][_CONTENT])
         if published and consent.get("given") and consent["withdrawn_at"] is None:
             left[number, position] = row

@@ -212,6 +212,22 @@ def _placing(year: int, placed: dict[str, Any]) -> dict[str, Any]:
 
 
 _SENTENCES = {reason.value: reason.label for reason in PassedOver}
+
+
+def practices(year: int, call: list[Step]) -> Rows:
+    """The reports of good practice, as the newest delivery of each has them."""
+    rows: Rows = {}
+    for step in of(call, Trigger.RECORD_PRACTICE, Trigger.WITHHOLD_PRACTICE):
+        number = step.facts["practice"]
+        if step.trigger == Trigger.WITHHOLD_PRACTICE:
+            rows[(number,)]["withheld_at"] = step.at
+            continue
+        kept = {name: step.facts[name] for name in ("unit", "place", "kind", "source", "consent", "delivery")}
+        before = rows.get((number,), {"withheld_at": None})
+        rows[(number,)] = {**before, **kept, "season": year, "received_at": step.at}
+    return rows
+
+
 Making = Callable[[int, list[Step], dict[str, list[Step]]], Rows]
 
 TABLES: dict[str, Making] = {
@@ -221,4 +237,5 @@ TABLES: dict[str, Making] = {
     "admission": lambda year, call, _: admissions(year, call),
     "seat": seats,
     "placing": placings,
+    "good_practice": lambda year, call, _: practices(year, call),
 }

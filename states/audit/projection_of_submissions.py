@@ -10,7 +10,7 @@ from models.enums import CertificateState, Trigger
 from states.audit.projection_of_call import Rows, Step, first, last, of
 from states.numbers import Number
 from states.rules.names import name_key
-from states.submissions.consents import consent_rows
+from states.submissions.consents import FOLLOW_UP_KINDS, consent_rows
 
 Submissions = dict[str, list[Step]]
 FORMS = (Trigger.SUBMIT, Trigger.AMEND, Trigger.CORRECT_NAME)
@@ -70,11 +70,14 @@ def attachments(_: int, __: list[Step], told: Submissions) -> Rows:
 def consents(_: int, __: list[Step], told: Submissions) -> Rows:
     """What the form in force says may be published, but for what was taken back since."""
     rows: Rows = {}
-    for number, step in _each(told, *FORMS, Trigger.WITHDRAW_CONSENT):
+    for number, step in _each(told, *FORMS, Trigger.WITHDRAW_CONSENT, Trigger.RECORD_FOLLOW_UP):
         if step.trigger == Trigger.WITHDRAW_CONSENT:
             rows[(number, step.facts["kind"], step.facts["position"])]["withdrawn_at"] = step.at
             continue
-        for key in [key for key in rows if key[0] == number]:
+        later = step.trigger == Trigger.RECORD_FOLLOW_UP
+        if later and "consents" not in step.facts:  # as earlier versions asked
+            continue
+        for key in [key for key in rows if key[0] == number and (key[1] in FOLLOW_UP_KINDS) is later]:
             del rows[key]
         for row in consent_rows(number, step.facts):
             key = number, row["kind"].value, row["position"]
@@ -100,6 +103,17 @@ def forgotten(steps: Iterable[Step], what: str) -> set[Any]:
 def _forgets(steps: Iterable[Step]) -> bool:
     """Whether somebody who took part asked for deletion: the files that came with it are gone then."""
     return bool(forgotten(steps, "positions"))
+
+
+def follow_up_pictures(_: int, __: list[Step], told: Submissions) -> Rows:
+    """The pictures of the answer in force to what became of an award."""
+    answers = {number: [*of(steps, Trigger.RECORD_FOLLOW_UP)] for number, steps in told.items()}
+    return {
+        (number, shown["position"]): {name: shown[name] for name in _PICTURE}
+        for number, given in answers.items()
+        if given
+        for shown in given[-1].facts.get("pictures", ())
+    }
 
 
 def verdicts(_: int, __: list[Step], told: Submissions) -> Rows:
@@ -245,6 +259,7 @@ TABLES: dict[str, Callable[[int, list[Step], Submissions], Rows]] = {
     "attachment": attachments,
     "consent": consents,
     "picture": pictures,
+    "follow_up_picture": follow_up_pictures,
     "district_verdict": verdicts,
     "correction": corrections,
     "recusal": recusals,

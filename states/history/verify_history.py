@@ -148,6 +148,8 @@ NOTES = (
     "erase_personal_data",
     "erase_person",
     "put_back_release",
+    "record_practice",
+    "withhold_practice",
     "amend",
     "amend_verdict",
     "shift_rank",

@@ -29,6 +29,7 @@ from models import (
     Expert,
     Failure,
     FollowUp,
+    FollowUpPicture,
     IncomingMail,
     Message,
     Objection,
@@ -45,6 +46,8 @@ from models.enums import CertificateState, Holder, MessageState, Outcome, Role, 
 from models.queries import lock_call
 from states.history.read import is_erased
 from states.machine import Act
+from states.practice import erase_unpublished
+from states.submissions.follow_up import keep_public_answer
 from states.submissions.released import WITHHELD
 from states.submissions.taking_back import keep_public_only
 from states.transitions import note_call
@@ -73,6 +76,8 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         for number in session.scalars(own.where(is_published()).order_by(Submission.number)).all()
         if (left := keep_public_only(session, number))
     }
+    published = session.scalars(own.where(is_published())).all()
+    answers = sum(keep_public_answer(session, number) for number in published)
     objections = select(Objection.id).where(Objection.season == year)
     steps: dict[str, Any] = {
         "contacts": delete(Contact).where(Contact.number.in_(own)),
@@ -82,6 +87,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         .values(name=""),
         "declared conflicts": delete(DeclaredConflict).where(DeclaredConflict.season == year),
         "pictures": delete(Picture).where(Picture.number.in_(hidden)),
+        "pictures of follow-ups": delete(FollowUpPicture).where(FollowUpPicture.number.in_(hidden)),
         "attachments": delete(Attachment).where(Attachment.number.in_(own)),
         "contents": _contents(year, hidden),
         "fingerprints": update(Submission).where(Submission.number.in_(hidden)).values(fingerprint=""),
@@ -92,7 +98,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         .where(Correction.number.in_(own), Correction.asked_by.startswith(f"{Role.DISTRICT.value}:"))
         .values(missing=""),
         "follow-up answers": update(FollowUp)
-        .where(FollowUp.number.in_(own), FollowUp.adoption != "")
+        .where(FollowUp.number.in_(hidden), FollowUp.adoption != "")
         .values(adoption=""),
         "comments of experts": update(Score).where(Score.number.in_(own), Score.comment != "").values(comment=""),
         "comments of districts": update(DistrictVerdict)
@@ -120,11 +126,13 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         "addresses that letters came back from": delete(BouncedAddress).where(BouncedAddress.season == year),
         "deliveries": update(Delivery).where(Delivery.season == year).values(file_name="", problems="[]", receipt=""),
     }
+    good_practice = erase_unpublished(session, year)
     session.execute(delete(Failure).where(Failure.season == year))
     session.execute(delete(Alert).where(Alert.season == year))
     call = lock_call(session, year)
     call.seal_key = call.seal_key[:64]  # with the other half, who knows a name could see that it was sealed
-    counts = {name: _rows(session, step) for name, step in steps.items()}
+    counts = {name: _rows(session, step) for name, step in steps.items()} | {"good practice": good_practice}
+    counts["follow-up answers"] += answers
     note_call(session, year, Trigger.ERASE_PERSONAL_DATA, act, facts={"rows": counts, "kept": kept})
     return counts
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from config.milestones import Milestone
 from models.enums import Carrier, Category, ObjectionResult, ObjectionState, Outcome, Tier, Trigger, Use
 from states.numbers import Number
 
@@ -92,6 +93,7 @@ class Told:
     call: list[Said] = field(default_factory=list)
     mobilised: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     counted: Entry | None = None
+    practices: dict[str, tuple[str, Entry]] = field(default_factory=dict)  # by number: the unit, the last entry
 
     def of(self, *triggers: Trigger) -> list[Said]:
         """What was said of the season by some words, in their order."""
@@ -109,6 +111,11 @@ def read_record(entries: Iterable[Mapping[str, Any]]) -> Told:
                 told.cases[name] = case
         elif kind == "call":
             told.call += [_said(row) for row in own]
+    if not any(str(said.facts.get("milestone", "")).startswith(f"{Milestone.FOLLOW_UP}/") for said in told.call):
+        for case in told.cases.values():
+            case.asked = False  # a year has not gone by
+    for said in told.of(Trigger.RECORD_PRACTICE):
+        told.practices[said.facts["practice"]] = said.facts["unit"], said.entry
     for said in told.call:
         if "mobilised" in said.facts:
             told.counted = said.entry

@@ -57,6 +57,7 @@ class Own:
     organisations: int | None = None
     people: int | None = None
     counted: tuple[Entry, ...] = ()
+    practices: list[Entry] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)
@@ -67,7 +68,11 @@ def own_of(told: Told, units: Sequence[str]) -> dict[str, Own]:
     found: dict[str, Own] = {unit: Own() for unit in units}
     for case in told.cases.values():
         found.setdefault(case.unit, Own()).cases.append(case)
-    city = Own([case for own in found.values() for case in own])
+    for unit, entry in told.practices.values():
+        found.setdefault(unit, Own()).practices.append(entry)
+    city = Own(
+        [case for own in found.values() for case in own], practices=[entry for _, entry in told.practices.values()]
+    )
     if told.counted is not None:
         for unit, own in found.items():
             own.organisations, own.people = told.mobilised.get(unit, (0, 0))
@@ -75,6 +80,15 @@ def own_of(told: Told, units: Sequence[str]) -> dict[str, Own]:
         bodies, people = zip(*told.mobilised.values(), strict=True) if told.mobilised else ((), ())
         city.organisations, city.people, city.counted = sum(bodies), sum(people), (told.counted,)
     return {**found, "": city}
+
+
+def shown(indicator: Indicator, figure: Figure) -> str:
+    """A figure for people: a share with its part and cases, a count as it is."""
+    if figure.value is None:
+        return "—"
+    if indicator.share:
+        return f"{figure.value:.0%}（{figure.part:.0f}/{figure.cases}）"
+    return f"{figure.value:.2f}" if indicator.key == "agreement" else f"{figure.value:.0f}"
 
 
 def wilson(part: int, cases: int) -> tuple[float, float]:
@@ -277,6 +291,13 @@ INDICATORS: tuple[Indicator, ...] = (
             (case.answered for case in cases if case.places is not None),
             (case.places for case in cases if case.places is not None),
         ),
+        share=False,
+    ),
+    Indicator(
+        "practice",
+        "好经验好做法数",
+        "报送的好思路、好经验、好做法份数（含用人单位的，公开与否都计）",
+        lambda own: _count(own.practices),
         share=False,
     ),
     Indicator(

@@ -18,6 +18,7 @@ from states.rules.names import name_key
 from states.submissions.attachments import AttachedFile, ReadablePicture, base_name
 
 WHOLE = (ConsentKind.TEXT, ConsentKind.ABSTRACT)  # of a submission as a whole, not of one person or picture
+FOLLOW_UP_KINDS = (ConsentKind.FOLLOW_UP, ConsentKind.FOLLOW_UP_PICTURE)  # asked a year later; no version changes them
 
 
 @dataclass(frozen=True, slots=True)

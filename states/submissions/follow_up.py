@@ -1,24 +1,31 @@
 """What became of the awarded achievements, a year later (成果转化跟踪): who is asked, what units answer.
 
-The record has of an answer what figures are made of (in use, since when, benefit, how many places) and the delivery; the
-words stand in the row and go with the season's personal data.
+The record has of an answer what figures are made of (in use, since when, benefit, how many places), what of it may be
+published, and the delivery; the words stand in the row, and go with the season's personal data unless they are public.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
-from models import FollowUp, Submission
-from models.enums import CallState, Outcome, Tier, Trigger, Use
+from models import Consent, Contributor, FollowUp, FollowUpPicture, Submission
+from models.enums import CallState, ConsentKind, Outcome, Tier, Trigger, Use
 from models.forms import FollowUpForm
 from models.queries import call_state
 from states.guard_facts import Ask
-from states.history.canonical import canonical
+from states.history.canonical import canonical, submission_subject
+from states.history.read import every_facts
 from states.machine import Act, Refusal
+from states.rules.reviewers.blind import Blindfold
+from states.submissions.attachments import ReadablePicture, base_name
+from states.submissions.consents import FOLLOW_UP_KINDS, Shown, consent_rows
 from states.submissions.delivery import Change, Delivered, Taken
+from states.submissions.released import masked
 from states.transitions import note_submission
 
 
@@ -29,6 +36,16 @@ class Asked(NamedTuple):
     number: str
     title: str
     tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row of a delivered workbook; `files`: digest by name of what came along, `readable`: what was made of it."""
+
+    position: int
+    form: FollowUpForm
+    files: Mapping[str, str] = field(default_factory=dict)
+    readable: Mapping[str, ReadablePicture] = field(default_factory=dict)
 
 
 def ask_about_awards(session: Session, year: int, act: Act) -> list[Asked]:
@@ -63,12 +80,13 @@ def answer_of(row: FollowUp) -> FollowUpForm | None:
     return FollowUpForm(number=row.number, **json.loads(row.adoption)) if row.adoption else None
 
 
-def take_answers(session: Session, delivered: Delivered, rows: Sequence[tuple[int, FollowUpForm]]) -> Taken:
+def take_answers(session: Session, delivered: Delivered, rows: Sequence[Answer]) -> Taken:
     """Take a unit's answers; a later one replaces the one before, until the season closes."""
     if call_state(session, delivered.season) is CallState.CLOSED:
-        return Taken.refusing((position for position, _ in rows), _CLOSED)
+        return Taken.refusing((answer.position for answer in rows), _CLOSED)
     taken = Taken()
-    for position, form in rows:
+    for answer in rows:
+        position, form = answer.position, answer.form
         row = session.get(FollowUp, form.number)
         submission = session.get(Submission, form.number)
         if (
@@ -82,7 +100,7 @@ def take_answers(session: Session, delivered: Delivered, rows: Sequence[tuple[in
         elif (refusal := _said_too_little(form)) is not None:
             taken.refused[position] = refusal
         else:
-            taken.accept(position, form.number, _keep(session, delivered, form, row))
+            taken.accept(position, form.number, _keep(session, delivered, answer, row))
     return taken
 
 
@@ -97,17 +115,122 @@ def _said_too_little(form: FollowUpForm) -> Refusal | None:
     return None
 
 
-def _keep(session: Session, delivered: Delivered, form: FollowUpForm, row: FollowUp) -> Change:
-    said = form.model_dump(mode="json", exclude={"number"})
-    text = canonical(said)
-    if row.adoption == text:
+def _keep(session: Session, delivered: Delivered, answer: Answer, row: FollowUp) -> Change:
+    form = answer.form
+    said = form.model_dump(mode="json", exclude={"number", "attachments", "review_attachments"})
+    text, shown = canonical(said), _shown(session, answer)
+    before = {picture.digest for picture in _pictures(session, form.number)}
+    if row.adoption == text and before == {picture.digest for picture in shown}:
         return Change.UNCHANGED
     change = Change.UPDATED if row.answered_at else Change.NEW
+    consents = _consents(session, delivered, form, shown)
     row.answered_at, row.adoption = delivered.act.at, text
+    session.execute(delete(FollowUpPicture).where(FollowUpPicture.number == form.number))
+    if shown:
+        session.execute(insert(FollowUpPicture), [picture.row(form.number) for picture in shown])
     session.flush()
-    facts = {"use": form.use.value, **dict(_figures(form)), **delivered.facts}
+    told = {"consents": consents, **({"pictures": [picture.facts for picture in shown]} if shown else {})}
+    facts = {"use": form.use.value, **dict(_figures(form)), **told, **delivered.facts}
     note_submission(session, form.number, Ask(Trigger.RECORD_FOLLOW_UP, delivered.act, facts=facts))
     return change
+
+
+def _shown(session: Session, answer: Answer) -> list[Shown]:
+    """The pictures that may be published and could be read; one that came before need not come again."""
+    row = session.get_one(FollowUp, answer.form.number)
+    before = answer_of(row)
+    kept = {picture.position: picture for picture in _pictures(session, answer.form.number)}
+    known = {
+        base_name(picture.name): kept[position]
+        for position, picture in enumerate(before.pictures if before else (), start=1)
+        if position in kept
+    }
+    found = []
+    for position, picture in enumerate(answer.form.pictures, start=1):
+        name = base_name(picture.name)
+        earlier = known.get(name)
+        if not picture.consent:
+            continue
+        if picture.name in answer.readable:
+            made, digest = answer.readable[picture.name], answer.files[picture.name]
+        elif earlier is not None and picture.name not in answer.files:
+            made, digest = ReadablePicture(earlier.encoded, earlier.width, earlier.height), earlier.digest
+        else:
+            continue
+        found.append(Shown(position, digest, picture.alt, picture.portrait, made))
+    return found
+
+
+def _consents(
+    session: Session, delivered: Delivered, form: FollowUpForm, shown: Sequence[Shown]
+) -> dict[str, bool | list[bool]]:
+    """What the answer lets be published. What was taken back is not given again; what is given no more is taken back."""
+    mine = (Consent.number == form.number, col(Consent.kind).in_(FOLLOW_UP_KINDS))
+    rows = {(row.kind, row.position): row for row in session.scalars(select(Consent).where(*mine))}
+    kept = {picture.position: picture.digest for picture in _pictures(session, form.number)}
+    back = every_facts(session, submission_subject(form.number), Trigger.WITHDRAW_CONSENT)
+    gone = {said["digest"] for said in back if "digest" in said}
+    text = bool(form.consent) and all(said["kind"] != ConsentKind.FOLLOW_UP for said in back)
+    digests = {picture.position: picture.digest for picture in shown}
+    pictures = [
+        picture.consent and digests.get(position) not in gone for position, picture in enumerate(form.pictures, start=1)
+    ]
+    still = {digest for position, digest in digests.items() if pictures[position - 1]}
+    for (kind, position), row in sorted(rows.items()):
+        stays = text if kind is ConsentKind.FOLLOW_UP else kept.get(position) in still
+        if row.given and row.withdrawn_at is None and not stays:
+            facts: dict[str, Any] = {"kind": kind.value, "position": position}
+            facts |= {"digest": kept[position]} if position in kept and kind is ConsentKind.FOLLOW_UP_PICTURE else {}
+            row.withdrawn_at = delivered.act.at
+            session.flush()
+            note_submission(session, form.number, Ask(Trigger.WITHDRAW_CONSENT, delivered.act, facts=facts))
+    consents: dict[str, bool | list[bool]] = {ConsentKind.FOLLOW_UP.value: text}
+    if pictures:
+        consents[ConsentKind.FOLLOW_UP_PICTURE.value] = pictures
+    session.execute(delete(Consent).where(*mine))
+    session.execute(insert(Consent), consent_rows(form.number, {"consents": consents}))
+    session.expire_all()
+    return consents
+
+
+def _pictures(session: Session, number: str) -> Sequence[FollowUpPicture]:
+    query = select(FollowUpPicture).where(FollowUpPicture.number == number)
+    return session.scalars(query.order_by(FollowUpPicture.position)).all()
+
+
+def keep_public_answer(session: Session, number: str) -> bool:
+    """Of an answer leave no more than what may be public: words without the names of who would not be named.
+
+    Returns whether its words were deleted.
+    """
+    row = session.get(FollowUp, number, populate_existing=True)
+    if row is None or not row.adoption:
+        return False
+    given = {
+        (consent.kind, consent.position): consent.given and consent.withdrawn_at is None
+        for consent in session.scalars(select(Consent).where(Consent.number == number))
+    }
+    shown = {position for (kind, position), stands in given.items() if stands and kind is ConsentKind.FOLLOW_UP_PICTURE}
+    pictures = FollowUpPicture.number == number
+    session.execute(delete(FollowUpPicture).where(pictures, FollowUpPicture.position.not_in(shown)))
+    if not given.get((ConsentKind.FOLLOW_UP, 1)):
+        row.adoption = ""
+        return True
+    people = session.execute(select(Contributor.position, Contributor.name).where(Contributor.number == number))
+    blindfold = Blindfold((name for place, name in people if not given.get((ConsentKind.NAME, place))), ())
+    for picture in _pictures(session, number):
+        alt = masked(blindfold, picture.alt)
+        session.execute(
+            update(FollowUpPicture).where(pictures, FollowUpPicture.position == picture.position).values(alt=alt)
+        )
+    said: dict[str, Any] = {**json.loads(row.adoption), "pictures": []}
+    row.adoption = canonical(
+        {name: masked(blindfold, value) if name in _WORDS else value for name, value in said.items()}
+    )
+    return False
+
+
+_WORDS = ("where", "benefit_social", "remark")
 
 
 def _figures(form: FollowUpForm) -> Iterator[tuple[str, str | int]]:

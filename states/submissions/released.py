@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Consent, Contributor, Organisation, Picture, Submission, SubmissionVersion
-from models.enums import Carrier, Category, ConsentKind, Outcome, Tier
+from models import Consent, Contributor, FollowUp, FollowUpPicture, Organisation, Picture, Submission, SubmissionVersion
+from models.enums import Carrier, Category, ConsentKind, Outcome, Tier, Use
 from models.forms import SubmissionForm
 from states.rules.reviewers.blind import MASK, Blindfold
 
@@ -46,7 +46,7 @@ class Released:
 
     `people`: names in the order of merit, `places` those of the form; the names of `withheld` more are not public. `organisations` and `texts` (heading,
     text) are empty where the text was not licensed. `jointly`: it came in when there was one box for everybody.
-    Of a revoked award nothing but number, title and tier is left.
+    `follow_up`: what became of it (heading, text), where that was released. Of a revoked award nothing but number, title and tier is left.
     """
 
     number: str
@@ -67,6 +67,8 @@ class Released:
     withheld: int
     texts: tuple[tuple[str, str], ...]
     pictures: tuple[ReleasedPicture, ...]
+    follow_up: tuple[tuple[str, str], ...] = ()
+    follow_up_pictures: tuple[ReleasedPicture, ...] = ()
 
 
 def released(session: Session, numbers: Sequence[str]) -> dict[str, Released]:
@@ -81,9 +83,9 @@ def _of_some(session: Session, numbers: Sequence[str]) -> dict[str, Released]:
     rows = session.scalars(select(Submission).where(Submission.number.in_(numbers))).all()
     given = _in_force(session, numbers)
     organisations, people = _names(session, Organisation, numbers), _names(session, Contributor, numbers)
-    pictures: dict[str, list[Picture]] = {}
-    for picture in session.scalars(select(Picture).where(Picture.number.in_(numbers)).order_by(Picture.position)):
-        pictures.setdefault(picture.number, []).append(picture)
+    pictures, later = _pictures(session, Picture, numbers), _pictures(session, FollowUpPicture, numbers)
+    answers = select(FollowUp.number, FollowUp.adoption).where(FollowUp.number.in_(numbers), FollowUp.adoption != "")
+    answered = dict(iter(session.execute(answers)))
     contents = _contents(session, [row.number for row in rows if row.outcome is not Outcome.REVOKED])
     return {
         row.number: _released(
@@ -93,6 +95,8 @@ def _of_some(session: Session, numbers: Sequence[str]) -> dict[str, Released]:
             people.get(row.number, {}),
             pictures.get(row.number, []),
             contents.get(row.number, ""),
+            answered.get(row.number, ""),
+            later.get(row.number, []),
         )
         for row in rows
     }
@@ -105,6 +109,8 @@ def _released(
     people: Mapping[int, str],
     pictures: Sequence[Picture],
     content: str,
+    answer: str,
+    later: Sequence[FollowUpPicture],
 ) -> Released:
     revoked = row.outcome is Outcome.REVOKED
     jointly = (ConsentKind.ABSTRACT, 1) in given
@@ -135,14 +141,46 @@ def _released(
         places=() if revoked else tuple(named),
         withheld=0 if revoked else asked - len(named),
         texts=tuple(_texts(json.loads(content), blindfold, jointly=jointly)) if licensed and content else (),
-        pictures=tuple(
-            ReleasedPicture(
-                picture.position, picture.encoded, masked(blindfold, picture.alt), picture.width, picture.height
-            )
-            for picture in pictures
-            if not revoked and given.get((ConsentKind.PICTURE, picture.position))
-        ),
+        pictures=() if revoked else _shown(pictures, given, ConsentKind.PICTURE, blindfold),
+        follow_up=tuple(_became(json.loads(answer), blindfold))
+        if answer and not revoked and given.get((ConsentKind.FOLLOW_UP, 1))
+        else (),
+        follow_up_pictures=() if revoked else _shown(later, given, ConsentKind.FOLLOW_UP_PICTURE, blindfold),
     )
+
+
+def _shown(
+    pictures: Sequence[Picture] | Sequence[FollowUpPicture],
+    given: Mapping[tuple[ConsentKind, int], bool],
+    kind: ConsentKind,
+    blindfold: Blindfold,
+) -> tuple[ReleasedPicture, ...]:
+    return tuple(
+        ReleasedPicture(
+            picture.position, picture.encoded, masked(blindfold, picture.alt), picture.width, picture.height
+        )
+        for picture in pictures
+        if given.get((kind, picture.position))
+    )
+
+
+def _became(said: Mapping[str, Any], blindfold: Blindfold) -> Iterator[tuple[str, str]]:
+    """What an answer says of an achievement a year later, as the public reads it."""
+    since = f"，{said['since']}起" if said.get("since") else ""
+    yield "应用情况", f"{Use(said['use']).label}{since}"
+    for key, heading, unit in _ANSWERS:
+        value = said.get(key)
+        if value not in (None, "", WITHHELD):
+            yield heading, f"{value}{unit}" if unit else masked(blindfold, value)
+
+
+_ANSWERS = (
+    ("where", "应用单位", ""),
+    ("benefit_economic", "近一年经济效益", "万元"),
+    ("benefit_social", "近一年社会效益", ""),
+    ("places", "已推广", "家单位"),
+    ("remark", "说明", ""),
+)
 
 
 def _texts(content: Mapping[str, Any], blindfold: Blindfold, *, jointly: bool) -> Iterator[tuple[str, str]]:
@@ -212,6 +250,16 @@ def _contents(session: Session, numbers: Sequence[str]) -> dict[str, str]:
     query = select(Submission.number, SubmissionVersion.content).join(SubmissionVersion, in_force)
     rows = session.execute(query.where(Submission.number.in_(numbers)))
     return dict(rows.all())
+
+
+PictureT = TypeVar("PictureT", Picture, FollowUpPicture)
+
+
+def _pictures(session: Session, table: type[PictureT], numbers: Sequence[str]) -> dict[str, list[PictureT]]:
+    found: dict[str, list[PictureT]] = {}
+    for picture in session.scalars(select(table).where(table.number.in_(numbers)).order_by(table.position)):
+        found.setdefault(picture.number, []).append(picture)
+    return found
 
 
 def _names(

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from models import Certificate, Consent, Contributor, Picture, Submission, SubmissionVersion
+from models import Certificate, Consent, Contributor, FollowUpPicture, Picture, Submission, SubmissionVersion
 from models.enums import ConsentKind, Holder, Trigger
 from models.forms import SubmissionForm
 from states.guard_facts import Ask
@@ -18,19 +18,22 @@ from states.machine import Act
 from states.numbers import Number, UnknownSubmission
 from states.rules.names import name_key
 from states.submissions.consents import WHOLE
+from states.submissions.follow_up import keep_public_answer
 from states.submissions.identity import fingerprint
 from states.submissions.released import WITHHELD, reduced, released
 from states.submissions.versions import content_of
 from states.transitions import note_submission
 
 ALL = "全部"
-_ONE_OF_MANY = re.compile(r"(完成人|姓名|图片|name|picture)\s*([1-9]\d?)")
+_ONE_OF_MANY = re.compile(r"(完成人|姓名|转化图片|图片|name|picture|follow_up_picture)\s*([1-9]\d?)")
 _KINDS = {
     "完成人": ConsentKind.NAME,
     "姓名": ConsentKind.NAME,
     "name": ConsentKind.NAME,
     "图片": ConsentKind.PICTURE,
     "picture": ConsentKind.PICTURE,
+    "转化图片": ConsentKind.FOLLOW_UP_PICTURE,
+    "follow_up_picture": ConsentKind.FOLLOW_UP_PICTURE,
 }
 _WHOLE_WORDS = frozenset({"文字", "内容", "成果授权", *(word for kind in WHOLE for word in (kind.value, kind.label))})
 Thing = tuple[ConsentKind, int]
@@ -43,7 +46,7 @@ class ConsentNotWithdrawn(GangchuangError):
         self.number = number
         super().__init__(
             f"No consent of {number} was withdrawn: {reason}. Say what is to be public no more: a contributor's name as "
-            "the form has it, 完成人2 (the second contributor), 成果内容 (the text), 图片1 (the first picture), or 全部 (all)."
+            "the form has it, 完成人2 (the second contributor), 成果内容 (the text), 图片1 (the first picture), 转化情况 (the follow-up), 转化图片1 (its first picture), or 全部 (all)."
         )
 
 
@@ -66,12 +69,21 @@ def withdraw_consent(session: Session, number: str, words: str, act: Act, *, rea
         raise ConsentNotWithdrawn(number, f"{listed}: not given, or taken back before" if meant else listed)
     for thing in in_force:
         rows[thing].withdrawn_at = act.at
-        facts: dict[str, object] = {"kind": thing[0].value, "position": thing[1]}
+        facts: dict[str, object] = {"kind": thing[0].value, "position": thing[1], **_which(session, number, thing)}
         session.flush()
         if is_erased(session, Number.of(number).season):
             facts |= keep_public_only(session, number)
+            keep_public_answer(session, number)
         note_submission(session, number, Ask(Trigger.WITHDRAW_CONSENT, act, reason=reason, facts=facts))
     return tuple(in_force)
+
+
+def _which(session: Session, number: str, thing: Thing) -> dict[str, str]:
+    """Of a follow-up's picture its digest: a later answer may bring it in another place."""
+    if thing[0] is not ConsentKind.FOLLOW_UP_PICTURE:
+        return {}
+    picture = session.get(FollowUpPicture, (number, thing[1]))
+    return {"digest": picture.digest} if picture is not None else {}
 
 
 def keep_public_only(session: Session, number: str) -> dict[str, str]:
@@ -125,9 +137,9 @@ def called(things: Iterable[Thing]) -> str:
 
 def _called(thing: Thing) -> str:
     kind, position = thing
-    if kind in WHOLE:
+    if kind in WHOLE or kind is ConsentKind.FOLLOW_UP:
         return kind.label
-    return f"完成人{position}的姓名" if kind is ConsentKind.NAME else f"图片{position}"
+    return f"完成人{position}的姓名" if kind is ConsentKind.NAME else f"{kind.label}{position}"
 
 
 def _meant(session: Session, number: str, words: str, rows: Mapping[Thing, Consent]) -> Iterable[Thing]:
@@ -135,6 +147,8 @@ def _meant(session: Session, number: str, words: str, rows: Mapping[Thing, Conse
         return sorted(rows)
     if words in _WHOLE_WORDS:
         return [thing for thing in rows if thing[0] in WHOLE]
+    if words in (ConsentKind.FOLLOW_UP.value, ConsentKind.FOLLOW_UP.label):
+        return [thing for thing in rows if thing[0] is ConsentKind.FOLLOW_UP]
     found = _ONE_OF_MANY.fullmatch(words)
     if found:
         thing = _KINDS[found[1]], int(found[2])

@@ -6,8 +6,9 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from models import (
     Attachment,
@@ -38,7 +39,7 @@ from states.submissions.attachments import (
     keep_attached,
     still_named,
 )
-from states.submissions.consents import Given, given_by, kept_pictures, taken_back
+from states.submissions.consents import FOLLOW_UP_KINDS, Given, given_by, kept_pictures, taken_back
 from states.submissions.delivery import Delivered
 from states.submissions.identity import Incoming, Known, fingerprint
 from states.transitions import Begun, begin_submissions, note_submission
@@ -141,7 +142,8 @@ def _put_version(
     tables: dict[Any, list[dict[str, Any]]] = {}
     _content_rows(tables, number, form, given)
     for table, rows in tables.items():
-        session.execute(delete(table).where(table.number == number))
+        of_form = col(Consent.kind).not_in(FOLLOW_UP_KINDS) if table is Consent else true()
+        session.execute(delete(table).where(table.number == number, of_form))
         if rows:
             session.execute(insert(table), rows)
     session.execute(

@@ -36,14 +36,17 @@ from flows import (
     close_district_round,
     close_eligibility,
     close_final_round,
+    close_practice,
     close_public_notice,
     close_re_review,
     close_season,
     draw_panel,
     follow_up,
     open_call,
+    open_practice,
     open_public_notice,
     publish_results,
+    write_report,
 )
 from flows.demo.people import credit_code
 from flows.kinds.scores import assignments_of
@@ -86,6 +89,9 @@ _TO_THE_END: tuple[tuple[Milestone, Callable[[Run], Ending]], ...] = (
     (M.CLOSE_PUBLIC_NOTICE, close_public_notice.closing),
     (M.PUBLISH_RESULTS, publish_results.publishing),
     (M.ARCHIVE, archive.archiving),
+    (M.OPEN_PRACTICE, open_practice.asking),
+    (M.CLOSE_PRACTICE, close_practice.closing),
+    (M.WRITE_REPORT, write_report.writing),
     (M.FOLLOW_UP, follow_up.asking),
     (M.CLOSE_SEASON, close_season.closing),
 )

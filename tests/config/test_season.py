@@ -241,7 +241,7 @@ def test_days_are_local_days() -> None:
 def test_every_milestone_has_a_chinese_name_of_its_own() -> None:
     labels = [milestone.label for milestone in Milestone]
 
-    assert len(set(labels)) == len(labels) == 22
+    assert len(set(labels)) == len(labels) == 26
 
 
 def test_steps_run_late_and_reminders_are_skipped() -> None:
@@ -253,6 +253,7 @@ def test_steps_run_late_and_reminders_are_skipped() -> None:
         Milestone.REMIND_EXPERTS,
         Milestone.REMIND_RE_REVIEW,
         Milestone.REMIND_APPROVAL,
+        Milestone.REMIND_PRACTICE,
         Milestone.REMIND_FOLLOW_UP,
     }
 

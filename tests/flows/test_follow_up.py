@@ -1,5 +1,6 @@
 """A year after the award: units are asked by a workbook, what they answer is kept, who does not is reminded."""
 
+import zipfile
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,14 +17,18 @@ from flows.remind import reminding_of_follow_up
 from flows.run import Ending, Run
 from models import Delivery, FollowUp, Message, Submission
 from models.enums import CallState, Outcome, SubmissionState, Trigger, Use, WorkbookKind
+from states.audit.projection import disagreements
 from states.audit.verify import verify
 from states.history.canonical import submission_subject
 from states.history.read import latest_facts
 from states.machine import Act
 from states.maintenance.erasure import erase
 from states.submissions.follow_up import answer_of, unanswered
+from states.submissions.released import released
 from states.submissions.settle import revoke
+from states.submissions.taking_back import called, withdraw_consent
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
+from tests.support.played import a_picture
 from tests.support.playing import Player
 
 ANOTHER = "500101"
@@ -179,3 +184,64 @@ def test_the_words_go_with_the_personal_data_and_the_figures_stay(asked: Player)
         assert (answer_of(row), row.answered_at is None) == (None, False)
         assert latest_facts(session, submission_subject(row.number), Trigger.RECORD_FOLLOW_UP)["places"] == 3
         assert verify(session) == []
+
+
+def illustrated(player: Player, answers: Mapping[str, Any], name: str, picture: bytes = b"") -> None:
+    """An answer for the first award, with a package where there is a picture in it."""
+    said = {"申报编号": FIRST, **IN_USE, "同意公开转化情况": "同意", **answers}
+    workbook = player.deliver(UNIT, WorkbookKind.FOLLOW_UP, [said], name=f"{name}.xlsx")
+    if picture:
+        with zipfile.ZipFile(workbook.with_suffix(".zip"), "w") as package:
+            package.write(workbook, workbook.name)
+            package.writestr("现场.png", picture)
+        workbook.unlink()
+    player.at(player.settings.clock.now() + timedelta(minutes=1))
+    player.play("collect", collecting)
+
+
+def shown(player: Player) -> tuple[list[str], int]:
+    """What of the follow-up is public: the headings, and how many pictures."""
+    with player.reading() as session:
+        own = released(session, [FIRST])[FIRST]
+        assert verify(session) == []
+        wrong = [found for found in disagreements(session, 2026) if found[0] in ("consent", "follow_up_picture")]
+        assert wrong == []
+    return [heading for heading, _ in own.follow_up], len(own.follow_up_pictures)
+
+
+FIRST = f"2026-{UNIT}-0001"
+PICTURE = {"图片1文件名": "现场.png", "图片1内容说明": "示例装置运行", "图片1同意公开": "同意，图上没有认得出的人"}
+
+
+def test_what_was_consented_to_is_public_until_it_is_taken_back(asked: Player) -> None:
+    """The text and each picture by itself; what was taken back no later answer gives again."""
+    illustrated(asked, PICTURE, "一", a_picture(90, 70))
+    headings, pictures = shown(asked)
+    assert headings == ["应用情况", "应用单位", "近一年经济效益", "已推广"]
+    assert pictures == 1
+    illustrated(asked, {**PICTURE, "推广单位数": 4}, "二")
+    assert shown(asked)[1] == 1, "a picture that came before need not come again"
+
+    with asked.writing() as session:
+        act = Act(OFFICE, asked.settings.clock.now())
+        assert called(withdraw_consent(session, FIRST, "转化图片1", act, reason="示例")) == "转化图片1"
+    assert shown(asked) == (headings, 0)
+    illustrated(asked, PICTURE, "三", a_picture(90, 70))
+    assert shown(asked)[1] == 0, "taken back, it is not given again"
+
+    illustrated(asked, {**PICTURE, "同意公开转化情况": "不同意"}, "四")
+    assert shown(asked) == ([], 0)
+    with asked.reading() as session:
+        facts = latest_facts(session, submission_subject(FIRST), Trigger.WITHDRAW_CONSENT)
+        assert facts["kind"] == "follow_up", "so that no earlier release shows it any more"
+
+
+def test_what_is_public_of_an_answer_outlasts_the_personal_data(asked: Player) -> None:
+    illustrated(asked, {**PICTURE, "说明": "示例：由示例完成人操作"}, "一", a_picture(90, 70))
+    with asked.writing() as session:
+        erase(session, asked.season, Act(OFFICE, asked.settings.clock.now()))
+
+    headings, pictures = shown(asked)
+
+    assert "说明" in headings
+    assert pictures == 1

@@ -272,6 +272,9 @@ def a_person_approves_and_the_public_reads(player: Player, this: Year) -> None:
 
 def the_season_ends(player: Player, this: Year) -> None:
     assert this.pass_milestone(M.ARCHIVE)["suspended by an objection"] == "1"
+    assert this.pass_milestone(M.OPEN_PRACTICE)["units asked"] == "39"
+    assert this.pass_milestone(M.CLOSE_PRACTICE)["units without a report"] == "39"
+    assert this.pass_milestone(M.WRITE_REPORT)["files of the report"] == "3"
     assert this.pass_milestone(M.FOLLOW_UP)["asked about"] == "2"
     assert this.waits(M.CLOSE_SEASON) == "1 award(s) still wait for the answer to an objection"
     with player.writing() as session:

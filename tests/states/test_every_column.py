@@ -96,7 +96,9 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "milestone": {"attempts": "how often the clock started it; only the pause before the next start"},
     "objection_evidence": {"name": NAMES, "size": "follows from the file, whose digest is in the chain"},
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
+    "good_practice": {"title_key": MADE},
     "picture": {"alt": MADE},
+    "follow_up_picture": {"alt": WORDS},
     "personal_link": dict.fromkeys(
         ("season", "kind", "subject", "issue", "nonce", "digest", "expires_at", "revoked_at"),
         "who may open which page; every opening and every reissue is in the chain",
@@ -124,6 +126,10 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "correction": ("number", "asked_by", "asked_at", "missing", "due_at", "state", "settled_at"),
     "district_verdict": ("number", "verdict", "points", "total", "rank", "comment", "received_at", "delivery"),
     "duplicate": ("number", "other", "similarity", "decision", "officer", "decided_at", "reason"),
+    "good_practice": (
+        *("number", "season", "unit", "place", "kind", "source", "title", "organisation", "content", "consent"),
+        *("withheld_at", "received_at", "delivery"),
+    ),
     "history": (
         *("subject", "sequence", "season", "at", "actor", "trigger", "from_state", "to_state", "reason", "facts"),
         *("flow_run", "previous_hash", "hash"),
@@ -137,6 +143,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "objection_ruling": (
         *("objection", "ordinal", "investigator", "begun_at", "asked_by", "result", "tier", "answer", "decided_at"),
     ),
+    "follow_up_picture": ("number", "position", "digest", "encoded", "portrait", "width", "height"),
     "picture": ("number", "position", "digest", "encoded", "portrait", "width", "height"),
     "placing": (
         *("number", "season", "position", "rank", "merit", "raw_mean", "low", "high", "scores", "tier"),

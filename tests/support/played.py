@@ -7,7 +7,7 @@ a line struck, objections dismissed and upheld, a winner without consent.
 
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -24,6 +24,7 @@ from flows import (
     close_district_round,
     close_eligibility,
     close_final_round,
+    close_practice,
     close_public_notice,
     close_re_review,
     close_season,
@@ -32,9 +33,11 @@ from flows import (
     follow_up,
     objections,
     open_call,
+    open_practice,
     open_public_notice,
     publish_results,
     tend_objections,
+    write_report,
 )
 from flows.collect import collecting
 from flows.decide import Decision
@@ -283,8 +286,48 @@ def _notice(player: Player) -> None:
     player.at(player.due_at(M.ARCHIVE))
     player.play("tend_objections", tend_objections.tending)
     _pass(player, M.ARCHIVE, archive.archiving)
+    _practice(player)
+    _pass(player, M.WRITE_REPORT, write_report.writing)
     _pass(player, M.FOLLOW_UP, follow_up.asking)
+    _follow_up(player)
     _pass(player, M.CLOSE_SEASON, close_season.closing)
+
+
+def _practice(player: Player) -> None:
+    """Three reports of good practice: one public, one withheld later, one without consent."""
+    _pass(player, M.OPEN_PRACTICE, open_practice.asking)
+    both = [practice_row("示例：三级发动到班组"), practice_row("示例：一线项目集中会诊")]
+    player.deliver(ONE, WorkbookKind.PRACTICE, both, name="好经验.xlsx")
+    player.deliver(
+        TWO, WorkbookKind.PRACTICE, [practice_row("示例：成果挂牌对接", consent="不同意")], name="好经验.xlsx"
+    )
+    _collect(player)
+    _pass(player, M.CLOSE_PRACTICE, close_practice.closing)
+    _take(player, OFFICE.name, Decision.WITHHOLD_PRACTICE, f"2026-{ONE}-P02", reason="示例：材料待核实")
+
+
+def practice_row(title: str, consent: str = "同意") -> dict[str, str]:
+    """One line of the workbook of good practice."""
+    texts = {
+        "背景和要解决的问题": "示例：一线参与少",
+        "具体做法": "示例：先摸底，\n后会诊",
+        "成效": "示例：申报增加三成",
+    }
+    whose = {"类型": "好做法", "谁的经验": "用人单位", "单位名称": "示例·万州甲公司"}
+    return {"材料名称": title, **whose, **texts, "同意公开": consent}
+
+
+def _follow_up(player: Player) -> None:
+    """One award is in use, with consent and a picture; the unit of the other says nothing."""
+    said = {"申报编号": BEST, "应用情况": "在用", "开始应用时间": date(2026, 3, 1), "应用单位": "示例车间"}
+    said |= {"近一年经济效益（万元）": 12.5, "推广单位数": 3, "同意公开转化情况": "同意"}
+    shown = {"图片1文件名": "现场.png", "图片1内容说明": "示例装置在车间", "图片1同意公开": "同意，图上没有认得出的人"}
+    workbook = player.deliver(ONE, WorkbookKind.FOLLOW_UP, [said | shown], name="转化.xlsx")
+    with zipfile.ZipFile(workbook.with_name("转化.zip"), "w") as package:
+        package.write(workbook, "转化.xlsx")
+        package.writestr("现场.png", a_picture(80, 60))
+    workbook.unlink()
+    _collect(player)
 
 
 def _object_to(player: Player, number: str) -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from config.calendar import is_working_day
-from models.enums import Carrier, Category, CertificateState, Holder, Tier
+from models.enums import Carrier, Category, CertificateState, Holder, PracticeKind, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,7 @@ class ResultsPage:
     added: tuple[Change, ...] = ()
     altered: tuple[Change, ...] = ()
     objections: tuple[tuple[str, str, int], ...] = ()
+    follow_up: tuple[tuple[str, str], ...] = ()
     downloads: tuple[tuple[str, str], ...] = ()
     frame: Frame | None = None
 
@@ -452,3 +453,33 @@ class ProposalPage:
     def prizes(self, tier: Tier) -> int:
         """How many are proposed in a tier and not struck."""
         return sum(line.tier is tier and not line.struck for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeLine:
+    """One report of good practice as it is public; `texts` are (heading, text)."""
+
+    number: str
+    title: str
+    kind: PracticeKind
+    organisation: str
+    unit: str
+    texts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PracticePage:
+    """The season's good practice."""
+
+    season: int
+    programme: str
+    office: str
+    contact: str
+    lines: tuple[PracticeLine, ...]
+    frame: Frame
+
+    @property
+    def kinds(self) -> tuple[tuple[PracticeKind, tuple[PracticeLine, ...]], ...]:
+        """The kinds that have reports, with these."""
+        groups = ((kind, tuple(line for line in self.lines if line.kind is kind)) for kind in PracticeKind)
+        return tuple((kind, lines) for kind, lines in groups if lines)

@@ -26,6 +26,7 @@ from flows.publish.pages.content import (
     FrontPage,
     IndexPage,
     NoticePage,
+    PracticePage,
     ProposalPage,
     ResultsPage,
     VersionsPage,
@@ -48,6 +49,7 @@ Page = (
     | WallGuide
     | CheckPage
     | CheckIndexPage
+    | PracticePage
 )
 _ASSETS = ("page.css", "filter.js", "cases.js", "icon.svg")
 
@@ -100,6 +102,11 @@ def render_check(page: CheckPage) -> str:
 def render_check_index(page: CheckIndexPage) -> str:
     """Every number of a certificate, with its page."""
     return _render("check_index", page)
+
+
+def render_practice(page: PracticePage) -> str:
+    """The page of good practice."""
+    return _render("practice", page)
 
 
 def render_proposal(page: ProposalPage) -> str:

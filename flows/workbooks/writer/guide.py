@@ -10,7 +10,7 @@ from flows.workbooks.reader.layout import Layout
 from models.enums import WorkbookKind
 
 # Whether a further issue takes the place of the earlier ones.
-SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLLOW_UP)
+SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLLOW_UP, WorkbookKind.PRACTICE)
 _EDITIONS = {True: "换发新版后，旧版不再接收", False: "以前发的各份继续有效，每份只含所列各项"}
 _NARROW = re.compile("[\0-\u2e7f]+")
 _WEEKDAYS = "一二三四五六日"

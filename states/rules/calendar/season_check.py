@@ -14,6 +14,7 @@ _CLOSINGS = (
     Milestone.CLOSE_FINAL_ROUND,
     Milestone.CLOSE_RE_REVIEW,
     Milestone.CLOSE_VOTES,
+    Milestone.CLOSE_PRACTICE,
 )
 
 

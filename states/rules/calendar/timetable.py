@@ -60,6 +60,7 @@ REMINDS_OF = {
     Milestone.REMIND_EXPERTS: Milestone.CLOSE_FINAL_ROUND,
     Milestone.REMIND_RE_REVIEW: Milestone.CLOSE_RE_REVIEW,
     Milestone.REMIND_APPROVAL: Milestone.OPEN_PUBLIC_NOTICE,
+    Milestone.REMIND_PRACTICE: Milestone.CLOSE_PRACTICE,
     Milestone.REMIND_FOLLOW_UP: Milestone.CLOSE_SEASON,
 }
 

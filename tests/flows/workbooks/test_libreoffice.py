@@ -11,6 +11,7 @@ from models.enums import WorkbookKind
 from tests.flows.workbooks import corpus_unread  # noqa: F401 - importing it fills CASES
 from tests.flows.workbooks.corpus import CASES
 from tests.support import libreoffice
+from tests.support.played import practice_row
 from tests.support.workbooks import GIVEN, ISSUED_AT, UNIT, Workshop, judged, points, read, season, typed
 
 pytestmark = pytest.mark.skipif(libreoffice.PROGRAM is None, reason=libreoffice.MISSING)
@@ -26,6 +27,7 @@ ROWS = {
         {"申报编号": number, "拟授等次": "一等奖", "同意票": 30, "不同意票": 1, "弃权票": 2} for number in NUMBERS
     ],
     WorkbookKind.EXPERTS: [{"姓名": "示例专家", "工作单位": "示例大学", "专业领域": "机械制造、电子信息"}],
+    WorkbookKind.PRACTICE: [practice_row("示例：做法一"), practice_row("示例：做法二", "不同意")],
     WorkbookKind.FOLLOW_UP: [
         {
             "申报编号": NUMBERS[0],

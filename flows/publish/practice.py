@@ -1,0 +1,41 @@
+"""The page of good practice (好思路、好经验、好做法): the reports that may be public, once the collection is closed."""
+
+from collections.abc import Iterator
+
+from config.milestones import Milestone
+from config.units import all_units
+from flows.home.releases import Made
+from flows.kinds.practice import TEXTS
+from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.frames import season_frame
+from flows.publish.pages import PracticeLine, PracticePage, render_practice
+from models.enums import PracticeKind
+from states.practice import practices, words_of
+
+PAGE = "practice.html"
+
+
+def files(facts: Facts) -> Iterator[Made]:
+    for season in facts.seasons:
+        if season.is_over(Milestone.CLOSE_PRACTICE):
+            yield f"{season.year}/{PAGE}", render_practice(practice_page(season)).encode()
+
+
+def practice_page(facts: SeasonFacts) -> PracticePage:
+    """Every report with consent, by what it is and by number."""
+    rows = practices(facts.session, facts.year, public=True)
+    lines = tuple(
+        PracticeLine(
+            row.number,
+            row.title,
+            row.kind,
+            row.organisation,
+            all_units()[row.unit].name,
+            tuple((TEXTS[name], text) for name, text in words_of(row).items() if text),
+        )
+        for row in sorted(rows, key=lambda row: (list(PracticeKind).index(row.kind), row.number))
+    )
+    season = facts.season
+    closed = next(row.settled_at for row in facts.milestones if row.milestone == Milestone.CLOSE_PRACTICE)
+    frame = season_frame(facts, closed or facts.changed_at)
+    return PracticePage(season.year, season.title, season.office.name, season.office.mail, lines, frame)

@@ -1,0 +1,55 @@
+"""Workbooks that only tell: no template, nothing to fill, the same bytes for the same content."""
+
+import io
+from collections.abc import Container
+from datetime import datetime
+from typing import Any, Self
+
+import xlsxwriter
+
+from config.local_time import ZONE
+
+_FONT = "Microsoft YaHei"
+_WIDE = frozenset({"口径", "说明"})
+
+
+class Book:
+    """One workbook in memory: tables with a heading each, to be printed on A4 across."""
+
+    def __init__(self, made_at: datetime) -> None:
+        self._content = io.BytesIO()
+        options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+        self._book = xlsxwriter.Workbook(self._content, options)
+        self._book.set_properties({"created": made_at.astimezone(ZONE).replace(tzinfo=None)})
+        base = {"font_name": _FONT, "font_size": 10, "valign": "vcenter", "text_wrap": True, "border": 1}
+        self._head = self._book.add_format({**base, "bold": True, "bg_color": "#F2F2F2"})
+        self._cell = self._book.add_format(base)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def sheet(self, name: str, headings: list[str], wide: Container[str] = _WIDE) -> Any:
+        """A further sheet with its headings; `wide` are those of columns of sentences."""
+        sheet = self._book.add_worksheet(name)
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)
+        for column, heading in enumerate(headings):
+            sheet.set_column(column, column, 46 if heading in wide else 26 if heading == "留痕对象" else 14)
+            sheet.write(0, column, heading, self._head)
+        return sheet
+
+    def write(self, sheet: Any, row: int, cells: list[Any]) -> None:
+        """One line of a sheet, from its first column on; the headings are line 0."""
+        for column, value in enumerate(cells):
+            sheet.write(row, column, value, self._cell)
+
+    def done(self) -> bytes:
+        """The finished file."""
+        self._book.close()
+        return self._content.getvalue()

@@ -1,0 +1,137 @@
+"""Good practice (好思路、好经验、好做法): what units and employers report once a year, and what of it is public.
+
+The record has of a report its number, what it is and whose, what it lets be published, and a seal of its words.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from config.milestones import Milestone
+from models import GoodPractice
+from models.enums import Trigger
+from models.forms import PracticeForm
+from models.queries import lock_call
+from states.guard_facts import deadline_of
+from states.history.canonical import canonical
+from states.history.seals import Seals
+from states.machine import Act, Refusal
+from states.officers import DecisionRefused
+from states.rules.names import name_key
+from states.submissions.delivery import Change, Delivered, Taken
+from states.transitions import note_call
+
+WORDS = ("background", "practice", "effect", "spread")
+
+
+def take_practices(session: Session, delivered: Delivered, rows: Sequence[tuple[int, PracticeForm]]) -> Taken:
+    """Take a unit's reports until the collection closes; one of the same title replaces the one before."""
+    closes = deadline_of(session, delivered.season, Milestone.CLOSE_PRACTICE)
+    if delivered.arrived_at > closes and not delivered.admitted:
+        return Taken.refusing((position for position, _ in rows), _LATE)
+    lock_call(session, delivered.season)
+    taken = Taken()
+    for position, form in rows:
+        number, change = _keep(session, delivered, form)
+        taken.accept(position, number, change)
+    return taken
+
+
+def _keep(session: Session, delivered: Delivered, form: PracticeForm) -> tuple[str, Change]:
+    mine = (GoodPractice.season == delivered.season, GoodPractice.unit == delivered.unit)
+    row = session.scalar(select(GoodPractice).where(*mine, GoodPractice.title_key == name_key(form.title)))
+    content = canonical({name: getattr(form, name) for name in WORDS})
+    said: dict[str, Any] = {
+        "kind": form.kind,
+        "source": form.source,
+        "title": form.title,
+        "organisation": form.organisation,
+    }
+    said |= {"content": content, "consent": form.consent}
+    if row is not None and all(getattr(row, name) == value for name, value in said.items()):
+        return row.number, Change.UNCHANGED
+    change = Change.NEW if row is None else Change.UPDATED
+    if row is None:
+        place = (session.scalar(select(func.max(GoodPractice.place)).where(*mine)) or 0) + 1
+        number = f"{delivered.season}-{delivered.unit}-P{place:02d}"
+        key: dict[str, Any] = {"number": number, "season": delivered.season, "unit": delivered.unit, "place": place}
+        row = GoodPractice(**key, **said, title_key=name_key(form.title), received_at=delivered.act.at, delivery="")
+        session.add(row)
+    elif row.consent and not form.consent and row.withheld_at is None:
+        _withhold(session, row, delivered.act, reason="")
+    for name, value in said.items():
+        setattr(row, name, value)
+    row.received_at, row.delivery = delivered.act.at, delivered.digest
+    session.flush()
+    facts: dict[str, Any] = {
+        "practice": row.number,
+        "unit": row.unit,
+        "place": row.place,
+        "kind": form.kind.value,
+        "source": form.source.value,
+    }
+    facts |= {"consent": form.consent, "sealed": seal_of(Seals(session, row.season), row), **delivered.facts}
+    note_call(session, row.season, Trigger.RECORD_PRACTICE, delivered.act, facts=facts)
+    return row.number, change
+
+
+def seal_of(seals: Seals, row: GoodPractice) -> str:
+    """What binds a report's words; seasons of earlier versions have no key, and then the words are not bound."""
+    return seals.lasting("practice", row.number, row.title, row.organisation, row.content) if seals.key else ""
+
+
+def withhold_practice(session: Session, season: int, number: str, act: Act, *, reason: str) -> GoodPractice:
+    """A report is public no more: who gave it took the consent back, or the office withholds it. Raises DecisionRefused."""
+    lock_call(session, season)
+    row = session.get(GoodPractice, number, populate_existing=True)
+    if row is None or row.season != season:
+        raise DecisionRefused(f"practice {number}", "there is none of this number", f"本年度没有编号为{number}的材料")
+    if row.withheld_at is not None or not row.consent:
+        raise DecisionRefused(f"practice {number}", "it is not public already", "该材料本来就不公开")
+    if not reason.strip():
+        raise DecisionRefused(f"practice {number}", "a reason is needed", "须写明理由")
+    _withhold(session, row, act, reason=reason)
+    return row
+
+
+def _withhold(session: Session, row: GoodPractice, act: Act, *, reason: str) -> None:
+    row.withheld_at = act.at
+    session.flush()
+    note_call(session, row.season, Trigger.WITHHOLD_PRACTICE, act, reason=reason, facts={"practice": row.number})
+
+
+def practices(session: Session, year: int, *, public: bool = False) -> Sequence[GoodPractice]:
+    """A season's reports by number, or those that may be published."""
+    query = select(GoodPractice).where(GoodPractice.season == year)
+    if public:
+        query = query.where(GoodPractice.consent, col(GoodPractice.withheld_at).is_(None))
+    return session.scalars(query.order_by(GoodPractice.number)).all()
+
+
+def words_of(row: GoodPractice) -> dict[str, str]:
+    """The texts of a report by the names of its form's fields; empty once they are deleted."""
+    said = json.loads(row.content) if row.content else {}
+    return {name: said[name] for name in WORDS if name in said}
+
+
+def units_without(session: Session, year: int, units: Sequence[str]) -> list[str]:
+    """The units that have reported nothing."""
+    known = set(session.scalars(select(GoodPractice.unit).where(GoodPractice.season == year).distinct()))
+    return [unit for unit in units if unit not in known]
+
+
+def erase_unpublished(session: Session, year: int) -> int:
+    """Delete the words of what is not public; how many reports had some."""
+    hidden = ~col(GoodPractice.consent) | col(GoodPractice.withheld_at).is_not(None)
+    own = (GoodPractice.season == year, hidden, GoodPractice.content != "")
+    blank = {"title": "", "title_key": "", "organisation": "", "content": ""}
+    return len(session.scalars(update(GoodPractice).where(*own).values(**blank).returning(GoodPractice.number)).all())
+
+
+_LATE = Refusal(
+    "late", "the collection of good practice is closed", "好经验好做法的征集已经截止；确有原因的，请联系办公室补收"
+)
