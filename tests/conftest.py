@@ -91,9 +91,13 @@ def bare_engine(bare_database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder as the installation's home; nothing of the caller's environment shows through."""
-    for name in [name for name in os.environ if name.startswith("GANGCHUANG_")]:
+def fresh_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """An empty folder as the installation's home; nothing of the caller's environment shows through.
+
+    Nor of an engine that runs beside the tests, but for those that ask for it.
+    """
+    others = ("GANGCHUANG_",) if "running_engine" in request.fixturenames else ("GANGCHUANG_", "PREFECT_API_")
+    for name in [name for name in os.environ if name.startswith(others)]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()

@@ -40,7 +40,7 @@ def _season_files(season: SeasonFacts, publication: Publication, site_url: str) 
         page,
         ended=season.is_over(Milestone.CLOSE_PUBLIC_NOTICE),
         results_link="results.html" if with_results else "",
-        address=f"{site_url}/{season.year}/" if site_url else "",
+        folder=f"{site_url}/{season.year}/" if site_url else "",
         frame=season_frame(season, publication.published_at),
     )
     yield f"{season.year}/notice.html", render_notice(page).encode()

@@ -99,7 +99,7 @@ class Proof:
 class NoticePage:
     """The public notice of the proposed list (拟获奖名单公示). `contact` is the office's own, no person's.
 
-    `address`: of the season's folder, printed for whoever has nothing but the sheet of paper.
+    `folder`: the web address of the season's folder, printed for whoever has nothing but the sheet of paper.
     """
 
     season: int
@@ -120,7 +120,7 @@ class NoticePage:
     no_grounds: tuple[str, ...] = ()
     ended: bool = False
     results_link: str = ""
-    address: str = ""
+    folder: str = ""
     frame: Frame | None = None
 
     @property

@@ -84,7 +84,7 @@ def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player:
     told = gangchuang("status", 2026)
 
     assert (planned.status, told.status) == (0, 0)
-    assert "30 dates are in force" in planned.out
+    assert "35 dates are in force" in planned.out
     assert "已计划 (planned)" in told.out
     with player.reading() as session:
         assert session.get_one(Call, 2026).state is CallState.PLANNED
