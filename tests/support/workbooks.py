@@ -32,6 +32,8 @@ GIVEN = (
     {"number": "GC2026-500101-002", "title": "示例成果二", "category": "小技改", "field": "能源环保"},
     {"number": "GC2026-500101-003", "title": "示例成果三", "category": "小设计", "field": "教育科普"},
 )
+# The other kinds are issued with the submissions that they ask about.
+ISSUED_EMPTY = (WorkbookKind.SUBMISSIONS, WorkbookKind.EXPERTS, WorkbookKind.PRACTICE)
 
 
 @lru_cache
@@ -86,7 +88,7 @@ def _issued(kind: WorkbookKind, year: int, recipient: str, issue: int, key: byte
             season=season(),
             recipient_name="示例区科协",
             deadline=season().dates.close_call,
-            rows=() if kind in (WorkbookKind.SUBMISSIONS, WorkbookKind.EXPERTS) else GIVEN,
+            rows=() if kind in ISSUED_EMPTY else GIVEN,
             created_at=ISSUED_AT,
         )
         return target.read_bytes()
