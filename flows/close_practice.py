@@ -42,7 +42,7 @@ def closing(run: Run) -> Ending:
         path = paths.office_folder(run.settings, run.year) / BOOK
         run.write(path, _book(run, rows))
         names = [name_on(code, local_day(run.season.dates.open_call)) for code in silent]
-        told = {"count": len(rows), "public": public, "silent": names}
+        told = {"count": len(rows), "published": public, "silent": names}
         post_to_office(session, run, LetterKind.PRACTICE_CLOSED, key="", attachments=(path,), **told)
     run.tell("reports of good practice", len(rows))
     run.tell("to be published", public)

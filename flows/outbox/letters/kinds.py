@@ -140,9 +140,9 @@ class LetterKind(StrEnum):
     )  # ordinal: the how manieth change
     PRACTICE_ASKED = "practice_asked", "unit_name deadline"
     PRACTICE_REMINDER = "practice_reminder", "unit_name deadline level"
-    PRACTICE_CLOSED = "practice_closed", "count public silent"  # silent: names of units; to the office
-    PRACTICE_WITHHELD = "practice_withheld", "unit_name number title reason", "until"
-    YEARLY_REPORT = "yearly_report", "day folder files"  # to the office
+    PRACTICE_CLOSED = "practice_closed", "count published silent"  # silent: names of units; to the office
+    PRACTICE_WITHHELD = "practice_withheld", "unit_name number title reason"  # number: of the report
+    YEARLY_REPORT = "yearly_report", "day folder files"  # day: a date; files: names; to the office
     FOLLOW_UP = "follow_up", "unit_name items due_at"  # (number, title)
     FOLLOW_UP_REMINDER = "follow_up_reminder", "unit_name deadline owed level"
     SEASON_CLOSED = "season_closed", "counts"  # to the office

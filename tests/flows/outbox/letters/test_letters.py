@@ -326,6 +326,7 @@ def test_who_is_to_send_something_learns_every_way_that_a_person_has() -> None:
         "notice_opened",
         "district_round_closed",
         "round_closed",
+        "practice_closed",
         "season_closed",
         "objection_reminder",
         "link_reissued",
