@@ -22,6 +22,7 @@ from models.enums import CallState, DeliveryState, MilestoneState, SubmissionSta
 from models.queries import milestone_rows
 from states.final_round.approval import approve, list_digest
 from states.machine import Act
+from states.panel.aliases import Aliases
 from states.panel.pairs import make_pairs
 from states.submissions.corrections import ask_correction
 from states.submissions.settle import withdraw
@@ -184,7 +185,10 @@ def test_experts_are_told_what_they_owe_and_nobody_of_what_was_withdrawn(player:
     assert play(player, M.REMIND_EXPERTS, 3)["reminded"] == "1"
 
     assert player.letters("expert_reminder") == [f"expert_reminder/{owing}/3"]
-    assert owed in body(player, f"expert_reminder/{owing}/3")
+    with player.reading() as session:
+        alias = Aliases(session, player.season).of(owed)
+    assert alias in body(player, f"expert_reminder/{owing}/3")
+    assert owed not in body(player, f"expert_reminder/{owing}/3")
     assert f"1. 示例·专家1（{owing}）：还有1项" in body(player, "scores_owed/office/3")
 
 
