@@ -9,7 +9,7 @@ from functools import partial
 
 from config.errors import MayPass
 from flows.engine.tasks import Kind
-from flows.outbox.links import link_for_letter, with_link
+from flows.outbox.links import links_for_letter, with_links
 from flows.outbox.mail.envelope import answers_to
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
 from flows.publish.timestamps import stamp_roots
@@ -123,7 +123,7 @@ def _next(run: Run, before: Fate | None, key: str) -> tuple[Message, bool] | Non
             keep_fate(session, before, run.at)
         taken = take_up(session, run.year, key)
         if taken is not None:
-            taken[0].body = with_link(taken[0].body, link_for_letter(session, run.settings, run.season, taken[0]))
+            taken[0].body = with_links(taken[0].body, links_for_letter(session, run.settings, run.season, taken[0]))
         return taken
 
 

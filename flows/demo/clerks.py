@@ -4,9 +4,9 @@ Each keeps an own copy of what was sent, below `people/` in the home folder. Who
 scene after a crash sends the same copy again, and the system knows it by its content.
 """
 
-import shutil
+import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from flows.demo.drawings import draw
 from flows.demo.opinions import district_verdicts, drawn, expert_score, recusal
 from flows.demo.script import Deed, Scene
 from flows.demo.sent_workbooks import SentWorkbook
+from flows.demo.ways import Way, Ways
 from flows.demo.world import World
 from flows.home import paths
 from flows.home.files import digest_of
@@ -41,18 +42,22 @@ class NothingIssued(GangchuangError):
 
 @dataclass(frozen=True)
 class Paper:
-    """One file that somebody sends: into which inbox folder, from which own copy, and how it is filled."""
+    """One file that somebody sends: whose it is, from which own copy, and how it is filled.
+
+    `typed`: what an expert types on their page instead, of which the copy is only a note.
+    """
 
     folder: str
     copy: Path
     fill: Callable[[Path], object]
+    typed: tuple[Mapping[str, Any], ...] = ()
 
 
 class Clerks:
     """Everybody who sends files."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.cast, self.season = world, world.cast, world.season
+        self.world, self.cast, self.season, self.ways = world, world.cast, world.season, Ways(world)
         self._papers: dict[Deed, Callable[[Scene], Iterable[Paper]]] = {
             Deed.SEND_SUBMISSIONS: self._submissions,
             Deed.SEND_CORRECTION: self._correction,
@@ -72,7 +77,7 @@ class Clerks:
         return [paper for paper in self._papers[scene.deed](scene) if not self._is_taken(paper)]
 
     def send(self, papers: Iterable[Paper]) -> int:
-        """Fill own copies where there are none, then put all into the inbox together. Returns how many."""
+        """Fill own copies where there are none, then send all together, each by its sender's way. Returns how many."""
         ready = {paper.copy: paper for paper in papers}
         for paper in ready.values():
             if not paper.copy.exists():
@@ -81,15 +86,17 @@ class Clerks:
                 paper.fill(draft)
                 draft.replace(paper.copy)
         for paper in ready.values():
-            self._put_into_inbox(paper)
+            if paper.typed:
+                self.ways.type_scores(paper.folder, paper.typed)
+            else:
+                self.ways.send(paper.folder, paper.copy)
         return len(ready)
 
-    def _put_into_inbox(self, paper: Paper) -> None:
-        inbox = paths.inbox(self.world.settings) / paper.folder
-        inbox.mkdir(parents=True, exist_ok=True)
-        half = inbox / f".{paper.copy.name}.part"
-        shutil.copyfile(paper.copy, half)
-        half.replace(inbox / paper.copy.name)
+    def on_the_way(self, papers: Iterable[Paper]) -> list[str]:
+        """What was sent and is not taken yet, in words."""
+        return [
+            f"{paper.copy.name} of {paper.folder}" for paper in papers if not (paper.typed or self._is_taken(paper))
+        ]
 
     def silent_expert(self) -> str:
         """The one of the first panel who never delivers; always the same one."""
@@ -161,20 +168,34 @@ class Clerks:
         owed, keys = self.world.open_assignments(), {number: key for key, number in self.world.numbers().items()}
         recusing = self._recusing()
         for expert in share:
-            issued = self.world.issued_to(expert, WorkbookKind.SCORES.label) if expert != silent else []
-            for index, sheet in enumerate(issued):
-                copy, rounds = self._copy(expert, sheet.name), owed.get(expert, {})
-                called = {} if copy.exists() else self.world.called_before(expert, rounds)
-                given = _given_numbers(sheet) if called else ()
-                listed = sorted((alias for alias in given if alias in called), key=lambda alias: called[alias])
-                forms: list[ScoreForm | RecusalForm] = [
-                    expert_score(self.cast, names[expert], keys[called[alias]], alias, round=rounds[called[alias]])
-                    for alias in listed
-                ]
-                if forms and expert in recusing and index == 0:
-                    forms[0] = recusal(listed[0])
-                if forms or copy.exists():
-                    yield Paper(expert, copy, self._scoring(sheet, forms))
+            if expert == silent:
+                continue
+            rounds = owed.get(expert, {})
+            called = self.world.called_before(expert, rounds)
+            forms: dict[str, ScoreForm | RecusalForm] = {
+                alias: expert_score(self.cast, names[expert], keys[number], alias, round=rounds[number])
+                for alias, number in sorted(called.items(), key=lambda pair: pair[1])
+            }
+            if forms and scene.subject == "first" and expert in recusing:
+                alias = next(iter(forms))
+                forms[alias] = recusal(alias)
+            yield from (
+                self._typing(scene, expert, forms) if self.ways.of(expert) is Way.PAGE else self._filling(expert, forms)
+            )
+
+    def _typing(self, scene: Scene, expert: str, forms: Mapping[str, ScoreForm | RecusalForm]) -> Iterator[Paper]:
+        typed = tuple(map(_typed, forms.values()))
+        if typed:
+            note = self._copy(expert, f"网页打分-{scene.at:%Y%m%d%H}.json")
+            yield Paper(expert, note, _noted(typed), typed)
+
+    def _filling(self, expert: str, forms: Mapping[str, ScoreForm | RecusalForm]) -> Iterator[Paper]:
+        for sheet in self.world.issued_to(expert, WorkbookKind.SCORES.label):
+            copy = self._copy(expert, sheet.name)
+            given = () if copy.exists() else _given_numbers(sheet)
+            own = [form for alias, form in forms.items() if alias in given]
+            if own or copy.exists():
+                yield Paper(expert, copy, self._scoring(sheet, own))
 
     def _practice(self, scene: Scene) -> Iterator[Paper]:
         """A unit's own report and, every other unit, one of an employer; every sixth does not agree to publication."""
@@ -263,6 +284,17 @@ def _score_values(form: ScoreForm | RecusalForm) -> dict[str, Any]:
     if isinstance(form, RecusalForm):
         return {"number": form.number, "recusal": "回避", "recusal_reason": form.reason}
     return {"number": form.number, "comment": form.comment, **_points(form)}
+
+
+def _typed(form: ScoreForm | RecusalForm) -> dict[str, Any]:
+    """The same in the fields of an expert's page."""
+    if isinstance(form, RecusalForm):
+        return {"number": form.number, "recusal": "1", "reason": form.reason}
+    return {"number": form.number, "comment": form.comment, **form.points}
+
+
+def _noted(typed: Sequence[Mapping[str, Any]]) -> Callable[[Path], object]:
+    return lambda target: target.write_text(json.dumps(typed, ensure_ascii=False, default=str), "utf-8")
 
 
 def _expert_values(form: ExpertForm) -> dict[str, Any]:

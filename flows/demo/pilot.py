@@ -8,6 +8,7 @@ so that a demo that was killed goes on from where its home stands.
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -182,9 +183,12 @@ class Pilot:
 
     def _send(self, scenes: list[Scene]) -> None:
         with self.account.working():
-            sent = self.clerks.send(paper for scene in scenes for paper in self.clerks.unsent(scene))
+            papers = [paper for scene in scenes for paper in self.clerks.unsent(scene)]
+            sent = self.clerks.send(papers)
         if sent:
-            self._tell(f"{scenes[0].deed.value}: {sent} file(s) into the inbox")
+            ways = Counter(self.clerks.ways.of(paper.folder).value for paper in papers)
+            self._tell(f"{scenes[0].deed.value}: " + ", ".join(f"{count} by {way}" for way, count in ways.items()))
+        self._await("What was sent", lambda: self.clerks.on_the_way(papers))
         self._settle()
         for scene in scenes:
             self.open_scenes.remove(scene)

@@ -183,6 +183,12 @@ class World:
             aliases = Aliases.before(session, self.season, expert)
         return {aliases.of(number) if aliases else number: number for number in numbers}
 
+    def mail_of(self, who: str) -> str:
+        """The address from which a unit or an expert writes."""
+        with reading(self.engine) as session:
+            expert = session.get(Expert, who)
+        return expert.mail if expert is not None else self.season.mail_of(who)
+
     def list_digest(self) -> str:
         with reading(self.engine) as session:
             return list_digest(session, self.year)

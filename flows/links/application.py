@@ -2,9 +2,10 @@
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
-import tempfile
+import shutil
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +27,7 @@ from starlette.routing import Mount, Route
 from config.errors import GangchuangError
 from config.season import Season
 from config.settings import Settings
+from flows.intake.inbox import sealing
 from flows.kinds.review_files import review_files, stored
 from flows.kinds.scores import statement_of
 from flows.links.content import (
@@ -40,16 +42,17 @@ from flows.links.content import (
 )
 from flows.links.receiving import a_run, send_scores, take_upload
 from flows.links.rendering import policy, render
-from flows.outbox.links import address_of, digest_of_token, without_link
-from models import Expert, PersonalLink, Submission
+from flows.outbox.links import applicants_links, digest_of_token, without_link
+from models import Expert, PersonalLink
 from models.database import make_engine, reading, writing
 from models.enums import LinkKind, Role
 from models.queries import lock_call, season_in_force
-from states.audit.export import proof
+from states.audit.export import NotPublishedYet, proof
 from states.links import has_signed, keep_draft, link_of, note_opening, sign_statement
 from states.machine import Act, Actor
 from states.panel.aliases import Aliases
 
+log = logging.getLogger("gangchuang.links")
 _SESSION_SECONDS = 12 * 3600
 _COOKIE = "session"
 _MIB = 1 << 20
@@ -211,12 +214,7 @@ class _Pages:
         visitor = self._is(request, LinkKind.UNIT)
         with writing(self.engine) as session:
             season = season_in_force(session, visitor.season)
-            own = (Submission.season == visitor.season, Submission.unit == visitor.subject)
-            rows = session.execute(select(Submission.number, Submission.title).where(*own).order_by(Submission.number))
-            found = [
-                (number, title, address_of(session, self.own, season, LinkKind.APPLICANT, number))
-                for number, title in rows.all()
-            ]
+            found = applicants_links(session, self.own, season, visitor.subject)
         return self._page("links", season, found=found)
 
     def came(self, request: Request) -> Response:
@@ -281,8 +279,11 @@ class _Pages:
 
     def proof(self, request: Request) -> Response:
         visitor = self._is(request, LinkKind.APPLICANT)
-        with reading(self.engine) as session:
-            said = proof(session, visitor.subject)
+        try:
+            with reading(self.engine) as session:
+                said = proof(session, visitor.subject)
+        except NotPublishedYet:
+            raise HTTPException(404, "现在还没有存证：公示开始以后，可以在这里下载。") from None
         return JSONResponse(
             said, headers={**_HEADERS, "content-disposition": f'attachment; filename="{visitor.subject}.json"'}
         )
@@ -308,13 +309,11 @@ class _Pages:
         return RedirectResponse(f"{self.root}/came/{digest}", 303, _HEADERS)
 
     def _take(self, run: Any, code: str, name: str, content: Any) -> str:
-        with tempfile.NamedTemporaryFile(dir=self.own.folder("taken"), prefix=".uploading-", delete=False) as draft:
-            while piece := content.read(_MIB):
-                draft.write(piece)
-        try:
-            return take_upload(run, code, name, Path(draft.name))
-        finally:
-            Path(draft.name).unlink(missing_ok=True)
+        with sealing(self.own) as folder:
+            draft = folder / "uploading"
+            with draft.open("xb") as target:
+                shutil.copyfileobj(content, target, _MIB)
+            return take_upload(run, code, name, draft)
 
     def sign(self, request: Request) -> Response:
         """An expert signs the statement; only then is there material to be seen."""
@@ -385,7 +384,10 @@ class _Pages:
         said = problem.detail if problem.detail and not problem.detail.isascii() else "没有这个页面。"
         return self._page("message", None, problem.status_code, heading="未能处理", text=said)
 
-    def broken(self, _request: Request, _problem: Exception) -> Response:
+    def broken(self, request: Request, problem: Exception) -> Response:
+        """What went wrong with us: the log says it, without the link or whose it was."""
+        path = "/l/…" if "token" in request.path_params else request.url.path
+        log.error("%s %s could not be answered", request.method, path, exc_info=problem)
         return self._page(
             "message", None, 500, heading="暂时不能使用", text="系统暂时不能处理，请稍后再试，或直接回复邮件报送。"
         )

@@ -21,7 +21,7 @@ from config.errors import GangchuangError
 from config.settings import PUBLIC, RELEASES, settings, strangers_in
 from flows.home.files import digest_of
 from flows.home.releases import MANIFEST, Manifest, ReleaseGone, Releases
-from flows.outbox.links import link_in, with_link
+from flows.outbox.links import links_in, with_links
 from flows.outbox.mail.envelope import Envelope, build
 from flows.outbox.mail.files import FileTransport
 from flows.papers.certificates import Press
@@ -235,7 +235,7 @@ def _is_letter(home: Path, path: Path, message: Message) -> bool:
     sender, reply_to = str(mail["From"]), str(mail["Reply-To"] or "")
     attachments = tuple(home / name for name in json.loads(message.attachments))
     said_in_it = mail.get_body(("plain",))
-    body = with_link(message.body, link_in(said_in_it.get_content() if said_in_it else ""))
+    body = with_links(message.body, links_in(said_in_it.get_content() if said_in_it else ""))
     said = (message.key, message.recipient, message.subject, body, attachments, message.written_at)
     try:
         return bytes(build(Envelope(*said, reply_to, message.thread), sender)) == lying

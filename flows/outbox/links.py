@@ -5,19 +5,23 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from typing import NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.season import Season
 from config.settings import Settings
 from config.units import all_units
-from flows.outbox.letters.composing import LINK_LINE
-from models import Expert, Message, PersonalLink
+from flows.outbox.letters.composing import APPLICANTS_LINE, LINK_LINE
+from models import Expert, Message, PersonalLink, Submission
 from models.enums import LinkKind
 from states.incoming_mail import registered_addresses
 from states.links import issue_link, link_in_force
 
 _INTRO = "网页填报和查询，请打开您的个人链接（专人专用，请勿转发）："
+_APPLICANTS_INTRO = "给申报人的查询链接（每项一个，请转发给该项的申报人；打开可查看本项的现状和办理经过）："
+_APPLICANTS = re.compile(rf"^{re.escape(_APPLICANTS_INTRO)}((?:\n    \S+  \S+)+)$", re.MULTILINE)
 _LINK = re.compile(rf"^{re.escape(_INTRO)}\n    (\S+)$", re.MULTILINE)
 
 
@@ -44,35 +48,63 @@ def address_of(session: Session, settings: Settings, season: Season, kind: LinkK
     return f"{settings.links_url.rstrip('/')}/l/{token}"
 
 
-def link_for_letter(session: Session, settings: Settings, season: Season, message: Message) -> str:
-    """The link of whom a letter is for, where it goes to an address of theirs."""
+class Links(NamedTuple):
+    """What goes into a letter: the link of whom it is for, and (number, link) of the submissions whose applicants get one."""
+
+    own: str = ""
+    applicants: tuple[tuple[str, str], ...] = ()
+
+
+def links_for_letter(session: Session, settings: Settings, season: Season, message: Message) -> Links:
+    """The links of whom a letter is for and of their applicants, where it goes to an address of theirs and has room."""
     subject = message.key.split("/")[2] if message.key.count("/") >= 2 else ""
     theirs = registered_addresses(session, season, message.written_at).get(message.recipient.lower(), set())
     if not settings.links_url or LINK_LINE not in message.body or subject not in theirs:
-        return ""
-    if subject in all_units():
-        return address_of(session, settings, season, LinkKind.UNIT, subject)
-    return (
-        address_of(session, settings, season, LinkKind.EXPERT, subject)
-        if session.get(Expert, subject) is not None
-        else ""
-    )
+        return Links()
+    if subject not in all_units():
+        known = session.get(Expert, subject) is not None
+        return Links(address_of(session, settings, season, LinkKind.EXPERT, subject) if known else "")
+    applicants = applicants_links(session, settings, season, subject) if APPLICANTS_LINE in message.body else ()
+    own = address_of(session, settings, season, LinkKind.UNIT, subject)
+    return Links(own, tuple((number, address) for number, _, address in applicants))
 
 
-def with_link(body: str, address: str) -> str:
-    """A letter's text with the link, or without the line for it."""
-    return body.replace(LINK_LINE, f"{_INTRO}\n    {address}") if address else without_link(body)
+def applicants_links(session: Session, settings: Settings, season: Season, unit: str) -> list[tuple[str, str, str]]:
+    """(number, title, link) of each of a unit's submissions, for the unit to pass on."""
+    own = (Submission.season == season.year, Submission.unit == unit)
+    rows = session.execute(select(Submission.number, Submission.title).where(*own).order_by(Submission.number)).all()
+    return [
+        (number, title, address_of(session, settings, season, LinkKind.APPLICANT, number)) for number, title in rows
+    ]
 
 
-def link_in(body: str) -> str:
-    """The link that a letter bears; empty where it has none."""
-    found = _LINK.search(body.replace("\r\n", "\n"))
-    return found[1] if found else ""
+def with_links(body: str, links: Links) -> str:
+    """A letter's text with its links, or without the lines for them."""
+    if links.own:
+        body = body.replace(LINK_LINE, f"{_INTRO}\n    {links.own}")
+    if links.applicants:
+        listed = "".join(f"\n    {number}  {address}" for number, address in links.applicants)
+        body = body.replace(APPLICANTS_LINE, f"{_APPLICANTS_INTRO}{listed}")
+    return _without_lines(body)
+
+
+def links_in(body: str) -> Links:
+    """The links that a letter bears."""
+    text = body.replace("\r\n", "\n")
+    own, listed = _LINK.search(text), _APPLICANTS.search(text)
+    pairs = (line.split() for line in listed[1].strip().splitlines()) if listed else ()
+    return Links(own[1] if own else "", tuple((number, address) for number, address in pairs))
 
 
 def without_link(body: str) -> str:
     """A letter's text as it may be kept and shown."""
-    return _LINK.sub(LINK_LINE, body).replace(f"{LINK_LINE}\n\n", "").replace(LINK_LINE, "")
+    return _without_lines(_APPLICANTS.sub(APPLICANTS_LINE, _LINK.sub(LINK_LINE, body)))
+
+
+def _without_lines(body: str) -> str:
+    for line in (LINK_LINE, APPLICANTS_LINE):
+        body = body.replace(f"{line}\n\n", "").replace(line, "")
+    return body
 
 
 def _token(settings: Settings, year: int, kind: LinkKind, subject: str, nonce: str) -> str:

@@ -16,7 +16,7 @@ from states.final_round.freeze import scores_are_frozen
 from states.guard_facts import Ask, SeasonFacts, load_season_facts
 from states.history.seals import Seals
 from states.machine import Refusal
-from states.panel.recusals import recuse
+from states.panel.recusals import RecusalRefused, recuse
 from states.submissions.delivery import Delivered, Taken
 from states.transitions import note_submissions
 
@@ -44,7 +44,12 @@ def take_scores(
             continue
         assert assignment is not None
         if isinstance(form, RecusalForm):
-            _step_back(session, delivered, form)
+            try:
+                _step_back(session, delivered, form)
+            except RecusalRefused as problem:
+                said = "您已为该申报打分，不能再回避；确有利益关系的，请联系协调小组办公室"
+                taken.refused[position] = Refusal("scored_already", str(problem), said)
+                continue
         elif (score := _scored(session, delivered, form, assignment, scores)) is not None:
             news[form.number] = score
         taken.accept(position, form.number)

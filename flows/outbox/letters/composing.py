@@ -19,6 +19,8 @@ from flows.outbox.letters.kinds import LetterKind
 TEMPLATES = Path(__file__).parent / "templates"
 # Where the personal link of whom a letter is for will stand; it is put in when the letter goes out.
 LINK_LINE = "（此处为收件人的个人链接）"
+# The same for the links by which a unit's applicants follow their submissions.
+APPLICANTS_LINE = "（此处为各项申报的查询链接）"
 # A branch not taken may leave its blank line beside another.
 _BLANK_LINES = re.compile(r"\n\s*\n\s*\n")
 

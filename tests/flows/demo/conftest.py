@@ -1,6 +1,7 @@
 """An engine without Prefect for the demo: the real clock starts the real stages, in this process."""
 
 import inspect
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from config.errors import GangchuangError
 from config.settings import Settings, settings
 from flows.engine import deployments
 from flows.engine.deployments import RunState
+from flows.intake.mail.server import open_mailbox
+from tests.support.dovecot import Dovecot, serving_mailbox
+from tests.support.links import serving_links
+from tests.support.mail import HOST
 
 
 class InProcessEngine:
@@ -45,10 +50,15 @@ class InProcessEngine:
         """The clock looks all the time meanwhile."""
         from flows.clock import Timekeeper
 
-        keeper, stopped = Timekeeper(self.own, self.engine, self.start), threading.Event()
+        def mailbox() -> str:
+            with open_mailbox(self.own) as box:
+                return box.newest
+
+        keeper, stopped = Timekeeper(self.own, self.engine, self.start, mailbox=mailbox), threading.Event()
 
         def tend() -> None:
             while not stopped.wait(0.05):
+                keeper.ask_mailbox()
                 keeper.sweep()
 
         thread = threading.Thread(target=tend)
@@ -61,19 +71,34 @@ class InProcessEngine:
 
 
 @pytest.fixture
-def engine_in_process(fresh_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcessEngine]:
-    """A home with the schema, and the engine that stands in for Prefect's."""
+def mail_server() -> Iterator[Dovecot]:
+    with serving_mailbox() as server:
+        yield server
+
+
+@pytest.fixture
+def engine_in_process(
+    fresh_home: Path, monkeypatch: pytest.MonkeyPatch, mail_server: Dovecot
+) -> Iterator[InProcessEngine]:
+    """A home with the schema, its mailbox and link pages, and the engine that stands in for Prefect's."""
     from flows.stage import open_database
 
     assert fresh_home.is_dir()
     monkeypatch.setenv("GANGCHUANG_SWEEP_SECONDS", "0.1")
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("GANGCHUANG_LINKS_PORT", str(port))
+    monkeypatch.setenv("GANGCHUANG_LINKS_URL", f"http://{HOST}:{port}/me")
+    monkeypatch.setenv("GANGCHUANG_IMAP_URL", mail_server.url)
     settings.cache_clear()
     engine = open_database(settings().database)
     stand_in = InProcessEngine(settings(), engine)
     monkeypatch.setattr(deployments, "start", stand_in.start)
     monkeypatch.setattr(deployments, "run_state", stand_in.run_state)
     monkeypatch.setattr("flows.demo.summary.flow_runs", list)
-    yield stand_in
+    with serving_links(settings()):
+        yield stand_in
     open_database.cache_clear()
     engine.dispose()
 

@@ -12,10 +12,16 @@ from config.clock import step_to
 from config.season import load_season
 from config.settings import settings
 from flows.demo import pilot
+from flows.demo.cast import cast_of
 from flows.demo.pilot import DemoStopped, HomeInUse, play
-from models import Correction, Delivery, Submission
+from flows.demo.ways import Way, Ways
+from flows.demo.world import World
+from flows.home import paths
+from models import Correction, Delivery, Expert, History, IncomingMail, Submission
 from models.database import reading, writing
-from models.enums import CorrectionState, DeliveryState, Outcome, Role, SubmissionState
+from models.enums import CorrectionState, DeliveryState, IncomingState, Outcome, Role, SubmissionState, Trigger
+from states.audit.verify import verify
+from states.history.seals import Seals
 from states.machine import Act, Actor
 from states.timeline import plan_season
 from tests.flows.demo.conftest import InProcessEngine
@@ -72,6 +78,18 @@ def test_season_is_played_to_its_end_in_spite_of_interruptions(
         assert session.scalars(doubled).all() == []
         assert len(refused) == 2
         assert time_beyond(session) == [timedelta(seconds=1)] * 2
+        # Everybody sent by a way of their own, and each way was gone.
+        ways, experts = Ways(World(own, cast_of(SEASON))), set(session.scalars(select(Expert.id)))
+        senders = session.execute(select(Delivery.sender, Delivery.handed_in_by).distinct()).all()
+        gone = {(ways.of(sender), sender in experts) for sender, _ in senders if sender != paths.OFFICE}
+        assert gone == {(way, expert) for way in Way for expert in (False, True)}
+        assert {ways.of(sender) for sender, handed_in_by in senders if handed_in_by == paths.OFFICE} == {Way.DROP}
+        taken = session.scalars(select(IncomingMail.sender).where(IncomingMail.state == IncomingState.TAKEN)).all()
+        assert set(taken) == {ways.world.mail_of(sender) for sender, _ in senders if ways.of(sender) is Way.MAIL}
+        opened = set(session.scalars(select(History.actor).where(History.trigger == Trigger.OPEN_LINK)))
+        shown = {Seals(session, SEASON.year).show(actor).partition(":")[2] for actor in opened}
+        assert shown >= {sender for sender, _ in senders if ways.of(sender) is Way.PAGE}
+        assert verify(session) == []
 
 
 def time_beyond(session: Session) -> list[timedelta]:

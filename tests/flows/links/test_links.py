@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
-import socket
-import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,18 +17,24 @@ from urllib.parse import quote
 import httpx
 import openpyxl
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 from pydantic import SecretStr
 from sqlalchemy import select
+from sqlmodel import col
 from starlette.testclient import TestClient
 
+from config.milestones import Milestone
+from flows.close_call import closing
 from flows.deliver_messages import delivering
 from flows.home import paths
+from flows.intake import deliveries
 from flows.kinds.review_files import review_files
 from flows.links.application import application
+from flows.links.receiving import a_run, take_upload
+from flows.office.doctor_files import _letters
+from flows.office.doctor_files import _taken as broken_files
 from flows.outbox.letters.composing import LINK_LINE
-from flows.outbox.links import address_of, without_link
+from flows.outbox.links import address_of, links_in, without_link
 from flows.workbooks.writer.filling import fill_template, submission_row
 from models import (
     Assignment,
@@ -42,17 +49,28 @@ from models import (
     Submission,
     SubmissionVersion,
 )
-from models.enums import AssignmentState, CallState, DeliveryState, LinkKind, Trigger, WorkbookKind
+from models.enums import (
+    AssignmentState,
+    CallState,
+    DeliveryState,
+    LinkKind,
+    PublicationKind,
+    Trigger,
+    WorkbookKind,
+)
 from states.audit.verify import verify
 from states.history.seals import Seals
+from states.history.verify_history import check_proof
 from states.issued import number_of_issue
 from states.links import revoke_link
 from states.machine import Act
 from states.panel.aliases import Aliases
 from states.panel.recusals import recuse
 from states.panel.replacements import give_up_seat
+from states.roots import record_root
 from tests.support.browser import chromium
 from tests.support.builders import OFFICE, UNIT, a_form, a_season
+from tests.support.links import serving_links
 from tests.support.mail import HOST, Post, serving
 from tests.support.panel import an_assignment, an_eligible_submission
 from tests.support.playing import Player
@@ -134,9 +152,9 @@ def enter(player: Player, kind: LinkKind = LinkKind.UNIT, subject: str = UNIT) -
     return client
 
 
-def a_workbook(player: Player, folder: Path, *titles: str) -> Path:
+def a_workbook(player: Player, folder: Path, *titles: str, **changes: Any) -> Path:
     source = paths.issued(player.settings, player.year, UNIT, WorkbookKind.SUBMISSIONS)
-    rows = [submission_row(a_form(title)) for title in titles]
+    rows = [submission_row(a_form(title, **changes)) for title in titles]
     return fill_template(source, folder / f"申报汇总表-{titles[0]}.xlsx", rows)
 
 
@@ -179,6 +197,33 @@ def test_every_letter_to_a_unit_or_expert_brings_a_link_that_is_kept_nowhere(ope
         rows = [repr(row) for row in session.execute(select(PersonalLink)).all()]
     assert not any(token in row for row in rows)
     assert token.encode() not in (opened.home / "gangchuang.db").read_bytes()
+
+
+def test_the_letter_after_the_call_brings_a_link_for_each_applicant(opened: Player, tmp_path: Path) -> None:
+    upload(enter(opened), a_workbook(opened, tmp_path, "一号成果", "二号成果"))
+    opened.at(opened.season.dates.close_call)
+    opened.play("close_call", closing, Milestone.CLOSE_CALL)
+    opened.play("deliver_messages", delivering)
+    (path,) = (opened.home / "mail").glob(f"2026_call_closed_{UNIT}*.eml")
+    body = message_from_bytes(path.read_bytes(), policy=default).get_body().get_content()  # type: ignore[union-attr]
+
+    links = links_in(body)
+
+    assert [number for number, _ in links.applicants] == numbers_of(opened)
+    for number, address in links.applicants:
+        client = a_client(opened)
+        page = client.get(address).text
+        assert number in page
+        assert "示例·" not in page
+    with opened.reading() as session:
+        (message,) = session.scalars(select(Message).where(col(Message.key).startswith(f"2026/call_closed/{UNIT}")))
+        assert [*_letters(session, opened.home)] == []
+    assert "/me/l/" not in message.body
+    assert "/me/l/" not in without_link(body.replace("\r\n", "\n"))
+    assert client.get("/me/proof.json").status_code == 404
+    with opened.writing() as session:
+        published = record_root(session, 2026, PublicationKind.PUBLIC_NOTICE, Act(OFFICE, opened.settings.clock.now()))
+    check_proof(client.get("/me/proof.json").json(), [published.root])
 
 
 def test_without_link_pages_letters_have_no_line_for_them(player: Player) -> None:
@@ -274,7 +319,7 @@ def test_limits_hold_on_size_count_and_strange_origins(opened: Player, tmp_path:
 def test_twenty_uploads_at_one_moment_all_come_in(opened: Player, tmp_path: Path) -> None:
     workbooks = [a_workbook(opened, tmp_path, f"{n}号成果") for n in range(19)]
     address = link(opened, LinkKind.UNIT, UNIT)
-    with running(opened) as base, ThreadPoolExecutor(19) as pool:
+    with serving_links(opened.settings) as base, ThreadPoolExecutor(19) as pool:
 
         def send(path: Path) -> tuple[int, float]:
             with httpx.Client(base_url=base, follow_redirects=True, timeout=60) as client:
@@ -289,6 +334,83 @@ def test_twenty_uploads_at_one_moment_all_come_in(opened: Player, tmp_path: Path
     assert len(numbers_of(opened)) == 19
     with opened.reading() as session:
         assert verify(session) == []
+
+
+class Killed(BaseException):
+    """What a kill leaves: nothing after it runs, and what was not committed is gone."""
+
+
+@pytest.mark.parametrize("step", ["_judge", "keep_answer", "put_away"])
+@pytest.mark.parametrize("after", [False, True])
+def test_killed_at_any_step_an_upload_is_taken_once_when_it_comes_again(
+    opened: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    path = a_workbook(opened, tmp_path, "一号成果")
+    real, dying = getattr(deliveries, step), [True]
+
+    def killed(*args: Any, **given: Any) -> Any:
+        found = real(*args, **given) if after or not dying else None
+        if dying:
+            dying.clear()
+            raise Killed
+        return found
+
+    monkeypatch.setattr(deliveries, step, killed)
+    draft = tmp_path / "draft"
+    draft.write_bytes(path.read_bytes())
+    with pytest.raises(Killed):
+        take_upload(a_run(opened.settings, opened.engine, 2026), UNIT, path.name, draft)
+
+    answer = upload(enter(opened), path)
+
+    assert "接收1行" in answer.text
+    assert len(numbers_of(opened)) == 1
+    with opened.reading() as session:
+        assert len(session.scalars(select(Delivery)).all()) == 1
+        assert len([row for row in session.scalars(select(Message)) if "/receipt/" in row.key]) == 1
+        assert verify(session) == []
+        assert [*broken_files(session, opened.home)] == []
+    assert not list((opened.home / "taken").glob(".*"))
+
+
+def test_a_large_package_over_a_slow_line_holds_nobody_up(opened: Player, tmp_path: Path) -> None:
+    """Fifty megabytes come in over seconds; meanwhile others see their page, and at the end it is taken whole."""
+    book, package = a_workbook(opened, tmp_path, "一号成果", attachments=("证明.bin",)), tmp_path / "申报.zip"
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
+        archive.write(book, book.name)
+        archive.writestr("证明.bin", os.urandom(49 << 20))
+    boundary = b'--=_b\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
+    body = boundary + package.read_bytes() + b"\r\n--=_b--\r\n"
+    address, waits = link(opened, LinkKind.UNIT, UNIT).rpartition("/")[2], []
+    with (
+        serving_links(opened.settings) as base,
+        httpx.Client(base_url=base, follow_redirects=True, timeout=60) as client,
+    ):
+        client.get(f"/me/l/{address}")
+
+        def slowly() -> Iterator[bytes]:
+            for start in range(0, len(body), 1 << 20):
+                yield body[start : start + (1 << 20)]
+                time.sleep(0.05)
+
+        with ThreadPoolExecutor(1) as pool:
+            head = {"content-length": str(len(body)), "content-type": "multipart/form-data; boundary==_b"}
+            sent = pool.submit(client.post, "/me/upload", content=slowly(), headers=head, timeout=120)
+            with httpx.Client(base_url=base, follow_redirects=True, timeout=60) as other:
+                other.get(f"/me/l/{link(opened, LinkKind.UNIT, OTHER).rpartition('/')[2]}")
+                while not sent.done():
+                    began = time.monotonic()
+                    assert other.get("/me/").status_code == 200
+                    waits.append(time.monotonic() - began)
+                    time.sleep(0.1)
+        answer = sent.result()
+
+    assert "接收1行" in answer.text
+    assert len(waits) >= 10
+    assert sorted(waits)[len(waits) * 9 // 10] < 3
+    with opened.reading() as session:
+        (kept,) = session.scalars(select(Attachment))
+        assert kept.size == 49 << 20
 
 
 def aliases_of(player: Player, expert: str) -> dict[str, str]:
@@ -449,6 +571,9 @@ def test_scores_are_saved_as_one_goes_and_sent_once_by_the_same_way_as_a_workboo
         assert len(recorded) == 2
         assert verify(session) == []
     assert "已提交评分" in client.get("/me/").text
+    (alias, *_) = aliases_of(panel, expert).values()
+    late = client.post("/me/send", data={f"{alias}/recusal": "1", f"{alias}/reason": "同一单位"})
+    assert "您已为该申报打分，不能再回避" in late.text
 
 
 def test_a_form_is_checked_as_a_workbook_is(panel: Player) -> None:
@@ -500,27 +625,6 @@ def test_an_applicant_sees_their_own_submission_without_names(opened: Player, tm
     assert client.get("/me/workbook/submissions").status_code == 404
 
 
-@contextmanager
-def running(player: Player) -> Iterator[str]:
-    """The pages on a real port."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        listener.listen(128)
-        port = listener.getsockname()[1]
-        own = player.settings.model_copy(update={"links_url": f"http://{HOST}:{port}/me"})
-        server = uvicorn.Server(uvicorn.Config(application(own), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        until = time.monotonic() + 20
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.02)
-        try:
-            yield f"http://{HOST}:{port}"
-        finally:
-            server.should_exit = True
-            thread.join(20)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as started:
@@ -549,7 +653,7 @@ def test_a_clerk_uploads_in_a_browser(
 ) -> None:
     opened = an_open_call(player)
     path, address = a_workbook(opened, tmp_path, "一号成果", "二号成果"), link(opened, LinkKind.UNIT, UNIT)
-    with running(opened) as base, a_page(browser, width, script=script) as page:
+    with serving_links(opened.settings) as base, a_page(browser, width, script=script) as page:
         page.goto(f"{base}/me/l/{address.rpartition('/')[2]}")
         assert page.url == f"{base}/me/"
         shots(page, f"unit-before-{width}")
@@ -573,7 +677,7 @@ def test_an_expert_scores_in_a_browser(
     panel = a_panel(player)
     expert = expert_of(panel)
     address = link(panel, LinkKind.EXPERT, expert)
-    with running(panel) as base, a_page(browser, width) as page:
+    with serving_links(panel.settings) as base, a_page(browser, width) as page:
         page.goto(f"{base}/me/l/{address.rpartition('/')[2]}")
         shots(page, f"expert-sign-{width}")
         page.get_by_role("button", name="同意并签署").click()
