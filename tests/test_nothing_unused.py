@@ -16,6 +16,8 @@ PROGRAM = [module for module in MODULES if "migrations" not in module.parts]  # 
 # Called by a library under its name, or only by whoever reads the object that is made.
 LIBRARIES = (
     "model_config",
+    "daemon_threads",
+    "disable_nagle_algorithm",
     "impl",
     "cache_ok",
     "process_bind_param",

@@ -45,6 +45,7 @@ class _Conversation(socketserver.StreamRequestHandler):
 
     server: DemoMailbox
     timeout = 60
+    disable_nagle_algorithm = True
 
     def handle(self) -> None:
         self._say(b"* OK [CAPABILITY IMAP4rev1] demo")

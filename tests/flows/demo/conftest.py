@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 
 from config.errors import GangchuangError
 from config.settings import Settings, settings
+from flows.demo.mailbox import DemoMailbox
 from flows.engine import deployments
 from flows.engine.deployments import RunState
 from flows.intake.mail.server import open_mailbox
-from tests.support.dovecot import Dovecot, serving_mailbox
 from tests.support.links import serving_links
 from tests.support.mail import HOST
 
@@ -71,14 +71,17 @@ class InProcessEngine:
 
 
 @pytest.fixture
-def mail_server() -> Iterator[Dovecot]:
-    with serving_mailbox() as server:
-        yield server
+def mail_server(tmp_path: Path) -> Iterator[DemoMailbox]:
+    server = DemoMailbox(tmp_path / "mailbox", 0)
+    server.begin()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
 def engine_in_process(
-    fresh_home: Path, monkeypatch: pytest.MonkeyPatch, mail_server: Dovecot
+    fresh_home: Path, monkeypatch: pytest.MonkeyPatch, mail_server: DemoMailbox
 ) -> Iterator[InProcessEngine]:
     """A home with the schema, its mailbox and link pages, and the engine that stands in for Prefect's."""
     from flows.stage import open_database
@@ -90,7 +93,7 @@ def engine_in_process(
         port = probe.getsockname()[1]
     monkeypatch.setenv("GANGCHUANG_LINKS_PORT", str(port))
     monkeypatch.setenv("GANGCHUANG_LINKS_URL", f"http://{HOST}:{port}/me")
-    monkeypatch.setenv("GANGCHUANG_IMAP_URL", mail_server.url)
+    monkeypatch.setenv("GANGCHUANG_IMAP_URL", f"imap://demo:demo@{HOST}:{mail_server.server_address[1]}/INBOX")
     settings.cache_clear()
     engine = open_database(settings().database)
     stand_in = InProcessEngine(settings(), engine)
