@@ -30,7 +30,6 @@ LIBRARIES = (
 DECORATORS = ("@app.*", "@model_validator", "@field_validator")
 EXCEPTIONS = {
     "__getattr__": "Python calls it for the package's names",
-    "trace": "Mail transports and files share one signature; files have nobody to tell",
     "declared_at": "when an expert declared a conflict: asked by people, by no rule",
     "diagram": "draws the README's state diagrams",
 }
