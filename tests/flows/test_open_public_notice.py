@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from config.local_time import ZONE
 from config.milestones import Milestone
+from flows import close_practice, open_practice, write_report
 from flows.archive import archiving
 from flows.close_public_notice import closing
 from flows.close_season import closing as closing_season
@@ -34,6 +35,9 @@ BODIES = {
     M.CLOSE_PUBLIC_NOTICE: closing,
     M.PUBLISH_RESULTS: publishing,
     M.ARCHIVE: archiving,
+    M.OPEN_PRACTICE: open_practice.asking,
+    M.CLOSE_PRACTICE: close_practice.closing,
+    M.WRITE_REPORT: write_report.writing,
     M.FOLLOW_UP: asking,
     M.CLOSE_SEASON: closing_season,
 }
@@ -59,6 +63,11 @@ def play(player: Player, milestone: Milestone, *, late: timedelta = timedelta(0)
 def approved(player: Player, **options: object) -> None:
     with player.writing() as session:
         approve(session, 2026, Act(OFFICE, player.settings.clock.now()), digest=list_digest(session, 2026), **options)  # type: ignore[arg-type]
+
+
+def to_the_winter(player: Player) -> None:
+    for milestone in (M.ARCHIVE, M.OPEN_PRACTICE, M.CLOSE_PRACTICE, M.WRITE_REPORT):
+        play(player, milestone)
 
 
 def page(player: Player, name: str) -> str:
@@ -213,7 +222,7 @@ def test_the_archive_leaves_out_what_is_suspended_and_a_late_answer_settles_it(
 def test_a_year_later_the_units_are_asked_and_the_season_closes(ranked: tuple[Player, list[str]]) -> None:
     player, (first, second, third, _) = ranked
     to_the_results(player)
-    play(player, M.ARCHIVE)
+    to_the_winter(player)
     with player.writing() as session:
         revoke(session, third, Act(OFFICE, player.settings.clock.now()), reason="示例")
 
@@ -230,7 +239,7 @@ def test_a_year_later_the_units_are_asked_and_the_season_closes(ranked: tuple[Pl
 def test_what_is_left_when_a_season_closes_ends_with_an_outcome(ranked: tuple[Player, list[str]]) -> None:
     player, _ = ranked
     to_the_results(player)
-    play(player, M.ARCHIVE)
+    to_the_winter(player)
     play(player, M.FOLLOW_UP)
     with player.writing() as session:
         late = a_submission(session)
