@@ -171,7 +171,7 @@ def _public_notice(cast: Cast) -> Iterator[Scene]:
     for key in (plot.objection_upheld, plot.objection_dismissed):
         yield Scene(day_of(opens, 3), Deed.ACCEPT_OBJECTION, key, next(officer), "书面、实名、在公示期内")
         looking = {"investigator": investigator}
-        yield Scene(day_of(opens, 3, 14), Deed.INVESTIGATE_OBJECTION, key, next(officer), "请核查", looking)
+        yield Scene(day_of(opens, 3), Deed.INVESTIGATE_OBJECTION, key, next(officer), "请核查", looking)
     for key, upheld, answer in (
         (plot.objection_dismissed, False, "经查，验收报告日期在征集范围内，异议不成立"),
         (plot.objection_upheld, True, "经查情况属实，取消拟获奖资格"),
@@ -200,10 +200,10 @@ def _afterwards(cast: Cast) -> Iterator[Scene]:
     if dates.open_practice is not None and dates.close_practice is not None:
         for place, unit in enumerate(cast.units):
             if place % 4 != 3:
-                at = day_of(dates.open_practice, rng.choice((7, 14, 21)))
+                at = day_of(dates.open_practice, rng.choice((7, 14)))
                 yield Scene(at, Deed.SEND_PRACTICE, unit.code, details={"place": place})
         withheld, officer = cast.units[0].code, cast.season.office.officers[0]
         at = day_of(dates.close_practice, 4)
         yield Scene(at, Deed.WITHHOLD_PRACTICE, withheld, officer, "单位来函：做法仍在完善，暂不公开")
     for unit in cast.units:
-        yield Scene(day_of(dates.follow_up, rng.choice((5, 12))), Deed.SEND_FOLLOW_UP, unit.code)
+        yield Scene(day_of(dates.follow_up, 5), Deed.SEND_FOLLOW_UP, unit.code)

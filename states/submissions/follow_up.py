@@ -204,7 +204,7 @@ def keep_public_answer(session: Session, number: str) -> bool:
     Returns whether its words were deleted.
     """
     row = session.get(FollowUp, number, populate_existing=True)
-    if row is None or not row.adoption:
+    if row is None:
         return False
     given = {
         (consent.kind, consent.position): consent.given and consent.withdrawn_at is None
@@ -213,6 +213,8 @@ def keep_public_answer(session: Session, number: str) -> bool:
     shown = {position for (kind, position), stands in given.items() if stands and kind is ConsentKind.FOLLOW_UP_PICTURE}
     pictures = FollowUpPicture.number == number
     session.execute(delete(FollowUpPicture).where(pictures, FollowUpPicture.position.not_in(shown)))
+    if not row.adoption:
+        return False  # its words went before, when they were taken back
     if not given.get((ConsentKind.FOLLOW_UP, 1)):
         row.adoption = ""
         return True

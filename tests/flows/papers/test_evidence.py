@@ -69,7 +69,7 @@ def test_a_unit_has_its_awards_listed_and_the_rest_counted(make: Make) -> None:
     told = words(make(About(Kind.UNIT, ONE)).pdf)
 
     assert told.count(f"2026-{ONE}-") == 1
-    assert "202644310000" in told, "submitted, recommended, final round, first, second, third, revoked, in use"
+    assert "202644310001" in told, "submitted, recommended, final round, first, second, third, revoked, in use"
     assert "本表列出授过奖的项目" in told
 
 

@@ -10,6 +10,7 @@ from flows.decide import Decision, decide
 from flows.home.releases import Releases
 from flows.publish.release import publish
 from models import Picture
+from models.submission import FollowUpPicture
 from states.audit.invariants import broken_invariants
 from tests.support.played import BEST
 from tests.support.playing import Player
@@ -36,6 +37,16 @@ def encoded(player: Player) -> str:
         return session.get_one(Picture, (BEST, 1)).encoded
 
 
+def shown_later(player: Player) -> str:
+    """The picture that came a year later, with what became of the achievement."""
+    with player.reading() as session:
+        return session.get_one(FollowUpPicture, (BEST, 1)).encoded
+
+
+def files(*stems: str) -> list[str]:
+    return sorted(f"{stem}{end}" for stem in stems for end in ("-small.webp", ".jpg", ".webp"))
+
+
 @pytest.fixture
 def released(played: Player) -> Player:
     publish(played.settings, played.engine, played.settings.clock.now(), afresh=True)
@@ -46,7 +57,7 @@ def test_a_release_has_the_pictures_and_the_wall(released: Player) -> None:
     stem = encoded(released)
     site = released.home / "site"
 
-    assert pictures_of(released) == [f"{stem}-small.webp", f"{stem}.jpg", f"{stem}.webp"]
+    assert pictures_of(released) == files(stem, shown_later(released))
     shown = (site / "wall" / "data.js").read_text("utf-8")
     assert all(word in shown for word in (BEST, NAME, ALT, f"pictures/{stem}.webp", '"layout":"season"'))
     assert (site / "wall" / "pictures" / f"{stem}.webp").read_bytes() == (
@@ -72,21 +83,21 @@ def test_a_picture_taken_back_is_gone_and_the_case_stays(released: Player) -> No
 
     take_back("图片1")
 
-    assert pictures_of(released) == []
+    assert pictures_of(released) == files(shown_later(released))
     assert not list((released.home / "releases").rglob(f"{stem}*"))
     shown = (released.home / "site" / "wall" / "data.js").read_text("utf-8")
     assert (BEST in shown, NAME in shown, ALT in shown) == (True, True, False)
 
 
 def test_a_published_picture_outlasts_the_attachments_and_goes_when_it_is_taken_back(released: Player) -> None:
-    stem, store = encoded(released), released.home / "pictures" / "2026"
+    stem, later, store = encoded(released), shown_later(released), released.home / "pictures" / "2026"
     (store / f"{'0' * 64}.webp").write_bytes(b"of somebody who got no award")
     released.at(released.due_at(Milestone.ERASE_PERSONAL_DATA))
 
     released.play("erase_personal_data", erase_personal_data.erasing, Milestone.ERASE_PERSONAL_DATA)
 
     assert not (released.home / "attachments" / "2026").exists()
-    assert [path.name for path in sorted(store.iterdir())] == [f"{stem}-small.webp", f"{stem}.jpg", f"{stem}.webp"]
+    assert sorted(path.name for path in store.iterdir()) == files(stem, later)
     publish(released.settings, released.engine, released.settings.clock.now())
     assert stem in "".join(pictures_of(released))
 
