@@ -88,7 +88,7 @@ def test_scenes_come_in_order_of_time_within_the_season(script: list[Scene]) -> 
 
 
 def test_few_instants_keep_the_demo_short(script: list[Scene]) -> None:
-    assert len({scene.at for scene in script}) <= 34
+    assert len({scene.at for scene in script}) <= 30
 
 
 def test_withdrawals_come_before_what_brings_them_back(script: list[Scene]) -> None:
