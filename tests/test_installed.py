@@ -71,7 +71,7 @@ def test_a_folder_with_modules_of_our_names_changes_nothing(program: Path, tmp_p
 
     assert asked("--version") == "0.1.0\n"
     assert "Runs a yearly award" in asked("--help")
-    assert "is planned" in asked("season", "plan", "2026", "--by", "示例·李干事")
+    assert "35 dates are in force" in asked("season", "plan", "2026", "--by", "示例·李干事")
     serving = subprocess.Popen([program, "serve"], cwd=here, env=inherited | mine, stdout=subprocess.DEVNULL)
     try:
         # The call has opened: the clock saw it, and the worker's process for the run knew its stage.
