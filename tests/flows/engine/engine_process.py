@@ -57,8 +57,10 @@ class EngineProcess:
             "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT5S",
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.began = 0
 
     def start(self) -> None:
+        self.began = len(self.said())
         with self.output.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", SERVE, self.stages or STAGES],
@@ -70,8 +72,12 @@ class EngineProcess:
 
     def wait_until_up(self) -> None:
         assert self.process is not None
-        wait_for("the engine", lambda: "worker and clock started" in self.said() or self.process.poll() is not None)
+        wait_for("the engine", lambda: self._is_up() or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()
+
+    def _is_up(self) -> bool:
+        # What it said before an earlier end does not count.
+        return "worker and clock started" in self.said()[self.began :]
 
     def said(self) -> str:
         return self.output.read_text("utf-8") if self.output.exists() else ""

@@ -287,15 +287,15 @@ def test_a_dry_run_says_so_and_takes_no_outcomes_place(season: Season) -> None:
 @pytest.mark.browser
 def test_the_dashboard_lists_the_months_to_come(season: Season, tmp_path: Path) -> None:
     here = f"http://127.0.0.1:{season.engine.port}"
+    user, _, password = season.engine.sign_in.partition(":")
     with sync_playwright() as driver:
         browser = driver.chromium.launch_persistent_context(
-            str(tmp_path / "profile"), executable_path=chromium_program(), args=list(QUIET)
+            str(tmp_path / "profile"),
+            executable_path=chromium_program(),
+            args=list(QUIET),
+            http_credentials={"username": user, "password": password},
         )
         page = browser.new_page()
-        page.goto(f"{here}/")
-        page.get_by_placeholder("admin:pass").fill(season.engine.sign_in)
-        page.get_by_role("button", name="Login").click()
-        page.wait_for_url("**/dashboard*")
         page.goto(f"{here}/v2/runs?state=Scheduled&sort=START_TIME_ASC")
         page.get_by_text("年度结束").first.wait_for()
         listed = [one for one in page.get_by_role("link").all_inner_texts() if one.startswith("2026 ")]
