@@ -196,12 +196,11 @@ def _awards(cast: Cast) -> Iterator[Scene]:
 
 def _afterwards(cast: Cast) -> Iterator[Scene]:
     """Most units report good practice, one report is withheld; a year later most say what became of their awards."""
-    dates, rng = cast.season.dates, Random(f"afterwards/{cast.seed}")
+    dates = cast.season.dates
     if dates.open_practice is not None and dates.close_practice is not None:
         for place, unit in enumerate(cast.units):
             if place % 4 != 3:
-                at = day_of(dates.open_practice, rng.choice((7, 14)))
-                yield Scene(at, Deed.SEND_PRACTICE, unit.code, details={"place": place})
+                yield Scene(day_of(dates.open_practice, 7), Deed.SEND_PRACTICE, unit.code, details={"place": place})
         withheld, officer = cast.units[0].code, cast.season.office.officers[0]
         at = day_of(dates.close_practice, 4)
         yield Scene(at, Deed.WITHHOLD_PRACTICE, withheld, officer, "单位来函：做法仍在完善，暂不公开")
