@@ -19,7 +19,7 @@ from config.milestones import Milestone
 from config.settings import Settings
 from flows import consult
 from flows.cli.commands import app
-from flows.decide import Decision
+from flows.decisions import Decision
 from flows.year import BY_HAND, FORMS, STAGES
 from tests.support import readme
 

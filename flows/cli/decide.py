@@ -39,7 +39,7 @@ class EveryDecision(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         super().format_help(ctx, formatter)
-        from flows.decide import Decision
+        from flows.decisions import Decision
 
         typer.echo("Decisions: subject, --other, --reason")
         for decision in Decision:
@@ -61,8 +61,8 @@ def decide(
 
     When: whenever a unit withdraws, a late delivery is to be admitted, an objection comes or is answered.
     """
-    from flows.decide import Decision
     from flows.decide import decide as decide_flow
+    from flows.decisions import Decision
 
     try:
         kind = Decision(decision.replace("-", "_"))

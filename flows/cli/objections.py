@@ -48,7 +48,8 @@ def enter(
 
     When: an objection has come. Late, anonymous and repeated ones are entered too, and declined with the reason.
     """
-    from flows.decide import Decision, decide
+    from flows.decide import decide
+    from flows.decisions import Decision
     from flows.objections import put_letter
 
     here = opened()

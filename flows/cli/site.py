@@ -76,7 +76,8 @@ def put_back(
 
     When: a page came out wrong and cannot wait for its correction.
     """
-    from flows.decide import Decision, decide
+    from flows.decide import decide
+    from flows.decisions import Decision
     from models.queries import planned_seasons
 
     here = opened()

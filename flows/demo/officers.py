@@ -125,7 +125,7 @@ class Officers:
 
     def _words(self, scene: Scene) -> tuple[str, str, str]:
         """Decision, subject and other, as the form wants them."""
-        from flows.decide import ABSENT, Decision
+        from flows.decisions import ABSENT, Decision
 
         if scene.deed is Deed.ADMIT_LATE:
             return scene.deed.value, self.world.latest_refused(scene.subject), ""

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select
 
 from config.settings import HomeNotWritable, Settings, settings
 from flows.collect import collecting
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.intake import deliveries as module
 from flows.intake.inbox import Sealed
 from flows.run import Result, StageFailed

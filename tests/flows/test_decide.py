@@ -11,8 +11,10 @@ from flows import approve_list as approving
 from flows.approve_list import approve_list
 from flows.close_re_review import concluding
 from flows.collect import collecting
-from flows.decide import Decision, decide
+from flows.decide import TAKEN, decide
+from flows.decisions import ASKED, REISSUABLE, Decision
 from flows.home.files import digest_of
+from flows.kinds.table import REISSUED
 from flows.move_date import move_date
 from flows.publish.record import until
 from models import Assignment, Certificate, History, Message, Recusal, Seat, Submission
@@ -44,6 +46,11 @@ from tests.support.played import BEST
 from tests.support.playing import Player
 
 D = Decision
+
+
+def test_each_decision_asks_for_something_and_is_taken_and_offers_every_workbook_that_can_be_issued_again() -> None:
+    assert set(ASKED) == set(TAKEN) == set(Decision)
+    assert REISSUABLE == REISSUED
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from config.milestones import Milestone
 from flows.check_eligibility import checking
 from flows.close_call import closing
 from flows.collect import collecting
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.home import paths
 from flows.workbooks.writer.filling import submission_row
 from models import Call, Delivery, DistrictVerdict, Duplicate, History, Submission

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from config.local_time import local_day
 from flows import objections
 from flows.cli.commands import app
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.home import paths
 from flows.objections import FORM, PEOPLE, LetterUnreadable, anything_to_tend, blank_form
 from flows.office.doctor_files import FILE_INVARIANTS

@@ -15,7 +15,8 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from config.settings import PUBLIC
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.office.doctor_files import FILE_INVARIANTS
 from flows.personal_data import FOLDERS, extract_page, files_naming
 from models import Certificate, Contact, Contributor, Expert, History, Message

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from config.milestones import Milestone
 from flows.close_practice import BOOK, closing
 from flows.collect import collecting
-from flows.decide import Decision
+from flows.decide import TAKEN
+from flows.decisions import Decision
 from flows.open_practice import asking
 from flows.remind import reminding_of_practice
 from flows.run import Ending, Run
@@ -49,7 +50,7 @@ def withhold(player: Player, number: str, reason: str = "示例：来函撤回")
     def deciding(run: Run) -> Ending:
         with run.step() as session:
             act = run.act.by(Actor(Role.OFFICE, OFFICE.name))
-            Decision.WITHHOLD_PRACTICE.asked.take(session, run, act, number, "", reason)
+            TAKEN[Decision.WITHHOLD_PRACTICE](session, run, act, number, "", reason)
         return Ending()
 
     player.play("decide", deciding)

@@ -17,7 +17,7 @@ from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
 from flows.collect import collecting
-from flows.decide import Decision
+from flows.decisions import Decision
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
 from flows.engine.forms import FIELDS, Form

@@ -40,7 +40,8 @@ from flows import (
     write_report,
 )
 from flows.collect import collecting
-from flows.decide import Decision
+from flows.decide import TAKEN
+from flows.decisions import Decision
 from flows.deliver_messages import delivering
 from flows.demo.people import credit_code
 from flows.home import paths
@@ -358,7 +359,7 @@ def _objection_to(player: Player, number: str) -> str:
 def _take(player: Player, person: str, decision: Decision, subject: str, other: str = "", reason: str = "") -> None:
     def deciding(run: Run) -> Ending:
         with run.step() as session:
-            decision.asked.take(session, run, run.act.by(Actor(Role.OFFICE, person)), subject, other, reason)
+            TAKEN[decision](session, run, run.act.by(Actor(Role.OFFICE, person)), subject, other, reason)
         return Ending()
 
     player.play("decide", deciding)

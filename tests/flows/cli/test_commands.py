@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from config.local_time import ZONE
 from config.milestones import Milestone
 from flows.cli.commands import app
-from flows.decide import Decision
+from flows.decisions import Decision
 from flows.workbooks.writer.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind

@@ -2,7 +2,8 @@
 
 import json
 
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.home.releases import Releases
 from flows.publish.release import wants_release
 from models import History

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from config.milestones import Milestone
-from flows.decide import Decision
+from flows.decisions import Decision
 from flows.engine.choices import Choices, Followed, answered
 from flows.engine.forms import Form, Offer, code_of, fitted, instant_of, milestone_of, read, unit_of, worded
 from flows.year import FORMS

@@ -10,7 +10,8 @@ from flows.check_eligibility import checking
 from flows.close_district_round import closing
 from flows.close_eligibility import concluding
 from flows.collect import collecting
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.demo.people import credit_code
 from flows.run import Result
 from flows.workbooks.writer.filling import submission_row

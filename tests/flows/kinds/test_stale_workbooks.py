@@ -10,7 +10,8 @@ from sqlalchemy import select
 from config.milestones import Milestone
 from flows.close_call import closing
 from flows.collect import collecting
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.home import paths
 from flows.kinds.table import KINDS
 from flows.open_call import opening

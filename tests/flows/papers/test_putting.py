@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.office.doctor_files import FILE_INVARIANTS
 from flows.papers.putting import BOOK, CERTIFICATES, PAYMENT
 from flows.write_papers import write_papers, writing

@@ -6,7 +6,8 @@ from sqlmodel import SQLModel
 
 from config.milestones import Milestone
 from flows import erase_personal_data
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.home.releases import Releases
 from flows.publish.release import publish
 from models import Picture

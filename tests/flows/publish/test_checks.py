@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.publish.release import publish
 from models import Certificate
 from models.enums import Holder

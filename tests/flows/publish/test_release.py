@@ -7,7 +7,8 @@ import pytest
 
 from config.settings import HomeNotWritable
 from flows import stage
-from flows.decide import Decision, decide
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.home.releases import Releases
 from flows.publish.release import PARTS, publish, wants_release
 from models import Submission
