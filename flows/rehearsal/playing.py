@@ -192,11 +192,10 @@ class _Rehearsal(Pilot):
             self._start(Trigger.ENTER_RANDOMNESS.value, {"season": season.year, **given}, "public")
 
     def _await(self, what: str, pending: Any) -> None:
-        if what == "The last mail":
-            self._settle()
-            return
         if pending():
-            raise YearStuck(f"{what}: {'; '.join(pending())}")
+            self._settle()
+        if left := pending():
+            raise YearStuck(f"{what}: {'; '.join(left)}")
 
     def _tell(self, line: str, *, style: str = "") -> None:
         log.debug("%s %s", self.world.now, line)

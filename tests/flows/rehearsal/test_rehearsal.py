@@ -23,6 +23,8 @@ from models.queries import planned_seasons
 from tests.support.builders import an_expert
 from tests.support.playing import Player
 
+pytestmark = pytest.mark.timeout(900)  # its season is played once, before its first test
+
 # What is small, and what is wrong: a closing on a holiday, a notice cut short, prizes beyond budget and quota, a unit
 # without an address, two with one, a letter with a hole.
 CHANGES = {
