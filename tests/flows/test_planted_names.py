@@ -34,7 +34,7 @@ NOT_WORDS = {
     "certificate": {"number"},
     "picture": {"digest", "encoded"},
     "follow_up": {"adoption"},
-    "good_practice": {"unit"},
+    "good_practice": {"unit", "content"},
     "follow_up_picture": {"digest", "encoded"},
     "placing": {"scores"},
     "publication": {"root"},
@@ -43,8 +43,16 @@ NOT_WORDS = {
     "score": {"points"},
     "district_verdict": {"points"},
 }
-# Where a word may be public: of an award, what its people released.
-RELEASED = {("submission", "title"), ("organisation", "name"), ("contributor", "name"), ("picture", "alt")}
+# Where a word may be public: of an award or a report of good practice, what its people released.
+RELEASED = {
+    ("submission", "title"),
+    ("organisation", "name"),
+    ("contributor", "name"),
+    ("picture", "alt"),
+    ("follow_up_picture", "alt"),
+    ("good_practice", "title"),
+    ("good_practice", "organisation"),
+}
 # What the form says is printed: why something was struck from the list, and who decided that.
 PRINTED = {("placing", "struck"), ("approval", "officer")}
 SIGNS = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余成岁律吕调阳"
