@@ -7,7 +7,7 @@ as 〓 and the page asks to write it in.
 import hashlib
 import json
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import overrides
+from config.local_time import ZONE, local_day
 from config.units import all_units
 from flows.home import paths
 from flows.papers.typesetting import TEMPLATES, PaperNotSet, Typesetter, chinese_day
@@ -38,10 +39,13 @@ def put_forms(session: Session, run: Run, unit: str, numbers: Collection[str]) -
         .where(Submission.season == run.year, Submission.unit == unit, Submission.number.in_(numbers))
         .order_by(Submission.number)
     ).all()
-    forms = [_page(run, unit, version) for _, version in rows if version.content]
-    if not forms:
+    kept = [version for _, version in rows if version.content]
+    if not kept:
         return ()
-    pdf = set_forms({"programme": run.season.title, "office": run.season.office.name, "forms": forms}, run.at)
+    forms = [_page(run, unit, version) for version in kept]
+    # Dated by the day of its newest version, whenever it is set: set once more, it is the same paper.
+    dated = datetime.combine(max(local_day(version.kept_at) for version in kept), time.min, ZONE)
+    pdf = set_forms({"programme": run.season.title, "office": run.season.office.name, "forms": forms}, dated)
     path = paths.paper(run.settings, run.year, unit, FILE_NAME, hashlib.sha256(pdf).hexdigest())
     run.write(path, pdf)
     return (path,)

@@ -82,6 +82,7 @@ def play_all(player: Player) -> Iterator[tuple[Player, float]]:
         cross_over(own)
         spent += until(parts, "publish_results")
         spent += until(last, "follow_up") + until(parts, "archive") + until(last, "close_season")
+        spent += until(parts, "write_report")
         if year - 2 in YEARS:
             earlier = Player(player.settings, player.engine, year - 2)
             player.at(max(earlier.due_at(Milestone.ERASE_PERSONAL_DATA), player.settings.clock.now()))
