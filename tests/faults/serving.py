@@ -16,6 +16,7 @@ from config.clock import step_to
 from config.milestones import Milestone
 from config.season import load_season
 from flows.engine.deployments import deployments, prefect_client
+from flows.engine.environment import FORM_MODULES
 from flows.engine.overview import KEY
 from flows.engine.tasks import AT_ONCE
 from models import Call, History, Lease, Message, MilestoneDate
@@ -134,7 +135,7 @@ def served(home: Path) -> Iterator[Serving]:
     prepare(home)
     engine = Serving(home)
     engine.plan()
-    with patch.multiple(engine_process, SERVE=SERVE, STAGES="flows.year"):
+    with patch.multiple(engine_process, SERVE=SERVE, STAGES=FORM_MODULES):
         engine.start()
     try:
         engine.wait_until_up()
