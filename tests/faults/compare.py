@@ -35,7 +35,7 @@ _DRAFT = re.compile(r"(?:^|/)\.[^/]*\.part$|(?:^|/)[0-9a-f]{16}\.part$")
 _PASSING = re.compile(
     r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?|T\d{6}Z|[0-9a-f]{64}|sha256-[A-Za-z0-9+/=]{44}"
     r"|late_seconds\W+\d+|迟到(?:\d+(?:天|小时|分钟?|秒))+|\"flow_run\":\"[^\"]*"
-    r"|roots/[0-9a-f]{16}|papers(?:_made)?/\w+/[0-9a-f]{16}|-[0-9a-f]{8}(?=\.\w+)"
+    r"|roots/[0-9a-f]{16}|papers(?:_made)?[/_]\w+?[/_][0-9a-f]{16}(?:-[0-9a-f]{12})?|-[0-9a-f]{8}(?=\.\w+)"
 )
 _PASSING_COLUMNS = {
     "history": {"flow_run", "hash", "previous_hash"},
@@ -82,8 +82,12 @@ def take_picture(engine: Engine, home: Path, *, roughly: bool = False) -> Pictur
     paths = sorted({path.relative_to(home).as_posix() for path in lying if path.is_file()})
     paths = [path for path in paths if not _FILES_LEFT_OUT.fullmatch(path)]
     drafts = tuple(path for path in paths if _DRAFT.search(path))
-    files = {_bare(path, roughly): _digest(home, path, roughly) for path in paths if path not in drafts}
-    return Picture(rows, files, drafts)
+    files: dict[str, list[str]] = {}
+    for path in paths:
+        if path not in drafts:
+            files.setdefault(_bare(path, roughly), []).append(_digest(home, path, roughly))
+    # Several files may bear one name but for their roots: all of them count.
+    return Picture(rows, {name: "\n".join(sorted(digests)) for name, digests in files.items()}, drafts)
 
 
 def mail_of(content: bytes, roughly: bool) -> tuple[str, str]:
