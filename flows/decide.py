@@ -12,7 +12,7 @@ from config.errors import GangchuangError
 from config.units import all_units
 from flows import objections, personal_data
 from flows.decisions import ASKED, EXCUSED, Decision
-from flows.engine.forms import REASON, Form
+from flows.engine.forms import REASON, Form, unit_of
 from flows.home import paths
 from flows.home.files import copy_atomically, digest_of
 from flows.home.releases import Releases
@@ -28,6 +28,7 @@ from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Expert, Submission
 from models.enums import LinkKind, ObjectionParty, WorkbookKind
+from states.addresses import COORDINATION, OFFICE, correct_address
 from states.incoming_mail import decide_held
 from states.links import revoke_link
 from states.machine import Act
@@ -238,6 +239,17 @@ def _withhold_practice(session: Session, run: Run, act: Act, number: str, other:
     post_to_unit(session, run, LetterKind.PRACTICE_WITHHELD, row.unit, key=row.number, **told)
 
 
+def _correct_address(session: Session, run: Run, act: Act, whose: str, address: str, reason: str) -> None:
+    """Letters go to the right address from now on, what waits too; whoever is there learns of it."""
+    whose = unit_of(whose) if whose not in (OFFICE, COORDINATION) else whose
+    made = correct_address(session, run.year, whose, address, act, reason=reason)
+    key = f"{whose}/{act.at:%Y%m%dT%H%M%S}"
+    name = {OFFICE: run.season.office.name, COORDINATION: "协调小组"}.get(whose) or f"{all_units()[whose].name}科协"
+    to, count = made.new, made.redirected
+    post(session, run, LetterKind.ADDRESS_CORRECTED, key=key, to=to, unit_name=name, count=count, reason=reason)
+    run.tell("letters that waited, sent to the new address", made.redirected)
+
+
 def _tell_unit(session: Session, run: Run, kind: LetterKind, number: str, *, key: str = "", **context: Any) -> None:
     row = session.get_one(Submission, number)
     post_to_unit(
@@ -271,6 +283,7 @@ TAKEN: dict[Decision, Taking] = {
     Decision.RECONSIDER_FOR_UNIT: partial(objections.take_reconsideration, asked_by=ObjectionParty.UNIT),
     Decision.REVOKE: _telling_unit(revoke, LetterKind.REVOKED),
     Decision.CORRECT_NAME: _correct_name,
+    Decision.CORRECT_ADDRESS: _correct_address,
     Decision.PUT_BACK_RELEASE: _put_back,
     Decision.ERASE_PERSON: personal_data.take_deletion,
     Decision.WITHDRAW_CONSENT: _withdraw_consent,

@@ -57,6 +57,7 @@ class Decision(StrEnum):
     ASSIGN_EXPERT = "assign_expert"
     ENTER_RANDOMNESS = "enter_randomness"
     CORRECT_NAME = "correct_name"
+    CORRECT_ADDRESS = "correct_address"
     PUT_BACK_RELEASE = "put_back_release"
     WITHDRAW_CONSENT = "withdraw_consent"
     ERASE_PERSON = "erase_person"
@@ -100,6 +101,8 @@ _CERTIFICATE = Field(
     "证书编号", "证书上印的编号，更正后原证书作废，另发新号；没有证书的写“申报编号 完成人2”。", REASON.schema
 )
 _RIGHT_NAME = Field("正确的姓名", "证书上应当印的姓名或者单位名称。", REASON.schema, personal="已更正")
+_WHOSE = Field("谁的邮箱", "单位代码；办公室写 office，协调小组写 coordination。", REASON.schema)
+_RIGHT_ADDRESS = Field("正确的邮箱", "尚未发出的信改寄此处，并有一封信告知。", REASON.schema, personal="已更正")
 _RELEASE = Field(
     "版本", "`gangchuang site list` 列出的版本号；0 为恢复现行内容。", {"type": "string", "pattern": r"^\s*\d+\s*$"}
 )
@@ -151,6 +154,7 @@ ASKED: dict[Decision, Asked] = {
     Decision.RECONSIDER_FOR_UNIT: Asked("应报送单位要求复核", OBJECTION, _INVESTIGATOR),
     Decision.REVOKE: Asked("撤销奖项", SUBMISSION),
     Decision.CORRECT_NAME: Asked("更正证书姓名", _CERTIFICATE, _RIGHT_NAME),
+    Decision.CORRECT_ADDRESS: Asked("更正邮箱", _WHOSE, _RIGHT_ADDRESS),
     Decision.PUT_BACK_RELEASE: Asked("网站恢复到以前的版本", _RELEASE),
     Decision.ERASE_PERSON: Asked("应本人请求删除个人信息", _PERSON, _WORKS_AT),
     Decision.WITHDRAW_CONSENT: Asked("撤回公开授权", SUBMISSION, _PRIVATE),

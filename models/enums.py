@@ -409,6 +409,8 @@ class Trigger(Labelled):
         "手动导入专家",
         "An administrator changed the pool of experts at the command line.",
     )
+    CORRECT_ADDRESS = "correct_address", "更正邮箱", "An officer corrected an address to which the season's letters go."
+    TAKE_DELIVERY = "take_delivery", "收到来件", "What came in was judged: when it arrived and what became of it."
     ADMIT_LATE = "admit_late", "准予逾期报送", "An officer let a late delivery in."
     ADMIT_MAIL = "admit_mail", "收下暂扣的邮件", "An officer let a mail in that was held for its sender."
     DISMISS_MAIL = "dismiss_mail", "不收暂扣的邮件", "An officer turned a mail away that was held for its sender."

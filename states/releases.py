@@ -38,6 +38,7 @@ PUBLIC = (
     Trigger.CLOSE_OBJECTION,
     Trigger.MOVE_UP,
     Trigger.CORRECT_NAME,
+    Trigger.CORRECT_ADDRESS,
     Trigger.WITHDRAW_CONSENT,
     Trigger.RECORD_FOLLOW_UP,
     Trigger.RECORD_PRACTICE,

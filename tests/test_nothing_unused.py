@@ -30,7 +30,6 @@ LIBRARIES = (
 DECORATORS = ("@app.*", "@model_validator", "@field_validator")
 EXCEPTIONS = {
     "__getattr__": "Python calls it for the package's names",
-    "declared_at": "when an expert declared a conflict: asked by people, by no rule",
     "diagram": "draws the README's state diagrams",
 }
 # Enums whose members people choose on forms and in season files: the code takes the word, whichever it is.

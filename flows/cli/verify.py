@@ -29,6 +29,7 @@ def verify(
     from models import Call
     from models.queries import call_state
     from states.audit.anchors import against_held, against_sent, read_stamps
+    from states.audit.bound import unproven
     from states.audit.verify import examine
     from states.roots import newest_publication
 
@@ -42,8 +43,9 @@ def verify(
         if season is not None and not findings:
             call_state(session, season)
         newest = {year: newest_publication(session, year) for year in later}
+        unproved = {year: unproven(session, year) for year in later}
     if as_json:
-        print_json({"findings": findings, "stamps": stamps, "under_no_root": dict(later)})
+        print_json({"findings": findings, "stamps": stamps, "under_no_root": dict(later), "unproven": unproved})
         sys.exit(1 if findings else 0)
     for finding in findings:
         typer.echo(str(finding), err=True)
@@ -56,6 +58,10 @@ def verify(
         typer.echo(f"root {stamp.root} was there on {stamp.at:%Y-%m-%d %H:%M:%S} UTC, says {stamp.by}{trust}")
     for year, publication in sorted(newest.items()):
         _tell_later(year, publication, later[year])
+        if unproved[year]:
+            typer.echo(
+                f"{year}: planned by an earlier version, its record does not prove: {'; '.join(unproved[year])}."
+            )
 
 
 def _tell_later(year: int, newest: "Publication | None", later: Sequence[str]) -> None:

@@ -138,7 +138,7 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
     keep_delivery(
         session,
         row,
-        taken_at=run.at,
+        run.act,
         kind=answer.reading.kind,
         state=answer.state,
         rows_in=len(answer.accepted),

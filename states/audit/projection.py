@@ -19,12 +19,23 @@ from sqlalchemy import Column, String, Table, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from models import Call, GoodPractice, RecordText, Submission, SubmissionVersion
+from models import Call, GoodPractice, Submission, SubmissionVersion
 from models.columns import DecimalText, EnumText
-from models.enums import CertificateState, ConsentKind, DuplicateDecision, Holder, Trigger
+from models.enums import ConsentKind, DuplicateDecision, Trigger
 from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_objections, projection_of_submissions
+from states.audit.bound import (
+    deliveries,
+    texts_borne,
+    unlike_declared,
+    unlike_deliveries,
+    unlike_experts,
+    unlike_holders,
+    unlike_sealed,
+    unlike_sentences,
+    unlike_words,
+)
 from states.audit.invariants import INVARIANTS, Invariant, Offenders
 from states.audit.projection_of_call import Rows, Step, first, key_is_committed, of, seed_is_committed, steps
 from states.audit.verify import verify
@@ -34,7 +45,6 @@ from states.history.seals import Seals
 from states.practice import seal_of
 from states.rules.names import name_key, recorded_key
 from states.submissions.identity import fingerprint
-from states.submissions.released import WITHHELD
 from states.submissions.versions import named
 
 _ALWAYS_KEYED_BY = {"admission": ("digest",)}
@@ -56,7 +66,7 @@ def disagreements(session: Session, year: int) -> Found:
     erased, gathered = year in erased_seasons(session), _gathered(session, year)
     seals = Seals(session, year)
     of_call = next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), [])
-    call, borne = steps(of_call, seals.show), _texts_borne(seals, of_call)
+    call, borne = steps(of_call, seals.show), texts_borne(seals, of_call)
     deciding: dict[str, list[Step]] = {}
     objecting: list[tuple[str | None, Step]] = [(None, step) for step in of(call, *projection_of_objections.TRIGGERS)]
     spreads: dict[str, Decimal] = {}
@@ -65,7 +75,7 @@ def disagreements(session: Session, year: int) -> Found:
         yield "call", year, "seal_key"
         return
     while some := dict(islice(gathered, _AT_ONCE)):
-        borne |= _texts_borne(seals, (entry for parts in some.values() for entry in parts[_ENTRIES]))
+        borne |= texts_borne(seals, (entry for parts in some.values() for entry in parts[_ENTRIES]))
         told = {number: steps(parts[_ENTRIES], seals.show) for number, parts in some.items() if parts[_ENTRIES]}
         deciding |= {number: own for number, own_steps in told.items() if (own := [*of(own_steps, *_DECIDING)])}
         for number, own_steps in told.items():
@@ -82,36 +92,28 @@ def disagreements(session: Session, year: int) -> Found:
         for number, parts in some.items():
             yield from _against_content(seals, number, parts, told.get(number, ()), erased)
             if seals.seals_persons:
-                yield from _against_seals(seals, year, number, parts, told.get(number, ()))
-            yield from _against_holders(seals, parts, told.get(number, ()))
+                yield from unlike_sealed(seals, year, number, parts, told.get(number, ()))
+            yield from unlike_holders(seals, parts, told.get(number, ()))
     yield from _objections(session, year, seals, objecting, erased)
-    yield from _words(session, year, seals, borne)
+    yield from unlike_words(session, year, seals, borne)
     rows_of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
+    rows_of_call["delivery"] = deliveries(year, call)
     for (number,), row in rows_of_call["placing"].items():
         row["spread"] = spreads.get(number, Decimal(0))
     for name, wanted in rows_of_call.items():
         table = SQLModel.metadata.tables[name]
-        yield from _compare(table, _rows(session, table, year), wanted)
+        kept: Iterable[Row] = _rows(session, table, year)
+        if name == "delivery":
+            came = [*kept]
+            # Earlier versions had no entry of what came in.
+            kept = [row for row in came if seals.binds_rows or (row["digest"], row["sender"]) in wanted]
+            yield from unlike_deliveries(session, year, seals, came, call, erased)
+        yield from _compare(table, kept, wanted)
+    yield from unlike_sentences(session, year, seals, call)
+    yield from unlike_declared(session, year, seals, call, erased)
     yield from _practices_unsealed(session, seals, call, erased)
     if not seed_is_committed(call, session.get_one(Call, year, populate_existing=True).draw_seed):
         yield "call", year, "draw_seed"
-
-
-def _texts_borne(seals: Seals, entries: Iterable[Row]) -> set[str]:
-    return {seal for entry in entries for seal in seals.texts_in(entry)}
-
-
-def _words(session: Session, year: int, seals: Seals, borne: set[str]) -> Found:
-    """What people wrote against the seals that the entries bear of it."""
-    rows = session.execute(select(RecordText.seal, RecordText.text).where(RecordText.season == year))
-    kept = {row.seal: row.text for row in rows}
-    for seal in sorted(borne | kept.keys()):
-        if seal not in borne:
-            yield "record_text", year, seal, "is in no chain"
-        elif seal not in kept:
-            yield "record_text", year, seal, "is gone"
-        elif seals.seal_of_text(kept[seal]) != seal:
-            yield "record_text", year, seal, "text"
 
 
 def _practices_unsealed(session: Session, seals: Seals, call: list[Step], erased: bool) -> Found:
@@ -268,54 +270,6 @@ def _against_content(seals: Seals, number: str, parts: _Parts, told: Iterable[St
                 yield "picture", number, row["position"], "alt"
 
 
-# What the record seals of rows: the table, its key by number and facts, and the words.
-_SEALED: dict[str, tuple[str, Callable[[int, str, dict[str, Any]], tuple[Any, ...]], tuple[str, ...]]] = {
-    Trigger.RECUSE: ("recusal", lambda year, number, facts: (year, facts["expert"], number), ("reason",)),
-    Trigger.RECORD_SCORE: ("score", lambda _, number, facts: (number, facts["expert"], facts["round"]), ("comment",)),
-    Trigger.RECORD_DISTRICT_REVIEW: ("district_verdict", lambda _, number, __: (number,), ("comment",)),
-    Trigger.AMEND_VERDICT: ("district_verdict", lambda _, number, __: (number,), ("comment",)),
-}
-
-
-def _against_seals(seals: Seals, year: int, number: str, parts: _Parts, told: Iterable[Step]) -> Found:
-    """What people wrote about one submission against its seal, until it is deleted with the personal data."""
-    sealed: dict[str, dict[tuple[Any, ...], str]] = {}
-    for step in of(told, *_SEALED):
-        name, key_of, _ = _SEALED[step.trigger]
-        key = key_of(year, number, step.facts)
-        # Who stepped back once has done so, whatever comes to light later.
-        if "sealed" in step.facts and not (name == "recusal" and key in sealed.get(name, {})):
-            sealed.setdefault(name, {})[key] = step.facts["sealed"]
-    for name, _, words in {row[0]: row for row in _SEALED.values()}.values():
-        if name in projection_of_submissions.forgotten(told, "words"):
-            continue
-        table, known = SQLModel.metadata.tables[name], sealed.get(name, {})
-        for row in parts[name]:
-            key = tuple(row[column.name] for column in table.primary_key)
-            if known.get(key, "") != seals.sealed(name, *key, *(row[word] for word in words))["sealed"]:
-                yield name, *key, number, "is not what was sealed: " + ", ".join(words)
-
-
-def _against_holders(seals: Seals, parts: _Parts, told: Iterable[Step]) -> Found:
-    """The names on certificates against their seals; with these gone, those in force against their holders' rows."""
-    given = [one for step in of(told, Trigger.GIVE_CERTIFICATES) for one in step.facts["certificates"]]
-    sealed = {one["ordinal"]: one.get("sealed", "") for one in given}
-    nameless = projection_of_submissions.forgotten(told, "certificates")
-    names = {(holder.value, row["position"]): row["name"] for holder in Holder for row in parts[holder.value]}
-    for row in parts["certificate"]:
-        season, ordinal, name = row["season"], row["ordinal"], row["name"]
-        if ordinal in nameless:
-            right = name == ""
-        elif seals.seals_persons:
-            right = sealed.get(ordinal) == seals.sealed("certificate", season, ordinal, name)["sealed"]
-        else:
-            in_force = row["state"] == CertificateState.VALID.value
-            left = names.get((row["holder"], row["position"]), "")
-            right = not in_force or name == ("" if left == WITHHELD else left)
-        if not right:
-            yield "certificate", season, ordinal, row["number"], "name"
-
-
 def _unlike(table: str, number: str, actual: list[dict[str, Any]], expected: list[dict[str, Any]]) -> Found:
     if len(actual) != len(expected):
         yield table, number, "is not what its content says"
@@ -355,6 +309,7 @@ def _disagreeing(session: Session, _: Path | None) -> Offenders:
             yield from disagreements(session, year)
         except (KeyError, IndexError, TypeError, ValueError) as problem:
             yield year, f"the record says too little to compare ({problem!r}): see record_is_whole"
+    yield from unlike_experts(session)
 
 
 def _changed_entries(session: Session, _: Path | None) -> Offenders:

@@ -7,6 +7,7 @@ from typing import Any
 
 from config.milestones import Milestone
 from models.enums import Trigger
+from states.addresses import with_address
 from states.audit.chain import Entry
 from states.audit.replay import facts_of
 from states.final_round.approval import TRIGGERS
@@ -65,7 +66,10 @@ def last(told: Iterable[Step], *triggers: Trigger) -> Step:
 
 def calls(year: int, call: list[Step]) -> Rows:
     """The rules in force; the seed once it is revealed (before that only its commitment is known)."""
-    rows = {"rules": first(call, Trigger.PLAN).facts["rules"]}
+    rules = first(call, Trigger.PLAN).facts["rules"]
+    for step in of(call, Trigger.CORRECT_ADDRESS):
+        rules = with_address(rules, step.facts["whose"], step.facts["address"])
+    rows = {"rules": rules}
     drawn = [step.facts["seed"] for step in of(call, Trigger.DRAW_PANEL)]
     return {(year,): rows | ({"draw_seed": drawn[-1]} if drawn else {})}
 

@@ -18,6 +18,7 @@ from states.final_round.approval import is_ranked
 from states.final_round.freeze import counted_scores, frozen_scores
 from states.history.canonical import call_subject
 from states.history.read import latest_facts
+from states.history.seals import Seals
 from states.machine import Act
 from states.numbers import Number
 from states.panel.draw import seated
@@ -132,6 +133,7 @@ def freeze_ranking(session: Session, season: Season, ranking: Ranking, act: Act)
     seed = session.get_one(Call, season.year).draw_seed
     facts: dict[str, Any] = {"ranking": ranking.facts(), "tie_seed_from": seed, "method": season.final_round.method}
     facts |= _groups(session, season)
+    facts |= Seals(session, season.year).of_sentences({str(row["number"]): str(row["settled"]) for row in rows})
     note_call(session, season.year, Trigger.FREEZE_RANKING, act, facts=facts)
 
 

@@ -18,6 +18,7 @@ from models.enums import CallState, Role, SubmissionState, Tier, Trigger
 from models.forms import VoteForm
 from states.final_round.approval import votes_are_open
 from states.guard_facts import Ask, load_season_facts
+from states.history.seals import Seals
 from states.machine import Act, Refusal
 from states.panel.draw import seated
 from states.panel.pairs import season_conflicts
@@ -159,7 +160,8 @@ def close_votes(session: Session, season: Season, act: Act) -> list[Counted]:
             }
         )
     session.flush()
-    facts = {"votes": results, **_rules(season)}
+    sentences = {vote.motion.number: session.get_one(Placing, vote.motion.number).voted for vote in counted}
+    facts = {"votes": results, **_rules(season), **Seals(session, season.year).of_sentences(sentences)}
     note_call(session, season.year, Trigger.CLOSE_VOTES, act, facts=facts)
     return counted
 

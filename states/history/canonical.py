@@ -18,9 +18,11 @@ from typing import Any
 
 ZERO = "0" * 64
 # Of the record of a season, in its first entry: since 2, an entry is dated no earlier than the one before it; since 3,
-# what people write (reasons, what is missing) stands in it as a seal.
-VERSION = 3
+# what people write (reasons, what is missing) stands in it as a seal; since 4, what came in has an entry, and who experts
+# are, what they declared, sentences of the list and what units sent something back for are sealed in it.
+VERSION = 4
 SEALED_TEXTS_SINCE = 3
+ROWS_BOUND_SINCE = 4
 # What the hashed text of one entry shares with the other entries of the same step, as `shared_texts` takes it.
 _shared_of = itemgetter("actor", "at", "flow_run", "from_state", "reason", "season", "to_state", "trigger")
 Texts = tuple[str, str, str]

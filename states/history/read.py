@@ -95,6 +95,14 @@ def latest_facts(session: Session, subject: str, trigger: Trigger) -> dict[str, 
     return latest_entry(session, subject, trigger)[1]
 
 
+def entries_of(session: Session, subject: str, triggers: Sequence[Trigger]) -> list[dict[str, Any]]:
+    """The entries of some triggers in a subject's history, in their order, exactly as kept."""
+    query = select(*(getattr(History, name) for name in COLUMNS)).where(
+        History.subject == subject, History.trigger.in_(triggers)
+    )
+    return [dict(zip(COLUMNS, row, strict=True)) for row in session.execute(query.order_by(History.sequence))]
+
+
 def every_facts(session: Session, subject: str, trigger: Trigger) -> list[dict[str, Any]]:
     """The facts of every entry of a trigger in a subject's history, in their order."""
     query = select(History.facts).where(History.subject == subject, History.trigger == trigger)
@@ -221,6 +229,13 @@ def forgotten_deliveries(session: Session) -> set[tuple[int, str]]:
     """Season and digest of the deliveries whose files were deleted because somebody named in them asked for it."""
     rows = session.execute(select(History.season, History.facts).where(History.trigger == Trigger.ERASE_PERSON))
     return {(season, digest) for season, facts in rows for digest in json.loads(facts).get("deliveries", ())}
+
+
+def told_by_deletions(session: Session, year: int) -> list[tuple[str, dict[str, Any]]]:
+    """Instant and facts of every deletion at somebody's request in a season, in their order."""
+    query = select(History.at, History.facts).where(History.season == year, History.trigger == Trigger.ERASE_PERSON)
+    rows = session.execute(query.order_by(History.at, History.subject, History.sequence))
+    return [(at, json.loads(facts)) for at, facts in rows]
 
 
 def erased_seasons(session: Session) -> set[int]:

@@ -21,10 +21,11 @@ from sqlalchemy.orm import Session
 
 from models import Call, Expert, RecordText
 from models.enums import Cause, Trigger
-from states.history.canonical import SEALED_TEXTS_SINCE, call_subject
+from states.history.canonical import ROWS_BOUND_SINCE, SEALED_TEXTS_SINCE, call_subject
 from states.history.read import latest_facts
 
-FREE_TEXTS = ("missing",)  # the facts that are people's own words, beside every entry's reason
+# The facts that are people's own words, or their addresses, beside every entry's reason.
+FREE_TEXTS = ("missing", "address", "address_before")
 _HALF = 64  # hexadecimal digits
 _ID = re.compile(r"(?<![0-9A-Za-z])E[0-9]{4,}(?![0-9A-Za-z])")
 _TEXT = re.compile(r"sealed:([0-9a-f]{64})")
@@ -62,11 +63,20 @@ class Seals:
         """The fact that binds what is deleted with the personal data, as is the key of these seals."""
         return {"sealed": self._seal(self.key[_HALF:], [*map(str, words)])} if self.seals_persons else {}
 
-    @cached_property
+    @property
     def seals_texts(self) -> bool:
         """Whether this season's entries bear seals instead of what people wrote."""
+        return self._record >= SEALED_TEXTS_SINCE
+
+    @property
+    def binds_rows(self) -> bool:
+        """Whether this season's record has all of what came in, of experts and of the list's sentences."""
+        return self._record >= ROWS_BOUND_SINCE
+
+    @cached_property
+    def _record(self) -> int:
         planned = latest_facts(self._session, call_subject(self._season), Trigger.PLAN) if self.key else {}
-        return int(planned.get("record", 1)) >= SEALED_TEXTS_SINCE
+        return int(planned.get("record", 1))
 
     def seal_of_text(self, text: str) -> str:
         return self.lasting("text", text)
@@ -98,6 +108,16 @@ class Seals:
     def _texts(self) -> dict[str, str]:
         kept = select(RecordText.seal, RecordText.text).where(RecordText.season == self._season)
         return {row.seal: row.text for row in self._session.execute(kept)}
+
+    def of_sentences(self, sentences: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """The fact that binds a sentence of the list about each submission, where there is one."""
+        if not self.key:
+            return {}
+        told = {number: self.seal_of_sentence(number, words) for number, words in sentences.items() if words}
+        return {"sentences": told}
+
+    def seal_of_sentence(self, number: str, sentence: str) -> str:
+        return self.lasting("sentence", number, sentence)
 
     def _seal(self, half: str, words: Collection[str]) -> str:
         text = json.dumps(list(words), ensure_ascii=False, separators=(",", ":"))

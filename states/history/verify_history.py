@@ -122,6 +122,8 @@ NOTES = (
     "commit_draw",
     "import_experts",
     "import_by_hand",
+    "correct_address",
+    "take_delivery",
     "admit_late",
     "admit_mail",
     "dismiss_mail",

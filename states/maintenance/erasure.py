@@ -9,7 +9,7 @@ published content is bound anew, by the entry of the deletion.
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, delete, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Update, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from config.local_time import local_day
@@ -46,9 +46,9 @@ from models.enums import CertificateState, Holder, MessageState, Outcome, Role, 
 from models.queries import lock_call
 from states.history.read import is_erased
 from states.machine import Act
+from states.panel.pool import forget
 from states.practice import erase_unpublished
 from states.submissions.follow_up import keep_public_answer
-from states.submissions.released import WITHHELD
 from states.submissions.taking_back import keep_public_only
 from states.transitions import note_call
 
@@ -78,6 +78,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
     }
     published = session.scalars(own.where(is_published())).all()
     answers = sum(keep_public_answer(session, number) for number in published)
+    leaving = session.scalars(select(Expert).where(experts_to_forget(season)).order_by(Expert.id)).all()
     objections = select(Objection.id).where(Objection.season == year)
     steps: dict[str, Any] = {
         "contacts": delete(Contact).where(Contact.number.in_(own)),
@@ -105,16 +106,6 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         .where(DistrictVerdict.number.in_(own), DistrictVerdict.comment != "")
         .values(comment=""),
         "experts' contacts": _experts(season),
-        "experts' names": update(Expert)
-        .where(experts_to_forget(season))
-        .values(
-            name=WITHHELD,
-            organisation=WITHHELD,
-            name_key=literal("#") + Expert.id,
-            organisation_key=literal("#") + Expert.id,
-            title="",
-            credit_code="",
-        ),
         "letters never sent": update(Message)
         .where(Message.season == year, Message.state.in_(_OPEN))
         .values(state=MessageState.GIVEN_UP),
@@ -132,8 +123,18 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
     call = lock_call(session, year)
     call.seal_key = call.seal_key[:64]  # with the other half, who knows a name could see that it was sealed
     counts = {name: _rows(session, step) for name, step in steps.items()} | {"good practice": good_practice}
+    for expert in leaving:
+        forget(expert)
+    session.flush()
+    counts["experts' names"] = len(leaving)
     counts["follow-up answers"] += answers
-    note_call(session, year, Trigger.ERASE_PERSONAL_DATA, act, facts={"rows": counts, "kept": kept})
+    note_call(
+        session,
+        year,
+        Trigger.ERASE_PERSONAL_DATA,
+        act,
+        facts={"rows": counts, "kept": kept, "experts": [expert.id for expert in leaving]},
+    )
     return counts
 
 

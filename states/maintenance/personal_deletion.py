@@ -46,10 +46,13 @@ from models.forms import SubmissionForm
 from models.queries import lock_call, seasons_going_on
 from states.guard_facts import Ask
 from states.history.read import is_erased
+from states.history.seals import Seals
 from states.machine import Act
 from states.officers import DecisionRefused
+from states.panel.pool import declared_by, forget
 from states.rules.names import name_key
 from states.rules.reviewers.blind import Blindfold
+from states.submissions.delivery import seal_of_delivery
 from states.submissions.identity import fingerprint
 from states.submissions.released import WITHHELD, masked
 from states.submissions.taking_back import withdraw_consent
@@ -138,8 +141,7 @@ def erase_person(
     found = whom(session, year, name, organisation)
     _may_be_deleted(session, year, state, found, reason)
     addresses = _addresses(session, found)
-    if found.places or found.contacts:
-        session.execute(delete(DeclaredConflict).where(_declared(year, name)))
+    bound = _masked_rows(session, year, name, found)
     for number in found.numbers:
         places = found.places.get(number, [])
         for thing in _in_force(session, number, places):
@@ -147,11 +149,13 @@ def erase_person(
         # After the season's own deletion nothing else was left, and taking the consent back has left nothing of that.
         if not is_erased(session, year):
             facts = _forget(session, number, places, found)
-            told = {**facts, "deliveries": sorted(deliveries)}
+            told = {**facts, "deliveries": sorted(deliveries), **bound}
+            bound = {}
             note_submission(session, number, Ask(Trigger.ERASE_PERSON, act, reason=reason, facts=told))
     for expert in found.experts:
         _forget_expert(session, expert)
-        facts = {"expert": expert, **({} if found.numbers else {"deliveries": sorted(deliveries)})}
+        facts = {"expert": expert, **({} if found.numbers else {"deliveries": sorted(deliveries)}), **bound}
+        bound = {}
         note_call(session, year, Trigger.ERASE_PERSON, act, reason=reason, facts=facts)
     found.letters = list(_letters(session, year, found, addresses))
     session.flush()
@@ -159,6 +163,29 @@ def erase_person(
     found.attachments -= still
     found.pictures -= set(session.scalars(select(Picture.encoded).where(Picture.encoded.in_(found.pictures))))
     return found
+
+
+def _masked_rows(session: Session, year: int, name: str, found: Forgotten) -> dict[str, Any]:
+    """Mask the person in a season's deliveries and in what experts declared; how the record binds what is left."""
+    seals, bound = Seals(session, year), dict[str, Any]()
+    masked_deliveries = []
+    for delivery in session.scalars(select(Delivery).where(Delivery.season == year).order_by(Delivery.digest)):
+        before = delivery.file_name, delivery.problems
+        delivery.file_name, delivery.problems = (_masked(text, found) for text in before)
+        if (delivery.file_name, delivery.problems) != before:
+            seal = seal_of_delivery(seals, delivery)
+            masked_deliveries.append({"delivery": delivery.digest, "sender": delivery.sender, **seal})
+    declaring: set[str] = set()
+    if found.places or found.contacts:
+        own = _declared(year, name)
+        declaring = set(session.scalars(select(DeclaredConflict.expert).where(own)))
+        session.execute(delete(DeclaredConflict).where(own))
+    session.flush()
+    if seals.seals_persons:
+        left = declared_by(session, seals, year)
+        bound |= {"masked": masked_deliveries} if masked_deliveries else {}
+        bound |= {"declared": {expert: left.get(expert, "") for expert in sorted(declaring)}} if declaring else {}
+    return bound
 
 
 def _may_be_deleted(session: Session, year: int, state: CallState, found: Forgotten, reason: str) -> None:
@@ -334,15 +361,14 @@ def _masked(text: str, found: Forgotten) -> str:
 def _forget_expert(session: Session, expert: str) -> None:
     """The row stays, since scores refer to it; a later import of the same name makes another."""
     row = session.get_one(Expert, expert, populate_existing=True)
-    row.name, row.organisation, row.title, row.credit_code = WITHHELD, WITHHELD, "", ""
-    row.name_key = row.organisation_key = f"#{expert}"
-    row.phone, row.mail, row.valid_until = "", "", None
+    forget(row)
+    row.valid_until = None
     session.execute(delete(DeclaredConflict).where(DeclaredConflict.expert == expert))
     session.flush()
 
 
 def _letters(session: Session, year: int, found: Forgotten, addresses: Collection[str]) -> Iterator[str]:
-    """Mask the person in a season's letters and deliveries; the keys of letters that were changed."""
+    """Mask the person in a season's letters; the keys of those that were changed."""
     waiting = (MessageState.WAITING, MessageState.SENDING)
     for row in session.scalars(select(Message).where(Message.season == year).order_by(Message.key)):
         before = (row.subject, row.body, row.recipient, row.problem)
@@ -352,8 +378,5 @@ def _letters(session: Session, year: int, found: Forgotten, addresses: Collectio
             row.state = MessageState.GIVEN_UP if row.state in waiting else row.state
         if (row.subject, row.body, row.recipient, row.problem) != before:
             yield row.key
-    for delivery in session.scalars(select(Delivery).where(Delivery.season == year)):
-        delivery.file_name = _masked(delivery.file_name, found)
-        delivery.problems = _masked(delivery.problems, found)
     session.execute(update(IncomingMail).where(IncomingMail.sender.in_(addresses)).values(sender=""))
     session.execute(delete(BouncedAddress).where(BouncedAddress.address.in_(addresses)))

@@ -30,7 +30,7 @@ from states.history.verify_history import MILLIONTHS
 from states.machine import Act
 from states.officers import DecisionRefused
 from states.panel.pairs import eligible_numbers, make_pairs, season_conflicts
-from states.panel.pool import keeps_out
+from states.panel.pool import bound_pool, keeps_out
 from states.rules.assignment import AssignmentInfeasible, BestAssignment, Certificate, assign_with_certificate, written
 from states.rules.reviewers import conflicts as rules
 from states.rules.reviewers.affinity import ExpertProfile, SubmissionProfile, affinity
@@ -142,7 +142,8 @@ def ready_to_draw(session: Session, season: Season, act: Act, secret: bytes) -> 
     candidates, subject = _candidates(session, season, act, secret), call_subject(season.year)
     frozen, named = pool_digest(candidates), season.final_round.public_randomness
     if latest_facts(session, subject, Trigger.FREEZE_POOL).get("pool") != frozen:
-        facts = {"pool": frozen, "experts": len(candidates), "public": named}
+        bound = bound_pool(session, season.year)
+        facts = {"pool": frozen, "experts": len(candidates), "public": named, **bound}
         note_call(session, season.year, Trigger.FREEZE_POOL, act, facts=facts)
     if not named or _public(session, season):
         return ""

@@ -13,10 +13,13 @@ from models import DeclaredConflict, Expert, Seat
 from models.enums import Role, SeatState, Trigger
 from models.forms import ExpertForm
 from models.queries import season_in_force
+from states.history.canonical import instant_text
+from states.history.seals import Seals
 from states.machine import Refusal
 from states.panel.pairs import season_conflicts
 from states.rules.names import name_key
 from states.submissions.delivery import Delivered, Taken
+from states.submissions.released import WITHHELD
 from states.transitions import note_call
 
 # What an import may change, with the words that the office reads.
@@ -30,6 +33,7 @@ FIELDS = {
     "statement_on": "承诺书签署日期",
 }
 _PRIVATE = ("phone", "mail")
+_IDENTITY = ("name", "organisation", "credit_code", "fields", "title", "valid_until", "statement_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +182,62 @@ def import_experts(session: Session, delivered: Delivered, rows: Sequence[tuple[
     imported = Imported(pool=pool_changes(session, season, [form for _, form in rows]))
     for position, form in rows:
         imported.accept(position, _keep(session, delivered, form))
-    facts = {**delivered.facts, "rows": len(rows), **imported.pool.counts()}
+    facts = {**delivered.facts, "rows": len(rows), **imported.pool.counts(), **bound_pool(session, delivered.season)}
     note_call(session, delivered.season, Trigger.IMPORT_EXPERTS, delivered.act, facts=facts)
     return imported
+
+
+def bound_pool(session: Session, year: int) -> dict[str, dict[str, str]]:
+    """What an entry says of the pool: by expert the seal of who they are and signed, of how they are reached, of
+    what they declared for this season. Seasons without a key bind nothing.
+    """
+    seals = Seals(session, year)
+    if not seals.seals_persons:
+        return {}
+    experts = session.scalars(select(Expert).order_by(Expert.id)).all()
+    return {
+        "identities": {expert.id: seal_of_identity(seals, expert) for expert in experts},
+        "reached": {expert.id: seal_of_contact(seals, expert) for expert in experts},
+        "declared": declared_by(session, seals, year),
+    }
+
+
+def declared_by(session: Session, seals: Seals, year: int) -> dict[str, str]:
+    """By expert the seal of what they declared for a season, in the order of its keys."""
+    declared: dict[str, list[DeclaredConflict]] = {}
+    own = select(DeclaredConflict).where(DeclaredConflict.season == year).order_by(DeclaredConflict.key)
+    for conflict in session.scalars(own.execution_options(populate_existing=True)):
+        declared.setdefault(conflict.expert, []).append(conflict)
+    return {
+        expert: seals.sealed(
+            "declared", *(word for row in rows for word in (row.expert, row.key, instant_text(row.declared_at)))
+        )["sealed"]
+        for expert, rows in declared.items()
+    }
+
+
+def seal_of_identity(seals: Seals, expert: Expert) -> str:
+    """Stays checkable for good, as the pool goes from season to season."""
+    return seals.lasting("identity", expert.id, *(str(getattr(expert, name)) for name in _IDENTITY))
+
+
+def forget(expert: Expert) -> None:
+    """Leave nothing of who an expert is; the row stays, since scores refer to it."""
+    for name, left in _left_of(expert.id).items():
+        setattr(expert, name, left)
+
+
+def is_forgotten(expert: Expert) -> bool:
+    return all(getattr(expert, name) == left for name, left in _left_of(expert.id).items())
+
+
+def _left_of(expert: str) -> dict[str, str]:
+    of_names = {"name": WITHHELD, "organisation": WITHHELD, "name_key": f"#{expert}", "organisation_key": f"#{expert}"}
+    return of_names | dict.fromkeys(("title", "credit_code", "phone", "mail"), "")
+
+
+def seal_of_contact(seals: Seals, expert: Expert) -> str:
+    return seals.sealed("contact", expert.id, expert.phone, expert.mail)["sealed"]
 
 
 def seats_of(session: Session, year: int) -> list[Seat]:

@@ -17,7 +17,9 @@ from models.enums import CallState, Cause, CorrectionState, Outcome, Role, Submi
 from models.queries import call_state, is_done, lock_call, milestone_rows
 from states.guard_facts import Ask
 from states.history.canonical import instant_text
+from states.history.seals import Seals
 from states.machine import CLOCK, Act
+from states.numbers import Number
 from states.transitions import apply_transition, note_submission
 
 # How the reason of an archived submission begins whose correction did not come in time.
@@ -59,7 +61,8 @@ def keep_correction(
     correction = Correction(number=number, asked_by=str(act.actor), asked_at=act.at, missing=missing, due_at=due_at)
     session.add(correction)
     session.flush()
-    facts = {"due_at": instant_text(due_at), **told}
+    sealed = Seals(session, Number.of(number).season).sealed("correction", number, missing)
+    facts = {"due_at": instant_text(due_at), **told, **sealed}
     note_submission(session, number, Ask(Trigger.ASK_CORRECTION, act, facts=facts))
     return session.get_one(Correction, number)
 

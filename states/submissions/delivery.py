@@ -9,7 +9,11 @@ from typing import Any, Self
 from sqlalchemy.orm import Session
 
 from models import Delivery
+from models.enums import Trigger
+from states.history.canonical import instant_text
+from states.history.seals import Seals
 from states.machine import Act, Actor, Refusal
+from states.transitions import note_call
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,30 @@ class Taken:
         return self
 
 
-def keep_delivery(session: Session, row: Delivery, **answer: Any) -> None:
+DELIVERY_WORDS = ("file_name", "problems", "receipt")  # may name people, and go with the personal data
+
+
+def keep_delivery(session: Session, row: Delivery, act: Act, **answer: Any) -> None:
     """Keep what became of a delivery, by its columns: of one that is new, or of one that is taken once more."""
     for column, value in answer.items():
         setattr(row, column, value)
+    row.taken_at = act.at
     session.add(row)
     session.flush()
+    facts = {
+        "delivery": row.digest,
+        "sender": row.sender,
+        "kind": row.kind.value if row.kind else None,
+        "arrived_at": instant_text(row.arrived_at),
+        "state": row.state.value,
+        "rows_in": row.rows_in,
+        "rows_back": row.rows_back,
+        "handed_in_by": row.handed_in_by,
+        **seal_of_delivery(Seals(session, row.season), row),
+    }
+    note_call(session, row.season, Trigger.TAKE_DELIVERY, act, facts=facts)
+
+
+def seal_of_delivery(seals: Seals, row: Delivery) -> dict[str, str]:
+    """The seal of a delivery's `DELIVERY_WORDS`, as a fact."""
+    return seals.sealed("delivery", row.digest, row.sender, *(getattr(row, name) for name in DELIVERY_WORDS))

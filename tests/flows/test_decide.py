@@ -17,7 +17,7 @@ from flows.home.files import digest_of
 from flows.kinds.table import REISSUED
 from flows.move_date import move_date
 from flows.publish.record import until
-from models import Assignment, Certificate, History, Message, Recusal, Seat, Submission
+from models import Assignment, Call, Certificate, History, Message, Recusal, Seat, Submission
 from models.enums import (
     ApprovalDecision,
     AssignmentState,
@@ -30,6 +30,8 @@ from models.enums import (
     WorkbookKind,
 )
 from models.forms import OrganisationForm
+from states.audit.invariants import broken_invariants
+from states.audit.projection import ROWS_AGREE
 from states.audit.verify import examine, verify
 from states.final_round.approval import is_approved, list_digest
 from states.history.verify_history import check_file
@@ -454,3 +456,43 @@ def test_a_corrected_name_voids_the_certificate_and_is_told_to_the_unit(player: 
         for word in (number, "岗创〔2026〕第0001号", "岗创〔2026〕第0003号", "示例·䶮", "示例理由"):
             assert word in letter.body, word
         assert verify(session) == []
+
+
+def test_a_corrected_address_gets_what_waited_for_it_and_the_record_proves_it(opened: Player) -> None:
+    old, right = f"kexie-{UNIT}@example.invalid", "right@example.invalid"
+    with opened.writing() as session:
+        number = a_submission(session)
+    ask(D.WITHDRAW, number)
+    rules = opened.season
+
+    ask(D.CORRECT_ADDRESS, UNIT, other=right, dry_run=True)
+    assert opened.season == rules, "a dry run changes nothing"
+    for whose, given, refused in (
+        (UNIT, "没有@的地址", "no mail address"),
+        (UNIT, "a@b.example\nBcc: c@d.example", "no plain mail address|no mail address"),
+        (UNIT, old, "that address already"),
+        ("500999", right, "neither a unit's code nor one of"),
+    ):
+        with pytest.raises(DecisionRefused, match=refused):
+            ask(D.CORRECT_ADDRESS, whose, other=given)
+    ask(D.CORRECT_ADDRESS, UNIT, other=right)
+    ask(D.CORRECT_ADDRESS, "office", other="new-office@example.invalid")
+
+    assert (opened.season.mail_of(UNIT), opened.season.office.mail) == (right, "new-office@example.invalid")
+    with opened.reading() as session:
+        letters = session.scalars(select(Message).where(Message.recipient == right).order_by(Message.key)).all()
+        assert [letter.key.split("/")[1] for letter in letters] == ["address_corrected", "withdrawn"]
+        assert "尚未送达的1封信也改寄这里" in letters[0].body
+        assert session.scalars(select(Message).where(Message.recipient == old)).all() == []
+        entry = session.scalars(select(History).where(History.trigger == "correct_address")).first()
+        assert entry is not None
+        assert (entry.actor, words(session, entry)) == (str(OFFICE), "示例理由")
+        assert right not in entry.facts
+        assert verify(session) == []
+        # The builder settles milestones without entries.
+        assert "call/2026" not in str(broken_invariants(session, opened.home, (ROWS_AGREE,)))
+    with opened.writing() as session:
+        call = session.get_one(Call, 2026)
+        call.rules = call.rules.replace(right, "evil@example.invalid")
+    with opened.reading() as session:
+        assert "call/2026/rules" in str(broken_invariants(session, opened.home, (ROWS_AGREE,)))

@@ -17,15 +17,17 @@ from flows.office.doctor_files import FILE_INVARIANTS
 from flows.publish.release import publish
 from flows.run import Result
 from models import Contributor, Delivery, Expert, History, Message, Publication, Submission, SubmissionVersion
-from models.enums import MessageState, PublicationKind
+from models.enums import MessageState, PublicationKind, Trigger
 from states.audit.export import export_history, proof, read_export
 from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
 from states.audit.recompute import recompute
 from states.audit.verify import verify
 from states.machine import Act
+from states.panel.pool import bound_pool
 from states.submissions.settle import revoke
 from states.timeline import move_date
+from states.transitions import note_call
 from tests.support.builders import OFFICE, season_rules
 from tests.support.played import BEST, HIDDEN, LATE, PHONE
 from tests.support.playing import Player
@@ -203,6 +205,9 @@ def test_experts_of_a_later_season_keep_their_address_and_whose_term_runs_on_the
         expert = session.get_one(Expert, "E0001")
         session.get_one(Expert, "E0002").valid_until = played.season.erase_personal_data_at.date()
         expert.statement_on = played.season.dates.close_season.date() + 30 * DAY
+        session.flush()
+        act = Act(OFFICE, played.settings.clock.now())  # as an import binds what it changed
+        note_call(session, 2026, Trigger.IMPORT_EXPERTS, act, facts=bound_pool(session, 2026))
     when_due(played)
 
     erase(played)

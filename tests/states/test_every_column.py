@@ -23,7 +23,6 @@ from tests.support.tampering import lift_protections, undone
 
 CHAIN, MADE = "in the chain, or sealed there", "recomputable"
 NAMES = "names people, whom the record does not name"
-WORDS = "words for people; no rule reads them"
 
 # The columns that are not in the chain, and why; every other column is.
 OTHERWISE: dict[str, dict[str, str]] = {
@@ -44,23 +43,9 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "contact": dict.fromkeys(("number", "name", "phone", "mail"), f"{NAMES}; decides nothing, deleted on schedule"),
     "contributor": dict.fromkeys(("number", "position", "name", "name_key", "organisation", "role", "share"), MADE),
     "correction": {},
-    "declared_conflict": dict.fromkeys(
-        ("season", "expert", "key", "declared_at"), f"{NAMES}; the pairs that it barred are in the chain (assign)"
-    ),
-    "delivery": dict.fromkeys(
-        (
-            *("digest", "sender", "season", "kind", "file_name", "arrived_at", "taken_at", "state"),
-            *("rows_in", "rows_back", "problems", "receipt", "handed_in_by"),
-        ),
-        "what came in and how it was answered; what it did is in the chain, with its digest and arrival",
-    ),
-    "expert": dict.fromkeys(
-        (
-            *("id", "name", "name_key", "organisation", "organisation_key", "credit_code", "fields", "title"),
-            *("phone", "mail", "valid_until", "statement_on"),
-        ),
-        f"{NAMES}; the pool that the draw had, with its fields, and every barred pair are in the chain",
-    ),
+    "declared_conflict": {},
+    "delivery": {},
+    "expert": dict.fromkeys(("name_key", "organisation_key"), MADE),
     "failure": dict.fromkeys(
         (
             *("season", "stage", "subject", "mark", "attempts", "problem", "first_failed_at", "failed_at"),
@@ -98,12 +83,12 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
     "good_practice": {"title_key": MADE},
     "picture": {"alt": MADE},
-    "follow_up_picture": {"alt": WORDS},
+    "follow_up_picture": {"alt": "words for people; no rule reads them"},
     "personal_link": dict.fromkeys(
         ("season", "kind", "subject", "issue", "nonce", "digest", "expires_at", "revoked_at"),
         "who may open which page; every opening and every reissue is in the chain",
     ),
-    "placing": {"spread": MADE, "settled": WORDS, "voted": WORDS},
+    "placing": {"spread": MADE},
     "score_draft": dict.fromkeys(
         ("season", "expert", "number", "typed"), "typed and not sent; what is sent is in the chain as any score"
     ),
@@ -124,6 +109,15 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     ),
     "consent": ("number", "kind", "position", "given", "withdrawn_at"),
     "correction": ("number", "asked_by", "asked_at", "missing", "due_at", "state", "settled_at"),
+    "declared_conflict": ("season", "expert", "key", "declared_at"),
+    "delivery": (
+        *("digest", "sender", "season", "kind", "file_name", "arrived_at", "taken_at", "state"),
+        *("rows_in", "rows_back", "problems", "receipt", "handed_in_by"),
+    ),
+    "expert": (
+        *("id", "name", "organisation", "credit_code", "fields", "title", "phone", "mail", "valid_until"),
+        "statement_on",
+    ),
     "district_verdict": ("number", "verdict", "points", "total", "rank", "comment", "received_at", "delivery"),
     "duplicate": ("number", "other", "similarity", "decision", "officer", "decided_at", "reason"),
     "good_practice": (
@@ -147,7 +141,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "picture": ("number", "position", "digest", "encoded", "portrait", "width", "height"),
     "placing": (
         *("number", "season", "position", "rank", "merit", "raw_mean", "low", "high", "scores", "tier"),
-        *("passed_over", "struck", "approved", "notice_until"),
+        *("settled", "voted", "passed_over", "struck", "approved", "notice_until"),
     ),
     "publication": ("season", "kind", "ordinal", "published_at", "root", "subjects", "entries"),
     "publication_leaf": ("season", "kind", "ordinal", "subject", "sequence", "hash"),
@@ -222,6 +216,8 @@ def keys_of(table: str, row: dict[str, Any]) -> list[str]:
         return [f"{table}/{row.get('id') or row['objection']}/"]
     if table == "publication_leaf":
         return [row["subject"], f"call/{row['season']}", str(row["as"])]
+    if table == "expert":
+        return [row["id"]]
     known = ("number", "other", "subject", "expert", "digest", "milestone", "seal")
     return [str(row[name]) for name in known if row.get(name)] or [str(row["season"])]
 

@@ -195,6 +195,7 @@ def _experts_come(player: Player) -> None:
             "联系邮箱": f"expert-{n}@example.invalid",
             "联系电话": PHONE,
             "承诺书签署日期": signed,
+            "需回避的人员和单位": "示例·从未申报的单位" if n in (1, 9) else "",
         }
         for n in range(1, 10)
     ]

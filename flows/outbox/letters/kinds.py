@@ -48,6 +48,7 @@ class LetterKind(StrEnum):
     MAIL_HELD_OFFICE = "mail_held_office", "arrived_at doubt address unit_name digest"  # to the office
     CALL_CLOSED = "call_closed", "unit_name count", "deadline issue"  # deadline: of the district round
     WORKBOOK_REISSUED = "workbook_reissued", "unit_name workbook issue deadline reason"  # workbook: its Chinese name
+    ADDRESS_CORRECTED = "address_corrected", "unit_name count reason"  # count: letters that waited
     LINK_REISSUED = "link_reissued", "unit_name reason"
     LINK_REISSUED_EXPERT = "link_reissued_expert", "expert_name reason"
     LATE_ADMITTED = "late_admitted", "unit_name file_name reason"

@@ -1,0 +1,240 @@
+"""Holds what people wrote, who experts are and what came in against the seals that the record has of it.
+
+What a record of an earlier version does not bind is no finding; `unproven` says it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel
+
+from models import DeclaredConflict, Delivery, Expert, Placing, RecordText
+from models.enums import CertificateState, Holder, Trigger
+from models.queries import planned_seasons
+from states.audit.projection_of_call import Rows, Step, of, steps
+from states.audit.projection_of_submissions import forgotten
+from states.history.canonical import call_subject
+from states.history.read import entries_of, erased_seasons, told_by_deletions
+from states.history.seals import Seals
+from states.panel.pool import declared_by, is_forgotten, seal_of_contact, seal_of_identity
+from states.rules.names import name_key
+from states.submissions.delivery import DELIVERY_WORDS
+from states.submissions.released import WITHHELD
+
+Found = Iterator[tuple[Any, ...]]
+Row = dict[str, Any]
+Parts = Mapping[str, list[Row]]  # of one submission, by table
+
+
+def texts_borne(seals: Seals, entries: Iterable[Row]) -> set[str]:
+    return {seal for entry in entries for seal in seals.texts_in(entry)}
+
+
+def unlike_words(session: Session, year: int, seals: Seals, borne: set[str]) -> Found:
+    """What people wrote against the seals that the entries bear of it."""
+    rows = session.execute(select(RecordText.seal, RecordText.text).where(RecordText.season == year))
+    kept = {row.seal: row.text for row in rows}
+    for seal in sorted(borne | kept.keys()):
+        if seal not in borne:
+            yield "record_text", year, seal, "is in no chain"
+        elif seal not in kept:
+            yield "record_text", year, seal, "is gone"
+        elif seals.seal_of_text(kept[seal]) != seal:
+            yield "record_text", year, seal, "text"
+
+
+# What the record seals of rows: the table, its key by number and facts, and the words.
+_SEALED: dict[str, tuple[str, Callable[[int, str, dict[str, Any]], tuple[Any, ...]], tuple[str, ...]]] = {
+    Trigger.RECUSE: ("recusal", lambda year, number, facts: (year, facts["expert"], number), ("reason",)),
+    Trigger.ASK_CORRECTION: ("correction", lambda _, number, __: (number,), ("missing",)),
+    Trigger.RECORD_SCORE: ("score", lambda _, number, facts: (number, facts["expert"], facts["round"]), ("comment",)),
+    Trigger.RECORD_DISTRICT_REVIEW: ("district_verdict", lambda _, number, __: (number,), ("comment",)),
+    Trigger.AMEND_VERDICT: ("district_verdict", lambda _, number, __: (number,), ("comment",)),
+}
+
+
+def unlike_sealed(seals: Seals, year: int, number: str, parts: Parts, told: Iterable[Step]) -> Found:
+    """What people wrote about one submission against its seal, until it is deleted with the personal data."""
+    sealed: dict[str, dict[tuple[Any, ...], str]] = {}
+    for step in of(told, *_SEALED):
+        name, key_of, _ = _SEALED[step.trigger]
+        key = key_of(year, number, step.facts)
+        # Who stepped back once has done so, whatever comes to light later.
+        if "sealed" in step.facts and not (name == "recusal" and key in sealed.get(name, {})):
+            sealed.setdefault(name, {})[key] = step.facts["sealed"]
+    for name, _, words in {row[0]: row for row in _SEALED.values()}.values():
+        if name in forgotten(told, "words"):
+            continue
+        table, known = SQLModel.metadata.tables[name], sealed.get(name, {})
+        for row in parts[name]:
+            key = tuple(row[column.name] for column in table.primary_key)
+            if name == "correction" and key not in known and not seals.binds_rows:
+                continue  # earlier versions did not bind what units wrote
+            if known.get(key, "") != seals.sealed(name, *key, *(row[word] for word in words))["sealed"]:
+                yield name, *key, number, "is not what was sealed: " + ", ".join(words)
+
+
+def unlike_holders(seals: Seals, parts: Parts, told: Iterable[Step]) -> Found:
+    """The names on certificates against their seals; with these gone, those in force against their holders' rows."""
+    given = [one for step in of(told, Trigger.GIVE_CERTIFICATES) for one in step.facts["certificates"]]
+    sealed = {one["ordinal"]: one.get("sealed", "") for one in given}
+    nameless = forgotten(told, "certificates")
+    names = {(holder.value, row["position"]): row["name"] for holder in Holder for row in parts[holder.value]}
+    for row in parts["certificate"]:
+        season, ordinal, name = row["season"], row["ordinal"], row["name"]
+        if ordinal in nameless:
+            right = name == ""
+        elif seals.seals_persons:
+            right = sealed.get(ordinal) == seals.sealed("certificate", season, ordinal, name)["sealed"]
+        else:
+            in_force = row["state"] == CertificateState.VALID.value
+            left = names.get((row["holder"], row["position"]), "")
+            right = not in_force or name == ("" if left == WITHHELD else left)
+        if not right:
+            yield "certificate", season, ordinal, row["number"], "name"
+
+
+def unlike_deliveries(
+    session: Session, year: int, seals: Seals, rows: Sequence[Row], call: Iterable[Step], erased: bool
+) -> Found:
+    """The names of files and the answers to them against their seals, or gone with the personal data."""
+    sealed = {key: step.facts.get("sealed", "") for key, step in taken(call).items()}
+    for _, facts in told_by_deletions(session, year):
+        sealed |= {(one["delivery"], one["sender"]): one["sealed"] for one in seals.show(facts.get("masked", []))}
+    for row in rows:
+        key, words = (row["digest"], row["sender"]), [row[name] for name in DELIVERY_WORDS]
+        if erased and words != ["", "[]", ""]:
+            yield "delivery", *key, "should be deleted"
+        elif not seals.seals_persons or key not in sealed:
+            continue
+        elif seals.sealed("delivery", *key, *words)["sealed"] != sealed[key]:
+            yield "delivery", *key, "is not what was sealed: " + ", ".join(DELIVERY_WORDS)
+
+
+def taken(call: Iterable[Step]) -> dict[tuple[str, str], Step]:
+    """By digest and sender the last entry of each delivery: one that was admitted late is taken once more."""
+    return {(step.facts["delivery"], step.facts["sender"]): step for step in of(call, Trigger.TAKE_DELIVERY)}
+
+
+def deliveries(year: int, call: Iterable[Step]) -> Rows:
+    """What the rows of deliveries must hold, by the entries of what came in."""
+    return {
+        key: {
+            "season": year,
+            "arrived_at": datetime.fromisoformat(step.facts["arrived_at"]),
+            "taken_at": step.at,
+            **{name: step.facts[name] for name in ("kind", "state", "rows_in", "rows_back", "handed_in_by")},
+        }
+        for key, step in taken(call).items()
+    }
+
+
+def unlike_sentences(session: Session, year: int, seals: Seals, call: Iterable[Step]) -> Found:
+    """How a tie was settled and how the panel voted, in words, against the seals of both."""
+    bound: dict[str, dict[str, str]] = {}
+    for step in of(call, Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES):
+        if "sentences" in step.facts:
+            if step.trigger == Trigger.FREEZE_RANKING:
+                bound = {"voted": {}}
+            bound["settled" if step.trigger == Trigger.FREEZE_RANKING else "voted"] = step.facts["sentences"]
+    for placing in session.scalars(
+        select(Placing).where(Placing.season == year).execution_options(populate_existing=True)
+    ):
+        for name, sealed in bound.items():
+            words = getattr(placing, name)
+            if sealed.get(placing.number, "") != (seals.seal_of_sentence(placing.number, words) if words else ""):
+                yield "placing", placing.number, name
+
+
+def unlike_declared(session: Session, year: int, seals: Seals, call: Iterable[Step], erased: bool) -> Found:
+    """What experts declared for a season against the newest seals of it, or gone with the personal data."""
+    told = [(step.at, step.facts["declared"]) for step in of(call, *_OF_POOL) if "declared" in step.facts]
+    if erased:
+        declaring = select(DeclaredConflict.expert).where(DeclaredConflict.season == year).distinct()
+        yield from (("declared_conflict", year, expert, "should be deleted") for expert in session.scalars(declaring))
+    if erased or not told or not seals.seals_persons:
+        return
+    sealed = told[-1][1]
+    for at, facts in told_by_deletions(session, year):
+        if datetime.fromisoformat(at) > told[-1][0]:
+            sealed = {**sealed, **seals.show(facts.get("declared", {}))}
+    kept, gone = declared_by(session, seals, year), forgotten_experts(session)
+    for expert in sorted(kept.keys() | sealed.keys()):
+        if sealed.get(expert, "") != kept.get(expert, "") and (expert in kept or expert not in gone):
+            yield "declared_conflict", year, expert, "is not what was sealed: key, declared_at"
+
+
+_OF_POOL = (Trigger.IMPORT_EXPERTS, Trigger.FREEZE_POOL)
+
+
+def unlike_experts(session: Session) -> Found:
+    """Who is in the pool, with what they signed and how they are reached, against the newest entry of any season."""
+    newest = _newest_pool(session)
+    if newest is None:
+        return
+    since, seals, facts = newest
+    query = select(Expert).order_by(Expert.id).execution_options(populate_existing=True)
+    experts = {expert.id: expert for expert in session.scalars(query)}
+    deleted, gone = bool(erased_seasons(session)), forgotten_experts(session)
+    for known in sorted(experts.keys() | facts["identities"].keys()):
+        expert = experts.get(known)
+        if expert is None or known not in facts["identities"]:
+            yield "expert", known, "is gone" if expert is None else "is in no chain"
+            continue
+        if gone.get(known, since) > since:
+            if not is_forgotten(expert):
+                yield "expert", known, "should be deleted"
+            continue
+        if seal_of_identity(seals, expert) != facts["identities"][known]:
+            yield "expert", known, "is not what was sealed: who they are, or what they signed"
+        if (expert.name_key, expert.organisation_key) != (name_key(expert.name), name_key(expert.organisation)):
+            yield "expert", known, "name_key or organisation_key"
+        # With a season's personal data go the contacts of those whom no later one needs.
+        unreached = deleted and (expert.phone, expert.mail) == ("", "")
+        if seals.seals_persons and not unreached and seal_of_contact(seals, expert) != facts["reached"][known]:
+            yield "expert", known, "is not what was sealed: phone, mail"
+
+
+def forgotten_experts(session: Session) -> dict[str, datetime]:
+    """Who was deleted from the pool, on schedule or at their request, and when last."""
+    gone: dict[str, datetime] = {}
+    for year in planned_seasons(session):
+        seals = Seals(session, year)
+        entries = entries_of(session, call_subject(year), (Trigger.ERASE_PERSON, Trigger.ERASE_PERSONAL_DATA))
+        for step in steps(entries, seals.show):
+            told = step.facts.get("experts", []) + [step.facts[name] for name in ("expert",) if name in step.facts]
+            gone |= {expert: max(step.at, gone.get(expert, step.at)) for expert in told}
+    return gone
+
+
+def _newest_pool(session: Session) -> tuple[datetime, Seals, dict[str, Any]] | None:
+    newest: tuple[datetime, Seals, dict[str, Any]] | None = None
+    for year in planned_seasons(session):
+        seals = Seals(session, year)
+        for step in steps(entries_of(session, call_subject(year), _OF_POOL), seals.show):
+            if "identities" in step.facts and (newest is None or step.at >= newest[0]):
+                newest = step.at, seals, step.facts
+    return newest
+
+
+def unproven(session: Session, year: int) -> list[str]:
+    """What the record of a season, begun by an earlier version, does not prove."""
+    seals, found = Seals(session, year), list[str]()
+    if seals.binds_rows:
+        return found
+    entries = (Trigger.TAKE_DELIVERY, Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES)
+    call = steps(entries_of(session, call_subject(year), entries), seals.show)
+    unbound = (session.scalar(select(func.count()).where(Delivery.season == year)) or 0) - len(taken(call))
+    if unbound > 0:
+        found.append(f"when {unbound} deliveries arrived and what became of them")
+    if _newest_pool(session) is None and session.scalar(select(func.count()).select_from(Expert)):
+        found.append("who the experts are, what they signed and declared")
+    if any("sentences" not in step.facts for step in of(call, Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES)):
+        found.append("the sentences on settled ties and votes")
+    if not seals.key:
+        found.append("comments, reasons to step back, objectors and their grounds")
+    found.append("what units wrote when they sent something back")
+    return found
