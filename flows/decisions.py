@@ -121,7 +121,7 @@ _NOT_ACCEPTED = Field(
     "不予受理的理由", "异议办法规定的理由之一。", {"type": "string", "enum": [why.label for why in NotAccepted]}
 )
 _MEASURE = Field("处理", "留空为取消获奖；或者等次，或者更正后完成人所在的文件夹名。")
-_MAIL = Field("暂扣的邮件", "来自名册以外地址的邮件。", offers=Offer.HELD_MAIL)
+_MAIL = Field("暂扣的邮件", "发件人有疑问、没有处理的报送邮件。", offers=Offer.HELD_MAIL)
 _LINK = Field("谁的链接", "单位代码、专家编号或申报编号；原链接即时失效，单位和专家另有邮件。", REASON.schema)
 _MISSING = replace(REASON, title="缺少的内容", hint="须补正什么，原文写入给单位的信。")
 _ANSWER = replace(REASON, title="答复", hint="答复及理由，原文写入给单位的信。")

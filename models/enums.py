@@ -292,7 +292,7 @@ class IncomingState(Labelled):
 
     TAKEN = "taken", "已收件"
     ANSWERED = "answered", "没有填报表，已答复"
-    HELD = "held", "待核实"
+    HELD = "held", "暂扣"
     ADMITTED = "admitted", "收下"
     DISMISSED = "dismissed", "不收"
     BOUNCE = "bounce", "退信"

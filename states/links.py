@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -105,6 +105,7 @@ def drafts_of(session: Session, year: int, expert: str) -> dict[str, dict[str, s
     return {draft.number: json.loads(draft.typed) for draft in session.scalars(kept)}
 
 
-def drop_drafts(session: Session, year: int, expert: str) -> None:
-    """What was sent is kept as it was taken."""
-    session.execute(delete(ScoreDraft).where(ScoreDraft.season == year, ScoreDraft.expert == expert))
+def drop_drafts(session: Session, year: int, expert: str, numbers: Collection[str]) -> None:
+    """What was taken stands as it was taken; what came back is kept as it was typed, to be mended."""
+    taken = ScoreDraft.number.in_(numbers)
+    session.execute(delete(ScoreDraft).where(ScoreDraft.season == year, ScoreDraft.expert == expert, taken))

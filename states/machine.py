@@ -61,11 +61,27 @@ CLOCK = Actor(Role.SYSTEM, "clock")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an edge may not be taken: a code, a sentence for operators, one for the people concerned."""
+    """Why an edge may not be taken: a code, a sentence for operators, one for the people concerned.
+
+    `about`: the field of the form that it is about, where it is one. `further`: what else speaks against it.
+    """
 
     code: str
     english: str
     chinese: str
+    about: str = ""
+    further: tuple["Refusal", ...] = ()
+
+    @property
+    def each(self) -> tuple["Refusal", ...]:
+        """Every reason by itself, this one first."""
+        return (replace(self, further=()), *self.further)
+
+
+def together(*found: Refusal | None) -> Refusal | None:
+    """Everything that speaks against something as one refusal, so that it is told in one round; None for nothing."""
+    told = list(dict.fromkeys(reason for refusal in found if refusal is not None for reason in refusal.each))
+    return replace(told[0], further=tuple(told[1:])) if told else None
 
 
 Guard = Callable[[CaseT], Refusal | None]
@@ -126,6 +142,16 @@ class TransitionTable(Generic[CaseT]):
             if event is not None and event.trigger(walker, case=case, refusals=refusals):
                 return self.states(walker.state)
         return refusals[0] if refusals else self._illegal(trigger, case.state)
+
+    def against(self, trigger: Trigger, case: CaseT) -> Refusal | None:
+        """Every guard that refuses a step, where the machine's walk ends at the first; None when it may be taken."""
+        verdict = self.judge(trigger, case)
+        if not isinstance(verdict, Refusal):
+            return None
+        edges = (
+            edge for edge in self.edges if (edge.trigger, edge.source) == (trigger, case.state) and edge.when(case)
+        )
+        return together(verdict, *(guard(case) for edge in edges for guard in (edge.theirs, *edge.guards)))
 
     def move(self, subject: str, trigger: Trigger, case: CaseT) -> StrEnum:
         """The state that one subject reaches. Raises TransitionRefused."""

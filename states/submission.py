@@ -102,6 +102,7 @@ def achievement_is_covered(case: Case) -> Refusal | None:
         "not_covered",
         f"completed on {case.completed_on}, but the season covers {years}",
         f"完成日期{case.completed_on}不在本年度征集范围（{years}年）内",
+        about="completed_on",
     )
 
 
@@ -112,6 +113,7 @@ def is_no_duplicate(case: Case) -> Refusal | None:
         "duplicate",
         f"the same achievement is already {case.duplicate_of}",
         f"与已有申报 {case.duplicate_of} 为同一成果（名称、单位、完成人相同），不能重复申报",
+        about="title",
     )
 
 

@@ -76,8 +76,8 @@ class Clerks:
         """The files of a scene that the system does not have yet."""
         return [paper for paper in self._papers[scene.deed](scene) if not self._is_taken(paper)]
 
-    def send(self, papers: Iterable[Paper]) -> int:
-        """Fill own copies where there are none, then send all together, each by its sender's way. Returns how many."""
+    def send(self, papers: Iterable[Paper]) -> None:
+        """Fill own copies where there are none, then send all together, each by its sender's way."""
         ready = {paper.copy: paper for paper in papers}
         for paper in ready.values():
             if not paper.copy.exists():
@@ -90,7 +90,6 @@ class Clerks:
                 self.ways.type_scores(paper.folder, paper.typed)
             else:
                 self.ways.send(paper.folder, paper.copy)
-        return len(ready)
 
     def on_the_way(self, papers: Iterable[Paper]) -> list[str]:
         """What was sent and is not taken yet, in words."""

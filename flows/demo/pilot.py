@@ -182,12 +182,14 @@ class Pilot:
         return False
 
     def _send(self, scenes: list[Scene]) -> None:
+        """Send what the scenes still owe; after a restart these are of several deeds, of which some are done."""
         with self.account.working():
-            papers = [paper for scene in scenes for paper in self.clerks.unsent(scene)]
-            sent = self.clerks.send(papers)
-        if sent:
-            ways = Counter(self.clerks.ways.of(paper.folder).value for paper in papers)
-            self._tell(f"{scenes[0].deed.value}: " + ", ".join(f"{count} by {way}" for way, count in ways.items()))
+            unsent = [(scene.deed, paper) for scene in scenes for paper in self.clerks.unsent(scene)]
+            papers = [paper for _, paper in unsent]
+            self.clerks.send(papers)
+        for deed in dict.fromkeys(deed for deed, _ in unsent):
+            ways = Counter(self.clerks.ways.of(paper.folder).value for sent, paper in unsent if sent is deed)
+            self._tell(f"{deed.value}: " + ", ".join(f"{count} by {way}" for way, count in ways.items()))
         self._await("What was sent", lambda: self.clerks.on_the_way(papers))
         self._settle()
         for scene in scenes:

@@ -143,7 +143,7 @@ LINES = {
     "scores never sent": "没有提交的评分",
     "addresses that letters came back from": "退信地址",
     "mails answered": "没有填报表，已答复的邮件",
-    "mails held": "待核实的邮件",
+    "mails held": "暂扣的邮件",
     "mails that came back": "退信",
     "mails without need": "无需处理的邮件",
     **{tier.value: tier.label for tier in Tier},

@@ -29,8 +29,9 @@ from flows.intake.senders import sender_of
 from flows.kinds.kind import HandedIn
 from flows.kinds.table import KINDS, read_delivery, superseding
 from flows.run import Run
-from flows.workbooks.reader.findings import Note, Problem, Reading
+from flows.workbooks.reader.findings import FilledRow, Note, Problem, Reading
 from flows.workbooks.reader.reading import without_collector
+from flows.workbooks.reader.table import letters
 from models import Admission, Delivery
 from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
@@ -165,11 +166,18 @@ def _judge(session: Session, run: Run, brought: Brought, admission: Admission | 
         remarks={lines[index]: remark for index, remark in taken.remarks.items()},
         changes={lines[index]: change for index, change in taken.changes.items()},
         refused=[
-            Problem(reading.rows[index].sheet, f"A{reading.rows[index].line}", refusal.chinese)
-            for index, refusal in taken.refused.items()
+            Problem(row.sheet, _cell(reading, row, reason.about), reason.chinese)
+            for row, refusal in ((reading.rows[index], refusal) for index, refusal in taken.refused.items())
+            for reason in refusal.each
         ],
         newest=newest_file,
     )
+
+
+def _cell(reading: Reading, row: FilledRow, field: str) -> str:
+    """Where in a row a field of its form stands; the row's first cell where the field has none."""
+    columns = next((table.columns for table in reading.tables if table.sheet == row.sheet), {})
+    return f"{letters(columns.get(field, 0))}{row.line}"
 
 
 def _by_numbers(aliases: Aliases, reading: Reading) -> Reading:

@@ -24,6 +24,7 @@ from models.enums import Tier, WorkbookKind
 from models.forms import VoteForm
 from states.final_round.votes import OFFICE, Motion, owing_votes, take_votes
 from states.guard_facts import deadline_of
+from states.panel.aliases import Aliases
 from states.submissions.delivery import Taken
 
 _COUNTS = ("votes_for", "votes_against", "abstentions")
@@ -44,10 +45,14 @@ def issue_ballots(session: Session, run: Run, motions: Sequence[Motion]) -> int:
 def remind_of_ballots(session: Session, run: Run) -> int:
     """While a quorum is missing, a letter a day to whoever has still to vote."""
     owing, deadline = owing_votes(session, run.season), deadline_of(session, run.year, Milestone.CLOSE_VOTES)
+    aliases = Aliases(session, run.season)
     for caster, owed in sorted(owing.items()):
         key = f"{caster}/{local_day(run.at)}"
         ballots = papers(session, run, caster, WorkbookKind.VOTES, every_issue=True)
-        _write(session, run, LetterKind.BALLOT_REMINDER, caster, key, deadline=deadline, owed=owed, attachments=ballots)
+        shown = owed if caster == OFFICE else [aliases.of(number) for number in owed]
+        _write(
+            session, run, LetterKind.BALLOT_REMINDER, caster, key, deadline=deadline, owed=shown, attachments=ballots
+        )
     return len(owing)
 
 
@@ -76,6 +81,7 @@ def _issue(session: Session, run: Run, caster: str, rows: Sequence[Mapping[str, 
 
 def _write(session: Session, run: Run, kind: LetterKind, caster: str, key: str, **context: Any) -> None:
     name = _name(session, run, caster)
+    context["secret"] = caster == OFFICE
     if caster == OFFICE:
         post_to_office(session, run, kind, key=key, recipient_name=name, **context)
     else:

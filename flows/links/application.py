@@ -206,7 +206,8 @@ class _Pages:
                 return self._page("unit", season, **unit_page(session, self.own, season, visitor.subject))
             if visitor.kind is LinkKind.EXPERT:
                 expert = session.get_one(Expert, visitor.subject)
-                return self._page("expert", season, **expert_page(session, season, expert))
+                kept = "kept" in request.query_params
+                return self._page("expert", season, kept=kept, **expert_page(session, season, expert))
             return self._page("applicant", season, **applicant_page(session, visitor.subject))
 
     def links(self, request: Request) -> Response:

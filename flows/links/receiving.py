@@ -1,5 +1,6 @@
 """What comes in by the link pages: uploads, and scores from the form as the workbook that they are."""
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from flows.run import Run
 from flows.workbooks.columns.mark import Mark
 from flows.workbooks.writer.filling import fill_template
 from flows.workbooks.writer.template import write_template
+from models import Score
 from models.database import writing
 from models.enums import Role, WorkbookKind
 from models.queries import lock_call, season_in_force
@@ -61,8 +63,30 @@ def send_scores(run: Run, expert: str, typed: Mapping[str, Mapping[str, str]]) -
             lock_call(session, run.year)
             path = _written(session, run, expert, typed, folder)
             digest = _take(session, run, expert, path)
-            drop_drafts(session, run.year, expert)
+            drop_drafts(session, run.year, expert, _standing(session, run, expert, typed, digest))
         return digest
+
+
+def _standing(
+    session: Session, run: Run, expert: str, typed: Mapping[str, Mapping[str, str]], digest: str
+) -> list[str]:
+    """The numbers of what came in: stepped back from, or scored as it was typed; the others came back."""
+    aliases = Aliases(session, run.season)
+    round_number, mine = assigned_to(session, run.year, expert)
+    found = []
+    for alias, values in typed.items():
+        number = aliases.number_of(alias)
+        score = session.get(Score, (number, expert, round_number))
+        if number not in mine or (score and (score.delivery == digest or _is_said(score, values))):
+            found.append(number)
+    return found
+
+
+def _is_said(score: Score, typed: Mapping[str, str]) -> bool:
+    """Whether a score that stands is what was typed."""
+    points = json.loads(score.points)
+    same = all(_number(typed.get(key, "")) == float(points[key]) for key in points)
+    return same and typed.get("comment", "").split() == score.comment.split() and not typed.get("recusal")
 
 
 def _take(session: Session, run: Run, code: str, path: Path) -> str:

@@ -79,7 +79,7 @@ class Wait(Labelled):
     APPROVAL = "approval", "审定获奖名单"
     OBJECTION = "objection", "答复异议"
     DUPLICATE = "duplicate", "判定是否重复"
-    MAIL = "mail", "邮件待核实"
+    MAIL = "mail", "暂扣的邮件"
     DELIVERY = "delivery", "退回的来件"
     INBOX = "inbox", "收件箱中无人认领的文件"
 
@@ -405,7 +405,7 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
             f"mail {mail.digest[:12]} from {mail.sender or 'nobody'} with a workbook of {whose}: {doubt} "
             f"(`gangchuang decide admit_mail` or dismiss_mail)"
         )
-        said = f"来自{mail.sender or '（发件人不明）'}的报送邮件（填报表属于{whose}）待核实：{doubt}"
+        said = f"来自{mail.sender or '（发件人不明）'}的报送邮件（填报表属于{whose}）已暂扣，待核实发件人：{doubt}"
         forms = _decisions(
             year, mail.digest[:12], *((word.value, word.label) for word in (Trigger.ADMIT_MAIL, Trigger.DISMISS_MAIL))
         )

@@ -170,6 +170,7 @@ def _values(
         "unit_name": name,
         "recipient_name": f"{name}科协",
         "quota": season.quota_of(unit),
+        "secret": bool(season.final_round.votes and season.final_round.votes.secret),
         "arrived_at": at,
         **dict.fromkeys(("old", "new", "deadline", "due_at", "reconsider_until"), deadline),
         "until": min((moment for moment in deadlines.dates.values() if moment > at), default=deadline),

@@ -114,12 +114,15 @@ def _not_to_be_judged(
 def _misplaced(form: VerdictForm, own: Mapping[str, _Own]) -> Refusal | None:
     if form.number not in own:
         return Refusal(
-            "unknown_number", f"the unit has no submission {form.number}", f"本单位没有编号为“{form.number}”的申报"
+            "unknown_number",
+            f"the unit has no submission {form.number}",
+            f"本单位没有编号为“{form.number}”的申报",
+            "number",
         )
     state = own[form.number].state
     if state in (SubmissionState.SUBMITTED, SubmissionState.DISTRICT_REVIEWED):
         return None
-    return Refusal("state", f"it is {state}", f"编号 {form.number} 当前为“{state.label}”，不能再填写初评结果")
+    return Refusal("state", f"it is {state}", f"编号 {form.number} 当前为“{state.label}”，不能再填写初评结果", "number")
 
 
 def _over_quota(
@@ -146,6 +149,7 @@ def _quota_problem(season: Season, unit: str, wanted: set[str], own: Mapping[str
             f"{len(wanted)} recommended, the quota is {quota}",
             f"本单位推荐名额为{quota}项，连同已接收的共推荐了{len(wanted)}项；"
             f"请从中选定不超过{quota}项填“推荐”，其余填“不推荐”，改好后整表重新报送",
+            about="verdict",
         )
     by_category = Counter(own[number].category for number in wanted)
     for category, most in season.district_round.quota_by_category.items():
@@ -155,6 +159,7 @@ def _quota_problem(season: Season, unit: str, wanted: set[str], own: Mapping[str
                 f"{by_category[category]} of {category} recommended, the quota is {most}",
                 f"“{Category(category).label}”推荐名额为{most}项，共推荐了{by_category[category]}项；"
                 f"请从中选定不超过{most}项填“推荐”，其余填“不推荐”，改好后整表重新报送",
+                about="verdict",
             )
     return None
 

@@ -107,11 +107,13 @@ def take_answers(session: Session, delivered: Delivered, rows: Sequence[Answer])
 def _said_too_little(form: FollowUpForm) -> Refusal | None:
     """What is in use is in use somewhere since some day; what is not has a reason."""
     if form.use is Use.IN_USE and (form.since is None or not form.where):
-        return Refusal(
-            "incomplete", "in use, but not since when or where", "填了“在用”，请同时填写开始应用时间和应用单位"
-        )
+        missing = "since" if form.since is None else "where"
+        english, chinese = "in use, but not since when or where", "填了“在用”，请同时填写开始应用时间和应用单位"
+        return Refusal("incomplete", english, chinese, missing)
     if form.use is not Use.IN_USE and not form.remark:
-        return Refusal("incomplete", "not in use, without a reason", f"填了“{form.use.label}”，请在“说明”里写明原因")
+        return Refusal(
+            "incomplete", "not in use, without a reason", f"填了“{form.use.label}”，请在“说明”里写明原因", "remark"
+        )
     return None
 
 

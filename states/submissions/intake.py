@@ -12,7 +12,7 @@ from models import Contributor, Correction, Submission, SubmissionVersion
 from models.enums import CorrectionState, Outcome, SubmissionState, Trigger
 from models.forms import SubmissionForm
 from states.guard_facts import SeasonFacts, load_season_facts
-from states.machine import Refusal
+from states.machine import Refusal, together
 from states.rules.names import name_key
 from states.submission import SUBMISSION, Case, achievement_is_covered, is_complete, is_no_duplicate
 from states.submissions.attachments import attached_to, same_files
@@ -69,7 +69,7 @@ class _Judging:
         by_number: Mapping[str, Known],
     ) -> None:
         self.new: list[tuple[Incoming, str]] = []
-        self.changes: list[tuple[Incoming, Known]] = []
+        self.changes: list[tuple[Incoming, Known, Refusal | None]] = []
         self.refused: dict[int, Refusal] = {}
         self.remarks: dict[int, str] = {}
         self._frame, self._delivered, self._known, self._by_number = season_facts, delivered, known, by_number
@@ -82,7 +82,8 @@ class _Judging:
         own, other = the_same(row.form, mark, alike, self._by_number, self._delivered, self.meant)
         first = self._seen.get(mark) or self._seen.get(own.number if own else "")
         if first is not None:
-            self.refused[row.position] = _twice_in_one_workbook(first)
+            unfit = _unfit(self._frame, self._delivered, row.form)
+            self._refuse(row, together(_twice_in_one_workbook(first), unfit))
             return
         self._seen[mark] = row
         if own is None:
@@ -97,32 +98,29 @@ class _Judging:
         first = self._seen.get(mark) or self._seen.get(own.number if own else "")
         if first is not None:
             return _twice_in_one_workbook(first)
-        case = replace(_case(self._frame, self._delivered, row.form, other), missing=())
-        if own is not None:
-            refusal = _not_changeable(session, self._frame, self._delivered, own)
-            return refusal or achievement_is_covered(case)
-        verdict = SUBMISSION.judge(Trigger.SUBMIT, case)
-        if isinstance(verdict, Refusal):
-            return verdict
-        return _unknown_number(row.form.number) if row.form.number else None
+        twin = other if own is None else twin_of(own, mark, self._known, row.form)
+        case = replace(_case(self._frame, self._delivered, row.form, twin), missing=())
+        if own is None:
+            return together(SUBMISSION.against(Trigger.SUBMIT, case), _unknown_number(row.form.number))
+        refusal = _not_changeable(session, self._frame, self._delivered, own)
+        return together(is_no_duplicate(case), refusal, achievement_is_covered(case))
+
+    def _refuse(self, row: Incoming, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self.refused[row.position] = refusal
 
     def _judge_change(self, row: Incoming, mark: str, own: Known) -> None:
         self._seen[own.number] = row
         self.meant.add(own.number)
         twin = twin_of(own, mark, self._known, row.form)
         refusal = is_no_duplicate(_case(self._frame, self._delivered, row.form, twin))
-        if refusal is None:
-            self.changes.append((row, own))
-        else:
-            self.refused[row.position] = refusal
+        self.changes.append((row, own, refusal))
 
     def _judge_new(self, row: Incoming, mark: str, other: str) -> None:
-        verdict = SUBMISSION.judge(Trigger.SUBMIT, _case(self._frame, self._delivered, row.form, other))
-        if isinstance(verdict, Refusal):
-            self.refused[row.position] = verdict
-        elif row.form.number:
-            self.refused[row.position] = _unknown_number(row.form.number)
-        else:
+        case = _case(self._frame, self._delivered, row.form, other)
+        refusal = together(SUBMISSION.against(Trigger.SUBMIT, case), _unknown_number(row.form.number))
+        self._refuse(row, refusal)
+        if refusal is None:
             self.new.append((row, mark))
             own = (known for known in self._known.get(name_key(row.form.title), ()) if known.fingerprint == mark)
             gone = next((known.number for known in own if known.outcome is Outcome.WITHDRAWN), "")
@@ -191,14 +189,20 @@ def _renamed(session: Session, season_facts: SeasonFacts, delivered: Delivered, 
 
 
 def _twice_in_one_workbook(first: Incoming) -> Refusal:
-    return Refusal("duplicate", f"the same row stands at {first.where}", f"与本表{first.where}为同一成果，重复填写")
+    return Refusal(
+        "duplicate", f"the same row stands at {first.where}", f"与本表{first.where}为同一成果，重复填写", "title"
+    )
 
 
-def _unknown_number(number: str) -> Refusal:
+def _unknown_number(number: str | None) -> Refusal | None:
+    """Against a new row that gives itself a number."""
+    if not number:
+        return None
     return Refusal(
         "unknown_number",
         f"the unit has no submission {number}",
         f"本单位没有编号为“{number}”的申报；新申报请将“申报编号”留空",
+        about="number",
     )
 
 
@@ -206,17 +210,20 @@ def _change(
     session: Session,
     season_facts: SeasonFacts,
     delivered: Delivered,
-    changes: Sequence[tuple[Incoming, Known]],
+    changes: Sequence[tuple[Incoming, Known, Refusal | None]],
     taken: Taken,
 ) -> None:
-    """Keep the rows that say something new of what is there."""
-    for row, known in changes:
+    """Keep the rows that say something new of what is there; beside each what speaks against it already."""
+    for row, known, twin in changes:
         current = session.get_one(SubmissionVersion, (known.number, known.version)).content
         withdrawn = known.outcome is Outcome.WITHDRAWN
-        if current == content_of(row.form) and not withdrawn and not _other_files(session, known, row):
+        same = current == content_of(row.form) and not withdrawn and not _other_files(session, known, row)
+        if same and twin is None:
             taken.accept(row.position, known.number, Change.UNCHANGED)
             continue
-        refusal = _not_changeable(session, season_facts, delivered, known) or _unfit(season_facts, delivered, row.form)
+        refusal = together(
+            twin, _not_changeable(session, season_facts, delivered, known), _unfit(season_facts, delivered, row.form)
+        )
         if refusal is None and not row.form.restores:
             refusal = _older(session, known, row.form)
         if refusal is not None:
@@ -240,6 +247,7 @@ def _older(session: Session, known: Known, form: SubmissionForm) -> Refusal | No
         f"it is version {found.version} again, {known.version} is in force",
         f"编号 {known.number} 的内容与{found.kept_at.astimezone(ZONE):%Y年%m月%d日}接收的第{found.version}版相同，"
         f"现有更新的第{known.version}版，可能用了旧表；确要改回的，请在该行“撤回”列填“改回”再报",
+        about="number",
     )
 
 
@@ -258,9 +266,9 @@ def _not_changeable(session: Session, season_facts: SeasonFacts, delivered: Deli
     if known.state is not SubmissionState.SUBMITTED:
         if known.outcome is Outcome.WITHDRAWN:
             gone = f"编号 {known.number} 已撤回，不能再修改；要重新申报的，请将“申报编号”留空"
-            return Refusal("state", "it was withdrawn", gone)
+            return Refusal("state", "it was withdrawn", gone, about="number")
         label = known.state.label
-        return Refusal("state", f"it is {known.state}", f"编号 {known.number} 当前为“{label}”，不能再修改")
+        return Refusal("state", f"it is {known.state}", f"编号 {known.number} 当前为“{label}”，不能再修改", "number")
     deadline = season_facts.deadlines.at(Milestone.CLOSE_CALL, delivered.unit)
     if (deadline is not None and delivered.arrived_at <= deadline) or delivered.admitted:
         return None
@@ -277,4 +285,4 @@ def _wants_it(known: Known, correction: Correction) -> bool:
 def _unfit(season_facts: SeasonFacts, delivered: Delivered, form: SubmissionForm) -> Refusal | None:
     """A new version must be as complete and as covered as a new submission."""
     case = _case(season_facts, delivered, form, "")
-    return is_complete(case) or achievement_is_covered(case)
+    return together(is_complete(case), achievement_is_covered(case))

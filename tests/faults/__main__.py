@@ -47,7 +47,8 @@ def main() -> int:
 
 def _outcomes(asked: argparse.Namespace) -> Iterator["Outcome"]:
     """An equal share of the points in each setting asked for."""
-    from tests.faults.harness import at_random, carry_out, get_ready, recorded, setting_of, spread
+    from tests.faults.harness import at_random, carry_out, every_point, get_ready, recorded, setting_of, spread
+    from tests.faults.trials import Trial
 
     get_ready()
     settings = [
@@ -68,6 +69,10 @@ def _outcomes(asked: argparse.Namespace) -> Iterator["Outcome"]:
                 for move in recording.moves:
                     print(f"{move.name}: {len(move.heard)}", *move.heard, sep="\n  ")
                 continue
+            if asked.move:
+                own = [kill for kill in every_point(recording) if asked.move in recording.moves[kill.move].name]
+                yield from carry_out(setting, recording, [*map(Trial, range(len(own)), own)], jobs=asked.jobs)
+                continue
             wanted = asked.points // len(settings) + (index < asked.points % len(settings))
             if asked.seed is None:
                 trials = spread(recording, wanted)
@@ -84,6 +89,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=(*DATABASES, "both"), default="both")
     parser.add_argument("--mail", choices=(*MAILS, "both"), default="both")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trials at once")
+    parser.add_argument("--move", help="each point of the moves whose names hold this, such as '03-22 files'")
     parser.add_argument("--only", type=int, help="only the trial of this number in each setting, as it was printed")
     parser.add_argument("--list", action="store_true", help="only list the points")
     parser.add_argument("--json", help="file for the outcomes")

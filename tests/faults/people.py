@@ -86,8 +86,16 @@ class People:
     def next_act(self, now: datetime) -> Scene | None:
         return next((act for act in acts(self.season) if act.at <= now and not self.has(f"{act.name}.done")), None)
 
-    def put(self, sender: str, kind: WorkbookKind, name: str, rows: list[dict[str, Any]], issue: int = 1) -> None:
-        """Fill an own copy of the issued workbook once, and put it into the inbox unless it was taken."""
+    def put(
+        self,
+        sender: str,
+        kind: WorkbookKind,
+        name: str,
+        rows: list[dict[str, Any]],
+        issue: int = 1,
+        folder: str = "",
+    ) -> None:
+        """Fill an own copy of the issued workbook once, and put it into the inbox: the sender's, or another folder's."""
         copy = self.folder / sender / f"{name}.xlsx"
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +103,7 @@ class People:
             fill_template(paths.issued(self.own, self.season.year, sender, kind, issue), draft, rows)
             draft.write_bytes(_settled(draft.read_bytes()))
             draft.replace(copy)
-        box = paths.inbox(self.own) / sender
+        box = paths.inbox(self.own) / (folder or sender)
         box.mkdir(parents=True, exist_ok=True)
         half = box / f".{name}.part"
         half.write_bytes(copy.read_bytes())
@@ -105,7 +113,9 @@ class People:
         with reading(self.engine) as session:
             return session.scalars(select(Submission.number).where(Submission.title == WORKS[key][0])).one()
 
-    def submissions(self, name: str, keys: Iterable[str], *, flawed: str = "", numbered: bool = False) -> None:
+    def submissions(
+        self, name: str, keys: Iterable[str], *, flawed: str = "", numbered: bool = False, folder: str = ""
+    ) -> None:
         keys = list(keys)
         rows = []
         for key in keys:
@@ -116,7 +126,7 @@ class People:
                 row["申报编号"] = self.number(key)
                 row["单位1统一社会信用代码"] = _code(key)
             rows.append(row)
-        self.put(UNITS["ABC".index(keys[0][0])], WorkbookKind.SUBMISSIONS, name, rows)
+        self.put(UNITS["ABC".index(keys[0][0])], WorkbookKind.SUBMISSIONS, name, rows, folder=folder)
 
     def verdicts(self, unit: str, recommended: str, other: str = "") -> None:
         headings = self._headings(WorkbookKind.VERDICTS)
@@ -219,7 +229,7 @@ def acts(season: Season) -> list[Scene]:
     return [
         Scene("send pool", d.open_call + 4 * day, send=People.experts),
         Scene("send submissions", d.open_call + 10 * day, send=_send_submissions),
-        Scene("send again", d.open_call + 20 * day, send=lambda all_: all_.submissions("更正", ["A4"])),
+        Scene("send again", d.open_call + 20 * day, send=_send_again),
         _decision("withdraw", d.open_call + 30 * day, "withdraw", lambda p: p.number("B4"), "示例：单位撤回"),
         Scene(
             "send late", d.close_call + 3 * hour, send=lambda p: p.submissions("补充申报", ["C5", "C6"], flawed="C6")
@@ -287,6 +297,11 @@ def _code(key: str) -> str:
 def _send_submissions(people: People) -> None:
     for unit, flawed in (("A", "A4"), ("B", ""), ("C", "")):
         people.submissions("申报汇总表", [f"{unit}{ordinal}" for ordinal in range(1, 5)], flawed=flawed)
+
+
+def _send_again(people: People) -> None:
+    """The unit sends it to the officer, who puts it into the office's drop."""
+    people.submissions("更正", ["A4"], folder=paths.OFFICE)
 
 
 def _send_verdicts(people: People) -> None:

@@ -56,9 +56,18 @@ def members(player: Player) -> list[str]:
     return sorted(letter.split("/")[1] for letter in player.letters("ballot/"))
 
 
+def body(player: Player, part: str) -> str:
+    """The text of the only letter whose key holds something, or of the first of them."""
+    with player.reading() as session:
+        found = select(Message.body).where(Message.key.like(f"%/{part}%"))
+        return session.scalars(found.order_by(Message.key)).first() or ""
+
+
 def test_signed_ballots_decide_before_the_office_sees_the_list(player: Player) -> None:
     carried, fallen, *_ = voting(player, secret=False)
     assert len(members(player)) == 5
+    assert "本次为记名表决，由评委本人逐项选择" in body(player, "ballot/")
+    assert "无记名" not in body(player, "ballot/")
     assert player.letters("approval_wanted") == [], "the list is not the office's before the panel has voted"
     book = openpyxl.load_workbook(paths.issued(player.settings, 2026, members(player)[0], WorkbookKind.VOTES))
     said = [str(cell) for row in book["表决票"].values for cell in row if cell]
@@ -92,6 +101,8 @@ def test_signed_ballots_decide_before_the_office_sees_the_list(player: Player) -
 def test_the_office_enters_the_count_of_secret_ballots(player: Player) -> None:
     first, second, *_ = voting(player, secret=True)
     assert player.letters("ballot/") == ["ballot/office/office/1"]
+    assert "本次为无记名表决，不向专家发表决票" in body(player, "ballot/")
+    assert "评委本人" not in body(player, "ballot/")
 
     rows = [
         {"申报编号": first, "同意票": 4, "不同意票": 0, "弃权票": 0},
@@ -136,6 +147,7 @@ def test_without_a_quorum_the_stage_waits_reminds_once_a_day_and_takes_late_ball
     assert result.outcome == "waiting"
     assert result.explanation.startswith(f"no quorum on 2 vote(s): {first} (3 of 5, 4 needed), {second} (3 of 5")
     assert len(player.letters("ballot_reminder")) == 2
+    assert "还没有收到您的表决票" in body(player, "ballot_reminder/")
     assert not any(voted for _, voted in placed(player).values())
 
     signed(player, everybody[3], {first: "同意", second: "弃权"})

@@ -48,7 +48,7 @@ def test_an_exact_duplicate_comes_back_with_the_number_of_the_other(player: Play
     (row,) = collect(player)
 
     (problem,) = json.loads(row.problems)
-    assert (row.rows_in, row.rows_back, problem[1]) == (1, 1, "A5")
+    assert (row.rows_in, row.rows_back, problem[1]) == (1, 1, "B5")
     assert problem[2] == f"与已有申报 {other} 为同一成果（名称、单位、完成人相同），不能重复申报"
 
 

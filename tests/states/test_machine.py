@@ -49,6 +49,17 @@ def test_a_trigger_takes_the_edge_of_its_state() -> None:
     assert TABLE.move("light/1", "switch", Case(Light.RED)) is Light.GREEN
 
 
+def test_whoever_asks_what_speaks_against_a_step_hears_all_of_it() -> None:
+    dark = Case(Light.RED, Role.EXPERT, power=False, broken=True)
+
+    refusal = TABLE.against("switch", dark)
+
+    assert refusal is not None
+    assert [reason.code for reason in refusal.each] == ["role", "no_power", "broken"]
+    assert TABLE.judge("switch", dark) == refusal.each[0]
+    assert TABLE.against("switch", Case(Light.RED)) is None
+
+
 def test_the_first_edge_needs_no_state() -> None:
     assert TABLE.move("light/1", "install", Case(None)) is Light.RED
 

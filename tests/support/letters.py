@@ -89,6 +89,7 @@ _VALUES: dict[str, Any] = {
     "quota": 10,
     "reason": "山区交通中断，\n材料无法按时送达",
     "recipient_name": "万州区科协",
+    "secret": False,
     "received_on": date(2026, 8, 5),
     "recommended": [NUMBER],
     "reconsider_until": DUE,

@@ -82,8 +82,8 @@ class LetterKind(StrEnum):
     EXPERTS_REPLACED = "experts_replaced", "items lacking"  # (number, expert's name); to the office
     SCORES_OWED = "scores_owed", "items deadline reserves level", "again"  # (id, name, how many); to the office
     ROUND_CLOSED = "round_closed", "counts ties", "until"  # to the office
-    BALLOT = "ballot", "recipient_name count deadline"  # to an expert, or to the office for a secret ballot
-    BALLOT_REMINDER = "ballot_reminder", "recipient_name owed deadline"
+    BALLOT = "ballot", "recipient_name count deadline secret"  # to an expert, or to the office for a secret ballot
+    BALLOT_REMINDER = "ballot_reminder", "recipient_name owed deadline secret"
 
     # Approval, notice, results
     APPROVAL_WANTED = "approval_wanted", "officers due_at digest page level"

@@ -20,7 +20,7 @@ import sys
 import warnings
 import zipfile
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
@@ -37,6 +37,7 @@ HEAD_ROWS = 300
 _MOST_STRUCK = 2000
 # Records of BIFF8, and what an OBJ record calls a picture; a cell's record begins with row, column and format.
 _BOF, _FONT, _XF, _BOUNDSHEET, _OBJ, _MULRK = 0x809, 0x31, 0xE0, 0x85, 0x5D, 0xBD
+_SST, _CONTINUE, _LABEL_SST = 0xFC, 0x3C, 0xFD
 _CELL_RECORDS = frozenset({0x203, 0x27E, 0xFD, 0x204, 0xD6, 0x06, 0x205})
 _PICTURES, _STRUCK_OUT = frozenset({8, 30}), 0x08
 _OPEN = "urn:oasis:names:tc:opendocument:xmlns:"
@@ -192,7 +193,7 @@ def looks(path: str, form: str) -> tuple[dict[str, list[tuple[int, int]]], set[s
 
 
 def _looks_of_xls(path: str) -> tuple[dict[str, list[tuple[int, int]]], set[str]]:
-    """By the records of BIFF8 ([MS-XLS] 2.3): fonts, the formats that use them, the cells that bear those."""
+    """By the records of BIFF8 ([MS-XLS] 2.3): fonts, the formats and parts of texts that use them, the cells that bear those."""
     import olefile
 
     with olefile.OleFileIO(path) as ole:
@@ -203,7 +204,13 @@ def _looks_of_xls(path: str) -> tuple[dict[str, list[tuple[int, int]]], set[str]
     sheets: dict[int, str] = {}
     struck: dict[str, list[tuple[int, int]]] = {}
     drawn: set[str] = set()
+    texts: list[bytes] = []
+    in_part: frozenset[int] | None = None
     place, sheet = 0, ""
+
+    def is_struck(font: int) -> bool:
+        return fonts[font - (font > 4)]  # there is no font 4
+
     while place + 4 <= len(data):
         kind, size = struct.unpack_from("<HH", data, place)
         body = data[place + 4 : place + 4 + size]
@@ -216,17 +223,69 @@ def _looks_of_xls(path: str) -> tuple[dict[str, list[tuple[int, int]]], set[str]
         elif kind == _BOUNDSHEET:
             coded = body[8 : 8 + body[6] * (1 + (body[7] & 1))]
             sheets[struct.unpack_from("<I", body)[0]] = coded.decode("utf-16-le" if body[7] & 1 else "latin-1")
+        elif kind == _SST or (kind == _CONTINUE and texts and in_part is None):
+            texts.append(body)
         elif kind == _OBJ and size >= 6 and struct.unpack_from("<H", body, 4)[0] in _PICTURES:
             drawn.add(sheet)
         elif kind in _CELL_RECORDS or kind == _MULRK:
             row, column = struct.unpack_from("<HH", body)
             step = 6 if kind == _MULRK else size
             for index, at in enumerate(range(4, size - (2 if kind == _MULRK else 0), step)):
-                font = formats[struct.unpack_from("<H", body, at)[0]]
-                if fonts[font - (font > 4)]:  # there is no font 4
+                if in_part is None:
+                    in_part = _struck_texts(texts, is_struck)
+                whole = is_struck(formats[struct.unpack_from("<H", body, at)[0]])
+                if whole or (kind == _LABEL_SST and struct.unpack_from("<I", body, 6)[0] in in_part):
                     struck.setdefault(sheet, []).append((row + 1, column + index))
         place += 4 + size
     return struck, drawn
+
+
+def _struck_texts(blocks: list[bytes], is_struck: Callable[[int], bool]) -> frozenset[int]:
+    """The shared texts of which some part is struck through, by place, as far as they can be understood."""
+    found = set()
+    with suppress(struct.error, IndexError):
+        texts = _Texts(blocks)
+        for place in range(texts.count):
+            if any(map(is_struck, texts.fonts_of_next())):
+                found.add(place)
+    return frozenset(found)
+
+
+class _Texts:
+    """The shared texts of an .xls one after the other ([MS-XLS] 2.4.265 and 2.5.293), a record and those that continue it."""
+
+    def __init__(self, blocks: list[bytes]) -> None:
+        self.blocks, self.block, self.at = blocks, 0, 0
+        self.count = struct.unpack("<II", self._take(8))[1] if blocks else 0
+
+    def fonts_of_next(self) -> list[int]:
+        """The fonts in which parts of the next text are set."""
+        length, looks = struct.unpack("<HB", self._take(3))
+        parts = struct.unpack("<H", self._take(2))[0] if looks & 8 else 0
+        beyond = struct.unpack("<I", self._take(4))[0] if looks & 4 else 0
+        self._pass_letters(length, looks & 1)
+        runs = self._take(4 * parts)
+        self._take(beyond)
+        return [font for _, font in struct.iter_unpack("<HH", runs)]
+
+    def _take(self, size: int) -> bytes:
+        taken = b""
+        while len(taken) < size:
+            if self.at == len(self.blocks[self.block]):
+                self.block, self.at = self.block + 1, 0
+            more = self.blocks[self.block][self.at : self.at + size - len(taken)]
+            taken, self.at = taken + more, self.at + len(more)
+        return taken
+
+    def _pass_letters(self, letters: int, wide: int) -> None:
+        """Where letters go on in the next record, it says first how wide they are there."""
+        while letters:
+            if self.at == len(self.blocks[self.block]):
+                wide = self._take(1)[0] & 1
+            here = min(letters, (len(self.blocks[self.block]) - self.at) >> wide)
+            if not here:
+                raise IndexError
+            self.at, letters = self.at + (here << wide), letters - here
 
 
 def _struck_in_ods(path: str) -> dict[str, list[tuple[int, int]]]:
@@ -241,7 +300,9 @@ def _struck_in_ods(path: str) -> dict[str, list[tuple[int, int]]]:
                     sheet, row = element.get(f"{_TABLE}name", ""), 0
             elif element.tag == f"{_STYLE}style":
                 looks = element.find(f"{_STYLE}text-properties")
-                if looks is not None and looks.get(f"{_STYLE}text-line-through-style", "none") != "none":
+                lines = (f"{_STYLE}text-line-through-{what}" for what in ("style", "type"))
+                said = {looks.get(line) for line in lines} - {None} if looks is not None else set()
+                if said and "none" not in said:
                     styles.add(element.get(f"{_STYLE}name"))
             elif element.tag == f"{_TABLE}table-row":
                 column = 0

@@ -9,6 +9,8 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 from openpyxl.drawing.image import Image as Pasted
 from openpyxl.styles import Font
 from PIL import Image
@@ -55,6 +57,10 @@ def struck(sheet: Any) -> None:
         cell.font = Font(strike=True)
 
 
+def struck_in_part(sheet: Any) -> None:
+    sheet["B6"].value = CellRichText("示例三", TextBlock(InlineFont(strike=True), "作废"))
+
+
 def picture(sheet: Any) -> None:
     red = Path(sheet.parent.path_of_picture)
     Image.new("RGB", (40, 40), "red").save(red)
@@ -72,6 +78,7 @@ def sixth(sheet: Any) -> None:
 
 
 STRUCK_OUT = ("接收1行，退回1行", "B6单元格：“成果名称”等", "划了删除线，分不清是否作废")
+STRUCK_IN_PART = ("接收1行，退回1行", "B6单元格：“成果名称”划了删除线，分不清是否作废")
 AWKWARD = (
     Awkward("第二张表没有列名", [row()], ("接收1行", "工作表“续表”没有找到本表的列名，没有读取"), spoil=second_sheet),
     Awkward("多出一列“完成人6姓名”", [row()], ("接收0行，退回1行", "但完成人最多5个"), spoil=sixth),
@@ -95,6 +102,9 @@ AWKWARD = (
     Awkward("删除线（xlsx）", [row(), row("示例二")], STRUCK_OUT, spoil=struck),
     Awkward("删除线（xls）", [row(), row("示例二")], STRUCK_OUT, spoil=struck, form=XLS),
     Awkward("删除线（ods）", [row(), row("示例二")], STRUCK_OUT, spoil=struck, form="ods"),
+    Awkward("半格删除线（xlsx）", [row(), row("示例二")], STRUCK_IN_PART, spoil=struck_in_part),
+    Awkward("半格删除线（xls）", [row(), row("示例二")], STRUCK_IN_PART, spoil=struck_in_part, form=XLS),
+    Awkward("半格删除线（ods）", [row(), row("示例二")], STRUCK_IN_PART, spoil=struck_in_part, form="ods"),
     Awkward("万元栏填50000", [row(**{"经济效益（万元）": 50000})], ("退回1行", "请核对单位：本意是元的，请填5；")),
     Awkward("万元栏填12500", [row(**{"经济效益（万元）": "12500"})], ("退回1行", "请核对单位：本意是元的，请填1.25；")),
     Awkward(
@@ -113,6 +123,11 @@ AWKWARD = (
         [row(类别="小创造", 附件文件名="应用证明.pdf、照片.jpg", 完成日期=date(2019, 5, 1))],
         ("“类别”只能填", "没有，是不是“应用证名.pdf”？", "完成日期2019-05-01不在本年度征集范围（2025年）内"),
         beside=("应用证名.pdf", "照片.jpg"),
+    ),
+    Awkward(
+        "格子都对，编号和年度不对，一次说完，各指其格",
+        [row(申报编号="2026-500101-0099", 完成日期=date(2019, 5, 1))],
+        ("A5单元格：本单位没有编号为“2026-500101-0099”的申报", "F5单元格：完成日期2019-05-01不在本年度征集范围"),
     ),
     Awkward("信用代码错一位", [row(单位1统一社会信用代码=CODE[:-1] + "X")], ("不是有效的代码（校验位不符）",)),
     Awkward("什么也没填", [], ("表里没有填写任何内容", "还没有接收到任何申报")),

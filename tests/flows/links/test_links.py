@@ -697,6 +697,47 @@ def test_an_expert_scores_in_a_browser(
         assert {row.state for row in session.scalars(select(Assignment))} == {AssignmentState.SCORED}
 
 
+@pytest.mark.browser
+def test_an_expert_signs_saves_steps_back_and_scores_without_javascript(
+    player: Player, browser: Browser, shots: Callable[[Page, str], None]
+) -> None:
+    panel = a_panel(player)
+    expert = expert_of(panel)
+    address, (first, second) = link(panel, LinkKind.EXPERT, expert), aliases_of(panel, expert).values()
+    criteria = panel.season.final_round.rubric
+    with serving_links(panel.settings) as base, a_page(browser, 390, script=False) as page:
+        page.goto(f"{base}/me/l/{address.rpartition('/')[2]}")
+        page.get_by_role("button", name="同意并签署").click()
+        for criterion in criteria:
+            page.fill(f'[name="{first}/{criterion.key}"]', str(criterion.maximum - 5))
+        page.fill(f'[name="{first}/comment"]', "示例评语")
+        page.get_by_role("button", name="只保存").click()
+        expect(page.locator("#kept")).to_have_text("已保存，尚未提交")
+        assert page.input_value(f'[name="{first}/comment"]') == "示例评语"
+        # Enter keeps what is typed; nothing goes out by it.
+        page.fill(f'[name="{first}/{criteria[0].key}"]', str(criteria[0].maximum + 1))
+        page.press(f'[name="{first}/{criteria[0].key}"]', "Enter")
+        expect(page.locator("#kept")).to_have_text("已保存，尚未提交")
+        page.check(f'[name="{second}/recusal"]')
+        page.fill(f'[name="{second}/reason"]', "同一单位")
+        shots(page, "expert-plain-390")
+        page.get_by_role("button", name="提交评分").click()
+        assert "接收1行，退回1行" in page.inner_text("main")
+        page.get_by_role("link", name="返回").click()
+        # What came back is still there to be mended; what was stepped back from is gone.
+        assert page.input_value(f'[name="{first}/comment"]') == "示例评语"
+        assert page.locator(f'[name="{second}/comment"]').count() == 0
+        page.fill(f'[name="{first}/{criteria[0].key}"]', str(criteria[0].maximum))
+        page.get_by_role("button", name="提交评分").click()
+        assert "接收1行，退回0行" in page.inner_text("main")
+        page.get_by_role("link", name="返回").click()
+        assert "已提交评分" in page.inner_text("main")
+    with panel.reading() as session:
+        (score,) = session.scalars(select(Score))
+        assert (score.comment, session.scalars(select(ScoreDraft)).all()) == ("示例评语", [])
+        assert verify(session) == []
+
+
 @pytest.fixture
 def shots(tmp_path: Path) -> Callable[[Page, str], None]:
     """Pictures of pages, for whoever wants to look at them: SHOTS names the folder."""

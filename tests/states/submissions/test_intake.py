@@ -293,6 +293,30 @@ def test_a_row_that_may_not_come_in_says_why(engine: Engine, changes: dict[str, 
         assert list(taken.of(Change.NEW)) == [2]
 
 
+def test_everything_that_speaks_against_a_row_is_told_in_one_round(engine: Engine) -> None:
+    old = {"completed_on": date(2019, 5, 1)}
+    with writing(engine) as session:
+        a_season(session)
+        number = deliver(session, a_form("一号成果")).accepted[1]
+        deliver(session, a_form("二号成果"))
+
+        taken = deliver(
+            session,
+            a_form("三号成果", number="2026-500103-0777", **old),
+            a_form("一号成果", number=number, benefit_economic=None, benefit_social="", **old),
+            a_form("四号成果"),
+            a_form("四号成果", **old),
+        )
+
+    told = {place: [(reason.code, reason.about) for reason in refusal.each] for place, refusal in taken.refused.items()}
+    covered = ("not_covered", "completed_on")
+    assert told == {
+        1: [covered, ("unknown_number", "number")],
+        2: [("incomplete", ""), covered],
+        4: [("duplicate", "title"), covered],
+    }
+
+
 def test_a_number_of_another_unit_is_not_ones_own(engine: Engine) -> None:
     with writing(engine) as session:
         a_season(session)
