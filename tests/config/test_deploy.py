@@ -24,25 +24,17 @@ from packaging.specifiers import SpecifierSet
 
 from config.season_parts import FileLimits
 from config.settings import Settings
-from tests.flows.engine.engine_process import free_port, wait_for
+from tests.flows.engine.engine_process import wait_for
+from tests.support.nginx import AWARD, DEPLOY, HOME, OFFICE, program, serving_nginx
 from tests.support.pages import POLICY
 
 ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "config" / "deploy"
 UNITS = sorted(path for path in (DEPLOY / "systemd").iterdir() if path.is_file())
 HARDENED = DEPLOY / "systemd" / "gangchuang-.service.d" / "hardened.conf"
 PROGRAM = "/opt/gangchuang/.venv/bin/gangchuang"
-HOME = "/var/lib/gangchuang"
-AWARD, OFFICE = "award.example.org", "office.example.org"
 PERSON, SIGN_IN = "wang:a long password", "office:the-installations-own"
 TOKEN = "a-personal-links-secret"
 MIB = 1 << 20
-
-
-def program(name: str) -> str:
-    """Where a program lies that the machine may lack; then the test is skipped with this reason."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    return found or pytest.skip(f"{name} is not installed (.ci/run installs it)")
 
 
 # -- the environment file
@@ -257,63 +249,17 @@ def put_out(home: Path, number: int) -> None:
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    server, folder = program("nginx"), tmp_path_factory.mktemp("nginx")
-    served = Nginx(folder, free_port(), free_port(), Upstream(), Upstream())
-    (folder / "log" / "nginx").mkdir(parents=True)
-    (folder / "log" / "gangchuang").mkdir()
+    folder, dashboard, links = tmp_path_factory.mktemp("nginx"), Upstream(), Upstream()
     put_out(folder / "home", 1)
-    text = (DEPLOY / "nginx.conf").read_text("utf-8")
-    for ours, here in {
-        "listen 80;": f"listen 127.0.0.1:{served.plain};",
-        "listen 443 ": f"listen 127.0.0.1:{served.port} ",
-        "127.0.0.1:4200": f"127.0.0.1:{served.dashboard.server_port}",
-        "127.0.0.1:4280": f"127.0.0.1:{served.links.server_port}",
-        f"{HOME}/site;": f"{folder}/home/site;",
-        "/var/log/": f"{folder}/log/",
-        "/etc/ssl/gangchuang/": f"{folder}/",
-        "/etc/nginx/gangchuang-": f"{folder}/gangchuang-",
-    }.items():
-        assert ours in text, ours
-        text = text.replace(ours, here)
-    (folder / "gangchuang.conf").write_text(text, "utf-8")
-    for name in ("award", "office"):
-        made = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name}"
-        files = ["-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem"]
-        subprocess.run([program("openssl"), *made.split(), *files], check=True, capture_output=True)
-    user, _, password = PERSON.partition(":")
-    hashed = subprocess.run([program("openssl"), "passwd", "-apr1", password], check=True, capture_output=True)
-    (folder / "gangchuang-accounts").write_text(f"{user}:{hashed.stdout.decode()}", "utf-8")
-    theirs = base64.b64encode(SIGN_IN.encode()).decode()
-    (folder / "gangchuang-sign-in.conf").write_text(f'proxy_set_header Authorization "Basic {theirs}";\n', "utf-8")
-    temporary = "".join(
-        f"{part}_temp_path {folder}/{part};" for part in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; worker_processes 1; pid {folder}/pid;"
-        f" error_log {folder}/log/error.log info; events {{}}"
-        f" http {{ include /etc/nginx/mime.types; default_type application/octet-stream; {temporary}"
-        f" access_log {folder}/log/access.log; include {folder}/gangchuang.conf; }}",
-        "utf-8",
-    )
-    command = [server, "-c", f"{folder}/nginx.conf", "-e", f"{folder}/log/error.log"]
-    tried = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    assert tried.returncode == 0, tried.stderr
-    assert "warn" not in tried.stderr
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for("nginx", lambda: listens(served.port))
-        yield served
+        with serving_nginx(
+            folder, links=links.server_port, dashboard=dashboard.server_port, person=PERSON, sign_in=SIGN_IN
+        ) as ports:
+            yield Nginx(folder, *ports, dashboard, links)
     finally:
-        running.terminate()
-        running.wait()
-        for upstream in (served.dashboard, served.links):
+        for upstream in (dashboard, links):
             upstream.shutdown()
             upstream.server_close()
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def basic(person: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from flows.follow_up import asking
 from flows.open_public_notice import opening
 from flows.publish_results import publishing
 from flows.run import Ending, Result
-from models import Call, FollowUp, MilestoneDate, Objection, Publication, Submission
+from models import Call, FollowUp, Message, MilestoneDate, Objection, Publication, Submission
 from models.enums import CallState, MilestoneState, Outcome, PublicationKind, SubmissionState, Tier
 from models.queries import milestone_rows
 from states.audit.verify import verify
@@ -109,6 +109,21 @@ def test_the_notice_prints_the_list_the_root_and_every_deviation(ranked: tuple[P
     assert "材料不实" in said
     assert "示例·王主任" in said
     assert len(player.letters("notice_opened")) == 39
+
+
+def test_each_units_letter_holds_its_own_items_and_no_other(played: Player) -> None:
+    """Of a season that was played from its call: three units have prizes, the others learn that they have none."""
+    with played.reading() as session:
+        letters = session.scalars(select(Message).where(Message.key.like("2026/notice_opened/%"))).all()
+        titles = {row.number: row.title for row in session.scalars(select(Submission))}
+    named = {letter.key.split("/")[2]: (listed(letter.body), letter.body) for letter in letters}
+
+    assert len(named) == len(played.season.units())
+    assert sum(bool(numbers) for numbers, _ in named.values()) >= 2
+    for unit, (numbers, body) in named.items():
+        assert {number.split("-")[1] for number in numbers} <= {unit}
+        assert {number for number in titles if f"{number}《{titles[number]}》" in body} == numbers
+        assert ("公示名单里没有贵单位推荐的项目" in body) is (not numbers)
 
 
 def test_what_was_withdrawn_after_the_approval_is_not_posted(ranked: tuple[Player, list[str]]) -> None:

@@ -28,10 +28,10 @@ def chromium_program() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A started browser."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """A started browser; `more` are arguments of its own."""
     program = chromium_program()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *more])
         yield browser
         browser.close()

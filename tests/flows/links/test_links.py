@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ from flows.intake import deliveries
 from flows.kinds.review_files import review_files
 from flows.links.application import application
 from flows.links.receiving import a_run, take_upload
+from flows.links.rendering import policy
 from flows.office.doctor_files import _letters
 from flows.office.doctor_files import _taken as broken_files
 from flows.outbox.letters.composing import LINK_LINE
@@ -68,10 +70,12 @@ from states.panel.aliases import Aliases
 from states.panel.recusals import recuse
 from states.panel.replacements import give_up_seat
 from states.roots import record_root
+from tests.flows.engine.engine_process import free_port
 from tests.support.browser import chromium
 from tests.support.builders import OFFICE, UNIT, a_form, a_season
 from tests.support.links import serving_links
 from tests.support.mail import HOST, Post, serving
+from tests.support.nginx import AWARD, serving_nginx
 from tests.support.panel import an_assignment, an_eligible_submission
 from tests.support.playing import Player
 
@@ -627,13 +631,15 @@ def test_an_applicant_sees_their_own_submission_without_names(opened: Player, tm
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as started:
+    with chromium(f"--host-resolver-rules=MAP {AWARD} 127.0.0.1") as started:
         yield started
 
 
 @contextmanager
 def a_page(browser: Browser, width: int, *, script: bool = True) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=script, locale="zh-CN")
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, java_script_enabled=script, locale="zh-CN", ignore_https_errors=True
+    )
     wrong: list[str] = []
     page = context.new_page()
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
@@ -667,6 +673,54 @@ def test_a_clerk_uploads_in_a_browser(
         shots(page, f"unit-after-{width}")
         if script:
             assert fits(page)
+
+
+@pytest.mark.browser
+def test_behind_the_proxy_a_large_package_comes_in_over_a_slow_line_and_its_bar_moves(
+    player: Player, tmp_path: Path, browser: Browser
+) -> None:
+    """As they are installed: TLS and the path of the shipped nginx, a browser whose line takes ten megabytes a second."""
+    tls = free_port()
+    opened = an_open_call(player, f"https://{AWARD}:{tls}/me")
+    small = a_workbook(opened, tmp_path, "一号成果")
+    book, package = a_workbook(opened, tmp_path, "二号成果", attachments=("证明.bin",)), tmp_path / "申报.zip"
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
+        archive.write(book, book.name)
+        archive.writestr("证明.bin", os.urandom(49 << 20))
+    own, address = opened.settings, link(opened, LinkKind.UNIT, UNIT)
+    with (
+        serving_links(own, own.links_url) as base,
+        serving_nginx(tmp_path / "nginx", links=int(base.rpartition(":")[2]), dashboard=free_port(), port=tls),
+        a_page(browser, 1280) as page,
+    ):
+        answers = []
+        page.on("response", answers.append)
+        page.goto(address)
+        page.set_input_files("#file", small)
+        began = time.monotonic()
+        page.get_by_role("button", name="报送").click()
+        page.wait_for_url("**/came/*")
+        assert "接收1行" in page.inner_text("main")
+        assert time.monotonic() - began < 10
+        page.get_by_role("link", name="返回").click()
+        line = {"offline": False, "latency": 20, "downloadThroughput": 10 << 20, "uploadThroughput": 10 << 20}
+        page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
+        page.set_input_files("#file", package)
+        page.evaluate(
+            "window.seen = []; new MutationObserver(() => window.seen.push(document.querySelector('.upload output')"
+            ".textContent)).observe(document.querySelector('.upload output'), {childList: true})"
+        )
+        page.get_by_role("button", name="报送").click()
+        expect(page.locator(".upload progress")).to_be_visible()
+        page.wait_for_function("window.seen.length > 5")
+        seen = page.evaluate("window.seen")
+        page.wait_for_url("**/came/*", timeout=60_000)
+        assert "接收1行" in page.inner_text("main")
+    assert seen == sorted(seen, key=lambda said: int(re.sub(r"\D", "", said)))
+    assert 0 < int(re.sub(r"\D", "", seen[0])) < 50
+    pages = [answer for answer in answers if answer.request.resource_type == "document" and answer.status == 200]
+    assert {answer.headers["content-security-policy"] for answer in pages} == {policy()}
+    assert {answer.headers["strict-transport-security"] for answer in pages} == {"max-age=31536000"}
 
 
 @pytest.mark.browser
