@@ -401,11 +401,12 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
         )
     for mail in held_mails(session, year):
         doubt, whose = mail.doubt.label if mail.doubt else "", mail.recipient or "?"
+        name = f"{all_units()[whose].name}（{whose}）" if whose in all_units() else whose
         sentence = (
             f"mail {mail.digest[:12]} from {mail.sender or 'nobody'} with a workbook of {whose}: {doubt} "
             f"(`gangchuang decide admit_mail` or dismiss_mail)"
         )
-        said = f"来自{mail.sender or '（发件人不明）'}的报送邮件（填报表属于{whose}）已暂扣，待核实发件人：{doubt}"
+        said = f"来自{mail.sender or '（发件人不明）'}的报送邮件（填报表属于{name}）已暂扣，待核实发件人：{doubt}"
         forms = _decisions(
             year, mail.digest[:12], *((word.value, word.label) for word in (Trigger.ADMIT_MAIL, Trigger.DISMISS_MAIL))
         )

@@ -17,6 +17,7 @@ from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.intake.mail import taking
 from flows.intake.mail.server import Account, ImapUrlBroken, MailboxAway, open_mailbox
+from flows.links.receiving import a_run, take_upload
 from flows.outbox.mail.envelope import message_digest
 from flows.read_mail import reading_mail
 from flows.run import StageFailed
@@ -407,21 +408,29 @@ def test_killed_between_any_two_steps_nothing_is_lost_or_taken_twice(
         assert verify(session) == []
 
 
-def test_two_readers_at_one_moment_take_each_mail_once(
+def test_two_readers_and_twenty_uploads_at_one_moment_take_everything_once(
     opened_on_both: Player, mailbox: Dovecot, tmp_path: Path
 ) -> None:
-    """Twenty mails come at one moment, and two stages read them at once."""
+    """Twenty mails come at one moment, two stages read them at once, and twenty uploads come in by the link page."""
     player = opened_on_both
     titles = [f"{number}号成果" for number in range(20)]
     mails = [bytes(a_reply(CLERK, a_workbook(player, tmp_path, title))) for title in titles]
     at_once(lambda index: mailbox.put(mails[index]), 20)
 
-    through, failed = at_once(lambda index: player.play(("read_mail", "close_call")[index], reading_mail), 2)
+    uploads = [a_workbook(player, tmp_path, f"{number}号上传") for number in range(20)]
 
-    assert (len(through), failed) == (2, [])
+    def come(index: int) -> None:
+        if index < 2:
+            player.play(("read_mail", "close_call")[index], reading_mail)
+        else:
+            take_upload(a_run(player.settings, player.engine, 2026), UNIT, f"{index}.xlsx", uploads[index - 2])
 
-    assert len(numbers(player)) == 20
-    assert len(messages(player, "receipt")) == 20
+    through, failed = at_once(come, 22)
+
+    assert (len(through), failed) == (22, [])
+
+    assert len(numbers(player)) == 40
+    assert len(messages(player, "receipt")) == 40
     assert Counter(row.state for row in rows_of(player, IncomingMail)) == {IncomingState.TAKEN: 20}
 
 
