@@ -58,11 +58,11 @@ def test_a_scene_repeated_after_a_crash_sends_the_same_file(clerks: Clerks, cast
     scene = _sending(cast, cast.plot.changed.split("/")[0])
     _issue(clerks.world.settings, scene.subject)
 
-    first = clerks.send(clerks.unsent(scene))
+    clerks.send(clerks.unsent(scene))
     [before] = [(path.name, digest_of(path)) for path in _inbox(clerks, scene.subject)]
-    again = clerks.send(clerks.unsent(scene))
+    assert len(clerks.unsent(scene)) == 1
+    clerks.send(clerks.unsent(scene))
 
-    assert (first, again) == (1, 1)
     assert [(path.name, digest_of(path)) for path in _inbox(clerks, scene.subject)] == [before]
 
 
