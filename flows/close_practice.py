@@ -1,22 +1,15 @@
 """Closes the collection of good practice: what was consented to is public, the office has everything in one workbook."""
 
-from collections.abc import Sequence
-
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.units import name_on
-from flows.home import paths
 from flows.intake.mail.taking import take_everything
-from flows.kinds.practice import TEXTS
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
-from flows.reports.book import Book
+from flows.reports.practice import write_practice_book
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from models import GoodPractice
-from states.practice import practices, units_without, words_of
-
-BOOK = "好思路好经验好做法.xlsx"
+from states.practice import practices, units_without
 
 
 @stage_flow(name="close-practice")
@@ -39,8 +32,7 @@ def closing(run: Run) -> Ending:
         rows = practices(session, run.year)
         public = len(practices(session, run.year, public=True))
         silent = units_without(session, run.year, [unit.code for unit in run.season.units()])
-        path = paths.office_folder(run.settings, run.year) / BOOK
-        run.write(path, _book(run, rows))
+        path = write_practice_book(session, run)
         names = [name_on(code, local_day(run.season.dates.open_call)) for code in silent]
         told = {"count": len(rows), "published": public, "silent": names}
         post_to_office(session, run, LetterKind.PRACTICE_CLOSED, key="", attachments=(path,), **told)
@@ -48,16 +40,3 @@ def closing(run: Run) -> Ending:
     run.tell("to be published", public)
     run.tell("units without a report", len(silent))
     return Ending(facts={"reports": len(rows), "public": public})
-
-
-def _book(run: Run, rows: Sequence[GoodPractice]) -> bytes:
-    headings = ["编号", "报送单位", "谁的经验", "单位名称", "类型", "材料名称", *TEXTS.values(), "公开"]
-    with Book(run.at) as book:
-        sheet = book.sheet("好思路好经验好做法", headings, wide={*TEXTS.values(), "材料名称"})
-        for place, row in enumerate(rows, start=1):
-            words = words_of(row)
-            shown = "公开" if row.consent and row.withheld_at is None else "不公开"
-            unit = name_on(row.unit, local_day(run.season.dates.open_call))
-            cells = [row.number, unit, row.source.label, row.organisation, row.kind.label, row.title]
-            book.write(sheet, place, [*cells, *(words.get(key, "") for key in TEXTS), shown])
-        return book.done()

@@ -23,8 +23,12 @@ from flows.outbox.letters import LetterKind
 from flows.outbox.letters.filters import instant
 from flows.outbox.mail.files import FileTransport
 from flows.outbox.messages import post_to_unit
+from flows.reports.practice import practice_book, write_practice_book
 from flows.run import Run
-from models import Delivery, Submission
+from models import Attachment, Delivery, FollowUpPicture, GoodPractice, Picture, Submission
+from models.enums import Trigger
+from states.history.canonical import submission_subject
+from states.history.read import every_facts
 from states.machine import Act
 from states.maintenance.personal_data import Found
 from states.maintenance.personal_deletion import Forgotten, erase_person, whom
@@ -65,6 +69,24 @@ def files_naming(
         for path in sorted(own.rglob("*")) if own.is_dir() else ():
             if path.is_file() and not path.is_symlink() and wanted.stand_in(path.name, path.read_bytes()):
                 yield path
+
+
+def unread_files(session: Session, home: Path, found: Collection[Found]) -> Iterator[tuple[str, str, Path]]:
+    """Scans, PDFs and pictures of the submissions in question, in which no text can be looked for: a person must look.
+
+    Yields number, name as it was sent, and where it lies.
+    """
+    known = {place.key.partition("/")[0] for place in found}
+    numbers = session.scalars(select(Submission.number).where(Submission.number.in_(known))).all()
+    query = select(Attachment.number, Attachment.name, Attachment.digest).where(Attachment.number.in_(numbers))
+    for number, name, digest in session.execute(query.distinct().order_by(Attachment.number, Attachment.name)):
+        if name.lower().endswith(_OPAQUE):
+            for path in sorted((home / "attachments" / str(Number.of(number).season)).glob(f"{digest}*")):
+                yield number, name, path
+    for table in (Picture, FollowUpPicture):
+        shown = select(table.number, table.alt, table.encoded).where(table.number.in_(numbers))
+        for number, alt, encoded in session.execute(shown.order_by(table.number, table.position)):
+            yield number, alt, paths.picture_files(home, Number.of(number).season, encoded)[0]
 
 
 @dataclass(frozen=True)
@@ -117,12 +139,14 @@ def take_deletion(session: Session, run: Run, act: Act, name: str, organisation:
     """Delete one person of the season: rows with their entries, and the files that name them."""
     meant = whom(session, run.year, name, organisation)
     home = run.settings.home.absolute()
-    owners = {Number.of(number).unit for number in meant.numbers} | {*meant.experts, *_OFFICE}
+    units = {Number.of(number).unit for number in meant.numbers} | {*meant.practices.values()}
+    owners = units | {*meant.experts, *_OFFICE}
     naming = [
         path
         for path in files_naming(home, meant.names, run.year, but=meant.longer)
         if _is_theirs(home, path, run.year, owners)
     ]
+    naming += _with_portraits(session, home, run.year, meant.places)
     done = erase_person(
         session,
         run.season,
@@ -139,12 +163,21 @@ def take_deletion(session: Session, run: Run, act: Act, name: str, organisation:
             session, run, LetterKind.PERSON_ERASED, row.unit, key=f"{number}/{row.sequence}", number=number,
             title=row.title, what=what,
         )  # fmt: skip
-    gone = [*naming, *_files_of(run, done)]
+    for number, unit in done.practices.items():
+        row = session.get_one(GoodPractice, number)
+        post_to_unit(
+            session, run, LetterKind.PERSON_ERASED, unit, key=f"{number}/{run.at:%Y%m%dT%H%M%S}", number=number,
+            title=row.title, what="材料中的姓名", practice=True,
+        )  # fmt: skip
+    gone = {*naming, *_files_of(run, done)}
+    if practice_book(run) in gone:
+        gone.remove(write_practice_book(session, run))
     run.discarded += gone
     run.tell("submissions", len(done.numbers))
     run.tell("experts forgotten", len(done.experts))
+    run.tell("reports of good practice", len(done.practices))
     run.tell("letters masked", len(done.letters))
-    run.tell("files", len(set(gone)))
+    run.tell("files", len(gone))
     run.tell("still to be deleted by hand", "backups made before, and before-restore/")
 
 
@@ -159,6 +192,15 @@ def _is_theirs(home: Path, path: Path, year: int, owners: Collection[str]) -> bo
     if folder in ("office", "held"):
         return True
     return folder in ("taken", "receipts", "outbox") and below[1] in owners
+
+
+def _with_portraits(session: Session, home: Path, year: int, numbers: Collection[str]) -> Iterator[Path]:
+    """Originals and receipts of answers that came with pictures of people, whom no word in them need name."""
+    for number in numbers:
+        for answer in every_facts(session, submission_subject(number), Trigger.RECORD_FOLLOW_UP):
+            if any(picture["portrait"] for picture in answer.get("pictures", ())):
+                for folder in ("taken", "receipts"):
+                    yield from (home / folder / str(year)).glob(f"*/{answer['delivery'][:16]}-*")
 
 
 def _contact(done: Forgotten, number: str) -> list[str]:

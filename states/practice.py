@@ -1,13 +1,15 @@
 """Good practice (好思路、好经验、好做法): what units and employers report once a year, and what of it is public.
 
-The record has of a report its number, what it is and whose, what it lets be published, and a seal of its words.
+The record has of a report its number, what it is and whose, what it lets be published, and a seal of its words with
+their salt, so that the seal of what was deleted since tells nothing to who knows the rest.
 """
 
 import json
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -44,16 +46,17 @@ def take_practices(session: Session, delivered: Delivered, rows: Sequence[tuple[
 def _keep(session: Session, delivered: Delivered, form: PracticeForm) -> tuple[str, Change]:
     mine = (GoodPractice.season == delivered.season, GoodPractice.unit == delivered.unit)
     row = session.scalar(select(GoodPractice).where(*mine, GoodPractice.title_key == name_key(form.title)))
-    content = canonical({name: getattr(form, name) for name in WORDS})
+    words = {name: getattr(form, name) for name in WORDS}
     said: dict[str, Any] = {
         "kind": form.kind,
         "source": form.source,
         "title": form.title,
         "organisation": form.organisation,
     }
-    said |= {"content": content, "consent": form.consent}
-    if row is not None and all(getattr(row, name) == value for name, value in said.items()):
+    said |= {"consent": form.consent}
+    if row is not None and {**words_of(row), **{name: getattr(row, name) for name in said}} == {**words, **said}:
         return row.number, Change.UNCHANGED
+    said |= {"content": _salted(words)}
     change = Change.NEW if row is None else Change.UPDATED
     if row is None:
         place = (session.scalar(select(func.max(GoodPractice.place)).where(*mine)) or 0) + 1
@@ -77,6 +80,10 @@ def _keep(session: Session, delivered: Delivered, form: PracticeForm) -> tuple[s
     facts |= {"consent": form.consent, "sealed": seal_of(Seals(session, row.season), row), **delivered.facts}
     note_call(session, row.season, Trigger.RECORD_PRACTICE, delivered.act, facts=facts)
     return row.number, change
+
+
+def _salted(words: Mapping[str, str]) -> str:
+    return canonical({**words, "salt": secrets.token_hex(16)})
 
 
 def seal_of(seals: Seals, row: GoodPractice) -> str:
@@ -124,10 +131,23 @@ def units_without(session: Session, year: int, units: Sequence[str]) -> list[str
     return [unit for unit in units if unit not in known]
 
 
+def rewrite(session: Session, row: GoodPractice, change: Callable[[str], str]) -> str:
+    """Write a report's texts otherwise, under a new salt; returns the seal of what it says now."""
+    row.title, row.organisation = change(row.title), change(row.organisation)
+    row.title_key = name_key(row.title)
+    row.content = _salted({name: change(text) for name, text in words_of(row).items()}) if row.content else ""
+    session.flush()
+    return seal_of(Seals(session, row.season), row)
+
+
+def not_public() -> ColumnElement[bool]:
+    """Reports without consent, or withheld since."""
+    return ~col(GoodPractice.consent) | col(GoodPractice.withheld_at).is_not(None)
+
+
 def erase_unpublished(session: Session, year: int) -> int:
     """Delete the words of what is not public; how many reports had some."""
-    hidden = ~col(GoodPractice.consent) | col(GoodPractice.withheld_at).is_not(None)
-    own = (GoodPractice.season == year, hidden, GoodPractice.content != "")
+    own = (GoodPractice.season == year, not_public(), GoodPractice.content != "")
     blank = {"title": "", "title_key": "", "organisation": "", "content": ""}
     return len(session.scalars(update(GoodPractice).where(*own).values(**blank).returning(GoodPractice.number)).all())
 

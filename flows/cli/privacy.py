@@ -32,19 +32,23 @@ def privacy(
 
 
 def _tell_person(here: Installation, name: str, organisation: str, extract: Path | None, as_json: bool) -> None:
-    from flows.personal_data import extract_page, files_naming
+    from flows.personal_data import extract_page, files_naming, unread_files
     from states.maintenance.personal_data import held_of_person
 
     home = here.settings.home.absolute()
     with here.reading() as session:
         found = list(held_of_person(session, name, organisation))
+        unread = [
+            (number, called, path.relative_to(home).as_posix())
+            for number, called, path in unread_files(session, home, found)
+        ]
     files = [path.relative_to(home).as_posix() for path in files_naming(home, [name])]
     if extract is not None:
         theirs = [place for place in found if place.theirs]
         with writing_to(extract):
             extract.write_bytes(extract_page(name, organisation, theirs, here.at))
     if as_json:
-        print_json({"found": found, "files": files})
+        print_json({"found": found, "files": files, "to_look_at": [list(one) for one in unread]})
         return
     for place in found:
         until = f" (until {local(place.until)})" if place.until else ""
@@ -52,7 +56,13 @@ def _tell_person(here: Installation, name: str, organisation: str, extract: Path
     for file in files:
         typer.echo(f"file 文件: {file}")
     typer.echo(f"{len(found)} place(s) and {len(files)} file(s) name {name}.")
-    typer.echo("Not looked through: names of objectors (encrypted; `objection show`), scans and PDFs, backups.")
+    typer.echo(
+        "Not looked through: names of objectors (encrypted; `objection show`), backups, scans, PDFs and pictures."
+    )
+    if unread:
+        typer.echo("Nobody can search a scan or a picture by words: look at these yourself (请人工查看):")
+    for number, called, file in unread:
+        typer.echo(f"look at 请查看: {number} {called}: {file}")
     if extract is not None:
         typer.echo(f"{extract} has what the person is to be handed; read it before you hand it over.")
 

@@ -12,12 +12,12 @@ from rich.console import Console
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from flows.close_practice import BOOK
 from flows.demo.accounting import Account
 from flows.demo.officers import CommandFailed, command
 from flows.demo.world import World
 from flows.engine.environment import dashboard_url
 from flows.papers.putting import CERTIFICATES, OFFICE_FILES
+from flows.reports.practice import BOOK
 from flows.reports.yearly import FILES
 from models import Delivery, History, Message, Submission
 from models.database import database_seconds, reading

@@ -113,7 +113,12 @@ def follow_up_pictures(_: int, __: list[Step], told: Submissions) -> Rows:
         for number, given in answers.items()
         if given
         for shown in given[-1].facts.get("pictures", ())
+        if shown["position"] not in forgotten(_since(told[number], given[-1]), "follow_up_pictures")
     }
+
+
+def _since(steps: list[Step], step: Step) -> list[Step]:
+    return steps[steps.index(step) :]
 
 
 def verdicts(_: int, __: list[Step], told: Submissions) -> Rows:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy import ColumnElement, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from config.season import Season
@@ -23,6 +23,8 @@ from models import (
     DistrictVerdict,
     Expert,
     FollowUp,
+    FollowUpPicture,
+    GoodPractice,
     IncomingMail,
     Message,
     Objection,
@@ -42,6 +44,7 @@ from models.queries import season_in_force
 from states.history.read import erased_seasons
 from states.maintenance.erasure import experts_to_forget, is_published
 from states.numbers import Number
+from states.practice import not_public, words_of
 from states.rules.names import name_key
 from states.submissions.certificates import CertificateNumber
 
@@ -80,6 +83,10 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
     def count(table: Any, *where: ColumnElement[bool]) -> int:
         return session.scalar(select(func.count()).select_from(table).where(*where)) or 0
 
+    told = FollowUp.number.in_(shown) & _consented(ConsentKind.FOLLOW_UP, FollowUp.number)
+    pictured = FollowUpPicture.number.in_(shown) & _consented(
+        ConsentKind.FOLLOW_UP_PICTURE, FollowUpPicture.number, FollowUpPicture.position
+    )
     seated = select(Seat.expert).where(Seat.season == year)
     raised = select(Objection.id).where(Objection.season == year)
     every = (
@@ -163,10 +170,40 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
             until,
         ),
         Held(
-            "answers about use 成果转化情况",
-            count(FollowUp, FollowUp.number.in_(own), FollowUp.adoption != ""),
+            "answers about use not published 未公开的成果转化情况",
+            count(FollowUp, FollowUp.number.in_(own), FollowUp.adoption != "", ~told),
             "the follow-up",
             until,
+        ),
+        Held(
+            "answers about use published 已公开的成果转化情况",
+            count(FollowUp, FollowUp.number.in_(own), FollowUp.adoption != "", told),
+            "the public cases, without the names of who would not be named",
+            None,
+        ),
+        Held(
+            "pictures of people in follow-ups not published 未公开的转化人像图片",
+            count(FollowUpPicture, FollowUpPicture.number.in_(own), FollowUpPicture.portrait.is_(True), ~pictured),
+            "the follow-up",
+            until,
+        ),
+        Held(
+            "pictures of people in follow-ups published 已公开的转化人像图片",
+            count(FollowUpPicture, FollowUpPicture.number.in_(own), FollowUpPicture.portrait.is_(True), pictured),
+            "the public cases, by consent",
+            None,
+        ),
+        Held(
+            "good practice not published 未公开的好经验好做法",
+            count(GoodPractice, GoodPractice.season == year, GoodPractice.content != "", not_public()),
+            "the office's work; it may name people",
+            until,
+        ),
+        Held(
+            "good practice published 已公开的好经验好做法",
+            count(GoodPractice, GoodPractice.season == year, GoodPractice.content != "", ~not_public()),
+            "the public page, by consent; it may name people",
+            None,
         ),
         Held(
             "addresses of mail that came in 来信地址",
@@ -211,6 +248,12 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
     return [held for held in every if held.rows]
 
 
+def _consented(kind: ConsentKind, number: Any, position: Any = 1) -> ColumnElement[bool]:
+    """Whether the row of a submission stands under a consent in force."""
+    given = (Consent.kind == kind) & Consent.given & Consent.withdrawn_at.is_(None)
+    return exists().where(given, Consent.number == number, Consent.position == position)
+
+
 def held_of_person(session: Session, name: str, organisation: str = "") -> Iterator[Found]:
     """Every place in which a person is named, over all seasons, however the name is written.
 
@@ -233,6 +276,7 @@ def held_of_person(session: Session, name: str, organisation: str = "") -> Itera
         )
     yield from _in_letters(session, dates, names, mails)
     yield from _in_words(session, dates, names)
+    yield from _in_practice(session, dates, names)
 
 
 class _Dates:
@@ -353,6 +397,7 @@ _WRITTEN: tuple[tuple[Any, Any, str], ...] = (
     (Score, Score.comment, "expert's comment 评语"),
     (Correction, Correction.missing, "correction 退回补正"),
     (FollowUp, FollowUp.adoption, "follow-up 成果转化"),
+    (FollowUpPicture, FollowUpPicture.alt, "follow-up picture 转化图片说明"),
     (Recusal, Recusal.reason, "recusal 回避理由"),
     (Picture, Picture.alt, "picture 图片说明"),
 )
@@ -372,6 +417,24 @@ def _in_words(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator
     said = _any([RecordText.text.contains(one, autoescape=True) for one in wanted])
     for row in session.scalars(select(RecordText).where(said).order_by(RecordText.season, RecordText.seal)):
         yield Found("reason 理由", str(row.season), _around(row.text, wanted), "操作留痕", theirs=False)
+
+
+def _in_practice(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator[Found]:
+    """Reports of good practice that name them, each with its organisation; what is public stays."""
+    wanted, row = [name for name in names if name], GoodPractice
+    said = _any(
+        [col.contains(one, autoescape=True) for one in wanted for col in (row.title, row.organisation, row.content)]
+    )
+    for report in session.scalars(select(row).where(said).order_by(row.number)):
+        text = next(
+            text
+            for text in (report.title, report.organisation, *words_of(report).values(), report.content)
+            if any(one in text for one in wanted)
+        )
+        public = report.consent and report.withheld_at is None
+        told = f"{report.organisation}，{'已公开' if public else '未公开'}：{_around(text, wanted)}"
+        until = None if public else dates.of(report.season)
+        yield Found("good practice 好经验好做法", report.number, told, "征集、推广", until, theirs=False)
 
 
 def _any(conditions: list[Any]) -> Any:

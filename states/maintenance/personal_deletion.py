@@ -11,6 +11,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
@@ -30,6 +31,8 @@ from models import (
     DistrictVerdict,
     Expert,
     FollowUp,
+    FollowUpPicture,
+    GoodPractice,
     IncomingMail,
     Message,
     Objection,
@@ -48,8 +51,10 @@ from states.guard_facts import Ask
 from states.history.read import is_erased
 from states.history.seals import Seals
 from states.machine import Act
+from states.numbers import Number
 from states.officers import DecisionRefused
 from states.panel.pool import declared_by, forget
+from states.practice import rewrite, words_of
 from states.rules.names import name_key
 from states.rules.reviewers.blind import Blindfold
 from states.submissions.delivery import seal_of_delivery
@@ -62,18 +67,19 @@ from states.transitions import note_call, note_submission
 _OVER = (CallState.PUBLISHED, CallState.CLOSED)
 # Words of people about one submission; those in the second line are sealed in the record.
 _WORDS: tuple[tuple[Any, str], ...] = (
-    *((FollowUp, "adoption"), (Correction, "missing")),
+    *((FollowUp, "adoption"), (FollowUpPicture, "alt"), (Correction, "missing")),
     *((DistrictVerdict, "comment"), (Score, "comment"), (Recusal, "reason")),
 )
 
 
 @dataclass
 class Forgotten:
-    """What was deleted: submissions with the places, experts; and what of files is to go now."""
+    """What was deleted: submissions with the places, experts, reports that name them; and what of files is to go now."""
 
     places: dict[str, list[int]] = field(default_factory=dict)
     contacts: list[str] = field(default_factory=list)
     experts: list[str] = field(default_factory=list)
+    practices: dict[str, str] = field(default_factory=dict)  # units by the reports of good practice
     names: set[str] = field(default_factory=set)
     longer: set[str] = field(default_factory=set)  # others' names, of which one of these is a part: 张伟 of 张伟东
     attachments: set[str] = field(default_factory=set)  # digests that no row names any more
@@ -86,7 +92,10 @@ class Forgotten:
 
 
 def whom(session: Session, year: int, name: str, organisation: str) -> Forgotten:
-    """Where a season holds this person: a contributor or expert of this organisation, a contact of one of its submissions."""
+    """Where a season holds this person: a contributor or expert of this organisation, a contact of one of its submissions.
+
+    Also where good practice of that organisation, or of a unit to which one of these submissions belongs, names them.
+    """
     key, home = name_key(name), name_key(organisation)
     found = Forgotten(names={name.strip()})
     if not key or not home:
@@ -119,6 +128,13 @@ def whom(session: Session, year: int, name: str, organisation: str) -> Forgotten
     for column in (Contributor.name, Contact.name, Expert.name):
         parts = or_(*(column.contains(name, autoescape=True) for name in found.names))
         found.longer |= set(session.scalars(select(column).where(parts))) - found.names
+    units = {Number.of(number).unit for number in found.numbers}
+    for row in session.scalars(select(GoodPractice).where(GoodPractice.season == year).order_by(GoodPractice.number)):
+        theirs = row.unit in units or name_key(row.organisation) == home
+        if theirs and any(
+            _masked(text, found) != text for text in (row.title, row.organisation, *words_of(row).values())
+        ):
+            found.practices[row.number] = row.unit
     return found
 
 
@@ -157,11 +173,20 @@ def erase_person(
         facts = {"expert": expert, **({} if found.numbers else {"deliveries": sorted(deliveries)}), **bound}
         bound = {}
         note_call(session, year, Trigger.ERASE_PERSON, act, reason=reason, facts=facts)
+    for number in found.practices:
+        sealed = rewrite(
+            session, session.get_one(GoodPractice, number, populate_existing=True), partial(_masked, found=found)
+        )
+        alone = {} if found.numbers or found.experts else {"deliveries": sorted(deliveries)}
+        facts = {"practice": number, "sealed": sealed, **alone, **bound}
+        bound = {}
+        note_call(session, year, Trigger.ERASE_PERSON, act, reason=reason, facts=facts)
     found.letters = list(_letters(session, year, found, addresses))
     session.flush()
     still = set(session.scalars(select(Attachment.digest).where(Attachment.digest.in_(found.attachments))))
     found.attachments -= still
-    found.pictures -= set(session.scalars(select(Picture.encoded).where(Picture.encoded.in_(found.pictures))))
+    for table in (Picture, FollowUpPicture):
+        found.pictures -= set(session.scalars(select(table.encoded).where(table.encoded.in_(found.pictures))))
     return found
 
 
@@ -191,7 +216,7 @@ def _masked_rows(session: Session, year: int, name: str, found: Forgotten) -> di
 def _may_be_deleted(session: Session, year: int, state: CallState, found: Forgotten, reason: str) -> None:
     """Raises DecisionRefused; no refusal repeats the name."""
     subject = f"season {year}"
-    if not found.numbers and not found.experts:
+    if not found.numbers and not found.experts and not found.practices:
         raise DecisionRefused(
             subject,
             "nothing is held of such a name at such an organisation; see `gangchuang privacy`",
@@ -250,15 +275,20 @@ def _in_force(session: Session, number: str, places: Collection[int]) -> list[st
     """What is to be taken back before anything is deleted: the names, and pictures in which people can be recognised."""
     if not places:
         return []
-    portraits = set(
-        session.scalars(select(Picture.position).where(Picture.number == number, Picture.portrait.is_(True)))
+    portraits, later = (
+        set(session.scalars(select(table.position).where(table.number == number, table.portrait.is_(True))))
+        for table in (Picture, FollowUpPicture)
     )
     rows = session.scalars(
         select(Consent)
         .where(Consent.number == number, Consent.given.is_(True), Consent.withdrawn_at.is_(None))
         .order_by(Consent.kind, Consent.position)
     )
-    kinds = {ConsentKind.NAME: ("完成人", set(places)), ConsentKind.PICTURE: ("图片", portraits)}
+    kinds = {
+        ConsentKind.NAME: ("完成人", set(places)),
+        ConsentKind.PICTURE: ("图片", portraits),
+        ConsentKind.FOLLOW_UP_PICTURE: ("转化图片", later),
+    }
     return [
         f"{kinds[row.kind][0]}{row.position}"
         for row in rows
@@ -300,11 +330,12 @@ def _forget(session: Session, number: str, places: Collection[int], found: Forgo
     )
     facts["certificates"] = sorted(session.scalars(select(Certificate.ordinal).where(named)))
     session.execute(update(Certificate).where(named).values(name=""))
-    portraits = (Picture.number == number) & Picture.portrait.is_(True)
-    shown = session.execute(select(Picture.position, Picture.encoded).where(portraits)).all()
-    facts["pictures"] = sorted(position for position, _ in shown)
-    found.pictures |= {encoded for _, encoded in shown}
-    session.execute(delete(Picture).where(portraits))
+    for table, fact in ((Picture, "pictures"), (FollowUpPicture, "follow_up_pictures")):
+        portraits = (table.number == number) & table.portrait.is_(True)
+        shown = session.execute(select(table.position, table.encoded).where(portraits)).all()
+        facts[fact] = sorted(position for position, _ in shown)
+        found.pictures |= {encoded for _, encoded in shown}
+        session.execute(delete(table).where(portraits))
     found.attachments |= set(session.scalars(select(Attachment.digest).where(Attachment.number == number)))
     session.execute(delete(Attachment).where(Attachment.number == number))
     session.expire_all()

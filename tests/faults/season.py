@@ -24,6 +24,7 @@ import config.settings
 import flows.open_call
 import states.history.seals
 import states.objections.encryption
+import states.practice
 import states.submissions.versions
 from config.clock import step_to
 from config.errors import GangchuangError
@@ -94,6 +95,7 @@ def fix_chance(put: Callable[[Any, str, Any], None] = setattr) -> None:
     fixed = SimpleNamespace(token_hex=lambda count: "5a" * count)
     put(flows.open_call, "secrets", fixed)
     put(states.submissions.versions, "secrets", fixed)
+    put(states.practice, "secrets", fixed)
     put(states.history.seals, "secrets", fixed)
     put(states.objections.encryption, "secrets", SimpleNamespace(token_bytes=lambda count: b"n" * count))
     kept = SimpleNamespace(token_hex=config.settings.secrets.token_hex, token_bytes=lambda count: b"k" * count)

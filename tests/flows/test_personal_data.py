@@ -18,8 +18,9 @@ from config.settings import PUBLIC
 from flows.decide import decide
 from flows.decisions import Decision
 from flows.office.doctor_files import FILE_INVARIANTS
-from flows.personal_data import FOLDERS, extract_page, files_naming
-from models import Certificate, Contact, Contributor, Expert, History, Message
+from flows.personal_data import FOLDERS, extract_page, files_naming, unread_files
+from flows.reports.practice import BOOK
+from models import Certificate, Contact, Contributor, Expert, FollowUpPicture, History, Message
 from models.enums import CertificateState, Trigger
 from states.audit.evidence import About, Kind, NotOne, evidence
 from states.audit.export import export_history, proof, read_export
@@ -27,15 +28,20 @@ from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
 from states.audit.recompute import recompute
 from states.audit.verify import verify
+from states.history.canonical import call_subject, submission_subject
+from states.history.seals import Seals
 from states.machine import Act
 from states.maintenance.personal_data import held_of_person
 from states.maintenance.personal_deletion import erase_person
 from states.officers import DecisionRefused
+from states.practice import practices, seal_of, words_of
 from states.roots import newest_publication
+from states.transitions import note_call
 from tests.support.builders import OFFICE
 from tests.support.played import BEST, LAST
 from tests.support.playing import Player
 
+PICTURES = ("示例装置运行的情形", "示例装置在车间", "示例完成人1在操作")
 WINNER, HOME = "示例完成人1", "示例·万州甲公司"
 
 
@@ -76,15 +82,19 @@ def test_a_person_is_found_in_rows_letters_workbooks_and_packages(played: Player
         found = list(held_of_person(session, WINNER, HOME))
         nobody = list(held_of_person(session, WINNER, "示例别处"))
         expert = list(held_of_person(session, "示例·专家1"))
+        unread = {(name, path.is_file()) for _, name, path in unread_files(session, played.home, found)}
     files = {path.relative_to(played.home).parts[0] for path in files_naming(played.home, [WINNER])}
 
     kinds = {place.what.split()[0] for place in found}
-    assert {"contributor", "certificate", "attachment", "content"} <= kinds
+    assert {"contributor", "certificate", "attachment", "content", "good"} <= kinds
+    assert [place.until is None for place in found if place.what.startswith("good practice")] == [True, False, False]
+    assert "follow-up picture" in str(found)
     (line,) = (place for place in found if place.what.startswith("contributor"))
     assert f"{WINNER}，{HOME}，主研" in line.said
     assert line.until is None, "published with consent: it stays"
     assert [place for place in nobody if place.theirs] == []
     assert {"expert", "seat", "letter"} <= {place.what.split()[0] for place in expert}
+    assert unread == {("证明.pdf", True), ("照片.png", True), *((name, True) for name in PICTURES)}
     assert {"taken", "outbox"} <= files <= set(FOLDERS)
 
 
@@ -122,11 +132,19 @@ def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_pat
         assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
         after = export_history(session, 2026, tmp_path / "after.jsonl")
         assert recompute(read_export(after.path)) == []
-        (entry,) = session.scalars(select(History).where(History.trigger == Trigger.ERASE_PERSON)).all()
+        of_person = select(History).where(History.trigger == Trigger.ERASE_PERSON)
+        (entry,) = session.scalars(of_person.where(History.subject == submission_subject(BEST))).all()
         facts = json.loads(entry.facts)
         assert (facts["positions"], facts["certificates"]) == ([1], [given.ordinal])
+        assert facts["follow_up_pictures"] == [2]
         kept = session.get_one(Certificate, (2026, given.ordinal), populate_existing=True)
         assert (kept.name, kept.state) == ("", CertificateState.VALID)
+        reports = session.scalars(of_person.where(History.subject == call_subject(2026))).all()
+        for report, said in zip(practices(session, 2026), reports, strict=True):
+            assert json.loads(said.facts)["practice"] == report.number
+            assert "（未公开）牵头" in report.content
+        pictures = session.scalars(select(FollowUpPicture).where(FollowUpPicture.number == BEST)).all()
+        assert [(picture.position, picture.alt) for picture in pictures] == [(1, "示例装置在车间")]
         now = proof(session, BEST)
         newest = newest_publication(session, 2026)
         assert [place for place in held_of_person(session, WINNER) if place.theirs] == []
@@ -145,7 +163,8 @@ def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_pat
         command = [sys.executable, "-I", str(after.checker), str(file), "--root", root]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stdout
-    assert [key for key in played.letters("person_erased")] != []
+    assert len([key for key in played.letters("person_erased")]) == 4, "one of the award, one of each report"
+    assert (played.home / "office" / "2026" / BOOK).is_file(), "written anew, without the name"
     with pytest.raises(DecisionRefused, match="nothing is held"):
         asked(played)
 
@@ -203,6 +222,31 @@ def test_contacts_and_experts_can_be_deleted_too(played: Player) -> None:
         assert (row.name, row.phone, row.name_key) == ("（未公开）", "", f"#{expert.id}")
         assert verify(session) == []
         assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
+
+
+def test_who_stands_in_a_report_of_good_practice_alone_is_deleted_from_it(played: Player) -> None:
+    """Somebody who never took part; another of the same name in another organisation's report stays."""
+    played.at(played.season.dates.close_season + timedelta(days=20))
+    with played.writing() as session:
+        mine, other, _ = practices(session, 2026)
+        for row in (mine, other):
+            row.content = row.content.replace("申报增加", "示例路人甲带来的申报增加")
+            row.organisation = HOME if row is mine else "示例另一单位"
+            told = {"practice": row.number, "sealed": seal_of(Seals(session, 2026), row)}
+            told |= {"unit": row.unit, "place": row.place, "kind": row.kind.value, "source": row.source.value}
+            told |= {"consent": row.consent, "delivery": row.delivery}
+            note_call(session, 2026, Trigger.RECORD_PRACTICE, Act(OFFICE, row.received_at), facts=told)
+
+    asked(played, "示例路人甲", HOME)
+
+    with played.reading() as session:
+        mine, other, _ = practices(session, 2026)
+        assert words_of(mine)["effect"] == "示例：（未公开）带来的申报增加三成"
+        assert "示例路人甲" in other.content
+        assert json.loads(other.content)["salt"] != json.loads(mine.content)["salt"]
+        assert verify(session) == []
+        assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
+    assert "示例路人甲" not in (played.home / PUBLIC / "2026" / "practice.html").read_text("utf-8")
 
 
 def test_what_still_is_decided_or_not_theirs_is_refused_without_repeating_the_name(played: Player) -> None:

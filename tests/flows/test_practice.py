@@ -6,12 +6,13 @@ import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
-from flows.close_practice import BOOK, closing
+from flows.close_practice import closing
 from flows.collect import collecting
 from flows.decide import TAKEN
 from flows.decisions import Decision
 from flows.open_practice import asking
 from flows.remind import reminding_of_practice
+from flows.reports.practice import BOOK
 from flows.run import Ending, Run
 from models import Delivery, GoodPractice, Message
 from models.enums import CallState, Role, WorkbookKind

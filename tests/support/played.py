@@ -312,7 +312,7 @@ def practice_row(title: str, consent: str = "同意") -> dict[str, str]:
     """One line of the workbook of good practice."""
     texts = {
         "背景和要解决的问题": "示例：一线参与少",
-        "具体做法": "示例：先摸底，\n后会诊",
+        "具体做法": "示例：先摸底，\n后会诊，示例完成人1牵头",
         "成效": "示例：申报增加三成",
     }
     whose = {"类型": "好做法", "谁的经验": "用人单位", "单位名称": "示例·万州甲公司"}
@@ -320,14 +320,20 @@ def practice_row(title: str, consent: str = "同意") -> dict[str, str]:
 
 
 def _follow_up(player: Player) -> None:
-    """One award is in use, with consent and a picture; the unit of the other says nothing."""
+    """One award is in use, with consent and pictures; the unit of the other says nothing."""
     said = {"申报编号": BEST, "应用情况": "在用", "开始应用时间": date(2026, 3, 1), "应用单位": "示例车间"}
     said |= {"近一年经济效益（万元）": 12.5, "推广单位数": 3, "同意公开转化情况": "同意"}
     shown = {"图片1文件名": "现场.png", "图片1内容说明": "示例装置在车间", "图片1同意公开": "同意，图上没有认得出的人"}
+    shown |= {
+        "图片2文件名": "操作.png",
+        "图片2内容说明": "示例完成人1在操作",
+        "图片2同意公开": "同意，图上的人都已同意",
+    }
     workbook = player.deliver(ONE, WorkbookKind.FOLLOW_UP, [said | shown], name="转化.xlsx")
     with zipfile.ZipFile(workbook.with_name("转化.zip"), "w") as package:
         package.write(workbook, "转化.xlsx")
         package.writestr("现场.png", a_picture(80, 60))
+        package.writestr("操作.png", a_picture(90, 60))
     workbook.unlink()
     _collect(player)
 
