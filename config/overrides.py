@@ -5,6 +5,7 @@
     <home>/units/reporting_units.csv    the reporting units, when districts merge or change their name
     <home>/templates/letters/<kind>.j2  the wording of a letter
     <home>/templates/pages/<name>       the wording of a page
+    <home>/templates/reports/<name>     the pages of scorecards and of the yearly report
     <home>/templates/papers/<name>      the design of certificates and press kits, with its pictures and fonts
 
 The home is the one that `GANGCHUANG_HOME` names. A file is looked up whenever it is needed and read again when it
@@ -17,12 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-HOLIDAYS, SEASONS, UNITS, LETTERS, PAGES, PAPERS = (
+HOLIDAYS, SEASONS, UNITS, LETTERS, PAGES, REPORTS, PAPERS = (
     "holidays",
     "seasons",
     "units/reporting_units.csv",
     "templates/letters",
     "templates/pages",
+    "templates/reports",
     "templates/papers",
 )
 Content = TypeVar("Content")

@@ -40,6 +40,7 @@ from states.practice import withhold_practice
 from states.releases import put_back
 from states.submissions.admission import admit_late
 from states.submissions.certificates import correct_name
+from states.submissions.contacts import correct_contact, number_of_contact
 from states.submissions.corrections import ask_correction
 from states.submissions.duplicates import decide_duplicate
 from states.submissions.reinstatement import reinstate
@@ -203,6 +204,9 @@ def _enter_randomness(session: Session, run: Run, act: Act, value: str, other: s
 
 
 def _correct_name(session: Session, run: Run, act: Act, certificate: str, right: str, reason: str) -> None:
+    if (number := number_of_contact(certificate)) is not None:
+        correct_contact(session, run.year, number, act, right=right, reason=reason)
+        return
     reissued = correct_name(session, run.year, certificate, act, right=right, reason=reason)
     void, valid = reissued.void, reissued.valid
     told = {"void": str(void or ""), "valid": str(valid or ""), "name": reissued.name, "reason": reason}

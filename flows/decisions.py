@@ -98,9 +98,16 @@ _PRACTICE = Field("材料编号", "网页和汇总表上印的编号，例如 20
 _OTHER_EXPERT = replace(EXPERT, title="改派的专家", hint="该项目缺少专家时指定；不得与项目有利益冲突。")
 _NUMBERS = Field("公开的随机数", "年度文件事先指明的公开数字，例如开奖号码。")
 _CERTIFICATE = Field(
-    "证书编号", "证书上印的编号，更正后原证书作废，另发新号；没有证书的写“申报编号 完成人2”。", REASON.schema
+    "证书编号",
+    "证书上印的编号，更正后原证书作废，另发新号；没有证书的写“申报编号 完成人2”，联系人写“申报编号 联系人”。",
+    REASON.schema,
 )
-_RIGHT_NAME = Field("正确的姓名", "证书上应当印的姓名或者单位名称。", REASON.schema, personal="已更正")
+_RIGHT_NAME = Field(
+    "正确的姓名",
+    "应当印的姓名或者单位名称；联系人写姓名、电话、邮箱中要改的，逗号分开。",
+    REASON.schema,
+    personal="已更正",
+)
 _WHOSE = Field("谁的邮箱", "单位代码；办公室写 office，协调小组写 coordination。", REASON.schema)
 _RIGHT_ADDRESS = Field("正确的邮箱", "尚未发出的信改寄此处，并有一封信告知。", REASON.schema, personal="已更正")
 _RELEASE = Field(
@@ -153,7 +160,7 @@ ASKED: dict[Decision, Asked] = {
     Decision.RECONSIDER_FOR_OBJECTOR: Asked("应异议人要求复核", OBJECTION, _INVESTIGATOR),
     Decision.RECONSIDER_FOR_UNIT: Asked("应报送单位要求复核", OBJECTION, _INVESTIGATOR),
     Decision.REVOKE: Asked("撤销奖项", SUBMISSION),
-    Decision.CORRECT_NAME: Asked("更正证书姓名", _CERTIFICATE, _RIGHT_NAME),
+    Decision.CORRECT_NAME: Asked("更正姓名或者联系人", _CERTIFICATE, _RIGHT_NAME),
     Decision.CORRECT_ADDRESS: Asked("更正邮箱", _WHOSE, _RIGHT_ADDRESS),
     Decision.PUT_BACK_RELEASE: Asked("网站恢复到以前的版本", _RELEASE),
     Decision.ERASE_PERSON: Asked("应本人请求删除个人信息", _PERSON, _WORKS_AT),

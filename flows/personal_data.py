@@ -14,11 +14,13 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config import overrides
 from flows.home import paths
+from flows.home.templates import home_before
 from flows.outbox.letters import LetterKind
 from flows.outbox.letters.filters import instant
 from flows.outbox.mail.files import FileTransport
@@ -164,10 +166,10 @@ def take_deletion(session: Session, run: Run, act: Act, name: str, organisation:
             title=row.title, what=what,
         )  # fmt: skip
     for number, unit in done.practices.items():
-        row = session.get_one(GoodPractice, number)
+        report = session.get_one(GoodPractice, number)
         post_to_unit(
             session, run, LetterKind.PERSON_ERASED, unit, key=f"{number}/{run.at:%Y%m%dT%H%M%S}", number=number,
-            title=row.title, what="材料中的姓名", practice=True,
+            title=report.title, what="文字中的姓名",
         )  # fmt: skip
     gone = {*naming, *_files_of(run, done)}
     if practice_book(run) in gone:
@@ -229,7 +231,7 @@ def _files_of(run: Run, done: Forgotten) -> Iterator[Path]:
 def extract_page(name: str, organisation: str, found: Collection[Found], at: datetime) -> bytes:
     """What is held of one person, as a page to be printed and handed to them: their own data, and nobody else's."""
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=home_before(_TEMPLATES, overrides.PAPERS),
         undefined=StrictUndefined,
         autoescape=True,
         trim_blocks=True,

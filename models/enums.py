@@ -533,7 +533,7 @@ class Trigger(Labelled):
         "Certificates of the award were given their numbers.",
     )
     VOID_CERTIFICATES = "void_certificates", "证书作废", "Certificates of the award became void: replaced, or revoked."
-    CORRECT_NAME = "correct_name", "更正名称", "An officer corrected a name, which a certificate bears."
+    CORRECT_NAME = "correct_name", "更正名称", "An officer corrected a name, or whom to reach."
     WITHDRAW_CONSENT = (
         "withdraw_consent",
         "撤回公开同意",

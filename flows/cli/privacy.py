@@ -22,7 +22,7 @@ def privacy(
     """List what personal data a season holds, why and until when; or everything that is held of one person.
 
     When: when somebody asks what is held of them (个人信息保护法第四十四至四十七条), and before the yearly deletion. To
-    correct a name: `decide correct_name`; to delete a person on request: `decide erase_person`.
+    correct a name or a contact: `decide correct_name`; to delete a person on request: `decide erase_person`.
     """
     here = opened()
     if name:

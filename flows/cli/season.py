@@ -131,16 +131,20 @@ def _tell_files(console: Console, rules: Season, path: Path) -> None:
             continue  # a warning says so
         mark = "[yellow]PROVISIONAL 暂定[/yellow]" if known.provisional else "official"
         console.print(f"calendar of {year}: {mark}, {known.source}", highlight=False, soft_wrap=True)
-    for folder in (overrides.LETTERS, overrides.PAGES):
+    for folder in (overrides.LETTERS, overrides.PAGES, overrides.REPORTS):
         for own in overrides.own_files(folder):
             console.print(f"own wording: {own}", highlight=False, soft_wrap=True)
+    for own in overrides.own_files(overrides.PAPERS):
+        console.print(f"own design: {own}", highlight=False, soft_wrap=True)
 
 
 def _faults_of_templates() -> list[str]:
     from flows.outbox.letters import faults_of_own_letters
     from flows.publish.pages import faults_of_own_pages
+    from flows.reports.rendering import faults_of_own_reports
 
-    return [f"{path} {fault}" for faults in (faults_of_own_letters(), faults_of_own_pages()) for path, fault in faults]
+    every = (faults_of_own_letters(), faults_of_own_pages(), faults_of_own_reports())
+    return [f"{path} {fault}" for faults in every for path, fault in faults]
 
 
 @app.command()

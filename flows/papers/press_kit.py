@@ -5,7 +5,7 @@ Nothing stands here that the public may not know: organisations only with consen
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from docx.exceptions import PythonDocxError
 from docx.opc.exceptions import OpcError
 from docxtpl import DocxTemplate
 from jinja2 import Environment, StrictUndefined, TemplateError
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from config import overrides
@@ -30,7 +30,7 @@ from flows.outbox.letters.filters import printable
 from flows.papers.same_bytes import repacked
 from models import DistrictVerdict, Placing, Publication, Submission
 from models.enums import Category, Tier, Trigger, Verdict
-from states.final_round.payment import prizes
+from states.final_round.payment import Prize
 from states.rules.payment import FEN
 from states.submissions.certificates import is_awarded
 from states.submissions.released import released
@@ -83,10 +83,15 @@ class KitNotMade(GangchuangError):
         super().__init__(f"The design {path} cannot be filled in (版式有误): {type(problem).__name__}: {problem}")
 
 
-def press_kit(session: Session, season: Season, results: Publication, page: str, unit: str = "") -> PressKit:
-    """The kit of a district, or of the city; `page` is where the results and the record are published."""
+def press_kit(
+    session: Session, season: Season, results: Publication, page: str, prizes: Sequence[Prize], unit: str = ""
+) -> PressKit:
+    """The kit of a district, or of the city; `page` is where the results and the record are published.
+
+    `prizes`: the season's, as `states.final_round.payment` has them.
+    """
     where = all_units()[unit].name if unit else "全市"
-    figures, awards = tuple(_figures(session, season, unit)), tuple(_awards(session, season, unit))
+    figures, awards = tuple(_figures(session, season, prizes, unit)), tuple(_awards(session, season, unit))
     counts = {tier: sum(award.tier == tier.label for award in awards) for tier in Tier}
     prizes_won = "、".join(f"{tier.label}{count}项" for tier, count in counts.items() if count)
     lead = f"{season.title}{where}共收到申报{figures[0].value}，获奖{len(awards)}项" + (
@@ -128,7 +133,16 @@ def _filled_in(kit: PressKit, path: Path, _modified: int) -> bytes:
 
 def as_markdown(kit: PressKit) -> str:
     """The same as text. Raises KitNotMade."""
-    environment = Environment(
+    path = overrides.winning(TEMPLATES / MARKDOWN, overrides.PAPERS, MARKDOWN)
+    try:
+        return _environment().get_template(MARKDOWN).render(asdict(kit))
+    except TemplateError as problem:
+        raise KitNotMade(path, problem) from problem
+
+
+@lru_cache
+def _environment() -> Environment:
+    return Environment(
         loader=home_before(TEMPLATES, overrides.PAPERS),
         undefined=StrictUndefined,
         finalize=lambda value: _MARKS.sub(r"\\\g<0>", str(printable(value))),
@@ -137,29 +151,33 @@ def as_markdown(kit: PressKit) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    try:
-        return environment.get_template(MARKDOWN).render(asdict(kit))
-    except TemplateError as problem:
-        raise KitNotMade(overrides.winning(TEMPLATES / MARKDOWN, overrides.PAPERS, MARKDOWN), problem) from problem
 
 
-def _figures(session: Session, season: Season, unit: str) -> Iterator[Figure]:
-    def counted(query: Select[*tuple[Any, ...]], *where: ColumnElement[bool]) -> int:
-        own = Submission.unit == unit if unit else true()
-        return session.scalar(query.where(Submission.season == season.year, own, *where)) or 0
+def _figures(session: Session, season: Season, prizes: Iterable[Prize], unit: str) -> Iterator[Figure]:
+    own = (Submission.season == season.year, Submission.unit == unit if unit else true())
+    sent = func.coalesce(DistrictVerdict.verdict == Verdict.RECOMMENDED, False).label("sent")
+    kinds = (sent, func.coalesce(is_awarded(), False).label("won"), Submission.tier, Submission.category)
+    rows = session.execute(
+        select(*kinds, func.count().label("many"))
+        .outerjoin(DistrictVerdict, DistrictVerdict.number == Submission.number)
+        .where(*own)
+        .group_by(*kinds)
+    ).all()
+    won = [row for row in rows if row.won]
 
-    submissions = select(func.count()).select_from(Submission)
-    yield Figure("申报", f"{counted(submissions)}项", _RECORD.format(Trigger.SUBMIT.label))
-    verdicts = submissions.join(DistrictVerdict, DistrictVerdict.number == Submission.number)
-    recommended = counted(verdicts, DistrictVerdict.verdict == Verdict.RECOMMENDED)
-    yield Figure("区县推荐", f"{recommended}项", _RECORD.format(Trigger.RECORD_DISTRICT_REVIEW.label))
-    yield Figure("获奖", f"{counted(submissions, is_awarded())}项", f"{_PAGE}；{_RECORD.format(Trigger.AWARD.label)}")
+    def counted(some: Iterable[Any]) -> str:
+        return f"{sum(row.many for row in some)}项"
+
+    yield Figure("申报", counted(rows), _RECORD.format(Trigger.SUBMIT.label))
+    verdicts = _RECORD.format(Trigger.RECORD_DISTRICT_REVIEW.label)
+    yield Figure("区县推荐", counted(row for row in rows if row.sent), verdicts)
+    yield Figure("获奖", counted(won), f"{_PAGE}；{_RECORD.format(Trigger.AWARD.label)}")
     for tier in Tier:
-        yield Figure(f"　{tier.label}", f"{counted(submissions, is_awarded(), Submission.tier == tier)}项", _PAGE)
+        yield Figure(f"　{tier.label}", counted(row for row in won if row.tier is tier), _PAGE)
     for category in Category:
-        won = counted(submissions, is_awarded(), Submission.category == category)
-        yield Figure(f"　其中{category.label}", f"{won}项", f"{_PAGE}按类别统计")
-    money = sum(prize.paid for prize in prizes(session, season) if not unit or prize.unit == unit)
+        of_kind = counted(row for row in won if row.category is category)
+        yield Figure(f"　其中{category.label}", of_kind, f"{_PAGE}按类别统计")
+    money = sum(prize.paid for prize in prizes if not unit or prize.unit == unit)
     yield Figure("奖金", f"{Decimal(money) / FEN:,.2f}元", "年度规则中的各等次奖金，按获奖项目合计")
 
 

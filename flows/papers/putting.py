@@ -75,7 +75,7 @@ def papers_of(session: Session, season: Season, site_url: str) -> Papers | None:
     base = site_url.rstrip("/")
     page, on_list = f"{base}/{season.year}/" if base else "", prizes(session, season)
     kits = {
-        unit: press_kit(session, season, results, page, unit)
+        unit: press_kit(session, season, results, page, on_list, unit)
         for unit in ("", *sorted({prize.unit for prize in on_list}))
     }
     certificates, back = printed(session, season, site_url), recoveries(session, season)

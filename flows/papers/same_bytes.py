@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 
+_PACKED = (".pdf", ".png", ".jpg")  # nothing is gained by packing them once more
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows
 
 
@@ -13,7 +14,8 @@ def packed(entries: Mapping[str, bytes]) -> bytes:
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in entries.items():
             entry = zipfile.ZipInfo(name, _LONG_AGO)
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o600 << 16
+            how = zipfile.ZIP_STORED if name.endswith(_PACKED) else zipfile.ZIP_DEFLATED
+            entry.compress_type, entry.external_attr = how, 0o600 << 16
             archive.writestr(entry, content)
     return made.getvalue()
 

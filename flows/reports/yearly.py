@@ -22,20 +22,19 @@ from jinja2 import Environment, StrictUndefined, TemplateError
 from sqlalchemy.orm import Session
 
 from config import overrides
-from config.errors import GangchuangError
 from config.local_time import local_day
 from config.season import Season
 from config.units import name_on
 from flows.outbox.letters.filters import instant, printable
 from flows.papers.same_bytes import repacked
 from flows.reports.book import Book
-from flows.reports.rendering import page
+from flows.reports.rendering import ReportNotMade, page
 from models.queries import planned_seasons
 from states.history.canonical import instant_text
 from states.history.read import read_entries
 from states.history.seals import Seals
 from states.scorecard.facts import Told, read_record
-from states.scorecard.yearly import Bars, Yearly, yearly
+from states.scorecard.yearly import Bars, Compared, Yearly, compared, yearly
 
 TEMPLATES, WORD, CHART = Path(__file__).parent / "templates", "yearly.docx", "chart.typ"
 FILES = ("年度报告.docx", "年度报告.html", "年度报告依据.xlsx")
@@ -44,19 +43,14 @@ _WIDTH = Mm(160)
 _YEARS = 5
 
 
-class ReportNotMade(GangchuangError):
-    """The design of the report cannot be filled in."""
-
-    def __init__(self, path: Path, problem: Exception) -> None:
-        super().__init__(f"The design {path} cannot be filled in (版式有误): {type(problem).__name__}: {problem}")
-
-
 def report_files(session: Session, season: Season, made_at: datetime) -> dict[str, bytes]:
     """The files of a season's report from what the record said until an instant. Raises ReportNotMade."""
     known = [year for year in planned_seasons(session) if season.year - _YEARS < year <= season.year]
-    years = {year: told for year in known if (told := _told(session, year, made_at)).call}
+    before = {year: _compared(session, year, made_at) for year in known if year != season.year}
+    own = _told(session, season.year, made_at)
+    years = {year: kept for year, kept in before.items() if kept is not None} | {season.year: compared(own)}
     opened = local_day(season.dates.open_call)
-    made = yearly(season, years, {unit.code: name_on(unit.code, opened) for unit in season.units()})
+    made = yearly(season, own, years, {unit.code: name_on(unit.code, opened) for unit in season.units()})
     return dict(
         zip(FILES, (_word(season, made, made_at), _page(season, made, made_at), _book(made, made_at)), strict=True)
     )
@@ -75,6 +69,12 @@ def read_mark(path: Path) -> tuple[datetime, dict[str, str]] | None:
         return datetime.fromisoformat(said["at"]), dict(said["files"])
     except FileNotFoundError:
         return None
+
+
+def _compared(session: Session, year: int, until: datetime) -> Compared | None:
+    """A year's part in the comparison; None before anything is said of it."""
+    told = _told(session, year, until)
+    return compared(told) if told.call else None
 
 
 def _told(session: Session, year: int, until: datetime) -> Told:

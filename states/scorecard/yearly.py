@@ -6,7 +6,7 @@ differ where intervals do not meet; sums of fewer than `LEAST` answers are not g
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
@@ -16,7 +16,7 @@ from config.milestones import Milestone
 from config.season import Season
 from models.enums import ObjectionKind, ObjectionState, Trigger, Use
 from states.scorecard.facts import Case, Entry, Said, Told
-from states.scorecard.indicators import INDICATORS, Figure, Indicator, Own, own_of, shown
+from states.scorecard.indicators import INDICATORS, Figure, Indicator, own_of, shown
 
 LEAST = 3  # answers below which no sum is given
 _LATE = timedelta(hours=1)
@@ -69,9 +69,31 @@ class Yearly:
     traces: tuple[Trace, ...]
 
 
-def yearly(season: Season, years: Mapping[int, Told], names: Mapping[str, str]) -> Yearly:
-    """The report of a season; `years` has the earlier ones too, `names` those of the units by their codes."""
-    told, traces = years[season.year], list[Trace]()
+@dataclass(frozen=True)
+class Compared:
+    """What a report needs of a year to compare it: the city's figures, its awards, the cases that were asked about later.
+
+    The whole of what a season's record tells is many times as much, and five of them need not be held at once.
+    """
+
+    figures: Mapping[str, Figure]
+    awards: int
+    asked: tuple[Case, ...]
+
+
+def compared(told: Told) -> Compared:
+    """A year's part in a comparison, without the entries that only its own report traces."""
+    city = own_of(told, ())[""]
+    return Compared(
+        {one.key: replace(one.measure(city), entries=()) for one in INDICATORS if one.key in _COMPARED},
+        sum(case.awarded is not None for case in city),
+        tuple(case for case in told.cases.values() if case.asked or case.answered),
+    )
+
+
+def yearly(season: Season, told: Told, years: Mapping[int, Compared], names: Mapping[str, str]) -> Yearly:
+    """The report of a season; `years` has the earlier ones and itself, `names` those of the units by their codes."""
+    traces = list[Trace]()
     parts = (_compared, _by_unit, _in_time, _fair, _objected, _adopted)
     sections = [part(_Making(season, told, years, names, traces)) for part in parts]
     return Yearly(tuple(sections), tuple(traces))
@@ -81,7 +103,7 @@ def yearly(season: Season, years: Mapping[int, Told], names: Mapping[str, str]) 
 class _Making:
     season: Season
     told: Told
-    years: Mapping[int, Told]
+    years: Mapping[int, Compared]
     names: Mapping[str, str]
     traces: list[Trace]
 
@@ -91,33 +113,29 @@ class _Making:
         return str(value)
 
 
-def _city(told: Told) -> Own:
-    return own_of(told, ())[""]
-
-
 def _compared(making: _Making) -> Section:
     title, years = "总体情况和历年比较", sorted(making.years)
-    cities = {year: _city(making.years[year]) for year in years}
+    own = own_of(making.told, ())[""]
     known = {indicator.key: indicator for indicator in INDICATORS}
     rows = []
     for key in _COMPARED:
         indicator = known[key]
-        figures = [indicator.measure(cities[year]) for year in years]
+        figures = [making.years[year].figures[key] for year in years]
         cells = [shown(indicator, figure) for figure in figures]
-        making.trace(title, indicator.name, cells[-1], figures[-1].entries)
+        making.trace(title, indicator.name, cells[-1], indicator.measure(own).entries)
         rows.append((indicator.name, *cells, _change(indicator, figures)))
     charts = tuple(
-        Bars(f"历年{known[key].name}", "项", tuple((f"{year}", _value(known[key], cities[year])) for year in years))
+        Bars(
+            f"历年{known[key].name}",
+            "项",
+            tuple((f"{year}", making.years[year].figures[key].value or 0.0) for year in years),
+        )
         for key in ("submissions",)
     )
-    awards = tuple((f"{year}", float(sum(case.awarded is not None for case in cities[year]))) for year in years)
+    awards = tuple((f"{year}", float(making.years[year].awards)) for year in years)
     sentence = "比例后的括号是分子和分母。只有一年的，没有比较；区间有重叠的升降可能出于偶然，不作判断。"
     headings = ("指标", *(f"{year}年" for year in years), "比上年")
     return Section(title, (sentence,), headings, tuple(rows), (*charts, Bars("历年获奖数", "项", awards)))
-
-
-def _value(indicator: Indicator, own: Own) -> float:
-    return indicator.measure(own).value or 0.0
 
 
 def _change(indicator: Indicator, figures: Sequence[Figure]) -> str:
@@ -287,14 +305,12 @@ def _adopted(making: _Making) -> Section:
     """What became of awards: of this season where it was asked already, else of the newest that was."""
     title = "成果转化"
     asked = [
-        year
-        for year in sorted(making.years, reverse=True)
-        if any(c.answered for c in making.years[year].cases.values())
+        year for year in sorted(making.years, reverse=True) if any(case.answered for case in making.years[year].asked)
     ]
     if not asked:
         return Section(title, ("获奖满一年后开始跟踪，目前还没有报送的情况。",))
     year = asked[0]
-    due = [case for case in making.years[year].cases.values() if case.asked]
+    due = [case for case in making.years[year].asked if case.asked]
     answered = [case for case in due if case.answered]
     rows = []
     for use in Use:

@@ -1,11 +1,12 @@
-"""What the years leave behind, season after season: scorecards, and the evidence of a person, an organisation and a unit.
+"""What the years leave behind, season after season: scorecards, the yearly report, evidence of a person, a firm, a unit.
 
     python -m tests.benchmarks.bench_seasons [--seasons 5] [--submissions 10000]
 
 Every season has the rows and the whole record of so many submissions: half recommended, each of these scored by five, a
 fifth of these awarded, certified and followed up. Each season is measured with those before it in the same database:
 what a season costs must not grow with them. `s` are this process's CPU seconds, `MB` its peak so far; an evidence is of
-all seasons until then, so that its seconds are given for each. Its JSON is checked by the checker that goes with it.
+all seasons until then, and a yearly report compares the last five, so that their seconds are given for each. The JSON of an
+evidence is checked by the checker that goes with it.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from config.season import Season
 from flows.assess_units import _cards
 from flows.papers.evidence import write_evidence
 from flows.reports.scorecards import Scored, files
+from flows.reports.yearly import FILES, report_files
 from models import Certificate, Consent, Contributor, History, Organisation, Submission, SubmissionVersion
 from models.database import make_engine, reading, writing
 from models.enums import (
@@ -82,6 +84,10 @@ def measured(engine: Engine, year: int, folder: Path) -> Iterator[tuple[str, flo
             before = _cards(session, season_in_force(session, year - 1)) if year > FIRST_YEAR else {}
             assert len(files(Scored(season, at, _cards(session, season), before))) == 2 + 2 * len(season.units())
 
+    def report() -> None:
+        with reading(engine) as session:
+            assert set(report_files(session, season_in_force(session, year), at)) == set(FILES)
+
     def hand_over(about: About) -> Callable[[], None]:
         def made() -> None:
             with reading(engine) as session:
@@ -95,6 +101,8 @@ def measured(engine: Engine, year: int, folder: Path) -> Iterator[tuple[str, flo
 
     units = season_rules(year).units()
     yield _timed("scorecards, this season and last", score)
+    label, seconds, peak = _timed("yearly report, a season", report)
+    yield label, seconds / seasons, peak
     for kind, name in ((Kind.PERSON, "示例·完成人4"), (Kind.ORGANISATION, "示例公司4"), (Kind.UNIT, units[4].code)):
         label, seconds, peak = _timed(f"evidence of one {kind}", hand_over(About(kind, name)))
         yield f"{label}, a season", seconds / seasons, peak

@@ -66,6 +66,19 @@ def _unpacked(content: bytes) -> str:
         return "".join(f"{name}{_unpacked(package.read(name))}" for name in package.namelist())
 
 
+def report_names(player: Player, name: str, *homes: str) -> None:
+    """Reports of good practice of these organisations come in once more, and name somebody."""
+    with player.writing() as session:
+        for row, home in zip(practices(session, 2026), homes, strict=False):
+            row.content, row.organisation = row.content.replace("申报增加", f"{name}带来的申报增加"), home
+            told = {"practice": row.number, "sealed": seal_of(Seals(session, 2026), row), "unit": row.unit}
+            told |= {"place": row.place, "kind": row.kind.value, "source": row.source.value}
+            told |= {"consent": row.consent, "delivery": row.delivery}
+            act = Act(OFFICE, player.settings.clock.now())
+            row.received_at = act.at
+            note_call(session, 2026, Trigger.RECORD_PRACTICE, act, facts=told)
+
+
 def naming(player: Player, *words: str) -> set[str]:
     """Where one of the words still stands; names that only begin so are others'."""
     found = set()
@@ -78,6 +91,7 @@ def naming(player: Player, *words: str) -> set[str]:
 
 
 def test_a_person_is_found_in_rows_letters_workbooks_and_packages(played: Player) -> None:
+    report_names(played, WINNER, HOME, HOME)
     with played.reading() as session:
         found = list(held_of_person(session, WINNER, HOME))
         nobody = list(held_of_person(session, WINNER, "示例别处"))
@@ -87,7 +101,7 @@ def test_a_person_is_found_in_rows_letters_workbooks_and_packages(played: Player
 
     kinds = {place.what.split()[0] for place in found}
     assert {"contributor", "certificate", "attachment", "content", "good"} <= kinds
-    assert [place.until is None for place in found if place.what.startswith("good practice")] == [True, False, False]
+    assert [place.until is None for place in found if place.what.startswith("good practice")] == [True, False]
     assert "follow-up picture" in str(found)
     (line,) = (place for place in found if place.what.startswith("contributor"))
     assert f"{WINNER}，{HOME}，主研" in line.said
@@ -120,12 +134,13 @@ def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_pat
         handed = evidence(session, About(Kind.PERSON, WINNER), played.settings.clock.now(), with_content=True)
     assert publication is not None
     assert WINNER in (played.home / PUBLIC / "2026" / "results.html").read_text("utf-8")
+    report_names(played, WINNER, HOME, "示例另一单位", "示例·渝中甲公司")
     tried = asked(played, dry_run=True)
     assert naming(played, WINNER), tried
 
     done = asked(played)
 
-    assert naming(played, WINNER) == set()
+    assert naming(played, WINNER) <= {"good_practice", f"office/2026/{BOOK}"}, "somebody else's"
     assert WINNER not in str(done)
     with played.reading() as session:
         assert verify(session) == []
@@ -140,14 +155,18 @@ def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_pat
         kept = session.get_one(Certificate, (2026, given.ordinal), populate_existing=True)
         assert (kept.name, kept.state) == ("", CertificateState.VALID)
         reports = session.scalars(of_person.where(History.subject == call_subject(2026))).all()
-        for report, said in zip(practices(session, 2026), reports, strict=True):
-            assert json.loads(said.facts)["practice"] == report.number
-            assert "（未公开）牵头" in report.content
+        own, neighbour, elsewhere = practices(session, 2026)
+        assert [json.loads(said.facts)["practice"] for said in reports] == [own.number, neighbour.number]
+        assert "（未公开）带来" in own.content
+        assert "（未公开）带来" in neighbour.content, "of the unit to which the person's submission belongs"
+        assert WINNER in elsewhere.content, "of another district: somebody else of this name"
         pictures = session.scalars(select(FollowUpPicture).where(FollowUpPicture.number == BEST)).all()
         assert [(picture.position, picture.alt) for picture in pictures] == [(1, "示例装置在车间")]
         now = proof(session, BEST)
         newest = newest_publication(session, 2026)
-        assert [place for place in held_of_person(session, WINNER) if place.theirs] == []
+        left = [*held_of_person(session, WINNER)]
+        assert not any(place.theirs for place in left)
+        assert [place.key for place in left if place.what.startswith("good practice")] == [elsewhere.number]
         with pytest.raises(NotOne):
             evidence(session, About(Kind.PERSON, WINNER), played.settings.clock.now())
     (tmp_path / "proof.json").write_text(json.dumps(now), "utf-8")
@@ -163,7 +182,7 @@ def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_pat
         command = [sys.executable, "-I", str(after.checker), str(file), "--root", root]
         checked = subprocess.run(command, capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stdout
-    assert len([key for key in played.letters("person_erased")]) == 4, "one of the award, one of each report"
+    assert len([key for key in played.letters("person_erased")]) == 3, "one of the award, one of each report"
     assert (played.home / "office" / "2026" / BOOK).is_file(), "written anew, without the name"
     with pytest.raises(DecisionRefused, match="nothing is held"):
         asked(played)
@@ -227,15 +246,7 @@ def test_contacts_and_experts_can_be_deleted_too(played: Player) -> None:
 def test_who_stands_in_a_report_of_good_practice_alone_is_deleted_from_it(played: Player) -> None:
     """Somebody who never took part; another of the same name in another organisation's report stays."""
     played.at(played.season.dates.close_season + timedelta(days=20))
-    with played.writing() as session:
-        mine, other, _ = practices(session, 2026)
-        for row in (mine, other):
-            row.content = row.content.replace("申报增加", "示例路人甲带来的申报增加")
-            row.organisation = HOME if row is mine else "示例另一单位"
-            told = {"practice": row.number, "sealed": seal_of(Seals(session, 2026), row)}
-            told |= {"unit": row.unit, "place": row.place, "kind": row.kind.value, "source": row.source.value}
-            told |= {"consent": row.consent, "delivery": row.delivery}
-            note_call(session, 2026, Trigger.RECORD_PRACTICE, Act(OFFICE, row.received_at), facts=told)
+    report_names(played, "示例路人甲", HOME, "示例另一单位")
 
     asked(played, "示例路人甲", HOME)
 
@@ -243,7 +254,6 @@ def test_who_stands_in_a_report_of_good_practice_alone_is_deleted_from_it(played
         mine, other, _ = practices(session, 2026)
         assert words_of(mine)["effect"] == "示例：（未公开）带来的申报增加三成"
         assert "示例路人甲" in other.content
-        assert json.loads(other.content)["salt"] != json.loads(mine.content)["salt"]
         assert verify(session) == []
         assert broken_invariants(session, played.home, (*EVERY_INVARIANT, *FILE_INVARIANTS)) == []
     assert "示例路人甲" not in (played.home / PUBLIC / "2026" / "practice.html").read_text("utf-8")

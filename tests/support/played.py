@@ -312,7 +312,7 @@ def practice_row(title: str, consent: str = "同意") -> dict[str, str]:
     """One line of the workbook of good practice."""
     texts = {
         "背景和要解决的问题": "示例：一线参与少",
-        "具体做法": "示例：先摸底，\n后会诊，示例完成人1牵头",
+        "具体做法": "示例：先摸底，\n后会诊",
         "成效": "示例：申报增加三成",
     }
     whose = {"类型": "好做法", "谁的经验": "用人单位", "单位名称": "示例·万州甲公司"}

@@ -127,7 +127,7 @@ class LetterKind(StrEnum):
     WITHDRAWN = "withdrawn", "unit_name number title reason", "until"
     REVOKED = "revoked", "unit_name number title reason", "until"
     REINSTATED = "reinstated", "unit_name number title reason", "until"
-    PERSON_ERASED = "person_erased", "unit_name number title what", "until practice"  # what: places, no names
+    PERSON_ERASED = "person_erased", "unit_name number title what", "until"  # what: places, no names
     CONSENT_WITHDRAWN = "consent_withdrawn", "unit_name number title what", "until"
 
     # After the award

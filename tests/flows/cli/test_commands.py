@@ -67,7 +67,12 @@ def test_the_help_of_decide_names_every_decision_with_its_fields(gangchuang: Gan
         assert all(word in told[decision] for word in (asked.title, *fields)), decision
 
 
-def test_a_season_is_checked(gangchuang: Gangchuang) -> None:
+def test_a_season_is_checked(gangchuang: Gangchuang, player: Player) -> None:
+    for own in ("reports/yearly.html.j2", "papers/certificate.typ"):
+        path = player.home / "templates" / own
+        path.parent.mkdir(parents=True)
+        path.write_text("{{ reprt }}", "utf-8")
+
     answer = gangchuang("season", "check", 2026)
 
     assert answer.status == 0
@@ -76,6 +81,9 @@ def test_a_season_is_checked(gangchuang: Gangchuang) -> None:
     assert "the calendar of 2027 is provisional" in " ".join(answer.out.split())
     assert "calendar of 2026: official, chinesecalendar" in answer.out
     assert "calendar of 2027: PROVISIONAL 暂定, holidays" in answer.out
+    assert f"own wording: {player.home}/templates/reports/yearly.html.j2" in answer.out
+    assert f"own design: {player.home}/templates/papers/certificate.typ" in answer.out
+    assert "yearly.html.j2 asks for reprt, which it is not given" in " ".join(answer.out.split())
 
 
 def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player: Player) -> None:

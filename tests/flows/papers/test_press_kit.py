@@ -22,6 +22,7 @@ from flows.papers.press_kit import (
 from models.database import writing
 from models.enums import CallState, Outcome, PublicationKind, SubmissionState, Tier
 from models.forms import OrganisationForm
+from states.final_round.payment import prizes
 from states.machine import Act
 from states.roots import record_root
 from tests.support.builders import OFFICE, a_form, a_season, a_submission
@@ -58,7 +59,10 @@ def test_figures_are_counted_and_every_one_says_where_it_can_be_looked_up(engine
         a_submission(session)
         results = record_root(session, 2026, PublicationKind.RESULTS, Act(OFFICE, season.dates.publish_results))
 
-        city, district = (press_kit(session, season, results, "https://x.invalid/", unit) for unit in ("", "500101"))
+        won = prizes(session, season)
+        city, district = (
+            press_kit(session, season, results, "https://x.invalid/", won, unit) for unit in ("", "500101")
+        )
 
     figures = {figure.name.strip(): figure.value for figure in city.figures}
     assert (figures["申报"], figures["获奖"], figures["一等奖"], figures["三等奖"]) == ("4项", "2项", "1项", "1项")

@@ -7,7 +7,7 @@ from typing import Any
 
 from models.enums import Carrier, Category, Tier, Trigger, Use
 from states.scorecard.facts import Case, Entry, Said, Told
-from states.scorecard.yearly import LEAST, Section, yearly
+from states.scorecard.yearly import LEAST, Section, compared, yearly
 from tests.support.builders import season_rules
 
 AT = datetime(2026, 7, 24, 10, tzinfo=UTC)
@@ -28,7 +28,8 @@ def a_year(cases: list[Case], *more: Said) -> Told:
 
 
 def sections(years: dict[int, Told]) -> dict[str, Section]:
-    made = yearly(season_rules(), years, {"500101": "万州区"})
+    known = {year: compared(told) for year, told in years.items()}
+    made = yearly(season_rules(), years[2026], known, {"500101": "万州区"})
     return {section.title: section for section in made.sections}
 
 
