@@ -8,8 +8,10 @@ from typing import Any, Self
 import xlsxwriter
 
 from config.local_time import ZONE
+from flows.workbooks.writer.guide import screen_width
 
 _FONT = "Microsoft YaHei"
+_LINE, _HIGHEST = 15.0, 405.0  # points of a line, and of the highest row that Excel has
 _WIDE = frozenset({"口径", "说明"})
 
 
@@ -24,6 +26,7 @@ class Book:
         base = {"font_name": _FONT, "font_size": 10, "valign": "vcenter", "text_wrap": True, "border": 1}
         self._head = self._book.add_format({**base, "bold": True, "bg_color": "#F2F2F2"})
         self._cell = self._book.add_format(base)
+        self._widths: dict[str, list[int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -39,13 +42,21 @@ class Book:
         sheet.fit_to_pages(1, 0)
         sheet.freeze_panes(1, 0)
         sheet.repeat_rows(0)
+        self._widths[name] = [46 if heading in wide else 30 if heading == "留痕对象" else 16 for heading in headings]
         for column, heading in enumerate(headings):
-            sheet.set_column(column, column, 46 if heading in wide else 26 if heading == "留痕对象" else 14)
+            sheet.set_column(column, column, self._widths[name][column])
             sheet.write(0, column, heading, self._head)
         return sheet
 
     def write(self, sheet: Any, row: int, cells: list[Any]) -> None:
-        """One line of a sheet, from its first column on; the headings are line 0."""
+        """One line of a sheet, from its first column on; the headings are line 0. As high as its longest text needs."""
+        widths = self._widths[sheet.get_name()]
+        lines = max(
+            sum(-(-screen_width(part) // (width - 2)) or 1 for part in str(cell).split("\n"))
+            for cell, width in zip(cells, widths, strict=False)
+        )
+        if lines > 1:  # LibreOffice does not find it out by itself
+            sheet.set_row(row, min(_LINE * lines, _HIGHEST))
         for column, value in enumerate(cells):
             sheet.write(row, column, value, self._cell)
 
