@@ -10,16 +10,14 @@ import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 from prefect.client.schemas.objects import FlowRun
-from sqlalchemy import select
 
 from config.clock import step_to
 from config.settings import SETTINGS_FILE, Settings
 from flows.engine.deployments import prefect_client, refresh, run_state, start
-from flows.papers.evidence import FOLDER
 from models.database import make_engine, reading, writing
 from models.enums import CallState, Outcome
 from models.schema import upgrade
-from models.submission import Contributor, Submission
+from models.submission import Submission
 from tests.flows.engine.conftest import running
 from tests.flows.engine.engine_process import EngineProcess, free_port, wait_for
 from tests.support.browser import QUIET, chromium_program
@@ -238,27 +236,3 @@ def test_a_past_date_makes_no_run_in_the_page_and_choices_are_lists(office: Offi
 
     page.get_by_text("已经过去").first.wait_for()
     assert len(runs()) == before
-
-
-@pytest.mark.browser
-def test_evidence_of_a_person_is_made_by_the_page_and_the_run_keeps_no_name(office: Office, page: Page) -> None:
-    with reading(office.database) as session:
-        name = session.scalars(select(Contributor.name).where(Contributor.number == NUMBER)).one()
-    before = {run.id for run in runs()}
-    page.goto(office.page("开具岗位创新证明"))
-    page.get_by_role("button", name="Select").first.click()
-    page.get_by_role("option", name="个人", exact=True).click()
-    page.keyboard.press("Escape")
-    page.locator("textarea").first.fill(name)
-
-    page.get_by_role("button", name="Submit").click()
-
-    wait_for("the run", lambda: len(runs()) > len(before))
-    (made,) = (run.id for run in runs() if run.id not in before)
-    wait_for("its end", lambda: run_state(str(made)).final)
-    assert "1项申报" in str(run_state(str(made)).message)
-    folder = office.engine.home / "office" / "2026" / FOLDER
-    assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".pdf", ".json", ".py"}
-    assert [name in path.read_text("utf-8") for path in folder.rglob("*.json")] == [True]
-    with prefect_client() as client:
-        assert name not in str(client.read_flow_run(made).parameters)

@@ -118,7 +118,7 @@ def test_the_year_is_played_to_its_end_and_nothing_of_the_home_is_changed(
 @pytest.mark.parametrize(
     ("about", "words"),
     [
-        ("日期和规则", r"WARNING dates\.close_call falls on 2027-05-01 \(周六 放假（暂定）\)"),
+        ("日期和规则", r"WARNING dates\.close_call 是2027-05-01（周六 放假（暂定）），截止当天没有人上班"),
         ("日期和规则", r"WARNING 2027、2028年的节假日安排尚未公布"),
         ("公示", r"FAULT .*共3个工作日，少于承诺的5个"),
         ("报送单位", r"FAULT 1家没有能收到的邮箱：万州区（500101）"),
@@ -154,7 +154,7 @@ def test_the_folder_holds_everything_and_every_link_leads_somewhere(
     assert [link for link in links if not (folder / link).is_file()] == []
     for kind in ("申报汇总表", "初评结果表", "评分表", "专家库", "回执", "拟获奖名单"):
         assert kind in report
-    for page in ("notice.html", "results.html", "index.html", "proposal.html"):
+    for page in ("notice.html", "results.html", "index.html", "proposal.html", "scorecards/index.html"):
         assert page in report
     assert "编制下一年度" in forms
     opened = next((folder / "letters").glob("*_call_opened_500103.txt")).read_text("utf-8")
