@@ -1,4 +1,4 @@
-"""The tree of processes: server, warm parent (which forks the runs), worker, clock, and one that watches them.
+"""The tree of processes: a warm parent, the server, worker and clock that it forks, and one that watches them.
 
 Standard library only. Children die with this process, whatever kills it, and are started
 again when they die alone or fall silent. They stop in reverse order on SIGTERM, SIGINT or SIGHUP.
@@ -31,12 +31,13 @@ from flows.engine.environment import (
     server_answers,
 )
 from flows.engine.errors import EngineNotReady
-from flows.engine.launch import SOCKET_VARIABLE
+from flows.engine.launch import SOCKET_VARIABLE, Fork
 from flows.engine.processes import default_signals, die_with_parent, home_lock, tell
 from flows.engine.server import bind
 from flows.engine.worker import DRAIN_VARIABLE
 
-CLOCK_COMMAND = (sys.executable, "-m", "flows.clock")
+_MODULE = (sys.executable, "-m")
+CLOCK_COMMAND = (*_MODULE, "flows.clock")
 # What our server has beside Prefect: a path, and what makes the application for it.
 BESIDE_PREFECT = ("/office=flows.office.application:application",)
 _LOOK_SECONDS = 0.1
@@ -56,7 +57,7 @@ class Child:
     environment: dict[str, str]
     log: Path
     patience: float = 5.0
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Fork | None = None
     started_at: float = 0.0
     failures: int = 0
     retry_at: float = field(default=0.0)
@@ -66,18 +67,27 @@ class Child:
 
     def start(self) -> None:
         """Start it in a session of its own: a terminal's Ctrl-C reaches only the supervisor, which stops in order."""
-        parent = os.getpid()
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=lambda: _settle_in(parent),
-            )
+        with self.log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            try:
+                self.process = self._forked([nothing.fileno(), log.fileno(), log.fileno()])
+            except OSError:
+                parent = os.getpid()
+                self.process = subprocess.Popen(
+                    self.command,
+                    env=self.environment,
+                    stdin=nothing,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=lambda: _settle_in(parent),
+                )
         self.started_at = self.checked_at = self.answered_at = time.monotonic()
+
+    def _forked(self, streams: list[int]) -> Fork:
+        """A module of ours as a fork of the warm parent, with which it shares all that is imported. Raises OSError."""
+        if (*self.command[:2],) != _MODULE:
+            raise FileNotFoundError(self.command[0])
+        return Fork(self.environment.get(SOCKET_VARIABLE, ""), self.command[2:], self.environment, streams)
 
     @property
     def alive(self) -> bool:
@@ -149,15 +159,15 @@ class Engine:
     def start(self) -> None:
         """Bring everything up. Raises PortInUse, EngineNotReady; what was started is stopped then."""
         try:
-            prepare = self._start_server()
-            self._finish(prepare)
-            self._await("warm", (self.socket_folder / "warm").exists, self._log("warm"))
-            self._add("worker", [sys.executable, "-m", "flows.engine.worker"], patience=self.drain_seconds + 20)
+            self._start_warm()
+            self._start_server()
+            self._prepare()
+            self._add("worker", [*_MODULE, "flows.engine.worker"], patience=self.drain_seconds + 20)
             self._add("clock", self.clock_command, patience=15)
             tell("worker and clock started")
             if self.own.links_url:
                 bind(self.own.links_port).close()
-                self._add("links", [sys.executable, "-m", "flows.links.server"], patience=10)
+                self._add("links", [*_MODULE, "flows.links.server"], patience=10)
                 tell(
                     f"link pages: http://{LOOPBACK}:{self.own.links_port}, for the reverse proxy under {self.own.links_url}"
                 )
@@ -167,25 +177,26 @@ class Engine:
             self.stop()
             raise
 
-    def _start_server(self) -> Child:
+    def _start_warm(self) -> None:
         bind(self.own.dashboard_port).close()
-        self._add("server", [sys.executable, "-m", "flows.engine.server", *BESIDE_PREFECT], patience=10)
+        tell("importing what all processes share")
+        address = str(self.socket_folder / "warm")
+        self._add("warm", [*_MODULE, "flows.engine.warm", address, *self.stages.split()])
+        self._await("warm", (self.socket_folder / "warm").exists, self._log("warm"))
+
+    def _start_server(self) -> None:
+        tell(f"starting the Prefect server at {self.api_url}")
+        self._add("server", [*_MODULE, "flows.engine.server", *BESIDE_PREFECT], patience=10)
         if not external_api_url():
             self.children[-1].answers = partial(server_answers, self.own)
-        # These import while the server comes up.
-        self._add(
-            "warm", [sys.executable, "-m", "flows.engine.warm", str(self.socket_folder / "warm"), *self.stages.split()]
-        )
-        prepare = self._child("prepare", [sys.executable, "-m", "flows.engine.prepare", *self.stages.split()])
-        tell(f"starting the Prefect server at {self.api_url}")
         self._await("server", partial(server_answers, self.own), self._log("server"))
         tell(f"dashboard: {self.dashboard_url}")
-        prepare.start()
-        return prepare
 
-    def _finish(self, prepare: Child) -> None:
-        assert prepare.process is not None
+    def _prepare(self) -> None:
+        prepare = self._child("prepare", [*_MODULE, "flows.engine.prepare", *self.stages.split()])
+        prepare.start()
         self._await("prepare", lambda: not prepare.alive, prepare.log)
+        assert prepare.process is not None
         if prepare.process.returncode:
             raise EngineNotReady("prepare", prepare.log)
         tell("stages registered")

@@ -1,14 +1,16 @@
-"""The warm parent, a fork server: it has imported everything once and forks a process for each flow run.
+"""The warm parent, a fork server: it has imported everything once and forks the server, worker, clock and each run.
 
-A cold interpreter spends seconds importing Prefect and the stages; a fork of this one
-starts at once. It stays single-threaded, opens no database and holds no state: it is
-replaced when it dies, and its runs die with it. `python -m flows.engine.warm SOCKET MODULE…`
+A cold interpreter spends seconds and a hundred megabytes on importing Prefect and the stages; a fork of this one
+starts at once and shares them. It stays single-threaded, opens no database and holds no state: it is
+replaced when it dies, and its forks die with it. `python -m flows.engine.warm SOCKET MODULE…`
 """
 
+import ctypes
 import gc
 import importlib
 import json
 import os
+import runpy
 import selectors
 import signal
 import socket
@@ -21,7 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from setproctitle import setproctitle
+
 from flows.engine import run
+from flows.engine.environment import external_api_url
+from flows.engine.launch import MODULE
 from flows.engine.processes import default_signals, die_with_parent, tell
 
 ENGINE_MODULES = (
@@ -31,13 +37,17 @@ ENGINE_MODULES = (
     "prefect._internal.metrics",
     "flows.engine.deployments",
 )
+# What the processes beside the runs are made of.
+TREE_MODULES = ("uvicorn", "prefect.workers.process", "flows.office.application", "flows.clock")
+PREFECTS_SERVER = "prefect.server.api.server"
 _PATIENCE = 5.0
 
 
 @dataclass
 class Request:
-    """One run to fork: its variables, its folder, its three streams."""
+    """What to fork: a module with its arguments, its variables, its folder, its three streams."""
 
+    command: list[str]
     environment: dict[str, str]
     folder: str
     streams: list[int]
@@ -56,7 +66,7 @@ def read_request(line: socket.socket) -> Request:
         body += part
     content: dict[str, Any] = json.loads(body)
     line.settimeout(None)
-    return Request(content["environment"], content["folder"], list(streams))
+    return Request(content["command"], content["environment"], content["folder"], list(streams))
 
 
 class ForkServer:
@@ -112,6 +122,8 @@ class ForkServer:
         for stream in request.streams:
             os.close(stream)
         self.children[pid] = line
+        with suppress(OSError):
+            line.sendall(struct.pack("!i", pid))
         self.selector.register(line, selectors.EVENT_READ, pid)
         return None
 
@@ -152,17 +164,26 @@ class ForkServer:
 
 
 def become(request: Request, usual: Mapping[str, str]) -> None:
-    """Turn this forked process into the run: its streams, folder and variables.
+    """Turn this forked process into what was asked for: its streams, folder and variables.
 
     `usual` are the Prefect settings that every run of this home has; reading others takes time.
     """
+    setproctitle(" ".join(request.command))  # before the variables, behind which it looks for room
     for target, stream in enumerate(request.streams):
         os.dup2(stream, target)
         os.close(stream)
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.environment)
-    if _prefect_settings(request.environment) != usual:
+    if request.command != [MODULE]:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+        sys.argv = request.command
+        # It may have been imported as a library already.
+        sys.modules.pop(request.command[0], None)
+        runpy.run_module(request.command[0], run_name="__main__", alter_sys=True)
+    elif _prefect_settings(request.environment) != usual:
         from prefect.context import refresh_global_settings_context
 
         refresh_global_settings_context()
@@ -190,13 +211,16 @@ def usual_settings() -> dict[str, str]:
 
 def main(arguments: list[str]) -> None:
     address, modules = Path(arguments[0]), arguments[1:]
-    for module in (*ENGINE_MODULES, *modules):
+    server = () if external_api_url() else (PREFECTS_SERVER,)
+    for module in (*ENGINE_MODULES, *TREE_MODULES, *server, *modules):
         importlib.import_module(module)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         sys.exit(f"not safe to fork: importing {' '.join(modules)} started the threads {others}")
     usual = usual_settings()
     gc.collect()
+    # What importing left over goes back before anybody shares it (glibc).
+    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
     gc.freeze()
     tell(f"warm on {address}")
     with run.without_prefects_heartbeat():

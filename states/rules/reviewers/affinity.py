@@ -12,10 +12,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FIELD_WEIGHT, TEXT_WEIGHT = 0.7, 0.3
 MAIN_FIELD, OTHER_FIELD = 1.0, 0.8
@@ -69,8 +72,11 @@ def _bigrams(text: str) -> Counter[str]:
     return Counter(folded[index : index + 2] for index in range(len(folded) - 1))
 
 
-def _vectors(counts: Sequence[Counter[str]]) -> sparse.csr_matrix:
+def _vectors(counts: Sequence[Counter[str]]) -> "sparse.csr_matrix":
     """Rows of unit length: term frequency times smoothed inverse document frequency."""
+    # Scipy is heavy, and only the drawing of a panel needs it.
+    from scipy import sparse
+
     documents = Counter(term for document in counts for term in document)
     columns = {term: column for column, term in enumerate(sorted(documents))}
     idf = {term: np.log((1 + len(counts)) / (1 + many)) + 1 for term, many in documents.items()}

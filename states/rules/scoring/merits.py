@@ -26,8 +26,6 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from scipy.special import stdtrit
-
 from states.rules.rounding import root, written
 from states.rules.scoring.scores import (
     PLACES,
@@ -132,5 +130,8 @@ def _noise(group: list[_Kept]) -> tuple[Fraction, Fraction] | None:
 
 
 def _t_quantile(freedom: int) -> Fraction:
+    # Scipy is heavy, and only the closing of a round needs it.
+    from scipy.special import stdtrit
+
     # Six decimals are the same in every build of scipy, and more than an interval needs.
     return Fraction(Decimal(f"{stdtrit(freedom, _UPPER):.6f}"))

@@ -20,15 +20,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from config.errors import GangchuangError
 from states.rules.rounding import DIGITS, exact, settle
 from states.rules.scoring.scores import Merit, Totals, make_merit, mean_of
 from states.rules.scoring.variances import ONE, ScoreMatrix, Variances, estimate_variances, score_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 # Digits that are certain after the refinement, and those of a float that are the same on every machine.
 _CERTAIN, _FLOAT_PLACES = 18, 9
@@ -101,8 +104,11 @@ class _System:
         ratio = self.merit_ratio
         return total * ratio.denominator // (count * ratio.denominator + ratio.numerator)
 
-    def matrix(self) -> tuple[csr_array, NDArray[np.float64]]:
+    def matrix(self) -> "tuple[csr_array, NDArray[np.float64]]":
         """How often each unknown stands in a submission's scores, [P, 1+R], and the matrix [1+R, 1+R]."""
+        # Scipy is heavy, and only the closing of a round needs it.
+        from scipy.sparse import csr_array
+
         counts = np.array([len(row) for row in self.scores.rows], dtype=float)
         columns = [[0, *(1 + expert for expert, _ in row if self.offset_ratio is not None)] for row in self.scores.rows]
         lengths = np.array([len(column) for column in columns])
@@ -183,7 +189,7 @@ def _solve(system: _System, inverse: NDArray[np.float64]) -> list[int]:
 
 
 def _errors(
-    incidence: csr_array, inverse: NDArray[np.float64], counts: NDArray[np.int64], ratio: float, noise: float
+    incidence: "csr_array", inverse: NDArray[np.float64], counts: NDArray[np.int64], ratio: float, noise: float
 ) -> NDArray[np.float64]:
     """Standard errors of level + merit, float64[P]: the mixed-model inverse's diagonal, by blocks."""
     weights = 1.0 / (counts + ratio)

@@ -40,7 +40,7 @@ def test_sigterm_ends_the_whole_tree_in_order_with_status_0(own_engine: EnginePr
 
     assert [pid for pid in tree if alive(pid)] == []
     stopped = [line.split()[-1] for line in own_engine.said().splitlines() if line.startswith("stopping")]
-    assert stopped == ["clock", "worker", "warm", "server"]
+    assert stopped == ["clock", "worker", "server", "warm"]
 
 
 def test_a_killed_supervisor_takes_every_process_along(own_engine: EngineProcess) -> None:
