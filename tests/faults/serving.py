@@ -12,7 +12,7 @@ from unittest.mock import patch
 import httpx
 from sqlalchemy import Engine, select
 
-from config.clock import step_to
+from config.clock import Clock, step_to
 from config.milestones import Milestone
 from config.season import load_season
 from flows.engine.deployments import deployments, prefect_client
@@ -21,12 +21,13 @@ from flows.engine.overview import KEY
 from flows.engine.tasks import AT_ONCE
 from models import Call, History, Lease, Message, MilestoneDate
 from models.database import make_engine, reading, writing
-from models.enums import CallState, MessageState, MilestoneState
+from models.enums import CallState, MessageState, MilestoneState, TroubleKind
 from models.schema import upgrade
 from states.audit.verify import verify
 from states.machine import Act
 from states.officers import officer
 from states.timeline import plan_season
+from states.troubles import Level, troubles
 from tests.faults.people import OFFICER
 from tests.faults.season import YEAR, prepare
 from tests.flows.engine import engine_process
@@ -80,6 +81,12 @@ class Serving(EngineProcess):
     def whole(self) -> bool:
         with reading(self.database) as session:
             return verify(session) == []
+
+    def health(self) -> list[TroubleKind]:
+        """What `gangchuang health` would end with 2 for."""
+        with reading(self.database) as session:
+            found = troubles(session, Clock(self.home).now())
+        return [trouble.kind for trouble in found if trouble.level is Level.ACT]
 
     def all_sent(self) -> bool:
         with reading(self.database) as session:

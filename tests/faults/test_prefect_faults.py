@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from config.clock import step_to
 from config.milestones import Milestone
 from flows.engine.errors import EngineAway
-from models.enums import CallState
+from models.enums import CallState, TroubleKind
 from tests.faults.season import YEAR
 from tests.faults.serving import Serving, served
 from tests.flows.engine.engine_process import ROOT, wait_for
@@ -23,6 +23,11 @@ from tests.flows.engine.engine_process import ROOT, wait_for
 pytestmark = [pytest.mark.faults, pytest.mark.prefect, pytest.mark.timeout(600)]
 
 M = Milestone
+STANDING = {
+    "flows.clock": TroubleKind.CLOCK_SILENT,
+    "flows.engine.server": TroubleKind.SERVER_SILENT,
+    "flows.engine.worker": TroubleKind.WORKER_SILENT,
+}
 # A clock that stops itself at a request to Prefect.
 LOOK = """
 import sys
@@ -100,6 +105,20 @@ def test_time_that_jumps_backwards_does_nothing_again(serving: Serving) -> None:
 
     assert serving.entries() == before
     assert serving.state() is CallState.DISTRICT_REVIEW
+
+
+@pytest.mark.parametrize("silent", ["flows.clock", "flows.engine.server", "flows.engine.worker"])
+def test_what_stands_still_turns_health_red_within_two_minutes(serving: Serving, silent: str) -> None:
+    wait_for("health", lambda: serving.health() == [])
+    own = serving.child(silent)
+    begun = time.monotonic()
+
+    os.kill(own, signal.SIGSTOP)
+    wait_for(f"{silent} to be missed", lambda: serving.health() == [STANDING[silent]], seconds=120)
+    os.kill(own, signal.SIGCONT)
+
+    assert time.monotonic() - begun < 120
+    wait_for("health", lambda: serving.health() == [])
 
 
 @pytest.mark.parametrize(
