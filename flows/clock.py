@@ -113,19 +113,13 @@ class Timekeeper:
         with _survived("sweep"):
             if not self._may_look():
                 return
-            self._note_signs_of_life()
-            with _survived("deployments"):
-                self.restore()
-            with _survived("forms"):
-                self.offer()
+            server_answers = self._note_signs_of_life()
             with reading(self.engine) as session:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
-            with _survived("the dates ahead"):
-                self._show_ahead(states)
+            if server_answers:
+                self._tend_dashboard(states)
             with _survived("the public pages"):
                 self._publish(states)
-            with _survived("the summary"):
-                self._show_standing()
             with _survived("verification"):
                 self._begin_verification()
             for year, state in states.items():
@@ -169,13 +163,33 @@ class Timekeeper:
             return False
         return True
 
-    def _note_signs_of_life(self) -> None:
-        """Keep a lease in the name of whoever is heard: `status` reads the others' silence from the database."""
+    def _note_signs_of_life(self) -> bool:
+        """Keep a lease in the name of whoever is heard: `status` reads the others' silence from the database.
+
+        Returns whether the server answers. Of one that does not nothing is asked, a worker's life either: each
+        question would hold the clock up for seconds.
+        """
         for name, is_heard in self.heard.items():
+            heard = False
             with _survived(name):
-                if is_heard():
+                heard = is_heard()
+                if heard:
                     with writing(self.engine) as session:
                         take(session, name, owner=CLOCK.name, seconds=max(2.5 * self.settings.sweep_seconds, 5.0))
+            if name == "server" and not heard:
+                return False
+        return True
+
+    def _tend_dashboard(self, years: Iterable[int]) -> None:
+        """What is deployed, what the forms offer, the dates ahead and the summary stand there as the database has them."""
+        with _survived("deployments"):
+            self.restore()
+        with _survived("forms"):
+            self.offer()
+        with _survived("the dates ahead"):
+            self._show_ahead(years)
+        with _survived("the summary"):
+            self._show_standing()
 
     def _show_ahead(self, years: Iterable[int]) -> None:
         """A stepped clock's dates have no time by which the dashboard could show them."""

@@ -72,7 +72,7 @@ def worst_first(found: Sequence[Trouble]) -> list[Trouble]:
 
 
 def _leases(session: Session, planned: Sequence[int]) -> Iterator[Trouble]:
-    """Who has fallen silent; while the clock stands still it hears nobody, and alone is named."""
+    """Who has fallen silent, the first alone: what stands still hears nobody."""
     if all(call_state(session, year) is CallState.CLOSED for year in planned):
         return
     expires = {row.name: row.expires for row in session.execute(select(Lease.name, Lease.expires))}
@@ -92,7 +92,8 @@ def _leases(session: Session, planned: Sequence[int]) -> Iterator[Trouble]:
             ago = timedelta(seconds=int(silent))
             sentence = f"{what}: its lease ran out {ago} ago{way_out}"
             yield Trouble(kind, Level.ACT, sentence, f"{said}（已{_span(ago)}）", by_mail=False)
-            if kind is TroubleKind.CLOCK_SILENT:
+            # The clock hears the others, and the worker through the server.
+            if kind is not TroubleKind.WORKER_SILENT:
                 return
 
 

@@ -38,6 +38,8 @@ from flows.engine.worker import DRAIN_VARIABLE
 
 _MODULE = (sys.executable, "-m")
 CLOCK_COMMAND = (*_MODULE, "flows.clock")
+# The clock asks again at its next sweep; Prefect's client would ask a silent server for two minutes.
+_ONCE = {"PREFECT_CLIENT_MAX_RETRIES": "0"}
 # What our server has beside Prefect: a path, and what makes the application for it.
 BESIDE_PREFECT = ("/office=flows.office.application:application",)
 _LOOK_SECONDS = 0.1
@@ -163,7 +165,7 @@ class Engine:
             self._start_server()
             self._prepare()
             self._add("worker", [*_MODULE, "flows.engine.worker"], patience=self.drain_seconds + 20)
-            self._add("clock", self.clock_command, patience=15)
+            self._add("clock", self.clock_command, patience=15, **_ONCE)
             tell("worker and clock started")
             if self.own.links_url:
                 bind(self.own.links_port).close()
@@ -227,11 +229,11 @@ class Engine:
     def _log(self, name: str) -> Path:
         return self.own.folder("logs") / f"{name}.log"
 
-    def _child(self, name: str, command: Sequence[str], patience: float = 5.0) -> Child:
-        return Child(name, list(command), self.environment, self._log(name), patience)
+    def _child(self, name: str, command: Sequence[str], patience: float = 5.0, **variables: str) -> Child:
+        return Child(name, list(command), self.environment | variables, self._log(name), patience)
 
-    def _add(self, name: str, command: Sequence[str], patience: float = 5.0) -> None:
-        child = self._child(name, command, patience)
+    def _add(self, name: str, command: Sequence[str], patience: float = 5.0, **variables: str) -> None:
+        child = self._child(name, command, patience, **variables)
         self.children.append(child)
         child.start()
 

@@ -82,11 +82,13 @@ class Serving(EngineProcess):
         with reading(self.database) as session:
             return verify(session) == []
 
-    def health(self) -> list[TroubleKind]:
-        """What `gangchuang health` would end with 2 for."""
+    def red(self) -> list[TroubleKind]:
+        """What `gangchuang health` ends with 2 for; a clock that has not looked yet counts too."""
         with reading(self.database) as session:
             found = troubles(session, Clock(self.home).now())
-        return [trouble.kind for trouble in found if trouble.level is Level.ACT]
+        return [
+            trouble.kind for trouble in found if trouble.level is Level.ACT or trouble.kind is TroubleKind.CLOCK_SILENT
+        ]
 
     def all_sent(self) -> bool:
         with reading(self.database) as session:

@@ -109,16 +109,16 @@ def test_time_that_jumps_backwards_does_nothing_again(serving: Serving) -> None:
 
 @pytest.mark.parametrize("silent", ["flows.clock", "flows.engine.server", "flows.engine.worker"])
 def test_what_stands_still_turns_health_red_within_two_minutes(serving: Serving, silent: str) -> None:
-    wait_for("health", lambda: serving.health() == [])
+    wait_for("health", lambda: serving.red() == [])
     own = serving.child(silent)
     begun = time.monotonic()
 
     os.kill(own, signal.SIGSTOP)
-    wait_for(f"{silent} to be missed", lambda: serving.health() == [STANDING[silent]], seconds=120)
+    wait_for(f"{silent} to be missed", lambda: serving.red() == [STANDING[silent]], seconds=120)
     os.kill(own, signal.SIGCONT)
 
     assert time.monotonic() - begun < 120
-    wait_for("health", lambda: serving.health() == [])
+    wait_for("health", lambda: serving.red() == [])
 
 
 @pytest.mark.parametrize(
