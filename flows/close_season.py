@@ -1,6 +1,6 @@
 """Closes the season, a month after its follow-up."""
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
@@ -9,8 +9,8 @@ from flows.publish.publications import publish_change
 from flows.reports.putting import put_report
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
-from models import Submission
-from models.enums import SubmissionState, Trigger
+from models import Objection, Submission
+from models.enums import Outcome, SubmissionState, Trigger
 from models.queries import counts_by_outcome
 from states.submissions.settle import settle_rest
 
@@ -22,7 +22,7 @@ def close_season(season: int, dry_run: bool = False) -> dict[str, object]:
     Runs: at `close_season`, after the follow-up.
     Before: the season is archived.
     After: what was brought back since is archived again; the call is closed; nothing of this season changes any more but
-    by revoking an award. The yearly report is written once more, with what became of the awards.
+    by revoking an award, or giving it back. The yearly report is written once more, with what became of the awards.
     Undo: none.
     """
     return perform("close_season", season, closing, milestone=Milestone.CLOSE_SEASON, dry_run=dry_run)
@@ -32,13 +32,13 @@ def closing(run: Run) -> Ending:
     """Count, tell the office, close."""
     with run.step() as session:
         settle_rest(session, run.year, run.act)
+        removed = exists().where(Objection.number == Submission.number, Objection.settled_at.is_(None))
+        open_ones = or_(
+            Submission.state != SubmissionState.ARCHIVED,
+            (Submission.outcome == Outcome.OBJECTION_UPHELD) & removed,  # until nobody can ask for a reconsideration
+        )
         unsettled = (
-            session.scalar(
-                select(func.count())
-                .select_from(Submission)
-                .where(Submission.season == run.year, Submission.state != SubmissionState.ARCHIVED)
-            )
-            or 0
+            session.scalar(select(func.count(Submission.number)).where(Submission.season == run.year, open_ones)) or 0
         )
         if unsettled:
             # What is suspended holds up nobody else's award, but a season is closed as a whole.

@@ -27,7 +27,7 @@ from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Expert, Submission
-from models.enums import LinkKind, ObjectionParty, WorkbookKind
+from models.enums import LinkKind, ObjectionParty, SubmissionState, WorkbookKind
 from states.addresses import COORDINATION, OFFICE, correct_address
 from states.incoming_mail import decide_held
 from states.links import revoke_link
@@ -115,6 +115,12 @@ def _telling_unit(change: Callable[..., object], letter: LetterKind) -> Taking:
         _tell_unit(session, run, letter, number, reason=reason)
 
     return take
+
+
+def _reinstate(session: Session, run: Run, act: Act, number: str, other: str, reason: str) -> None:
+    state = reinstate(session, number, act, reason=reason)
+    award = state in (SubmissionState.AWARDED, SubmissionState.ARCHIVED)
+    _tell_unit(session, run, LetterKind.AWARD_RESTORED if award else LetterKind.REINSTATED, number, reason=reason)
 
 
 def _admit_late(session: Session, run: Run, act: Act, digest: str, other: str, reason: str) -> None:
@@ -271,7 +277,7 @@ TAKEN: dict[Decision, Taking] = {
     Decision.SAME_ACHIEVEMENT: _same,
     Decision.DISTINCT_ACHIEVEMENTS: _distinct,
     Decision.WITHDRAW: _telling_unit(withdraw, LetterKind.WITHDRAWN),
-    Decision.REINSTATE: _telling_unit(reinstate, LetterKind.REINSTATED),
+    Decision.REINSTATE: _reinstate,
     Decision.ENTER_RANDOMNESS: _enter_randomness,
     Decision.WITHHOLD_PRACTICE: _withhold_practice,
     Decision.RECUSE: _recuse,

@@ -228,6 +228,11 @@ def season_is_running(case: Case) -> Refusal | None:
     return None
 
 
+def is_given_back_now(case: Case) -> Refusal | None:
+    """A closed season gives nothing back but an award that was taken away: that word can be overturned for good."""
+    return None if case.previous_outcome is Outcome.REVOKED else season_is_running(case)
+
+
 def was_completed(case: Case) -> Refusal | None:
     if case.previous_outcome is Outcome.COMPLETED:
         return None
@@ -302,13 +307,18 @@ SUBMISSION = TransitionTable(
                 state,
                 S.ARCHIVED,
                 _ANYBODY,
-                (outcome_is_possible, outcome_is_theirs_to_give, season_is_running),
+                (outcome_is_possible, outcome_is_theirs_to_give, *further),
             )
-            for state in (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
+            for state, further in (
+                (S.SUBMITTED, (season_is_running,)),
+                (S.DISTRICT_REVIEWED, (season_is_running,)),
+                (S.FINAL_REVIEWED, (season_is_running,)),
+                (S.AWARDED, ()),  # given back in a closed season, it ends as the others did
+            )
         ),
         *(
             Edge(
-                Trigger.REINSTATE, S.ARCHIVED, state, (Role.OFFICE,), (has_reason, season_is_running), _came_from(state)
+                Trigger.REINSTATE, S.ARCHIVED, state, (Role.OFFICE,), (has_reason, is_given_back_now), _came_from(state)
             )
             for state in (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
         ),

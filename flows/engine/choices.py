@@ -99,7 +99,7 @@ class Choices:
     def objections(self) -> Lines:
         opened = (
             select(Objection)
-            .where(Objection.season.in_(self.running), Objection.settled_at.is_(None))
+            .where(Objection.settled_at.is_(None))  # of closed seasons too
             .order_by(Objection.id)
         )
         return [

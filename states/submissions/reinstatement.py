@@ -31,7 +31,7 @@ class ReinstatementRefused(GangchuangError):
 def reinstate(session: Session, number: str, act: Act, *, reason: str) -> SubmissionState:
     """Bring an archived submission back to where it came from; its state then.
 
-    Once nobody will check it any more, the officer's word stands for the eligibility check.
+    An award that was revoked stands again in a closed season too, archived as the others are. Once nobody will check it any more, the officer's word stands for the eligibility check.
     Raises TransitionRefused, UnknownSubmission, ReinstatementRefused.
     """
     Number.of(number)
@@ -43,6 +43,8 @@ def reinstate(session: Session, number: str, act: Act, *, reason: str) -> Submis
     running = call_state(session, submission.season) is not CallState.CLOSED
     facts = _free_place(session, submission) if archived and running else {}
     state = apply_transition(session, number, Ask(Trigger.REINSTATE, act, reason=reason, facts=facts))
+    if not running:
+        state = apply_transition(session, number, Ask(Trigger.ARCHIVE, act, outcome=Outcome.COMPLETED))
     if state is _REVIEWED and outcome is not None:
         _check(session, submission, outcome, act, reason=reason)
     keep_in_step(session, submission.season, act)

@@ -12,20 +12,37 @@ from flows import close_practice, open_practice, write_report
 from flows.archive import archiving
 from flows.close_public_notice import closing
 from flows.close_season import closing as closing_season
+from flows.decide import decide
+from flows.decisions import Decision
 from flows.follow_up import asking
 from flows.open_public_notice import opening
 from flows.publish_results import publishing
 from flows.run import Ending, Result
-from models import Call, FollowUp, Message, MilestoneDate, Objection, Publication, Submission
-from models.enums import CallState, MilestoneState, Outcome, PublicationKind, SubmissionState, Tier
+from flows.tend_objections import tending
+from models import Call, Certificate, FollowUp, Message, MilestoneDate, Objection, Publication, Submission
+from models.enums import (
+    CallState,
+    CertificateState,
+    MilestoneState,
+    ObjectionParty,
+    ObjectionResult,
+    Outcome,
+    PublicationKind,
+    SubmissionState,
+    Tier,
+)
 from models.queries import milestone_rows
+from states.audit.invariants import broken_invariants
 from states.audit.verify import verify
 from states.final_round.approval import approve, list_digest
-from states.machine import Act
+from states.machine import Act, TransitionRefused
+from states.objections.process import answer_objection as answer_objection_of
+from states.objections.process import reconsider_objection
+from states.submissions.certificates import certificates_of
 from states.submissions.settle import revoke, withdraw
 from tests.support.builders import OFFICE, a_submission
+from tests.support.objections import SECOND_INVESTIGATOR, by, object_to
 from tests.support.objections import answer as answer_objection
-from tests.support.objections import object_to
 from tests.support.panel import a_ranked_season
 from tests.support.playing import Player
 
@@ -249,6 +266,58 @@ def test_a_year_later_the_units_are_asked_and_the_season_closes(ranked: tuple[Pl
         assert session.get_one(Call, 2026).state is CallState.CLOSED
     assert lines["archived"] == "4"
     assert player.letters("season_closed") == ["season_closed/office/closed"]
+
+
+def test_an_award_taken_away_can_stand_again_in_a_closed_season(ranked: tuple[Player, list[str]]) -> None:
+    player, (first, second, third, _) = ranked
+    to_the_results(player)
+    to_the_winter(player)
+    with player.writing() as session:
+        revoke(session, third, Act(OFFICE, player.settings.clock.now()), reason="示例")
+    play(player, M.FOLLOW_UP)
+    play(player, M.CLOSE_SEASON)
+    act = Act(OFFICE, player.settings.clock.now())
+
+    decide.fn(2026, OFFICE.name, Decision.REINSTATE, third, "示例：举报不实", "")
+    with player.writing() as session:
+        objection = object_to(session, player.season, first, act)
+        answer_objection(session, player.season, objection.id, act, upheld=True)
+        assert session.get_one(Submission, first).outcome is Outcome.REVOKED
+        asked = {"person": SECOND_INVESTIGATOR, "asked_by": ObjectionParty.UNIT, "reason": "示例：证据不实"}
+        reconsider_objection(session, player.season, objection.id, act, **asked)  # type: ignore[arg-type]
+        found = {"result": ObjectionResult.REJECTED, "answer": "示例：原决定有误"}
+        answer_objection_of(session, player.season, objection.id, by(SECOND_INVESTIGATOR, act), **found)  # type: ignore[arg-type]
+
+    assert {row(player, number).outcome for number in (first, second, third)} == {Outcome.COMPLETED}
+    with player.reading() as session:
+        valid = certificates_of(session, 2026, Certificate.state == CertificateState.VALID)
+        assert {one.number for one in valid} == {first, second, third}
+        assert {one.ordinal for one in valid if one.number != second}.isdisjoint(
+            one.ordinal for one in certificates_of(session, 2026, Certificate.state == CertificateState.REVOKED)
+        )
+        assert verify(session) == []
+        assert broken_invariants(session) == []
+        said = session.scalars(select(Message.body).where(Message.subject.contains(third))).all()
+        assert sum("获奖已经恢复" in body for body in said) == 1
+    with pytest.raises(TransitionRefused, match="the season is closed"):
+        decide.fn(2026, OFFICE.name, Decision.REINSTATE, first, "示例", "")
+
+
+def test_a_season_closes_only_when_an_award_that_an_objection_took_cannot_come_back(
+    ranked: tuple[Player, list[str]],
+) -> None:
+    player, (first, *_) = ranked
+    to_the_results(player, objected=first)
+    to_the_winter(player)
+    play(player, M.FOLLOW_UP)
+    player.at(player.due_at(M.CLOSE_SEASON))
+    answer(player, upheld=True)
+
+    assert "1 award(s) still wait" in play(player, M.CLOSE_SEASON).explanation
+    player.at(player.settings.clock.now() + timedelta(days=60))
+    player.play("tend_objections", tending)
+
+    assert play(player, M.CLOSE_SEASON).outcome == "done"
 
 
 def test_what_is_left_when_a_season_closes_ends_with_an_outcome(ranked: tuple[Player, list[str]]) -> None:

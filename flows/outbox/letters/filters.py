@@ -47,7 +47,7 @@ def printable(value: Any) -> Any:
     Raises TypeError for None and for dates that no filter has written out.
     """
     if type(value) is str:
-        return " ".join(_clean(value).split())
+        return " ".join((value if value.isprintable() else _clean(value)).split())
     if isinstance(value, Undefined | Lines):
         return value
     label = getattr(value, "label", None)

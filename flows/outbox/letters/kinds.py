@@ -127,6 +127,7 @@ class LetterKind(StrEnum):
     WITHDRAWN = "withdrawn", "unit_name number title reason", "until"
     REVOKED = "revoked", "unit_name number title reason", "until"
     REINSTATED = "reinstated", "unit_name number title reason", "until"
+    AWARD_RESTORED = "award_restored", "unit_name number title reason"
     PERSON_ERASED = "person_erased", "unit_name number title what", "until"  # what: places, no names
     CONSENT_WITHDRAWN = "consent_withdrawn", "unit_name number title what", "until"
 
