@@ -14,13 +14,14 @@ def home_before(shipped: Path, folder: str) -> FunctionLoader:
     """Loads the home's own template before the shipped one; looks again each time, so that a new one holds at once."""
 
     def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
-        path = overrides.winning(shipped / name, folder, name)
+        ours = shipped / name
+        path = overrides.winning(ours, folder, name)
         if not path.is_file():
             return None
         modified = path.stat().st_mtime_ns
 
         def is_current() -> bool:
-            now = overrides.winning(shipped / name, folder, name)
+            now = overrides.winning(ours, folder, name)
             return now == path and now.stat().st_mtime_ns == modified
 
         return path.read_text("utf-8"), str(path), is_current

@@ -31,6 +31,7 @@ from flows.publish import (
     wall,
 )
 from flows.publish.facts import Facts, facts_of
+from flows.workbooks.reader.reading import without_collector
 from models.database import reading
 from states.history.canonical import instant_text
 from states.history.merkle import Fold
@@ -61,7 +62,7 @@ def publish(own: Settings, engine: Engine, at: datetime, *, afresh: bool = False
     releases = Releases(own.home)
     if not afresh and not wants_release(own, engine):
         return None
-    with releases.locked(), reading(engine) as session:
+    with releases.locked(), reading(engine) as session, without_collector():
         facts = facts_of(session, own)
         before = releases.newest()
         if before is not None and releases.out() != before.number:

@@ -69,7 +69,7 @@ def genuine_mark(path: Path, limits: FileLimits, key: bytes) -> Mark | None:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Rows hold no cycles; looking for some among a million new objects takes half of the time."""
+    """Rows and pages hold no cycles; looking for some among a million new objects takes up to half of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
