@@ -79,7 +79,11 @@ class Officers:
             Deed.INVESTIGATE_OBJECTION: lambda scene: world.was_noted(
                 self._number(scene), Trigger.INVESTIGATE_OBJECTION
             ),
-            Deed.ANSWER_OBJECTION: lambda scene: world.was_answered(self._number(scene)),
+            Deed.ANSWER_OBJECTION: lambda scene: world.was_answered(
+                self._number(scene), times=scene.details.get("ordinal", 1)
+            ),
+            Deed.RECONSIDER: lambda scene: world.was_noted(self._number(scene), Trigger.RECONSIDER_OBJECTION),
+            Deed.CORRECT_NAME: lambda scene: world.was_noted(self._number(scene), Trigger.VOID_CERTIFICATES),
         }
 
     def has_done(self, scene: Scene) -> bool:
@@ -141,11 +145,14 @@ class Officers:
             return Decision.RAISE_OBJECTION.value, self._letter(scene, number), ""
         if scene.deed is Deed.ACCEPT_OBJECTION:
             return scene.deed.value, self.world.objection_to(number), ""
-        if scene.deed is Deed.INVESTIGATE_OBJECTION:
+        if scene.deed in (Deed.INVESTIGATE_OBJECTION, Deed.RECONSIDER):
             return scene.deed.value, self.world.objection_to(number), scene.details["investigator"]
         if scene.deed is Deed.ANSWER_OBJECTION:
             decision = "uphold_objection" if scene.details["upheld"] else "dismiss_objection"
-            return decision, self.world.objection_to(number), ""
+            other = self.world.other_tier(number) if scene.details.get("another_tier") else ""
+            return decision, self.world.objection_to(number), other
+        if scene.deed is Deed.CORRECT_NAME:
+            return scene.deed.value, f"{number} 完成人{scene.details['place']}", scene.details["right"]
         return scene.deed.value, number, scene.details.get("other", "")
 
     def _letter(self, scene: Scene, number: str) -> str:

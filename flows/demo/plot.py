@@ -56,6 +56,7 @@ class Plot:
     reinstated_awarded: str
     revoked_awarded: str
     revoked_archived: str
+    tier_changed: str
 
     def endings(self) -> Mapping[str, Outcome | None]:
         """How each part must end; None for rows that never become a submission."""
@@ -78,6 +79,7 @@ class Plot:
             self.reinstated_awarded: Outcome.COMPLETED,
             self.revoked_awarded: Outcome.REVOKED,
             self.revoked_archived: Outcome.REVOKED,
+            self.tier_changed: Outcome.COMPLETED,
         }
 
     def unjudged(self) -> tuple[str, ...]:
@@ -97,6 +99,7 @@ class Plot:
             self.reinstated_awarded,
             self.revoked_awarded,
             self.revoked_archived,
+            self.tier_changed,
         )
 
     def contenders(self) -> tuple[str, ...]:
@@ -140,6 +143,7 @@ _SINGLE = (
     "reinstated_awarded",
     "revoked_awarded",
     "revoked_archived",
+    "tier_changed",
 )
 _UNIT_PARTS = ("late_unit", "admitted_unit", "extended_unit", "over_quota_unit")
 COPY = "~copy"
@@ -154,7 +158,7 @@ def unit_parts(rng: Random, units: list[str]) -> dict[str, str]:
 def cast_parts(
     rng: Random, keys_of: Mapping[str, list[str]], taken: Mapping[str, str], *, longest: Mapping[str, str]
 ) -> Plot:
-    """Give out the parts, each to a unit of its own, at least 33 units.
+    """Give out the parts, each to a unit of its own, at least 34 units.
 
     `keys_of` has the keys of every unit, `longest` the one whose title is the longest.
     """

@@ -39,6 +39,8 @@ class Deed(StrEnum):
     ACCEPT_OBJECTION = "accept_objection"
     INVESTIGATE_OBJECTION = "investigate_objection"
     ANSWER_OBJECTION = "answer_objection"
+    RECONSIDER = "reconsider_for_unit"
+    CORRECT_NAME = "correct_name"
     REVOKE = "revoke"
     WITHDRAW_CONSENT = "withdraw_consent"
     SEND_PRACTICE = "send_practice"
@@ -180,7 +182,10 @@ def _public_notice(cast: Cast) -> Iterator[Scene]:
 
 
 def _awards(cast: Cast) -> Iterator[Scene]:
-    """One award is taken away, one by mistake, and one after it was archived; a person wants to be named no more."""
+    """One award is taken away, one by mistake, one after it was archived; a person wants to be named no more, one rightly.
+
+    An objection to an award takes it away; the unit asks for the reconsideration, which gives it back in another tier.
+    """
     dates, plot, officer = cast.season.dates, cast.plot, _officers(cast)
     revoked = day_of(dates.publish_results, 8)
     restored, found_out = revoked + timedelta(days=5), day_of(dates.archive, 14)
@@ -191,7 +196,26 @@ def _awards(cast: Cast) -> Iterator[Scene]:
     taken_back = {"other": f"完成人{named}" if named else "成果内容"}
     yield Scene(revoked, Deed.WITHDRAW_CONSENT, plot.objection_dismissed, next(officer), "来函撤回公开同意", taken_back)
     yield Scene(restored, Deed.REINSTATE, plot.reinstated_awarded, next(officer), "经复核举报不实，恢复获奖")
+    yield from _objection_to_an_award(cast, revoked, restored, found_out)
     yield Scene(found_out, Deed.REVOKE, plot.revoked_archived, next(officer), "归档后查实材料失实")
+
+
+def _objection_to_an_award(cast: Cast, at: datetime, answered: datetime, again: datetime) -> Iterator[Scene]:
+    key, officer = cast.plot.tier_changed, _officers(cast)
+    first, second = (one.name for one in cast.season.objections.investigators[:2])
+    name = cast.entries[key].form.contributors[0].name
+    yield Scene(
+        at, Deed.CORRECT_NAME, key, next(officer), "身份证件所载姓名有误，已更正", {"place": 1, "right": f"{name}更"}
+    )
+    letter = {"kind": "事实与材料", "objector": "示例·陈情", "contact": "电话000-00009999"}
+    yield Scene(at, Deed.OBJECT, key, "", "经济效益数据与财务报表不符", letter)
+    yield Scene(at, Deed.ACCEPT_OBJECTION, key, next(officer), "书面、实名，涉及已获奖的项目")
+    yield Scene(at, Deed.INVESTIGATE_OBJECTION, key, next(officer), "请核查", {"investigator": first})
+    yield Scene(answered, Deed.ANSWER_OBJECTION, key, first, "数据不实，撤销获奖", {"upheld": True})
+    asked = {"investigator": second}
+    yield Scene(answered, Deed.RECONSIDER, key, next(officer), "单位补充了审计报告，要求复核", asked)
+    given = {"upheld": True, "another_tier": True, "ordinal": 2}
+    yield Scene(again, Deed.ANSWER_OBJECTION, key, second, "部分数据经审计属实，恢复获奖并调整等次", given)
 
 
 def _afterwards(cast: Cast) -> Iterator[Scene]:

@@ -1,5 +1,6 @@
 """What the demo shows at its end: counts, mails, pages, the plot, the record, and where everything lies."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from models.enums import Labelled, Outcome, Tier, Trigger
 from models.queries import counts_by_state
 from states.call import CALL
 from states.machine import TransitionTable
+from states.objections.reading import objection_counts
 from states.submission import SUBMISSION
 
 _PAGE = 200
@@ -43,6 +45,8 @@ class Summary:
     record: str
     deviations: tuple[str, ...]
     pages: tuple[Path, ...]
+    objections: Mapping[str, int]
+    year: int
     certificates: int
     papers: tuple[Path, ...]
     afterwards: tuple[Path, ...]
@@ -72,6 +76,8 @@ def summarise(world: World, account: Account) -> Summary:
             record=_verified(world),
             deviations=tuple(_deviations(session, world)),
             pages=tuple(sorted((home / "site").glob("*/*.html")) + sorted((home / "site" / "wall").glob("*.html"))),
+            objections=_objections(session, year),
+            year=year,
             certificates=len(list((office / CERTIFICATES).glob("*.pdf"))),
             papers=tuple(
                 path for path in (office / CERTIFICATES, *map(office.joinpath, OFFICE_FILES)) if path.exists()
@@ -123,6 +129,8 @@ def show(console: Console, summary: Summary) -> None:
         "record": summary.record,
         "plot": "every part ended as written" if not summary.deviations else "\n".join(summary.deviations),
         "results page": "\n".join(map(str, summary.pages)),
+        "objections 异议": f"{_words(summary.objections)}\n{summary.home}/site/{summary.year}/results.html#objections\n"
+        f"gangchuang objections list {summary.year}",
         "certificates 证书": f"{summary.certificates} in force; each unit has its own in a letter",
         "papers 证书、发放表、宣传材料": "\n".join(map(str, summary.papers)),
         "public 案例库、专区、核验、订阅": "\n".join(
@@ -155,6 +163,14 @@ def _labelled(session: Session, members: type[Labelled], column: Any, *where: An
     """Counts of a closed list, in its order."""
     found = _counted(session, column, *where)
     return {member.label: found[member.label] for member in members if member.label in found}
+
+
+def _objections(session: Session, year: int) -> dict[str, int]:
+    """How many objections by what became of them."""
+    found: Counter[str] = Counter()
+    for (_, result), count in objection_counts(session, year).items():
+        found[result] += count
+    return dict(found)
 
 
 def _edges(session: Session, year: int, table: TransitionTable[Any]) -> str:

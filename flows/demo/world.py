@@ -41,6 +41,7 @@ from models.enums import (
     Outcome,
     SeatState,
     SubmissionState,
+    Tier,
     Trigger,
 )
 from models.queries import call_state, counts_by_state, milestone_rows, next_correction_due, planned_seasons
@@ -228,8 +229,19 @@ class World:
     def was_approved(self) -> bool:
         return self._exists(Approval.season == self.year, Approval.decision == ApprovalDecision.APPROVED)
 
-    def was_answered(self, number: str) -> bool:
-        return self.was_noted(number, Trigger.ANSWER_OBJECTION)
+    def was_answered(self, number: str, *, times: int) -> bool:
+        """Whether an objection to a submission was answered, and its reconsideration after that."""
+        with reading(self.engine) as session:
+            answers = select(func.count()).where(
+                History.subject == submission_subject(number), History.trigger == Trigger.ANSWER_OBJECTION
+            )
+            return (session.scalar(answers) or 0) >= times
+
+    def other_tier(self, number: str) -> str:
+        """A tier that a submission does not have."""
+        with reading(self.engine) as session:
+            tier = session.get_one(Submission, number).tier
+        return (Tier.THIRD if tier is Tier.SECOND else Tier.SECOND).label
 
     def was_replaced(self, expert: str) -> bool:
         return self._exists(Seat.season == self.year, Seat.expert == expert, Seat.state == SeatState.LEFT)

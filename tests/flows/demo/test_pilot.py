@@ -71,6 +71,7 @@ def test_season_is_played_to_its_end_in_spite_of_interruptions(
     assert set(summary.states) == {SubmissionState.ARCHIVED.label}
     assert sum(summary.states.values()) >= 300
     assert list(summary.tiers) == ["一等奖", "二等奖", "三等奖"]
+    assert summary.objections == {"异议不成立": 1, "不予受理": 1, "异议成立，取消获奖资格": 1, "异议成立，调整等次": 1}
     assert {page.name for page in summary.pages} >= {"notice.html", "results.html", "index.html"}
     with reading(engine_in_process.engine) as session:
         doubled = select(Submission.title_key).group_by(Submission.title_key).having(func.count() > 1)

@@ -48,6 +48,7 @@ WAYS = {
     "reinstated_awarded": [*AWARDED, ("revoke", S.AWARDED, S.ARCHIVED), _back(S.AWARDED), _left(S.AWARDED)],
     "revoked_awarded": [*AWARDED, ("revoke", S.AWARDED, S.ARCHIVED)],
     "revoked_archived": [*AWARDED, _left(S.AWARDED), ("revoke", S.ARCHIVED, S.ARCHIVED)],
+    "tier_changed": [*AWARDED, ("revoke", S.AWARDED, S.ARCHIVED), _back(S.AWARDED), _left(S.AWARDED)],
 }
 
 
@@ -115,6 +116,8 @@ def test_decisions_bear_an_officer_of_the_season_and_a_reason(script: list[Scene
         Deed.ACCEPT_OBJECTION,
         Deed.INVESTIGATE_OBJECTION,
         Deed.ANSWER_OBJECTION,
+        Deed.RECONSIDER,
+        Deed.CORRECT_NAME,
         Deed.REVOKE,
         Deed.WITHDRAW_CONSENT,
     }
