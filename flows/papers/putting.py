@@ -123,14 +123,25 @@ def put_papers(run: Run) -> None:
     fresh: dict[str, list[str]] = {}
 
     def set_one(one: Printed) -> bytes:
-        """The file that lies there, unless it was made from something else or is not what was made."""
-        mark = press.mark_of(one)
+        """The file that lies there, unless it was made from something else or is not what was made.
+
+        A design that cannot be set takes nobody's certificate away: what lies there stays until it can.
+        """
+        mark, lying = press.mark_of(one), b""
         with suppress(OSError):
             lying = (folder / CERTIFICATES / one.file_name).read_bytes()
-            if known.get(one.file_name) == [mark, _digest(lying)]:
-                fresh[one.file_name] = known[one.file_name]
-                return lying
-        pdf = press.set(one)
+        made_of, digest = known.get(one.file_name, ("", ""))
+        if digest == _digest(lying) and made_of == mark:
+            fresh[one.file_name] = known[one.file_name]
+            return lying
+        try:
+            pdf = press.set(one)
+        except PaperNotSet as problem:
+            if digest != _digest(lying):
+                raise
+            stale[one.number.short] = str(problem)
+            fresh[one.file_name] = known[one.file_name]
+            return lying
         fresh[one.file_name] = [mark, _digest(pdf)]
         return pdf
 
@@ -148,7 +159,7 @@ def put_papers(run: Run) -> None:
             raise not_set[one]
         return pdfs[one]
 
-    pdfs, not_set = dict[Printed, bytes](), dict[Printed, PaperNotSet]()
+    pdfs, not_set, stale = dict[Printed, bytes](), dict[Printed, PaperNotSet](), dict[str, str]()
     for start in range(0, len(papers.certificates), _AT_ONCE):
         some = papers.certificates[start : start + _AT_ONCE]
         run.piece(Kind.CERTIFICATES, f"{some[0].number.short}–{some[-1].number.short}", partial(set_some, some))
@@ -161,13 +172,17 @@ def put_papers(run: Run) -> None:
         if not path.is_file() or path.read_bytes() != content:
             run.write(path, content)
     run.write(folder / _MARKS, json.dumps(fresh, sort_keys=True).encode())
-    _tell(run, papers, made)
-    run.tell("certificates made", len(fresh))
-    run.tell("not made", "; ".join(made.problems.values()) or 0)
+    _tell(run, papers, made, stale)
+    run.tell("certificates made", len(fresh) - len(stale))
+    run.tell("not made", "; ".join({**made.problems, **stale}.values()) or 0)
 
 
-def _tell(run: Run, papers: Papers, made: Made) -> None:
-    """A letter to each unit with what is its own, and one to the office; once for what they bring."""
+def _tell(run: Run, papers: Papers, made: Made, stale: Mapping[str, str]) -> None:
+    """A letter to each unit with what is its own, and one to the office; once for what they bring.
+
+    `stale`: why a certificate still has its earlier design, which concerns the office alone.
+    """
+    problems = {**made.problems, **stale}
     for unit, files in made.units.items():
         own = [one for one in papers.certificates if one.unit == unit]
         lacking = [made.problems[one.number.short] for one in own if one.number.short in made.problems]
@@ -193,12 +208,12 @@ def _tell(run: Run, papers: Papers, made: Made) -> None:
             session,
             run,
             LetterKind.PAPERS_MADE,
-            key=_digest("\n".join([*everything, *made.problems.values()]).encode())[:16],
+            key=_digest("\n".join([*everything, *problems.values()]).encode())[:16],
             attachments=brought,
             folder=paths.office_folder(run.settings, run.year).relative_to(run.settings.home.absolute()).as_posix(),
-            count=len(papers.certificates) - sum(one.number.short in made.problems for one in papers.certificates),
+            count=len(papers.certificates) - sum(one.number.short in problems for one in papers.certificates),
             amount=_yuan(papers.prizes),
-            problems=list(made.problems.values()),
+            problems=list(problems.values()),
         )
 
 

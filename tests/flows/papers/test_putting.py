@@ -183,7 +183,8 @@ def test_a_designer_changes_certificate_and_kit_without_touching_code(played: Pl
         assert broken_invariants(session, played.home, PAPERS) == []
 
 
-def test_a_broken_design_is_told_and_stops_no_stage(played: Player, designed: Path) -> None:
+def test_a_broken_design_is_told_stops_no_stage_and_takes_no_certificate_away(played: Player, designed: Path) -> None:
+    before = {name: content for name, content in office(played).items() if name.endswith(".pdf")}
     (designed / "certificate.typ").write_text("#nonsense(", "utf-8")
     (designed / "press_kit.md.j2").write_text("{{ nobody }}", "utf-8")
 
@@ -192,3 +193,7 @@ def test_a_broken_design_is_told_and_stops_no_stage(played: Player, designed: Pa
     assert result["outcome"] == "done"
     assert "版式有误" in str(result["not made"])
     assert "nobody" in str(result["not made"])
+    assert {name: content for name, content in office(played).items() if name.endswith(".pdf")} == before
+    assert result["certificates made"] == 0
+    (designed / "certificate.typ").unlink()
+    assert write_papers.fn(2026)["certificates made"] == len(before) - 1, "all but the book"
