@@ -130,7 +130,7 @@ def show(console: Console, summary: Summary) -> None:
         "plot": "every part ended as written" if not summary.deviations else "\n".join(summary.deviations),
         "results page": "\n".join(map(str, summary.pages)),
         "objections 异议": f"{_words(summary.objections)}\n{summary.home}/site/{summary.year}/results.html#objections\n"
-        f"gangchuang objections list {summary.year}",
+        f"gangchuang objection list {summary.year}",
         "certificates 证书": f"{summary.certificates} in force; each unit has its own in a letter",
         "papers 证书、发放表、宣传材料": "\n".join(map(str, summary.papers)),
         "public 案例库、专区、核验、订阅": "\n".join(

@@ -197,7 +197,7 @@ def test_pages_hold_at_four_hundred_per_cent_in_forced_colours_and_on_paper(
         assert printed.startswith(b"%PDF"), page
         paper.emulate_media(media="print")
         assert not paper.locator("nav.site").first.is_visible(), page
-        paper.emulate_media(media="screen")
+        paper.emulate_media(media="null")
     paper.close()
 
 
