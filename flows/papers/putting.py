@@ -164,8 +164,9 @@ def put_papers(run: Run) -> None:
         some = papers.certificates[start : start + _AT_ONCE]
         run.piece(Kind.CERTIFICATES, f"{some[0].number.short}–{some[-1].number.short}", partial(set_some, some))
     made = make_papers(papers, press, set_before)
+    in_force = {one.file_name for one in papers.certificates}
     for path in (folder / CERTIFICATES).glob("*.pdf"):
-        if f"{CERTIFICATES}/{path.name}" not in made.office:
+        if path.name not in in_force:
             path.unlink(missing_ok=True)  # void; who had it has it in their letter
     for name, content in made.office.items():
         path = folder / name
