@@ -29,6 +29,7 @@ from states.history.write import EntryValues, append, stamp
 from states.machine import Act, Refusal, TransitionRefused
 from states.numbers import Number, UnknownSubmission
 from states.objection import OBJECTION, ObjectionCase
+from states.officers import refuse_unknown
 from states.submission import SUBMISSION, Case
 
 
@@ -210,6 +211,7 @@ def plan_call(
     """The first entry of a season: its call in state planned. Raises ChangedMeanwhile when it exists."""
     target = CALL.move(canonical.call_subject(year), Trigger.PLAN, CallCase(year, act.at, act.actor.role))
     subject, told = canonical.call_subject(year), {**facts, "record": canonical.VERSION}
+    refuse_unknown(session, year, Trigger.PLAN, act.actor, moves=True, rules=rules)
     row = stamp(act, year, Trigger.PLAN, "", target.value)(subject, canonical.canonical(told), 0, canonical.ZERO)
     try:
         session.add(
@@ -232,6 +234,7 @@ class Begun(NamedTuple):
 def begin_submissions(session: Session, year: int, act: Act, begun: Sequence[Begun]) -> None:
     """The row and the first entry of each submission that the table lets in, set by set; the caller has asked it."""
     state = SubmissionState.SUBMITTED
+    refuse_unknown(session, year, Trigger.SUBMIT, act.actor, moves=True)
     row = stamp(act, year, Trigger.SUBMIT, "", state.value)
     entries = [
         row(canonical.submission_subject(beginning.number), canonical.canonical(beginning.facts), 0, canonical.ZERO)
@@ -263,6 +266,7 @@ def _write_call(
     subject = canonical.call_subject(year)
     if source is not None and call.state is not source:
         raise ChangedMeanwhile(subject)
+    refuse_unknown(session, year, trigger, act.actor, moves=trigger in JUDGED)
     seals = Seals(session, year)
     standing = replace(_hidden(act, seals.hide), at=after_latest(session, year, act.at))
     written = stamp(standing, year, trigger, call.state.value, target.value, seals.put_away(reason))
@@ -286,6 +290,8 @@ def _write(
     """
     if not moves:
         return
+    year = season_facts.season.year
+    refuse_unknown(session, year, ask.trigger, ask.act.actor, moves=ask.trigger in JUDGED)
     session.flush()  # the driver's statements below would overtake what the session still holds
     seals, own = Seals(session, season_facts.season.year), ask.own
     reason, told = seals.put_away(ask.reason), seals.put_away_facts(ask.facts)
@@ -328,6 +334,7 @@ def _members(
             yield member, _step(season_facts, ask, group.case, target, late) if late else step
 
 
+JUDGED = {*CALL.triggers, *SUBMISSION.triggers, *OBJECTION.triggers}  # a machine has asked whether the role may
 _BATCH = 10_000  # rows made ready at a time: bounds the memory of a round of any size
 _STANDING = ("state", "archived_from", "outcome", "tier", "sequence", "head")
 _KEY = ("number", "sequence")
@@ -372,6 +379,7 @@ def _added(ask: Ask, case: Case, target: SubmissionState) -> dict[str, Any]:
 
 
 __all__ = [
+    "JUDGED",
     "Applied",
     "Ask",
     "Begun",

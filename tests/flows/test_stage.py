@@ -133,7 +133,7 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
             with run.step() as session:
                 note_call(session, run.year, item, run.act)
 
-        run.each(["reissue_workbook", "bad", "import_by_hand"], work, kind=Kind.TEMPLATE)
+        run.each(["freeze_pool", "bad", "freeze_scores"], work, kind=Kind.TEMPLATE)
         return Ending("open_call")
 
     with pytest.raises(
@@ -142,7 +142,7 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
         planned.play("open_call", body, M.OPEN_CALL)
 
     assert caught.value.failures == {"bad": "it is broken"}
-    assert (triggers(planned), state(planned)) == (["plan", "reissue_workbook", "import_by_hand"], CallState.PLANNED)
+    assert (triggers(planned), state(planned)) == (["plan", "freeze_pool", "freeze_scores"], CallState.PLANNED)
     assert planned.play("open_call", noting, M.OPEN_CALL).outcome == "done", "its lease is free again"
 
 

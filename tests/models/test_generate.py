@@ -34,7 +34,7 @@ from states.audit.verify import verify
 engine = make_engine(sys.argv[1])
 upgrade(engine)
 with writing(engine) as session:
-    act = Act(Actor(Role.OFFICE, "示例"), datetime(2026, 9, 1, tzinfo=UTC))
+    act = Act(Actor(Role.OFFICE, "示例·王主任"), datetime(2026, 9, 1, tzinfo=UTC))
     apply_transition(session, sys.argv[2], Ask(Trigger.ARCHIVE, act, reason="示例", outcome=Outcome("merged")))
 with reading(engine) as session:
     assert verify(session) == []

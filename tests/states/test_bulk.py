@@ -17,7 +17,7 @@ from models.enums import CallState, CorrectionState, Outcome, Role, SubmissionSt
 from states.guard_facts import Ask
 from states.machine import Act, Actor
 from states.transitions import TransitionRefused, apply_to_many, apply_transition, note_submission, note_submissions
-from tests.support.builders import a_season, a_submission
+from tests.support.builders import OFFICE, a_season, a_submission
 from tests.support.panel import a_scored_submission, an_eligible_submission
 
 AT = datetime(2026, 5, 1, 10, tzinfo=ZONE)
@@ -150,6 +150,6 @@ def after(engine: Engine, work: Callable[[Session], Any]) -> tuple[Any, ...]:
 
 
 def test_the_comparison_sees_a_difference(crowd: Engine) -> None:
-    ask = Ask("archive", Act(Actor(Role.OFFICE, "x"), AT), outcome=Outcome.WITHDRAWN)
+    ask = Ask("archive", Act(OFFICE, AT), outcome=Outcome.WITHDRAWN)
 
     assert after(crowd, lambda session: together(session, ask)) != after(crowd, lambda session: None)

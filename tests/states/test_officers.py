@@ -1,14 +1,15 @@
 """What a named officer decides: each decision with its reason, its limits, and its trace."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from config.local_time import ZONE
-from models import Admission, Delivery, Duplicate, History, Submission
+from models import Admission, Delivery, Duplicate, History, Objection, Submission
 from models.database import writing
 from models.enums import (
     CallState,
@@ -18,17 +19,30 @@ from models.enums import (
     Role,
     SubmissionState,
     Tier,
+    Trigger,
     WorkbookKind,
 )
 from states.audit.verify import verify
+from states.guard_facts import Ask
 from states.machine import Act, Actor
-from states.officers import DecisionRefused, NotAnOfficer, officer
+from states.officers import DECIDED_BY_OFFICERS, DecisionRefused, MayNotAct, NotAnOfficer, may_note, officer
 from states.submissions.admission import admit_late
 from states.submissions.duplicates import decide_duplicate
 from states.submissions.reinstatement import reinstate
 from states.submissions.settle import revoke, withdraw
-from states.transitions import TransitionRefused
-from tests.support.builders import OFFICE, a_season, a_submission, season_rules
+from states.transitions import (
+    JUDGED,
+    TransitionRefused,
+    apply_to_many,
+    apply_transition,
+    begin_submissions,
+    note_call,
+    note_objection,
+    note_submission,
+    note_submissions,
+    plan_call,
+)
+from tests.support.builders import OFFICE, a_season, a_submission, an_expert, season_rules
 
 S = SubmissionState
 AT = datetime(2026, 8, 5, 10, tzinfo=ZONE)
@@ -47,6 +61,81 @@ def test_only_accounts_of_the_season_file_are_officers() -> None:
         NotAnOfficer, match="'示例·路人' is no officer of this season. Officers: 示例·王主任, 示例·李干事"
     ):
         officer(season_rules(), "示例·路人")
+
+
+UNKNOWN = (
+    Actor(Role.OFFICE, ""),
+    Actor(Role.OFFICE, " "),
+    Actor(Role.OFFICE, f"{OFFICE.name} "),
+    Actor(Role.OFFICE, "示例·路人"),
+    Actor(Role.SYSTEM, ""),
+    Actor(Role.PANEL, ""),
+    Actor(Role.DISTRICT, "999999"),
+    Actor(Role.EXPERT, "E9999"),
+    Actor(Role.APPLICANT, "2026-500103-9999"),
+)
+
+
+@pytest.mark.parametrize("actor", UNKNOWN, ids=str)
+def test_no_entry_is_written_in_a_name_that_the_season_does_not_know(engine: Engine, actor: Actor) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        number = a_submission(session)
+        written = session.scalar(select(func.count()).select_from(History))
+        act, reason = Act(actor, AT), "示例"
+        archive = Ask(Trigger.ARCHIVE, act, reason=reason, outcome=Outcome.WITHDRAWN)
+        noted = Ask(Trigger.PASS_ELIGIBILITY, act, reason=reason)
+        objection = Objection(id=1, season=2026, number=number)
+        ways: dict[str, Callable[[], object]] = {
+            "note_call": lambda: note_call(session, 2026, Trigger.MOVE_DATE, act, reason=reason),
+            "note_submission": lambda: note_submission(session, number, noted),
+            "note_submissions": lambda: note_submissions(session, 2026, noted, Submission.number == number),
+            "note_objection": lambda: note_objection(session, objection, Trigger.RAISE_OBJECTION, act),
+            "begin_submissions": lambda: begin_submissions(session, 2026, act, []),
+            "plan_call": lambda: plan_call(session, 2027, act, rules=season_rules(2027).model_dump_json(), facts={}),
+        }
+        if actor.role is Role.OFFICE:  # the machine itself refuses other roles
+            ways["apply_transition"] = lambda: apply_transition(session, number, archive)
+            ways["apply_to_many"] = lambda: apply_to_many(session, 2026, archive, Submission.number == number)
+
+        for name, way in ways.items():
+            with pytest.raises((MayNotAct, TransitionRefused)) as refused:
+                way()
+            assert isinstance(refused.value, MayNotAct) or name == "plan_call", name
+        assert session.scalar(select(func.count()).select_from(History)) == written
+
+
+def test_what_moves_nothing_is_noted_only_by_whose_word_it_can_be(engine: Engine) -> None:
+    with writing(engine) as session:
+        a_season(session)
+        number, expert = a_submission(session), an_expert(session)
+        names = {Role.OFFICE: OFFICE.name, Role.DISTRICT: "500103", Role.EXPERT: expert, Role.APPLICANT: number}
+        actors = [Actor(role, names.get(role, "tests")) for role in Role]
+        refused = 0
+        for trigger in Trigger:
+            for actor in actors if trigger not in JUDGED else ():
+                point = session.begin_nested()
+                if actor.role in may_note(trigger):
+                    note_call(session, 2026, trigger, Act(actor, AT))
+                else:
+                    with pytest.raises(MayNotAct, match=f"{trigger} is the word of"):
+                        note_call(session, 2026, trigger, Act(actor, AT))
+                    refused += 1
+                point.rollback()
+                session.expire_all()
+        assert refused > 150
+
+
+@pytest.mark.parametrize("name", ["office", "示例·赵监督"])
+def test_an_officer_answers_by_name_for_what_only_officers_decide(engine: Engine, name: str) -> None:
+    """Not the folder in which the office's workbooks come, nor who only looks into objections."""
+    with writing(engine) as session:
+        a_season(session)
+        note_call(session, 2026, Trigger.IMPORT_EXPERTS, Act(Actor(Role.OFFICE, name), AT))
+
+        for trigger in DECIDED_BY_OFFICERS:
+            with pytest.raises(MayNotAct, match=f"nobody of that name who may {trigger}"):
+                note_call(session, 2026, trigger, Act(Actor(Role.OFFICE, name), AT))
 
 
 @pytest.mark.parametrize("state", [S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED])

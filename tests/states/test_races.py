@@ -33,7 +33,7 @@ from states.submissions.settle import revoke
 from states.timeline import close_notice_after
 from states.transitions import ChangedMeanwhile, apply_to_many, apply_transition, move_call
 from tests.support import objections
-from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, an_expert, season_rules
 from tests.support.panel import a_ranked_season
 from tests.support.threads import sessions_at_once
 
@@ -43,7 +43,7 @@ S = SubmissionState
 
 
 def officer(turn: int) -> Actor:
-    return Actor(Role.OFFICE, f"示例·{turn}号")
+    return Actor(Role.OFFICE, season_rules().office.officers[turn % 2])
 
 
 @dataclass(frozen=True)

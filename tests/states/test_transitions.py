@@ -17,7 +17,7 @@ from states import transitions
 from states.audit.verify import verify
 from states.call import CallCase
 from states.history import canonical
-from states.machine import Act, Actor
+from states.machine import Act
 from states.numbers import Number, UnknownSubmission
 from states.roots import record_root
 from states.transitions import (
@@ -31,7 +31,7 @@ from states.transitions import (
     note_submission,
     plan_call,
 )
-from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission
+from tests.support.builders import OFFICE, SYSTEM, a_season, a_submission, season_rules
 from tests.support.databases import TEMPLATE, Postgres
 from tests.support.entries import append, words
 from tests.support.threads import at_once
@@ -39,6 +39,7 @@ from tests.support.threads import at_once
 AT = datetime(2026, 4, 1, 10, 30, tzinfo=ZONE)
 LATER = AT + timedelta(days=300)
 S = SubmissionState
+RULES = season_rules().model_dump_json()
 
 
 def withdrawal(reason: str = "单位撤回") -> Ask:
@@ -168,7 +169,7 @@ def test_a_season_is_planned_once(engine: Engine) -> None:
         a_season(session)
 
     with pytest.raises(ChangedMeanwhile, match="call/2026"), writing(engine) as session:
-        plan_call(session, 2026, Act(OFFICE, AT), rules="{}", facts={})
+        plan_call(session, 2026, Act(OFFICE, AT), rules=RULES, facts={})
 
 
 def test_a_call_moves_with_its_history(engine: Engine) -> None:
@@ -289,7 +290,7 @@ def test_of_twenty_who_close_the_same_round_one_moves_all(server_engine: Engine)
 def test_of_twenty_who_plan_the_same_season_one_wins(server_engine: Engine) -> None:
     def plan(turn: int) -> int:
         with writing(server_engine) as session:
-            plan_call(session, 2026, Act(Actor(Role.OFFICE, f"{turn}"), AT), rules="{}", facts={})
+            plan_call(session, 2026, Act(OFFICE, AT), rules=RULES, facts={})
         return turn
 
     through, refused = at_once(plan)
