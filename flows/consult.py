@@ -32,6 +32,7 @@ from flows.stage import open_database, stage_flow
 from models.database import reading, writing
 from models.queries import planned_seasons, season_in_force
 from states.audit.anchors import against_sent
+from states.audit.bound import unproven
 from states.audit.evidence import About, Kind, NotOne, evidence
 from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
@@ -103,9 +104,11 @@ def verify_record(season: int) -> dict[str, object]:
     with reading(_database()) as session:
         findings, later = examine(session, season, ())
         found = [str(finding) for finding in (*findings, *against_sent(session, season))]
+        unproved = unproven(session, season)
     sentence = f"发现{len(found)}处，记录被改动过。" if found else "记录完整，没有被改动。"
     rows = [("问题", line) for line in found]
     rows += [("最近一次公布之后", line) for lines in later.values() for line in lines]
+    rows += [("早先版本的记录不能证明", line) for line in unproved]
     return _told(f"核验 {season}", sentence, ("", "内容"), rows, key=f"verify-{season}")
 
 

@@ -5,13 +5,14 @@ What a record of an earlier version does not bind is no finding; `unproven` says
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from models import DeclaredConflict, Delivery, Expert, Placing, RecordText
+from models import DeclaredConflict, Delivery, Expert, FollowUp, History, Placing, RecordText
 from models.enums import CertificateState, Holder, Trigger
 from models.queries import planned_seasons
 from states.audit.projection_of_call import Rows, Step, of, steps
@@ -22,6 +23,7 @@ from states.history.seals import Seals
 from states.panel.pool import declared_by, is_forgotten, seal_of_contact, seal_of_identity
 from states.rules.names import name_key
 from states.submissions.delivery import DELIVERY_WORDS
+from states.submissions.follow_up import seal_of_answer
 from states.submissions.released import WITHHELD
 
 Found = Iterator[tuple[Any, ...]]
@@ -149,6 +151,35 @@ def unlike_sentences(session: Session, year: int, seals: Seals, call: Iterable[S
                 yield "placing", placing.number, name
 
 
+# The entries of a submission that may bind the words of what became of its award.
+ANSWERING = (Trigger.RECORD_FOLLOW_UP, Trigger.ERASE_PERSON, Trigger.WITHDRAW_CONSENT)
+
+
+def unlike_answers(
+    session: Session, year: int, seals: Seals, call: Iterable[Step], told: Mapping[str, Sequence[Step]]
+) -> Found:
+    """What became of awards, in words, and when it was answered; after the deletion what is left of that."""
+    deletion = [*of(call, Trigger.ERASE_PERSONAL_DATA)][-1:]
+    rows = select(FollowUp).where(FollowUp.number.startswith(f"{year}-")).order_by(FollowUp.number)
+    for row in session.scalars(rows.execution_options(populate_existing=True)):
+        own = told.get(row.number, ())
+        came = [*of(own, Trigger.RECORD_FOLLOW_UP)]
+        if row.answered_at != (came[-1].at if came else None):
+            yield "follow_up", row.number, "answered_at"
+        if not came:
+            if row.adoption:
+                yield "follow_up", row.number, "is in no chain"
+            continue
+        bound = [(step.at, step.facts["answer"]) for step in own if "answer" in step.facts]
+        left = [(step.at, step.facts["answers"].get(row.number, "")) for step in deletion if "answers" in step.facts]
+        if not bound:  # as earlier versions kept it
+            continue
+        newest = max(bound[-1:] + left, key=itemgetter(0))[1]
+        found = seal_of_answer(session, seals, row.number)["answer"] if row.adoption or newest else ""
+        if found != newest:
+            yield "follow_up", row.number, "is not what was sealed: adoption, and what its pictures show"
+
+
 def unlike_declared(session: Session, year: int, seals: Seals, call: Iterable[Step], erased: bool) -> Found:
     """What experts declared for a season against the newest seals of it, or gone with the personal data."""
     told = [(step.at, step.facts["declared"]) for step in of(call, *_OF_POOL) if "declared" in step.facts]
@@ -234,6 +265,13 @@ def unproven(session: Session, year: int) -> list[str]:
         found.append("who the experts are, what they signed and declared")
     if any("sentences" not in step.facts for step in of(call, Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES)):
         found.append("the sentences on settled ties and votes")
+    answered = select(func.count()).where(
+        History.season == year,
+        History.trigger == Trigger.RECORD_FOLLOW_UP,
+        History.facts.not_like('%"answer":"%'),
+    )
+    if session.scalar(answered):
+        found.append("the words on what became of awards")
     if not seals.key:
         found.append("comments, reasons to step back, objectors and their grounds")
     found.append("what units wrote when they sent something back")

@@ -26,8 +26,10 @@ from models.forms import SubmissionForm
 from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_objections, projection_of_submissions
 from states.audit.bound import (
+    ANSWERING,
     deliveries,
     texts_borne,
+    unlike_answers,
     unlike_declared,
     unlike_deliveries,
     unlike_experts,
@@ -68,6 +70,7 @@ def disagreements(session: Session, year: int) -> Found:
     of_call = next((parts[_ENTRIES] for _, parts in islice(gathered, 1)), [])
     call, borne = steps(of_call, seals.show), texts_borne(seals, of_call)
     deciding: dict[str, list[Step]] = {}
+    answering: dict[str, list[Step]] = {}
     objecting: list[tuple[str | None, Step]] = [(None, step) for step in of(call, *projection_of_objections.TRIGGERS)]
     spreads: dict[str, Decimal] = {}
     first(call, Trigger.PLAN)
@@ -78,6 +81,7 @@ def disagreements(session: Session, year: int) -> Found:
         borne |= texts_borne(seals, (entry for parts in some.values() for entry in parts[_ENTRIES]))
         told = {number: steps(parts[_ENTRIES], seals.show) for number, parts in some.items() if parts[_ENTRIES]}
         deciding |= {number: own for number, own_steps in told.items() if (own := [*of(own_steps, *_DECIDING)])}
+        answering |= {number: own for number, own_steps in told.items() if (own := [*of(own_steps, *ANSWERING)])}
         for number, own_steps in told.items():
             objecting += [(number, step) for step in of(own_steps, *projection_of_objections.TRIGGERS)]
         expected = {name: make(year, call, told) for name, make in projection_of_submissions.TABLES.items()}
@@ -111,6 +115,7 @@ def disagreements(session: Session, year: int) -> Found:
         yield from _compare(table, kept, wanted)
     yield from unlike_sentences(session, year, seals, call)
     yield from unlike_declared(session, year, seals, call, erased)
+    yield from unlike_answers(session, year, seals, call, answering)
     yield from _practices_unsealed(session, seals, call, erased)
     if not seed_is_committed(call, session.get_one(Call, year, populate_existing=True).draw_seed):
         yield "call", year, "draw_seed"

@@ -45,10 +45,11 @@ from models import (
 from models.enums import CertificateState, Holder, MessageState, Outcome, Role, Trigger
 from models.queries import lock_call
 from states.history.read import is_erased
+from states.history.seals import Seals
 from states.machine import Act
 from states.panel.pool import forget
 from states.practice import erase_unpublished
-from states.submissions.follow_up import keep_public_answer
+from states.submissions.follow_up import keep_public_answer, seal_of_answer
 from states.submissions.taking_back import keep_public_only
 from states.transitions import note_call
 
@@ -128,12 +129,21 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
     session.flush()
     counts["experts' names"] = len(leaving)
     counts["follow-up answers"] += answers
+    session.expire_all()
+    seals = Seals(session, year)
+    told = {number: seal_of_answer(session, seals, number) for number in published}
+    left = {number: sealed["answer"] for number, sealed in told.items() if sealed}
     note_call(
         session,
         year,
         Trigger.ERASE_PERSONAL_DATA,
         act,
-        facts={"rows": counts, "kept": kept, "experts": [expert.id for expert in leaving]},
+        facts={
+            "rows": counts,
+            "kept": kept,
+            "experts": [expert.id for expert in leaving],
+            "answers": left,
+        },
     )
     return counts
 

@@ -58,6 +58,7 @@ from states.practice import rewrite, words_of
 from states.rules.names import name_key
 from states.rules.reviewers.blind import Blindfold
 from states.submissions.delivery import seal_of_delivery
+from states.submissions.follow_up import seal_of_answer
 from states.submissions.identity import fingerprint
 from states.submissions.released import WITHHELD, masked
 from states.submissions.taking_back import withdraw_consent
@@ -302,6 +303,8 @@ def _forget(session: Session, number: str, places: Collection[int], found: Forgo
     if number in found.contacts:
         session.execute(update(Contact).where(Contact.number == number).values(name="", phone="", mail=""))
     facts["words"] = _mask_words(session, number, found)
+    session.flush()
+    facts |= seal_of_answer(session, Seals(session, Number.of(number).season), number)
     if not places:
         return facts
     submission = session.get_one(Submission, number, populate_existing=True)

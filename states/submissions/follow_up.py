@@ -1,7 +1,8 @@
 """What became of the awarded achievements, a year later (成果转化跟踪): who is asked, what units answer.
 
 The record has of an answer what figures are made of (in use, since when, benefit, how many places), what of it may be
-published, and the delivery; the words stand in the row, and go with the season's personal data unless they are public.
+published, the delivery, and a seal of its words; these stand in the row, and go with the season's personal data unless
+they are public. What is left of them then is sealed anew.
 """
 
 import json
@@ -20,6 +21,7 @@ from models.queries import call_state
 from states.guard_facts import Ask
 from states.history.canonical import canonical, submission_subject
 from states.history.read import every_facts
+from states.history.seals import Seals
 from states.machine import Act, Refusal
 from states.rules.reviewers.blind import Blindfold
 from states.submissions.attachments import ReadablePicture, base_name
@@ -132,9 +134,19 @@ def _keep(session: Session, delivered: Delivered, answer: Answer, row: FollowUp)
         session.execute(insert(FollowUpPicture), [picture.row(form.number) for picture in shown])
     session.flush()
     told = {"consents": consents, **({"pictures": [picture.facts for picture in shown]} if shown else {})}
-    facts = {"use": form.use.value, **dict(_figures(form)), **told, **delivered.facts}
+    sealed = seal_of_answer(session, Seals(session, delivered.season), form.number)
+    facts = {"use": form.use.value, **dict(_figures(form)), **told, **sealed, **delivered.facts}
     note_submission(session, form.number, Ask(Trigger.RECORD_FOLLOW_UP, delivered.act, facts=facts))
     return change
+
+
+def seal_of_answer(session: Session, seals: Seals, number: str) -> dict[str, str]:
+    """The fact that binds the words of an answer as they stand, and what its pictures are said to show."""
+    row = session.get(FollowUp, number, populate_existing=True)
+    if row is None or not seals.key:
+        return {}
+    pictures = (word for picture in _pictures(session, number) for word in (str(picture.position), picture.alt))
+    return {"answer": seals.lasting("follow_up", number, row.adoption, *pictures)}
 
 
 def _shown(session: Session, answer: Answer) -> list[Shown]:
@@ -197,7 +209,8 @@ def _consents(
 
 def _pictures(session: Session, number: str) -> Sequence[FollowUpPicture]:
     query = select(FollowUpPicture).where(FollowUpPicture.number == number)
-    return session.scalars(query.order_by(FollowUpPicture.position)).all()
+    query = query.order_by(FollowUpPicture.position).execution_options(populate_existing=True)
+    return session.scalars(query).all()
 
 
 def keep_public_answer(session: Session, number: str) -> bool:

@@ -14,11 +14,12 @@ from models.enums import ConsentKind, Holder, Trigger
 from models.forms import SubmissionForm
 from states.guard_facts import Ask
 from states.history.read import is_erased
+from states.history.seals import Seals
 from states.machine import Act
 from states.numbers import Number, UnknownSubmission
 from states.rules.names import name_key
 from states.submissions.consents import WHOLE
-from states.submissions.follow_up import keep_public_answer
+from states.submissions.follow_up import keep_public_answer, seal_of_answer
 from states.submissions.identity import fingerprint
 from states.submissions.released import WITHHELD, reduced, released
 from states.submissions.versions import content_of
@@ -74,6 +75,8 @@ def withdraw_consent(session: Session, number: str, words: str, act: Act, *, rea
         if is_erased(session, Number.of(number).season):
             facts |= keep_public_only(session, number)
             keep_public_answer(session, number)
+            session.flush()
+            facts |= seal_of_answer(session, Seals(session, Number.of(number).season), number)
         note_submission(session, number, Ask(Trigger.WITHDRAW_CONSENT, act, reason=reason, facts=facts))
     return tuple(in_force)
 

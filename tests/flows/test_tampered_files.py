@@ -1,5 +1,6 @@
 """Every file that a played season left is changed in turn, and what went out is held against the database."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from flows.publish.release import publish
 from states.audit.anchors import against_held, against_sent
 from states.audit.export import ExportBroken, checked_export
 from states.audit.invariants import broken_invariants
+from states.audit.verify import examine
+from states.history.canonical import canonical
+from states.history.read import read_entries
 from tests.support.playing import Player
-from tests.support.tampering import lift_protections, undone
+from tests.support.tampering import lift_protections, make_anew, undone
 
 
 def offenders(played: Player) -> str:
@@ -67,6 +71,27 @@ def test_a_letter_kept_outside_contradicts_a_season_that_was_made_anew(played: P
     head = "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
     letter.write_text(head + bodies.body, "utf-8")
     lift_protections(played.engine)
+    with undone(played.engine) as session:
+        entry = next(row for row in read_entries(session) if row["trigger"] == "record_district_review")
+        facts = json.loads(entry["facts"])
+        bent = canonical({**facts, "rank": facts["rank"] + 1})
+        number = entry["subject"].partition("/")[2]
+        session.execute(text("UPDATE district_verdict SET rank = rank + 1 WHERE number = :number"), {"number": number})
+
+        became = make_anew(session, entry["subject"], entry, bent)
+
+        # Made anew from first to last, it holds within itself; what lies outside does not hold any more.
+        assert examine(session, 2026, ())[0] == []
+        assert list(against_sent(session, 2026)) == []
+        assert [finding.sentence for finding in against_held(session, [letter])] == [
+            "it brings no root that was ever recorded here"
+        ]
+        printed = [root for root in became if became[root] != root]
+        assert len(printed) == len(became) > 2
+        for root in printed:
+            assert [finding.sentence for finding in examine(session, 2026, [root])[0]] == [
+                f"the printed root {root} was never recorded here"
+            ]
     with undone(played.engine) as session:
         assert list(against_held(session, [letter])) == []
 

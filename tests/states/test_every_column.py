@@ -53,10 +53,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
         ),
         "what does not work at present; only the pause before it is tried again",
     ),
-    "follow_up": dict.fromkeys(
-        ("number", "asked_at", "answered_at", "adoption"),
-        "asked a year after the award, and what is answered is in the chain; no outcome depends on it",
-    ),
+    "follow_up": {"asked_at": "when the stage asked, whose milestone is in the chain; nothing is counted from it"},
     "incoming_mail": dict.fromkeys(
         (
             *("mailbox", "validity", "uid", "season", "digest", "sender", "recipient", "arrived_at"),
@@ -83,7 +80,6 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
     "good_practice": {"title_key": MADE},
     "picture": {"alt": MADE},
-    "follow_up_picture": {"alt": "words for people; no rule reads them"},
     "personal_link": dict.fromkeys(
         ("season", "kind", "subject", "issue", "nonce", "digest", "expires_at", "revoked_at"),
         "who may open which page; every opening and every reissue is in the chain",
@@ -120,6 +116,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     ),
     "district_verdict": ("number", "verdict", "points", "total", "rank", "comment", "received_at", "delivery"),
     "duplicate": ("number", "other", "similarity", "decision", "officer", "decided_at", "reason"),
+    "follow_up": ("number", "answered_at", "adoption"),
     "good_practice": (
         *("number", "season", "unit", "place", "kind", "source", "title", "organisation", "content", "consent"),
         *("withheld_at", "received_at", "delivery"),
@@ -137,7 +134,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "objection_ruling": (
         *("objection", "ordinal", "investigator", "begun_at", "asked_by", "result", "tier", "answer", "decided_at"),
     ),
-    "follow_up_picture": ("number", "position", "digest", "encoded", "portrait", "width", "height"),
+    "follow_up_picture": ("number", "position", "digest", "encoded", "portrait", "alt", "width", "height"),
     "picture": ("number", "position", "digest", "encoded", "portrait", "width", "height"),
     "placing": (
         *("number", "season", "position", "rank", "merit", "raw_mean", "low", "high", "scores", "tier"),

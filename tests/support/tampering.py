@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, Inspector, inspect, text
+from sqlalchemy import Engine, Inspector, inspect, select, text
 from sqlalchemy.orm import Session
 
-from models import History
+from models import History, Publication
 from states.history.canonical import ZERO, entry_hash
 from states.history.read import COLUMNS, read_entries
+from states.roots import kept_root
 
 Row = dict[str, Any]
 
@@ -124,3 +125,26 @@ def remove_subject(session: Session, subject: str, *, with_row: bool, with_leave
             session.execute(text(f'DELETE FROM "{table}" WHERE number = :number'), {"number": number})
     if with_row:
         session.execute(text("DELETE FROM submission WHERE number = :number"), {"number": number})
+
+
+def make_anew(session: Session, subject: str, entry: Row, facts: str) -> dict[str, str]:
+    """What an insider can do: change one entry, and all hashes, leaves, roots and kept letters consistently after it.
+
+    Returns the new root by the old one.
+    """
+    set_column(session, entry, "facts", facts)
+    hash_anew(session, subject, head=True, leaves=True)
+    became: dict[str, str] = {}
+    for publication in session.scalars(select(Publication).order_by(Publication.published_at)).all():
+        old, call = publication.root, f"call/{publication.season}"
+        new = kept_root(session, publication.season, publication.kind, publication.ordinal).root
+        became[old] = new
+        for row in chain_of(session, call):
+            if old in row["facts"]:
+                set_column(session, row, "facts", row["facts"].replace(old, new))
+        for table, column in (("publication", "root"), ("message", "body")):
+            changed = f"UPDATE {table} SET {column} = replace({column}, :old, :new)"
+            session.execute(text(changed), {"old": old, "new": new})
+        hash_anew(session, call, head=True, leaves=True)
+    session.expire_all()
+    return became
