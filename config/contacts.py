@@ -25,14 +25,14 @@ class ContactsBroken(GangchuangError):
 
 
 @dataclass(frozen=True)
-class Contact:
+class UnitContact:
     """Whom to call at a unit."""
 
     person: str
     phone: str
 
 
-def contacts(home: Path) -> dict[str, Contact]:
+def contacts(home: Path) -> dict[str, UnitContact]:
     """Whom to call, by the units' codes; nobody where there is no file. Raises ContactsBroken."""
     path = home / CONTACTS_FILE
     if not path.exists():
@@ -46,7 +46,7 @@ def contacts(home: Path) -> dict[str, Contact]:
             continue
         if cells["code"] not in all_units():
             raise ContactsBroken(path, f"line {line}: {cells['code']!r} is no reporting unit's code")
-        found[cells["code"]] = Contact(cells["person"], cells["phone"])
+        found[cells["code"]] = UnitContact(cells["person"], cells["phone"])
     return found
 
 

@@ -16,7 +16,7 @@ from config.errors import GangchuangError
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season_parts import (
-    Call,
+    CallTerms,
     Criterion,
     Dates,
     DistrictRound,
@@ -29,7 +29,7 @@ from config.season_parts import (
     Part,
     Payment,
     PublicNotice,
-    Record,
+    RecordAnchors,
     Reminders,
     Retention,
     Scorecard,
@@ -74,12 +74,12 @@ class Season(Part):
     office: Office
     dates: Dates
     reminders: Reminders = Reminders()
-    call: Call = Call()
+    call: CallTerms = CallTerms()
     district_round: DistrictRound = DistrictRound()
     eligibility: Eligibility = Eligibility()
     final_round: FinalRound
     public_notice: PublicNotice = PublicNotice()
-    record: Record = Record()
+    record: RecordAnchors = RecordAnchors()
     wall: Wall = Wall()
     objections: Objections = Objections()
     payment: Payment = Payment()

@@ -163,7 +163,7 @@ def _full_marks(rubric: "tuple[Criterion, ...]") -> "tuple[Criterion, ...]":
 Rubric = Annotated[tuple[Criterion, ...], AfterValidator(_full_marks)]
 
 
-class Call(Part):
+class CallTerms(Part):
     """What a submission must be."""
 
     max_contributors: int = Field(5, ge=1)
@@ -201,7 +201,7 @@ class TieBreak(Part):
     criteria: tuple[str, ...] = ("innovation", "benefit", "practicality", "spread")
 
 
-class Limits(Part):
+class PrizeCaps(Part):
     """At most so many prizes for one unit, organisation or person; empty means no limit."""
 
     per_unit: int | None = Field(None, ge=1)
@@ -267,7 +267,7 @@ class FinalRound(Part):
     quorum: Fraction | None = Fraction(2, 3)
     votes: Votes | None = Field(None, description="needs dates.close_votes")
     tie_break: TieBreak = TieBreak()
-    limits: Limits = Limits()
+    limits: PrizeCaps = PrizeCaps()
     tiers: Tiers
     feedback: bool = Field(
         False, description="after publication each unit gets the experts' comments on its submissions, without names"
@@ -298,7 +298,7 @@ def _service(text: str) -> str:
     return text
 
 
-class Record(Part):
+class RecordAnchors(Part):
     """What anchors the record outside, besides the letters that bring each root."""
 
     timestamp_service: Annotated[str, AfterValidator(_service)] = Field(

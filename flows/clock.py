@@ -371,7 +371,7 @@ def _survived(what: str) -> Iterator[None]:
 
 def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
-    from flows.engine.choices import Followed, filling
+    from flows.engine.choices import ChoicesFollower, filling
     from flows.engine.deployments import refresh, register, restoring, worker_polls
     from flows.engine.environment import FORM_MODULES, server_answers
     from flows.engine.overview import Overview
@@ -385,7 +385,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     database = open_database(own.database)
-    upcoming, forms, overview = Upcoming(), Followed(database, refresh), Overview()
+    upcoming, forms, overview = Upcoming(), ChoicesFollower(database, refresh), Overview()
 
     def register_all() -> list[str]:
         modules = map(importlib.import_module, FORM_MODULES.split())

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.intake.mail.taking import take_everything
 from flows.kinds.verdicts import again_after, issue_verdicts, to_judge
 from flows.outbox.letters import LetterKind
@@ -43,7 +43,7 @@ def closing(run: Run) -> Ending:
         if run.unit
         else [unit.code for unit in run.season.units() if not _is_open(run, deadlines, unit.code)]
     )
-    run.each(codes, lambda code: _issue(run, code, deadlines), kind=Kind.VERDICTS)
+    run.each(codes, lambda code: _issue(run, code, deadlines), kind=PieceKind.VERDICTS)
     with run.step() as session:
         counts = {code: len(to_judge(session, run.year, code)) for code in codes}
     run.tell("units closed", len(codes))

@@ -33,7 +33,7 @@ from models.database import reading, writing
 from models.queries import planned_seasons, season_in_force
 from states.audit.anchors import against_sent
 from states.audit.bound import unproven
-from states.audit.evidence import About, Kind, NotOne, evidence
+from states.audit.evidence import About, NotOne, SubjectKind, evidence
 from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
 from states.audit.recompute import recompute
@@ -190,8 +190,8 @@ def make_evidence(
 ) -> dict[str, object]:
     """Write what a person, an organisation or a unit took part in and won, as PDF and JSON (岗位创新证明)."""
     own = settings()
-    meant = Kind.from_label(kind) or Kind(kind)
-    named = unit_of(whose) if meant is Kind.UNIT else whose.strip()
+    meant = SubjectKind.from_label(kind) or SubjectKind(kind)
+    named = unit_of(whose) if meant is SubjectKind.UNIT else whose.strip()
     homes = tuple(one.strip() for one in _APART.split(organisations) if one.strip())
     folder = paths.office_folder(own, season) / FOLDER
     try:
@@ -250,7 +250,9 @@ _ABOUT = Field("申报编号", "留空则查看整个年度。")
 _KIND = Field(
     "信件", "哪一种信件（以模板的名称列出）。", {"type": "string", "enum": [kind.value for kind in LetterKind]}
 )
-_WHOSE = Field("给谁", "个人、完成单位，或者报送单位。", {"type": "string", "enum": [kind.label for kind in Kind]})
+_WHOSE = Field(
+    "给谁", "个人、完成单位，或者报送单位。", {"type": "string", "enum": [kind.label for kind in SubjectKind]}
+)
 _WHOSE_NAME = Field(
     "姓名或名称", "姓名；单位名称或统一社会信用代码；报送单位的名称或代码。", REASON.schema, personal=_NOT_KEPT
 )

@@ -63,12 +63,12 @@ class Decision(StrEnum):
     ERASE_PERSON = "erase_person"
 
     @property
-    def asked(self) -> "Asked":
+    def asked(self) -> "AskedFor":
         return ASKED[self]
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedFor:
     """What a decision is called, and what its form asks for beside officer and reason."""
 
     title: str
@@ -135,34 +135,34 @@ _ANSWER = replace(REASON, title="答复", hint="答复及理由，原文写入�
 _PUBLISHED = replace(REASON, title="公布处", hint="这些数字在何处、何时公布。")
 _EXCUSE = Field("原因", "请假不计缺席。", {"type": "string", "enum": [ABSENT, EXCUSED[1]]})
 
-ASKED: dict[Decision, Asked] = {
-    Decision.ASK_CORRECTION: Asked("退回补正", SUBMISSION, reason=_MISSING),
-    Decision.ADMIT_LATE: Asked("补收来件", DELIVERY),
-    Decision.ADMIT_MAIL: Asked("收下暂扣的邮件", _MAIL),
-    Decision.DISMISS_MAIL: Asked("不收暂扣的邮件", _MAIL),
-    Decision.REISSUE_LINK: Asked("更换个人链接", _LINK),
-    Decision.REISSUE_WORKBOOK: Asked("重发工作簿", UNIT, workbook_field(REISSUABLE)),
-    Decision.SAME_ACHIEVEMENT: Asked("判定为同一成果", DUPLICATE),
-    Decision.DISTINCT_ACHIEVEMENTS: Asked("判定为不同成果", DUPLICATE),
-    Decision.WITHDRAW: Asked("撤回申报", SUBMISSION),
-    Decision.REINSTATE: Asked("恢复项目", SUBMISSION),
-    Decision.ENTER_RANDOMNESS: Asked("录入公开随机数", _NUMBERS, reason=_PUBLISHED),
-    Decision.WITHHOLD_PRACTICE: Asked("不再公开好经验好做法", _PRACTICE),
-    Decision.RECUSE: Asked("专家回避", SUBMISSION, PANELIST),
-    Decision.REPLACE_EXPERT: Asked("评委退出并替换", PANELIST, _EXCUSE),
-    Decision.ASSIGN_EXPERT: Asked("指定专家", SUBMISSION, _OTHER_EXPERT),
-    Decision.RAISE_OBJECTION: Asked("登记异议", _LETTER, reason=None),
-    Decision.ACCEPT_OBJECTION: Asked("受理异议", OBJECTION),
-    Decision.DECLINE_OBJECTION: Asked("不予受理异议", OBJECTION, _NOT_ACCEPTED, _ANSWER),
-    Decision.INVESTIGATE_OBJECTION: Asked("指定异议核查人", OBJECTION, _INVESTIGATOR),
-    Decision.UPHOLD_OBJECTION: Asked("异议成立", OBJECTION, _MEASURE, _ANSWER, _DECIDER),
-    Decision.DISMISS_OBJECTION: Asked("异议不成立", OBJECTION, None, _ANSWER, _DECIDER),
-    Decision.RECONSIDER_FOR_OBJECTOR: Asked("应异议人要求复核", OBJECTION, _INVESTIGATOR),
-    Decision.RECONSIDER_FOR_UNIT: Asked("应报送单位要求复核", OBJECTION, _INVESTIGATOR),
-    Decision.REVOKE: Asked("撤销奖项", SUBMISSION),
-    Decision.CORRECT_NAME: Asked("更正姓名或者联系人", _CERTIFICATE, _RIGHT_NAME),
-    Decision.CORRECT_ADDRESS: Asked("更正邮箱", _WHOSE, _RIGHT_ADDRESS),
-    Decision.PUT_BACK_RELEASE: Asked("网站恢复到以前的版本", _RELEASE),
-    Decision.ERASE_PERSON: Asked("应本人请求删除个人信息", _PERSON, _WORKS_AT),
-    Decision.WITHDRAW_CONSENT: Asked("撤回公开授权", SUBMISSION, _PRIVATE),
+ASKED: dict[Decision, AskedFor] = {
+    Decision.ASK_CORRECTION: AskedFor("退回补正", SUBMISSION, reason=_MISSING),
+    Decision.ADMIT_LATE: AskedFor("补收来件", DELIVERY),
+    Decision.ADMIT_MAIL: AskedFor("收下暂扣的邮件", _MAIL),
+    Decision.DISMISS_MAIL: AskedFor("不收暂扣的邮件", _MAIL),
+    Decision.REISSUE_LINK: AskedFor("更换个人链接", _LINK),
+    Decision.REISSUE_WORKBOOK: AskedFor("重发工作簿", UNIT, workbook_field(REISSUABLE)),
+    Decision.SAME_ACHIEVEMENT: AskedFor("判定为同一成果", DUPLICATE),
+    Decision.DISTINCT_ACHIEVEMENTS: AskedFor("判定为不同成果", DUPLICATE),
+    Decision.WITHDRAW: AskedFor("撤回申报", SUBMISSION),
+    Decision.REINSTATE: AskedFor("恢复项目", SUBMISSION),
+    Decision.ENTER_RANDOMNESS: AskedFor("录入公开随机数", _NUMBERS, reason=_PUBLISHED),
+    Decision.WITHHOLD_PRACTICE: AskedFor("不再公开好经验好做法", _PRACTICE),
+    Decision.RECUSE: AskedFor("专家回避", SUBMISSION, PANELIST),
+    Decision.REPLACE_EXPERT: AskedFor("评委退出并替换", PANELIST, _EXCUSE),
+    Decision.ASSIGN_EXPERT: AskedFor("指定专家", SUBMISSION, _OTHER_EXPERT),
+    Decision.RAISE_OBJECTION: AskedFor("登记异议", _LETTER, reason=None),
+    Decision.ACCEPT_OBJECTION: AskedFor("受理异议", OBJECTION),
+    Decision.DECLINE_OBJECTION: AskedFor("不予受理异议", OBJECTION, _NOT_ACCEPTED, _ANSWER),
+    Decision.INVESTIGATE_OBJECTION: AskedFor("指定异议核查人", OBJECTION, _INVESTIGATOR),
+    Decision.UPHOLD_OBJECTION: AskedFor("异议成立", OBJECTION, _MEASURE, _ANSWER, _DECIDER),
+    Decision.DISMISS_OBJECTION: AskedFor("异议不成立", OBJECTION, None, _ANSWER, _DECIDER),
+    Decision.RECONSIDER_FOR_OBJECTOR: AskedFor("应异议人要求复核", OBJECTION, _INVESTIGATOR),
+    Decision.RECONSIDER_FOR_UNIT: AskedFor("应报送单位要求复核", OBJECTION, _INVESTIGATOR),
+    Decision.REVOKE: AskedFor("撤销奖项", SUBMISSION),
+    Decision.CORRECT_NAME: AskedFor("更正姓名或者联系人", _CERTIFICATE, _RIGHT_NAME),
+    Decision.CORRECT_ADDRESS: AskedFor("更正邮箱", _WHOSE, _RIGHT_ADDRESS),
+    Decision.PUT_BACK_RELEASE: AskedFor("网站恢复到以前的版本", _RELEASE),
+    Decision.ERASE_PERSON: AskedFor("应本人请求删除个人信息", _PERSON, _WORKS_AT),
+    Decision.WITHDRAW_CONSENT: AskedFor("撤回公开授权", SUBMISSION, _PRIVATE),
 }

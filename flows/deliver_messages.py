@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from config.errors import MayPass
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.outbox.links import links_for_letter, with_links
 from flows.outbox.mail.envelope import answers_to
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
@@ -66,7 +66,7 @@ def delivering(run: Run) -> Ending:
         if not keys:
             break
         try:
-            run.piece(Kind.LETTERS, f"第{number}批", partial(posting.send, keys))
+            run.piece(PieceKind.LETTERS, f"第{number}批", partial(posting.send, keys))
         except ServerGone:
             break
     counts, last = posting.counts, posting.last

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.milestones import Milestone
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.kinds.review_material import NameInText, material_of
 from flows.kinds.scores import assignments_of, issue_sheet
 from flows.outbox.letters import LetterKind
@@ -69,7 +69,7 @@ def drawing(run: Run) -> Ending:
     run.each(
         sorted(sheets),
         lambda expert: _invite(run, expert, [rows[number] for number in sheets[expert]]),
-        kind=Kind.SCORE_SHEET,
+        kind=PieceKind.SCORE_SHEET,
     )
     with run.step() as session:
         for unit in run.season.units():

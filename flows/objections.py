@@ -77,7 +77,7 @@ class LetterUnreadable(GangchuangError):
 
 
 @dataclass(frozen=True)
-class Letter:
+class ObjectionFolder:
     """One objection's folder as read: what was filed, and the files that come along."""
 
     folder: Path
@@ -252,7 +252,7 @@ def end_objection(session: Session, run: Run, objection: int) -> None:
     _tell_moved(session, run, objection, moved)
 
 
-def read_letter(settings: Settings, year: int, reference: str, most_mib: int) -> Letter:
+def read_letter(settings: Settings, year: int, reference: str, most_mib: int) -> ObjectionFolder:
     """What lies in an objection's folder. Raises LetterUnreadable."""
     folder = _folder_of(settings, year, reference)
     form = folder / FORM
@@ -277,7 +277,7 @@ def read_letter(settings: Settings, year: int, reference: str, most_mib: int) ->
         contact=given["联系方式"],
         evidence=tuple(AttachedFile(name_for_people(path), digest_of(path), path.stat().st_size) for path in files),
     )
-    return Letter(folder, filed, files)
+    return ObjectionFolder(folder, filed, files)
 
 
 def read_people(run: Run, reference: str) -> Corrected:

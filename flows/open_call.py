@@ -7,7 +7,7 @@ from config.calendar import provisional_years
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.units import Unit
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.kinds.experts import issue_pool
 from flows.kinds.submissions import issue_template
 from flows.outbox.letters import LetterKind
@@ -37,7 +37,7 @@ def opening(run: Run) -> Ending:
     promised = _commit_draw(run)
     units = run.season.units()
     _warn_of_calendar(run)
-    run.each(units, lambda unit: _call(run, unit, promised), kind=Kind.TEMPLATE, name=lambda unit: unit.code)
+    run.each(units, lambda unit: _call(run, unit, promised), kind=PieceKind.TEMPLATE, name=lambda unit: unit.code)
     with run.step() as session:
         issue_pool(session, run)
     run.tell("units called", len(units))

@@ -2,7 +2,7 @@
 
 from config.milestones import Milestone
 from config.units import Unit
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.kinds.practice import issue_practice
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post_to_unit
@@ -26,7 +26,7 @@ def open_practice(season: int, dry_run: bool = False) -> dict[str, object]:
 def asking(run: Run) -> Ending:
     """One workbook and one letter a unit."""
     units = run.season.units()
-    run.each(units, lambda unit: _ask(run, unit), kind=Kind.TEMPLATE, name=lambda unit: unit.code)
+    run.each(units, lambda unit: _ask(run, unit), kind=PieceKind.TEMPLATE, name=lambda unit: unit.code)
     run.tell("units asked", len(units))
     return Ending(facts={"units": [unit.code for unit in units]})
 

@@ -32,7 +32,7 @@ from models.enums import Trigger
 from states.history.canonical import submission_subject
 from states.history.read import every_facts
 from states.machine import Act
-from states.maintenance.personal_data import Found
+from states.maintenance.personal_data import Mention
 from states.maintenance.personal_deletion import Forgotten, erase_person, whom
 from states.numbers import Number
 
@@ -73,7 +73,7 @@ def files_naming(
                 yield path
 
 
-def unread_files(session: Session, home: Path, found: Collection[Found]) -> Iterator[tuple[str, str, Path]]:
+def unread_files(session: Session, home: Path, found: Collection[Mention]) -> Iterator[tuple[str, str, Path]]:
     """Scans, PDFs and pictures of the submissions in question, in which no text can be looked for: a person must look.
 
     Yields number, name as it was sent, and where it lies.
@@ -228,7 +228,7 @@ def _files_of(run: Run, done: Forgotten) -> Iterator[Path]:
     yield from map(path_of, done.letters)
 
 
-def extract_page(name: str, organisation: str, found: Collection[Found], at: datetime) -> bytes:
+def extract_page(name: str, organisation: str, found: Collection[Mention], at: datetime) -> bytes:
     """What is held of one person, as a page to be printed and handed to them: their own data, and nobody else's."""
     environment = Environment(
         loader=home_before(_TEMPLATES, overrides.PAPERS),
@@ -238,7 +238,7 @@ def extract_page(name: str, organisation: str, found: Collection[Found], at: dat
         lstrip_blocks=True,
     )
     environment.filters["instant"] = instant
-    groups: dict[str, list[Found]] = {}
+    groups: dict[str, list[Mention]] = {}
     for place in found:
         groups.setdefault(place.what, []).append(place)
     values: dict[str, Any] = {"name": name, "organisation": organisation, "groups": groups, "at": at}

@@ -1,6 +1,6 @@
 """Publishes the public pages as the database has them."""
 
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.publish.release import publish
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -20,7 +20,9 @@ def publish_site(season: int, afresh: bool = False, dry_run: bool = False) -> di
     def publishing(run: Run) -> Ending:
         """Make the release, unless nothing has changed."""
         if not run.dry_run:
-            made = run.piece(Kind.PAGES, str(season), lambda: publish(run.settings, run.engine, run.at, afresh=afresh))
+            made = run.piece(
+                PieceKind.PAGES, str(season), lambda: publish(run.settings, run.engine, run.at, afresh=afresh)
+            )
             run.tell("release", made.number if made else "unchanged")
         return Ending()
 

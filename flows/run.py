@@ -16,7 +16,7 @@ from config.errors import GangchuangError
 from config.season import Season
 from config.settings import Settings
 from flows.engine.artifacts import progress
-from flows.engine.tasks import Kind, in_task, may_pass
+from flows.engine.tasks import PieceKind, in_task, may_pass
 from flows.home.files import write_atomically
 from models.database import writing
 from models.enums import Trigger
@@ -135,7 +135,7 @@ class Run:
         """One line of the outcome."""
         self.lines[name] = str(value)
 
-    def piece(self, kind: Kind, subject: str, work: Callable[[], Made]) -> Made:
+    def piece(self, kind: PieceKind, subject: str, work: Callable[[], Made]) -> Made:
         """Do a piece of the work, in the dashboard as a task of its own; what failed and may pass is tried again there.
 
         Once that was in vain, further pieces are tried once: a full disk would hold each of them up.
@@ -157,7 +157,7 @@ class Run:
         items: Iterable[Item],
         work: Callable[[Item], None],
         *,
-        kind: Kind,
+        kind: PieceKind,
         name: Callable[[Item], str] = str,
     ) -> None:
         """Do one thing for each item, as a piece; a failure is kept with its item, and the others go on."""

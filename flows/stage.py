@@ -33,7 +33,7 @@ from flows.engine.deployments import keep_parameters
 from flows.engine.forms import instant_of, read
 from flows.engine.hung_runs import end_silent, own_name
 from flows.engine.recorded import is_commanded, note_ending
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.engine.words import LINES, STATES, deed_of, run_name
 from flows.publish.release import publish, wants_release
 from flows.run import AskedInVain, Ending, Result, Run, StageFailed
@@ -115,7 +115,7 @@ def _publish(run: Run) -> None:
     try:
         if not wants_release(run.settings, run.engine):
             return
-        made = run.piece(Kind.PAGES, str(run.year), lambda: publish(run.settings, run.engine, run.at))
+        made = run.piece(PieceKind.PAGES, str(run.year), lambda: publish(run.settings, run.engine, run.at))
     except Exception as problem:  # a page that cannot be made (the home's own template, a full disk) undoes no stage
         log.warning("%s: the public pages could not be published: %s", run.stage, problem)
         run.tell("pages not published", _sentence(problem))

@@ -26,7 +26,7 @@ _WAITING = (MessageState.WAITING, MessageState.STUCK)
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class CorrectedAddress:
     """What became of an address; `redirected` letters that had not gone out go to the new one."""
 
     season: Season
@@ -35,7 +35,9 @@ class Corrected:
     redirected: int
 
 
-def correct_address(session: Session, year: int, whose: str, address: str, act: Act, *, reason: str) -> Corrected:
+def correct_address(
+    session: Session, year: int, whose: str, address: str, act: Act, *, reason: str
+) -> CorrectedAddress:
     """Put another address into the rules in force, and send there what still waits. Raises DecisionRefused.
 
     `whose`: a unit's code, `office` or `coordination`. Letters that are stuck at the old address are tried anew.
@@ -64,7 +66,7 @@ def correct_address(session: Session, year: int, whose: str, address: str, act: 
     redirected = session.execute(anew.execution_options(synchronize_session="fetch")).rowcount  # type: ignore[attr-defined]
     facts = {"whose": whose, "address_before": old, "address": address, "redirected": redirected}
     note_call(session, year, Trigger.CORRECT_ADDRESS, act, reason=reason, facts=facts)
-    return Corrected(season, old, address, redirected)
+    return CorrectedAddress(season, old, address, redirected)
 
 
 def address_of(season: Season, whose: str) -> str:

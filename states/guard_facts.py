@@ -60,7 +60,7 @@ class SeasonFacts:
     notice_over: bool
 
 
-class Group(NamedTuple):
+class CaseGroup(NamedTuple):
     """Submissions of equal facts: the one case of all of them, and of each (number, sequence, hash of the latest entry)."""
 
     case: Case
@@ -165,7 +165,7 @@ def _as_it_is(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return query
 
 
-def load_cases(session: Session, season_facts: SeasonFacts, ask: Ask, *where: ColumnElement[bool]) -> list[Group]:
+def load_cases(session: Session, season_facts: SeasonFacts, ask: Ask, *where: ColumnElement[bool]) -> list[CaseGroup]:
     """The submissions of a season that meet the conditions, grouped by what decides about them, each group by number."""
     query: Select[*tuple[Any, ...]] = select(
         Submission.number,
@@ -179,12 +179,12 @@ def load_cases(session: Session, season_facts: SeasonFacts, ask: Ask, *where: Co
     query = _EXTRAS.get(ask.trigger, _as_it_is)(query).order_by(Submission.number)
     if session.get_bind().dialect.name == "postgresql":
         query = query.with_for_update(of=Submission)
-    groups: dict[tuple[Any, ...], Group] = {}
+    groups: dict[tuple[Any, ...], CaseGroup] = {}
     for row in session.execute(query):
         decisive = row[_DECISIVE:]
         group = groups.get(decisive)
         if group is None:
-            group = groups[decisive] = Group(_case(row, season_facts, ask), [])
+            group = groups[decisive] = CaseGroup(_case(row, season_facts, ask), [])
         # Plain tuples of plain values: of a hundred thousand, the garbage collector need not look at one.
         group.members.append((row[0], row[1], row[2]))
     return list(groups.values())

@@ -24,7 +24,7 @@ from states.history.seals import Seals
 from states.machine import Act, Refusal
 from states.officers import DecisionRefused
 from states.rules.names import name_key
-from states.submissions.delivery import Change, Delivered, Taken
+from states.submissions.delivery import Delivered, RowChange, Taken
 from states.transitions import note_call
 
 WORDS = ("background", "practice", "effect", "spread")
@@ -43,7 +43,7 @@ def take_practices(session: Session, delivered: Delivered, rows: Sequence[tuple[
     return taken
 
 
-def _keep(session: Session, delivered: Delivered, form: PracticeForm) -> tuple[str, Change]:
+def _keep(session: Session, delivered: Delivered, form: PracticeForm) -> tuple[str, RowChange]:
     mine = (GoodPractice.season == delivered.season, GoodPractice.unit == delivered.unit)
     row = session.scalar(select(GoodPractice).where(*mine, GoodPractice.title_key == name_key(form.title)))
     words = {name: getattr(form, name) for name in WORDS}
@@ -55,9 +55,9 @@ def _keep(session: Session, delivered: Delivered, form: PracticeForm) -> tuple[s
     }
     said |= {"consent": form.consent}
     if row is not None and {**words_of(row), **{name: getattr(row, name) for name in said}} == {**words, **said}:
-        return row.number, Change.UNCHANGED
+        return row.number, RowChange.UNCHANGED
     said |= {"content": _salted(words)}
-    change = Change.NEW if row is None else Change.UPDATED
+    change = RowChange.NEW if row is None else RowChange.UPDATED
     if row is None:
         place = (session.scalar(select(func.max(GoodPractice.place)).where(*mine)) or 0) + 1
         number = f"{delivered.season}-{delivered.unit}-P{place:02d}"

@@ -22,7 +22,7 @@ from models.database import insert_rows, table_of, update_many
 from models.enums import CallState, ObjectionState, Outcome, SubmissionState, Tier, Trigger
 from models.queries import lock_call
 from states.call import CALL, CallCase
-from states.guard_facts import Ask, Group, SeasonFacts, load_cases, load_season_facts
+from states.guard_facts import Ask, CaseGroup, SeasonFacts, load_cases, load_season_facts
 from states.history import canonical
 from states.history.seals import Seals
 from states.history.write import EntryValues, append, stamp
@@ -63,7 +63,7 @@ def apply_transition(session: Session, number: str, ask: Ask) -> SubmissionState
 def apply_to_many(session: Session, year: int, ask: Ask, *where: ColumnElement[bool]) -> Applied:
     """Move every submission of a season that meets the conditions and whose guards allow it, set by set."""
     season_facts = _locked_season_facts(session, year)
-    moves: list[tuple[Group, SubmissionState]] = []
+    moves: list[tuple[CaseGroup, SubmissionState]] = []
     refused: dict[str, Refusal] = {}
     for group in load_cases(session, season_facts, ask, *where):
         verdict = SUBMISSION.judge(ask.trigger, group.case)
@@ -111,7 +111,7 @@ def _instants(session: Session, year: int, at: datetime, *where: ColumnElement[b
     return _Instants(earliest, {number: datetime.fromisoformat(text) for number, text in overtaken})
 
 
-def _numbers(groups: Iterable[Group]) -> tuple[str, ...]:
+def _numbers(groups: Iterable[CaseGroup]) -> tuple[str, ...]:
     return tuple(sorted(number for group in groups for number, _, _ in group.members))
 
 
@@ -281,7 +281,7 @@ def _write(
     session: Session,
     season_facts: SeasonFacts,
     ask: Ask,
-    moves: Sequence[tuple[Group, SubmissionState]],
+    moves: Sequence[tuple[CaseGroup, SubmissionState]],
     *where: ColumnElement[bool],
 ) -> None:
     """The new standing and the history entry of each move: two statements a batch, however many there are.
@@ -325,7 +325,7 @@ class _Step(NamedTuple):
 
 
 def _members(
-    season_facts: SeasonFacts, ask: Ask, moves: Iterable[tuple[Group, SubmissionState]], instants: _Instants
+    season_facts: SeasonFacts, ask: Ask, moves: Iterable[tuple[CaseGroup, SubmissionState]], instants: _Instants
 ) -> Iterator[tuple[tuple[str, int, str], _Step]]:
     for group, target in moves:
         step = _step(season_facts, ask, group.case, target, instants.earliest)

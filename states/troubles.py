@@ -28,7 +28,7 @@ LATE = timedelta(hours=1)
 _CALENDAR_ACUTE = timedelta(days=30)
 
 
-class Level(IntEnum):
+class TroubleLevel(IntEnum):
     """How bad it is; the exit status of `health`."""
 
     FINE = 0
@@ -44,7 +44,7 @@ class Trouble:
     """
 
     kind: TroubleKind
-    level: Level
+    level: TroubleLevel
     sentence: str
     said: str
     subject: str = ""
@@ -79,7 +79,7 @@ def _leases(session: Session, planned: Sequence[int]) -> Iterator[Trouble]:
     if "clock" not in expires:
         yield Trouble(
             TroubleKind.CLOCK_SILENT,
-            Level.WATCH,
+            TroubleLevel.WATCH,
             "no clock has looked at this database yet: start `gangchuang serve`",
             "时钟还没有运行过：请启动服务（gangchuang serve）",
             by_mail=False,
@@ -91,7 +91,7 @@ def _leases(session: Session, planned: Sequence[int]) -> Iterator[Trouble]:
         if silent > 0:
             ago = timedelta(seconds=int(silent))
             sentence = f"{what}: its lease ran out {ago} ago{way_out}"
-            yield Trouble(kind, Level.ACT, sentence, f"{said}（已{_span(ago)}）", by_mail=False)
+            yield Trouble(kind, TroubleLevel.ACT, sentence, f"{said}（已{_span(ago)}）", by_mail=False)
             # The clock hears the others, and the worker through the server.
             if kind is not TroubleKind.WORKER_SILENT:
                 return
@@ -129,7 +129,7 @@ def _ahead(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
             f"系统时间是{_local(at)}，但{year}年度的记录最迟应到{_local(until)}：请核对服务器时间，此前不会启动任何步骤"
         )
         sentence = str(InstantImplausible(year, at, until))
-        yield Trouble(TroubleKind.TIME_IMPLAUSIBLE, Level.ACT, sentence, said, by_mail=False)
+        yield Trouble(TroubleKind.TIME_IMPLAUSIBLE, TroubleLevel.ACT, sentence, said, by_mail=False)
 
 
 def _failing(session: Session, year: int) -> Iterator[Trouble]:
@@ -147,7 +147,7 @@ def _failing(session: Session, year: int) -> Iterator[Trouble]:
         said = f"{whose}自{_local(failure.first_failed_at)}起失败{failure.attempts}次：{failure.problem}"
         yield Trouble(
             kind,
-            Level.ACT if again or mail else Level.WATCH,
+            TroubleLevel.ACT if again or mail else TroubleLevel.WATCH,
             f"{what} {times}: {failure.problem}",
             said,
             "/".join(filter(None, (failure.stage, failure.subject))),
@@ -166,7 +166,7 @@ def _late(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
             whose = f"（{all_units()[step.dated.unit].name}）" if step.dated.unit else ""
             yield Trouble(
                 TroubleKind.MILESTONE_LATE,
-                Level.ACT,
+                TroubleLevel.ACT,
                 f"{step.key} of {year} {since}: `gangchuang run {stage} {year} --dry-run` says why",
                 f"“{step.dated.milestone.label}”{whose}应于{_local(step.dated.due_at)}执行，至今没有完成",
                 step.key,
@@ -181,7 +181,7 @@ def _unapproved(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
         since = f"the public notice of {year} was to open at {_local(opens_at)}, and the proposed list is not approved"
         yield Trouble(
             TroubleKind.APPROVAL_UNMADE,
-            Level.ACT,
+            TroubleLevel.ACT,
             f"{since}: `gangchuang approve {year}` or the dashboard's form",
             f"公示应于{_local(opens_at)}开始，但拟获奖名单尚未审定；审定之前公示不会开始",
         )
@@ -192,20 +192,20 @@ def _mail(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
     stuck, _ = session.execute(own.where(Message.state == MessageState.STUCK)).one()
     if stuck:
         sentence = f"{stuck} message(s) stuck: see `gangchuang mail {year}`"
-        yield Trouble(TroubleKind.MAIL_STUCK, Level.WATCH, sentence, f"{stuck}封邮件无法送达，须人工处理")
+        yield Trouble(TroubleKind.MAIL_STUCK, TroubleLevel.WATCH, sentence, f"{stuck}封邮件无法送达，须人工处理")
     for who, bounced in bounced_addresses(session, season_in_force(session, year), at):
         sentence = (
             f"letters to {who} come back since {_local(bounced.bounced_at)}: {bounced.problem}. Correct the address, "
             f"then `gangchuang mail {year}`"
         )
         said = f"写给{all_units()[who].name if who in all_units() else who}的邮件自{_local(bounced.bounced_at)}起被退回：{bounced.problem}"
-        yield Trouble(TroubleKind.ADDRESS_BOUNCES, Level.WATCH, sentence, said, who)
+        yield Trouble(TroubleKind.ADDRESS_BOUNCES, TroubleLevel.WATCH, sentence, said, who)
     waiting = Message.state.in_((MessageState.WAITING, MessageState.SENDING))
     count, oldest = session.execute(own.where(waiting, Message.written_at <= at - LATE)).one()
     if count:
         sentence = f"{count} message(s) wait since {_local(oldest)}: see `gangchuang mail {year}`"
         said = f"{count}封邮件自{_local(oldest)}起等待发送"
-        yield Trouble(TroubleKind.MAIL_WAITS, Level.ACT, sentence, said, by_mail=False)
+        yield Trouble(TroubleKind.MAIL_WAITS, TroubleLevel.ACT, sentence, said, by_mail=False)
 
 
 def _calendar(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
@@ -230,7 +230,7 @@ def _calendar(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
             f"{unknown}年的节假日安排尚未公布或未录入，自{_local(begins_at)}起的工作日期限可能不准："
             f"请升级 chinesecalendar，或把国务院公布的安排写入 holidays/{unknown}.toml"
         )
-        level = Level.ACT if soon else Level.WATCH
+        level = TroubleLevel.ACT if soon else TroubleLevel.WATCH
         yield Trouble(TroubleKind.CALENDAR_UNKNOWN, level, sentence, said, str(unknown), soon)
         return
 

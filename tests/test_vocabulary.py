@@ -146,3 +146,15 @@ def test_no_sentence_is_compared() -> None:
 )
 def test_a_compared_sentence_would_be_seen(source: str) -> None:
     assert list(prose_compared(source))
+
+
+def test_no_two_classes_bear_one_name() -> None:
+    """Those of one module alone are its own; the checker stands alone too."""
+    where: dict[str, list[str]] = {}
+    for package in ("config", "models", "states", "flows"):
+        for path in (ROOT / package).rglob("*.py"):
+            name = path.relative_to(ROOT).as_posix()
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and name != ALONE:
+                    where.setdefault(node.name, []).append(name)
+    assert {name: files for name, files in where.items() if len(files) > 1} == {}

@@ -41,13 +41,13 @@ def evidence(
     """
     from flows.home import paths
     from flows.papers.evidence import FOLDER, write_evidence
-    from states.audit.evidence import About, Kind
+    from states.audit.evidence import About, SubjectKind
     from states.audit.evidence import evidence as made_of
 
     if kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of: {', '.join(KINDS)}")
     here = opened()
-    about = About(Kind(kind), name.strip(), tuple(organisation or ()))
+    about = About(SubjectKind(kind), name.strip(), tuple(organisation or ()))
     site_url = here.settings.site_url
     with here.reading() as session:
         made = made_of(session, about, here.at, site_url=site_url, with_content=with_content)

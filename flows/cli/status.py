@@ -13,7 +13,7 @@ from flows.cli.installation import AsJson, local, opened
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flows.office.facts import Running, SeasonFacts
+    from flows.office.facts import OfficeFacts, Running
     from flows.office.owing import Owing
 
 
@@ -42,7 +42,7 @@ def status(
         sys.exit(1)
 
 
-def _print_all(facts: list[SeasonFacts]) -> None:
+def _print_all(facts: list[OfficeFacts]) -> None:
     if not facts:
         typer.echo(
             "No season is planned yet. Next: `gangchuang season check YEAR`, then `gangchuang season plan YEAR`."
@@ -53,7 +53,7 @@ def _print_all(facts: list[SeasonFacts]) -> None:
         _print(Console(), season_facts)
 
 
-def _print(console: Console, facts: SeasonFacts) -> None:
+def _print(console: Console, facts: OfficeFacts) -> None:
     from rich.table import Table
 
     console.rule(f"{facts.title}  ·  {facts.state_label} ({facts.state})")

@@ -20,7 +20,7 @@ from imap_tools import MailBoxUnencrypted
 from config.errors import GangchuangError
 from flows.demo.world import World
 from flows.home import paths
-from flows.intake.mail.server import Account
+from flows.intake.mail.server import MailAccount
 from flows.outbox.links import address_of
 from models.database import writing
 from models.enums import LinkKind
@@ -90,7 +90,7 @@ class Ways:
         mail["Subject"], mail["Message-ID"] = "回复：示例", make_msgid(domain="people.invalid")
         mail.set_content("表已填好，见附件。")
         mail.add_attachment(copy.read_bytes(), maintype="application", subtype="octet-stream", filename=copy.name)
-        account = Account.of(self.world.settings.imap_url.get_secret_value())
+        account = MailAccount.of(self.world.settings.imap_url.get_secret_value())
         with MailBoxUnencrypted(account.host, account.port, timeout=_SECONDS).login(
             account.user, account.password
         ) as box:

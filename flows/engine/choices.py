@@ -197,7 +197,7 @@ def filling(engine: Engine) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return filled
 
 
-class Followed:
+class ChoicesFollower:
     """Has the forms follow the facts: looks at the choices, and asks Prefect only when they are others than before."""
 
     def __init__(self, engine: Engine, refresh: Callable[[Callable[[dict[str, Any]], dict[str, Any]]], object]) -> None:

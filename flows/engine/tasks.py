@@ -19,7 +19,7 @@ Made = TypeVar("Made")
 PAUSES = (1.0, 4.0, 15.0)
 
 
-class Kind(StrEnum):
+class PieceKind(StrEnum):
     """What pieces stages have, in the dashboard's words."""
 
     TEMPLATE = "发放模板"
@@ -39,7 +39,7 @@ class Tag(StrEnum):
     PDF = "gangchuang-pdf"
 
 
-TAGS: Mapping[Kind, Tag] = MappingProxyType({Kind.LETTERS: Tag.MAIL, Kind.CERTIFICATES: Tag.PDF})
+TAGS: Mapping[PieceKind, Tag] = MappingProxyType({PieceKind.LETTERS: Tag.MAIL, PieceKind.CERTIFICATES: Tag.PDF})
 # A mail server may be asked by two at once; setting a page takes a whole core.
 AT_ONCE: Mapping[Tag, int] = MappingProxyType({Tag.MAIL: 2, Tag.PDF: 1})
 
@@ -53,7 +53,7 @@ def may_pass(problem: BaseException | None) -> bool:
     return False
 
 
-def in_task(kind: Kind, subject: str, work: Callable[[], Made], *, patient: bool = True) -> Made:
+def in_task(kind: PieceKind, subject: str, work: Callable[[], Made], *, patient: bool = True) -> Made:
     """Do a piece of the present flow run, named for its kind and subject; raises what the work raises.
 
     Who is not patient tries once.

@@ -47,7 +47,7 @@ class ReleaseGone(GangchuangError):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FileGroup:
     """What follows from `key` alone: where it is the key of the release before, nothing of it is made again.
 
     It may hold groups in its turn: those of it whose key has stayed are not made again when it is.
@@ -58,7 +58,7 @@ class Group:
     make: Callable[[], Iterable["Made"]]
 
 
-Made = tuple[str, bytes] | Group
+Made = tuple[str, bytes] | FileGroup
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class _Building:
         self.written = 0
 
     def take(self, made: Made, program: str) -> None:
-        if isinstance(made, Group):
+        if isinstance(made, FileGroup):
             self._take_group(made, program)
             return
         path, content = made
@@ -231,7 +231,7 @@ class _Building:
             self.write(path, content)
         self.files[path] = digest
 
-    def _take_group(self, group: Group, program: str) -> None:
+    def _take_group(self, group: FileGroup, program: str) -> None:
         key = hashlib.sha256(f"{program}/{group.key}".encode()).hexdigest()[:_KEY_DIGITS]
         if self.groups.get(group.name, {"key": key})["key"] != key:
             raise ValueError(f"two parts make {group.name}")
@@ -243,7 +243,7 @@ class _Building:
         paths, inner = [], []
         for one in group.make():
             self.take(one, program)
-            if isinstance(one, Group):
+            if isinstance(one, FileGroup):
                 inner.append(one.name)
             else:
                 paths.append(one[0])

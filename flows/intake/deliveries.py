@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.home import paths
 from flows.home.files import name_for_people
 from flows.intake.inbox import (
@@ -37,7 +37,7 @@ from models.enums import DeliveryState, Role, WorkbookKind
 from models.queries import lock_call
 from states.machine import Actor
 from states.panel.aliases import OF_EXPERTS, Aliases
-from states.submissions.delivery import Admitted, Change, Delivered
+from states.submissions.delivery import Admitted, Delivered, RowChange
 
 log = logging.getLogger("gangchuang.deliveries")
 COUNTED = ("taken", "taken before", "rows in", "rows back")
@@ -66,7 +66,7 @@ def take_deliveries(run: Run) -> None:
     run.each(
         files,
         lambda waiting: _take_alone(run, *waiting, counts),
-        kind=Kind.DELIVERY,
+        kind=PieceKind.DELIVERY,
         name=lambda waiting: subject_of(*waiting),
     )
     tell_counts(run, counts)
@@ -158,7 +158,7 @@ def _judge(session: Session, run: Run, brought: Brought, admission: Admission | 
     hints = [
         Note(lines[index][0], f"A{lines[index][1]}", f"{remark}。")
         for index, remark in taken.remarks.items()
-        if taken.changes.get(index) is Change.NEW
+        if taken.changes.get(index) is RowChange.NEW
     ]
     return Answer(
         replace(reading, notes=(*reading.notes, *hints)),

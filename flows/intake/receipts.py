@@ -15,7 +15,7 @@ from config.units import all_units
 from flows.home import paths
 from flows.intake.inbox import Sealed
 from flows.intake.senders import Sender
-from flows.intake.standing import CHANGES, Standing, remarks_of, standing_of
+from flows.intake.standing import CHANGES, SenderStanding, remarks_of, standing_of
 from flows.kinds.review_material import material_of
 from flows.kinds.table import KINDS
 from flows.kinds.verdicts import forms_of
@@ -31,7 +31,7 @@ from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of
 from states.guard_facts import load_season_facts
 from states.panel.aliases import Aliases
-from states.submissions.delivery import Change, keep_delivery
+from states.submissions.delivery import RowChange, keep_delivery
 
 _SHOWN = 20
 _CELLS_SHOWN = 10
@@ -68,7 +68,7 @@ class Answer:
     reading: Reading
     accepted: dict[tuple[str, int], str] = field(default_factory=dict)
     remarks: dict[tuple[str, int], str] = field(default_factory=dict)
-    changes: dict[tuple[str, int], Change] = field(default_factory=dict)
+    changes: dict[tuple[str, int], RowChange] = field(default_factory=dict)
     refused: list[Problem] = field(default_factory=list)
     newest: Path | None = None
 
@@ -108,7 +108,7 @@ def keep_answer(session: Session, run: Run, brought: Brought, answer: Answer, kn
         seen, seen_remarks, stands, seen_titles = answer, remarks, standing, titles
         if aliases is not None:
             seen, seen_remarks = answer.hidden(aliases), aliases.hide(remarks)
-            stands = Standing(aliases.hide(standing.lines), aliases.hide(standing.owed))
+            stands = SenderStanding(aliases.hide(standing.lines), aliases.hide(standing.owed))
             seen_titles = {aliases.of(number): title for number, title in titles.items()}
         write_receipt(
             copy.path,
@@ -170,7 +170,7 @@ def answer_again(session: Session, run: Run, known: Delivery, brought: Brought) 
         )
 
 
-def _standing(session: Session, run: Run, sender: Sender, answer: Answer) -> Standing:
+def _standing(session: Session, run: Run, sender: Sender, answer: Answer) -> SenderStanding:
     numbers = set(answer.accepted.values())
     return standing_of(session, run.season, sender.code, answer.reading.kind, numbers, answer.changes.values())
 
@@ -213,7 +213,7 @@ def _answer_by_mail(
     run: Run,
     brought: Brought,
     answer: Answer,
-    standing: Standing,
+    standing: SenderStanding,
     receipt: Path,
     judged: Sequence[tuple[str, str, str]],
     *,
@@ -268,7 +268,7 @@ def _answer_by_mail(
 
 def _forms(session: Session, run: Run, sender: Sender, answer: Answer) -> tuple[Path, ...]:
     """Once the call is closed the forms to be stamped are out: what changed since comes along anew."""
-    lines = [line for line, change in answer.changes.items() if change in (Change.NEW, Change.UPDATED)]
+    lines = [line for line, change in answer.changes.items() if change in (RowChange.NEW, RowChange.UPDATED)]
     if not lines or answer.reading.kind is not WorkbookKind.SUBMISSIONS:
         return ()
     if call_state(session, run.year) is not CallState.DISTRICT_REVIEW:

@@ -17,20 +17,20 @@ from states.final_round.freeze import scores_are_frozen
 from states.final_round.votes import owing_votes
 from states.outstanding import in_correction, scores_owed, without_verdict
 from states.practice import practices
-from states.submissions.delivery import Change
+from states.submissions.delivery import RowChange
 from states.submissions.follow_up import unanswered
 
 _SHOWN = 20
 CHANGES = {
-    Change.NEW: "新接收",
-    Change.UPDATED: "已更新",
-    Change.UNCHANGED: "与已接收的相同",
-    Change.WITHDRAWN: "已撤回",
+    RowChange.NEW: "新接收",
+    RowChange.UPDATED: "已更新",
+    RowChange.UNCHANGED: "与已接收的相同",
+    RowChange.WITHDRAWN: "已撤回",
 }
 
 
 @dataclass(frozen=True)
-class Standing:
+class SenderStanding:
     """`lines`: (label, text) of what stands; `owed`: what the sender has still to do, a sentence each."""
 
     lines: tuple[tuple[str, str], ...] = ()
@@ -43,8 +43,8 @@ def standing_of(
     sender: str,
     kind: WorkbookKind | None,
     numbers: Collection[str],
-    changes: Iterable[Change],
-) -> Standing:
+    changes: Iterable[RowChange],
+) -> SenderStanding:
     """Of a sender, after a delivery of a kind in which rows about `numbers` were accepted.
 
     Where nobody can tell of what kind it was, of what the sender has to deliver at present.
@@ -61,7 +61,7 @@ def standing_of(
     if kind is WorkbookKind.PRACTICE and sender in all_units():
         rows = [row for row in practices(session, season.year) if row.unit == sender]
         public = sum(row.consent and row.withheld_at is None for row in rows)
-        return Standing(
+        return SenderStanding(
             (("已有的材料", f"{len(rows)}份，同意公开{public}份：{_listed([row.number for row in rows])}"),)
         )
     if kind is WorkbookKind.VOTES:
@@ -72,12 +72,12 @@ def standing_of(
             .join(Submission, Submission.number == Ballot.number)
             .where(Ballot.caster == sender, Submission.season == season.year)
         )
-        return Standing(
+        return SenderStanding(
             (("已有的表决", f"{given}项"),), (f"还有{len(owed)}项没有表决：{_listed(owed)}",) if owed else ()
         )
     if kind is WorkbookKind.EXPERTS:
-        return Standing((("专家库", f"{session.scalar(select(func.count()).select_from(Expert))}人"),))
-    return Standing()
+        return SenderStanding((("专家库", f"{session.scalar(select(func.count()).select_from(Expert))}人"),))
+    return SenderStanding()
 
 
 def _expected(session: Session, year: int, sender: str) -> WorkbookKind | None:
@@ -111,8 +111,8 @@ def remarks_of(
 
 
 def _of_submissions(
-    session: Session, year: int, unit: str, numbers: Collection[str], changes: Iterable[Change]
-) -> Standing:
+    session: Session, year: int, unit: str, numbers: Collection[str], changes: Iterable[RowChange]
+) -> SenderStanding:
     counted = Counter(changes)
     lines = [("本次", "，".join(f"{word}{counted[change]}项" for change, word in CHANGES.items()))]
     own = session.execute(
@@ -132,11 +132,11 @@ def _of_submissions(
     ).all()
     if kept:
         lines.append(("已保存的附件", _listed([f"{number}有{count}个" for number, count in kept])))
-    nothing = ("还没有接收到任何申报",) if not own and not counted[Change.WITHDRAWN] else ()
-    return Standing(tuple(lines), (*nothing, *_owed_by_unit(session, year, unit)))
+    nothing = ("还没有接收到任何申报",) if not own and not counted[RowChange.WITHDRAWN] else ()
+    return SenderStanding(tuple(lines), (*nothing, *_owed_by_unit(session, year, unit)))
 
 
-def _of_verdicts(session: Session, season: Season, unit: str) -> Standing:
+def _of_verdicts(session: Session, season: Season, unit: str) -> SenderStanding:
     verdicts = Counter(
         session.scalars(
             select(DistrictVerdict.verdict)
@@ -149,10 +149,10 @@ def _of_verdicts(session: Session, season: Season, unit: str) -> Standing:
         )
     )
     given = f"推荐{verdicts[Verdict.RECOMMENDED]}项（名额{season.quota_of(unit)}项），不推荐{verdicts[Verdict.NOT_RECOMMENDED]}项"
-    return Standing((("已有的初评结论", given),), _owed_by_unit(session, season.year, unit))
+    return SenderStanding((("已有的初评结论", given),), _owed_by_unit(session, season.year, unit))
 
 
-def _of_follow_up(session: Session, year: int, unit: str) -> Standing:
+def _of_follow_up(session: Session, year: int, unit: str) -> SenderStanding:
     owed = unanswered(session, year).get(unit, [])
     asked = session.scalar(
         select(func.count())
@@ -161,10 +161,10 @@ def _of_follow_up(session: Session, year: int, unit: str) -> Standing:
         .where(Submission.season == year, Submission.unit == unit)
     )
     missing = (f"还有{len(owed)}项没有报送转化情况：{_listed(owed)}",) if owed else ()
-    return Standing((("已报送转化情况", f"{(asked or 0) - len(owed)}项，共{asked}项"),), missing)
+    return SenderStanding((("已报送转化情况", f"{(asked or 0) - len(owed)}项，共{asked}项"),), missing)
 
 
-def _of_scores(session: Session, year: int, expert: str) -> Standing:
+def _of_scores(session: Session, year: int, expert: str) -> SenderStanding:
     owed: tuple[str, ...] = ()
     for round_number, word in ((1, "打分"), (2, "在复评中打分")):
         numbers = scores_owed(session, year, round_number).get(expert, [])
@@ -175,7 +175,7 @@ def _of_scores(session: Session, year: int, expert: str) -> Standing:
         .select_from(Assignment)
         .where(Assignment.season == year, Assignment.expert == expert, Assignment.state == AssignmentState.SCORED)
     )
-    return Standing((("已有的评分", f"{given}项"),), owed)
+    return SenderStanding((("已有的评分", f"{given}项"),), owed)
 
 
 def _owed_by_unit(session: Session, year: int, unit: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from flows.workbooks.columns.column import LINE_LIMIT, Column
 from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.table import Line
+from flows.workbooks.reader.table import SheetLine
 from models.enums import CallState, WorkbookKind
 from models.forms import ExpertForm
 from models.queries import call_state
@@ -184,10 +184,10 @@ def _columns(season: Season) -> tuple[Column, ...]:
 
 
 class _Rows(Assembler):
-    def title(self, _: Line) -> str:
+    def title(self, _: SheetLine) -> str:
         return ""
 
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         del notes
         self.require(line, self.required, problems)
         return self.made(ExpertForm, filled_in(line.values, ExpertForm.model_fields), line, problems)

@@ -13,7 +13,7 @@ from flows.workbooks.columns.column import LINE_LIMIT, Column, choice
 from flows.workbooks.reader import pictures
 from flows.workbooks.reader.findings import FilledRow, Note, Problem, Reading
 from flows.workbooks.reader.packages import OpenDelivery
-from flows.workbooks.reader.table import Line, Place
+from flows.workbooks.reader.table import SheetLine, SheetPlace
 from models.forms import IllustratedForm
 
 _MOST_CELLS = 200
@@ -62,7 +62,7 @@ def picture_columns(index: int, group: str) -> tuple[Column, ...]:
     )
 
 
-def pictures_of(line: Line, place: Place, most: int, problems: list[Problem]) -> list[dict[str, Any]]:
+def pictures_of(line: SheetLine, place: SheetPlace, most: int, problems: list[Problem]) -> list[dict[str, Any]]:
     """The pictures of a row; what is left out of one is asked back."""
     values, found = line.values, []
     for keys in ([f"pictures.{index}.{part}" for part in ("name", "alt", "consent")] for index in range(most)):
@@ -80,7 +80,7 @@ def pictures_of(line: Line, place: Place, most: int, problems: list[Problem]) ->
 
 
 def match_files(
-    rows: Sequence[FilledRow], places: Mapping[str, Place], delivery: OpenDelivery
+    rows: Sequence[FilledRow], places: Mapping[str, SheetPlace], delivery: OpenDelivery
 ) -> tuple[list[FilledRow], list[Note]]:
     """Files that a row names must be in its package; files that no row names are mentioned."""
     if not delivery.packed:
@@ -103,7 +103,7 @@ def match_files(
     return checked, [Note("", None, f"随表送来、但没有一行写到的附件：{_listed(unnamed)}。")]
 
 
-def _promised(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[Note]:
+def _promised(rows: Sequence[FilledRow], places: Mapping[str, SheetPlace]) -> list[Note]:
     """Cells that name files while the workbook came alone: files that came before stay valid."""
     alone = [row for row in rows if isinstance(row.form, IllustratedForm) and row.form.files]
     message = "写了附件，但附件没有随表送来。以前报过的同名附件继续有效；没有报过的，请与本表一起压缩补报"
@@ -127,7 +127,7 @@ def _listed(names: Sequence[str]) -> str:
     return "、".join(names[:10]) + ("等" if len(names) > 10 else "")
 
 
-def _with_attachments(row: FilledRow, form: IllustratedForm, here: Mapping[str, str], place: Place) -> FilledRow:
+def _with_attachments(row: FilledRow, form: IllustratedForm, here: Mapping[str, str], place: SheetPlace) -> FilledRow:
     problems = []
     cells = [("attachments", form.attachments), ("review_attachments", form.review_attachments)]
     cells += [(f"pictures.{index}.name", (picture.name,)) for index, picture in enumerate(form.pictures)]
@@ -151,7 +151,7 @@ def _with_attachments(row: FilledRow, form: IllustratedForm, here: Mapping[str, 
     return replace(row, form=form.model_copy(update=found))
 
 
-def _without_large(row: FilledRow, place: Place, sizes: Mapping[str, int]) -> FilledRow:
+def _without_large(row: FilledRow, place: SheetPlace, sizes: Mapping[str, int]) -> FilledRow:
     """What experts are to get by mail must go into one."""
     form = row.form or row.supposed
     named = form.review_attachments if isinstance(form, IllustratedForm) else ()
@@ -163,7 +163,7 @@ def _without_large(row: FilledRow, place: Place, sizes: Mapping[str, int]) -> Fi
     return replace(row, form=None, problems=(*row.problems, problem), supposed=form)
 
 
-def _with_pictures(row: FilledRow, place: Place, delivery: OpenDelivery) -> FilledRow:
+def _with_pictures(row: FilledRow, place: SheetPlace, delivery: OpenDelivery) -> FilledRow:
     """Make what may be published of a row's pictures; one that cannot be read is named, and the row stays good."""
     if not isinstance(row.form, IllustratedForm):
         return row

@@ -16,13 +16,13 @@ from flows.workbooks.columns.column import Column, choice, given_column, labels
 from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.table import Line
+from flows.workbooks.reader.table import SheetLine
 from models import FollowUp, Submission
 from models.enums import Outcome, Use, WorkbookKind
 from models.forms import FollowUpForm
 from states.guard_facts import deadline_of
 from states.submissions.delivery import Taken
-from states.submissions.follow_up import Answer, answer_of, take_answers
+from states.submissions.follow_up import FollowUpAnswer, answer_of, take_answers
 
 _LONGEST = 1_000
 _AGREED = ("同意", "不同意")
@@ -145,7 +145,7 @@ def _columns(pictures: int) -> tuple[Column, ...]:
 
 
 class _Rows(Assembler):
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         del notes
         self.require(line, ["number", "use"], problems)
         payload = filled_in(line.values, [name for name in FollowUpForm.model_fields if name != "pictures"])
@@ -158,7 +158,9 @@ def _take(session: Session, run: Run, handed: HandedIn) -> Taken:
     files = {file.name: file.digest for file in reading.attachments}
     readable = {name: made.readable for name, made in reading.pictures.items()}
     forms = handed.forms(FollowUpForm)
-    taken = take_answers(session, handed.delivered, [Answer(index, form, files, readable) for index, form in forms])
+    taken = take_answers(
+        session, handed.delivered, [FollowUpAnswer(index, form, files, readable) for index, form in forms]
+    )
     keep_pictures(run, reading, [form for index, form in forms if index in taken.accepted])
     return taken
 

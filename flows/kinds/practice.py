@@ -12,7 +12,7 @@ from flows.workbooks.columns.column import NAME_LIMIT, Column, choice, labels
 from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.table import Line
+from flows.workbooks.reader.table import SheetLine
 from models.enums import PracticeKind, PracticeSource, WorkbookKind
 from models.forms import PracticeForm
 from states.guard_facts import deadline_of
@@ -115,7 +115,7 @@ def _columns() -> tuple[Column, ...]:
 
 
 class _Rows(Assembler):
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         del notes
         self.require(line, [*self.required, "kind", "source"], problems)
         return self.made(PracticeForm, filled_in(line.values, PracticeForm.model_fields), line, problems)

@@ -20,7 +20,7 @@ from flows.workbooks.columns.column import Column, choice, given_column, points_
 from flows.workbooks.reader.assembly import Assembler
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import STATEMENT, Layout
-from flows.workbooks.reader.table import Line
+from flows.workbooks.reader.table import SheetLine
 from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
 from models import Assignment, Expert
 from models.enums import CallState, WorkbookKind
@@ -204,7 +204,7 @@ def _columns(season: Season) -> tuple[Column, ...]:
 
 
 class _Rows(Assembler):
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
         reason = values.get("recusal_reason")
         if not (values.get("recusal") or "recusal" in line.wrong):

@@ -25,7 +25,7 @@ from flows.workbooks.reader.findings import Form, Note, Problem, Reading
 from flows.workbooks.reader.headings import heading_key
 from flows.workbooks.reader.layout import Layout
 from flows.workbooks.reader.packages import save_attachments
-from flows.workbooks.reader.table import Line, Place
+from flows.workbooks.reader.table import SheetLine, SheetPlace
 from models.enums import WorkbookKind
 from models.forms import ContactForm, ContributorForm, OrganisationForm, PictureForm, SubmissionForm, WithdrawalForm
 from states.district_round.unit_requests import take_withdrawals
@@ -108,7 +108,7 @@ _BLIND_FILES = (
 
 
 class _Rows(Assembler):
-    def __init__(self, layout: Layout, place: Place, season: Season) -> None:
+    def __init__(self, layout: Layout, place: SheetPlace, season: Season) -> None:
         super().__init__(layout, place, season)
         self.bodies = _keys("organisations", ("name", "credit_code"), season.call.max_organisations)
         self.people = _keys(
@@ -116,7 +116,7 @@ class _Rows(Assembler):
         )
         self.jointly = "text_consent" in layout.replaced(place.columns)
 
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
         if values.get("withdrawal") == WITHDRAWN:
             return self._withdrawal(line, problems, notes)
@@ -148,7 +148,9 @@ class _Rows(Assembler):
         }
         return SubmissionForm.model_construct(**{**right, **payload, **parts})
 
-    def _too_few_or_many(self, line: Line, organisations: Sized, contributors: Sized, problems: list[Problem]) -> None:
+    def _too_few_or_many(
+        self, line: SheetLine, organisations: Sized, contributors: Sized, problems: list[Problem]
+    ) -> None:
         """What the guards would refuse as well, told at its cell and together with the rest."""
         benefits = ("benefit_economic", "benefit_social")
         if all(line.values.get(key) is None and key not in line.wrong for key in benefits):
@@ -161,7 +163,7 @@ class _Rows(Assembler):
             if len(found) > most:
                 problems.append(self.place.problem(key, line.number, f"起共有{len(found)}个{noun}，最多{most}个"))
 
-    def _beyond(self, line: Line, problems: list[Problem]) -> None:
+    def _beyond(self, line: SheetLine, problems: list[Problem]) -> None:
         """Columns that somebody added for a sixth contributor or a fourth organisation."""
         call = self.season.call
         for index in sorted(line.aside):
@@ -177,7 +179,7 @@ class _Rows(Assembler):
                 )
                 problems.append(self.place.problem_aside(index, line.number, message))
 
-    def _withdrawal(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def _withdrawal(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         """Only the number counts; what else stands in the row is neither checked nor taken."""
         problems.clear()
         notes.clear()
@@ -186,7 +188,7 @@ class _Rows(Assembler):
             problems.append(self.place.problem("number", line.number, message))
         return self.made(WithdrawalForm, {"number": line.values.get("number")}, line, problems)
 
-    def _organisations(self, line: Line, problems: list[Problem]) -> list[dict[str, str]]:
+    def _organisations(self, line: SheetLine, problems: list[Problem]) -> list[dict[str, str]]:
         values, found = line.values, []
         for index, keys in enumerate(self.bodies):
             name, code = values.get(keys[0]), values.get(keys[1])
@@ -202,7 +204,7 @@ class _Rows(Assembler):
         return found
 
     def _contributors(
-        self, line: Line, organisations: list[dict[str, str]], problems: list[Problem], notes: list[Note]
+        self, line: SheetLine, organisations: list[dict[str, str]], problems: list[Problem], notes: list[Note]
     ) -> list[dict[str, Any]]:
         values, found, shared = line.values, [], []
         only = organisations[0]["name"] if len(organisations) == 1 else None
@@ -232,7 +234,9 @@ class _Rows(Assembler):
             self._check_shares(line, shared, found, problems, notes)
         return found
 
-    def _check_consent(self, line: Line, name_key: str, consent_key: str, people: int, problems: list[Problem]) -> None:
+    def _check_consent(
+        self, line: SheetLine, name_key: str, consent_key: str, people: int, problems: list[Problem]
+    ) -> None:
         """Nothing is assumed from an empty cell, and nobody agrees for another."""
         consent = line.values.get(consent_key)
         if consent is None and consent_key not in line.wrong and consent_key not in self.required:
@@ -242,7 +246,7 @@ class _Rows(Assembler):
             problems.append(self.place.problem(name_key, line.number, message))
 
     def _body_of(
-        self, key: str, only: str | None, line: Line, problems: list[Problem], notes: list[Note]
+        self, key: str, only: str | None, line: SheetLine, problems: list[Problem], notes: list[Note]
     ) -> str | None:
         """A contributor without organisation belongs to the only one there is; otherwise it is asked back."""
         wanted = self.place.problem(key, line.number, "没有填")
@@ -256,7 +260,7 @@ class _Rows(Assembler):
 
     def _check_shares(
         self,
-        line: Line,
+        line: SheetLine,
         shared: list[tuple[str, Decimal]],
         found: list[dict[str, Any]],
         problems: list[Problem],

@@ -27,7 +27,7 @@ from flows.workbooks.reader.assembly import Assembler
 from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
 from flows.workbooks.reader.packages import OpenDelivery
-from flows.workbooks.reader.table import Line, Place
+from flows.workbooks.reader.table import SheetLine, SheetPlace
 from models import DistrictVerdict, Organisation, Submission
 from models.enums import CallState, Carrier, Category, SubmissionState, Verdict, WorkbookKind
 from models.forms import SendBackForm, VerdictForm
@@ -214,7 +214,7 @@ def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...
 
 
 class _Rows(Assembler):
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         values = line.values
         if values.get("verdict") == SEND_BACK:
             return self._sending_back(line, problems, notes)
@@ -236,7 +236,7 @@ class _Rows(Assembler):
         }
         return self.made(VerdictForm, payload, line, problems)
 
-    def _sending_back(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def _sending_back(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         self.require(line, ["number", "missing"], problems)
         if self.points(line):
             notes.append(self.place.note("verdict", line.number, f"选了“{SEND_BACK}”，所填分数没有采用"))
@@ -245,7 +245,7 @@ class _Rows(Assembler):
 
 
 def _check_ranks(
-    rows: Sequence[FilledRow], places: Mapping[str, Place], _: OpenDelivery
+    rows: Sequence[FilledRow], places: Mapping[str, SheetPlace], _: OpenDelivery
 ) -> tuple[list[FilledRow], list[Note]]:
     """Two recommended with the same place: neither can be taken."""
     checked = list(rows)

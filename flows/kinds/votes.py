@@ -18,7 +18,7 @@ from flows.workbooks.columns.column import Column, choice, given_column, labels
 from flows.workbooks.reader.assembly import Assembler
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.table import Line
+from flows.workbooks.reader.table import SheetLine
 from models import Expert, Placing
 from models.enums import Tier, WorkbookKind
 from models.forms import VoteForm
@@ -164,7 +164,7 @@ def _count_columns() -> tuple[Column, ...]:
 
 
 class _Rows(Assembler):
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         del notes
         counts = [key for key in _COUNTS if key in self.layout.by_key]
         self.require(line, ["number", "tier", *(counts or ["choice"])], problems)

@@ -82,7 +82,7 @@ class Visitor:
     digest: str
 
 
-class Limits:
+class RateLimits:
     """How often something was done in the last minute, by whoever did it."""
 
     def __init__(self) -> None:
@@ -135,7 +135,7 @@ class _Pages:
         self.root, self.secure = parts.path.rstrip("/"), parts.scheme == "https"
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.key = own.links_key()
-        self.limits = Limits()
+        self.limits = RateLimits()
         self._engine: Engine | None = None
 
     @property

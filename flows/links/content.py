@@ -15,7 +15,7 @@ from config.season import Season
 from config.settings import Settings
 from config.units import all_units
 from flows.home import paths
-from flows.intake.standing import Standing, standing_of
+from flows.intake.standing import SenderStanding, standing_of
 from flows.kinds.review_files import ReviewFile, review_files
 from flows.kinds.review_material import material_of
 from flows.kinds.scores import statement_of
@@ -49,7 +49,7 @@ _NAMES = (("organisations", "申报单位", 0), ("contributors", "完成人", 0)
 
 
 @dataclass(frozen=True)
-class Came:
+class AnsweredDelivery:
     """One delivery and its answer."""
 
     digest: str
@@ -83,7 +83,7 @@ def workbooks_of(
     return [(kind, issue, path) for kind, issue, path in found if path.is_file()]
 
 
-def deliveries_of(session: Session, year: int, sender: str) -> list[Came]:
+def deliveries_of(session: Session, year: int, sender: str) -> list[AnsweredDelivery]:
     """Everything that somebody delivered, the newest first."""
     rows = session.scalars(
         select(Delivery)
@@ -91,7 +91,7 @@ def deliveries_of(session: Session, year: int, sender: str) -> list[Came]:
         .order_by(Delivery.taken_at.desc(), Delivery.digest)
     )
     return [
-        Came(
+        AnsweredDelivery(
             row.digest, row.file_name, row.arrived_at, DeliveryState(row.state), row.rows_in, row.rows_back, row.receipt
         )
         for row in rows
@@ -154,7 +154,7 @@ def _owed(
         return ("尚未收到申报材料",)
     if state not in (CallState.OPEN, CallState.DISTRICT_REVIEW):
         return ()
-    standing: Standing = standing_of(session, season, code, kind, {row.number for row in submissions}, ())
+    standing: SenderStanding = standing_of(session, season, code, kind, {row.number for row in submissions}, ())
     return standing.owed
 
 

@@ -24,15 +24,15 @@ from flows.office.facts import DELIVERIES_SHOWN, as_json, deliveries, season_fac
 from flows.office.files import OUTWARD, outward_file, outward_files, owners
 from flows.office.forms import FormUnknown, form_address
 from flows.office.metrics import CONTENT_TYPE, as_text, measured
-from flows.office.owing import Form, names_of
-from flows.office.record import FOUND_AT_MOST, Holder, find, found, history, holders
+from flows.office.owing import FormLink, names_of
+from flows.office.record import FOUND_AT_MOST, HolderFound, find, found, history, holders
 from flows.office.rendering import ROOT, policy, render
 from flows.office.watch import everything_wrong
 from models.database import make_engine, reading
 from models.enums import CallState
 from models.queries import SeasonNotPlanned, call_state, planned_seasons
 from states.history.canonical import call_subject, submission_subject
-from states.troubles import Level
+from states.troubles import TroubleLevel
 
 log = logging.getLogger("gangchuang.office")
 
@@ -80,7 +80,7 @@ def _page(text: str, status: int = 200) -> HTMLResponse:
     return HTMLResponse(text, status, {"content-security-policy": policy(), "cache-control": "no-store"})
 
 
-def _given(year: int, one: Holder) -> dict[str, Any]:
+def _given(year: int, one: HolderFound) -> dict[str, Any]:
     """What the form for an evidence has filled in of who was found."""
     return {"season": year, "kind": one.kind, "whose": one.name, "organisations": one.organisation}
 
@@ -146,7 +146,7 @@ class _Office:
             lambda session: {
                 "query": words,
                 "found": find(session, year, words) if words else [],
-                "holders": [(one, Form("make_evidence", _given(year, one))) for one in holders(session, words)],
+                "holders": [(one, FormLink("make_evidence", _given(year, one))) for one in holders(session, words)],
                 "most": FOUND_AT_MOST,
             },
         )
@@ -211,9 +211,9 @@ class _Office:
         """The worst level in a word, then a line each; 503 when somebody must act."""
         with reading(self.engine) as session:
             found = everything_wrong(session, self.own, self.own.clock.now())
-        level = max((trouble.level for trouble in found), default=Level.FINE)
+        level = max((trouble.level for trouble in found), default=TroubleLevel.FINE)
         lines = [level.name.lower(), *(f"{trouble.level.name.lower()}: {trouble.sentence}" for trouble in found)]
-        status = 503 if level is Level.ACT else 200
+        status = 503 if level is TroubleLevel.ACT else 200
         return PlainTextResponse("\n".join(lines) + "\n", status, {"cache-control": "no-store"})
 
     def metrics(self, _request: Request) -> Response:

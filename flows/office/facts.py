@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from config.contacts import CONTACTS_FILE, Contact, ContactsBroken, contacts
+from config.contacts import CONTACTS_FILE, ContactsBroken, UnitContact, contacts
 from config.errors import GangchuangError
 from config.local_time import ZONE
 from config.milestones import Chore, Milestone
@@ -17,7 +17,7 @@ from config.season import Season, load_season
 from config.settings import Settings
 from config.units import all_units
 from flows.home import paths
-from flows.office.owing import MOVE_DATE, Form, Owing, names_of, owing
+from flows.office.owing import MOVE_DATE, FormLink, Owing, names_of, owing
 from flows.office.record import who
 from flows.office.watch import everything_wrong, misplaced
 from flows.outbox.mail.failures import hashed
@@ -56,12 +56,12 @@ from states.incoming_mail import held_mails
 from states.maintenance.stuck_messages import troubled_messages
 from states.objections.reading import OwedAnswer, owed_answers
 from states.rules.calendar.timetable import Dated, due, first_unsettled
-from states.troubles import LATE, Level
+from states.troubles import LATE, TroubleLevel
 
 DELIVERIES_SHOWN = 20
 
 
-class Standing(Labelled):
+class DateStanding(Labelled):
     """How a date of the timetable stands at an instant."""
 
     DONE = "done", "已完成"
@@ -94,10 +94,10 @@ class Date:
     unit: str
     unit_name: str
     due_at: datetime
-    standing: Standing
+    standing: DateStanding
     settled_at: datetime | None
     late_seconds: int
-    form: Form | None
+    form: FormLink | None
 
     @property
     def name(self) -> str:
@@ -119,11 +119,11 @@ class Waiting:
     due_at: datetime | None = None
     number: str = ""
     file: str = ""
-    forms: tuple[tuple[str, Form], ...] = ()
+    forms: tuple[tuple[str, FormLink], ...] = ()
 
 
 @dataclass(frozen=True)
-class Came:
+class DeliverySeen:
     """One delivery; `open` is one sent back that its sender has not made good."""
 
     digest: str
@@ -138,11 +138,11 @@ class Came:
     problems: tuple[str, ...]
     receipt: str
     open: bool
-    form: Form | None
+    form: FormLink | None
 
 
 @dataclass(frozen=True)
-class Letter:
+class StuckLetter:
     """A message that does not go out; `whom` without the address."""
 
     key: str
@@ -153,7 +153,7 @@ class Letter:
     problem: str
     written_at: datetime
     next_try_at: datetime | None
-    form: Form
+    form: FormLink
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Fault:
     first_failed_at: datetime
     failed_at: datetime
     next_try_at: datetime | None
-    form: Form | None
+    form: FormLink | None
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Root:
+class RecordedRoot:
     kind: PublicationKind
     ordinal: int
     published_at: datetime
@@ -205,7 +205,7 @@ class Root:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class SaidTrouble:
     """What is wrong, in the operators' sentence and the office's."""
 
     kind: TroubleKind
@@ -216,7 +216,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Note:
+class FileNote:
     """What is to be known about a file of the home, in the operators' sentence and the office's."""
 
     sentence: str
@@ -224,7 +224,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Told:
+class OfficeTold:
     """What the office was written about and is still so."""
 
     kind: TroubleKind
@@ -235,7 +235,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class SeasonFacts:
+class OfficeFacts:
     """Everything that is shown of one season at an instant."""
 
     season: int
@@ -250,38 +250,38 @@ class SeasonFacts:
     owing: list[Owing]
     waits_for_a_person: list[Waiting]
     deliveries: Mapping[str, int]
-    came: list[Came]
+    came: list[DeliverySeen]
     messages: Mapping[str, int]
-    mail: list[Letter]
+    mail: list[StuckLetter]
     failures: list[Fault]
     running: list[Running]
     moved: list[Move]
-    roots: list[Root]
-    troubles: list[Trouble]
-    alerts: list[Told]
+    roots: list[RecordedRoot]
+    troubles: list[SaidTrouble]
+    alerts: list[OfficeTold]
     alerts_unsent: int
-    notes: list[Note]
+    notes: list[FileNote]
 
     @property
     def due_now(self) -> list[Date]:
-        return [date for date in self.timetable if date.standing in (Standing.DUE, Standing.LATE)]
+        return [date for date in self.timetable if date.standing in (DateStanding.DUE, DateStanding.LATE)]
 
     @property
     def ahead(self) -> list[Date]:
         """What comes next, the soonest first."""
-        return [date for date in self.timetable if date.standing in (Standing.NEXT, Standing.AHEAD)]
+        return [date for date in self.timetable if date.standing in (DateStanding.NEXT, DateStanding.AHEAD)]
 
     @property
     def must_act(self) -> bool:
-        return any(trouble.level == Level.ACT.name.lower() for trouble in self.troubles)
+        return any(trouble.level == TroubleLevel.ACT.name.lower() for trouble in self.troubles)
 
 
-def season_facts(session: Session, own: Settings, year: int, at: datetime) -> SeasonFacts:
+def season_facts(session: Session, own: Settings, year: int, at: datetime) -> OfficeFacts:
     """All facts of one season. Raises SeasonNotPlanned."""
     rules, state = season_in_force(session, year), call_state(session, year)
     rows = milestone_rows(session, year)
     reached, contacts_note = _contacts(own)
-    return SeasonFacts(
+    return OfficeFacts(
         season=year,
         title=rules.title,
         state=state,
@@ -302,11 +302,11 @@ def season_facts(session: Session, own: Settings, year: int, at: datetime) -> Se
         moved=_moves(session, year),
         roots=_roots(session, year),
         troubles=[
-            Trouble(one.kind, one.kind.label, one.level.name.lower(), one.sentence, one.said)
+            SaidTrouble(one.kind, one.kind.label, one.level.name.lower(), one.sentence, one.said)
             for one in everything_wrong(session, own, at, [year])
         ],
         alerts=[
-            Told(one.kind, one.kind.label, one.subject, one.since, one.told_at)
+            OfficeTold(one.kind, one.kind.label, one.subject, one.since, one.told_at)
             for one in standing_alerts(session, year)
         ],
         alerts_unsent=_alerts_unsent(session, year),
@@ -314,7 +314,7 @@ def season_facts(session: Session, own: Settings, year: int, at: datetime) -> Se
     )
 
 
-def as_json(facts: Sequence[SeasonFacts]) -> str:
+def as_json(facts: Sequence[OfficeFacts]) -> str:
     """All facts for machines: instants in ISO 8601 and local time, words by their codes."""
 
     def told(value: Any) -> str:
@@ -333,14 +333,14 @@ def _timetable(session: Session, year: int, rows: Sequence[MilestoneDate], at: d
     for row, one in zip(rows, every, strict=True):
         late = int(((row.settled_at or at) - row.due_at).total_seconds())
         if row.state is not MilestoneState.PENDING:
-            standing = Standing.DONE if row.state is MilestoneState.DONE else Standing.SKIPPED
+            standing = DateStanding.DONE if row.state is MilestoneState.DONE else DateStanding.SKIPPED
         elif row.due_at > at:
-            standing = Standing.NEXT if one == turn else Standing.AHEAD
+            standing = DateStanding.NEXT if one == turn else DateStanding.AHEAD
         elif one.milestone in waiting:
-            standing = Standing.WAITING
+            standing = DateStanding.WAITING
         else:
-            standing = Standing.LATE if one.key not in started or late >= LATE.total_seconds() else Standing.DUE
-        form = None if row.settled_at else Form(MOVE_DATE, _place(year, one))
+            standing = DateStanding.LATE if one.key not in started or late >= LATE.total_seconds() else DateStanding.DUE
+        form = None if row.settled_at else FormLink(MOVE_DATE, _place(year, one))
         found.append(
             Date(
                 one.milestone,
@@ -367,7 +367,7 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
     if waits_for_approval(session, year) and is_proposed(session, year):
         digest = list_digest(session, year)
         given = {"season": year, "list_digest": digest}
-        decisions = (("审定", Form("approve_list", given)), ("退回重排", Form("send_back_list", given)))
+        decisions = (("审定", FormLink("approve_list", given)), ("退回重排", FormLink("send_back_list", given)))
         sentence, said = (
             f"approval of the proposed list, digest {digest[:16]}",
             f"拟获奖名单待审定，名单校验码 {digest[:16]}",
@@ -442,10 +442,10 @@ _OBJECTED = {
 }
 
 
-def _decisions(year: int, subject: str, *decisions: tuple[str, str]) -> tuple[tuple[str, Form], ...]:
+def _decisions(year: int, subject: str, *decisions: tuple[str, str]) -> tuple[tuple[str, FormLink], ...]:
     """The forms of some decisions about one subject, with what their links say."""
     given = {"season": year, "subject": subject}
-    return tuple((label, Form(decision, given)) for decision, label in decisions)
+    return tuple((label, FormLink(decision, given)) for decision, label in decisions)
 
 
 def _misplaced(session: Session, own: Settings) -> list[Waiting]:
@@ -459,7 +459,7 @@ def _misplaced(session: Session, own: Settings) -> list[Waiting]:
     ]
 
 
-def deliveries(session: Session, year: int, *, only_open: bool = False, most: int | None = None) -> list[Came]:
+def deliveries(session: Session, year: int, *, only_open: bool = False, most: int | None = None) -> list[DeliverySeen]:
     """Deliveries of a season, those sent back and not made good first, then the newest; none is open in a closed one."""
     later = aliased(Delivery)
     made_good = (
@@ -483,8 +483,8 @@ def deliveries(session: Session, year: int, *, only_open: bool = False, most: in
     return [_came(row.Delivery, names[row.Delivery.sender], bool(row.open)) for row in rows]
 
 
-def _came(one: Delivery, name: str, is_open: bool) -> Came:
-    return Came(
+def _came(one: Delivery, name: str, is_open: bool) -> DeliverySeen:
+    return DeliverySeen(
         one.digest,
         one.sender,
         name,
@@ -501,8 +501,8 @@ def _came(one: Delivery, name: str, is_open: bool) -> Came:
     )
 
 
-def _admitting(one: Delivery) -> Form:
-    return Form(Trigger.ADMIT_LATE.value, {"season": one.season, "subject": one.digest})
+def _admitting(one: Delivery) -> FormLink:
+    return FormLink(Trigger.ADMIT_LATE.value, {"season": one.season, "subject": one.digest})
 
 
 def _counted(session: Session, state: Any, of_season: Any) -> dict[str, int]:
@@ -510,9 +510,9 @@ def _counted(session: Session, state: Any, of_season: Any) -> dict[str, int]:
     return {each.value: count for each, count in sorted(rows.all())}
 
 
-def _mail(session: Session, rules: Season) -> list[Letter]:
+def _mail(session: Session, rules: Season) -> list[StuckLetter]:
     return [
-        Letter(
+        StuckLetter(
             one.key,
             one.state,
             addressee(session, rules, one, expert="专家", coordination="协调小组"),
@@ -521,7 +521,7 @@ def _mail(session: Session, rules: Season) -> list[Letter]:
             one.problem,
             one.written_at,
             None if one.state is MessageState.STUCK else datetime.fromtimestamp(one.not_before, UTC),
-            Form("retry_letter", {"season": rules.year, "letter": one.key}),
+            FormLink("retry_letter", {"season": rules.year, "letter": one.key}),
         )
         for one in troubled_messages(session, rules.year)
     ]
@@ -574,12 +574,12 @@ def _alerts_unsent(session: Session, year: int) -> int:
     return session.scalar(select(func.count()).where(Message.season == year, alarms, unsent)) or 0
 
 
-def _again(year: int, stage: str) -> Form | None:
+def _again(year: int, stage: str) -> FormLink | None:
     """The stage's own form; the clock's look at the record has none."""
     name, _, unit = stage.partition("/")
     if name not in {*Milestone, *Chore}:
         return None
-    return Form(name, {"season": year, **({"unit": unit} if unit else {})})
+    return FormLink(name, {"season": year, **({"unit": unit} if unit else {})})
 
 
 def _running(session: Session, year: int) -> list[Running]:
@@ -611,28 +611,28 @@ def _moves(session: Session, year: int) -> list[Move]:
     return found
 
 
-def _roots(session: Session, year: int) -> list[Root]:
+def _roots(session: Session, year: int) -> list[RecordedRoot]:
     """The newest first."""
     own = select(Publication).where(Publication.season == year)
     rows = session.scalars(own.order_by(Publication.published_at.desc(), Publication.ordinal.desc()))
-    return [Root(one.kind, one.ordinal, one.published_at, one.root, one.subjects) for one in rows]
+    return [RecordedRoot(one.kind, one.ordinal, one.published_at, one.root, one.subjects) for one in rows]
 
 
-def _contacts(own: Settings) -> tuple[Mapping[str, Contact], Note | None]:
+def _contacts(own: Settings) -> tuple[Mapping[str, UnitContact], FileNote | None]:
     """The units' telephones, and why there are none where the file is broken: a season goes on without it."""
     try:
         return contacts(own.home), None
     except ContactsBroken as problem:
-        return {}, Note(str(problem), f"通讯录 {CONTACTS_FILE} 有误，电话暂不显示：{problem}")
+        return {}, FileNote(str(problem), f"通讯录 {CONTACTS_FILE} 有误，电话暂不显示：{problem}")
 
 
-def _file_note(own: Settings, year: int, in_force: Season) -> Note | None:
+def _file_note(own: Settings, year: int, in_force: Season) -> FileNote | None:
     """Whether the season file still says what is in force."""
     try:
         same = load_season(year, own.home) == in_force
     except GangchuangError as problem:
         sentence = f"the season file cannot be used any more, the rules in force are not touched: {problem}"
-        return Note(sentence, f"年度文件已不能使用，现行规则不受影响：{problem}")
+        return FileNote(sentence, f"年度文件已不能使用，现行规则不受影响：{problem}")
     sentence = "the season file differs from the rules in force; dates are changed with `gangchuang move`"
     said = "年度文件与现行规则不一致：修改文件不会改变已经开始的年度，调整时间请用“调整时间”表单"
-    return None if same else Note(sentence, said)
+    return None if same else FileNote(sentence, said)

@@ -15,7 +15,7 @@ from models import Failure, Lease, Message
 from models.database import database_seconds
 from models.enums import CallState, MessageState, TroubleKind
 from models.queries import call_state, planned_seasons
-from states.troubles import Level
+from states.troubles import TroubleLevel
 
 __all__ = ["CONTENT_TYPE", "Measured", "as_text", "measured"]
 
@@ -24,7 +24,7 @@ __all__ = ["CONTENT_TYPE", "Measured", "as_text", "measured"]
 class Measured:
     """Seconds left of each sign of life (below 0: silent), and counts over the seasons that are not closed."""
 
-    level: Level
+    level: TroubleLevel
     troubles: Mapping[TroubleKind, int]
     leases: Mapping[str, float]
     oldest_unsent_seconds: float
@@ -46,7 +46,7 @@ def measured(session: Session, own: Settings, at: datetime) -> Measured:
     unsent, oldest = session.execute(waiting).one()
     failing = select(func.count()).where(Failure.season.in_(open_ones))
     return Measured(
-        max((trouble.level for trouble in found), default=Level.FINE),
+        max((trouble.level for trouble in found), default=TroubleLevel.FINE),
         {kind: sum(trouble.kind is kind for trouble in found) for kind in TroubleKind},
         {name: expires - present for name, expires in session.execute(expiring)},
         (at - oldest).total_seconds() if oldest else 0.0,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from config.contacts import Contact
+from config.contacts import UnitContact
 from config.milestones import Milestone
 from config.season import Season
 from config.units import all_units
@@ -37,7 +37,7 @@ class Debt(Labelled):
 
 
 @dataclass(frozen=True)
-class Form:
+class FormLink:
     """A form of the dashboard that acts on a row, by its name, and what is filled in."""
 
     name: str
@@ -57,7 +57,7 @@ class Owing:
     person: str
     phone: str
     mail: str
-    form: Form | None
+    form: FormLink | None
 
     @property
     def deed(self) -> str:
@@ -72,7 +72,7 @@ _ROUNDS = {
 }
 
 
-def owing(session: Session, season: Season, state: CallState, reached: Mapping[str, Contact]) -> list[Owing]:
+def owing(session: Session, season: Season, state: CallState, reached: Mapping[str, UnitContact]) -> list[Owing]:
     """Who owes something for the round that is open, and for corrections that are out; `reached` are the units' telephones."""
     experts = {expert.id: expert for expert in session.scalars(select(Expert))}
     known = _Known(season, reached, experts, Deadlines.of(dated(milestone_rows(session, season.year))))
@@ -105,12 +105,12 @@ class _Known:
     """How everybody is reached, looked up once."""
 
     season: Season
-    contacts: Mapping[str, Contact]
+    contacts: Mapping[str, UnitContact]
     experts: Mapping[str, Expert]
     deadlines: Deadlines
 
     def owing(
-        self, code: str, what: Debt, items: int, nothing_in: bool, due_at: datetime | None, form: Form | None
+        self, code: str, what: Debt, items: int, nothing_in: bool, due_at: datetime | None, form: FormLink | None
     ) -> Owing:
         expert = self.experts.get(code)
         if expert is not None:
@@ -123,10 +123,10 @@ class _Known:
             mail, name = self.season.mail_of(code), all_units()[code].name
         return Owing(code, name, what, items, nothing_in, due_at, person, phone, mail, form)
 
-    def form(self, debt: Debt, code: str, milestone: Milestone) -> Form:
+    def form(self, debt: Debt, code: str, milestone: Milestone) -> FormLink:
         if code in self.experts:
-            return Form("replace_expert", {"season": self.season.year, "subject": code})
-        return Form(MOVE_DATE, {"season": self.season.year, "milestone": milestone.value, "unit": code})
+            return FormLink("replace_expert", {"season": self.season.year, "subject": code})
+        return FormLink(MOVE_DATE, {"season": self.season.year, "milestone": milestone.value, "unit": code})
 
 
 def _corrections(session: Session, year: int) -> Iterator[tuple[str, Debt, int, bool, datetime]]:

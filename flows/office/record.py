@@ -79,7 +79,7 @@ FACTS = {
 
 
 @dataclass(frozen=True)
-class Found:
+class SubmissionFound:
     """One submission and where it stands; `place` in the frozen ranking, where it has one."""
 
     number: str
@@ -93,7 +93,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReadableEntry:
     """One entry of the record, as people read it. `facts` are lines; `told` by the library of words or not at all."""
 
     sequence: int
@@ -108,7 +108,7 @@ class Entry:
     hash: str
 
 
-def find(session: Session, year: int, words: str) -> list[Found]:
+def find(session: Session, year: int, words: str) -> list[SubmissionFound]:
     """Submissions of a season whose number, title or unit has every word, by number; the first hundred."""
     query = (
         select(Submission, Placing.position)
@@ -120,7 +120,7 @@ def find(session: Session, year: int, words: str) -> list[Found]:
     return [_found(one, place) for one, place in session.execute(query)]
 
 
-def found(session: Session, number: str) -> Found | None:
+def found(session: Session, number: str) -> SubmissionFound | None:
     """One submission by its number."""
     query = select(Submission, Placing.position).outerjoin(Placing, Placing.number == Submission.number)
     row = session.execute(query.where(Submission.number == number)).one_or_none()
@@ -128,7 +128,7 @@ def found(session: Session, number: str) -> Found | None:
 
 
 @dataclass(frozen=True)
-class Holder:
+class HolderFound:
     """Somebody whose name was looked for, over all seasons: what a form about them takes, and in how many submissions."""
 
     kind: str
@@ -137,22 +137,22 @@ class Holder:
     count: int
 
 
-def holders(session: Session, words: str) -> list[Holder]:
+def holders(session: Session, words: str) -> list[HolderFound]:
     """Persons by their organisations, organisations and reporting units that are called exactly this."""
-    key, found = name_key(words), list[Holder]()
+    key, found = name_key(words), list[HolderFound]()
     if not key:
         return found
     people = select(Contributor.name, Contributor.organisation).where(Contributor.name_key == key)
     apart: dict[str, list[tuple[str, str]]] = {}
     for name, organisation in session.execute(people.order_by(Contributor.number)):
         apart.setdefault(name_key(organisation), []).append((name, organisation))
-    found += [Holder("个人", *own[-1], len(own)) for _, own in sorted(apart.items())]
+    found += [HolderFound("个人", *own[-1], len(own)) for _, own in sorted(apart.items())]
     bodies = session.scalars(select(Organisation.name).where(Organisation.name_key == key)).all()
-    found += [Holder("单位", bodies[-1], "", len(bodies))] if bodies else []
+    found += [HolderFound("单位", bodies[-1], "", len(bodies))] if bodies else []
     for code, unit in all_units().items():
         if words.strip() in (code, unit.name):
             count = session.scalar(select(func.count()).select_from(Submission).where(Submission.unit == code)) or 0
-            found += [Holder("报送单位", unit.name, "", count)] if count else []
+            found += [HolderFound("报送单位", unit.name, "", count)] if count else []
     return found
 
 
@@ -167,12 +167,12 @@ def _has(word: str) -> ColumnElement[bool]:
     )
 
 
-def _found(one: Submission, place: int | None) -> Found:
+def _found(one: Submission, place: int | None) -> SubmissionFound:
     unit = all_units()[one.unit].name
-    return Found(one.number, one.title, unit, one.category, one.state, one.outcome, one.tier, place)
+    return SubmissionFound(one.number, one.title, unit, one.category, one.state, one.outcome, one.tier, place)
 
 
-def history(session: Session, subject: str) -> list[Entry]:
+def history(session: Session, subject: str) -> list[ReadableEntry]:
     """Everything that was done with one subject, in order; experts by their names where the record has aliases."""
     written = session.scalars(select(History).where(History.subject == subject).order_by(History.sequence)).all()
     if not written:
@@ -183,11 +183,11 @@ def history(session: Session, subject: str) -> list[Entry]:
     return [_entry(entry, actor, names, show) for entry, actor in zip(written, actors, strict=True)]
 
 
-def _entry(entry: History, actor: str, names: Mapping[str, str], show: Any) -> Entry:
+def _entry(entry: History, actor: str, names: Mapping[str, str], show: Any) -> ReadableEntry:
     source, target = entry.from_state, entry.to_state
     word = _TRIGGERS.get(entry.trigger)
     change = "" if source == target else f"{_STATES.get(source, source) or '–'} → {_STATES.get(target, target)}"
-    return Entry(
+    return ReadableEntry(
         entry.sequence,
         datetime.fromisoformat(entry.at),
         entry.trigger,

@@ -13,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from config.local_time import ZONE
-from flows.office.facts import Standing
+from flows.office.facts import DateStanding
 from flows.office.files import OUTWARD
-from flows.office.owing import Form
+from flows.office.owing import FormLink
 from flows.outbox.letters.filters import printable
 from models.enums import CallState, DeliveryState, MessageState, Outcome, SubmissionState
 
@@ -47,7 +47,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(at=_at, link=_link, form=_form, counts=_counts, kib=_kib)
-    environment.globals.update(root=ROOT, style=Markup(_style()), Standing=Standing, OUTWARD=OUTWARD)
+    environment.globals.update(root=ROOT, style=Markup(_style()), Standing=DateStanding, OUTWARD=OUTWARD)
     return environment
 
 
@@ -74,7 +74,7 @@ def _link(path: str) -> str:
     return f"{ROOT}/file/{quote(path)}"
 
 
-def _form(form: Form) -> str:
+def _form(form: FormLink) -> str:
     """The address that leads to a form of the dashboard with what is known filled in."""
     return f"{ROOT}/form/{quote(form.name)}?{urlencode({name: value for name, value in form.given.items() if value})}"
 

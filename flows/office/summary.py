@@ -8,7 +8,7 @@ from config.local_time import ZONE
 from config.settings import Settings
 from flows.engine.artifacts import plain
 from flows.engine.environment import office_url
-from flows.office.facts import SeasonFacts, season_facts
+from flows.office.facts import OfficeFacts, season_facts
 from models.enums import CallState
 from models.queries import call_state, planned_seasons
 
@@ -20,7 +20,7 @@ def summary(session: Session, own: Settings, at: datetime) -> str:
     return "\n".join(told) or f"没有进行中的年度。[办公室总览]({office_url(own)})\n"
 
 
-def _season(facts: SeasonFacts, page: str) -> str:
+def _season(facts: OfficeFacts, page: str) -> str:
     following = (
         f"{facts.ahead[0].due_at.astimezone(ZONE):%Y-%m-%d %H:%M} {facts.ahead[0].label}" if facts.ahead else "无"
     )

@@ -15,7 +15,7 @@ from flows.intake.inbox import lying, strays, unfinished
 from models import Expert
 from models.enums import CallState, TroubleKind
 from models.queries import call_state, planned_seasons
-from states.troubles import Level, Trouble, troubles, worst_first
+from states.troubles import Trouble, TroubleLevel, troubles, worst_first
 
 _MIB = 1024 * 1024
 _HELD_SECONDS = 3600.0
@@ -73,7 +73,7 @@ def _disk(own: Settings) -> list[Trouble]:
     free = free_bytes(own) // _MIB
     if free >= 2 * own.least_free_mib:
         return []
-    level = Level.ACT if free < own.least_free_mib else Level.WATCH
+    level = TroubleLevel.ACT if free < own.least_free_mib else TroubleLevel.WATCH
     sentence = f"the disk of {own.home.absolute()} has {free} MiB left: make room, before nothing can be taken any more"
     return [Trouble(TroubleKind.DISK_LOW, level, sentence, f"数据目录所在磁盘只剩{free} MiB：请尽快清理或扩容")]
 
@@ -92,4 +92,8 @@ def _held(session: Session, own: Settings) -> list[Trouble]:
     more = f"等{len(held)}个" if len(held) > _SHOWN else ""
     sentence = f"{len(held)} thing(s) lie in the inbox and are not taken: {', '.join(names[:_SHOWN])}"
     said = "；".join(f"inbox/{name} {known[path]}" for name, path in zip(names[:_SHOWN], held, strict=False))
-    return [Trouble(TroubleKind.DELIVERY_HELD, Level.WATCH, sentence, f"收件箱中有文件未能接收{more}：{said}", "inbox")]
+    return [
+        Trouble(
+            TroubleKind.DELIVERY_HELD, TroubleLevel.WATCH, sentence, f"收件箱中有文件未能接收{more}：{said}", "inbox"
+        )
+    ]

@@ -17,7 +17,7 @@ from config.units import name_on
 from flows.home.files import write_atomically
 from flows.papers.typesetting import Typesetter, chinese_day
 from models.enums import CertificateState, Holder, Outcome, PublicationKind, SubmissionState, Tier, Use
-from states.audit.evidence import Case, Evidence, Kind
+from states.audit.evidence import Evidence, EvidenceCase, SubjectKind
 from states.audit.export import CHECKER
 from states.submissions.certificates import CertificateNumber
 
@@ -39,7 +39,7 @@ def write_evidence(made: Evidence, folder: Path, site_url: str) -> EvidenceFiles
     document = json.dumps(made.document, ensure_ascii=False, indent=1).encode() + b"\n"
     digest = hashlib.sha256(document).hexdigest()
     pdf = Typesetter(DESIGN).compiled(given_of(made, digest, site_url), made.made_at, f"{made.about.name}的证明")
-    first = made.about.name if made.about.kind is Kind.UNIT else made.cases[0].number
+    first = made.about.name if made.about.kind is SubjectKind.UNIT else made.cases[0].number
     stem = folder / f"{made.about.kind.label}证明-{first}-{digest[:8]}"
     files = EvidenceFiles(stem.with_suffix(".pdf"), stem.with_suffix(".json"), folder / CHECKER.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def write_evidence(made: Evidence, folder: Path, site_url: str) -> EvidenceFiles
 
 def given_of(made: Evidence, digest: str, site_url: str) -> dict[str, Any]:
     """What the design gets; the file itself says what each is."""
-    whole = made.about.kind is Kind.UNIT
+    whole = made.about.kind is SubjectKind.UNIT
     told = [case for case in made.cases if not whole or case.record["tier"]]
     name = name_on(made.about.name, local_day(made.made_at)) if whole else made.about.name
     years = sorted({case.season for case in made.cases})
@@ -83,7 +83,7 @@ def given_of(made: Evidence, digest: str, site_url: str) -> dict[str, Any]:
     }
 
 
-def _counted(cases: Iterable[Case], year: int | None = None) -> dict[str, int]:
+def _counted(cases: Iterable[EvidenceCase], year: int | None = None) -> dict[str, int]:
     """How many, by what became of them; prizes only while they stand."""
     totals = dict.fromkeys(_TOTALS, 0)
     for case in {case.number: case for case in cases}.values():
@@ -99,14 +99,14 @@ def _counted(cases: Iterable[Case], year: int | None = None) -> dict[str, int]:
     return totals
 
 
-def _case(case: Case, kind: Kind, base: str) -> dict[str, Any]:
+def _case(case: EvidenceCase, kind: SubjectKind, base: str) -> dict[str, Any]:
     said, record = case.said, case.record
     return {
         "number": case.number,
         "year": case.season,
         "title": said["title"],
         "unit": said["unit_name"],
-        "organisation": said["organisation"] if kind is not Kind.ORGANISATION else "",
+        "organisation": said["organisation"] if kind is not SubjectKind.ORGANISATION else "",
         "place": said["position"],
         "of": record["contributors"] if said["holder"] == Holder.CONTRIBUTOR else 0,
         "role": said.get("role", ""),
@@ -129,7 +129,7 @@ def standing(record: Mapping[str, Any]) -> str:
     return Tier(record["tier"]).label if record["tier"] else SubmissionState(record["state"]).label
 
 
-def _certificates(case: Case, base: str) -> Iterator[dict[str, Any]]:
+def _certificates(case: EvidenceCase, base: str) -> Iterator[dict[str, Any]]:
     """The certificates of who is meant; of a unit, those in force of all its people and organisations."""
     whose = (case.said["holder"], case.said["position"])
     for one in case.record["certificates"]:
@@ -145,7 +145,7 @@ def _certificates(case: Case, base: str) -> Iterator[dict[str, Any]]:
             }
 
 
-def _use(case: Case) -> str:
+def _use(case: EvidenceCase) -> str:
     """What became of the achievement since, as far as the unit said."""
     told = case.record["follow_up"]
     if told is None:
@@ -165,5 +165,5 @@ def _truths(made: Evidence) -> Iterator[str]:
         yield "标有“异议未决”的项目，在异议办结之前获奖尚未确定。"
     if any(case.said["public"] in ("已撤回公开同意", "未同意公开") for case in made.cases):
         yield "部分项目本人没有同意公开姓名或者已经撤回同意，公开网页上没有其姓名；本证明只供本人使用。"
-    if made.about.kind is Kind.UNIT:
+    if made.about.kind is SubjectKind.UNIT:
         yield "本表列出授过奖的项目；其他申报只计数，逐项见所附数据文件。"

@@ -42,7 +42,7 @@ _MARKS = re.compile(r"[\\|<>`*_\[\]]")  # what Markdown would read as its own
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class QuotedFigure:
     """A figure as people read it, and where it can be looked up."""
 
     name: str
@@ -67,7 +67,7 @@ class PressKit:
     programme: str
     where: str
     lead: str
-    figures: tuple[Figure, ...]
+    figures: tuple[QuotedFigure, ...]
     awards: tuple[KitAward, ...]
     day: str
     page: str
@@ -153,7 +153,7 @@ def _environment() -> Environment:
     )
 
 
-def _figures(session: Session, season: Season, prizes: Iterable[Prize], unit: str) -> Iterator[Figure]:
+def _figures(session: Session, season: Season, prizes: Iterable[Prize], unit: str) -> Iterator[QuotedFigure]:
     own = (Submission.season == season.year, Submission.unit == unit if unit else true())
     sent = func.coalesce(DistrictVerdict.verdict == Verdict.RECOMMENDED, False).label("sent")
     kinds = (sent, func.coalesce(is_awarded(), False).label("won"), Submission.tier, Submission.category)
@@ -168,17 +168,17 @@ def _figures(session: Session, season: Season, prizes: Iterable[Prize], unit: st
     def counted(some: Iterable[Any]) -> str:
         return f"{sum(row.many for row in some)}项"
 
-    yield Figure("申报", counted(rows), _RECORD.format(Trigger.SUBMIT.label))
+    yield QuotedFigure("申报", counted(rows), _RECORD.format(Trigger.SUBMIT.label))
     verdicts = _RECORD.format(Trigger.RECORD_DISTRICT_REVIEW.label)
-    yield Figure("区县推荐", counted(row for row in rows if row.sent), verdicts)
-    yield Figure("获奖", counted(won), f"{_PAGE}；{_RECORD.format(Trigger.AWARD.label)}")
+    yield QuotedFigure("区县推荐", counted(row for row in rows if row.sent), verdicts)
+    yield QuotedFigure("获奖", counted(won), f"{_PAGE}；{_RECORD.format(Trigger.AWARD.label)}")
     for tier in Tier:
-        yield Figure(f"　{tier.label}", counted(row for row in won if row.tier is tier), _PAGE)
+        yield QuotedFigure(f"　{tier.label}", counted(row for row in won if row.tier is tier), _PAGE)
     for category in Category:
         of_kind = counted(row for row in won if row.category is category)
-        yield Figure(f"　其中{category.label}", of_kind, f"{_PAGE}按类别统计")
+        yield QuotedFigure(f"　其中{category.label}", of_kind, f"{_PAGE}按类别统计")
     money = sum(prize.paid for prize in prizes if not unit or prize.unit == unit)
-    yield Figure("奖金", f"{Decimal(money) / FEN:,.2f}元", "年度规则中的各等次奖金，按获奖项目合计")
+    yield QuotedFigure("奖金", f"{Decimal(money) / FEN:,.2f}元", "年度规则中的各等次奖金，按获奖项目合计")
 
 
 def _awards(session: Session, season: Season, unit: str) -> Iterator[KitAward]:

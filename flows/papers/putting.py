@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from config.season import Season
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.home import paths
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office, post_to_unit
@@ -162,7 +162,7 @@ def put_papers(run: Run) -> None:
     pdfs, not_set, stale = dict[Printed, bytes](), dict[Printed, PaperNotSet](), dict[str, str]()
     for start in range(0, len(papers.certificates), _AT_ONCE):
         some = papers.certificates[start : start + _AT_ONCE]
-        run.piece(Kind.CERTIFICATES, f"{some[0].number.short}–{some[-1].number.short}", partial(set_some, some))
+        run.piece(PieceKind.CERTIFICATES, f"{some[0].number.short}–{some[-1].number.short}", partial(set_some, some))
     made = make_papers(papers, press, set_before)
     in_force = {one.file_name for one in papers.certificates}
     for path in (folder / CERTIFICATES).glob("*.pdf"):

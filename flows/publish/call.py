@@ -10,8 +10,8 @@ from config.calendar import day_note
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.units import all_units
-from flows.home.releases import Group, Made
-from flows.publish.facts import Facts, SeasonFacts
+from flows.home.releases import FileGroup, Made
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import season_frame
 from flows.publish.pages import CalendarLine, CallPage, render_call
 from models import MilestoneDate
@@ -32,15 +32,15 @@ _SHOWN = (
 
 def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
-        yield Group(f"{season.year}/call", season.mark, partial(_season_files, season))
+        yield FileGroup(f"{season.year}/call", season.mark, partial(_season_files, season))
 
 
-def _season_files(season: SeasonFacts) -> Iterator[Made]:
+def _season_files(season: PublicSeason) -> Iterator[Made]:
     yield f"{season.year}/call.html", render_call(call_page(season)).encode()
     yield f"{season.year}/calendar.ics", calendar(season)
 
 
-def call_page(facts: SeasonFacts) -> CallPage:
+def call_page(facts: PublicSeason) -> CallPage:
     """The call with the dates that are in force now."""
     season, rounds = facts.season, facts.season.final_round
     own = [row for row in facts.milestones if row.unit and Milestone(row.milestone) in _SHOWN]
@@ -73,7 +73,7 @@ def call_page(facts: SeasonFacts) -> CallPage:
     )
 
 
-def calendar(facts: SeasonFacts) -> bytes:
+def calendar(facts: PublicSeason) -> bytes:
     """The same dates as events (RFC 5545). A moved date keeps its UID, so that it replaces the one before."""
     season, made = facts.season, Calendar()
     made.add("prodid", "-//gangchuang//call//ZH")
@@ -98,5 +98,5 @@ def _last_minute(row: MilestoneDate) -> datetime:
     return row.due_at - timedelta(minutes=1) if is_midnight else row.due_at
 
 
-def _dates(facts: SeasonFacts) -> Iterator[MilestoneDate]:
+def _dates(facts: PublicSeason) -> Iterator[MilestoneDate]:
     return (row for row in facts.milestones if Milestone(row.milestone) in _SHOWN)

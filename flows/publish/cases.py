@@ -10,9 +10,9 @@ from xml.sax.saxutils import escape
 from config.local_time import local_day
 from config.season import Season
 from config.units import all_units
-from flows.home.releases import Group, Made
+from flows.home.releases import FileGroup, Made
 from flows.outbox.letters.filters import printable
-from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import VERSIONS, site_frame
 from flows.publish.pages import CasePage, CasesPage, Frame, render_case, render_cases
 from flows.publish.search import SIMPLIFIED, base36, by_number, search_files, shards_for, simplified_script, steps
@@ -27,7 +27,7 @@ _UNKNOWN = "-"
 def files(facts: Facts) -> Iterator[Made]:
     """What follows from one season alone is one group, and each case of it: made again only when something has changed."""
     for season in facts.seasons:
-        yield Group(f"cases/{season.year}", season.mark, partial(_season_files, season))
+        yield FileGroup(f"cases/{season.year}", season.mark, partial(_season_files, season))
     if facts.seasons:
         yield f"cases/data/{SIMPLIFIED}", simplified_script()
         yield "cases/data/seasons.js", _seasons_script(facts)
@@ -36,7 +36,7 @@ def files(facts: Facts) -> Iterator[Made]:
         yield "sitemap.xml", _sitemap(facts)
 
 
-def _season_files(season: SeasonFacts) -> Iterator[Made]:
+def _season_files(season: PublicSeason) -> Iterator[Made]:
     if season.published(PublicationKind.RESULTS) is None:
         return
     versions = f"../../{season.year}/{VERSIONS}"
@@ -55,7 +55,7 @@ def _season_files(season: SeasonFacts) -> Iterator[Made]:
         told = case_data(case, units[case.unit].name, rules.title, f"{local_day(first_at)}", revoked)
         data, frame = _json(told), Frame("../../", first_at, changed_at, links, versions)
         key = f"{of_all} {first_at} {changed_at} {hashlib.sha256(data).hexdigest()}"
-        yield Group(f"cases/{case.number}", key, partial(_case_files, rules, told, data, frame))
+        yield FileGroup(f"cases/{case.number}", key, partial(_case_files, rules, told, data, frame))
     yield f"cases/{season.year}.html", render_cases(_season_list(season)).encode()
     yield f"cases/data/{season.year}.js", _season_script(season)
     for chunk, first in enumerate(range(0, len(cases), CHUNK)):
@@ -140,7 +140,7 @@ def _list(facts: Facts) -> CasesPage:
     )
 
 
-def _season_list(season: SeasonFacts) -> CasesPage:
+def _season_list(season: PublicSeason) -> CasesPage:
     rules = season.season
     links = (
         ("首页", "../index.html"),
@@ -181,7 +181,7 @@ def _seasons_script(facts: Facts) -> bytes:
     return b"globalThis.GC=" + _json(told)[:-1] + b";GC.season=(s)=>GC.seasons.push(s);\n"
 
 
-def _season_script(season: SeasonFacts) -> bytes:
+def _season_script(season: PublicSeason) -> bytes:
     """Every case's number and facets, a sign each, in the order of the numbers."""
     cases = by_number(season)
     shown = [case if case.licensed and not case.revoked else None for case in cases]
@@ -209,7 +209,7 @@ def _sign(signs: str, members: Sequence[Any], member: Any) -> str:
     return signs[members.index(member)] if member else _UNKNOWN
 
 
-def _call(name: str, season: SeasonFacts, part: int, told: object) -> bytes:
+def _call(name: str, season: PublicSeason, part: int, told: object) -> bytes:
     return f'GC.{name}({season.year},"{season.version}",{part},'.encode() + _json(told)[:-1] + b");\n"
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from config.local_time import local_day
-from flows.home.releases import Group, Made
-from flows.publish.facts import Facts, SeasonFacts
+from flows.home.releases import FileGroup, Made
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import VERSIONS, site_frame
 from flows.publish.pages.content import CheckIndexPage, CheckPage, Frame
 from flows.publish.pages.rendering import render_check, render_check_index
@@ -26,7 +26,7 @@ FOLDER = "check"
 def files(facts: Facts) -> Iterator[Made]:
     held = [season for season in facts.seasons if season.published(PublicationKind.RESULTS) is not None]
     for season in held:
-        yield Group(f"{FOLDER}/{season.year}", season.mark, partial(_season_files, season))
+        yield FileGroup(f"{FOLDER}/{season.year}", season.mark, partial(_season_files, season))
     listed = tuple((season.year, numbers) for season in held if (numbers := _numbers(season)))
     if listed:
         newest, frame = facts.seasons[0].season, site_frame(facts, "../")
@@ -34,19 +34,19 @@ def files(facts: Facts) -> Iterator[Made]:
         yield f"{FOLDER}/index.html", render_check_index(index).encode()
 
 
-def _numbers(season: SeasonFacts) -> tuple[tuple[str, CertificateState], ...]:
+def _numbers(season: PublicSeason) -> tuple[tuple[str, CertificateState], ...]:
     rows = certificate_states(season.session, season.year)
     return tuple((CertificateNumber(season.year, ordinal).short, state) for ordinal, state in rows)
 
 
-def _season_files(season: SeasonFacts) -> Iterator[Made]:
+def _season_files(season: PublicSeason) -> Iterator[Made]:
     for row in certificates_of(season.session, season.year):
         page = check_page(season, row, season.cases[row.number])
         path = f"{FOLDER}/{page.short}/index.html"
-        yield Group(path, hashlib.sha256(repr(page).encode()).hexdigest(), partial(_file, path, page))
+        yield FileGroup(path, hashlib.sha256(repr(page).encode()).hexdigest(), partial(_file, path, page))
 
 
-def check_page(season: SeasonFacts, row: Certificate, own: Released) -> CheckPage:
+def check_page(season: PublicSeason, row: Certificate, own: Released) -> CheckPage:
     """What the page of one certificate says: nothing that changes with others."""
     number, versions = CertificateNumber(row.season, row.ordinal), f"../../{row.season}/{VERSIONS}"
     links = (

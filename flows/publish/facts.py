@@ -24,7 +24,7 @@ from states.submissions.released import Released, released
 _SOME = 100
 
 
-class SeasonFacts:
+class PublicSeason:
     """One season whose call is out. What it reads, it reads within the view of its facts, and once.
 
     `mark`: two equal ones are the same public facts; `changed_at`: when what the pages say of it changed last.
@@ -158,12 +158,12 @@ class Facts:
     site_url: str
     home: Path
     marks: Marks
-    seasons: tuple[SeasonFacts, ...]
+    seasons: tuple[PublicSeason, ...]
 
 
 def facts_of(session: Session, own: Settings) -> Facts:
     """The facts as this session's view of the database has them."""
     marks = public_marks(session)
     years = sorted(marks.public, reverse=True)
-    seasons = tuple(SeasonFacts(session, year, marks.public[year], marks.changed[year]) for year in years)
+    seasons = tuple(PublicSeason(session, year, marks.public[year], marks.changed[year]) for year in years)
     return Facts(session, own.site_url.rstrip("/"), own.home.absolute(), marks, seasons)

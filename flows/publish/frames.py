@@ -3,14 +3,14 @@
 from datetime import datetime
 
 from config.milestones import Milestone
-from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.pages import Frame
 from models.enums import PublicationKind
 
 VERSIONS = "versions.html"
 
 
-def season_links(season: SeasonFacts) -> list[tuple[str, str]]:
+def season_links(season: PublicSeason) -> list[tuple[str, str]]:
     """What there is of a season, in the order of the year, seen from its folder."""
     links = [("征集通知", "call.html")]
     if season.published(PublicationKind.PUBLIC_NOTICE):
@@ -23,7 +23,7 @@ def season_links(season: SeasonFacts) -> list[tuple[str, str]]:
     return links
 
 
-def season_frame(season: SeasonFacts, first_at: datetime, *, changed_at: datetime | None = None) -> Frame:
+def season_frame(season: PublicSeason, first_at: datetime, *, changed_at: datetime | None = None) -> Frame:
     """The frame of a page in a season's folder."""
     links = [("首页", "../index.html"), (f"{season.year}年度", "index.html"), *season_links(season)]
     links += [("优秀案例库", "../cases/index.html"), ("如何核对", VERSIONS)]

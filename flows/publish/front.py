@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
-from flows.home.releases import Group, Made
-from flows.publish.facts import Facts, SeasonFacts
+from flows.home.releases import FileGroup, Made
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import VERSIONS, season_frame, season_links, site_frame
 from flows.publish.pages import (
     FrontPage,
@@ -27,10 +27,10 @@ def files(facts: Facts) -> Iterator[Made]:
     if facts.seasons:
         yield "index.html", render_front(front_page(facts)).encode()
     for season in facts.seasons:
-        yield Group(f"{season.year}/{VERSIONS}", season.mark, partial(_season_files, season))
+        yield FileGroup(f"{season.year}/{VERSIONS}", season.mark, partial(_season_files, season))
 
 
-def _season_files(season: SeasonFacts) -> Iterator[Made]:
+def _season_files(season: PublicSeason) -> Iterator[Made]:
     yield f"{season.year}/{VERSIONS}", render_versions(versions_page(season)).encode()
 
 
@@ -47,7 +47,7 @@ def front_page(facts: Facts) -> FrontPage:
     return FrontPage(season.title, season.office.name, season.office.mail, tuple(seasons), site_frame(facts))
 
 
-def versions_page(facts: SeasonFacts) -> VersionsPage:
+def versions_page(facts: PublicSeason) -> VersionsPage:
     """The roots of a season, the newest first."""
     results = facts.published(PublicationKind.RESULTS)
     versions = tuple(

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from flows.home.releases import Group, Made
-from flows.publish.facts import Facts, SeasonFacts
+from flows.home.releases import FileGroup, Made
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import season_frame
 from flows.publish.pages import Deviation, NoticePage, render_notice
 from flows.publish.proposal import deviations
@@ -28,12 +28,12 @@ def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
         publication = season.published(PublicationKind.PUBLIC_NOTICE)
         if publication is not None:
-            yield Group(
+            yield FileGroup(
                 f"{season.year}/notice.html", season.mark, partial(_season_files, season, publication, facts.site_url)
             )
 
 
-def _season_files(season: SeasonFacts, publication: Publication, site_url: str) -> Iterator[Made]:
+def _season_files(season: PublicSeason, publication: Publication, site_url: str) -> Iterator[Made]:
     page = notice_page(season.session, season.season, publication)
     with_results = season.published(PublicationKind.RESULTS) is not None
     page = replace(

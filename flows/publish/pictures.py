@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from flows.home import paths
-from flows.home.releases import Group, Made
-from flows.publish.facts import Facts, SeasonFacts
+from flows.home.releases import FileGroup, Made
+from flows.publish.facts import Facts, PublicSeason
 from flows.run import Run
 from models import FollowUpPicture, Picture, Submission
 from models.queries import lock_call
@@ -26,15 +26,15 @@ FOLDER = "pictures"
 def files(facts: Facts) -> Iterator[Made]:
     """Each picture once, however many cases of however many seasons show it."""
     for season in facts.seasons:
-        yield Group(f"{FOLDER}/{season.year}", season.mark, partial(_season_files, facts, season))
+        yield FileGroup(f"{FOLDER}/{season.year}", season.mark, partial(_season_files, facts, season))
 
 
-def _season_files(facts: Facts, season: SeasonFacts) -> Iterator[Made]:
+def _season_files(facts: Facts, season: PublicSeason) -> Iterator[Made]:
     if named_files(facts.session, facts.home, season.year):
         cases = season.cases.values()
         for encoded in sorted({one.encoded for case in cases for one in (*case.pictures, *case.follow_up_pictures)}):
             lying = paths.picture_files(facts.home, season.year, encoded)
-            yield Group(f"{FOLDER}/{encoded}", encoded, partial(_read, lying))
+            yield FileGroup(f"{FOLDER}/{encoded}", encoded, partial(_read, lying))
 
 
 def _read(lying: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:

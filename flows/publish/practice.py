@@ -6,7 +6,7 @@ from config.milestones import Milestone
 from config.units import all_units
 from flows.home.releases import Made
 from flows.kinds.practice import TEXTS
-from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import season_frame
 from flows.publish.pages import PracticeLine, PracticePage, render_practice
 from models.enums import PracticeKind
@@ -21,7 +21,7 @@ def files(facts: Facts) -> Iterator[Made]:
             yield f"{season.year}/{PAGE}", render_practice(practice_page(season)).encode()
 
 
-def practice_page(facts: SeasonFacts) -> PracticePage:
+def practice_page(facts: PublicSeason) -> PracticePage:
     """Every report with consent, by what it is and by number."""
     rows = practices(facts.session, facts.year, public=True)
     lines = tuple(

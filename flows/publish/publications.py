@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from config.units import all_units
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
-from flows.publish.pages import AwardLine, Proof
+from flows.publish.pages import AwardLine, PageProof
 from flows.publish.record import EXPORT, VERIFIER, until
 from flows.run import Run
 from models import Publication
@@ -47,10 +47,10 @@ def kept_outside(session: Session, publication: Publication) -> dict[str, Any]:
     return {"root": publication.root, "file": until(publication), "export": export, "checker": digest_of_checker()}
 
 
-def proof_of(publication: Publication, later: Sequence[Publication] = ()) -> Proof:
+def proof_of(publication: Publication, later: Sequence[Publication] = ()) -> PageProof:
     """What the page prints so that an outsider can check the history against it, and the roots recorded since."""
     with_export = publication.kind is not PublicationKind.PUBLIC_NOTICE
-    return Proof(
+    return PageProof(
         root=publication.root,
         subjects=publication.subjects,
         export=EXPORT if with_export else "",

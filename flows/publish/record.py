@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
-from flows.home.releases import Group, Made
-from flows.publish.facts import Facts, SeasonFacts
+from flows.home.releases import FileGroup, Made
+from flows.publish.facts import Facts, PublicSeason
 from models import Publication
 from models.enums import PublicationKind
 from states.audit.export import CHECKER, export_lines
@@ -18,11 +18,11 @@ def files(facts: Facts) -> Iterator[Made]:
         if season.published(PublicationKind.RESULTS) is None:
             continue
         yield f"{season.year}/{VERIFIER}", CHECKER.read_bytes()
-        yield Group(f"{season.year}/{EXPORT}", season.mark, partial(_whole, season))
+        yield FileGroup(f"{season.year}/{EXPORT}", season.mark, partial(_whole, season))
         for publication in season.publications:
             if publication.kind is not PublicationKind.PUBLIC_NOTICE:
                 path = until(publication)
-                yield Group(f"{season.year}/{path}", publication.root, partial(_until, season, publication, path))
+                yield FileGroup(f"{season.year}/{path}", publication.root, partial(_until, season, publication, path))
 
 
 def until(publication: Publication) -> str:
@@ -30,9 +30,9 @@ def until(publication: Publication) -> str:
     return f"roots/{publication.root[:16]}.jsonl"
 
 
-def _whole(season: SeasonFacts) -> Iterator[tuple[str, bytes]]:
+def _whole(season: PublicSeason) -> Iterator[tuple[str, bytes]]:
     yield f"{season.year}/{EXPORT}", b"".join(export_lines(season.session, season.year))
 
 
-def _until(season: SeasonFacts, publication: Publication, path: str) -> Iterator[tuple[str, bytes]]:
+def _until(season: PublicSeason, publication: Publication, path: str) -> Iterator[tuple[str, bytes]]:
     yield f"{season.year}/{path}", b"".join(export_lines(season.session, season.year, publication))

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from config.overrides import HOLIDAYS, PAGES, own_files
 from config.settings import Settings
-from flows.home.releases import Group, Made, Manifest, Releases
+from flows.home.releases import FileGroup, Made, Manifest, Releases
 from flows.publish import (
     call,
     cases,
@@ -121,7 +121,7 @@ def digests_of(facts: Facts) -> Mapping[str, str]:
 
 def _flat(made: Iterable[Made]) -> Iterator[tuple[str, bytes]]:
     for one in made:
-        if isinstance(one, Group):
+        if isinstance(one, FileGroup):
             yield from _flat(one.make())
         else:
             yield one

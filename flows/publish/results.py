@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from config.local_time import local_day
 from config.season import Season
-from flows.home.releases import Group, Made
+from flows.home.releases import FileGroup, Made
 from flows.publish.downloads import DOWNLOADS, downloads
-from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import season_frame
 from flows.publish.notice import noticed
-from flows.publish.pages import Change, ResultsPage, render_results
+from flows.publish.pages import AwardChange, ResultsPage, render_results
 from flows.publish.publications import award_lines, proof_of
 from models import History, Placing, Publication, Submission
 from models.enums import Outcome, PublicationKind, Tier, Trigger, Use
@@ -33,10 +33,10 @@ def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
         publication = season.published(PublicationKind.RESULTS)
         if publication is not None:
-            yield Group(f"{season.year}/results", season.mark, partial(_season_files, season, publication))
+            yield FileGroup(f"{season.year}/results", season.mark, partial(_season_files, season, publication))
 
 
-def _season_files(season: SeasonFacts, publication: Publication) -> Iterator[tuple[str, bytes]]:
+def _season_files(season: PublicSeason, publication: Publication) -> Iterator[tuple[str, bytes]]:
     page = results_page(season.session, season.season, publication, season.cases)
     page = replace(page, downloads=DOWNLOADS, frame=season_frame(season, publication.published_at))
     yield f"{season.year}/results.html", render_results(page).encode()
@@ -83,7 +83,9 @@ def results_page(
     )
 
 
-def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: Mapping[str, Tier]) -> Iterator[Change]:
+def _changes(
+    session: Session, season: Season, numbers: Sequence[str], noticed: Mapping[str, Tier]
+) -> Iterator[AwardChange]:
     """What became of submissions that differ from the notice: when, what, and the published reason."""
     rows = {row.number: row for row in session.scalars(select(Submission).where(Submission.number.in_(numbers)))}
     moved = session.scalars(select(Placing).where(Placing.season == season.year, Placing.notice_until.is_not(None)))
@@ -117,7 +119,7 @@ def _changes(session: Session, season: Season, numbers: Sequence[str], noticed: 
             reason = line.published_reason if line is not None else "前列项目取消后依次递补"
         else:
             kind = row.outcome.label if row.outcome else "暂缓授奖"
-        yield Change(number, row.title, on, kind, reason)
+        yield AwardChange(number, row.title, on, kind, reason)
 
 
 def _moving_up(session: Session, season: Season) -> Sequence[str]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.publish.facts import SeasonFacts
+from flows.publish.facts import PublicSeason
 from states.submissions.released import Released
 
 SIMPLIFIED = "simplified.js"
@@ -27,7 +27,7 @@ _POINT = 21  # bits of a sign
 Numbers = NDArray[np.int64]
 
 
-def search_files(season: SeasonFacts) -> Iterator[tuple[str, bytes]]:
+def search_files(season: PublicSeason) -> Iterator[tuple[str, bytes]]:
     """The season's shards; each names its season and version, so that no page mixes two releases."""
     for number, (grams, rows) in enumerate(shards_of([text_of(case) for case in by_number(season)])):
         told = json.dumps(grams, ensure_ascii=False, separators=(",", ":"))
@@ -85,7 +85,7 @@ def _numerals(most: int) -> list[str]:
     return [base36(number) for number in range(most + 1)]
 
 
-def by_number(season: SeasonFacts) -> list[Released]:
+def by_number(season: PublicSeason) -> list[Released]:
     """The season's cases in the order in which lists and index count them."""
     return [season.cases[number] for number in sorted(season.cases)]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
-from flows.home.releases import Group, Made
-from flows.publish.facts import Facts, SeasonFacts
+from flows.home.releases import FileGroup, Made
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import season_frame
 from flows.publish.pages import IndexEntry, IndexPage, render_index
 from flows.publish.publications import PAGES, title_of
@@ -13,14 +13,14 @@ from models import Publication
 
 def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
-        yield Group(f"{season.year}/index.html", season.mark, partial(_season_files, season))
+        yield FileGroup(f"{season.year}/index.html", season.mark, partial(_season_files, season))
 
 
-def _season_files(season: SeasonFacts) -> Iterator[Made]:
+def _season_files(season: PublicSeason) -> Iterator[Made]:
     yield f"{season.year}/index.html", render_index(index_page(season)).encode()
 
 
-def index_page(facts: SeasonFacts) -> IndexPage:
+def index_page(facts: PublicSeason) -> IndexPage:
     """The season's entry page as it now is."""
     season = facts.season
     entries = tuple(_index_entry(publication) for publication in reversed(facts.publications))

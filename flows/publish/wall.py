@@ -17,9 +17,9 @@ import segno
 
 from config.units import all_units
 from flows.home import paths
-from flows.home.releases import Group, Made
+from flows.home.releases import FileGroup, Made
 from flows.outbox.letters.filters import printable
-from flows.publish.facts import Facts, SeasonFacts
+from flows.publish.facts import Facts, PublicSeason
 from flows.publish.pages.content import WallGuide
 from flows.publish.pages.rendering import asset, render_wall, render_wall_guide
 from models.enums import PublicationKind, Tier
@@ -36,10 +36,10 @@ def files(facts: Facts) -> Iterator[Made]:
     if held:
         seasons = held[: held[0].season.wall.seasons]
         key = " ".join(f"{season.year}/{season.mark}" for season in seasons)
-        yield Group(FOLDER, key, partial(_folder, facts, seasons))
+        yield FileGroup(FOLDER, key, partial(_folder, facts, seasons))
 
 
-def _folder(facts: Facts, seasons: Sequence[SeasonFacts]) -> Iterator[Made]:
+def _folder(facts: Facts, seasons: Sequence[PublicSeason]) -> Iterator[Made]:
     own = seasons[0].season
     cases = [case for season in seasons for case in _chosen(season)]
     slides = list(_slides(facts, seasons, cases))
@@ -62,11 +62,11 @@ def _folder(facts: Facts, seasons: Sequence[SeasonFacts]) -> Iterator[Made]:
         f"pictures/{encoded}.webp": partial(_picture, facts, year, encoded) for encoded, year in pictures.items()
     }
     for name, read in reading.items():
-        yield Group(f"{FOLDER}/{name}", name, partial(_one, f"{FOLDER}/{name}", read))
-    yield Group(ARCHIVE, _key(shown), partial(_archive, shown, reading))
+        yield FileGroup(f"{FOLDER}/{name}", name, partial(_one, f"{FOLDER}/{name}", read))
+    yield FileGroup(ARCHIVE, _key(shown), partial(_archive, shown, reading))
 
 
-def _chosen(season: SeasonFacts) -> list[Released]:
+def _chosen(season: PublicSeason) -> list[Released]:
     """A season's awards in the order of the list, as far as its file wants them on the wall."""
     wall = season.season.wall
     if wall.numbers:
@@ -77,7 +77,7 @@ def _chosen(season: SeasonFacts) -> list[Released]:
     return list(islice((case for case in standing if not wall.fields or case.field in wall.fields), wall.most))
 
 
-def _slides(facts: Facts, seasons: Sequence[SeasonFacts], cases: Sequence[Released]) -> Iterator[dict[str, Any]]:
+def _slides(facts: Facts, seasons: Sequence[PublicSeason], cases: Sequence[Released]) -> Iterator[dict[str, Any]]:
     for season in seasons:
         own = [case for case in cases if case.season == season.year]
         if own:
@@ -85,7 +85,7 @@ def _slides(facts: Facts, seasons: Sequence[SeasonFacts], cases: Sequence[Releas
         yield from (_of_case(facts, case) for case in own)
 
 
-def _of_season(facts: Facts, season: SeasonFacts) -> dict[str, Any]:
+def _of_season(facts: Facts, season: PublicSeason) -> dict[str, Any]:
     counts = season.awards_by_tier
     listed = "，".join(f"{tier.label}{counts[tier]}项" for tier in Tier if counts.get(tier))
     return {
@@ -135,7 +135,7 @@ def code_of(address: str) -> dict[str, Any]:
     return {"size": len(rows), "path": path}
 
 
-def _guide(facts: Facts, seasons: Sequence[SeasonFacts], cases: Sequence[Released], slides: int) -> WallGuide:
+def _guide(facts: Facts, seasons: Sequence[PublicSeason], cases: Sequence[Released], slides: int) -> WallGuide:
     own = seasons[0].season
     return WallGuide(
         programme=own.title,

@@ -20,7 +20,7 @@ from config.milestones import Milestone
 from config.units import all_units, units_file
 from flows.home.files import write_atomically
 from flows.outbox.letters.filters import instant
-from flows.rehearsal.findings import Finding, Weight, findings
+from flows.rehearsal.findings import RehearsalFinding, Weight, findings
 from flows.rehearsal.playing import Played
 from flows.year import FORMS
 from models import Message
@@ -45,7 +45,7 @@ class LetterFile:
 
 
 @dataclass(frozen=True)
-class Group:
+class AlikeFiles:
     """What is alike, with one of it to look at: letters of one day and kind, workbooks of one kind."""
 
     when: str
@@ -55,7 +55,7 @@ class Group:
     link: str
 
 
-def write_report(folder: Path, played: Played, made_at: datetime) -> list[Finding]:
+def write_report(folder: Path, played: Played, made_at: datetime) -> list[RehearsalFinding]:
     """Write `report.html`, `letters.html`, `letters/` and `forms.html` into a folder whose `home/` was played in."""
     engine = make_engine(f"sqlite:///{played.home / 'gangchuang.db'}")
     try:
@@ -133,24 +133,24 @@ def _named(who: str) -> str:
     return all_units()[who].name if who in all_units() else who
 
 
-def _by_day_and_kind(letters: Sequence[LetterFile]) -> list[Group]:
+def _by_day_and_kind(letters: Sequence[LetterFile]) -> list[AlikeFiles]:
     groups: dict[tuple[str, str], list[LetterFile]] = {}
     for letter in letters:
         groups.setdefault((f"{letter.at:%Y-%m-%d}", letter.kind), []).append(letter)
-    return [Group(day, kind, len(own), own[0].subject, own[0].link) for (day, kind), own in groups.items()]
+    return [AlikeFiles(day, kind, len(own), own[0].subject, own[0].link) for (day, kind), own in groups.items()]
 
 
-def _workbooks(folder: Path, year: int) -> Iterator[Group]:
+def _workbooks(folder: Path, year: int) -> Iterator[AlikeFiles]:
     home = folder / HOME
     for kind in WorkbookKind:
         own = sorted((home / "outbox" / str(year)).glob(f"*/{year}年{kind.label}-*.xlsx"))
         if own:
-            yield Group("", kind.label, len(own), own[0].name, _link(folder, own[0])[1])
+            yield AlikeFiles("", kind.label, len(own), own[0].name, _link(folder, own[0])[1])
     receipts = sorted((home / "receipts" / str(year)).glob("*/*.xlsx"))
     if receipts:
-        yield Group("", "回执", len(receipts), receipts[0].name, _link(folder, receipts[0])[1])
+        yield AlikeFiles("", "回执", len(receipts), receipts[0].name, _link(folder, receipts[0])[1])
     for book in sorted((home / "office" / str(year)).glob("*.xlsx")):
-        yield Group("", book.stem, 1, book.name, _link(folder, book)[1])
+        yield AlikeFiles("", book.stem, 1, book.name, _link(folder, book)[1])
 
 
 def _link(folder: Path, path: Path) -> tuple[str, str]:

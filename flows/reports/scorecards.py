@@ -13,7 +13,7 @@ from config.season import Season
 from config.units import name_on
 from flows.reports.book import Book
 from flows.reports.rendering import page
-from states.scorecard.indicators import Card, Figure, Indicator, Line, shown
+from states.scorecard.indicators import Card, Figure, Indicator, IndicatorLine, shown
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Scored:
         own = {str(key): definition for key, definition in self.season.scorecard.definitions.items()}
         return own.get(indicator.key, indicator.definition)
 
-    def last_year(self, unit: str, line: Line) -> str:
+    def last_year(self, unit: str, line: IndicatorLine) -> str:
         """The same indicator a year earlier, as it is shown."""
         card = self.before.get(unit)
         own = card and next((other for other in card.lines if other.indicator.key == line.indicator.key), None)
@@ -126,7 +126,7 @@ def _explain(book: Book, scored: Scored) -> None:
         book.write(sheet, row, list(cells))
 
 
-def _first(scored: Scored) -> tuple[Line, ...]:
+def _first(scored: Scored) -> tuple[IndicatorLine, ...]:
     return next(iter(scored.cards.values())).lines
 
 

@@ -33,7 +33,7 @@ from models.queries import planned_seasons
 from states.history.canonical import instant_text
 from states.history.read import read_entries
 from states.history.seals import Seals
-from states.scorecard.facts import Told, read_record
+from states.scorecard.facts import SeasonTold, read_record
 from states.scorecard.yearly import Bars, Compared, Yearly, compared, yearly
 
 TEMPLATES, WORD, CHART = Path(__file__).parent / "templates", "yearly.docx", "chart.typ"
@@ -77,7 +77,7 @@ def _compared(session: Session, year: int, until: datetime) -> Compared | None:
     return compared(told) if told.call else None
 
 
-def _told(session: Session, year: int, until: datetime) -> Told:
+def _told(session: Session, year: int, until: datetime) -> SeasonTold:
     """A season as its record told it at an instant: what was written at that very instant is not yet in it."""
     last, seals = instant_text(until), Seals(session, year)
     told = read_record(row for row in read_entries(session, year) if str(row["at"]) < last)

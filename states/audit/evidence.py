@@ -31,7 +31,7 @@ from states.submissions.follow_up import answer_of
 _CHUNK = 500
 
 
-class Kind(Labelled):
+class SubjectKind(Labelled):
     """Of whom an evidence can be."""
 
     PERSON = "person", "个人"
@@ -43,12 +43,12 @@ class Kind(Labelled):
 class About:
     """Of whom: a person's name with organisations, an organisation's name or credit code, a reporting unit's code."""
 
-    kind: Kind
+    kind: SubjectKind
     name: str
     organisations: tuple[str, ...] = ()
 
 
-class Place(NamedTuple):
+class EvidencePlace(NamedTuple):
     """Where somebody stands in a submission: the name as it is there, and the organisation or its code."""
 
     number: str
@@ -59,10 +59,10 @@ class Place(NamedTuple):
 
 
 @dataclass
-class Found:
+class EvidenceFound:
     """The places that are of who was meant, and what is doubtful about it, in sentences for who reads the evidence."""
 
-    places: list[Place]
+    places: list[EvidencePlace]
     notes: list[str] = field(default_factory=list)
 
 
@@ -90,7 +90,7 @@ class NotOne(GangchuangError):
 
 
 @dataclass(frozen=True)
-class Case:
+class EvidenceCase:
     """One submission: what tables say of it and of who is meant, what its entries say, and the proof of these."""
 
     number: str
@@ -113,7 +113,7 @@ class Evidence:
     office: str
     publications: Sequence[Mapping[str, Any]]
     notes: Sequence[str]
-    cases: Sequence[Case]
+    cases: Sequence[EvidenceCase]
 
     @property
     def document(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def evidence(
     facts = _said_of(session, numbers)
     contents = _contents(session, numbers) if with_content else {}
     cases = [
-        Case(
+        EvidenceCase(
             place.number,
             {**facts[place.number], **_said(session, about.kind, place)},
             records[place.number],
@@ -169,7 +169,7 @@ def evidence(
     ]
     if loose:
         notes.append(f"{'、'.join(sorted(loose))}尚未进入任何公布的根值，所述未经证明，以办公室说明为准。")
-    name = places[0].name if places and about.kind is not Kind.UNIT else about.name
+    name = places[0].name if places and about.kind is not SubjectKind.UNIT else about.name
     newest = season_in_force(session, max(planned_seasons(session)))
     return Evidence(
         About(about.kind, name, tuple(sorted({place.organisation for place in places if place.organisation}))),
@@ -181,10 +181,10 @@ def evidence(
     )
 
 
-def _person(session: Session, about: About) -> Found:
+def _person(session: Session, about: About) -> EvidenceFound:
     columns = (Contributor.number, Contributor.position, Contributor.name, Contributor.organisation, Contributor.role)
     rows = session.execute(select(*columns).where(Contributor.name_key == name_key(about.name)))
-    places = [Place(*row) for row in rows]
+    places = [EvidencePlace(*row) for row in rows]
     homes = {name_key(place.organisation): place.organisation for place in sorted(places, reverse=True)}
     chosen = {name_key(one) for one in about.organisations}
     if not places or (chosen and not chosen & homes.keys()) or (not chosen and len(homes) > 1):
@@ -203,19 +203,19 @@ def _person(session: Session, about: About) -> Found:
             notes.append(f"{number}有同名同单位的完成人{len(positions)}位（{listed}完成人），不能区分，均已列出。")
     if len({name_key(place.organisation) for place in own}) > 1:
         notes.append("所列申报分属几个单位，由经办人确认为同一人。")
-    return Found(own, notes)
+    return EvidenceFound(own, notes)
 
 
-def _counted(places: Iterable[Place], key: str, name: str) -> str:
+def _counted(places: Iterable[EvidencePlace], key: str, name: str) -> str:
     count = sum(name_key(place.organisation) == key for place in places)
     return f"{name}（{count}项）"
 
 
-def _organisation(session: Session, about: About) -> Found:
+def _organisation(session: Session, about: About) -> EvidenceFound:
     columns = (Organisation.number, Organisation.position, Organisation.name, Organisation.credit_code)
 
-    def read(*where: ColumnElement[bool]) -> list[Place]:
-        return [Place(*row) for row in session.execute(select(*columns).where(*where))]
+    def read(*where: ColumnElement[bool]) -> list[EvidencePlace]:
+        return [EvidencePlace(*row) for row in session.execute(select(*columns).where(*where))]
 
     asked, notes = about.name.strip(), list[str]()
     by_code = read(Organisation.credit_code == asked.upper()) if asked else []
@@ -223,7 +223,7 @@ def _organisation(session: Session, about: About) -> Found:
         names = sorted({place.name for place in by_code})
         if len(names) > 1:
             notes.append(f"该统一社会信用代码先后以这些名称申报：{'、'.join(names)}。")
-        return Found(by_code, notes)
+        return EvidenceFound(by_code, notes)
     places = read(Organisation.name_key == name_key(asked))
     codes = sorted({place.organisation for place in places} - {""})
     meant = [code for code in about.organisations if code in codes]
@@ -241,10 +241,10 @@ def _organisation(session: Session, about: About) -> Found:
         notes.append(
             f"同一统一社会信用代码另以“{'、'.join(names)}”申报{len(elsewhere)}项，未计入；按代码查找即可合并。"
         )
-    return Found(own, notes)
+    return EvidenceFound(own, notes)
 
 
-def _unit(session: Session, about: About) -> Found:
+def _unit(session: Session, about: About) -> EvidenceFound:
     applicant = (Organisation.number == Submission.number) & (Organisation.position == 1)
     rows = session.execute(
         select(Submission.number, Submission.unit, Organisation.name)
@@ -253,14 +253,14 @@ def _unit(session: Session, about: About) -> Found:
     ).all()
     if not rows:
         raise NotOne(about.name, ())
-    return Found([Place(number, 0, code, name or "") for number, code, name in rows])
+    return EvidenceFound([EvidencePlace(number, 0, code, name or "") for number, code, name in rows])
 
 
-_FINDERS = {Kind.PERSON: _person, Kind.ORGANISATION: _organisation, Kind.UNIT: _unit}
+_FINDERS = {SubjectKind.PERSON: _person, SubjectKind.ORGANISATION: _organisation, SubjectKind.UNIT: _unit}
 
 
 def _told_of_deletions(session: Session, about: About) -> Iterator[str]:
-    if about.kind is not Kind.PERSON:
+    if about.kind is not SubjectKind.PERSON:
         return
     for year in sorted(erased_seasons(session)):
         at, _ = latest_entry(session, call_subject(year), Trigger.ERASE_PERSONAL_DATA)
@@ -288,11 +288,11 @@ def _said_of(session: Session, numbers: Sequence[str]) -> dict[str, dict[str, An
     return found
 
 
-def _said(session: Session, kind: Kind, place: Place) -> dict[str, Any]:
+def _said(session: Session, kind: SubjectKind, place: EvidencePlace) -> dict[str, Any]:
     """What tables say of who is meant, in one submission."""
-    if kind is Kind.UNIT:
+    if kind is SubjectKind.UNIT:
         return {"holder": "", "position": 0, "name": place.name, "organisation": place.organisation, "public": ""}
-    if kind is Kind.ORGANISATION:
+    if kind is SubjectKind.ORGANISATION:
         told = {"name": place.name, "organisation": place.organisation}
         return {"holder": Holder.ORGANISATION.value, "position": place.position, **told, "public": ""}
     consent = session.get(Consent, (place.number, ConsentKind.NAME, place.position))

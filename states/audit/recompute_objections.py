@@ -5,7 +5,7 @@ from typing import Any
 
 from models.enums import ObjectionResult, ObjectionState, Tier, Trigger
 from states.audit.record import Difference, Record, shortened
-from states.rules.ranking.moving_up import Standing, who_moves_up
+from states.rules.ranking.moving_up import TierStanding, who_moves_up
 from states.rules.ranking.placings import Ranking
 
 _STANDS = ("final_reviewed", "awarded")
@@ -83,7 +83,7 @@ def move_up(record: Record, entry: Any, facts: dict[str, Any], ranking: Ranking)
         return
     tiers = _tiers_before(record, entry, facts["objection"])
     standing = {
-        placed.submission: Standing(
+        placed.submission: TierStanding(
             tiers.get(placed.submission), _may_move(record, placed.submission, entry["at"], facts["objection"])
         )
         for placed in ranking.placed

@@ -21,7 +21,7 @@ from states.district_round.verdicts import round_is_over
 from states.guard_facts import Ask, SeasonFacts, load_season_facts
 from states.machine import Refusal, TransitionRefused
 from states.submissions.corrections import keep_correction
-from states.submissions.delivery import Change, Delivered, Taken
+from states.submissions.delivery import Delivered, RowChange, Taken
 from states.transitions import apply_transition
 
 WITHDRAWN = "已撤回"
@@ -48,7 +48,7 @@ def take_withdrawals(session: Session, delivered: Delivered, rows: Sequence[tupl
             if refusal is not None:
                 taken.refused[position] = refusal
                 continue
-        taken.accept(position, form.number, Change.WITHDRAWN, WITHDRAWN)
+        taken.accept(position, form.number, RowChange.WITHDRAWN, WITHDRAWN)
     return taken
 
 

@@ -60,7 +60,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Found:
+class Mention:
     """One place in which a person is named: what it is, its key, what stands there of them, what for, until when.
 
     `theirs`: what they are to be handed; the rest names them within what others wrote or are told.
@@ -254,7 +254,7 @@ def _consented(kind: ConsentKind, number: Any, position: Any = 1) -> ColumnEleme
     return exists().where(given, Consent.number == number, Consent.position == position)
 
 
-def held_of_person(session: Session, name: str, organisation: str = "") -> Iterator[Found]:
+def held_of_person(session: Session, name: str, organisation: str = "") -> Iterator[Mention]:
     """Every place in which a person is named, over all seasons, however the name is written.
 
     With an organisation only those of that organisation, as far as a place says one; what others wrote says none. The
@@ -267,7 +267,7 @@ def held_of_person(session: Session, name: str, organisation: str = "") -> Itera
     yield from _as_contact(session, dates, name, organisation, names, mails)
     yield from _as_expert(session, dates, name, organisation, names, mails)
     for declared in session.scalars(select(DeclaredConflict).where(DeclaredConflict.key == name_key(name))):
-        yield Found(
+        yield Mention(
             "declared conflict 回避对象",
             f"{declared.season}",
             "一位专家申报的回避对象",
@@ -295,7 +295,9 @@ class _Dates:
         return self.of(Number.of(number).season)
 
 
-def _as_contributor(session: Session, dates: _Dates, name: str, organisation: str, names: set[str]) -> Iterator[Found]:
+def _as_contributor(
+    session: Session, dates: _Dates, name: str, organisation: str, names: set[str]
+) -> Iterator[Mention]:
     """As one who took part: the form's line, whether the name may be public, the certificates."""
     home = name_key(organisation)
     query = select(Contributor, Submission).join(Submission, Submission.number == Contributor.number)
@@ -310,7 +312,7 @@ def _as_contributor(session: Session, dates: _Dates, name: str, organisation: st
         until = None if public else dates.of_number(person.number)
         share = f"，贡献占比{person.share}%" if person.share is not None else ""
         told = f"{person.name}，{person.organisation}，{person.role}{share}；{'已公开' if public else '未公开'}"
-        yield Found(
+        yield Mention(
             "contributor 完成人",
             f"{person.number}/{person.position}",
             f"{told}；成果《{submission.title}》",
@@ -324,19 +326,19 @@ def _as_contributor(session: Session, dates: _Dates, name: str, organisation: st
             .order_by(Certificate.ordinal)
         ):
             number = CertificateNumber(row.season, row.ordinal)
-            yield Found(
+            yield Mention(
                 "certificate 证书", number.short, f"{row.name}，{row.tier.label}，{row.state.label}", "证书核验", until
             )
         files = session.scalars(select(Attachment.name).where(Attachment.number == person.number).distinct())
         for file in sorted(files):
-            yield Found(
+            yield Mention(
                 "attachment 申报附件", person.number, file, "评审（可能载有本人信息）", dates.of_number(person.number)
             )
 
 
 def _as_contact(
     session: Session, dates: _Dates, name: str, organisation: str, names: set[str], mails: set[str]
-) -> Iterator[Found]:
+) -> Iterator[Mention]:
     """As one by whom a submission is reached; with an organisation, of a submission of that organisation."""
     key, home = name_key(name), name_key(organisation)
     theirs = set(session.scalars(select(Organisation.number).where(Organisation.name_key == home))) if home else set()
@@ -345,12 +347,12 @@ def _as_contact(
             names.add(contact.name)
             mails.add(contact.mail)
             told = f"{contact.name}，{contact.phone}，{contact.mail}"
-            yield Found("contact 联系人", contact.number, told, "联系申报单位", dates.of_number(contact.number))
+            yield Mention("contact 联系人", contact.number, told, "联系申报单位", dates.of_number(contact.number))
 
 
 def _as_expert(
     session: Session, dates: _Dates, name: str, organisation: str, names: set[str], mails: set[str]
-) -> Iterator[Found]:
+) -> Iterator[Mention]:
     """As an expert: the pool's line, the seats, what they declared themselves."""
     home = name_key(organisation)
     experts = select(Expert).where(Expert.name_key == name_key(name)).order_by(Expert.id)
@@ -362,13 +364,13 @@ def _as_expert(
         seats = session.scalars(select(Seat).where(Seat.expert == expert.id).order_by(Seat.season)).all()
         until = dates.of(max(seat.season for seat in seats)) if seats else None
         told = (expert.name, expert.organisation, expert.title, expert.fields, expert.phone, expert.mail)
-        yield Found("expert 专家", expert.id, "，".join(filter(None, told)), "抽取评委", until)
+        yield Mention("expert 专家", expert.id, "，".join(filter(None, told)), "抽取评委", until)
         for seat in seats:
             told_of = f"{seat.field}，{seat.state.label}"
-            yield Found("seat 评委", f"{seat.season} {expert.id}", told_of, "评审", dates.of(seat.season))
+            yield Mention("seat 评委", f"{seat.season} {expert.id}", told_of, "评审", dates.of(seat.season))
         own = select(DeclaredConflict).where(DeclaredConflict.expert == expert.id).order_by(DeclaredConflict.key)
         for declared in session.scalars(own):
-            yield Found(
+            yield Mention(
                 "own declaration 本人申报的回避",
                 f"{declared.season}",
                 declared.key,
@@ -377,7 +379,7 @@ def _as_expert(
             )
 
 
-def _in_letters(session: Session, dates: _Dates, names: Iterable[str], mails: Iterable[str]) -> Iterator[Found]:
+def _in_letters(session: Session, dates: _Dates, names: Iterable[str], mails: Iterable[str]) -> Iterator[Mention]:
     """Letters to them, and letters that name them."""
     wanted, addresses = [name for name in names if name], {mail for mail in mails if mail}
     said = [column.contains(one, autoescape=True) for one in wanted for column in (Message.body, Message.subject)]
@@ -385,9 +387,11 @@ def _in_letters(session: Session, dates: _Dates, names: Iterable[str], mails: It
     for row in session.scalars(select(Message).where(_any([*said, *to_them])).order_by(Message.key)):
         theirs = row.recipient in addresses
         told = f"致本人：{row.subject}" if theirs else f"信中提到本人：{row.subject}"
-        yield Found("letter 信件", row.key, told, "通知", dates.of(row.season), theirs)
+        yield Mention("letter 信件", row.key, told, "通知", dates.of(row.season), theirs)
     for mail in session.scalars(select(IncomingMail).where(IncomingMail.sender.in_(addresses))):
-        yield Found("mail 来信", mail.digest[:12], f"{mail.sender}，{mail.state.label}", "收件", dates.of(mail.season))
+        yield Mention(
+            "mail 来信", mail.digest[:12], f"{mail.sender}，{mail.state.label}", "收件", dates.of(mail.season)
+        )
 
 
 # What people wrote, by table and column, with what it is.
@@ -403,23 +407,23 @@ _WRITTEN: tuple[tuple[Any, Any, str], ...] = (
 )
 
 
-def _in_words(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator[Found]:
+def _in_words(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator[Mention]:
     """What others wrote that names them; it is not theirs to be handed, but theirs to have corrected or deleted."""
     wanted = [name for name in names if name]
     for table, column, what in _WRITTEN:
         said = _any([column.contains(one, autoescape=True) for one in wanted])
         for number, text in session.execute(select(table.number, column).where(said).order_by(table.number)):
-            yield Found(what, number, _around(text, wanted), "评审", dates.of_number(number), theirs=False)
+            yield Mention(what, number, _around(text, wanted), "评审", dates.of_number(number), theirs=False)
     said = _any([column.contains(one) for one in wanted for column in (Delivery.problems, Delivery.file_name)])
     for delivery in session.scalars(select(Delivery).where(said).order_by(Delivery.digest)):
         told = f"{delivery.sender}，{delivery.file_name}"
-        yield Found("delivery 来件", delivery.digest[:16], told, "收件", dates.of(delivery.season), theirs=False)
+        yield Mention("delivery 来件", delivery.digest[:16], told, "收件", dates.of(delivery.season), theirs=False)
     said = _any([RecordText.text.contains(one, autoescape=True) for one in wanted])
     for row in session.scalars(select(RecordText).where(said).order_by(RecordText.season, RecordText.seal)):
-        yield Found("reason 理由", str(row.season), _around(row.text, wanted), "操作留痕", theirs=False)
+        yield Mention("reason 理由", str(row.season), _around(row.text, wanted), "操作留痕", theirs=False)
 
 
-def _in_practice(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator[Found]:
+def _in_practice(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator[Mention]:
     """Reports of good practice that name them, each with its organisation; what is public stays."""
     wanted, row = [name for name in names if name], GoodPractice
     said = _any(
@@ -434,7 +438,7 @@ def _in_practice(session: Session, dates: _Dates, names: Iterable[str]) -> Itera
         public = report.consent and report.withheld_at is None
         told = f"{report.organisation}，{'已公开' if public else '未公开'}：{_around(text, wanted)}"
         until = None if public else dates.of(report.season)
-        yield Found("good practice 好经验好做法", report.number, told, "征集、推广", until, theirs=False)
+        yield Mention("good practice 好经验好做法", report.number, told, "征集、推广", until, theirs=False)
 
 
 def _any(conditions: list[Any]) -> Any:

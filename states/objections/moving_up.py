@@ -14,7 +14,7 @@ from states.history.canonical import call_subject, instant_text, submission_subj
 from states.history.read import every_facts, latest_facts
 from states.machine import Act
 from states.objections.measures import change_tier
-from states.rules.ranking.moving_up import Standing, who_moves_up
+from states.rules.ranking.moving_up import TierStanding, who_moves_up
 from states.transitions import note_call, note_submission
 
 
@@ -54,7 +54,7 @@ def move_up(session: Session, season: Season, objection: Objection, act: Act) ->
     return moved
 
 
-def _standing(session: Session, row: Placing) -> Standing:
+def _standing(session: Session, row: Placing) -> TierStanding:
     """Whether a line of the list can move: it stands still, and nobody struck it or gave it another tier by hand."""
     submission = session.get_one(Submission, row.number, populate_existing=True)
     stands = (
@@ -62,4 +62,4 @@ def _standing(session: Session, row: Placing) -> Standing:
         or submission.outcome is Outcome.COMPLETED
     )
     changed = latest_facts(session, submission_subject(row.number), Trigger.CHANGE_TIER)
-    return Standing(row.tier, stands and not row.struck and (not changed or "moved_up" in changed))
+    return TierStanding(row.tier, stands and not row.struck and (not changed or "moved_up" in changed))

@@ -31,7 +31,13 @@ from states.machine import Act
 from states.officers import DecisionRefused
 from states.panel.pairs import eligible_numbers, make_pairs, season_conflicts
 from states.panel.pool import bound_pool, keeps_out
-from states.rules.assignment import AssignmentInfeasible, BestAssignment, Certificate, assign_with_certificate, written
+from states.rules.assignment import (
+    AssignmentInfeasible,
+    BestAssignment,
+    OptimalityCertificate,
+    assign_with_certificate,
+    written,
+)
 from states.rules.reviewers import conflicts as rules
 from states.rules.reviewers.affinity import ExpertProfile, SubmissionProfile, affinity
 from states.rules.reviewers.conflicts import Conflicts
@@ -59,7 +65,7 @@ class AssignmentQuality:
     proven: bool
 
     @classmethod
-    def of(cls, found: Certificate) -> "AssignmentQuality":
+    def of(cls, found: OptimalityCertificate) -> "AssignmentQuality":
         level = found.worst if found.level is None else found.level
         at_most = level if found.level_at_most is None else found.level_at_most
         return cls(
@@ -80,7 +86,7 @@ def _decimal(figure: float) -> str:
 
 
 @dataclass(frozen=True)
-class Assigned:
+class RoundAssignment:
     """The whole assignment of a round: experts by submission, in no order of merit."""
 
     experts: Mapping[str, tuple[str, ...]]
@@ -251,7 +257,7 @@ def draw(session: Session, season: Season, act: Act, secret: bytes = b"") -> Pan
     return panel
 
 
-def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
+def assign_panel(session: Session, season: Season, act: Act) -> RoundAssignment:
     """Assign every eligible submission to its experts, by the season's order of aims.
 
     Raises PanelTooSmall naming who and what limits. An assignment that could not be proven best is
@@ -271,7 +277,7 @@ def assign_panel(session: Session, season: Season, act: Act) -> Assigned:
         for number, row in zip(numbers, found.experts, strict=True)
     }
     make_pairs(session, season, pairs, at=act.at)
-    assigned = Assigned(pairs, AssignmentQuality.of(found.certificate))
+    assigned = RoundAssignment(pairs, AssignmentQuality.of(found.certificate))
     # Whole millionths, in the order of the call's list of experts: with the prices they prove the assignment.
     rows = dict(zip(numbers, np.rint(near * MILLIONTHS).astype(int).tolist(), strict=True))
     ask = Ask(

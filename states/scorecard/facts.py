@@ -17,7 +17,7 @@ _UPHELD = {result.value for result in ObjectionResult if result is not Objection
 }
 
 
-class Entry(NamedTuple):
+class EntryPlace(NamedTuple):
     """One entry of the record, by where it stands."""
 
     subject: str
@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 class Said(NamedTuple):
     """One entry about the season as a whole, with what it says."""
 
-    entry: Entry
+    entry: EntryPlace
     trigger: str
     at: datetime
     reason: str
@@ -39,70 +39,70 @@ class Dispute:
     """An objection to a submission, as its last entry leaves it."""
 
     kind: str
-    entries: list[Entry]
+    entries: list[EntryPlace]
     state: str = ""
-    upheld: Entry | None = None
+    upheld: EntryPlace | None = None
 
 
 @dataclass
-class Case:
+class CaseRecord:
     """One submission as the record tells it; a fact that has no entry did not happen."""
 
     number: str
     unit: str
-    submitted: Entry
+    submitted: EntryPlace
     admitted: bool
     category: Category
     carrier: Carrier
     contributors: int
-    changed: list[Entry] = field(default_factory=list)
-    corrections: list[Entry] = field(default_factory=list)
-    lapsed: Entry | None = None
-    judged: Entry | None = None
+    changed: list[EntryPlace] = field(default_factory=list)
+    corrections: list[EntryPlace] = field(default_factory=list)
+    lapsed: EntryPlace | None = None
+    judged: EntryPlace | None = None
     district_total: Decimal | None = None
     recommended: bool = False
-    not_reviewed: Entry | None = None
-    scores: dict[str, tuple[Decimal, Entry]] = field(default_factory=dict)  # of the first round, by who gave them
-    recused: list[Entry] = field(default_factory=list)
-    scored: Entry | None = None
+    not_reviewed: EntryPlace | None = None
+    scores: dict[str, tuple[Decimal, EntryPlace]] = field(default_factory=dict)  # of the first round, by who gave them
+    recused: list[EntryPlace] = field(default_factory=list)
+    scored: EntryPlace | None = None
     merit: Decimal | None = None
     raw_mean: Decimal | None = None
-    awarded: Entry | None = None
+    awarded: EntryPlace | None = None
     tier: Tier | None = None
-    taken_away: tuple[Entry, Tier] | None = None
-    revoked: Entry | None = None
+    taken_away: tuple[EntryPlace, Tier] | None = None
+    revoked: EntryPlace | None = None
     outcome: Outcome | None = None
     asked: bool = False
-    answered: Entry | None = None
+    answered: EntryPlace | None = None
     use: Use | None = None
     benefit: Decimal | None = None
     places: int | None = None
     disputes: dict[int, Dispute] = field(default_factory=dict)
 
     @property
-    def upheld(self) -> list[Entry]:
+    def upheld(self) -> list[EntryPlace]:
         """The answers by which objections stand as upheld."""
         return [dispute.upheld for dispute in self.disputes.values() if dispute.upheld is not None]
 
 
 @dataclass
-class Told:
+class SeasonTold:
     """A season as its record tells it. `mobilised`: different organisations and people by unit, and where it says so."""
 
-    cases: dict[str, Case] = field(default_factory=dict)
+    cases: dict[str, CaseRecord] = field(default_factory=dict)
     call: list[Said] = field(default_factory=list)
     mobilised: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    counted: Entry | None = None
-    practices: dict[str, tuple[str, Entry]] = field(default_factory=dict)  # by number: the unit, the last entry
+    counted: EntryPlace | None = None
+    practices: dict[str, tuple[str, EntryPlace]] = field(default_factory=dict)  # by number: the unit, the last entry
 
     def of(self, *triggers: Trigger) -> list[Said]:
         """What was said of the season by some words, in their order."""
         return [said for said in self.call if said.trigger in triggers]
 
 
-def read_record(entries: Iterable[Mapping[str, Any]]) -> Told:
+def read_record(entries: Iterable[Mapping[str, Any]]) -> SeasonTold:
     """A season's entries, which come by subject and sequence."""
-    told = Told()
+    told = SeasonTold()
     for subject, own in groupby(entries, key=lambda entry: str(entry["subject"])):
         kind, _, name = subject.partition("/")
         if kind == "submission":
@@ -124,18 +124,18 @@ def read_record(entries: Iterable[Mapping[str, Any]]) -> Told:
 
 
 def _said(row: Mapping[str, Any]) -> Said:
-    entry, facts = Entry(row["subject"], row["sequence"]), json.loads(row["facts"])
+    entry, facts = EntryPlace(row["subject"], row["sequence"]), json.loads(row["facts"])
     at = datetime.fromisoformat(facts.get("as_of", row["at"]))
     return Said(entry, row["trigger"], at, row["reason"], facts)
 
 
-def _case(number: str, entries: Iterable[Mapping[str, Any]]) -> Case | None:
-    case: Case | None = None
+def _case(number: str, entries: Iterable[Mapping[str, Any]]) -> CaseRecord | None:
+    case: CaseRecord | None = None
     for row in entries:
-        facts, entry = json.loads(row["facts"]), Entry(row["subject"], row["sequence"])
+        facts, entry = json.loads(row["facts"]), EntryPlace(row["subject"], row["sequence"])
         trigger = row["trigger"]
         if trigger == Trigger.SUBMIT:
-            case = Case(
+            case = CaseRecord(
                 number,
                 Number.of(number).unit,
                 entry,
@@ -150,7 +150,7 @@ def _case(number: str, entries: Iterable[Mapping[str, Any]]) -> Case | None:
     return case
 
 
-def _note(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> None:
+def _note(case: CaseRecord, trigger: str, facts: Mapping[str, Any], entry: EntryPlace) -> None:
     if trigger == Trigger.AMEND:
         case.changed.append(entry)
         case.category, case.carrier = Category(facts["category"]), Carrier(facts["carrier"])
@@ -172,7 +172,7 @@ def _note(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> N
         case.raw_mean = Decimal(facts.get("raw_mean", facts["merit"]))
 
 
-def _note_award(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> None:
+def _note_award(case: CaseRecord, trigger: str, facts: Mapping[str, Any], entry: EntryPlace) -> None:
     """From the award on: what was given and taken, what was objected, what became of it."""
     if trigger in (Trigger.AWARD, Trigger.CHANGE_TIER):
         case.tier = Tier(facts["tier"])
@@ -199,7 +199,7 @@ def _note_award(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry
         _note_dispute(case, trigger, facts, entry)
 
 
-def _note_dispute(case: Case, trigger: str, facts: Mapping[str, Any], entry: Entry) -> None:
+def _note_dispute(case: CaseRecord, trigger: str, facts: Mapping[str, Any], entry: EntryPlace) -> None:
     known = Dispute(facts.get("kind", ""), [])
     dispute = case.disputes.setdefault(facts["objection"], known)
     dispute.entries.append(entry)

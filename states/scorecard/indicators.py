@@ -13,7 +13,7 @@ from itertools import combinations
 from math import sqrt
 
 from models.enums import Carrier, Category, Tier, Use
-from states.scorecard.facts import Case, Entry, Told
+from states.scorecard.facts import CaseRecord, EntryPlace, SeasonTold
 
 _Z = 1.959964
 Span = tuple[float, float]
@@ -28,7 +28,7 @@ class Figure:
 
     value: float | None
     cases: int
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[EntryPlace, ...] = ()
     part: float = 0.0
     low: float | None = None
     high: float | None = None
@@ -53,17 +53,17 @@ class Own:
     `organisations` and `people`: different ones, None where the record does not say (seasons of earlier versions).
     """
 
-    cases: list[Case] = field(default_factory=list)
+    cases: list[CaseRecord] = field(default_factory=list)
     organisations: int | None = None
     people: int | None = None
-    counted: tuple[Entry, ...] = ()
-    practices: list[Entry] = field(default_factory=list)
+    counted: tuple[EntryPlace, ...] = ()
+    practices: list[EntryPlace] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Case]:
+    def __iter__(self) -> Iterator[CaseRecord]:
         return iter(self.cases)
 
 
-def own_of(told: Told, units: Sequence[str]) -> dict[str, Own]:
+def own_of(told: SeasonTold, units: Sequence[str]) -> dict[str, Own]:
     """What is whose, in the order of `units`; the city's own under ""."""
     found: dict[str, Own] = {unit: Own() for unit in units}
     for case in told.cases.values():
@@ -101,7 +101,7 @@ def wilson(part: int, cases: int) -> tuple[float, float]:
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def _share(of: Iterable[tuple[bool, Iterable[Entry | None]]]) -> Figure:
+def _share(of: Iterable[tuple[bool, Iterable[EntryPlace | None]]]) -> Figure:
     judged = [(bool(holds), entries) for holds, entries in of]
     cases, part = len(judged), sum(holds for holds, _ in judged)
     told = tuple(entry for _, entries in judged for entry in entries if entry is not None)
@@ -111,18 +111,18 @@ def _share(of: Iterable[tuple[bool, Iterable[Entry | None]]]) -> Figure:
     return Figure(part / cases, cases, told, part, low, high)
 
 
-def _count(entries: Iterable[Entry | None], amounts: Iterable[float] | None = None) -> Figure:
+def _count(entries: Iterable[EntryPlace | None], amounts: Iterable[float] | None = None) -> Figure:
     told = tuple(entry for entry in entries if entry is not None)
     total = float(sum(amounts)) if amounts is not None else float(len(told))
     return Figure(total, len(told), told, total)
 
 
-def _counted(count: int | None, entries: tuple[Entry, ...]) -> Figure:
+def _counted(count: int | None, entries: tuple[EntryPlace, ...]) -> Figure:
     """What the record counted by itself."""
     return Figure(None, 0) if count is None else Figure(float(count), count, entries, count)
 
 
-def _agreement(cases: Iterable[Case]) -> Figure:
+def _agreement(cases: Iterable[CaseRecord]) -> Figure:
     """Kendall's tau-b of the district's points and the panel's merits over what both judged, with its interval."""
     pairs = [case for case in cases if case.district_total is not None and case.merit is not None]
     told = tuple(entry for case in pairs for entry in (case.judged, case.scored) if entry is not None)
@@ -312,7 +312,7 @@ INDICATORS: tuple[Indicator, ...] = (
 
 
 @dataclass(frozen=True)
-class Line:
+class IndicatorLine:
     """One indicator of one unit: the figure, what all units have together, points of the weight (None: not compared)."""
 
     indicator: Indicator
@@ -328,7 +328,7 @@ class Card:
     """One unit's scorecard: `mark` of a hundred and `place` among the units, None where too little can be compared."""
 
     unit: str
-    lines: tuple[Line, ...]
+    lines: tuple[IndicatorLine, ...]
     mark: float | None
     place: int | None
 
@@ -338,11 +338,11 @@ class Card:
         return self.place or 1_000_000
 
 
-def scorecards(told: Told, units: Sequence[str], weights: Mapping[str, int], least_cases: int) -> dict[str, Card]:
+def scorecards(told: SeasonTold, units: Sequence[str], weights: Mapping[str, int], least_cases: int) -> dict[str, Card]:
     """The card of every unit, in the order of `units`; a unit without submissions has one too."""
     by_unit = own_of(told, units)
     everything = by_unit.pop("")
-    lines: dict[str, list[Line]] = {unit: [] for unit in by_unit}
+    lines: dict[str, list[IndicatorLine]] = {unit: [] for unit in by_unit}
     for indicator in INDICATORS:
         city = indicator.measure(everything)
         figures = {unit: indicator.measure(own) for unit, own in by_unit.items()}
@@ -356,7 +356,7 @@ def scorecards(told: Told, units: Sequence[str], weights: Mapping[str, int], lea
             points = place = None
             if unit in compared and weight:
                 points, place = weight * _standing(compared, unit), _place(compared, unit)
-            lines[unit].append(Line(indicator, weight, figure, city, points, place))
+            lines[unit].append(IndicatorLine(indicator, weight, figure, city, points, place))
     marks = {unit: _mark(own) for unit, own in lines.items()}
     standing = {unit: (mark, mark) for unit, mark in marks.items() if mark is not None}
     return {
@@ -365,7 +365,7 @@ def scorecards(told: Told, units: Sequence[str], weights: Mapping[str, int], lea
     }
 
 
-def _may_be_compared(indicator: Indicator, figure: Figure, cases: Sequence[Case], least_cases: int) -> bool:
+def _may_be_compared(indicator: Indicator, figure: Figure, cases: Sequence[CaseRecord], least_cases: int) -> bool:
     """A count needs as many submissions behind it as a share needs cases."""
     enough = figure.cases if indicator.share or indicator.key == "agreement" else len(cases)
     return figure.value is not None and enough >= least_cases
@@ -392,7 +392,7 @@ def _place(compared: Mapping[str, Span], unit: str) -> int:
     return 1 + sum(span[0] > compared[unit][1] for span in compared.values())
 
 
-def _mark(lines: Sequence[Line]) -> float | None:
+def _mark(lines: Sequence[IndicatorLine]) -> float | None:
     counted = [(line.points, line.weight) for line in lines if line.points is not None]
     weight = sum(weight for _, weight in counted)
     return round(100 * sum(points for points, _ in counted) / weight, 1) if weight else None

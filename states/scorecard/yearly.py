@@ -15,7 +15,7 @@ from config.local_time import ZONE
 from config.milestones import Milestone
 from config.season import Season
 from models.enums import ObjectionKind, ObjectionState, Trigger, Use
-from states.scorecard.facts import Case, Entry, Said, Told
+from states.scorecard.facts import CaseRecord, EntryPlace, Said, SeasonTold
 from states.scorecard.indicators import INDICATORS, Figure, Indicator, own_of, shown
 
 LEAST = 3  # answers below which no sum is given
@@ -52,13 +52,13 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Trace:
+class TracedFigure:
     """A figure as the report says it, and the entries that it was made of."""
 
     section: str
     name: str
     value: str
-    entries: tuple[Entry, ...]
+    entries: tuple[EntryPlace, ...]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Yearly:
     """The whole report."""
 
     sections: tuple[Section, ...]
-    traces: tuple[Trace, ...]
+    traces: tuple[TracedFigure, ...]
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class Compared:
 
     figures: Mapping[str, Figure]
     awards: int
-    asked: tuple[Case, ...]
+    asked: tuple[CaseRecord, ...]
 
 
-def compared(told: Told) -> Compared:
+def compared(told: SeasonTold) -> Compared:
     """A year's part in a comparison, without the entries that only its own report traces."""
     city = own_of(told, ())[""]
     return Compared(
@@ -91,9 +91,9 @@ def compared(told: Told) -> Compared:
     )
 
 
-def yearly(season: Season, told: Told, years: Mapping[int, Compared], names: Mapping[str, str]) -> Yearly:
+def yearly(season: Season, told: SeasonTold, years: Mapping[int, Compared], names: Mapping[str, str]) -> Yearly:
     """The report of a season; `years` has the earlier ones and itself, `names` those of the units by their codes."""
-    traces = list[Trace]()
+    traces = list[TracedFigure]()
     parts = (_compared, _by_unit, _in_time, _fair, _objected, _adopted)
     sections = [part(_Making(season, told, years, names, traces)) for part in parts]
     return Yearly(tuple(sections), tuple(traces))
@@ -102,14 +102,14 @@ def yearly(season: Season, told: Told, years: Mapping[int, Compared], names: Map
 @dataclass(frozen=True)
 class _Making:
     season: Season
-    told: Told
+    told: SeasonTold
     years: Mapping[int, Compared]
     names: Mapping[str, str]
-    traces: list[Trace]
+    traces: list[TracedFigure]
 
-    def trace(self, section: str, name: str, value: object, entries: Iterable[Entry]) -> str:
+    def trace(self, section: str, name: str, value: object, entries: Iterable[EntryPlace]) -> str:
         """Keeps where a figure comes from; the figure as it is written."""
-        self.traces.append(Trace(section, name, str(value), tuple(entries)))
+        self.traces.append(TracedFigure(section, name, str(value), tuple(entries)))
         return str(value)
 
 
@@ -247,7 +247,7 @@ def _fair(making: _Making) -> Section:
     return Section(title, tuple(_severity(making, title)), ("事项", "数", "说明"), tuple(rows))
 
 
-def _spread(case: Case) -> Decimal:
+def _spread(case: CaseRecord) -> Decimal:
     totals = [total for total, _ in case.scores.values()]
     return max(totals) - min(totals)
 
@@ -282,7 +282,7 @@ def _objected(making: _Making) -> Section:
     cases = [case for case in making.told.cases.values() if case.disputes]
     every = [dispute for case in cases for dispute in case.disputes.values()]
     counts: Counter[tuple[str, str]] = Counter()
-    entries: dict[tuple[str, str], list[Entry]] = {}
+    entries: dict[tuple[str, str], list[EntryPlace]] = {}
     for dispute in every:
         result = "成立" if dispute.upheld else "不予受理" if dispute.state == ObjectionState.NOT_ACCEPTED else "不成立"
         open_still = dispute.state in (ObjectionState.RECEIVED, ObjectionState.ACCEPTED, ObjectionState.INVESTIGATING)

@@ -76,7 +76,7 @@ class Reissued(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class IssuedCertificates:
     """What became of a season's certificates: ordinals given, and those that became void."""
 
     given: list[int]
@@ -105,7 +105,7 @@ def certificate_states(session: Session, year: int) -> Iterator[tuple[int, Certi
     yield from session.execute(query.order_by(Certificate.ordinal))
 
 
-def follow_awards(session: Session, year: int, act: Act) -> Followed:
+def follow_awards(session: Session, year: int, act: Act) -> IssuedCertificates:
     """Give a number to everybody who has an award and no certificate that says so; void those that say what is not so.
 
     Numbers run in the order of the list.
@@ -116,7 +116,7 @@ def follow_awards(session: Session, year: int, act: Act) -> Followed:
     numbered = {one: ordinal for ordinal, one in enumerate(lacking, start=last + 1)}
     _give(session, year, act, numbered)
     _void(session, year, act, [(row, numbered[heir] if heir else None) for row, heir in lost])
-    return Followed(list(numbered.values()), [row.ordinal for row, _ in lost])
+    return IssuedCertificates(list(numbered.values()), [row.ordinal for row, _ in lost])
 
 
 def keep_in_step(session: Session, year: int, act: Act) -> None:

@@ -47,7 +47,7 @@ class Delivered:
         return self.admission is not None
 
 
-class Change(Enum):
+class RowChange(Enum):
     """What an accepted row changed."""
 
     NEW = auto()
@@ -67,21 +67,21 @@ class Taken:
     accepted: dict[int, str] = field(default_factory=dict)
     refused: dict[int, Refusal] = field(default_factory=dict)
     remarks: dict[int, str] = field(default_factory=dict)
-    changes: dict[int, Change] = field(default_factory=dict)
+    changes: dict[int, RowChange] = field(default_factory=dict)
 
     @classmethod
     def refusing(cls, positions: Iterable[int], refusal: Refusal) -> Self:
         """Every row refused for the same reason."""
         return cls(refused=dict.fromkeys(positions, refusal))
 
-    def accept(self, position: int, number: str, change: Change | None = None, remark: str = "") -> None:
+    def accept(self, position: int, number: str, change: RowChange | None = None, remark: str = "") -> None:
         self.accepted[position] = number
         if change is not None:
             self.changes[position] = change
         if remark:
             self.remarks[position] = remark
 
-    def of(self, change: Change) -> dict[int, str]:
+    def of(self, change: RowChange) -> dict[int, str]:
         """The accepted rows that changed something so."""
         return {position: number for position, number in self.accepted.items() if self.changes.get(position) is change}
 

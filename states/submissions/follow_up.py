@@ -26,12 +26,12 @@ from states.machine import Act, Refusal
 from states.rules.reviewers.blind import Blindfold
 from states.submissions.attachments import ReadablePicture, base_name
 from states.submissions.consents import FOLLOW_UP_KINDS, Shown, consent_rows
-from states.submissions.delivery import Change, Delivered, Taken
+from states.submissions.delivery import Delivered, RowChange, Taken
 from states.submissions.released import masked
 from states.transitions import note_submission
 
 
-class Asked(NamedTuple):
+class AskedAward(NamedTuple):
     """An awarded achievement that a unit is asked about."""
 
     unit: str
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class FollowUpAnswer:
     """One row of a delivered workbook; `files`: digest by name of what came along, `readable`: what was made of it."""
 
     position: int
@@ -50,13 +50,13 @@ class Answer:
     readable: Mapping[str, ReadablePicture] = field(default_factory=dict)
 
 
-def ask_about_awards(session: Session, year: int, act: Act) -> list[Asked]:
+def ask_about_awards(session: Session, year: int, act: Act) -> list[AskedAward]:
     """Keep that the units are asked what became of the awarded achievements."""
     awarded = select(Submission.unit, Submission.number, Submission.title, Submission.tier).where(
         Submission.season == year, Submission.outcome == Outcome.COMPLETED
     )
     told = session.execute(awarded.order_by(Submission.number))
-    rows = [Asked(unit, number, title, tier) for unit, number, title, tier in told if tier]
+    rows = [AskedAward(unit, number, title, tier) for unit, number, title, tier in told if tier]
     for asked in rows:
         if session.get(FollowUp, asked.number) is None:
             session.add(FollowUp(number=asked.number, asked_at=act.at))
@@ -82,7 +82,7 @@ def answer_of(row: FollowUp) -> FollowUpForm | None:
     return FollowUpForm(number=row.number, **json.loads(row.adoption)) if row.adoption else None
 
 
-def take_answers(session: Session, delivered: Delivered, rows: Sequence[Answer]) -> Taken:
+def take_answers(session: Session, delivered: Delivered, rows: Sequence[FollowUpAnswer]) -> Taken:
     """Take a unit's answers; a later one replaces the one before, until the season closes."""
     if call_state(session, delivered.season) is CallState.CLOSED:
         return Taken.refusing((answer.position for answer in rows), _CLOSED)
@@ -119,14 +119,14 @@ def _said_too_little(form: FollowUpForm) -> Refusal | None:
     return None
 
 
-def _keep(session: Session, delivered: Delivered, answer: Answer, row: FollowUp) -> Change:
+def _keep(session: Session, delivered: Delivered, answer: FollowUpAnswer, row: FollowUp) -> RowChange:
     form = answer.form
     said = form.model_dump(mode="json", exclude={"number", "attachments", "review_attachments"})
     text, shown = canonical(said), _shown(session, answer)
     before = {picture.digest for picture in _pictures(session, form.number)}
     if row.adoption == text and before == {picture.digest for picture in shown}:
-        return Change.UNCHANGED
-    change = Change.UPDATED if row.answered_at else Change.NEW
+        return RowChange.UNCHANGED
+    change = RowChange.UPDATED if row.answered_at else RowChange.NEW
     consents = _consents(session, delivered, form, shown)
     row.answered_at, row.adoption = delivered.act.at, text
     session.execute(delete(FollowUpPicture).where(FollowUpPicture.number == form.number))
@@ -149,7 +149,7 @@ def seal_of_answer(session: Session, seals: Seals, number: str) -> dict[str, str
     return {"answer": seals.lasting("follow_up", number, row.adoption, *pictures)}
 
 
-def _shown(session: Session, answer: Answer) -> list[Shown]:
+def _shown(session: Session, answer: FollowUpAnswer) -> list[Shown]:
     """The pictures that may be published and could be read; one that came before need not come again."""
     row = session.get_one(FollowUp, answer.form.number)
     before = answer_of(row)

@@ -16,7 +16,7 @@ from states.machine import Refusal, together
 from states.rules.names import name_key
 from states.submission import SUBMISSION, Case, achievement_is_covered, is_complete, is_no_duplicate
 from states.submissions.attachments import attached_to, same_files
-from states.submissions.delivery import Change, Delivered, Taken
+from states.submissions.delivery import Delivered, RowChange, Taken
 from states.submissions.identity import (
     Incoming,
     Known,
@@ -48,7 +48,7 @@ def take_submissions(
     judging.remarks |= _renamed(session, season_facts, delivered, judging)
     taken = Taken(refused=judging.refused)
     for position, number in insert_new(session, delivered, judging.new).items():
-        taken.accept(position, number, Change.NEW, judging.remarks.get(position, ""))
+        taken.accept(position, number, RowChange.NEW, judging.remarks.get(position, ""))
     _change(session, season_facts, delivered, judging.changes, taken)
     for row in faulty:
         refusal = judging.against(session, row)
@@ -219,7 +219,7 @@ def _change(
         withdrawn = known.outcome is Outcome.WITHDRAWN
         same = current == content_of(row.form) and not withdrawn and not _other_files(session, known, row)
         if same and twin is None:
-            taken.accept(row.position, known.number, Change.UNCHANGED)
+            taken.accept(row.position, known.number, RowChange.UNCHANGED)
             continue
         refusal = together(
             twin, _not_changeable(session, season_facts, delivered, known), _unfit(season_facts, delivered, row.form)
@@ -230,7 +230,7 @@ def _change(
             taken.refused[row.position] = refusal
             continue
         amend(session, delivered, known, row)
-        taken.accept(row.position, known.number, Change.UPDATED)
+        taken.accept(row.position, known.number, RowChange.UPDATED)
 
 
 def _older(session: Session, known: Known, form: SubmissionForm) -> Refusal | None:

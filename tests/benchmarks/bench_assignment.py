@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from states.rules.assignment import (
-    Certificate,
+    OptimalityCertificate,
     assign_with_certificate,
     columns,
     exchange,
@@ -82,7 +82,7 @@ def main() -> None:
         f"{'instance':22} {'aim':5} {'total':>11} {'at most':>11} {'known':>8} {'worst':>8} {'level at most':>13} "
         f"{'known':>6} {'share':>6} {'of all':>6} {'proof':>8} {'cpu':>6} {'s':>6} {'MB':>5}  again"
     )
-    shares: dict[str, Certificate] = {}
+    shares: dict[str, OptimalityCertificate] = {}
     for name, instance, aims in instances(given.instances, large=given.large):
         if given.only in name:
             found = {aim: measure(name, instance, aim) for aim in aims}
@@ -93,7 +93,7 @@ def main() -> None:
     )
 
 
-def print_shares(which: str, shares: dict[str, Certificate]) -> None:
+def print_shares(which: str, shares: dict[str, OptimalityCertificate]) -> None:
     """The average worst share, beside the average of what is proven that none can exceed."""
     if not shares:
         return
@@ -184,7 +184,7 @@ def _texts(papers: int, experts: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(scores)
 
 
-def measure(name: str, instance: Named, aim: str) -> Certificate:
+def measure(name: str, instance: Named, aim: str) -> OptimalityCertificate:
     """Print one line."""
     started, processor = time.perf_counter(), time.process_time()
     found = assign_with_certificate(**instance, aim=aim)
@@ -195,7 +195,7 @@ def measure(name: str, instance: Named, aim: str) -> Certificate:
     return found.certificate
 
 
-def solved_again(instance: Named, aim: str, found: Certificate) -> str:
+def solved_again(instance: Named, aim: str, found: OptimalityCertificate) -> str:
     """Value for value beside plain programs over all pairs."""
     if aim == "share":
         return "-"
@@ -205,7 +205,7 @@ def solved_again(instance: Named, aim: str, found: Certificate) -> str:
     return "same" if off < 1e-6 else f"off by {off:.6f}"
 
 
-def line(name: str, aim: str, found: Certificate, processor: float, seconds: float) -> str:
+def line(name: str, aim: str, found: OptimalityCertificate, processor: float, seconds: float) -> str:
     largest, worst, fair = KNOWN.get(name, (None, None, None))
     known = {"total": largest, "fair": fair}.get(aim)
     level = worst if aim == "fair" else None
@@ -222,7 +222,7 @@ def _shown(value: float | None, places: int = 2) -> str:
     return "-" if value is None else f"{value:.{places}f}"
 
 
-def _proof(found: Certificate) -> str:
+def _proof(found: OptimalityCertificate) -> str:
     """By prices alone, with an exhaustive search on top, or a gap left open."""
     if not found.proven:
         return "open"

@@ -46,7 +46,7 @@ from models.enums import (
 )
 from models.queries import season_in_force
 from models.schema import upgrade
-from states.audit.evidence import About, Kind, evidence
+from states.audit.evidence import About, SubjectKind, evidence
 from states.history import canonical, verify_history
 from states.machine import Act, Actor
 from states.roots import record_root
@@ -103,7 +103,11 @@ def measured(engine: Engine, year: int, folder: Path) -> Iterator[tuple[str, flo
     yield _timed("scorecards, this season and last", score)
     label, seconds, peak = _timed("yearly report, a season", report)
     yield label, seconds / seasons, peak
-    for kind, name in ((Kind.PERSON, "示例·完成人4"), (Kind.ORGANISATION, "示例公司4"), (Kind.UNIT, units[4].code)):
+    for kind, name in (
+        (SubjectKind.PERSON, "示例·完成人4"),
+        (SubjectKind.ORGANISATION, "示例公司4"),
+        (SubjectKind.UNIT, units[4].code),
+    ):
         label, seconds, peak = _timed(f"evidence of one {kind}", hand_over(About(kind, name)))
         yield f"{label}, a season", seconds / seasons, peak
 

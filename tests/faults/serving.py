@@ -27,7 +27,7 @@ from states.audit.verify import verify
 from states.machine import Act
 from states.officers import officer
 from states.timeline import plan_season
-from states.troubles import Level, troubles
+from states.troubles import TroubleLevel, troubles
 from tests.faults.people import OFFICER
 from tests.faults.season import YEAR, prepare
 from tests.flows.engine import engine_process
@@ -87,7 +87,9 @@ class Serving(EngineProcess):
         with reading(self.database) as session:
             found = troubles(session, Clock(self.home).now())
         return [
-            trouble.kind for trouble in found if trouble.level is Level.ACT or trouble.kind is TroubleKind.CLOCK_SILENT
+            trouble.kind
+            for trouble in found
+            if trouble.level is TroubleLevel.ACT or trouble.kind is TroubleKind.CLOCK_SILENT
         ]
 
     def all_sent(self) -> bool:

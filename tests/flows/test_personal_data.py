@@ -22,7 +22,7 @@ from flows.personal_data import FOLDERS, extract_page, files_naming, unread_file
 from flows.reports.practice import BOOK
 from models import Certificate, Contact, Contributor, Expert, FollowUpPicture, History, Message
 from models.enums import CertificateState, Trigger
-from states.audit.evidence import About, Kind, NotOne, evidence
+from states.audit.evidence import About, NotOne, SubjectKind, evidence
 from states.audit.export import export_history, proof, read_export
 from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
@@ -131,7 +131,7 @@ def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_pat
         before = export_history(session, 2026, tmp_path / "before.jsonl")
         publication = newest_publication(session, 2026)
         (given,) = session.scalars(select(Certificate).where(Certificate.name == WINNER)).all()
-        handed = evidence(session, About(Kind.PERSON, WINNER), played.settings.clock.now(), with_content=True)
+        handed = evidence(session, About(SubjectKind.PERSON, WINNER), played.settings.clock.now(), with_content=True)
     assert publication is not None
     assert WINNER in (played.home / PUBLIC / "2026" / "results.html").read_text("utf-8")
     report_names(played, WINNER, HOME, "示例另一单位", "示例·渝中甲公司")
@@ -168,7 +168,7 @@ def test_a_deletion_leaves_no_name_and_every_proof_holds(played: Player, tmp_pat
         assert not any(place.theirs for place in left)
         assert [place.key for place in left if place.what.startswith("good practice")] == [elsewhere.number]
         with pytest.raises(NotOne):
-            evidence(session, About(Kind.PERSON, WINNER), played.settings.clock.now())
+            evidence(session, About(SubjectKind.PERSON, WINNER), played.settings.clock.now())
     (tmp_path / "proof.json").write_text(json.dumps(now), "utf-8")
     (tmp_path / "evidence.json").write_text(json.dumps(handed.document), "utf-8")
     assert newest is not None

@@ -16,7 +16,7 @@ from config.settings import Settings
 from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.intake.mail import taking
-from flows.intake.mail.server import Account, ImapUrlBroken, MailboxAway, open_mailbox
+from flows.intake.mail.server import ImapUrlBroken, MailAccount, MailboxAway, open_mailbox
 from flows.links.receiving import a_run, take_upload
 from flows.outbox.mail.envelope import message_digest
 from flows.read_mail import reading_mail
@@ -515,13 +515,13 @@ def test_a_mailbox_of_ten_thousand_is_looked_through_quickly(opened: Player, mai
 
 
 def test_the_address_of_a_mailbox_is_read_and_never_shown() -> None:
-    account = Account.of("imaps://a%40b.invalid:p%40ss%2Fword@mail.invalid/%E6%94%B6")
+    account = MailAccount.of("imaps://a%40b.invalid:p%40ss%2Fword@mail.invalid/%E6%94%B6")
 
     assert (account.user, account.password, account.port, account.tls) == ("a@b.invalid", "p@ss/word", 993, True)
     assert account.folder == "收"
     for broken in ("pop://a:b@c", "imap://host", "imap://user@host", "imap://u:p@host:port"):
         with pytest.raises(ImapUrlBroken) as told:
-            Account.of(broken)
+            MailAccount.of(broken)
         assert "p@" not in str(told.value)
 
 

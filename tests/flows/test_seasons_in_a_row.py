@@ -21,7 +21,7 @@ from flows.workbooks.writer.filling import submission_row
 from models import Assignment, Certificate, Contact, Contributor, Delivery, Expert, Seat, Submission
 from models.enums import CallState, Outcome, WorkbookKind
 from models.queries import call_state, planned_seasons, seasons_going_on
-from states.audit.evidence import About, Kind, evidence
+from states.audit.evidence import About, SubjectKind, evidence
 from states.audit.invariants import broken_invariants
 from states.audit.projection import EVERY_INVARIANT
 from states.audit.recompute import recompute
@@ -127,7 +127,7 @@ def _look_across(small_home: Player) -> None:
         keeper.look(year)
     assert {stage for stage, _ in started} <= {"remind"}, "reminders were left out above; no other step is due twice"
     with small_home.reading() as session:
-        unit = evidence(session, About(Kind.UNIT, UNITS[0]), small_home.settings.clock.now())
+        unit = evidence(session, About(SubjectKind.UNIT, UNITS[0]), small_home.settings.clock.now())
         tiers = dict(session.execute(select(Submission.number, Submission.tier)).all())
         ordinals = session.execute(
             select(Certificate.season, func.count(), func.max(Certificate.ordinal)).group_by(Certificate.season)

@@ -11,7 +11,7 @@ from config.errors import GangchuangError
 from config.milestones import Milestone
 from config.settings import Settings, settings
 from flows import stage as stage_module
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.run import Ending, Result, Run, StageFailed
 from flows.stage import play
 from models import Call, History, Lease, Message, MilestoneDate
@@ -133,7 +133,7 @@ def test_failures_of_single_items_are_collected_and_the_others_are_done(planned:
             with run.step() as session:
                 note_call(session, run.year, item, run.act)
 
-        run.each(["freeze_pool", "bad", "freeze_scores"], work, kind=Kind.TEMPLATE)
+        run.each(["freeze_pool", "bad", "freeze_scores"], work, kind=PieceKind.TEMPLATE)
         return Ending("open_call")
 
     with pytest.raises(

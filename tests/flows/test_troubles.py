@@ -21,7 +21,7 @@ from models.database import database_seconds
 from models.enums import CallState, MessageState
 from states.failures import failures
 from states.leases import take
-from states.troubles import Level, troubles
+from states.troubles import TroubleLevel, troubles
 from tests.support.builders import UNIT, a_season
 from tests.support.playing import Player
 
@@ -62,7 +62,7 @@ def kept(player: Player) -> list[tuple[str, str, int]]:
         return [(failure.stage, failure.subject, failure.attempts) for failure in failures(session, 2026)]
 
 
-def said(player: Player, level: Level = Level.ACT) -> list[str]:
+def said(player: Player, level: TroubleLevel = TroubleLevel.ACT) -> list[str]:
     with player.reading() as session:
         found = troubles(session, player.settings.clock.now())
     return [trouble.sentence for trouble in found if trouble.level is level]
@@ -131,7 +131,7 @@ def test_a_stage_that_failed_again_and_again_is_acute(closing: Player) -> None:
     sweep(closing)
     fail(closing, 1)
     assert [sentence for sentence in said(closing) if "printer" in sentence] == []
-    assert [sentence for sentence in said(closing, Level.WATCH) if "printer" in sentence]
+    assert [sentence for sentence in said(closing, TroubleLevel.WATCH) if "printer" in sentence]
 
     fail(closing, 1)
 
@@ -146,10 +146,10 @@ def test_a_milestone_is_late_after_an_hour(closing: Player, after: timedelta, la
 
 
 def test_a_clock_that_stands_still_is_acute(open_season: Player) -> None:
-    assert [sentence for sentence in said(open_season, Level.WATCH) if "no clock has looked" in sentence]
+    assert [sentence for sentence in said(open_season, TroubleLevel.WATCH) if "no clock has looked" in sentence]
     with open_season.writing() as session:
         take(session, "clock", owner="a clock", seconds=90)
-    assert said(open_season) == said(open_season, Level.WATCH) == []
+    assert said(open_season) == said(open_season, TroubleLevel.WATCH) == []
 
     with open_season.writing() as session:
         session.execute(update(Lease).where(Lease.name == "clock").values(expires=database_seconds(session) - 30))

@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from flows.publish.pages import (
+    AwardChange,
     AwardLine,
-    Change,
     Cut,
     Deviation,
     Disagreement,
     IndexEntry,
     IndexPage,
     NoticePage,
-    Proof,
+    PageProof,
     ProposalPage,
     ProposedLine,
     ResultsPage,
@@ -65,7 +65,7 @@ def a_notice(**changed: Any) -> NoticePage:
         closes_on=date(2026, 8, 7),
         answer_working_days=15,
         lines=lines(),
-        proof=Proof(ROOT, 413, HEAD),
+        proof=PageProof(ROOT, 413, HEAD),
     )
     return replace(page, **changed)
 
@@ -78,13 +78,15 @@ def a_results_page(**changed: Any) -> ResultsPage:
         contact=CONTACT,
         published_at=AT,
         lines=lines(),
-        proof=Proof(ROOT, 413, HEAD, "history.jsonl", "verify_history.py", f"python3 verify_history.py {ROOT}"),
+        proof=PageProof(ROOT, 413, HEAD, "history.jsonl", "verify_history.py", f"python3 verify_history.py {ROOT}"),
         notice_link="notice.html",
         amounts_yuan=((Tier.FIRST, 3000),),
         noticed=14,
         changes=(
-            Change("2026-500101-098", "第98号示例装置", date(2026, 8, 4), "异议核查中，暂缓授奖", "核查结束前暂缓"),
-            Change("2026-500101-099", "第99号示例装置", date(2026, 9, 4), "撤销获奖", "经核查撤销"),
+            AwardChange(
+                "2026-500101-098", "第98号示例装置", date(2026, 8, 4), "异议核查中，暂缓授奖", "核查结束前暂缓"
+            ),
+            AwardChange("2026-500101-099", "第99号示例装置", date(2026, 9, 4), "撤销获奖", "经核查撤销"),
         ),
         objections=(("事实与材料", "核查中", 1),),
     )

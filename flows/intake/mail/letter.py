@@ -57,7 +57,7 @@ class Bounce(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Letter:
+class ReceivedMail:
     """A mail as it is understood. `sender` is one plain address in small letters, or empty.
 
     `automatic`: a machine wrote it; `returned`: it looks like a letter of ours that came back.
@@ -90,12 +90,12 @@ class _Content:
     parts: int = 0
 
 
-def read_head(head: bytes) -> Letter:
+def read_head(head: bytes) -> ReceivedMail:
     """What a mail's head alone says."""
     return _of_head(message_from_bytes(head))
 
 
-def read_letter(raw: bytes) -> Letter:
+def read_letter(raw: bytes) -> ReceivedMail:
     """A whole mail with the files in it, also of those that were forwarded within it."""
     message = message_from_bytes(raw)
     about = _of_head(message)
@@ -106,16 +106,16 @@ def read_letter(raw: bytes) -> Letter:
     return _with(about, enclosed=tuple(content.enclosed), winmail=content.winmail, cloud=content.cloud)
 
 
-def _with(letter: Letter, **more: object) -> Letter:
-    return Letter(**{**letter.__dict__, **more})
+def _with(letter: ReceivedMail, **more: object) -> ReceivedMail:
+    return ReceivedMail(**{**letter.__dict__, **more})
 
 
-def _of_head(message: Message) -> Letter:
+def _of_head(message: Message) -> ReceivedMail:
     addresses = [address for _, address in getaddresses([_raw(message, "From")]) if "@" in address]
     sender = addresses[0].strip().lower() if len(addresses) == 1 and len(message.get_all("From", [])) == 1 else ""
     ids = re.findall(r"<[^<>\s]{3,250}>", _raw(message, "Message-ID"))
     references = re.findall(r"<[^<>\s]{3,250}>", f"{_raw(message, 'References')} {_raw(message, 'In-Reply-To')}")
-    return Letter(
+    return ReceivedMail(
         sender,
         ids[0] if ids else "",
         tuple(dict.fromkeys(references)),

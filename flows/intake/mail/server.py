@@ -47,7 +47,7 @@ class MailboxAway(GangchuangError):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class MailAccount:
     """Whose mailbox, where."""
 
     host: str
@@ -58,7 +58,7 @@ class Account:
     folder: str
 
     @classmethod
-    def of(cls, url: str) -> "Account":
+    def of(cls, url: str) -> "MailAccount":
         """Read `imap[s]://user:password@host:port/folder`. Raises ImapUrlBroken, which never shows the password."""
         try:
             parts = urlsplit(url)
@@ -101,7 +101,7 @@ class Head(NamedTuple):
 class Mailbox:
     """An open mailbox; `newest` changes whenever mail has come, `validity` when all numbers have changed."""
 
-    def __init__(self, box: MailBoxUnencrypted | MailBox, account: Account) -> None:
+    def __init__(self, box: MailBoxUnencrypted | MailBox, account: MailAccount) -> None:
         self._box, self.account = box, account
         status = box.folder.status(account.folder, ["UIDVALIDITY", "UIDNEXT"])
         self.validity = int(status["UIDVALIDITY"])
@@ -147,7 +147,7 @@ def _head(about: bytes, content: bytes) -> Head:
 @contextmanager
 def open_mailbox(settings: Settings) -> Iterator[Mailbox]:
     """The mailbox that the settings name. Raises ImapUrlBroken and, whenever the server is away, MailboxAway."""
-    account = Account.of(settings.imap_url.get_secret_value())
+    account = MailAccount.of(settings.imap_url.get_secret_value())
     box: Any = None
     try:
         kind = MailBox if account.tls else MailBoxUnencrypted if account.on_loopback else MailBoxStartTls

@@ -20,12 +20,12 @@ from config.errors import GangchuangError
 from config.local_time import local_day
 from config.milestones import Chore
 from config.units import all_units
-from flows.engine.tasks import Kind
+from flows.engine.tasks import PieceKind
 from flows.home import paths
 from flows.home.files import digest_of
 from flows.intake.deliveries import COUNTED, take_brought, take_deliveries, tell_counts
 from flows.intake.inbox import Sealed, sealing
-from flows.intake.mail.letter import Letter, read_head, read_letter
+from flows.intake.mail.letter import ReceivedMail, read_head, read_letter
 from flows.intake.mail.parcels import Parcel, Unpacked, lay_out
 from flows.intake.mail.server import Head, Mailbox, open_mailbox
 from flows.intake.receipts import Brought
@@ -129,7 +129,7 @@ def read_mailbox(run: Run) -> None:
     run.each(
         admitted,
         lambda mail: _take_admitted(looking, mail),
-        kind=Kind.INCOMING_MAIL,
+        kind=PieceKind.INCOMING_MAIL,
         name=lambda mail: _name(mail.digest),
     )
     since = None if run.settings.clock.stepped else local_day(run.season.dates.open_call - timedelta(days=1))
@@ -145,7 +145,7 @@ def read_mailbox(run: Run) -> None:
         run.each(
             [head for head in unread if _name(head.digest) not in run.resting],
             lambda head: _deal_alone(looking, box, head, known_again=head.digest in again),
-            kind=Kind.INCOMING_MAIL,
+            kind=PieceKind.INCOMING_MAIL,
             name=lambda head: _name(head.digest),
         )
         if not run.failures and not run.resting:
@@ -213,7 +213,7 @@ def _deal(looking: _Round, box: Mailbox, head: Head, *, known_again: bool) -> No
         _judge(looking, mail, letter, found, raw)
 
 
-def _judge(looking: _Round, mail: Arrived, letter: Letter, found: Unpacked, raw: bytes) -> None:
+def _judge(looking: _Round, mail: Arrived, letter: ReceivedMail, found: Unpacked, raw: bytes) -> None:
     if not found.parcels:
         hints = [hint for hint, true in ((_CLOUD, letter.cloud), (_WINMAIL, letter.winmail)) if true]
         _answer(looking, mail, letter, hints, found.unused)
@@ -233,7 +233,7 @@ def _is_ours(looking: _Round, named: Sequence[int]) -> bool:
         return season_of_mail(session, named) == looking.run.year
 
 
-def _recipient(looking: _Round, letter: Letter, parcel: Parcel) -> str:
+def _recipient(looking: _Round, letter: ReceivedMail, parcel: Parcel) -> str:
     """Whose delivery it is: whom a genuine mark of the season names, else who alone writes from the address."""
     if parcel.mark is not None and parcel.mark.season == looking.run.year:
         return parcel.mark.recipient
@@ -241,7 +241,7 @@ def _recipient(looking: _Round, letter: Letter, parcel: Parcel) -> str:
     return whose[0] if len(whose) == 1 else ""
 
 
-def _doubt(looking: _Round, letter: Letter, recipient: str) -> MailDoubt | None:
+def _doubt(looking: _Round, letter: ReceivedMail, recipient: str) -> MailDoubt | None:
     """Why a delivery for somebody is not taken from whoever wrote: the office may hand in for anybody."""
     whose = looking.registered.get(letter.sender, set())
     if not letter.sender or not letter.authentic:
@@ -252,7 +252,13 @@ def _doubt(looking: _Round, letter: Letter, recipient: str) -> MailDoubt | None:
 
 
 def _take(
-    looking: _Round, mail: Arrived, letter: Letter, found: Unpacked, named: Sequence[str], *, admitted: bool = False
+    looking: _Round,
+    mail: Arrived,
+    letter: ReceivedMail,
+    found: Unpacked,
+    named: Sequence[str],
+    *,
+    admitted: bool = False,
 ) -> None:
     """Every delivery of a mail, and that it is dealt with, in one transaction."""
     run = looking.run
@@ -285,7 +291,7 @@ def _nanoseconds(mail: Arrived) -> int:
     return int(mail.arrived_at.timestamp()) * 10**9
 
 
-def _hold(looking: _Round, mail: Arrived, letter: Letter, doubt: MailDoubt, recipient: str, raw: bytes) -> None:
+def _hold(looking: _Round, mail: Arrived, letter: ReceivedMail, doubt: MailDoubt, recipient: str, raw: bytes) -> None:
     """Keep the mail until a person has decided; its sender and the office are told, but no machine's words answered."""
     run = looking.run
     name = all_units()[recipient].name if recipient in all_units() else recipient
@@ -339,7 +345,7 @@ def _take_admitted(looking: _Round, kept: IncomingMail) -> None:
         _take(looking, mail, letter, found, named, admitted=True)
 
 
-def _answer(looking: _Round, mail: Arrived, letter: Letter, hints: Sequence[str], names: Sequence[str]) -> None:
+def _answer(looking: _Round, mail: Arrived, letter: ReceivedMail, hints: Sequence[str], names: Sequence[str]) -> None:
     """A mail without anything to take: what to do is answered, to strangers once a day, to forgers never."""
     run = looking.run
     if not letter.sender or not letter.authentic:
@@ -365,13 +371,13 @@ def _answer(looking: _Round, mail: Arrived, letter: Letter, hints: Sequence[str]
     looking.counts[_COUNTED[IncomingState.ANSWERED]] += 1
 
 
-def _who(looking: _Round, letter: Letter) -> str:
+def _who(looking: _Round, letter: ReceivedMail) -> str:
     """Whom a letter to an address is for, as a part of its key; strangers by the address's hash."""
     whose = sorted(looking.registered.get(letter.sender, ()))
     return whose[0] if whose else hashed(letter.sender)
 
 
-def _keep_automatic(looking: _Round, mail: Arrived, letter: Letter) -> None:
+def _keep_automatic(looking: _Round, mail: Arrived, letter: ReceivedMail) -> None:
     """What machines write is never answered; a letter that came back marks its address."""
     if not _is_ours(looking, ()):
         return

@@ -1,13 +1,13 @@
 """Pages: what the public reads, and the office's list for approval. Values in, files out."""
 
 from flows.publish.pages.content import (
+    AwardChange,
     AwardLine,
     Barred,
     CalendarLine,
     CallPage,
     CasePage,
     CasesPage,
-    Change,
     Cut,
     Deviation,
     Disagreement,
@@ -16,9 +16,9 @@ from flows.publish.pages.content import (
     IndexEntry,
     IndexPage,
     NoticePage,
+    PageProof,
     PracticeLine,
     PracticePage,
-    Proof,
     ProposalPage,
     ProposedLine,
     ResultsPage,
@@ -43,13 +43,13 @@ from flows.publish.pages.rendering import (
 )
 
 __all__ = [
+    "AwardChange",
     "AwardLine",
     "Barred",
     "CalendarLine",
     "CallPage",
     "CasePage",
     "CasesPage",
-    "Change",
     "Cut",
     "Deviation",
     "Disagreement",
@@ -58,9 +58,9 @@ __all__ = [
     "IndexEntry",
     "IndexPage",
     "NoticePage",
+    "PageProof",
     "PracticeLine",
     "PracticePage",
-    "Proof",
     "ProposalPage",
     "ProposedLine",
     "ResultsPage",

@@ -66,7 +66,7 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class AwardChange:
     """One submission of the notice that is no award, or one whose award changed since: when, what, and why."""
 
     number: str
@@ -77,7 +77,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class PageProof:
     """What a page commits to, and how an outsider checks it.
 
     `root` is the RFC 6962 Merkle root (hex) over the latest hashes of `subjects` subjects, `head`
@@ -110,7 +110,7 @@ class NoticePage:
     closes_on: date
     answer_working_days: int
     lines: tuple[AwardLine, ...]
-    proof: Proof
+    proof: PageProof
     deviations: tuple[Deviation, ...] = ()
     where: str = ""
     postcode: str = ""
@@ -148,13 +148,13 @@ class ResultsPage:
     contact: str
     published_at: datetime
     lines: tuple[AwardLine, ...]
-    proof: Proof
+    proof: PageProof
     notice_link: str = ""
     amounts_yuan: tuple[tuple[Tier, int], ...] = ()
     noticed: int = 0
-    changes: tuple[Change, ...] = ()
-    added: tuple[Change, ...] = ()
-    altered: tuple[Change, ...] = ()
+    changes: tuple[AwardChange, ...] = ()
+    added: tuple[AwardChange, ...] = ()
+    altered: tuple[AwardChange, ...] = ()
     objections: tuple[tuple[str, str, int], ...] = ()
     follow_up: tuple[tuple[str, str], ...] = ()
     downloads: tuple[tuple[str, str], ...] = ()

@@ -13,7 +13,7 @@ from flows.workbooks.columns.cells import quote
 from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem
 from flows.workbooks.reader.inspection import STRUCK
 from flows.workbooks.reader.layout import Layout
-from flows.workbooks.reader.table import Line, Place
+from flows.workbooks.reader.table import SheetLine, SheetPlace
 from models.forms import WithdrawalForm
 
 _VOID = re.compile(
@@ -25,13 +25,13 @@ _VOID_ASKED = "分不清是否作废：仍要报的请删去这几个字，不�
 class Assembler(ABC):
     """Builds the rows of one sheet; what a line becomes, each kind of workbook says in `build`."""
 
-    def __init__(self, layout: Layout, place: Place, season: Season) -> None:
+    def __init__(self, layout: Layout, place: SheetPlace, season: Season) -> None:
         self.layout, self.place, self.season = layout, place, season
         replaced = layout.replaced(place.columns)
         self.required = [column.key for column in layout.columns if column.required and column.key not in replaced]
         self.pointed = [column.key for column in layout.columns if column.key.startswith("points.")]
 
-    def row(self, line: Line) -> FilledRow:
+    def row(self, line: SheetLine) -> FilledRow:
         """The row with its form, or with all its problems."""
         problems = [self.place.problem(key, line.number, message) for key, message in line.wrong.items()]
         notes = [self.place.note(key, line.number, remark) for key, remark in line.understood.items()]
@@ -50,11 +50,11 @@ class Assembler(ABC):
         found: Form | None = model.model_construct(**payload) if payload.get("number") else None
         return found
 
-    def title(self, line: Line) -> str:
+    def title(self, line: SheetLine) -> str:
         """The title of the achievement that a line is about, as far as it says so."""
         return line.values.get("title") or ""
 
-    def _void(self, line: Line) -> list[Problem]:
+    def _void(self, line: SheetLine) -> list[Problem]:
         """A row that its sender seems to have crossed out: one question instead of many."""
         struck = [key for key, message in line.wrong.items() if message == STRUCK]
         if struck:
@@ -70,16 +70,16 @@ class Assembler(ABC):
         return []
 
     @abstractmethod
-    def build(self, line: Line, problems: list[Problem], notes: list[Note]) -> Form | None:
+    def build(self, line: SheetLine, problems: list[Problem], notes: list[Note]) -> Form | None:
         """The form of a line; what speaks against it is added to `problems`, what is to be told to `notes`."""
 
-    def require(self, line: Line, keys: list[str], problems: list[Problem]) -> None:
+    def require(self, line: SheetLine, keys: list[str], problems: list[Problem]) -> None:
         values = line.values
         for key in keys:
             if values.get(key) is None and key not in line.wrong:
                 problems.append(self.place.problem(key, line.number, "没有填"))
 
-    def made(self, model: Any, payload: dict[str, Any], line: Line, problems: list[Problem]) -> Form | None:
+    def made(self, model: Any, payload: dict[str, Any], line: SheetLine, problems: list[Problem]) -> Form | None:
         self.meant = model, payload
         if problems:
             return None
@@ -92,7 +92,7 @@ class Assembler(ABC):
                 problems.append(self.place.problem(key, line.number, f"不能接收（{where}：{fault['msg']}）"))
             return None
 
-    def points(self, line: Line) -> dict[str, Decimal]:
+    def points(self, line: SheetLine) -> dict[str, Decimal]:
         return {
             key.removeprefix("points."): line.values[key] for key in self.pointed if line.values.get(key) is not None
         }

@@ -11,7 +11,7 @@ from flows.workbooks.reader.headings import LOOKED_AT, Headings, find_headings
 from flows.workbooks.reader.inspection import PASTED, STRUCK, Inspection
 from flows.workbooks.reader.layout import OWN_SHEETS, STATEMENT, Layout
 from flows.workbooks.reader.sheets import Sheet
-from flows.workbooks.reader.table import LineChecker, Place, is_footer, letters
+from flows.workbooks.reader.table import LineChecker, SheetPlace, is_footer, letters
 
 _AGREED = frozenset({"同意", "是", "已确认", "确认", "我同意", "√", "✓", "☑"})
 _NEVER_SHARED = ("number", "title", "name")
@@ -57,7 +57,7 @@ class FilledSheets:
             self._look_for_statement(sheet.name, head[: found.line], top, left)
         self.tables.append(FilledTable(sheet.name, headings.line + 1, dict(headings.columns)))
         scanned = self.inspection.sheets.get(sheet.name) if self.inspection else None
-        place = Place(sheet.name, self.layout, headings.columns, headings.extra)
+        place = SheetPlace(sheet.name, self.layout, headings.columns, headings.extra)
         merges = _Merges(sheet.merged, headings, place)
         flaws = {**(scanned.flaws if scanned else {}), **dict.fromkeys(sheet.struck, STRUCK)}
         if sheet.pictures:
@@ -169,7 +169,7 @@ class _Merges:
     """The vertical merges of one sheet, by row: a value merged over several rows counts for each, a title does not."""
 
     def __init__(
-        self, ranges: Sequence[tuple[tuple[int, int], tuple[int, int]]], headings: Headings, place: Place
+        self, ranges: Sequence[tuple[tuple[int, int], tuple[int, int]]], headings: Headings, place: SheetPlace
     ) -> None:
         self.place = place
         keys = {index: key for key, index in headings.columns.items()}

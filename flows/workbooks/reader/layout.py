@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from flows.workbooks.reader.assembly import Assembler
     from flows.workbooks.reader.findings import FilledRow, Note
     from flows.workbooks.reader.packages import OpenDelivery
-    from flows.workbooks.reader.table import Place
+    from flows.workbooks.reader.table import SheetPlace
 
-    Check = Callable[[Sequence[FilledRow], Mapping[str, Place], OpenDelivery], tuple[list[FilledRow], list[Note]]]
+    Check = Callable[[Sequence[FilledRow], Mapping[str, SheetPlace], OpenDelivery], tuple[list[FilledRow], list[Note]]]
 
 # What makes some spreadsheet program, now or after a further edit, take a text for a formula; full-width signs too.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")

@@ -19,7 +19,7 @@ from flows.workbooks.reader.inspection import LOOKS_UNSEEN, PASTED
 from flows.workbooks.reader.layout import OWN_SHEETS, Layout
 from flows.workbooks.reader.packages import OpenDelivery, open_delivery
 from flows.workbooks.reader.sheets import Sheet, Workbook, marks_in, open_workbook
-from flows.workbooks.reader.table import Place, letters
+from flows.workbooks.reader.table import SheetPlace, letters
 from models.enums import WorkbookKind
 
 _MOST_PICTURES = 50
@@ -113,7 +113,7 @@ class _Reader:
 
     def _judged(self, mark: Mark, layout: Layout, filled: FilledSheets, delivery: OpenDelivery) -> Reading:
         rows, notes = filled.rows, [*self.notes, *filled.notes]
-        places = {table.sheet: Place(table.sheet, layout, table.columns) for table in filled.tables}
+        places = {table.sheet: SheetPlace(table.sheet, layout, table.columns) for table in filled.tables}
         rows = _check_numbers(rows, places)
         if layout.check is not None:
             rows, more = layout.check(rows, places, delivery)
@@ -162,7 +162,7 @@ class _Reader:
         return waiting, self.mark
 
 
-def _check_numbers(rows: Sequence[FilledRow], places: Mapping[str, Place]) -> list[FilledRow]:
+def _check_numbers(rows: Sequence[FilledRow], places: Mapping[str, SheetPlace]) -> list[FilledRow]:
     """A submission number that stands in two rows names none of them."""
     checked = list(rows)
     by_number: dict[str, list[int]] = {}

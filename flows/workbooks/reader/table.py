@@ -21,7 +21,7 @@ _FOOTER = re.compile(
 _TOTAL = re.compile(r"(?:[合总小共]\s?计|累计|平均分?)\s*(?:[:：(（\d].*)?")
 
 
-class Line(NamedTuple):
+class SheetLine(NamedTuple):
     """One row that holds something: values by column key (None where empty or wrong).
 
     `aside`: what stands in columns that the template does not have, by their index.
@@ -36,7 +36,7 @@ class Line(NamedTuple):
     filled: int
 
 
-class Place:
+class SheetPlace:
     """Names the cells of one sheet."""
 
     def __init__(
@@ -111,13 +111,13 @@ class LineChecker:
         self.known = {*headings.columns.values(), *headings.extra, *headings.silent}
         self.unheaded: dict[int, int] = {}  # columns without a heading that hold something -> the first such row
 
-    def lines(self, rows: Iterable[tuple[int, Sequence[Cell]]], first_column: int) -> Iterator[Line]:
+    def lines(self, rows: Iterable[tuple[int, Sequence[Cell]]], first_column: int) -> Iterator[SheetLine]:
         """Checked rows of `rows`: (row number as people count, cells from `first_column`)."""
         source = iter(rows)
         while batch := list(islice(source, BATCH)):
             yield from self._checked(batch, first_column)
 
-    def _checked(self, batch: list[tuple[int, Sequence[Cell]]], first_column: int) -> Iterator[Line]:
+    def _checked(self, batch: list[tuple[int, Sequence[Cell]]], first_column: int) -> Iterator[SheetLine]:
         numbers = [number for number, _ in batch]
         raw = list(zip(*(cells for _, cells in batch), strict=True))
         parsed: list[list[Any]] = []
@@ -137,7 +137,7 @@ class LineChecker:
             untouched = not filled and not said
             if untouched and (self.entered == len(row) or row.count(None) == len(row)):
                 continue
-            yield Line(
+            yield SheetLine(
                 numbers[index],
                 dict(zip(self.keys, row, strict=True)),
                 {key: found.message for key, found in said if type(found) is WrongCell},
@@ -182,7 +182,7 @@ class LineChecker:
                     self.unheaded[index] = first
 
 
-def is_footer(line: Line) -> bool:
+def is_footer(line: SheetLine) -> bool:
     """True for a closing line under a table: 填表人 and the like with little beside, or 合计 with nothing but figures."""
     texts = [text for text in line.values.values() if isinstance(text, str)]
     if len(texts) <= 1 and any(map(_TOTAL.fullmatch, (*texts, *line.aside.values()))):

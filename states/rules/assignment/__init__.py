@@ -42,7 +42,7 @@ the shapes fields (25 for 10) and hot (41 for 35, slightly worse) were compared 
 """
 
 from states.rules.assignment.best import Aim, BestAssignment, assign, assign_with_certificate
-from states.rules.assignment.certificate import Certificate, faults, written
+from states.rules.assignment.certificate import OptimalityCertificate, faults, written
 from states.rules.assignment.instance import AssignmentMalformed
 from states.rules.assignment.limits import AssignmentInfeasible
 
@@ -51,7 +51,7 @@ __all__ = [
     "AssignmentInfeasible",
     "AssignmentMalformed",
     "BestAssignment",
-    "Certificate",
+    "OptimalityCertificate",
     "assign",
     "assign_with_certificate",
     "faults",

@@ -6,8 +6,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from states.rules.assignment.bounds import Proof, supply
-from states.rules.assignment.certificate import Certificate, level_unit, slopes_of, values_of
+from states.rules.assignment.bounds import PricedBound, supply
+from states.rules.assignment.certificate import OptimalityCertificate, level_unit, slopes_of, values_of
 from states.rules.assignment.flow import largest_total
 from states.rules.assignment.instance import AssignmentMalformed, Ints, read_instance
 from states.rules.assignment.levels import Goal, highest_level
@@ -30,7 +30,7 @@ class BestAssignment:
     """experts int64[P,k], ascending in each row and padded with -1; and what proves them best."""
 
     experts: Ints
-    certificate: Certificate
+    certificate: OptimalityCertificate
 
 
 def assign(
@@ -71,12 +71,12 @@ def assign_with_certificate(
     instance = read_instance(similarity, per_paper, max_load, conflicts, min_load)
     refuse_the_obvious(instance)
     chosen, prices = largest_total(instance) if instance.needy().any() else (NOBODY, np.zeros(instance.shape[1]))
-    proof, unit = Proof(1.0, prices, floored=False), instance.unit
+    proof, unit = PricedBound(1.0, prices, floored=False), instance.unit
     total = instance.total_of(chosen)
     largest = max(total, supply(instance, proof, np.zeros(instance.shape[0]))) / unit
     slopes, scale = slopes_of(instance, aim), level_unit(instance, aim)
     if not (slopes > 0).any():
-        known = Certificate(
+        known = OptimalityCertificate(
             aim,
             **values_of(instance, chosen),
             largest_total=largest,
@@ -92,7 +92,7 @@ def assign_with_certificate(
     kept = level.kept
     if kept.chosen is None:
         raise ArithmeticError("The assignment found for the level was lost on the way to the largest total.")
-    known = Certificate(
+    known = OptimalityCertificate(
         aim=aim,
         **values_of(instance, kept.chosen),
         largest_total=largest,

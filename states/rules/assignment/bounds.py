@@ -22,7 +22,7 @@ SHALLOW = 20_000
 
 
 @dataclass(frozen=True)
-class Proof:
+class PricedBound:
     """A weight and prices float64[R] in working units; `floored`: only teams that keep their floor count."""
 
     weight: float
@@ -30,7 +30,7 @@ class Proof:
     floored: bool = True
 
 
-def supply(instance: Instance, proof: Proof, floors: Floats, effort: int = LOOKED_THROUGH) -> float:
+def supply(instance: Instance, proof: PricedBound, floors: Floats, effort: int = LOOKED_THROUGH) -> float:
     """The right side of the inequality above, in working units."""
     floors = floors if proof.floored else np.full(floors.size, -np.inf)
     best = best_teams(instance, np.flatnonzero(instance.needy()), floors, proof.weight, proof.prices, effort)
@@ -41,12 +41,12 @@ def paid(instance: Instance, prices: Floats) -> float:
     return fsum(np.maximum(prices * instance.most, prices * instance.least))
 
 
-def demand(instance: Instance, proof: Proof, floors: Floats, least_total: float) -> float:
+def demand(instance: Instance, proof: PricedBound, floors: Floats, least_total: float) -> float:
     """The left side of what is asked for."""
     return max(least_total, float(floors[instance.needy()].sum())) if proof.weight else 0.0
 
 
-def excludes(instance: Instance, proof: Proof, floors: Floats, least_total: float = -np.inf) -> bool:
+def excludes(instance: Instance, proof: PricedBound, floors: Floats, least_total: float = -np.inf) -> bool:
     """Whether no assignment keeps the floors and the least total, by the proof."""
     return exceeds(demand(instance, proof, floors, least_total), supply(instance, proof, floors))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from states.rules.assignment.bounds import Proof, excludes, supply
+from states.rules.assignment.bounds import PricedBound, excludes, supply
 from states.rules.assignment.instance import Floats, Instance, Ints, read_instance
 from states.rules.assignment.levels import floors_of
 
@@ -16,7 +16,7 @@ ROUNDING = 1e-7
 
 
 @dataclass(frozen=True)
-class Certificate:
+class OptimalityCertificate:
     """Values and proven bounds of one assignment, in the caller's units; level = worst score or worst share.
 
     `total`, `worst`, `worst_share` are reached. `largest_total` bounds every assignment within the limits,
@@ -35,16 +35,16 @@ class Certificate:
     worst: float
     worst_share: float
     largest_total: float
-    largest_proof: Proof
+    largest_proof: PricedBound
     total_at_most: float
     total_from_prices: float
-    total_proof: Proof
+    total_proof: PricedBound
     total_proven: bool
     level: float | None = None
     level_at_most: float | None = None
     level_from_prices: float | None = None
     level_holder: int | None = None
-    level_proof: Proof | None = None
+    level_proof: PricedBound | None = None
     level_proven: bool = True
     least_total: float | None = None
     searched: int = 0
@@ -55,7 +55,7 @@ class Certificate:
 
 
 def written(
-    certificate: Certificate,
+    certificate: OptimalityCertificate,
     numbers: Sequence[str],
     *,
     similarity: ArrayLike,
@@ -77,7 +77,7 @@ def written(
     prices = {name: [f"{price / instance.unit:.12f}" for price in proof.prices] for name, proof in proofs.items()}
     bounds = {}
     for name, asked in (("largest_total", np.full(floors.size, -np.inf)), ("total", floors)):
-        bound = supply(instance, Proof(1.0, np.array(prices[name], dtype=float) * instance.unit), asked)
+        bound = supply(instance, PricedBound(1.0, np.array(prices[name], dtype=float) * instance.unit), asked)
         bounds[name] = _places(np.floor(bound / instance.unit * 1e6 + 1e-3) / 1e6, 6)
     proof, holder = certificate.level_proof, certificate.level_holder
     prices["level"] = [] if proof is None else [f"{price / instance.unit:.12f}" for price in proof.prices]
@@ -124,7 +124,7 @@ def level_unit(instance: Instance, aim: str) -> float:
 
 def faults(
     experts: Ints,
-    certificate: Certificate,
+    certificate: OptimalityCertificate,
     *,
     similarity: ArrayLike,
     per_paper: ArrayLike,
@@ -167,7 +167,7 @@ def _broken_limits(instance: Instance, experts: Ints) -> list[str]:
     return [sentence.format(int(number)).capitalize() for numbers, sentence in checks for number in numbers]
 
 
-def _wrong_values(instance: Instance, chosen: Ints, certificate: Certificate) -> list[str]:
+def _wrong_values(instance: Instance, chosen: Ints, certificate: OptimalityCertificate) -> list[str]:
     values = {name: getattr(certificate, name) for name in ("total", "worst", "worst_share")}
     found = values_of(instance, chosen)
     wrong = [
@@ -192,7 +192,7 @@ def values_of(instance: Instance, chosen: Ints) -> dict[str, Any]:
     }
 
 
-def _wrong_bounds(instance: Instance, certificate: Certificate) -> list[str]:
+def _wrong_bounds(instance: Instance, certificate: OptimalityCertificate) -> list[str]:
     unit, slopes = instance.unit, slopes_of(instance, certificate.aim)
     scale = level_unit(instance, certificate.aim)
     nothing = np.full(instance.shape[0], -np.inf)
@@ -210,7 +210,7 @@ def _wrong_bounds(instance: Instance, certificate: Certificate) -> list[str]:
     ]
 
 
-def _level_again(instance: Instance, certificate: Certificate) -> float:
+def _level_again(instance: Instance, certificate: OptimalityCertificate) -> float:
     """The level that the proof excludes, or that the holder cannot exceed."""
     slopes, scale = slopes_of(instance, certificate.aim), level_unit(instance, certificate.aim)
     proof, holder, level = certificate.level_proof, certificate.level_holder, certificate.level_from_prices

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from states.rules.assignment.bounds import SHALLOW, Proof, paid
+from states.rules.assignment.bounds import SHALLOW, PricedBound, paid
 from states.rules.assignment.flow import pairs_worth_adding
 from states.rules.assignment.instance import Floats, Instance, Ints
 from states.rules.assignment.solver import Patience, add_columns, add_rows, silent_solver
@@ -32,7 +32,7 @@ class Agreed:
     """What column generation ends with: prices; the sorted pairs and how much x of each is taken; and how much of
     submissions is left to teams below their floor."""
 
-    proof: Proof
+    proof: PricedBound
     keys: Ints
     x: Floats
     missed: float
@@ -188,7 +188,7 @@ def agreed_prices(
         if not broken.any() and (added == 0 or _enough(master, solved, bound)):
             break
     assert solved is not None
-    return Agreed(Proof(weight, best_prices), *master.taken(solved), master.missed(solved))
+    return Agreed(PricedBound(weight, best_prices), *master.taken(solved), master.missed(solved))
 
 
 def _enough(master: _Master, solved: _Solved, bound: float) -> bool:

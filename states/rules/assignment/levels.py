@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from states.rules.assignment.bounds import SHALLOW, Proof, demand, exceeds, paid
+from states.rules.assignment.bounds import SHALLOW, PricedBound, demand, exceeds, paid
 from states.rules.assignment.columns import TEAMED_AT_MOST
 from states.rules.assignment.exchange import raised_level, tradeable
 from states.rules.assignment.instance import Floats, Instance, Ints
-from states.rules.assignment.search import Asked, Kept, largest_total_with_floors
+from states.rules.assignment.search import Kept, SearchGoal, largest_total_with_floors
 from states.rules.assignment.solver import Patience
 from states.rules.assignment.teams import best_teams
 
@@ -34,12 +34,12 @@ class Goal:
         """float64[P]: the level of each submission at these scores; infinite without a slope."""
         return np.divide(scores, self.slopes, out=np.full(self.slopes.size, np.inf), where=self.slopes > 0)
 
-    def asked(self, instance: Instance, level: float) -> Asked:
-        return Asked(floors_of(instance, self.slopes, level), self.least_total, self.patience)
+    def asked(self, instance: Instance, level: float) -> SearchGoal:
+        return SearchGoal(floors_of(instance, self.slopes, level), self.least_total, self.patience)
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelBound:
     """`reached` by `kept`; no assignment has a higher one than `bound`. `proof` excludes the level `priced`; without
     one the submission `holder` can have no more than `priced` by itself."""
 
@@ -48,7 +48,7 @@ class Level:
     priced: float
     kept: Kept
     holder: int | None
-    proof: Proof | None
+    proof: PricedBound | None
     proven: bool
 
 
@@ -62,7 +62,7 @@ class _Bracket:
     high: float
     chosen: Ints
     excluded: float = np.inf
-    proof: Proof | None = None
+    proof: PricedBound | None = None
 
     def raise_to(self, chosen: Ints, least: float = -np.inf) -> None:
         """To the level of an assignment; found for a level of real scores it is no less, only rounding could say so."""
@@ -74,7 +74,7 @@ class _Bracket:
         """Nothing reaches the level."""
         self.high = max(self.low, min(self.high, level_below(self.instance, self.goal.slopes, level)))
 
-    def exclude(self, proof: Proof, level: float) -> None:
+    def exclude(self, proof: PricedBound, level: float) -> None:
         """By prices; of whole scores, from the level that some submission can have."""
         slopes = self.goal.slopes
         if self.instance.grid:
@@ -116,7 +116,7 @@ def level_of(instance: Instance, slopes: Floats, chosen: Ints) -> float:
     return float((instance.served(chosen)[leveled] / slopes[leveled]).min(initial=np.inf))
 
 
-def highest_level(instance: Instance, goal: Goal, chosen: Ints, largest: Proof) -> Level:
+def highest_level(instance: Instance, goal: Goal, chosen: Ints, largest: PricedBound) -> LevelBound:
     """The highest level with the largest total there; `chosen` and `largest` are the largest total's and its proof."""
     own = goal.own(instance.own_best())
     holder, ceiling = int(np.argmin(own)), float(own.min())
@@ -131,7 +131,7 @@ def highest_level(instance: Instance, goal: Goal, chosen: Ints, largest: Proof) 
     priced = ceiling if bracket.proof is None else bracket.excluded
     certain = bracket.certain
     bound = bracket.low if certain else bracket.high
-    return Level(bracket.low, bound, priced, kept, None if bracket.proof else holder, bracket.proof, certain)
+    return LevelBound(bracket.low, bound, priced, kept, None if bracket.proof else holder, bracket.proof, certain)
 
 
 def _by_teams(bracket: _Bracket) -> Kept | None:
@@ -165,7 +165,7 @@ def _by_teams(bracket: _Bracket) -> Kept | None:
     return None
 
 
-def _lowest_excluded(bracket: _Bracket, proof: Proof, high: float) -> float:
+def _lowest_excluded(bracket: _Bracket, proof: PricedBound, high: float) -> float:
     """The lowest level above the bracket's low that these prices exclude; `high` is one.
 
     Of submissions whose best team keeps its floor at `high` without being asked, no lower level asks anything.
@@ -189,7 +189,7 @@ def _lowest_excluded(bracket: _Bracket, proof: Proof, high: float) -> float:
     return high
 
 
-def _trade(bracket: _Bracket, largest: Proof) -> None:
+def _trade(bracket: _Bracket, largest: PricedBound) -> None:
     """Raise the low end by trades alone."""
     if bracket.goal.least_total == -np.inf:
         keys = tradeable(bracket.instance, largest.prices, bracket.chosen)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from states.rules.assignment.bounds import Proof, demand, exceeds, excludes, supply
+from states.rules.assignment.bounds import PricedBound, demand, exceeds, excludes, supply
 from states.rules.assignment.columns import Agreed, agreed_prices
 from states.rules.assignment.exchange import missing_of, raised_total, rounded, tradeable
 from states.rules.assignment.flow import best_pairs, largest_total
 from states.rules.assignment.instance import Floats, Instance, Ints
 from states.rules.assignment.limits import AssignmentInfeasible
-from states.rules.assignment.solver import Found, Patience, search_whole
+from states.rules.assignment.solver import Patience, SolverResult, search_whole
 from states.rules.assignment.teams import pairs_within
 
 PAIRS_AT_MOST = 40_000
@@ -26,7 +26,7 @@ PROMISING = 10
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchGoal:
     """What counts: floors float64[P] (-inf where none) and a least total, in working units; `patience` is shared by all
     searches of an assignment."""
 
@@ -60,7 +60,7 @@ class Kept:
     chosen: Ints | None
     bound: float
     priced: float
-    proof: Proof
+    proof: PricedBound
     finished: bool
     searched: int = 0
     excluded: bool = False
@@ -71,10 +71,10 @@ class Kept:
         return self.finished or self.chosen is not None
 
 
-NOTHING = Kept(None, -np.inf, -np.inf, Proof(1.0, np.zeros(0)), finished=True)
+NOTHING = Kept(None, -np.inf, -np.inf, PricedBound(1.0, np.zeros(0)), finished=True)
 
 
-def largest_total_with_floors(instance: Instance, asked: Asked, start: Ints | None = None) -> Kept:
+def largest_total_with_floors(instance: Instance, asked: SearchGoal, start: Ints | None = None) -> Kept:
     """The largest total with score >= floor for every submission; trades may begin at `start`, any assignment."""
     if (instance.own_best() < asked.floors - instance.tolerance).any():
         return NOTHING
@@ -85,8 +85,8 @@ def largest_total_with_floors(instance: Instance, asked: Asked, start: Ints | No
         # The crowd, or the idle, whom the flow names: a price of one for each of them tells as much.
         prices = np.zeros(instance.shape[1])
         prices[list(why.experts)] = -1.0 if why.limit == "min_load" else 1.0
-        return _out_of_reach(able, asked, Proof(0.0, prices))
-    flow = Proof(1.0, prices)
+        return _out_of_reach(able, asked, PricedBound(0.0, prices))
+    flow = PricedBound(1.0, prices)
     bound = able.whole(able.total_of(chosen))
     if bound < asked.least_total - able.tolerance:
         return _out_of_reach(able, asked, flow)
@@ -107,7 +107,7 @@ def largest_total_with_floors(instance: Instance, asked: Asked, start: Ints | No
             starts = [rounded(able, agreed.keys, agreed.x), kept.chosen, start]
             return kept if kept.finished else _traded(instance, asked, kept, agreed.keys, starts)
     known = start if asked.kept_by(able, start) else None
-    free = Proof(1.0, prices, floored=False)
+    free = PricedBound(1.0, prices, floored=False)
     bound = supply(able, free, asked.floors)
     return _traded(instance, asked, Kept(known, bound, bound, free, finished=False), chosen, [start])
 
@@ -118,18 +118,20 @@ def without_hopeless_pairs(instance: Instance, floors: Floats) -> Instance:
     return replace(instance, scores=np.where(hopeless, -np.inf, instance.scores))
 
 
-def _out_of_reach(instance: Instance, asked: Asked, proof: Proof) -> Kept:
+def _out_of_reach(instance: Instance, asked: SearchGoal, proof: PricedBound) -> Kept:
     return replace(NOTHING, proof=proof, excluded=excludes(instance, proof, asked.floors, asked.least_total))
 
 
-def _agreed(instance: Instance, asked: Asked, flow: Proof, chosen: Ints, weight: float = 1.0) -> Agreed | None:
+def _agreed(
+    instance: Instance, asked: SearchGoal, flow: PricedBound, chosen: Ints, weight: float = 1.0
+) -> Agreed | None:
     depth = int(instance.wanted.max(initial=0)) + PROMISING
     promising = [best_pairs(instance, part * flow.prices, depth) for part in (1.0, 0.0)]
     pairs = np.unique(np.concatenate([chosen, *promising]))
     return agreed_prices(instance, asked.floors, flow.prices, pairs, chosen, asked.patience, weight)
 
 
-def searched(instance: Instance, asked: Asked, proof: Proof, priced: float, known: Ints | None) -> Kept:
+def searched(instance: Instance, asked: SearchGoal, proof: PricedBound, priced: float, known: Ints | None) -> Kept:
     """The largest total under the floors; `known` keeps them. The proof, of weight one, says that it is at most `priced`."""
     step = instance.step(priced)
     least, bound = max(asked.least_total - instance.tolerance, _lowest(instance)), priced
@@ -138,7 +140,7 @@ def searched(instance: Instance, asked: Asked, proof: Proof, priced: float, know
         needed = priced - max(instance.total_of(best) + step, least)
         loss = needed + instance.tolerance if needed < WIDER * loss else loss
         keys, staked = pairs_within(instance, asked.floors, proof.prices, loss)
-        found = Found(None, np.inf, finished=False)
+        found = SolverResult(None, np.inf, finished=False)
         if keys.size <= PAIRS_AT_MOST and asked.patience.left > 0:
             found, size = (
                 search_whole(instance, keys, asked.floors, staked, asked.least_total, best, asked.patience),
@@ -166,7 +168,7 @@ def _lowest(instance: Instance) -> float:
     return -float(worst.own_best().sum())
 
 
-def _traded(instance: Instance, asked: Asked, kept: Kept, keys: Ints, starts: list[Ints | None]) -> Kept:
+def _traded(instance: Instance, asked: SearchGoal, kept: Kept, keys: Ints, starts: list[Ints | None]) -> Kept:
     """The best assignment that trades find from these starts, or what is known."""
     best, keys = kept.chosen, tradeable(instance, kept.proof.prices, keys)
     for start in starts:

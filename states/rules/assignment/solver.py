@@ -27,7 +27,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Found:
+class SolverResult:
     """What a search of whole numbers ended with: the chosen pairs if any, a proven bound, and whether it finished."""
 
     chosen: Ints | None
@@ -69,7 +69,7 @@ def add_columns(solver: Any, worth: Floats, index: Ints, values: Floats, *, most
 
 def search_whole(
     instance: Instance, keys: Ints, floors: Floats, staked: Ints, least_total: float, known: Ints | None, left: Patience
-) -> Found:
+) -> SolverResult:
     """The assignment of largest total within these sorted pairs that keeps the floors of the `staked` submissions.
 
     Ends at a counted number of branches, the same on every machine, or when the patience does. `known` is one to start
@@ -105,14 +105,14 @@ def search_whole(
         solver.setOptionValue("time_limit", solver.getRunTime() + min(left.left, 1e9))
         finished, info = left.run(solver), solver.getInfo()
         if solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
-            return Found(None, -np.inf, finished=True)
+            return SolverResult(None, -np.inf, finished=True)
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return Found(None, -info.mip_dual_bound, finished=False)
+            return SolverResult(None, -info.mip_dual_bound, finished=False)
         chosen = keys[np.array(solver.getSolution().col_value) > 0.5]
         below = np.flatnonzero(instance.served(chosen) < floors - instance.tolerance)
         if below.size == 0:
-            return Found(chosen, -info.mip_dual_bound, finished)
+            return SolverResult(chosen, -info.mip_dual_bound, finished)
         for paper in below:
             team = np.searchsorted(keys, chosen[instance.split(chosen)[0] == paper]).astype(np.int32)
             solver.addRow(-np.inf, float(team.size - 1), team.size, team, np.ones(team.size))
-    return Found(None, np.inf, finished=False)
+    return SolverResult(None, np.inf, finished=False)

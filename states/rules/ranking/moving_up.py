@@ -15,14 +15,16 @@ _ORDER: dict[Tier | None, int] = {tier: place for place, tier in enumerate([*Tie
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TierStanding:
     """The tier that a submission has by now (None: no prize), and whether it may move at all."""
 
     tier: Tier | None
     may_move: bool
 
 
-def who_moves_up(ranking: Ranking, standing: Mapping[str, Standing], voted: Collection[Tier] = ()) -> dict[str, Tier]:
+def who_moves_up(
+    ranking: Ranking, standing: Mapping[str, TierStanding], voted: Collection[Tier] = ()
+) -> dict[str, Tier]:
     """The new tier of each submission that moves up, the best first. `ranking` is the list cut anew."""
     moved = {}
     for placed in ranking.placed:

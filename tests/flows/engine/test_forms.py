@@ -6,7 +6,7 @@ import pytest
 
 from config.milestones import Milestone
 from flows.decisions import Decision
-from flows.engine.choices import Choices, Followed, answered
+from flows.engine.choices import Choices, ChoicesFollower, answered
 from flows.engine.forms import Form, Offer, code_of, fitted, instant_of, milestone_of, read, unit_of, worded
 from flows.year import FORMS
 from models import Delivery, Objection
@@ -64,7 +64,7 @@ def test_each_choice_begins_with_its_code_and_says_more_in_chinese(facts: Player
 
 def test_a_date_stands_there_as_it_is_now_and_a_moved_one_changes_the_choices_once(facts: Player) -> None:
     asked: list[object] = []
-    followed = Followed(facts.engine, asked.append)
+    followed = ChoicesFollower(facts.engine, asked.append)
     followed.look()
     followed.look()
     assert len(asked) == 1

@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from config.errors import GangchuangError
 from config.settings import HomeNotWritable
 from flows.engine.deployments import prefect_client, register, run_state, start
-from flows.engine.tasks import AT_ONCE, Kind, Tag, in_task, may_pass
+from flows.engine.tasks import AT_ONCE, PieceKind, Tag, in_task, may_pass
 from flows.outbox.mail.failures import PermanentFailure, TemporaryFailure
 from models.database import DatabaseBusy, DatabaseFull
 from states.leases import LeaseLost
@@ -56,9 +56,9 @@ def test_without_a_flow_run_a_piece_is_only_done() -> None:
         tries.append(1)
         raise DatabaseBusy("locked")
 
-    assert in_task(Kind.LETTERS, "第1批", lambda: 7) == 7
+    assert in_task(PieceKind.LETTERS, "第1批", lambda: 7) == 7
     with pytest.raises(DatabaseBusy):
-        in_task(Kind.TEMPLATE, "500101", busy)
+        in_task(PieceKind.TEMPLATE, "500101", busy)
     assert tries == [1]
 
 

@@ -13,7 +13,7 @@ from prefect import flow
 from config.errors import GangchuangError
 from flows.engine.artifacts import current_flow_run_id, outcome, progress
 from flows.engine.forms import Field, Form
-from flows.engine.tasks import Kind, in_task
+from flows.engine.tasks import PieceKind, in_task
 from models.database import DatabaseBusy
 
 log = logging.getLogger("gangchuang.stage")
@@ -67,10 +67,10 @@ def pieces(where: str) -> None:
         tries.append("refused")
         raise GangchuangError("it is not yours")
 
-    in_task(Kind.TEMPLATE, "500101", busy)
+    in_task(PieceKind.TEMPLATE, "500101", busy)
     with suppress(GangchuangError):
-        in_task(Kind.DELIVERY, "500102/报表{1}.xlsx", refused)
-    in_task(Kind.LETTERS, "第1批", lambda: tries.append("letters"))
+        in_task(PieceKind.DELIVERY, "500102/报表{1}.xlsx", refused)
+    in_task(PieceKind.LETTERS, "第1批", lambda: tries.append("letters"))
     Path(where).write_text(" ".join(tries), "utf-8")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.home.releases import KEPT, Group, Made, Manifest, ReleaseGone, Releases
+from flows.home.releases import KEPT, FileGroup, Made, Manifest, ReleaseGone, Releases
 from tests.flows.engine.engine_process import free_port
 
 PAGES = 4
@@ -66,15 +66,15 @@ def files(number: int) -> Iterator[Made]:
     for page in range(PAGES):
         yield f"folder/{page}.html", f"release {number} page {page} {'.' * 20_000} end {number}".encode()
     yield "same.html", b"release 0 always the same end 0"
-    yield Group("tenth", str(number // 10), lambda: [("tenth.html", f"release {number // 10} end".encode())])
-    yield Group("fifth", str(number // 5), lambda: inner(number // 5))
+    yield FileGroup("tenth", str(number // 10), lambda: [("tenth.html", f"release {number // 10} end".encode())])
+    yield FileGroup("fifth", str(number // 5), lambda: inner(number // 5))
 
 
 def inner(fifth: int) -> Iterator[Made]:
     """A page of its own and two groups, of which one never changes."""
     yield "fifth.html", f"release {fifth} end".encode()
-    yield Group("always", "", lambda: [("fifth/always.html", b"release 0 end")])
-    yield Group("half", str(fifth), lambda: [("fifth/half.html", f"release {fifth} end".encode())])
+    yield FileGroup("always", "", lambda: [("fifth/always.html", b"release 0 end")])
+    yield FileGroup("half", str(fifth), lambda: [("fifth/half.html", f"release {fifth} end".encode())])
 
 
 def release(home: Path, *, hidden: int = 0, afresh: bool = False) -> Manifest:

@@ -21,7 +21,7 @@ from states.audit.chain import Finding
 from states.failures import failures, keep_failures
 from states.final_round.approval import list_digest
 from states.leases import take
-from states.troubles import Level, Trouble
+from states.troubles import Trouble, TroubleLevel
 from tests.support.builders import UNIT, a_season
 from tests.support.panel import a_ranked_season
 from tests.support.playing import Player
@@ -61,9 +61,9 @@ def test_nothing_is_wrong_with_a_season_that_goes_on(open_season: Player) -> Non
     assert wrong(open_season) == {}
 
 
-@pytest.mark.parametrize(("least", "level"), [(1, None), (600, Level.WATCH), (1001, Level.ACT)])
+@pytest.mark.parametrize(("least", "level"), [(1, None), (600, TroubleLevel.WATCH), (1001, TroubleLevel.ACT)])
 def test_a_disk_that_fills_is_watched_and_then_acute(
-    open_season: Player, monkeypatch: pytest.MonkeyPatch, least: int, level: Level | None
+    open_season: Player, monkeypatch: pytest.MonkeyPatch, least: int, level: TroubleLevel | None
 ) -> None:
     monkeypatch.setattr(watch, "free_bytes", lambda own: 1000 * 1024 * 1024)
     monkeypatch.setenv("GANGCHUANG_LEAST_FREE_MIB", str(least))
@@ -96,7 +96,7 @@ def test_what_lies_in_the_inbox_for_an_hour_is_held(real_hours: Player) -> None:
         _age(path, 3700)
 
     found = wrong(real_hours)[TroubleKind.DELIVERY_HELD]
-    assert (found.level, found.by_mail) == (Level.WATCH, True)
+    assert (found.level, found.by_mail) == (TroubleLevel.WATCH, True)
     assert f"2 thing(s) lie in the inbox and are not taken: {UNIT}/申报.xlsx, 散落.xlsx" in found.sentence
     assert "inbox/散落.xlsx 不在任何文件夹中" in found.said
 
@@ -118,7 +118,7 @@ def test_an_approval_that_is_not_made_keeps_the_notice_from_opening(player: Play
     player.at(opens_at)
     sweep(player)
 
-    assert wrong(player)[TroubleKind.APPROVAL_UNMADE].level is Level.ACT
+    assert wrong(player)[TroubleKind.APPROVAL_UNMADE].level is TroubleLevel.ACT
     assert any("拟获奖名单尚未审定" in body for body in told(player))
 
 
@@ -163,11 +163,11 @@ def test_a_period_that_reaches_into_an_unknown_year_is_told_ahead(open_season: P
         row.due_at = row.due_at.replace(year=2028, month=12, day=28)
 
     found = wrong(open_season)[TroubleKind.CALENDAR_UNKNOWN]
-    assert (found.level, found.subject, found.by_mail) == (Level.WATCH, "2028", False)
+    assert (found.level, found.subject, found.by_mail) == (TroubleLevel.WATCH, "2028", False)
     assert "2028年的节假日安排尚未公布" in found.said
     open_season.at(row.due_at - 29 * DAY)
     found = wrong(open_season)[TroubleKind.CALENDAR_UNKNOWN]
-    assert (found.level, found.by_mail) == (Level.ACT, True)
+    assert (found.level, found.by_mail) == (TroubleLevel.ACT, True)
 
 
 def test_a_record_that_was_changed_is_told_until_it_holds_again(
@@ -182,7 +182,7 @@ def test_a_record_that_was_changed_is_told_until_it_holds_again(
     keeper.verify()
 
     found = wrong(open_season)[TroubleKind.RECORD_BROKEN]
-    assert (found.level, found.by_mail) == (Level.ACT, True)
+    assert (found.level, found.by_mail) == (TroubleLevel.ACT, True)
     assert "call/2026, entry 1" in found.sentence
     monkeypatch.undo()
     keeper.verify()
@@ -218,7 +218,7 @@ def test_who_falls_silent_is_named_until_heard_again(open_season: Player, name: 
         session.execute(update(Lease).where(Lease.name == name).values(expires=database_seconds(session) - 30))
     keeper.sweep()
 
-    assert (wrong(open_season)[kind].level, wrong(open_season)[kind].by_mail) == (Level.ACT, False)
+    assert (wrong(open_season)[kind].level, wrong(open_season)[kind].by_mail) == (TroubleLevel.ACT, False)
     heard[0] = True
     keeper.sweep()
     assert kind not in wrong(open_season)

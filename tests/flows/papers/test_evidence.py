@@ -12,7 +12,7 @@ from config import overrides
 from flows.papers.evidence import DESIGN, EvidenceFiles, write_evidence
 from flows.papers.typesetting import TEMPLATES, PaperNotSet
 from models.database import reading
-from states.audit.evidence import About, Kind, evidence
+from states.audit.evidence import About, SubjectKind, evidence
 from states.machine import Act
 from states.submissions.settle import revoke
 from tests.flows.cli.conftest import Gangchuang, gangchuang
@@ -42,7 +42,7 @@ def words(pdf: Path) -> str:
 
 
 def test_a_persons_evidence_says_prize_place_and_certificate_and_is_archivable(make: Make) -> None:
-    files = make(About(Kind.PERSON, "示例完成人1"))
+    files = make(About(SubjectKind.PERSON, "示例完成人1"))
 
     told = words(files.pdf)
     for part in ("示例完成人1（示例·万州甲公司）", BEST, "示例·万州甲", "第1完成人", "一等奖", "岗创〔2026〕第0003号"):
@@ -58,7 +58,7 @@ def test_a_revoked_award_is_no_prize_on_it(make: Make, played: Player) -> None:
     with played.writing() as session:
         revoke(session, BEST, Act(OFFICE, played.season.dates.close_season), reason="示例：失实")
 
-    told = words(make(About(Kind.PERSON, "示例完成人1")).pdf)
+    told = words(make(About(SubjectKind.PERSON, "示例完成人1")).pdf)
 
     for part in ("撤销获奖", "曾获一等奖", "（已撤销）", "获奖已经撤销，证书作废，不得作为获奖使用"):
         assert part in told, part
@@ -66,7 +66,7 @@ def test_a_revoked_award_is_no_prize_on_it(make: Make, played: Player) -> None:
 
 
 def test_a_unit_has_its_awards_listed_and_the_rest_counted(make: Make) -> None:
-    told = words(make(About(Kind.UNIT, ONE)).pdf)
+    told = words(make(About(SubjectKind.UNIT, ONE)).pdf)
 
     assert told.count(f"2026-{ONE}-") == 1
     assert "202644310001" in told, "submitted, recommended, final round, first, second, third, revoked, in use"
@@ -79,10 +79,10 @@ def test_a_designer_changes_it_and_a_sign_that_no_font_has_is_named(make: Make, 
     shipped = (TEMPLATES / DESIGN).read_text("utf-8")
 
     own.write_text(shipped.replace("岗位创新参与及获奖情况证明", "自有版式"), "utf-8")
-    assert "自有版式" in words(make(About(Kind.UNIT, ONE)).pdf)
+    assert "自有版式" in words(make(About(SubjectKind.UNIT, ONE)).pdf)
     own.write_text(shipped.replace("岗位创新参与及获奖情况证明", "𪚥"), "utf-8")
     with pytest.raises(PaperNotSet, match="缺字"):
-        make(About(Kind.UNIT, ONE))
+        make(About(SubjectKind.UNIT, ONE))
 
 
 def test_the_command_writes_the_three_files_and_says_how_to_check(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from config.errors import GangchuangError
-from config.season import Record
+from config.season import RecordAnchors
 from config.settings import Settings
 from flows.deliver_messages import delivering
 from flows.home import paths
@@ -95,7 +95,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def player(engine: Engine, service: Service, tmp_path: Path) -> Player:
     """A season with one published root, whose file names the service."""
     service.answer = b""
-    rules = season_rules().model_copy(update={"record": Record(timestamp_service=service.url)})
+    rules = season_rules().model_copy(update={"record": RecordAnchors(timestamp_service=service.url)})
     at = rules.dates.publish_results
     with writing(engine) as session:
         a_season(session, state=CallState.PUBLISHED)

@@ -16,7 +16,7 @@ from models import Certificate, Submission
 from models.database import reading, writing
 from models.enums import CallState
 from models.forms import ContributorForm, OrganisationForm
-from states.audit.evidence import About, Evidence, Kind, NotOne, evidence
+from states.audit.evidence import About, Evidence, NotOne, SubjectKind, evidence
 from states.audit.export import CHECKER, export_history
 from states.machine import Act
 from states.maintenance.erasure import erase
@@ -27,7 +27,7 @@ from tests.support.played import BEST, HIDDEN, ONE, UPHELD
 from tests.support.playing import Player
 
 AT = datetime(2028, 3, 1, tzinfo=UTC)
-WINNER = About(Kind.PERSON, "示例完成人1")
+WINNER = About(SubjectKind.PERSON, "示例完成人1")
 
 
 def made(engine: Engine, about: About, **options: Any) -> Evidence:
@@ -46,7 +46,7 @@ def check(folder: Path, document: Any, *more: object) -> tuple[int, str]:
 
 
 def test_what_it_says_is_what_the_rows_and_the_record_say(played: Player, tmp_path: Path) -> None:
-    unit = made(played.engine, About(Kind.UNIT, ONE), with_content=True)
+    unit = made(played.engine, About(SubjectKind.UNIT, ONE), with_content=True)
     winner = made(played.engine, WINNER, with_content=True)
 
     with played.reading() as session:
@@ -118,7 +118,7 @@ def test_what_was_taken_away_is_told_and_an_export_shows_what_came_after(played:
 
 
 def test_after_the_deletion_only_what_was_published_is_found_and_it_is_said(played: Player, tmp_path: Path) -> None:
-    assert made(played.engine, About(Kind.PERSON, "示例完成人12")).cases[0].number == HIDDEN
+    assert made(played.engine, About(SubjectKind.PERSON, "示例完成人12")).cases[0].number == HIDDEN
     with played.writing() as session:
         erase(session, played.season, Act(OFFICE, AT))
 
@@ -128,7 +128,7 @@ def test_after_the_deletion_only_what_was_published_is_found_and_it_is_said(play
     assert any("2026年度的个人信息已于2028-03-01依规删除" in note for note in whole.notes)
     assert check(tmp_path, whole.document)[0] == 0
     with pytest.raises(NotOne, match="Names of seasons whose personal data was deleted are gone"):
-        made(played.engine, About(Kind.PERSON, "示例完成人12"))
+        made(played.engine, About(SubjectKind.PERSON, "示例完成人12"))
 
 
 def test_people_of_one_name_are_not_mixed(engine: Engine) -> None:
@@ -143,13 +143,13 @@ def test_people_of_one_name_are_not_mixed(engine: Engine) -> None:
         moved = a_submission(session, year=2027, form=a_form("示例乙", **later))
 
     with pytest.raises(NotOne) as refused:
-        made(engine, About(Kind.PERSON, "示例·张伟"))
+        made(engine, About(SubjectKind.PERSON, "示例·张伟"))
     assert refused.value.choices == ("示例乙厂（2项）", "示例甲厂（1项）")
     assert "请写明单位" in refused.value.chinese
     with pytest.raises(NotOne, match="no submission with the organisation 示例丙厂"):
-        made(engine, About(Kind.PERSON, "示例·张伟", ("示例丙厂",)))
-    one = made(engine, About(Kind.PERSON, "示例·張偉", ("示例甲厂",)))
-    both = made(engine, About(Kind.PERSON, "示例·张伟", ("示例甲厂", "示例乙厂")))
+        made(engine, About(SubjectKind.PERSON, "示例·张伟", ("示例丙厂",)))
+    one = made(engine, About(SubjectKind.PERSON, "示例·張偉", ("示例甲厂",)))
+    both = made(engine, About(SubjectKind.PERSON, "示例·张伟", ("示例甲厂", "示例乙厂")))
 
     assert [case.number for case in one.cases] == [first]
     assert "其他单位另有同名完成人参加的申报2项次，未计入。" in one.notes
@@ -176,11 +176,11 @@ def test_organisations_are_told_apart_by_their_codes(engine: Engine) -> None:
         ]
 
     with pytest.raises(NotOne) as refused:
-        made(engine, About(Kind.ORGANISATION, "示例机械厂"))
+        made(engine, About(SubjectKind.ORGANISATION, "示例机械厂"))
     assert refused.value.choices == codes
-    named = made(engine, About(Kind.ORGANISATION, "示例机械厂", codes[1:]))
-    coded = made(engine, About(Kind.ORGANISATION, codes[0]))
-    renamed = made(engine, About(Kind.ORGANISATION, "示例机械公司"))
+    named = made(engine, About(SubjectKind.ORGANISATION, "示例机械厂", codes[1:]))
+    coded = made(engine, About(SubjectKind.ORGANISATION, codes[0]))
+    renamed = made(engine, About(SubjectKind.ORGANISATION, "示例机械公司"))
 
     assert [case.number for case in named.cases] == [numbers[1]]
     assert any("2项，未计入" in note for note in named.notes)

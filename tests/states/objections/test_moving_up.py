@@ -23,7 +23,7 @@ from states.history.read import read_entries
 from states.machine import Act
 from states.objections.process import close_objection
 from states.objections.reading import moved_up, noticed_by_now
-from states.rules.ranking.moving_up import Standing, who_moves_up
+from states.rules.ranking.moving_up import TierStanding, who_moves_up
 from states.timeline import close_notice_after
 from states.transitions import Ask, apply_to_many, move_call
 from tests.support.builders import OFFICE, SYSTEM
@@ -148,8 +148,8 @@ def test_nobody_enters_a_tier_on_which_the_panel_votes(moved: tuple[Session, lis
     session, numbers = moved
     season = rules()
     ranking = cut_without(session, season, {numbers[2]})
-    standing = {placed.submission: Standing(THIRD, may_move=True) for placed in ranking.placed}
+    standing = {placed.submission: TierStanding(THIRD, may_move=True) for placed in ranking.placed}
 
     assert FIRST in who_moves_up(ranking, standing).values()
     assert FIRST not in who_moves_up(ranking, standing, [FIRST]).values()
-    assert who_moves_up(ranking, {name: Standing(None, may_move=False) for name in standing}) == {}
+    assert who_moves_up(ranking, {name: TierStanding(None, may_move=False) for name in standing}) == {}

@@ -16,7 +16,7 @@ from states.rules.assignment.best import TOTAL_KEPT
 from states.rules.assignment.certificate import faults
 from states.rules.assignment.instance import AssignmentMalformed, read_instance
 from states.rules.assignment.limits import AssignmentInfeasible
-from states.rules.assignment.search import Asked, largest_total_with_floors
+from states.rules.assignment.search import SearchGoal, largest_total_with_floors
 
 EXAMPLES = settings(max_examples=80, deadline=None, derandomize=True)
 
@@ -151,7 +151,7 @@ def test_floors_equal_an_independent_program(given_, seed):
     own = instance.own_best() * np.random.default_rng(seed).choice([0.7, 0.85, 0.95], instance.shape[0])
     floors = np.where(instance.needy() & (own > 0), np.ceil(own - 1e-6) if instance.grid else own, -np.inf)
 
-    kept = largest_total_with_floors(instance, Asked(floors=floors))
+    kept = largest_total_with_floors(instance, SearchGoal(floors=floors))
 
     expected = solved_otherwise(given_, floor=floors / instance.unit)
     assert kept.finished
@@ -339,7 +339,7 @@ def test_a_floor_is_not_kept_by_the_solvers_tolerance():
     given_ = an_instance([[0.9, 0.6, 0.3 - 5e-10, 0.1], [1.0, 0.2, 0.2, 0.2]], per_paper=[2, 1], max_load=1)
     instance = read_instance(*given_.arrays())
 
-    kept = largest_total_with_floors(instance, Asked(floors=np.array([0.9, -np.inf])))
+    kept = largest_total_with_floors(instance, SearchGoal(floors=np.array([0.9, -np.inf])))
 
     assert (instance.served(kept.chosen) >= 0.9).tolist() == [True, False]
     assert instance.scores_of(kept.chosen).sum() == pytest.approx(1.7)
@@ -349,7 +349,7 @@ def test_floors_that_only_fractions_could_keep_are_refused():
     """Each wants one of the two best, of which half would do: the program in fractions is feasible."""
     instance = read_instance(*an_instance([[1.0, 1.0, 0.0, 0.0]] * 3, per_paper=2, max_load=[1, 1, 2, 2]).arrays())
 
-    kept = largest_total_with_floors(instance, Asked(floors=np.full(3, 0.6)))
+    kept = largest_total_with_floors(instance, SearchGoal(floors=np.full(3, 0.6)))
 
     assert kept.chosen is None
     assert kept.finished

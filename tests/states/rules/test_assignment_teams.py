@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from states.rules.assignment import assign_with_certificate, columns, faults
-from states.rules.assignment.bounds import Proof, excludes, supply
+from states.rules.assignment.bounds import PricedBound, excludes, supply
 from states.rules.assignment.columns import agreed_prices
 from states.rules.assignment.flow import largest_total
 from states.rules.assignment.instance import Instance, read_instance
-from states.rules.assignment.search import Asked, largest_total_with_floors, searched
+from states.rules.assignment.search import SearchGoal, largest_total_with_floors, searched
 from states.rules.assignment.solver import Patience
 from states.rules.assignment.teams import best_teams, pairs_within
 from tests.support.plain_assignment import best_total, best_worst
@@ -148,7 +148,7 @@ def test_agreed_prices_bound_the_total_and_never_more_loosely_than_the_flows(see
 
     best = best_total(**contest, floor=floor) * instance.unit
     bound = supply(instance, agreed.proof, floors)
-    assert best - 1e-6 <= bound <= supply(instance, Proof(1.0, prices), floors) + 1e-6
+    assert best - 1e-6 <= bound <= supply(instance, PricedBound(1.0, prices), floors) + 1e-6
     assert agreed.missed == pytest.approx(0.0, abs=1e-9)
     assert not excludes(instance, agreed.proof, floors, best - 1e-6)
 
@@ -162,7 +162,7 @@ def test_floors_that_cannot_be_kept_are_excluded_by_prices_or_searched_through(s
     if not instance.grid:
         floors[:] = (best_worst(**contest) + 1e-5) * instance.unit
 
-    kept = largest_total_with_floors(instance, Asked(floors))
+    kept = largest_total_with_floors(instance, SearchGoal(floors))
 
     assert (kept.chosen, kept.finished) == (None, True)
     if kept.excluded:
@@ -175,8 +175,8 @@ def test_a_search_without_prices_that_help_still_finds_the_best():
     instance, floor = read_instance(**contest), 0.9 * best_worst(**contest)
     floors = np.full(12, floor * instance.unit)
 
-    proof = Proof(1.0, np.zeros(10))
-    kept = searched(instance, Asked(floors), proof, supply(instance, proof, floors), None)
+    proof = PricedBound(1.0, np.zeros(10))
+    kept = searched(instance, SearchGoal(floors), proof, supply(instance, proof, floors), None)
 
     assert kept.finished
     assert instance.scores_of(kept.chosen).sum() / instance.unit == pytest.approx(best_total(**contest, floor=floor))
@@ -187,7 +187,7 @@ def test_a_least_total_above_the_best_is_out_of_reach():
     contest = a_contest(2)
     instance, floor = read_instance(**contest), 0.8 * best_worst(**contest)
     best = best_total(**contest, floor=floor) * instance.unit
-    asked = Asked(np.full(12, floor * instance.unit), least_total=best + 1e-3)
+    asked = SearchGoal(np.full(12, floor * instance.unit), least_total=best + 1e-3)
 
     assert largest_total_with_floors(instance, asked).chosen is None
     assert largest_total_with_floors(instance, replace(asked, least_total=best - 1e-3)).chosen is not None
@@ -259,13 +259,13 @@ def test_patience_that_is_half_used_leaves_the_prices_unagreed():
 def test_only_whole_assignments_within_the_limits_count_as_known():
     instance = read_instance(**a_contest(4))
     chosen, _ = largest_total(instance)
-    asked = Asked(np.full(12, -np.inf))
+    asked = SearchGoal(np.full(12, -np.inf))
 
     assert asked.kept_by(instance, chosen)
     assert not asked.kept_by(instance, chosen[1:])
     assert not asked.kept_by(instance, None)
-    assert not Asked(instance.served(chosen) + 1).kept_by(instance, chosen)
-    assert not Asked(asked.floors, least_total=np.inf).kept_by(instance, chosen)
+    assert not SearchGoal(instance.served(chosen) + 1).kept_by(instance, chosen)
+    assert not SearchGoal(asked.floors, least_total=np.inf).kept_by(instance, chosen)
 
 
 def test_a_solver_that_gives_up_leaves_the_work_to_trades(monkeypatch):

@@ -11,28 +11,28 @@ from scipy.stats import kendalltau
 
 from config.season_parts import IndicatorKey
 from models.enums import Carrier, Category, Tier, Use
-from states.scorecard.facts import Case, Dispute, Entry, Told, read_record
+from states.scorecard.facts import CaseRecord, Dispute, EntryPlace, SeasonTold, read_record
 from states.scorecard.indicators import INDICATORS, Figure, Indicator, scorecards, wilson
 
 WEIGHTS = {"submissions": 10, "first_delivery": 20, "agreement": 10, "upheld": 5}
 
 
-def a_case(unit: str, place: int, **facts: object) -> Case:
+def a_case(unit: str, place: int, **facts: object) -> CaseRecord:
     number = f"2026-{unit}-{place:04d}"
-    subject = Entry(f"submission/{number}", 1)
-    return Case(number, unit, subject, False, Category.INVENTION, Carrier.TEAM, 3, **facts)  # type: ignore[arg-type]
+    subject = EntryPlace(f"submission/{number}", 1)
+    return CaseRecord(number, unit, subject, False, Category.INVENTION, Carrier.TEAM, 3, **facts)  # type: ignore[arg-type]
 
 
-def told_of(cases: list[Case]) -> Told:
-    return Told({f"{place}": case for place, case in enumerate(cases)})
+def told_of(cases: list[CaseRecord]) -> SeasonTold:
+    return SeasonTold({f"{place}": case for place, case in enumerate(cases)})
 
 
 def indicator(key: str) -> Indicator:
     return next(known for known in INDICATORS if known.key == key)
 
 
-def changed(case: Case) -> Case:
-    case.changed.append(Entry(case.submitted.subject, 2))
+def changed(case: CaseRecord) -> CaseRecord:
+    case.changed.append(EntryPlace(case.submitted.subject, 2))
     return case
 
 
@@ -83,7 +83,7 @@ def test_of_two_shares_one_is_behind_only_where_chance_does_not_explain_it() -> 
     many = [a_case("500101", place) for place in range(50)] + [a_case("500102", place) for place in range(30)]
     many += [changed(a_case("500102", place)) for place in range(30, 50)]
 
-    def points(cases: list[Case]) -> list[float | None]:
+    def points(cases: list[CaseRecord]) -> list[float | None]:
         cards = scorecards(told_of(cases), ["500101", "500102"], {"first_delivery": 20}, 5)
         return [line.points for card in cards.values() for line in card.lines if line.weight]
 
@@ -93,7 +93,7 @@ def test_of_two_shares_one_is_behind_only_where_chance_does_not_explain_it() -> 
 
 def test_fewer_objections_are_better() -> None:
     cases = [a_case(unit, place) for unit in ("500101", "500102") for place in range(6)]
-    cases[0].disputes[1] = Dispute("facts", [], upheld=Entry(cases[0].submitted.subject, 9))
+    cases[0].disputes[1] = Dispute("facts", [], upheld=EntryPlace(cases[0].submitted.subject, 9))
 
     cards = scorecards(told_of(cases), ["500101", "500102"], {"upheld": 5}, 5)
 
@@ -124,14 +124,14 @@ def test_every_fact_has_its_entry() -> None:
 
     assert (case.contributors, case.merit, case.tier, case.use) == (5, Decimal("78.5"), Tier.SECOND, Use.IN_USE)
     assert [case.submitted, *case.changed, *case.corrections, case.judged, case.scored, *case.upheld] == [
-        Entry(subject, sequence) for sequence in (1, 2, 3, 4, 5, 6)
+        EntryPlace(subject, sequence) for sequence in (1, 2, 3, 4, 5, 6)
     ]
-    assert (case.awarded, case.answered) == (Entry(subject, 7), Entry(subject, 9))
+    assert (case.awarded, case.answered) == (EntryPlace(subject, 7), EntryPlace(subject, 9))
     revoked = read_record([*rows, {"subject": subject, "sequence": 10, "trigger": "revoke", "facts": "{}"}])
     assert revoked.cases["2026-500101-0001"].awarded is None
     taken = {"subject": subject, "sequence": 10, "trigger": "revoke", "facts": "{}"}
     back = read_record([*rows, taken, taken | {"sequence": 11, "trigger": "reinstate"}]).cases["2026-500101-0001"]
-    assert (back.awarded, back.tier) == (Entry(subject, 7), Tier.SECOND)
+    assert (back.awarded, back.tier) == (EntryPlace(subject, 7), Tier.SECOND)
 
 
 def test_a_season_can_weigh_every_indicator_and_no_other() -> None:
@@ -148,7 +148,7 @@ def test_organisations_and_people_are_those_that_the_record_counted() -> None:
 
     bodies = {unit: {line.indicator.key: line for line in card.lines}["organisations"] for unit, card in cards.items()}
     assert [line.figure.value for line in bodies.values()] == [3, 1, 0]
-    assert bodies["500101"].figure.entries == (Entry("call/2026", 9),)
+    assert bodies["500101"].figure.entries == (EntryPlace("call/2026", 9),)
     assert bodies["500101"].city.value == 4
-    before = scorecards(Told(), ["500101"], {}, 5)["500101"].lines
+    before = scorecards(SeasonTold(), ["500101"], {}, 5)["500101"].lines
     assert {line.figure.value for line in before if line.indicator.key in ("organisations", "people")} == {None}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from models.enums import Carrier, Category, Tier, Trigger, Use
-from states.scorecard.facts import Case, Entry, Said, Told
+from states.scorecard.facts import CaseRecord, EntryPlace, Said, SeasonTold
 from states.scorecard.yearly import LEAST, Section, compared, yearly
 from tests.support.builders import season_rules
 
@@ -14,20 +14,20 @@ AT = datetime(2026, 7, 24, 10, tzinfo=UTC)
 
 
 def said(trigger: Trigger, facts: Mapping[str, Any], sequence: int = 1) -> Said:
-    return Said(Entry("call/2026", sequence), trigger.value, AT, "", facts)
+    return Said(EntryPlace("call/2026", sequence), trigger.value, AT, "", facts)
 
 
-def a_case(place: int, **facts: Any) -> Case:
-    subject = Entry(f"submission/2026-500101-{place:04d}", 1)
+def a_case(place: int, **facts: Any) -> CaseRecord:
+    subject = EntryPlace(f"submission/2026-500101-{place:04d}", 1)
     number = f"2026-500101-{place:04d}"
-    return Case(number, "500101", subject, False, Category.INVENTION, Carrier.TEAM, 3, **facts)
+    return CaseRecord(number, "500101", subject, False, Category.INVENTION, Carrier.TEAM, 3, **facts)
 
 
-def a_year(cases: list[Case], *more: Said) -> Told:
-    return Told({case.number: case for case in cases}, [said(Trigger.PLAN, {"dates": {}}), *more])
+def a_year(cases: list[CaseRecord], *more: Said) -> SeasonTold:
+    return SeasonTold({case.number: case for case in cases}, [said(Trigger.PLAN, {"dates": {}}), *more])
 
 
-def sections(years: dict[int, Told]) -> dict[str, Section]:
+def sections(years: dict[int, SeasonTold]) -> dict[str, Section]:
     known = {year: compared(told) for year, told in years.items()}
     made = yearly(season_rules(), years[2026], known, {"500101": "万州区"})
     return {section.title: section for section in made.sections}
@@ -51,7 +51,7 @@ def test_years_differ_only_where_chance_does_not_explain_it() -> None:
     """Of six cases nothing is read; of sixty something is."""
     for count, word in ((6, "区间重叠，不作判断"), (60, "下降")):
         before = [a_case(place) for place in range(count)]
-        now = [a_case(place, changed=[Entry("x", 2)] if place % 2 else []) for place in range(count)]
+        now = [a_case(place, changed=[EntryPlace("x", 2)] if place % 2 else []) for place in range(count)]
         rows = {row[0]: row for row in sections({2025: a_year(before), 2026: a_year(now)})["总体情况和历年比较"].rows}
         assert rows["一次合格率"][-1] == word
         assert rows["申报数"][-1] == "+0"
@@ -62,7 +62,7 @@ def test_a_sum_of_few_answers_is_not_given() -> None:
     for count in (LEAST - 1, LEAST):
         facts = {
             "asked": True,
-            "answered": Entry("x", 9),
+            "answered": EntryPlace("x", 9),
             "use": Use.IN_USE,
             "benefit": Decimal(10),
             "tier": Tier.FIRST,

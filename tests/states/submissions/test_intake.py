@@ -16,7 +16,7 @@ from models.forms import ContactForm, ContributorForm, OrganisationForm
 from states.audit.verify import verify
 from states.machine import Act, Actor
 from states.submissions.corrections import ask_correction, lapse_corrections
-from states.submissions.delivery import Change, Delivered, Taken
+from states.submissions.delivery import Delivered, RowChange, Taken
 from states.submissions.identity import Incoming, fingerprint
 from states.submissions.intake import take_submissions
 from states.submissions.settle import withdraw
@@ -53,9 +53,9 @@ def test_accepted_rows_are_numbered_within_their_unit(engine: Engine) -> None:
         second = deliver(session, a_form("三号成果"))
         elsewhere = deliver(session, a_form("四号成果"), unit=OTHER)
 
-        assert first.of(Change.NEW) == {1: f"2026-{UNIT}-0001", 2: f"2026-{UNIT}-0002"}
-        assert second.of(Change.NEW) == {1: f"2026-{UNIT}-0003"}
-        assert elsewhere.of(Change.NEW) == {1: f"2026-{OTHER}-0001"}
+        assert first.of(RowChange.NEW) == {1: f"2026-{UNIT}-0001", 2: f"2026-{UNIT}-0002"}
+        assert second.of(RowChange.NEW) == {1: f"2026-{UNIT}-0003"}
+        assert elsewhere.of(RowChange.NEW) == {1: f"2026-{OTHER}-0001"}
         assert verify(session) == []
 
 
@@ -110,7 +110,7 @@ def test_the_same_workbook_again_changes_nothing(engine: Engine) -> None:
 
         again = deliver(session, *forms)
 
-        assert (again.of(Change.UNCHANGED), again.of(Change.NEW), again.of(Change.UPDATED), again.refused) == (
+        assert (again.of(RowChange.UNCHANGED), again.of(RowChange.NEW), again.of(RowChange.UPDATED), again.refused) == (
             numbers,
             {},
             {},
@@ -131,8 +131,8 @@ def test_two_achievements_of_one_title_stay_two_when_sent_again(engine: Engine) 
         again = deliver(session, *forms)
         turned = deliver(session, *reversed(forms))
 
-        assert again.of(Change.UNCHANGED) == numbers
-        assert turned.of(Change.UNCHANGED) == {1: numbers[2], 2: numbers[1]}
+        assert again.of(RowChange.UNCHANGED) == numbers
+        assert turned.of(RowChange.UNCHANGED) == {1: numbers[2], 2: numbers[1]}
 
 
 def test_a_new_row_of_a_known_title_leaves_the_known_row_alone(engine: Engine) -> None:
@@ -146,8 +146,8 @@ def test_a_new_row_of_a_known_title_leaves_the_known_row_alone(engine: Engine) -
 
         taken = deliver(session, other, known)
 
-        assert (taken.of(Change.UNCHANGED), taken.of(Change.UPDATED)) == ({2: number}, {})
-        assert list(taken.of(Change.NEW)) == [1]
+        assert (taken.of(RowChange.UNCHANGED), taken.of(RowChange.UPDATED)) == ({2: number}, {})
+        assert list(taken.of(RowChange.NEW)) == [1]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_change_must_be_as_good_as_a_new_row(engine: Engine, changes: dict[str
 
         again = deliver(session, a_form("一号成果", **changes))
 
-        assert (codes(again), again.of(Change.UPDATED)) == ({1: code}, {})
+        assert (codes(again), again.of(RowChange.UPDATED)) == ({1: code}, {})
         assert session.get_one(Submission, number).version == 1
 
 
@@ -175,7 +175,7 @@ def test_a_change_before_the_deadline_is_kept_as_a_version(engine: Engine) -> No
 
         row = session.get_one(Submission, number, populate_existing=True)
         versions = session.scalars(select(SubmissionVersion).order_by(SubmissionVersion.version)).all()
-        assert (taken.of(Change.UPDATED), renamed.of(Change.UPDATED)) == ({1: number}, {1: number})
+        assert (taken.of(RowChange.UPDATED), renamed.of(RowChange.UPDATED)) == ({1: number}, {1: number})
         assert (row.version, row.title) == (3, "改名的成果")
         assert [json.loads(version.content)["abstract"] for version in versions] == [
             "示例摘要",
@@ -196,7 +196,7 @@ def test_one_submission_is_not_changed_by_two_rows_of_one_workbook(engine: Engin
 
         taken = deliver(session, a_form("甲版", number=number), a_form("乙版", number=number))
 
-        assert (taken.of(Change.UPDATED), codes(taken)) == ({1: number}, {2: "duplicate"})
+        assert (taken.of(RowChange.UPDATED), codes(taken)) == ({1: number}, {2: "duplicate"})
 
 
 def test_the_same_row_twice_in_one_workbook_goes_in_once(engine: Engine) -> None:
@@ -205,7 +205,7 @@ def test_the_same_row_twice_in_one_workbook_goes_in_once(engine: Engine) -> None
 
         taken = deliver(session, a_form("一号成果"), a_form("一号成果"))
 
-        assert (len(taken.of(Change.NEW)), codes(taken)) == (1, {2: "duplicate"})
+        assert (len(taken.of(RowChange.NEW)), codes(taken)) == (1, {2: "duplicate"})
         assert "第1行" in taken.refused[2].chinese
 
 
@@ -262,8 +262,8 @@ def test_what_was_withdrawn_or_ineligible_may_come_again(engine: Engine, outcome
 
         taken = deliver(session, a_form("一号成果"))
 
-        assert list(taken.of(Change.NEW)) == [1]
-        assert taken.of(Change.NEW)[1] != gone
+        assert list(taken.of(RowChange.NEW)) == [1]
+        assert taken.of(RowChange.NEW)[1] != gone
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_row_that_may_not_come_in_says_why(engine: Engine, changes: dict[str, 
 
         assert codes(taken) == {1: code}
         assert words in taken.refused[1].chinese
-        assert list(taken.of(Change.NEW)) == [2]
+        assert list(taken.of(RowChange.NEW)) == [2]
 
 
 def test_everything_that_speaks_against_a_row_is_told_in_one_round(engine: Engine) -> None:
@@ -339,7 +339,7 @@ def test_the_deadline_a_second_before_at_and_after(engine: Engine, offset: timed
         if late:
             assert codes(taken) == {1: "late", 2: "late"}
         else:
-            assert (list(taken.of(Change.NEW)), taken.of(Change.UPDATED)) == ([1], {2: number})
+            assert (list(taken.of(RowChange.NEW)), taken.of(RowChange.UPDATED)) == ([1], {2: number})
 
 
 @pytest.mark.parametrize(("offset", "late"), [(-SECOND, False), (0 * SECOND, False), (SECOND, True)])
@@ -363,7 +363,7 @@ def test_the_office_may_admit_what_came_late(engine: Engine) -> None:
         taken = deliver(session, a_form("一号成果"), at=DEADLINE + timedelta(days=1), admitted=True)
 
         entry = session.scalars(select(History).where(History.trigger == "submit")).one()
-        assert list(taken.of(Change.NEW)) == [1]
+        assert list(taken.of(RowChange.NEW)) == [1]
         assert json.loads(entry.facts)["admitted"] is True
 
 
@@ -402,7 +402,7 @@ def test_a_correction_is_taken_until_its_own_deadline(engine: Engine, offset: ti
             again = deliver(session, a_form("一号成果", number=number, abstract="补正"), at=due_at + offset)
             assert again.refused[1].chinese == "补正期限已过，不能再修改"
         else:
-            assert (taken.of(Change.UPDATED), correction.state) == ({1: number}, CorrectionState.ANSWERED)
+            assert (taken.of(RowChange.UPDATED), correction.state) == ({1: number}, CorrectionState.ANSWERED)
             again = deliver(session, a_form("一号成果", number=number, abstract="再改"), at=due_at + offset)
             assert codes(again) == {1: "state"}
 
@@ -413,7 +413,7 @@ def test_a_large_delivery_is_chained_row_by_row(engine: Engine) -> None:
 
         taken = deliver(session, *(a_form(f"第{n}号成果") for n in range(1200)))
 
-        assert len(set(taken.of(Change.NEW).values())) == 1200
+        assert len(set(taken.of(RowChange.NEW).values())) == 1200
     with reading(engine) as session:
         assert verify(session) == []
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from flows.intake.mail.letter import Letter, read_head, read_letter
+from flows.intake.mail.letter import ReceivedMail, read_head, read_letter
 from tests.support.mail import SENDER
 from tests.support.replies import a_bounce, a_reply, raw_mail
 
@@ -187,4 +187,4 @@ def test_no_bytes_at_all_make_it_fail(noise: bytes) -> None:
         lambda raw: a_bounce(a_reply(CLERK), address="x").replace(b"smtp;", raw),
     ]
     for make in makers:
-        assert isinstance(read_letter(make(noise)), Letter)
+        assert isinstance(read_letter(make(noise)), ReceivedMail)

@@ -12,7 +12,14 @@ import flows.publish.pages.content
 from config.calendar import CalendarUnknown
 from config.local_time import ZONE
 from config.settings import HomeNotWritable
-from flows.publish.pages import Proof, put_proposal_page, render_index, render_notice, render_proposal, render_results
+from flows.publish.pages import (
+    PageProof,
+    put_proposal_page,
+    render_index,
+    render_notice,
+    render_proposal,
+    render_results,
+)
 from flows.publish.pages.content import Cut
 from flows.publish.pages.statistics import interval, scale, tables
 from flows.publish.proposal import as_markdown
@@ -194,7 +201,7 @@ def test_results_link_to_what_one_needs_to_check_them() -> None:
 
 
 def test_a_proof_without_an_export_says_when_it_will_come() -> None:
-    text = render_notice(a_notice(proof=Proof(ROOT, 5)))
+    text = render_notice(a_notice(proof=PageProof(ROOT, 5)))
 
     assert "结果发布时将同时公开" in text
     assert "征集主记录" not in text
