@@ -49,7 +49,9 @@ docs: $(VENV)/develop
 	$(BIN)/python -m tests.support.readme
 
 pictures: $(VENV)/develop
-	GANGCHUANG_PICTURES=1 $(BIN)/python -m pytest -q tests/flows/office/test_guide_in_browser.py
+	GANGCHUANG_PICTURES=1 $(BIN)/python -m pytest -q tests/flows/office/test_guide_in_browser.py \
+		tests/flows/links/test_links.py tests/flows/intake/test_awkward_workbooks.py \
+		-k "guide or browser or awkward_submissions"
 
 migration: $(VENV)/develop
 	$(BIN)/python -m models.migrations.generate $(or $(NAME),$(error say what it brings: make migration NAME="an outcome"))

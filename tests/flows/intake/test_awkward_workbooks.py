@@ -1,9 +1,11 @@
 """What people really fill in, saved by LibreOffice, and the letter that each gets. With `-s` it prints both as a table."""
 
+import subprocess
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from openpyxl.drawing.image import Image as Pasted
 from openpyxl.styles import Font
-from PIL import Image
+from PIL import Image, ImageChops
 from sqlalchemy import select
 
 from flows.collect import collecting
@@ -21,11 +23,12 @@ from flows.home import paths
 from flows.kinds.scores import issue_further_sheet
 from flows.run import Ending, Run
 from flows.workbooks.writer.filling import fill_template, submission_row
-from models import Message
+from models import Delivery, Message
 from models.enums import CallState, WorkbookKind
 from tests.support import libreoffice
 from tests.support.builders import UNIT, a_form, a_season, a_submission
 from tests.support.panel import an_assignment, an_eligible_submission
+from tests.support.pictures import TAKEN, keep_picture
 from tests.support.playing import Player, points
 from tests.support.workbooks import CODE
 
@@ -179,6 +182,20 @@ def filled(player: Player, scratch: Path, who: str, kind: WorkbookKind, case: Aw
     return path
 
 
+def printed(player: Player, unit: str, scratch: Path) -> bytes:
+    """The first page of a receipt as LibreOffice shows it."""
+    with player.reading() as session:
+        receipt = session.scalars(select(Delivery.receipt).where(Delivery.sender == unit)).one()
+    pdf = libreoffice.convert(player.home / receipt, scratch / "printed", "pdf")
+    command = ["pdftoppm", "-png", "-r", "80", "-l", "1", "-singlefile", pdf, scratch / "page"]
+    subprocess.run(command, check=True)
+    with Image.open(scratch / "page.png") as page:
+        used = ImageChops.invert(page.convert("L")).getbbox()
+        out = BytesIO()
+        page.crop(used).save(out, "PNG")
+    return out.getvalue()
+
+
 def send(player: Player, saved: Path, case: Awkward) -> None:
     box = player.inbox(saved.stem)
     if not case.beside:
@@ -208,6 +225,8 @@ def test_awkward_submissions_get_the_answer_that_helps(player: Player, tmp_path:
 
     for unit, case in zip(units, AWKWARD, strict=True):
         hold(case, told(player, unit))
+    if TAKEN:
+        keep_picture(printed(player, units[0], tmp_path), "回执")
 
 
 def verdict(player: Player, number: str, word: str = "推荐", **more: Any) -> dict[str, Any]:

@@ -77,6 +77,7 @@ from tests.support.links import serving_links
 from tests.support.mail import HOST, Post, serving
 from tests.support.nginx import AWARD, serving_nginx
 from tests.support.panel import an_assignment, an_eligible_submission
+from tests.support.pictures import keep_picture
 from tests.support.playing import Player
 
 BASE = "http://testserver/me"
@@ -787,6 +788,15 @@ def test_an_expert_signs_saves_steps_back_and_scores_without_javascript(
         assert verify(session) == []
 
 
+IN_GUIDES = {
+    "unit-after-1280": "报送单位的网页",
+    "came-1280": "报送结果",
+    "unit-after-390": "手机上的报送单位网页",
+    "expert-1280": "专家的网页",
+    "expert-390": "手机上的专家网页",
+}
+
+
 @pytest.fixture
 def shots(tmp_path: Path) -> Callable[[Page, str], None]:
     """Pictures of pages, for whoever wants to look at them: SHOTS names the folder."""
@@ -794,5 +804,6 @@ def shots(tmp_path: Path) -> Callable[[Page, str], None]:
 
     def shoot(page: Page, name: str) -> None:
         page.screenshot(path=folder / f"{name}.png", full_page=True)
+        keep_picture(page.screenshot(), IN_GUIDES.get(name, ""))
 
     return shoot

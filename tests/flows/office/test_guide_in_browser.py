@@ -1,16 +1,13 @@
 """The office's guide, walked through in Chromium on a running engine, step by step as it says; its pictures are taken here."""
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page
 from sqlalchemy import select
 
@@ -32,11 +29,9 @@ from tests.support import played
 from tests.support.browser import chromium
 from tests.support.builders import OFFICE
 from tests.support.objections import INVESTIGATOR
+from tests.support.pictures import FOLDER, keep_picture
 from tests.support.playing import Player
 
-PICTURES = Path(__file__).parents[3] / "docs" / "图"
-# `make pictures` takes them anew; otherwise they are only looked at.
-TAKEN = bool(os.environ.get("GANGCHUANG_PICTURES"))
 NUMBER = played.BEST
 
 
@@ -144,14 +139,7 @@ class Walk:
         self.picture(name, full_page=True, clip=area)
 
     def picture(self, name: str, *, tab: Page | None = None, **options: Any) -> None:
-        """Few colours: a picture of some tens of kilobytes."""
-        content = (tab or self.tab).screenshot(animations="disabled", **options)
-        if TAKEN and name:
-            PICTURES.mkdir(exist_ok=True)
-            with Image.open(BytesIO(content)) as taken:
-                taken.convert("RGB").quantize(32, dither=Image.Dither.NONE).save(
-                    PICTURES / f"{name}.png", optimize=True
-                )
+        keep_picture((tab or self.tab).screenshot(animations="disabled", **options), name)
 
 
 @pytest.fixture
@@ -174,6 +162,8 @@ def test_the_office_is_run_from_the_guide_alone(walk: Walk) -> None:
     walk.picture("总览")
     tab.locator("#dates").scroll_into_view_if_needed()
     walk.picture("时间表")
+    walk.tab.locator("[data-facts=troubles]").scroll_into_view_if_needed()
+    walk.picture("须处理的事")
 
     # 5.1 A date is moved.
     walk.follow("timetable", "发布结果", "调整时间")
@@ -285,8 +275,8 @@ def _on_a_phone_without_scripts_and_on_paper(walk: Walk) -> None:
 
 
 def test_every_picture_is_shown_in_a_guide_and_small() -> None:
-    guides = "".join(path.read_text("utf-8") for path in PICTURES.parent.glob("*.md"))
+    guides = "".join(path.read_text("utf-8") for path in FOLDER.parent.glob("*.md"))
     shown = set(re.findall(r"!\[[^]]+\]\(图/([^)]+)\)", guides))
 
-    assert shown == {path.name for path in PICTURES.iterdir()}
-    assert max(path.stat().st_size for path in PICTURES.iterdir()) < 120_000
+    assert shown == {path.name for path in FOLDER.iterdir()}
+    assert max(path.stat().st_size for path in FOLDER.iterdir()) < 120_000
