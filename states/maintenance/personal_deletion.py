@@ -298,13 +298,17 @@ def _in_force(session: Session, number: str, places: Collection[int]) -> list[st
 
 
 def _forget(session: Session, number: str, places: Collection[int], found: Forgotten) -> dict[str, Any]:
-    """Delete a person from one submission; what its entry says of it."""
+    """Delete a person from one submission; what its entry says of it, with a seal of what is left of the answer."""
+    facts = _emptied(session, number, places, found)
+    session.flush()
+    return facts | seal_of_answer(session, Seals(session, Number.of(number).season), number)
+
+
+def _emptied(session: Session, number: str, places: Collection[int], found: Forgotten) -> dict[str, Any]:
     facts: dict[str, Any] = {"positions": list(places), "contact": number in found.contacts}
     if number in found.contacts:
         session.execute(update(Contact).where(Contact.number == number).values(name="", phone="", mail=""))
     facts["words"] = _mask_words(session, number, found)
-    session.flush()
-    facts |= seal_of_answer(session, Seals(session, Number.of(number).season), number)
     if not places:
         return facts
     submission = session.get_one(Submission, number, populate_existing=True)
