@@ -135,6 +135,7 @@ LINES = {
     "experts' contacts": "专家联系方式",
     "experts' names": "不再需要的专家姓名",
     "experts forgotten": "删除的专家",
+    "letters that waited, sent to the new address": "改寄新邮箱的待发信件",
     "letters masked": "遮盖姓名的信件",
     "letters never sent": "未发出的信件",
     "letters": "信件",
