@@ -219,6 +219,8 @@ def test_the_office_is_run_from_the_guide_alone(walk: Walk) -> None:
     walk.write("理由", "示例：与项目无关")
     walk.submit()
     walk.office()
+    waiting = walk.tab.locator("[data-facts=waits_for_a_person]")
+    waiting.evaluate("table => table.scrollIntoView({block: 'center'})")
     walk.picture("待办里的异议")
     walk.form("dismiss_objection", subject=objection, officer_name=INVESTIGATOR)
     walk.write("答复", "示例：经核查，权属清楚")
