@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Completed, State
 
 from config.settings import Settings
-from flows.engine.deployments import prefect_client, run_state, start
+from flows.engine.deployments import prefect_client, run_state, start, worker_polls
 from flows.engine.environment import worker_name
 from flows.engine.reconcile import (
     ZOMBIE_AUTOMATION,
@@ -61,6 +61,10 @@ def a_decision(decision: str, subject: str, other: str, reason: str) -> None:
 @pytest.mark.usefixtures("running_engine")
 def test_no_run_keeps_who_objected() -> None:
     told = {"subject": "2026-500103-0001", "other": "示例·举报人 13800000000", "reason": "示例事由"}
+    polls = worker_polls()
+    polls()
+    # It looks for such runs itself as it starts, before it asks for work.
+    wait_for("the worker to be at work", polls)
     with prefect_client() as client:
         objection, recusal = (
             client.create_flow_run(a_decision, parameters={"decision": decision, **told}, state=Completed()).id
