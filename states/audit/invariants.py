@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session, aliased
 
 from config.errors import GangchuangError
 from config.milestones import Milestone
-from config.season import Season
 from models import (
     Assignment,
     Attachment,
@@ -52,12 +51,12 @@ from models.enums import (
     ObjectionState,
     Outcome,
     SubmissionState,
-    Tier,
     Trigger,
     Verdict,
 )
 from models.queries import by_whom_assigned, planned_seasons, season_in_force
 from states.audit.replay import Standing, replay_subject
+from states.final_round.ranking import prizes_beyond
 from states.history.canonical import call_subject, submission_subject
 from states.history.read import (
     by_subject,
@@ -71,7 +70,6 @@ from states.history.read import (
 from states.numbers import Number
 from states.objections.impartiality import barred_as
 from states.panel.pairs import season_conflicts
-from states.rules.ranking.tiers import tier_sizes
 from states.submissions.certificates import CertificateNumber, certificates_of, out_of_step
 from states.submissions.released import WITHHELD
 
@@ -521,17 +519,9 @@ def _gaps_in_rankings() -> Select[int]:
 
 
 def _too_many_prizes(session: Session, _: Path | None) -> Offenders:
-    query = select(Placing.season, Placing.tier, func.count()).where(Placing.tier.is_not(None))
-    counts = session.execute(query.group_by(Placing.season, Placing.tier).order_by(Placing.season))
-    for year, group in groupby(counts, key=lambda row: row.season):
-        sizes = _sizes(season_in_force(session, year))
-        yield from ((year, tier.value, count) for _, tier, count in group if tier and count > sizes[tier])
-
-
-def _sizes(season: Season) -> dict[Tier, int]:
-    tiers = season.final_round.tiers
-    ratios = tiers.ratios if tiers.sizes is None else None
-    return {size.tier: size.size for size in tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=ratios)}
+    for year in planned_seasons(session):
+        found = prizes_beyond(session, season_in_force(session, year))
+        yield from ((year, tier.value, count) for tier, count in found)
 
 
 def _overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]]:
@@ -712,7 +702,11 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "ranking_without_gap", "The places of a ranking are 1, 2, 3 without a gap.", breaking(_gaps_in_rankings())
     ),
-    Invariant("prizes_within_tiers", "No tier has more prizes than the season gives it.", _too_many_prizes),
+    Invariant(
+        "prizes_within_tiers",
+        "Of no tier and the better ones are there more prizes than the season gives.",
+        _too_many_prizes,
+    ),
     Invariant(
         "certificates_follow_the_awards",
         "Whoever has an award has a certificate that says so, and no other is in force; their numbers are 1, 2, 3.",

@@ -318,6 +318,27 @@ def test_a_changed_tier_is_carried_out_before_and_after_the_award(engine: Engine
         assert broken_invariants(session, None) == []
 
 
+def test_a_tier_takes_a_further_award_only_where_it_or_a_better_one_has_a_place(engine: Engine) -> None:
+    sizes = SEASON.final_round.tiers.model_copy(update={"sizes": {"first": 1, "second": 0, "third": 1}, "prizes": None})
+    rules = SEASON.model_copy(update={"final_round": SEASON.final_round.model_copy(update={"tiers": sizes})})
+    changed = {"result": ObjectionResult.TIER_CHANGED, "tier": Tier.SECOND}
+    with writing(engine) as session:
+        first, second = a_notice(session, listed=2, rules=rules)
+        one, two = (object_to(session, rules, number, ACT).id for number in (first, second))
+        answer(session, rules, one, ACT, **changed)
+        assert broken_invariants(session, None) == []
+
+    with (
+        pytest.raises(DecisionRefused, match="2 prizes of the second tier and better would stand"),
+        writing(engine) as session,
+    ):
+        answer(session, rules, two, ACT, **changed)
+
+    with writing(engine) as session:
+        assert session.get_one(Placing, second).tier is Tier.THIRD
+        assert verify(session) == []
+
+
 def test_corrected_contributors_are_a_new_version(engine: Engine) -> None:
     given = (ContributorForm(name="示例·新完成人", organisation="示例单位"),)
     people = Corrected(given, AttachedFile("完成人.csv", "cd" * 32, 64))
