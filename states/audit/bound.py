@@ -4,7 +4,7 @@ What a record of an earlier version does not bind is no finding; `unproven` says
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
@@ -12,12 +12,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from models import DeclaredConflict, Delivery, Expert, FollowUp, History, Placing, RecordText
-from models.enums import CertificateState, Holder, Trigger
+from models import DeclaredConflict, Delivery, Expert, FollowUp, History, Placing, RecordText, Submission
+from models.enums import CertificateState, Holder, Outcome, Trigger
 from models.queries import planned_seasons
 from states.audit.projection_of_call import Rows, Step, of, steps
 from states.audit.projection_of_submissions import forgotten
-from states.history.canonical import call_subject
+from states.history.canonical import call_subject, submission_subject
 from states.history.read import entries_of, erased_seasons, told_by_deletions
 from states.history.seals import Seals
 from states.panel.pool import declared_by, is_forgotten, seal_of_contact, seal_of_identity
@@ -151,6 +151,7 @@ def unlike_sentences(session: Session, year: int, seals: Seals, call: Iterable[S
                 yield "placing", placing.number, name
 
 
+_NEVER, _LATER = "1970-01-01T00:00:00+00:00", datetime.max.replace(tzinfo=UTC)
 # The entries of a submission that may bind the words of what became of its award.
 ANSWERING = (Trigger.RECORD_FOLLOW_UP, Trigger.ERASE_PERSON, Trigger.WITHDRAW_CONSENT)
 
@@ -160,8 +161,23 @@ def unlike_answers(
 ) -> Found:
     """What became of awards, in words, and when it was answered; after the deletion what is left of that."""
     deletion = [*of(call, Trigger.ERASE_PERSONAL_DATA)][-1:]
-    rows = select(FollowUp).where(FollowUp.number.startswith(f"{year}-")).order_by(FollowUp.number)
-    for row in session.scalars(rows.execution_options(populate_existing=True)):
+    query = select(FollowUp).where(FollowUp.number.startswith(f"{year}-")).order_by(FollowUp.number)
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    tiers = select(Submission.number, Submission.outcome).where(Submission.season == year, Submission.tier.is_not(None))
+    awarded = dict(session.execute(tiers).all())
+    standing = {number for number, outcome in awarded.items() if outcome is Outcome.COMPLETED} if rows else set()
+    missing = {number for number, own in told.items() if [*of(own, Trigger.RECORD_FOLLOW_UP)]} | standing
+    asked_at = max((row.asked_at for row in rows), default=_LATER)
+    for number in sorted(missing - {row.number for row in rows}):
+        # What was given back after the units were asked is not asked about.
+        given = select(func.max(History.at)).where(
+            History.subject == submission_subject(number), History.trigger.in_((Trigger.ARCHIVE, Trigger.REINSTATE))
+        )
+        if datetime.fromisoformat(session.scalar(given) or _NEVER) < asked_at:
+            yield "follow_up", number, "is gone"
+    for row in rows:
+        if row.number not in awarded:
+            yield "follow_up", row.number, "asks about no award"
         own = told.get(row.number, ())
         came = [*of(own, Trigger.RECORD_FOLLOW_UP)]
         if row.answered_at != (came[-1].at if came else None):
