@@ -32,7 +32,11 @@ def closing(run: Run) -> Ending:
     """Count, tell the office, close."""
     with run.step() as session:
         settle_rest(session, run.year, run.act)
-        removed = exists().where(Objection.number == Submission.number, Objection.settled_at.is_(None))
+        removed = exists().where(
+            Objection.number == Submission.number,
+            Objection.settled_at.is_(None),
+            or_(Objection.reconsider_until.is_(None), Objection.reconsider_until >= run.at),
+        )
         open_ones = or_(
             Submission.state != SubmissionState.ARCHIVED,
             (Submission.outcome == Outcome.OBJECTION_UPHELD) & removed,  # until nobody can ask for a reconsideration
