@@ -9,7 +9,12 @@ from flows.engine.environment import LOOPBACK, enter_environment
 from flows.engine.supervisor import Engine, supervise
 
 # Quick looks, because the season's months are minutes here; everything else is as in production.
-_QUICK = {"GANGCHUANG_SWEEP_SECONDS": "0.4", "GANGCHUANG_LEASE_SECONDS": "20", "GANGCHUANG_MAIL_SECONDS": "15"}
+_QUICK = {
+    "GANGCHUANG_SWEEP_SECONDS": "0.4",
+    "GANGCHUANG_LEASE_SECONDS": "20",
+    "GANGCHUANG_MAIL_SECONDS": "15",
+    "PREFECT_WORKER_QUERY_SECONDS": "0.5",
+}
 
 _BESIDE = 80  # how far the port of the link pages, and beside it the mailbox's, lies from the dashboard's
 

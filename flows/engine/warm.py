@@ -30,13 +30,7 @@ from flows.engine.environment import external_api_url
 from flows.engine.launch import MODULE
 from flows.engine.processes import default_signals, die_with_parent, tell
 
-ENGINE_MODULES = (
-    "prefect.flow_engine",
-    "prefect.task_engine",
-    "prefect.events",
-    "prefect._internal.metrics",
-    "flows.engine.deployments",
-)
+ENGINE_MODULES = ("prefect.flow_engine", "prefect.task_engine", "prefect.events", "flows.engine.deployments")
 # What the processes beside the runs are made of.
 TREE_MODULES = ("uvicorn", "prefect.workers.process", "flows.office.application", "flows.clock")
 PREFECTS_SERVER = "prefect.server.api.server"
