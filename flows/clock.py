@@ -95,6 +95,11 @@ class Timekeeper:
             timezone=ZONE, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1}
         )
 
+    @property
+    def _tending_seconds(self) -> float:
+        """How often the dashboard is looked after; nobody reads it faster."""
+        return max(self.settings.sweep_seconds, 3.0)
+
     def run(self, stopped: threading.Event) -> None:
         """Tend the timetable until told to stop."""
         self.scheduler.add_job(self.sweep, "interval", seconds=self.settings.sweep_seconds, id="sweep")
@@ -103,6 +108,9 @@ class Timekeeper:
             self.scheduler.add_job(self.ask_mailbox, "interval", seconds=self.settings.sweep_seconds, id="mailbox")
         self.scheduler.start()
         self.sweep()
+        self.tend_dashboard()
+        # A server that keeps silent holds no date up.
+        self.scheduler.add_job(self.tend_dashboard, "interval", seconds=self._tending_seconds, id="dashboard")
         stopped.wait()
         self.scheduler.shutdown(wait=True)
 
@@ -113,11 +121,8 @@ class Timekeeper:
         with _survived("sweep"):
             if not self._may_look():
                 return
-            server_answers = self._note_signs_of_life()
             with reading(self.engine) as session:
                 states = {year: call_state(session, year) for year in planned_seasons(session)}
-            if server_answers:
-                self._tend_dashboard(states)
             with _survived("the public pages"):
                 self._publish(states)
             with _survived("verification"):
@@ -129,6 +134,20 @@ class Timekeeper:
                     self.look(year)
                     self._housekeeping(year, closed=state is CallState.CLOSED)
                     self._alert(year)
+
+    def tend_dashboard(self) -> None:
+        """What is deployed, what the forms offer, the dates ahead and the summary stand there as the database has them."""
+        with _survived("dashboard"):
+            if not (self._may_look() and self._note_signs_of_life()):
+                return
+            with _survived("deployments"):
+                self.restore()
+            with _survived("forms"):
+                self.offer()
+            with _survived("the dates ahead"):
+                self._show_ahead()
+            with _survived("the summary"):
+                self._show_standing()
 
     def ask_mailbox(self) -> None:
         """Ask whether mail has come; what is wrong with the mailbox, the stage that reads it says and keeps."""
@@ -175,28 +194,17 @@ class Timekeeper:
                 heard = is_heard()
                 if heard:
                     with writing(self.engine) as session:
-                        take(session, name, owner=CLOCK.name, seconds=max(2.5 * self.settings.sweep_seconds, 5.0))
+                        take(session, name, owner=CLOCK.name, seconds=2.5 * self._tending_seconds)
             if name == "server" and not heard:
                 return False
         return True
 
-    def _tend_dashboard(self, years: Iterable[int]) -> None:
-        """What is deployed, what the forms offer, the dates ahead and the summary stand there as the database has them."""
-        with _survived("deployments"):
-            self.restore()
-        with _survived("forms"):
-            self.offer()
-        with _survived("the dates ahead"):
-            self._show_ahead(years)
-        with _survived("the summary"):
-            self._show_standing()
-
-    def _show_ahead(self, years: Iterable[int]) -> None:
+    def _show_ahead(self) -> None:
         """A stepped clock's dates have no time by which the dashboard could show them."""
         if self.follow is None or self.settings.clock.stepped:
             return
         with reading(self.engine) as session:
-            seasons = {year: dated(milestone_rows(session, year)) for year in years}
+            seasons = {year: dated(milestone_rows(session, year)) for year in planned_seasons(session)}
         self.follow(seasons, self.settings.clock.now())
 
     def _show_standing(self) -> None:

@@ -13,6 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import certifi
+
 from config.settings import Settings
 
 TAG = "gangchuang"
@@ -164,7 +166,21 @@ def _addresses(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origin,
         # Our server refuses foreign origins itself; asking for tokens it does not give costs a request a client.
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": inherited.get("PREFECT_SERVER_CSRF_PROTECTION_ENABLED", "false"),
+        "PREFECT_API_SSL_CERT_FILE": inherited.get("PREFECT_API_SSL_CERT_FILE") or str(_one_authority(own)),
     }
+
+
+def _one_authority(own: Settings) -> Path:
+    """A certificate for clients that want some: a run has eight, loading all that there are takes each longer than what
+    it asks, and on plain HTTP none is looked at.
+    """
+    kept = own.folder("prefect") / "authority.pem"
+    if not kept.exists():
+        first, end, _ = Path(certifi.where()).read_text("utf-8").partition("-----END CERTIFICATE-----\n")
+        unready = kept.with_suffix(f".{os.getpid()}")
+        unready.write_text(first + end, "utf-8")
+        unready.replace(kept)
+    return kept
 
 
 def _sign_in(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:

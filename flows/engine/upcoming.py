@@ -104,16 +104,15 @@ class Upcoming:
         look = time.monotonic() - self._looked_at >= LOOK_AGAIN_SECONDS
         if not look and wanted.keys() <= self._standing.keys() <= wanted.keys() | begun:
             return
+        standing = dict(self._standing)  # another thread may be starting one of them
         with prefect_client() as client:
             if look:
-                self._standing = {}
-                for run in _open_runs(client):
-                    self._standing[(run.idempotency_key or "").partition("#")[0]] = run.id
-            for key in self._standing.keys() - wanted.keys() - begun:
-                _take_away(client, self._standing[key])
-                del self._standing[key]
-            for key in wanted.keys() - self._standing.keys():
-                self._standing[key] = _put(client, wanted[key])
+                standing = {(run.idempotency_key or "").partition("#")[0]: run.id for run in _open_runs(client)}
+            for key in standing.keys() - wanted.keys() - begun:
+                _take_away(client, standing.pop(key))
+            for key in wanted.keys() - standing.keys():
+                standing[key] = _put(client, wanted[key])
+        self._standing = standing
         if look:
             self._looked_at = time.monotonic()
 
@@ -123,12 +122,13 @@ class Upcoming:
         That run's time has come too: the worker takes it. Raises EngineAway, DeploymentMissing.
         """
         place = key.rpartition("/")[0]
-        for standing in [known for known in self._standing if known.partition("@")[0] == place]:
+        at_place = [(known, run) for known, run in tuple(self._standing.items()) if known.partition("@")[0] == place]
+        for standing, identifier in at_place:
             with prefect_client() as client:
-                run = _read(client, self._standing[standing])
+                run = _read(client, identifier)
             if run is None or run.state_type is not StateType.SCHEDULED:
                 # Once it has begun it counts as one attempt; the next has a run of its own.
-                del self._standing[standing]
+                self._standing.pop(standing, None)
             if run is not None and run.state_type in _OPEN:
                 return str(run.id)
         return start(stage, parameters, key)

@@ -99,7 +99,9 @@ def test_a_step_is_started_from_its_instant(season: Callable[..., Prefect], offs
     ][:started]
 
 
-def test_each_sweep_brings_back_what_prefect_lost_and_survives_when_it_cannot(season: Callable[..., Prefect]) -> None:
+def test_each_look_at_the_dashboard_brings_back_what_prefect_lost_and_survives_when_it_cannot(
+    season: Callable[..., Prefect],
+) -> None:
     prefect, looks = season(CallState.PLANNED), []
     prefect.player.at(local("2026-03-02T09:00"))
 
@@ -108,6 +110,7 @@ def test_each_sweep_brings_back_what_prefect_lost_and_survives_when_it_cannot(se
         raise ConnectionError("no answer")
 
     prefect.keeper.restore = restore
+    prefect.keeper.tend_dashboard()
     prefect.keeper.sweep()
 
     assert (len(looks), prefect.keys) == (1, ["2026/open_call/1/1"])
@@ -125,11 +128,12 @@ def test_a_stepped_clocks_dates_are_not_shown_ahead_and_a_view_that_fails_stops_
     prefect.keeper.follow = follow
     player.at(local("2026-03-02T09:00"))
     prefect.keeper.sweep()
+    prefect.keeper.tend_dashboard()
     assert (asked, prefect.keys) == ([], ["2026/open_call/1/1"])
 
     (player.home / REHEARSAL_FILE).unlink()
     run_out(player, "clock")
-    Timekeeper(player.settings, player.engine, prefect.start, follow=follow).sweep()
+    Timekeeper(player.settings, player.engine, prefect.start, follow=follow).tend_dashboard()
     assert asked == [[2026]]
 
 

@@ -280,13 +280,13 @@ def test_a_server_that_gives_no_answer_stands_in_status(player: Player) -> None:
             sentences = [trouble.sentence for trouble in troubles(session, player.settings.clock.now())]
         return [sentence for sentence in sentences if "Prefect server" in sentence]
 
-    keeper.sweep()
+    keeper.tend_dashboard()
     assert told() == []
     with player.writing() as session:
         session.execute(update(Lease).where(Lease.name == "server").values(expires=database_seconds(session) - 30))
     answering[0] = False
-    keeper.sweep()
+    keeper.tend_dashboard()
     assert len(told()) == 1
     answering[0] = True
-    keeper.sweep()
+    keeper.tend_dashboard()
     assert told() == []

@@ -133,7 +133,7 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     with running(engine):
         season = Season(engine)
         season.plan()
-        season.keeper.sweep()
+        season.keeper.tend_dashboard()
         yield season
         season.database.dispose()
 
@@ -148,10 +148,10 @@ def test_the_runs_ahead_are_the_pending_milestones_and_a_sweep_without_news_asks
     assert instants() == season.pending()
 
     monkeypatch.setattr(upcoming, "prefect_client", lambda: 1 / 0)
-    season.keeper._show_ahead([2026])
+    season.keeper._show_ahead()
     season.upcoming.forget()
     with pytest.raises(ZeroDivisionError):
-        season.keeper._show_ahead([2026])
+        season.keeper._show_ahead()
 
 
 def test_a_move_a_skip_and_a_settled_step_are_followed_with_one_sweep(season: Season) -> None:
@@ -164,7 +164,7 @@ def test_a_move_a_skip_and_a_settled_step_are_followed_with_one_sweep(season: Se
         skip_milestone(session, 2026, skipped, Act(SYSTEM, season.now))
         settle_milestone(session, 2026, M.REMIND_CALL, Act(SYSTEM, season.now), ordinal=2)
 
-    season.keeper.sweep()
+    season.keeper.tend_dashboard()
 
     assert instants() == season.pending()
     assert len(set(before) - set(shown())) == 3, "the moved date, the one left out, the one settled"
@@ -187,7 +187,7 @@ def test_a_run_that_fires_early_does_nothing_and_stands_there_again(season: Seas
         assert client.read_artifacts() == [], "it takes no outcome's place"
     assert season.row(M.CLOSE_SEASON).state is MilestoneState.PENDING
     season.upcoming.forget()
-    season.keeper.sweep()
+    season.keeper.tend_dashboard()
     assert instants() == season.pending()
     assert shown()[name].id != early.id
 
@@ -196,7 +196,7 @@ def test_the_clock_lets_the_run_that_stands_there_be_the_start(season: Season) -
     due_at = season.now + timedelta(seconds=6)
     with writing(season.database) as session:
         session.get_one(MilestoneDate, (2026, "open_call", 1, "")).due_at = due_at
-    season.keeper.sweep()
+    season.keeper.tend_dashboard()
     run = next(run for name, run in shown().items() if "发布征集通知" in name)
     assert run.next_scheduled_start_time == due_at + ROUNDING
 
@@ -204,7 +204,7 @@ def test_the_clock_lets_the_run_that_stands_there_be_the_start(season: Season) -
     season.keeper.sweep()
     wait_for("the open call", lambda: season.row(M.OPEN_CALL).state is MilestoneState.DONE)
     wait_for("the run's end", lambda: run_state(str(run.id)).final)
-    season.keeper.sweep()
+    season.keeper.tend_dashboard()
 
     assert instants() == season.pending()
     with prefect_client() as client:
@@ -226,21 +226,21 @@ def test_after_the_start_has_failed_the_next_attempt_has_a_run_of_its_own(season
     wait_for("its end", lambda: run_state(started).final)
     assert started != str(run.id)
     season.upcoming.forget()
-    season.keeper.sweep()
+    season.keeper.tend_dashboard()
     assert instants() == season.pending()
 
 
 def test_prefects_database_deleted_the_view_comes_back(season: Season) -> None:
     entries = season.history()
     season.engine.stop()
-    season.keeper.sweep()
+    season.keeper.tend_dashboard()
     for file in (season.engine.home / "prefect").glob("prefect.db*"):
         file.unlink()
     season.engine.start()
     season.engine.wait_until_up()
     assert shown() == {}
 
-    season.keeper.sweep()
+    season.keeper.tend_dashboard()
 
     assert instants() == season.pending()
     assert season.history() == entries

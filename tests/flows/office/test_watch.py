@@ -210,17 +210,17 @@ def test_who_falls_silent_is_named_until_heard_again(open_season: Player, name: 
     keeper = Timekeeper(open_season.settings, open_season.engine, lambda *_: "run", heard={name: lambda: heard[0]})
     with open_season.writing() as session:
         session.execute(update(Lease).where(Lease.name == "clock").values(owner="", expires=0.0))
-    keeper.sweep()
+    keeper.tend_dashboard()
     assert kind not in wrong(open_season)
 
     heard[0] = False
     with open_season.writing() as session:
         session.execute(update(Lease).where(Lease.name == name).values(expires=database_seconds(session) - 30))
-    keeper.sweep()
+    keeper.tend_dashboard()
 
     assert (wrong(open_season)[kind].level, wrong(open_season)[kind].by_mail) == (TroubleLevel.ACT, False)
     heard[0] = True
-    keeper.sweep()
+    keeper.tend_dashboard()
     assert kind not in wrong(open_season)
 
 
