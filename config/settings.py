@@ -146,6 +146,10 @@ class Settings(BaseSettings):
         """`user:password` of the dashboard and its API, made once."""
         return _kept_secret(self.sign_in_file, f"office:{secrets.token_urlsafe(24)}".encode()).decode().strip()
 
+    def mark(self, fresh: str) -> str:
+        """What tells this home from others on a Prefect server that they share, on whichever host; made once."""
+        return _kept_secret(self.folder("prefect") / "mark", fresh.encode()).decode()
+
     def proxy_sign_in(self) -> str:
         """`user:password` of a reverse proxy, whose word counts for who is signed in there; made once."""
         path = self.folder("prefect") / "sign-in-proxy"

@@ -383,7 +383,7 @@ def main() -> None:
     from flows.engine.deployments import refresh, register, restoring, worker_polls
     from flows.engine.environment import FORM_MODULES, server_answers
     from flows.engine.overview import Overview
-    from flows.engine.reconcile import ensure_zombie_automation
+    from flows.engine.reconcile import ensure_zombie_automation, settling
     from flows.intake.mail.server import open_mailbox
     from flows.stage import open_database
 
@@ -400,9 +400,10 @@ def main() -> None:
         ensure_zombie_automation()
         return register([form for module in modules for form in module.FORMS], filling(database))
 
-    lost = restoring(register_all)
+    lost, settle = restoring(register_all), settling()
 
     def restore() -> None:
+        settle()
         if lost():
             upcoming.forget()
             forms.forget()

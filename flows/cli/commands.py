@@ -14,7 +14,7 @@ from flows.cli.evidence import evidence
 from flows.cli.mail import mail
 from flows.cli.privacy import privacy
 from flows.cli.rehearse import letter, rehearse
-from flows.cli.run import demo, run, serve
+from flows.cli.run import demo, run, serve, worker
 from flows.cli.season import move
 from flows.cli.status import status
 from flows.cli.verify import recompute, verify
@@ -55,7 +55,7 @@ def root(
 
 
 for command in (
-    *(demo, rehearse, letter, serve, status, run, move, verify, recompute, doctor, papers, health),
+    *(demo, rehearse, letter, serve, worker, status, run, move, verify, recompute, doctor, papers, health),
     *(backup, restore, privacy, evidence, approve, mail),
 ):
     app.command()(command)

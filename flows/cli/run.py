@@ -56,6 +56,17 @@ def serve() -> None:
     sys.exit(supervise(own))
 
 
+def worker() -> None:
+    """Run one more worker for a home on PostgreSQL whose `serve` runs here or on another host, until SIGTERM.
+
+    When: as a service beside `serve`, where one worker is not enough; docs/运维手册.md says when and how.
+    """
+    from config.settings import settings
+    from flows.engine.supervisor import work_along
+
+    sys.exit(work_along(settings()))
+
+
 def _apart(work: Callable[[], object]) -> None:
     """Do something in a process of its own: what it loads would stay for the year in the one that only watches."""
     child = os.fork()

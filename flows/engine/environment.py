@@ -26,6 +26,9 @@ OUR_LOGGERS = "gangchuang"
 HEARTBEAT_SECONDS = 30
 LOOPBACK = "127.0.0.1"
 
+# The name of a further worker, which `gangchuang worker` chose.
+WORKER_VARIABLE = "GANGCHUANG_WORKER"
+
 # Tells our own address from one that the user gave, in a process whose environment we made.
 _OWN_ADDRESS = "GANGCHUANG_OWN_API_URL"
 # On a server elsewhere, which other homes may use too, this home's mark; empty on our own.
@@ -99,10 +102,17 @@ def server_answers(own: Settings) -> bool:
     return False
 
 
-def worker_name(own: Settings) -> str:
-    """This home's name as a worker, the same after every start, so that its lost runs can be told from others'."""
+def worker_name(own: Settings, ordinal: int = 1) -> str:
+    """The name of this home's worker on this host, the same after every start: its lost runs are told by it.
+
+    The first is the one of `serve`.
+    """
     digest = sha256(str(own.home.absolute()).encode()).hexdigest()[:8]
-    return f"gangchuang-{platform.node() or 'host'}-{digest}"
+    return f"gangchuang-{host()}-{digest}" + (f"-{ordinal}" if ordinal > 1 else "")
+
+
+def host() -> str:
+    return platform.node() or "host"
 
 
 def shared_with() -> str:
@@ -116,12 +126,12 @@ def home_tags() -> list[str]:
 
 
 def work_pool() -> str:
-    """The pool from which this home's worker takes its runs, and no other's."""
+    """The pool from which this home's workers take their runs, and no other's."""
     return "-".join(filter(None, (TAG, shared_with())))
 
 
 def entrypoints_file(own: Settings) -> Path:
-    """Lists what this home's worker runs, an entrypoint a line; written by `prepare`, never by the server."""
+    """Lists what this home's workers run, an entrypoint a line; written by `prepare`, never by the server."""
     return own.folder("prefect") / "entrypoints"
 
 
@@ -151,7 +161,7 @@ def child_environment(own: Settings, given: Mapping[str, str] | None = None) -> 
 def _addresses(own: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
     external = external_api_url(inherited)
     if external:
-        mark = sha256(worker_name(own).encode()).hexdigest()[:6]
+        mark = own.mark(sha256(worker_name(own).encode()).hexdigest()[:6])
         return {"PREFECT_API_URL": external, _OWN_ADDRESS: "", _MARK: mark}
     origin = f"http://{LOOPBACK}:{own.dashboard_port}"
     return {

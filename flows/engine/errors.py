@@ -29,6 +29,14 @@ class EngineNotReady(GangchuangError):
         super().__init__(f"The process `{what}` did not come up; the last lines of {log} say why.")
 
 
+class NotForSeveral(GangchuangError):
+    """A further worker cannot help this home."""
+
+    def __init__(self, home: Path, reason: str) -> None:
+        self.home = home
+        super().__init__(f"No further worker can help the home {home}: {reason}.")
+
+
 class RunRefused(GangchuangError):
     def __init__(self, run: str, what: str) -> None:
         self.run, self.what = run, what

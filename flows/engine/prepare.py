@@ -6,6 +6,7 @@ import sys
 from config.settings import settings
 from flows.engine.environment import enter_environment, entrypoints_file
 from flows.engine.processes import tell
+from flows.home.files import write_atomically
 
 
 def main(arguments: list[str]) -> int:
@@ -18,7 +19,8 @@ def main(arguments: list[str]) -> int:
     from models.database import make_engine
 
     forms = [form for module in arguments for form in importlib.import_module(module).FORMS]
-    entrypoints_file(own).write_text("\n".join(sorted({entrypoint(form.flow) for form in forms})), "utf-8")
+    listed = "\n".join(sorted({entrypoint(form.flow) for form in forms}))
+    write_atomically(entrypoints_file(own), listed.encode())
     for name in register(forms, filling(make_engine(own.database))):
         tell(f"registered {name}")
     ensure_zombie_automation()

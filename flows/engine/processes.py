@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from flows.engine.errors import EngineRunning
@@ -38,6 +39,19 @@ def home_lock(folder: Path) -> Iterator[None]:
         except OSError as problem:
             raise EngineRunning(folder.parent) from problem
         yield
+
+
+@contextmanager
+def place_among_workers(folder: Path, host: str) -> Iterator[int]:
+    """Hold the first free ordinal among a host's further workers, from 2 on: the worker of `serve` is the first."""
+    for ordinal in count(2):
+        with (folder / f"worker-{host}-{ordinal}.lock").open("w") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield ordinal
+            return
 
 
 def tell(line: object) -> None:

@@ -6,6 +6,7 @@ that was started with a key is its starter's to repeat; only a run that a person
 in the dashboard (no key) is repeated here, once.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -21,7 +22,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkerStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
@@ -29,7 +30,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
 from flows.engine.deployments import prefect_client
-from flows.engine.environment import HEARTBEAT_SECONDS, TAG, home_tags
+from flows.engine.environment import HEARTBEAT_SECONDS, TAG, home_tags, work_pool
 from flows.engine.hung_runs import is_gone
 from flows.engine.recorded import COMMAND
 from models.enums import Trigger
@@ -48,22 +49,61 @@ def reconcile(worker: str) -> list[str]:
     Returns the ids of the runs that were marked crashed or cancelled. Raises EngineAway.
     """
     with prefect_client() as client:
-        lost = [run for run in _runs(client, FlowRunFilterStateType(any_=_UNDER_WAY)) if _was_ours(run, worker)]
-        for run in lost:
-            message = "The process of this run is gone; found when the worker started."
-            cancelling = run.state_type is StateType.CANCELLING
-            state: State[Any] = Cancelled(message=message) if cancelling else Crashed(message=message)
-            client.set_flow_run_state(run.id, state, force=True)
+        others = {name for name, answers in _workers(client).items() if answers} - {worker}
+        # One that no worker has labelled was taken by one that died between two requests, or by another at this moment.
+        lost = [
+            run
+            for run in _under_way(client)
+            if _is_lost(run, lambda name: name == worker) or (_is_unlabelled(run) and not others)
+        ]
+        _settle(client, lost, "found when the worker started")
     rerun_crashed()
     return [str(run.id) for run in lost]
 
 
-def rerun_crashed() -> list[str]:
-    """Start again, once, each crashed run that a person had started. Returns the new runs' ids. Raises EngineAway."""
+def settling() -> Callable[[], list[str]]:
+    """A look that settles what the silent ones of several workers left behind; what the others run is left alone.
+
+    A run that no worker has labelled is lost when two looks after one another find it so. Returns the ids of the runs
+    that were settled. Raises EngineAway.
+    """
+    unlabelled: set[Any] = set()
+    known: set[UUID] = set()
+
+    def look() -> list[str]:
+        with prefect_client() as client:
+            workers = _workers(client)
+            if len(workers) < 2:
+                return []
+            under_way = _under_way(client)
+            waiting = {run.state_id for run in under_way if _is_unlabelled(run)}
+            lost = [
+                run
+                for run in under_way
+                if _is_lost(run, lambda name: not workers.get(name))
+                or (_is_unlabelled(run) and run.state_id in unlabelled)
+            ]
+            unlabelled.clear()
+            unlabelled.update(waiting)
+            _settle(client, lost, "its worker gave no sign of life")
+        rerun_crashed(known)
+        return [str(run.id) for run in lost]
+
+    return look
+
+
+def rerun_crashed(known: set[UUID] | None = None) -> list[str]:
+    """Start again, once, each crashed run that a person had started, but for those known, to which they are added.
+
+    Returns the new runs' ids. Raises EngineAway.
+    """
+    seen = set() if known is None else known
     with prefect_client() as client:
         crashed = _runs(client, FlowRunFilterStateType(any_=[StateType.CRASHED]))
-        again = (_run_again(client, run) for run in crashed if not run.idempotency_key)
-        return [run for run in again if run]
+        fresh = [run for run in crashed if not run.idempotency_key and run.id not in seen]
+        again = [_run_again(client, run) for run in fresh]
+    seen.update(run.id for run in fresh)
+    return [run for run in again if run]
 
 
 def forget_objectors() -> int:
@@ -124,16 +164,37 @@ def _runs(client: SyncPrefectClient, states: FlowRunFilterStateType) -> list[Flo
     return client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=_PAGE)
 
 
-def _was_ours(run: FlowRun, worker: str) -> bool:
-    """A pending run that no worker has labelled was taken by one that died between two requests.
+def _under_way(client: SyncPrefectClient) -> list[FlowRun]:
+    return _runs(client, FlowRunFilterStateType(any_=_UNDER_WAY))
 
-    A command's run is lost when its process is gone.
-    """
+
+def _workers(client: SyncPrefectClient) -> dict[str, bool]:
+    """Every worker that this home ever had, and whether the server hears of it."""
+    found = client.read_workers_for_work_pool(work_pool())
+    return {worker.name: worker.status is WorkerStatus.ONLINE for worker in found}
+
+
+def _settle(client: SyncPrefectClient, lost: Iterable[FlowRun], how: str) -> None:
+    for run in lost:
+        message = f"The process of this run is gone; {how}."
+        cancelling = run.state_type is StateType.CANCELLING
+        state: State[Any] = Cancelled(message=message) if cancelling else Crashed(message=message)
+        client.set_flow_run_state(run.id, state, force=True)
+
+
+def _is_lost(run: FlowRun, is_lost: Callable[[str], bool]) -> bool:
+    """Whether the worker that labelled a run has lost it; a command's run is lost when its process is gone."""
     commands = [tag.removeprefix(COMMAND) for tag in run.tags if tag.startswith(COMMAND)]
     if commands:
         return all(map(is_gone, commands))
     labelled = run.labels.get(_WORKER_LABEL)
-    return labelled == worker or (labelled is None and run.state_type is StateType.PENDING)
+    return labelled is not None and is_lost(str(labelled))
+
+
+def _is_unlabelled(run: FlowRun) -> bool:
+    """Taken by a worker that has not yet said who it is."""
+    commanded = any(tag.startswith(COMMAND) for tag in run.tags)
+    return not commanded and _WORKER_LABEL not in run.labels and run.state_type is StateType.PENDING
 
 
 def _run_again(client: SyncPrefectClient, run: FlowRun) -> str:

@@ -24,15 +24,19 @@ from config.settings import Settings
 from flows.engine.environment import (
     FORM_MODULES,
     LOOPBACK,
+    WORKER_VARIABLE,
     api_url,
     child_environment,
     dashboard_url,
+    entrypoints_file,
     external_api_url,
+    host,
     server_answers,
+    worker_name,
 )
-from flows.engine.errors import EngineNotReady
+from flows.engine.errors import EngineAway, EngineNotReady, NotForSeveral
 from flows.engine.launch import SOCKET_VARIABLE, Fork
-from flows.engine.processes import default_signals, die_with_parent, home_lock, tell
+from flows.engine.processes import default_signals, die_with_parent, home_lock, place_among_workers, tell
 from flows.engine.server import bind
 from flows.engine.worker import DRAIN_VARIABLE
 
@@ -161,10 +165,11 @@ class Engine:
     def start(self) -> None:
         """Bring everything up. Raises PortInUse, EngineNotReady; what was started is stopped then."""
         try:
+            bind(self.own.dashboard_port).close()
             self._start_warm()
             self._start_server()
             self._prepare()
-            self._add("worker", [*_MODULE, "flows.engine.worker"], patience=self.drain_seconds + 20)
+            self._start_worker()
             self._add("clock", self.clock_command, patience=15, **_ONCE)
             tell("worker and clock started")
             if self.own.links_url:
@@ -180,7 +185,6 @@ class Engine:
             raise
 
     def _start_warm(self) -> None:
-        bind(self.own.dashboard_port).close()
         tell("importing what all processes share")
         address = str(self.socket_folder / "warm")
         self._add("warm", [*_MODULE, "flows.engine.warm", address, *self.stages.split()])
@@ -193,6 +197,9 @@ class Engine:
             self.children[-1].answers = partial(server_answers, self.own)
         self._await("server", partial(server_answers, self.own), self._log("server"))
         tell(f"dashboard: {self.dashboard_url}")
+
+    def _start_worker(self) -> None:
+        self._add("worker", [*_MODULE, "flows.engine.worker"], patience=self.drain_seconds + 20)
 
     def _prepare(self) -> None:
         prepare = self._child("prepare", [*_MODULE, "flows.engine.prepare", *self.stages.split()])
@@ -247,6 +254,30 @@ class Engine:
                 raise Stopped
 
 
+class FurtherWorker(Engine):
+    """One more worker for a home whose `serve` runs here or on another host: a warm parent and a worker."""
+
+    def __init__(self, own: Settings, ordinal: int, *, stages: str, drain_seconds: float) -> None:
+        super().__init__(own, stages=stages, drain_seconds=drain_seconds)
+        self.place = f"{host()}-{ordinal}"
+        self.environment[WORKER_VARIABLE] = worker_name(own, ordinal)
+
+    def start(self) -> None:
+        """Raises EngineAway, EngineNotReady; what was started is stopped then."""
+        try:
+            if not server_answers(self.own):
+                raise EngineAway(self.api_url, "a further worker wants it there")
+            self._start_warm()
+            self._start_worker()
+            tell(f"worker {self.environment[WORKER_VARIABLE]} started; its runs come from {self.api_url}")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _log(self, name: str) -> Path:
+        return self.own.folder("logs") / f"{name}-{self.place}.log"
+
+
 class Stopped(GangchuangError):
     def __init__(self) -> None:
         super().__init__("Stopped before everything was up.")
@@ -279,19 +310,36 @@ def supervise(
                 failure.append(problem)
                 engine.ask_to_stop()
 
-        with _signals(engine):
-            try:
-                engine.start()
-                if on_ready is not None:
-                    threading.Thread(target=play, name="on_ready", daemon=True).start()
-                engine.watch()
-            except Stopped:
-                return 0
-            finally:
-                engine.stop()
+        _run(engine, play if on_ready is not None else None)
     if failure:
         raise failure[0]
     return 0
+
+
+def work_along(own: Settings, *, stages: str = FORM_MODULES, drain_seconds: float = 20.0) -> int:
+    """Run one more worker for a home until SIGTERM, SIGINT or SIGHUP. Returns the exit status, 0 after such a signal.
+
+    Raises NotForSeveral, EngineAway, EngineNotReady.
+    """
+    if own.database.startswith("sqlite"):
+        raise NotForSeveral(own.home, "its database is SQLite; move it to PostgreSQL (GANGCHUANG_DATABASE_URL)")
+    if not entrypoints_file(own).exists():
+        raise NotForSeveral(own.home, "`gangchuang serve` has never run there; start it first, on one host")
+    with place_among_workers(own.folder("prefect"), host()) as ordinal:
+        _run(FurtherWorker(own, ordinal, stages=stages, drain_seconds=drain_seconds))
+    return 0
+
+
+def _run(engine: Engine, play: Callable[[], None] | None = None) -> None:
+    """Start, watch and stop; `play` in a thread of its own once everything is up."""
+    with _signals(engine), suppress(Stopped):
+        try:
+            engine.start()
+            if play is not None:
+                threading.Thread(target=play, name="on_ready", daemon=True).start()
+            engine.watch()
+        finally:
+            engine.stop()
 
 
 class _signals:

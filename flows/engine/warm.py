@@ -26,7 +26,7 @@ from typing import Any
 from setproctitle import setproctitle
 
 from flows.engine import run
-from flows.engine.environment import external_api_url
+from flows.engine.environment import WORKER_VARIABLE, external_api_url
 from flows.engine.launch import MODULE
 from flows.engine.processes import default_signals, die_with_parent, tell
 
@@ -205,7 +205,7 @@ def usual_settings() -> dict[str, str]:
 
 def main(arguments: list[str]) -> None:
     address, modules = Path(arguments[0]), arguments[1:]
-    server = () if external_api_url() else (PREFECTS_SERVER,)
+    server = () if external_api_url() or WORKER_VARIABLE in os.environ else (PREFECTS_SERVER,)
     for module in (*ENGINE_MODULES, *TREE_MODULES, *server, *modules):
         importlib.import_module(module)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]

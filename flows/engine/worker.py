@@ -1,4 +1,4 @@
-"""The process worker of this home: `python -m flows.engine.worker`.
+"""A process worker of this home: `python -m flows.engine.worker`.
 
 Prefect's own worker with two things added. An honest end: on SIGTERM it takes no new run,
 lets those in progress finish for a while, kills the rest and reports them crashed. And a closed
@@ -9,16 +9,30 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import anyio.abc
+from sqlalchemy.exc import SQLAlchemyError
 
+from config.errors import GangchuangError
 from config.settings import Settings, settings
-from flows.engine.environment import LAUNCH_COMMAND, enter_environment, entrypoints_file, work_pool, worker_name
+from flows.engine.environment import (
+    LAUNCH_COMMAND,
+    WORKER_VARIABLE,
+    enter_environment,
+    entrypoints_file,
+    work_pool,
+    worker_name,
+)
 from flows.engine.errors import RunRefused
+from flows.engine.hung_runs import end_hung_runs
+from flows.engine.processes import tell
+from models.database import make_engine
 
 DRAIN_VARIABLE = "GANGCHUANG_DRAIN_SECONDS"
 _REPORTING_SECONDS = 10.0
@@ -27,7 +41,7 @@ _REPORTING_SECONDS = 10.0
 _OURS = {"command": LAUNCH_COMMAND}
 
 
-def make_worker(own: Settings) -> Any:
+def make_worker(own: Settings, name: str) -> Any:
     """A worker of at most `worker_slots` runs at once; the class needs Prefect, which wants its environment first."""
     from prefect import Flow
     from prefect.states import Failed
@@ -83,7 +97,7 @@ def make_worker(own: Settings) -> Any:
             finally:
                 self.running.pop(flow_run.id, None)
 
-    worker = HonestWorker(work_pool(), name=worker_name(own), limit=own.worker_slots, create_pool_if_not_found=False)
+    worker = HonestWorker(work_pool(), name=name, limit=own.worker_slots, create_pool_if_not_found=False)
     worker.running = {}
     return worker
 
@@ -119,12 +133,12 @@ class _Noted:
         return getattr(self._inner, name)
 
 
-async def work(own: Settings, drain_seconds: float) -> None:
+async def work(own: Settings, name: str, drain_seconds: float) -> None:
     """Work until SIGTERM or SIGINT, then drain."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    worker = make_worker(own)
+    worker = make_worker(own, name)
     working = asyncio.create_task(worker.start())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -149,15 +163,30 @@ async def _until_idle(worker: Any, seconds: float) -> None:
                 await asyncio.sleep(0.05)
 
 
+def _end_hung_runs(own: Settings) -> None:
+    """What the clock does on its own machine, a further worker does on this one."""
+    engine = make_engine(own.database)
+    while True:
+        try:
+            end_hung_runs(engine, own.lease_seconds)
+        except (GangchuangError, SQLAlchemyError) as problem:
+            tell(f"hung runs: the look failed and is repeated: {problem}")
+        time.sleep(own.sweep_seconds)
+
+
 def main() -> int:
     """Make the dashboard true, then work."""
     own = settings()
     enter_environment(own)
     from flows.engine.reconcile import forget_objectors, reconcile
 
-    reconcile(worker_name(own))
+    further = os.environ.get(WORKER_VARIABLE, "")
+    name = further or worker_name(own)
+    reconcile(name)
     forget_objectors()
-    asyncio.run(work(own, float(os.environ.get(DRAIN_VARIABLE, "20"))))
+    if further:
+        threading.Thread(target=_end_hung_runs, args=(own,), name="hung runs", daemon=True).start()
+    asyncio.run(work(own, name, float(os.environ.get(DRAIN_VARIABLE, "20"))))
     return 0
 
 

@@ -119,7 +119,7 @@ def test_the_program_is_the_one_that_make_installs_and_knows_the_commands() -> N
     called = {word for text in texts for word in re.findall(rf"{PROGRAM} (\w+)", text)}
 
     assert "VENV := .venv" in makefile
-    assert called == {"serve", "backup", "health"}
+    assert called == {"serve", "worker", "backup", "health"}
 
 
 def test_the_nightly_backup_has_the_days_name_and_thirty_nights_are_kept(tmp_path: Path) -> None:

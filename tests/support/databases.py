@@ -40,9 +40,12 @@ _PATIENCE_SECONDS = 60.0
 
 
 class Postgres:
-    """One PostgreSQL server of its own, with its own cluster in a temporary folder."""
+    """One PostgreSQL server of its own, with its own cluster in a temporary folder.
 
-    def __init__(self) -> None:
+    `programs`: the folder of other ones than the wheel's, which has none of PostgreSQL's extensions.
+    """
+
+    def __init__(self, programs: Path | None = None) -> None:
         # The path of a socket may have 107 bytes, so it cannot lie in pytest's own deep folders.
         self.folder = Path(tempfile.mkdtemp(prefix="gangchuang-pg-", dir="/tmp"))
         self._account: dict[str, Any] = {}
@@ -52,7 +55,7 @@ class Postgres:
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            self._programs = self._runnable(_installed_programs())
+            self._programs = self._runnable(programs or _installed_programs())
             self._initialise()
         except BaseException:
             self.remove()

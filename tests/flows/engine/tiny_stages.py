@@ -31,9 +31,11 @@ def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
 
 @flow(name="slow", persist_result=False)
 def slow(season: int, where: str, seconds: float = 120.0) -> int:
-    """Leaves its process id in a file and takes its time."""
+    """Leaves its process id in a file and takes its time, or until the file is gone."""
     Path(where).write_text(str(os.getpid()), "utf-8")
-    time.sleep(seconds)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and Path(where).exists():
+        time.sleep(0.1)
     return season
 
 
