@@ -14,13 +14,12 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import overrides
 from flows.home import paths
-from flows.home.templates import home_before
+from flows.home.templates import environment, home_before
 from flows.outbox.letters import LetterKind
 from flows.outbox.letters.filters import instant
 from flows.outbox.mail.files import FileTransport
@@ -230,17 +229,11 @@ def _files_of(run: Run, done: Forgotten) -> Iterator[Path]:
 
 def extract_page(name: str, organisation: str, found: Collection[Mention], at: datetime) -> bytes:
     """What is held of one person, as a page to be printed and handed to them: their own data, and nobody else's."""
-    environment = Environment(
-        loader=home_before(_TEMPLATES, overrides.PAPERS),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["instant"] = instant
+    templates = environment(home_before(_TEMPLATES, overrides.PAPERS))
+    templates.filters["instant"] = instant
     groups: dict[str, list[Mention]] = {}
     for place in found:
         groups.setdefault(place.what, []).append(place)
     values: dict[str, Any] = {"name": name, "organisation": organisation, "groups": groups, "at": at}
-    page = environment.get_template("extract.html.j2").render(style=_STYLE.read_text("utf-8"), **values)
+    page = templates.get_template("extract.html.j2").render(style=_STYLE.read_text("utf-8"), **values)
     return page.encode()

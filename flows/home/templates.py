@@ -1,13 +1,28 @@
-"""Templates of letters and pages: the home's own before the shipped one of the same name, and what is wrong with one."""
+"""Templates of letters and pages: how they are read, the home's own before the shipped one, and what is wrong with one."""
 
+import base64
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FunctionLoader, TemplateSyntaxError, meta
+from jinja2 import BaseLoader, Environment, FunctionLoader, StrictUndefined, TemplateSyntaxError, meta
 
 from config import overrides
 
 _ALWAYS = frozenset({"season"})
+
+
+def environment(loader: BaseLoader, *, autoescape: bool = True, **more: Any) -> Environment:
+    """Templates in which a value that is missing is an error, for pages or (`autoescape=False`) plain text."""
+    return Environment(
+        loader=loader, undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True, lstrip_blocks=True, **more
+    )
+
+
+def csp_source(text: str) -> str:
+    """The source expression by which a page's policy admits one inline style or script (CSP level 3)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def home_before(shipped: Path, folder: str) -> FunctionLoader:
@@ -30,7 +45,7 @@ def home_before(shipped: Path, folder: str) -> FunctionLoader:
 
 
 def faults(
-    environment: Environment, shipped: Path, folder: str, known: Mapping[str, frozenset[str]]
+    templates: Environment, shipped: Path, folder: str, known: Mapping[str, frozenset[str]]
 ) -> Iterator[tuple[Path, str]]:
     """What is wrong with the home's own templates, as (file, sentence).
 
@@ -43,7 +58,7 @@ def faults(
             yield path, f"takes the place of nothing: there is no shipped template {path.name}"
             continue
         try:
-            asked = meta.find_undeclared_variables(environment.parse(path.read_text("utf-8"), filename=str(path)))
+            asked = meta.find_undeclared_variables(templates.parse(path.read_text("utf-8"), filename=str(path)))
         except UnicodeDecodeError as problem:
             yield path, f"is not written in UTF-8 ({problem})"
             continue
@@ -51,5 +66,5 @@ def faults(
             yield path, f"line {problem.lineno}: {problem.message}"
             continue
         if path.name in known:
-            for name in sorted(asked - known[path.name] - _ALWAYS - set(environment.globals)):
+            for name in sorted(asked - known[path.name] - _ALWAYS - set(templates.globals)):
                 yield path, f"asks for {name}, which it is not given; it has: {', '.join(sorted(known[path.name]))}"

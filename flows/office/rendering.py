@@ -1,7 +1,5 @@
 """The office's pages from facts to HTML: no script, one style, and a policy that admits nothing else."""
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -9,14 +7,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from config.local_time import ZONE
+from flows.home.templates import csp_source, environment
 from flows.office.facts import DateStanding
 from flows.office.files import OUTWARD
 from flows.office.owing import FormLink
-from flows.outbox.letters.filters import printable
+from flows.outbox.letters.filters import in_html
 from models.enums import CallState, DeliveryState, MessageState, Outcome, SubmissionState
 
 ROOT = "/office"
@@ -29,36 +28,23 @@ def render(name: str, **values: Any) -> str:
 
 def policy() -> str:
     """The Content-Security-Policy of the office's own pages."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
+        f"default-src 'none'; style-src {csp_source(_style())}; img-src data:; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
 
 
 @lru_cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("flows.office"),
-        undefined=StrictUndefined,
-        autoescape=True,
-        finalize=_words,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(at=_at, link=_link, form=_form, counts=_counts, kib=_kib)
-    environment.globals.update(root=ROOT, style=Markup(_style()), Standing=DateStanding, OUTWARD=OUTWARD)
-    return environment
+    made = environment(PackageLoader("flows.office"), finalize=in_html)
+    made.filters.update(at=_at, link=_link, form=_form, counts=_counts, kib=_kib)
+    made.globals.update(root=ROOT, style=Markup(_style()), Standing=DateStanding, OUTWARD=OUTWARD)
+    return made
 
 
 @lru_cache
 def _style() -> str:
     return (Path(__file__).parent / "templates" / "office.css").read_text("utf-8").strip()
-
-
-def _words(value: Any) -> Any:
-    # Hidden control and direction characters in a title could make a page read otherwise than it is.
-    return value if isinstance(value, Markup) else printable(value)
 
 
 def _at(value: datetime | None) -> Markup:

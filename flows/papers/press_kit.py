@@ -25,7 +25,7 @@ from config.errors import GangchuangError
 from config.local_time import local_day
 from config.season import Season
 from config.units import all_units
-from flows.home.templates import home_before
+from flows.home.templates import environment, home_before
 from flows.outbox.letters.filters import printable
 from flows.papers.same_bytes import repacked
 from models import DistrictVerdict, Placing, Publication, Submission
@@ -142,13 +142,10 @@ def as_markdown(kit: PressKit) -> str:
 
 @lru_cache
 def _environment() -> Environment:
-    return Environment(
-        loader=home_before(TEMPLATES, overrides.PAPERS),
-        undefined=StrictUndefined,
+    return environment(
+        home_before(TEMPLATES, overrides.PAPERS),
+        autoescape=False,
         finalize=lambda value: _MARKS.sub(r"\\\g<0>", str(printable(value))),
-        autoescape=False,  # plain text
-        trim_blocks=True,
-        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
 

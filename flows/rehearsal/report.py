@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader
 from sqlalchemy import select
 
 from config import overrides
@@ -19,6 +19,7 @@ from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.units import all_units, units_file
 from flows.home.files import write_atomically
+from flows.home.templates import environment
 from flows.outbox.letters.filters import instant
 from flows.rehearsal.findings import RehearsalFinding, Weight, findings
 from flows.rehearsal.playing import Played
@@ -168,12 +169,6 @@ def _forms() -> Iterator[tuple[str, str, list[tuple[str, str, str]]]]:
 
 @lru_cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["instant"] = instant
-    return environment
+    made = environment(FileSystemLoader(_TEMPLATES))
+    made.filters["instant"] = instant
+    return made

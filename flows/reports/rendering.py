@@ -6,12 +6,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, TemplateError
 
 from config import overrides
 from config.errors import GangchuangError
 from config.season import Season
-from flows.home.templates import faults, home_before
+from flows.home.templates import environment, faults, home_before
 from flows.outbox.letters.filters import instant, printable
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -49,12 +49,6 @@ def faults_of_own_reports() -> Iterator[tuple[Path, str]]:
 
 @lru_cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=home_before(_TEMPLATES, overrides.REPORTS),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(instant=instant, printable=printable)
-    return environment
+    made = environment(home_before(_TEMPLATES, overrides.REPORTS))
+    made.filters.update(instant=instant, printable=printable)
+    return made

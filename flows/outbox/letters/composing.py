@@ -7,12 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment
 
 from config import overrides
 from config.calendar import provisional_note
 from config.season import Season
-from flows.home.templates import faults, home_before
+from flows.home.templates import environment, faults, home_before
 from flows.outbox.letters.filters import FILTERS, printable
 from flows.outbox.letters.kinds import LetterKind
 
@@ -68,13 +68,6 @@ def faults_of_own_letters() -> Iterator[tuple[Path, str]]:
 
 @lru_cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=home_before(TEMPLATES, overrides.LETTERS),
-        undefined=StrictUndefined,
-        finalize=printable,
-        autoescape=False,  # plain text
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    return environment
+    made = environment(home_before(TEMPLATES, overrides.LETTERS), autoescape=False, finalize=printable)
+    made.filters.update(FILTERS)
+    return made

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from jinja2 import Undefined
+from markupsafe import Markup
 
 from config.local_time import ZONE
 
@@ -33,6 +34,11 @@ def instant(value: datetime) -> str:
 def listed(values: Iterable[Any]) -> str:
     """Values in one line: 甲、乙、丙."""
     return "、".join(str(printable(value)) for value in values)
+
+
+def in_html(value: Any) -> Any:
+    """What a page prints: hidden control and direction characters in a title could make it read otherwise than it is."""
+    return value if isinstance(value, Markup) else printable(value)
 
 
 def paragraphs(value: str) -> Lines:

@@ -1,6 +1,5 @@
 """From content to HTML. The same content gives the same bytes."""
 
-import base64
 import hashlib
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -8,15 +7,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from config import overrides
 from config.calendar import provisional_note
 from config.local_time import ZONE
 from flows.home.files import write_atomically
-from flows.home.templates import faults, home_before
-from flows.outbox.letters.filters import day, instant, printable
+from flows.home.templates import csp_source, environment, faults, home_before
+from flows.outbox.letters.filters import day, in_html, instant
 from flows.publish.pages.content import (
     CallPage,
     CasePage,
@@ -155,24 +154,10 @@ def _render(name: str, page: Page, **values: Any) -> str:
 
 @lru_cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=home_before(TEMPLATES, overrides.PAGES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        finalize=_words,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(asset=_asset_link, inline=_inline, csp_hash=_csp_hash)
-    environment.filters.update(
-        day=day, instant=instant, iso=_iso, points=lambda value: f"{value:.2f}", tentative=_tentative
-    )
-    return environment
-
-
-def _words(value: Any) -> Any:
-    # Hidden control and direction characters in a title could make a page read otherwise than it is.
-    return value if isinstance(value, Markup) else printable(value)
+    made = environment(home_before(TEMPLATES, overrides.PAGES), finalize=in_html)
+    made.globals.update(asset=_asset_link, inline=_inline, csp_hash=_csp_hash)
+    made.filters.update(day=day, instant=instant, iso=_iso, points=lambda value: f"{value:.2f}", tentative=_tentative)
+    return made
 
 
 def _tentative(value: date) -> str:
@@ -198,5 +183,4 @@ def _inline(name: str) -> Markup:
 
 @lru_cache
 def _csp_hash(name: str) -> Markup:
-    """The source expression by which a page's policy admits this one inline asset (CSP level 3)."""
-    return Markup(f"'sha256-{base64.b64encode(hashlib.sha256(asset(name).encode()).digest()).decode()}'")
+    return Markup(csp_source(asset(name)))
