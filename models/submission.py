@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from models.columns import check, decimal_field, enum_field, not_negative, one_of, sha256_text, text_field
@@ -183,14 +183,8 @@ class Consent(SQLModel, table=True):
     withdrawn_at: datetime | None = None
 
 
-class Picture(SQLModel, table=True):
-    """A picture of the version in force that could be read; as it is published it lies in the home, named by `encoded`."""
-
-    __table_args__ = (
-        check("position_positive", "position >= 1"),
-        check("size_counted", "width >= 1 AND height >= 1"),
-        *sha256_text("digest", "encoded"),
-    )
+class PublishedPicture(SQLModel):
+    """A picture that could be read; as it is published it lies in the home, named by `encoded`."""
 
     number: str = Field(primary_key=True, foreign_key="submission.number")
     position: int = Field(primary_key=True)
@@ -202,24 +196,25 @@ class Picture(SQLModel, table=True):
     height: int
 
 
-class FollowUpPicture(SQLModel, table=True):
-    """A picture that came with the answer in force to what became of an award; kept as those of the submission are."""
+def _of_a_picture() -> tuple[CheckConstraint, ...]:
+    return (
+        check("position_positive", "position >= 1"),
+        check("size_counted", "width >= 1 AND height >= 1"),
+        *sha256_text("digest", "encoded"),
+    )
+
+
+class Picture(PublishedPicture, table=True):
+    """A picture of a submission's version in force."""
+
+    __table_args__ = _of_a_picture()
+
+
+class FollowUpPicture(PublishedPicture, table=True):
+    """A picture that came with the answer in force to what became of an award."""
 
     __tablename__ = "follow_up_picture"
-    __table_args__ = (
-        check("position_positive", "position >= 1"),
-        check("size_counted", "width >= 1 AND height >= 1"),
-        *sha256_text("digest", "encoded"),
-    )
-
-    number: str = Field(primary_key=True, foreign_key="submission.number")
-    position: int = Field(primary_key=True)
-    digest: str = Field(max_length=64, description="SHA-256 of the file that came")
-    encoded: str = Field(max_length=64, description="SHA-256 of the large one made of it")
-    portrait: bool = Field(description="people can be recognised in it")
-    alt: str = Field(description="what it shows, for who cannot see it")
-    width: int = Field(description="pixels of the large one")
-    height: int
+    __table_args__ = _of_a_picture()
 
 
 class DistrictVerdict(SQLModel, table=True):
