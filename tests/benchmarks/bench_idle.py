@@ -33,7 +33,7 @@ def tree(root: int) -> dict[int, str]:
         if entry.name.isdigit():
             try:
                 parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                words = (entry / "cmdline").read_bytes().split(b"\0")
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").split()
                 commands[int(entry.name)] = next((w.decode() for w in words if w.startswith(b"flows.")), "serve")
             except OSError:
                 continue
