@@ -33,6 +33,7 @@ ROOMS_PAGE = ROOT / "CONTRIBUTING.md"
 COMMANDS: Any = typer.main.get_command(app)
 
 QUOTED = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+STEP = re.compile(r"^\d+\. .*$", re.MULTILINE)
 IN_PROSE = re.compile(r"gangchuang ((?: ?[a-z][a-z_-]+)+)")
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(\))?")
 SHOUTED = re.compile(r"GANGCHUANG_[A-Z_]+[A-Z]")
@@ -41,8 +42,8 @@ WORDS = {"decide": set(Decision), "run": {stage.name for stage in (*STAGES, *BY_
 WORD = re.compile(r"[a-z][a-z_-]+")
 
 
-def wrong_command(text: str) -> str | None:
-    """Why a command as it is written would be refused; None where it would run, or only its beginning is given."""
+def wrong_command(text: str, *, whole: bool = False) -> str | None:
+    """Why a command as it is written would be refused; None where it would run, or (not `whole`) only begins."""
     command, words = COMMANDS, shlex.split(re.sub(r"\$\([^)]*\)|…", "", text))
     while words and "commands" in dir(command):
         inner = command.commands.get(words[0]) or (None if words[0].startswith("-") else command.commands.get("ID"))
@@ -65,7 +66,8 @@ def wrong_command(text: str) -> str | None:
             return f"{command.name} does not know {word}"
         else:
             first, _ = False, places.pop(0)
-    return None
+    lacking = [str(place.name) for place in places if place.required] if whole else []
+    return f"{command.name} wants {', '.join(lacking)}" if lacking else None
 
 
 @cache
@@ -112,6 +114,18 @@ def test_every_command_that_is_named_would_be_understood() -> None:
     assert len(given) > 60
     assert_none(
         f"{place}: `gangchuang {command}`: {why}" for place, command in given if (why := wrong_command(command))
+    )
+
+
+def test_the_steps_of_a_guide_give_their_commands_whole() -> None:
+    steps = [(page.name, step) for page in GUIDES for step in STEP.findall(page.read_text("utf-8"))]
+    given = [(name, command) for name, step in steps for command in commands_in(step)]
+
+    assert len(given) > 20
+    assert_none(
+        f"{name}: `gangchuang {command}`: {why}"
+        for name, command in given
+        if (why := wrong_command(command, whole=True))
     )
 
 
