@@ -21,6 +21,7 @@ from flows.engine.artifacts import outcome, plain
 from flows.engine.forms import FIELDS, REASON, UNIT, Field, Form, Offer, labelled, unit_of
 from flows.home import paths
 from flows.office.doctor_files import FILE_INVARIANTS
+from flows.office.findings import DIFFERENCES, FINDINGS, INVARIANTS
 from flows.office.record import history
 from flows.office.watch import everything_wrong
 from flows.outbox.letters import LetterKind
@@ -103,12 +104,10 @@ def verify_record(season: int) -> dict[str, object]:
     """Check that nothing of a season's record was changed (核验)."""
     with reading(_database()) as session:
         findings, later = examine(session, season, ())
-        found = [str(finding) for finding in (*findings, *against_sent(session, season))]
-        unproved = unproven(session, season)
+        found = [(FINDINGS[finding.code], str(finding)) for finding in (*findings, *against_sent(session, season))]
+        rows = [*found, *(("最近一次公布之后", line) for lines in later.values() for line in lines)]
+        rows += [("早先版本的记录不能证明", gap.label) for gap in unproven(session, season)]
     sentence = f"发现{len(found)}处，记录被改动过。" if found else "记录完整，没有被改动。"
-    rows = [("问题", line) for line in found]
-    rows += [("最近一次公布之后", line) for lines in later.values() for line in lines]
-    rows += [("早先版本的记录不能证明", line) for line in unproved]
     return _told(f"核验 {season}", sentence, ("", "内容"), rows, key=f"verify-{season}")
 
 
@@ -122,7 +121,7 @@ def examine_all(season: int) -> dict[str, object]:
             for trouble in everything_wrong(session, own, own.clock.now())
         ]
         broken = broken_invariants(session, own.home.absolute(), (*EVERY_INVARIANT, *FILE_INVARIANTS))
-    rows = troubles + [("不一致", str(one)) for one in broken]
+    rows = troubles + [(INVARIANTS[one.invariant.name], str(one)) for one in broken]
     sentence = f"有{len(rows)}项须看。" if rows else "一切正常。"
     return _told("体检", sentence, ("", "内容"), rows, key=f"doctor-{season}")
 
@@ -132,7 +131,7 @@ def recompute_season(season: int) -> dict[str, object]:
     """Recompute draw, assignment, ranking and awards from the record alone (重新计算)."""
     with reading(_database()) as session:
         entries = list(read_entries(session, season))
-    differences = [("不一致", str(difference)) for difference in recompute(entries)]
+    differences = [(DIFFERENCES[difference.what], str(difference)) for difference in recompute(entries)]
     sentence = (
         f"有{len(differences)}处与记录不符。" if differences else f"{len(entries)}条记录，结果全部可由记录重新算出。"
     )

@@ -41,4 +41,4 @@ def asking(run: Run) -> Ending:
                 ),
             )
     run.tell("asked about", len(rows))
-    return Ending(facts={"asked": len(rows)})
+    return Ending(facts={"asked_about": [asked.number for asked in rows]})

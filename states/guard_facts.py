@@ -1,7 +1,8 @@
 """Loads the facts that guards look at: the same query for one submission and for a whole round."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,12 +20,14 @@ from models.enums import (
     CorrectionState,
     MilestoneState,
     Outcome,
+    SubmissionState,
     Tier,
     Trigger,
 )
 from models.queries import by_whom_assigned, milestone_rows, season_in_force
 from states.machine import Act
 from states.rules.calendar.timetable import Dated, Deadlines
+from states.rules.ranking.tiers import beyond
 from states.submission import Case
 
 
@@ -51,13 +54,14 @@ class Ask:
 
 @dataclass(frozen=True)
 class SeasonFacts:
-    """What all submissions of a season share at one instant."""
+    """What all submissions of a season share at one instant; `prizes` that stand, by tier, where a guard asks for them."""
 
     season: Season
     call_state: CallState
     deadlines: Deadlines
     check_closed: bool
     notice_over: bool
+    prizes: Mapping[Tier, int] = field(default_factory=dict)
 
 
 class CaseGroup(NamedTuple):
@@ -151,6 +155,10 @@ def _with_placing(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return joined.add_columns(Placing.tier.label("approved_tier"), Placing.notice_until)
 
 
+def _with_listed(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return query.outerjoin(Placing, Placing.number == Submission.number).add_columns(Placing.tier.label("listed_tier"))
+
+
 _EXTRAS: dict[str, Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]]] = {
     Trigger.RECORD_DISTRICT_REVIEW: lambda query: _with_verdict(query.add_columns(_correction())),
     Trigger.RECORD_FINAL_REVIEW: lambda query: _with_standing(
@@ -158,6 +166,7 @@ _EXTRAS: dict[str, Callable[[Select[*tuple[Any, ...]]], Select[*tuple[Any, ...]]
     ),
     Trigger.AWARD: lambda query: _with_placing(query.add_columns(_objections())),
     Trigger.CHANGE_TIER: _with_placing,
+    Trigger.REINSTATE: _with_listed,
 }
 
 
@@ -179,6 +188,8 @@ def load_cases(session: Session, season_facts: SeasonFacts, ask: Ask, *where: Co
     query = _EXTRAS.get(ask.trigger, _as_it_is)(query).order_by(Submission.number)
     if session.get_bind().dialect.name == "postgresql":
         query = query.with_for_update(of=Submission)
+    if ask.trigger in _TAKING_PLACES:
+        season_facts = replace(season_facts, prizes=prizes_standing(session, season_facts.season.year))
     groups: dict[tuple[Any, ...], CaseGroup] = {}
     for row in session.execute(query):
         decisive = row[_DECISIVE:]
@@ -250,9 +261,37 @@ def _award_facts(row: Any, season_facts: SeasonFacts, ask: Ask) -> dict[str, Any
     }
 
 
+def _tier_facts(row: Any, season_facts: SeasonFacts, ask: Ask) -> dict[str, Any]:
+    return {"approved_tier": row["approved_tier"], **_place(season_facts, row, row["approved_tier"], ask.tier)}
+
+
+def _place(season_facts: SeasonFacts, row: Any, left: Tier | None, taken: Tier | None) -> dict[str, Any]:
+    """Whether the prizes that stand leave a place for one that leaves a tier and takes another."""
+    stands = row["state"] is not SubmissionState.ARCHIVED or row["outcome"] is Outcome.COMPLETED
+    prizes = Counter(season_facts.prizes)
+    if stands and left:
+        prizes[left] -= 1
+    if taken:
+        prizes[taken] += 1
+    tiers = season_facts.season.final_round.tiers
+    before = beyond(tiers, season_facts.prizes)
+    worse = (found for found in beyond(tiers, prizes).items() if found[1] > before.get(found[0], 0))
+    return {"too_many": next(worse, None)}
+
+
 _FACTS: dict[str, Callable[[Any, SeasonFacts, Ask], dict[str, Any]]] = {
     Trigger.RECORD_DISTRICT_REVIEW: _district_facts,
     Trigger.RECORD_FINAL_REVIEW: _final_facts,
     Trigger.AWARD: _award_facts,
-    Trigger.CHANGE_TIER: lambda row, _, __: {"approved_tier": row["approved_tier"]},
+    Trigger.CHANGE_TIER: _tier_facts,
+    Trigger.REINSTATE: lambda row, season_facts, _: _place(season_facts, row, None, row["listed_tier"]),
 }
+_TAKING_PLACES = (Trigger.CHANGE_TIER, Trigger.REINSTATE)
+_STANDING = (Submission.state != SubmissionState.ARCHIVED) | (Submission.outcome == Outcome.COMPLETED)
+
+
+def prizes_standing(session: Session, year: int) -> Counter[Tier]:
+    """How many prizes of the list stand, by tier."""
+    query = select(Placing.tier, func.count()).join(Submission, Submission.number == Placing.number)
+    query = query.where(Placing.season == year, Placing.tier.is_not(None), _STANDING).group_by(Placing.tier)
+    return Counter({tier: prizes for tier, prizes in session.execute(query) if tier})

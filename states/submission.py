@@ -57,6 +57,8 @@ class Case:
     notice_over: bool = False
     objections_open: int = 0
     approved_tier: Tier | None = None
+    # for change_tier and reinstate: of which tier and the better ones too many prizes would stand, and how many
+    too_many: tuple[Tier, int] | None = None
 
 
 def call_is_open(case: Case) -> Refusal | None:
@@ -248,6 +250,18 @@ def gets_another_tier(case: Case) -> Refusal | None:
     return Refusal("tier", f"the tier {case.tier} is not another one than {standing}", "等次没有变化或尚无等次")
 
 
+def a_place_is_free(case: Case) -> Refusal | None:
+    """A place that a better tier lost may be a lower one's: no prize stands that the season does not give."""
+    if case.too_many is None:
+        return None
+    tier, count = case.too_many
+    return Refusal(
+        "no_place",
+        f"{count} prizes of the {tier} tier and better would stand, more than the season gives",
+        f"{tier.label}及以上的名额已满（将有{count}项），须先撤销或调整占用该名额的项目",
+    )
+
+
 def _span(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -318,12 +332,19 @@ SUBMISSION = TransitionTable(
         ),
         *(
             Edge(
-                Trigger.REINSTATE, S.ARCHIVED, state, (Role.OFFICE,), (has_reason, is_given_back_now), _came_from(state)
+                Trigger.REINSTATE,
+                S.ARCHIVED,
+                state,
+                (Role.OFFICE,),
+                (has_reason, is_given_back_now, a_place_is_free),
+                _came_from(state),
             )
             for state in (S.SUBMITTED, S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
         ),
         *(
-            Edge(Trigger.CHANGE_TIER, state, state, _DECIDERS, (has_reason, gets_another_tier, *further))
+            Edge(
+                Trigger.CHANGE_TIER, state, state, _DECIDERS, (has_reason, gets_another_tier, *further, a_place_is_free)
+            )
             for state, further in (
                 (S.FINAL_REVIEWED, (is_on_the_approved_list,)),
                 (S.AWARDED, ()),

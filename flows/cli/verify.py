@@ -60,7 +60,7 @@ def verify(
         _tell_later(year, publication, later[year])
         if unproved[year]:
             typer.echo(
-                f"{year}: planned by an earlier version, its record does not prove: {'; '.join(unproved[year])}."
+                f"{year}: an earlier version wrote part of its record, which does not prove: {'; '.join(unproved[year])}."
             )
 
 

@@ -16,7 +16,7 @@ from flows.publish.frames import season_frame
 from flows.publish.pages import CalendarLine, CallPage, render_call
 from models import MilestoneDate
 from models.enums import Tier
-from states.rules.ranking.tiers import tier_sizes
+from states.rules.ranking.tiers import sizes_of
 
 _SHOWN = (
     Milestone.OPEN_CALL,
@@ -45,7 +45,7 @@ def call_page(facts: PublicSeason) -> CallPage:
     season, rounds = facts.season, facts.season.final_round
     own = [row for row in facts.milestones if row.unit and Milestone(row.milestone) in _SHOWN]
     tiers = rounds.tiers
-    sizes = tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=tiers.ratios)
+    sizes = sizes_of(tiers)
     amounts = {Tier(word): yuan for word, yuan in tiers.amounts_yuan.items()}
     return CallPage(
         season=season.year,

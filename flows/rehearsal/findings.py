@@ -20,7 +20,7 @@ from flows.rehearsal.playing import Played
 from models import Message, MilestoneDate, Publication, Submission
 from models.enums import MessageState, PublicationKind, SubmissionState, Tier
 from states.rules.calendar.season_check import warnings_of
-from states.rules.ranking.tiers import tier_sizes
+from states.rules.ranking.tiers import sizes_of
 from states.timeline import planned_dates
 
 # Names that the Internet keeps for examples: nothing sent there arrives (RFC 2606, RFC 6761).
@@ -170,8 +170,7 @@ def _wording(season: Season) -> Iterator[RehearsalFinding]:
 
 def _money(session: Session, season: Season) -> Iterator[RehearsalFinding]:
     tiers = season.final_round.tiers
-    sizes = tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=tiers.ratios)
-    planned = {size.tier: size.size for size in sizes}
+    planned = {size.tier: size.size for size in sizes_of(tiers)}
     amounts = {Tier(tier): yuan for tier, yuan in tiers.amounts_yuan.items()}
     total = sum(count * amounts.get(tier, 0) for tier, count in planned.items())
     said = "、".join(f"{tier.label}{count}项×{amounts.get(tier, 0)}元" for tier, count in planned.items())

@@ -4,7 +4,7 @@ What a record of an earlier version does not bind is no finding; `unproven` says
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -12,12 +12,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from models import DeclaredConflict, Delivery, Expert, FollowUp, History, Placing, RecordText, Submission
-from models.enums import CertificateState, Holder, Outcome, Trigger
+from config.milestones import Milestone
+from models import DeclaredConflict, Delivery, Expert, FollowUp, History, Placing, RecordText
+from models.enums import CertificateState, Holder, Labelled, Trigger
 from models.queries import planned_seasons
 from states.audit.projection_of_call import Rows, Step, of, steps
-from states.audit.projection_of_submissions import forgotten
-from states.history.canonical import call_subject, submission_subject
+from states.audit.projection_of_submissions import FORMS, forgotten
+from states.history.canonical import call_subject
 from states.history.read import entries_of, erased_seasons, told_by_deletions
 from states.history.seals import Seals
 from states.panel.pool import declared_by, is_forgotten, seal_of_contact, seal_of_identity
@@ -25,6 +26,7 @@ from states.rules.names import name_key
 from states.submissions.delivery import DELIVERY_WORDS
 from states.submissions.follow_up import seal_of_answer
 from states.submissions.released import WITHHELD
+from states.submissions.versions import called, reached
 
 Found = Iterator[tuple[Any, ...]]
 Row = dict[str, Any]
@@ -77,6 +79,26 @@ def unlike_sealed(seals: Seals, year: int, number: str, parts: Parts, told: Iter
                 continue  # earlier versions did not bind what units wrote
             if known.get(key, "") != seals.sealed(name, *key, *(row[word] for word in words))["sealed"]:
                 yield name, *key, number, "is not what was sealed: " + ", ".join(words)
+
+
+def unlike_names(seals: Seals, number: str, parts: Parts, told: Iterable[Step]) -> Found:
+    """Whom to reach about a submission, and what its files were called, against their seals, until they are deleted."""
+    seal, files_gone = None, bool(forgotten(told, "positions"))
+    for step in of(told, *FORMS, Trigger.ERASE_PERSON):
+        if step.trigger == Trigger.ERASE_PERSON:
+            seal = "" if step.facts.get("contact") else seal
+            continue
+        seal = step.facts.get("reached", seal)
+        ordinal, names = step.facts["version"], sorted(parts["attachment"], key=itemgetter("position"))
+        sealed_names = called(number, ordinal, (row["name"] for row in names if row["version"] == ordinal))
+        if "called" in step.facts and not files_gone and seals.sealed(*sealed_names)["sealed"] != step.facts["called"]:
+            yield "attachment", number, ordinal, "is not what was sealed: name"
+    if seal is None:
+        return  # as earlier versions kept it
+    for row in parts["contact"] or [dict.fromkeys(("name", "phone", "mail"), None)]:
+        words = reached(number, row)
+        if seals.sealed(*words)["sealed"] != seal if seal else any(words[2:]):
+            yield "contact", number, "is not what was sealed" if seal else "should be deleted"
 
 
 def unlike_holders(seals: Seals, parts: Parts, told: Iterable[Step]) -> Found:
@@ -151,7 +173,21 @@ def unlike_sentences(session: Session, year: int, seals: Seals, call: Iterable[S
                 yield "placing", placing.number, name
 
 
-_NEVER, _LATER = "1970-01-01T00:00:00+00:00", datetime.max.replace(tzinfo=UTC)
+def follow_ups(call: Iterable[Step], told: Mapping[str, Sequence[Step]]) -> Rows:
+    """What the rows of follow-ups must hold, by the entries of the stage that asked and of what was answered."""
+    asked = {number: step.at for step in asking(call) for number in step.facts["asked_about"]}
+    answered = {number: came[-1].at for number, own in told.items() if (came := [*of(own, Trigger.RECORD_FOLLOW_UP)])}
+    return {
+        (number,): {"answered_at": answered.get(number), **({"asked_at": asked[number]} if number in asked else {})}
+        for number in asked.keys() | answered.keys()
+    }
+
+
+def asking(call: Iterable[Step]) -> list[Step]:
+    """The entries that say about which awards the units were asked; those of earlier versions say how many."""
+    return [step for step in of(call, Trigger.SETTLE_MILESTONE) if "asked_about" in step.facts]
+
+
 # The entries of a submission that may bind the words of what became of its award.
 ANSWERING = (Trigger.RECORD_FOLLOW_UP, Trigger.ERASE_PERSON, Trigger.WITHDRAW_CONSENT)
 
@@ -159,30 +195,12 @@ ANSWERING = (Trigger.RECORD_FOLLOW_UP, Trigger.ERASE_PERSON, Trigger.WITHDRAW_CO
 def unlike_answers(
     session: Session, year: int, seals: Seals, call: Iterable[Step], told: Mapping[str, Sequence[Step]]
 ) -> Found:
-    """What became of awards, in words, and when it was answered; after the deletion what is left of that."""
+    """What became of awards, in words, against the newest seal of it; after the deletion of what is left of it."""
     deletion = [*of(call, Trigger.ERASE_PERSONAL_DATA)][-1:]
     query = select(FollowUp).where(FollowUp.number.startswith(f"{year}-")).order_by(FollowUp.number)
-    rows = session.scalars(query.execution_options(populate_existing=True)).all()
-    tiers = select(Submission.number, Submission.outcome).where(Submission.season == year, Submission.tier.is_not(None))
-    awarded = dict(session.execute(tiers).all())
-    standing = {number for number, outcome in awarded.items() if outcome is Outcome.COMPLETED} if rows else set()
-    missing = {number for number, own in told.items() if [*of(own, Trigger.RECORD_FOLLOW_UP)]} | standing
-    asked_at = max((row.asked_at for row in rows), default=_LATER)
-    for number in sorted(missing - {row.number for row in rows}):
-        # What was given back after the units were asked is not asked about.
-        given = select(func.max(History.at)).where(
-            History.subject == submission_subject(number), History.trigger.in_((Trigger.ARCHIVE, Trigger.REINSTATE))
-        )
-        if datetime.fromisoformat(session.scalar(given) or _NEVER) < asked_at:
-            yield "follow_up", number, "is gone"
-    for row in rows:
-        if row.number not in awarded:
-            yield "follow_up", row.number, "asks about no award"
+    for row in session.scalars(query.execution_options(populate_existing=True)):
         own = told.get(row.number, ())
-        came = [*of(own, Trigger.RECORD_FOLLOW_UP)]
-        if row.answered_at != (came[-1].at if came else None):
-            yield "follow_up", row.number, "answered_at"
-        if not came:
+        if not [*of(own, Trigger.RECORD_FOLLOW_UP)]:
             if row.adoption:
                 yield "follow_up", row.number, "is in no chain"
             continue
@@ -267,28 +285,39 @@ def _newest_pool(session: Session) -> tuple[datetime, Seals, dict[str, Any]] | N
     return newest
 
 
-def unproven(session: Session, year: int) -> list[str]:
-    """What the record of a season, begun by an earlier version, does not prove."""
-    seals, found = Seals(session, year), list[str]()
-    if seals.binds_rows:
-        return found
-    entries = (Trigger.TAKE_DELIVERY, Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES)
-    call = steps(entries_of(session, call_subject(year), entries), seals.show)
-    unbound = (session.scalar(select(func.count()).where(Delivery.season == year)) or 0) - len(taken(call))
-    if unbound > 0:
-        found.append(f"when {unbound} deliveries arrived and what became of them")
-    if _newest_pool(session) is None and session.scalar(select(func.count()).select_from(Expert)):
-        found.append("who the experts are, what they signed and declared")
-    if any("sentences" not in step.facts for step in of(call, Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES)):
-        found.append("the sentences on settled ties and votes")
-    answered = select(func.count()).where(
-        History.season == year,
-        History.trigger == Trigger.RECORD_FOLLOW_UP,
-        History.facts.not_like('%"answer":"%'),
-    )
-    if session.scalar(answered):
-        found.append("the words on what became of awards")
-    if not seals.key:
-        found.append("comments, reasons to step back, objectors and their grounds")
-    found.append("what units wrote when they sent something back")
-    return found
+class Gap(Labelled):
+    """What the record of a season that was begun by an earlier version does not prove."""
+
+    ASKED = "about which awards the units were asked a year later", "成果转化跟踪问了哪些获奖项目"
+    DELIVERIES = "when deliveries arrived and what became of them", "各份报送何时送达、如何处理"
+    EXPERTS = "who the experts are, what they signed and declared", "专家是谁、签署和申报了什么"
+    SENTENCES = "the sentences on settled ties and votes", "并列处理和表决的说明文字"
+    ANSWERS = "the words on what became of awards", "成果转化情况的文字"
+    WORDS = "comments, reasons to step back, objectors and their grounds", "评语、回避理由、异议人和异议理由"
+    SENT_BACK = "what units wrote when they sent something back", "单位退回补正时写的内容"
+
+
+def unproven(session: Session, year: int) -> list[Gap]:
+    """What the record of a season does not prove, since an earlier version wrote that part of it."""
+    seals = Seals(session, year)
+    listed = (Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES)
+    told = entries_of(session, call_subject(year), (Trigger.TAKE_DELIVERY, Trigger.SETTLE_MILESTONE, *listed))
+    call = steps(told, seals.show)
+    settled = {step.facts.get("milestone", "").partition("/")[0] for step in of(call, Trigger.SETTLE_MILESTONE)}
+    lacking = {Gap.ASKED: Milestone.FOLLOW_UP in settled and not asking(call)}
+    if not seals.binds_rows:
+        here = select(func.count()).where(Delivery.season == year)
+        answered = select(func.count()).where(
+            History.season == year,
+            History.trigger == Trigger.RECORD_FOLLOW_UP,
+            History.facts.not_like('%"answer":"%'),
+        )
+        lacking |= {
+            Gap.DELIVERIES: (session.scalar(here) or 0) > len(taken(call)),
+            Gap.EXPERTS: _newest_pool(session) is None and session.scalar(select(Expert.id).limit(1)) is not None,
+            Gap.SENTENCES: any("sentences" not in step.facts for step in of(call, *listed)),
+            Gap.ANSWERS: bool(session.scalar(answered)),
+            Gap.WORDS: not seals.key,
+            Gap.SENT_BACK: True,
+        }
+    return [gap for gap, is_lacking in lacking.items() if is_lacking]

@@ -56,7 +56,7 @@ from models.enums import (
 )
 from models.queries import by_whom_assigned, planned_seasons, season_in_force
 from states.audit.replay import Standing, replay_subject
-from states.final_round.ranking import prizes_beyond
+from states.guard_facts import prizes_standing
 from states.history.canonical import call_subject, submission_subject
 from states.history.read import (
     by_subject,
@@ -70,6 +70,7 @@ from states.history.read import (
 from states.numbers import Number
 from states.objections.impartiality import barred_as
 from states.panel.pairs import season_conflicts
+from states.rules.ranking.tiers import beyond
 from states.submissions.certificates import CertificateNumber, certificates_of, out_of_step
 from states.submissions.released import WITHHELD
 
@@ -520,8 +521,8 @@ def _gaps_in_rankings() -> Select[int]:
 
 def _too_many_prizes(session: Session, _: Path | None) -> Offenders:
     for year in planned_seasons(session):
-        found = prizes_beyond(session, season_in_force(session, year))
-        yield from ((year, tier.value, count) for tier, count in found)
+        tiers = season_in_force(session, year).final_round.tiers
+        yield from ((year, tier.value, count) for tier, count in beyond(tiers, prizes_standing(session, year)).items())
 
 
 def _overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]]:

@@ -8,7 +8,7 @@ against their digest, and organisations, contributors and fingerprint against th
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import groupby, islice
 from operator import itemgetter
@@ -27,13 +27,16 @@ from models.queries import planned_seasons
 from states.audit import projection_of_call, projection_of_objections, projection_of_submissions
 from states.audit.bound import (
     ANSWERING,
+    asking,
     deliveries,
+    follow_ups,
     texts_borne,
     unlike_answers,
     unlike_declared,
     unlike_deliveries,
     unlike_experts,
     unlike_holders,
+    unlike_names,
     unlike_sealed,
     unlike_sentences,
     unlike_words,
@@ -97,21 +100,23 @@ def disagreements(session: Session, year: int) -> Found:
             yield from _against_content(seals, number, parts, told.get(number, ()), erased)
             if seals.seals_persons:
                 yield from unlike_sealed(seals, year, number, parts, told.get(number, ()))
+                yield from unlike_names(seals, number, parts, told.get(number, ()))
             yield from unlike_holders(seals, parts, told.get(number, ()))
     yield from _objections(session, year, seals, objecting, erased)
     yield from unlike_words(session, year, seals, borne)
     rows_of_call = {name: make(year, call, deciding) for name, make in projection_of_call.TABLES.items()}
-    rows_of_call["delivery"] = deliveries(year, call)
+    rows_of_call |= {"delivery": deliveries(year, call), "follow_up": follow_ups(call, answering)}
+    # Earlier versions had no entry of what came in, nor of which awards was asked; a stage that was cut off has none yet.
+    told_whole = {"delivery": seals.binds_rows, "follow_up": bool(asking(call))}
     for (number,), row in rows_of_call["placing"].items():
         row["spread"] = spreads.get(number, Decimal(0))
     for name, wanted in rows_of_call.items():
         table = SQLModel.metadata.tables[name]
-        kept: Iterable[Row] = _rows(session, table, year)
+        kept: Sequence[Row] = [*_rows(session, table, year)]
         if name == "delivery":
-            came = [*kept]
-            # Earlier versions had no entry of what came in.
-            kept = [row for row in came if seals.binds_rows or (row["digest"], row["sender"]) in wanted]
-            yield from unlike_deliveries(session, year, seals, came, call, erased)
+            yield from unlike_deliveries(session, year, seals, kept, call, erased)
+        if not told_whole.get(name, True):
+            kept = [row for row in kept if tuple(row[key.name] for key in table.primary_key) in wanted]
         yield from _compare(table, kept, wanted)
     yield from unlike_sentences(session, year, seals, call)
     yield from unlike_declared(session, year, seals, call, erased)
@@ -161,7 +166,7 @@ def _objections(session: Session, year: int, seals: Seals, told: list[tuple[str 
 def _gathered(session: Session, year: int) -> Iterator[tuple[str, _Parts]]:
     """Of each submission of a season, by number, its entries and its rows by table; the call's come first, under ""."""
     streams = [_numbered(_ENTRIES, (lambda row: _number_in(row, year)), read_entries(session, year))]
-    for name in (*projection_of_submissions.TABLES, "organisation", "contributor"):
+    for name in (*projection_of_submissions.TABLES, "organisation", "contributor", "contact"):
         streams.append(_numbered(name, itemgetter(_owner(name)), _rows(session, SQLModel.metadata.tables[name], year)))
     streams.append(_numbered(_CONTENT, itemgetter("number"), _contents(session, year)))
     for number, group in groupby(heapq.merge(*streams, key=itemgetter(0)), key=itemgetter(0)):

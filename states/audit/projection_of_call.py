@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from config.milestones import Milestone
@@ -163,6 +163,8 @@ def seats(year: int, call: list[Step], submissions: dict[str, list[Step]]) -> Ro
         for group, state in (("seated", "seated"), ("reserves", "reserve")):
             for seated in step.facts["panel"][group]:
                 seat = {"position": seated["position"], "field": seated["field"], "state": state, "absent": False}
+                if "signed" in step.facts:  # earlier versions had it of the pool alone
+                    seat["signed_on"] = date.fromisoformat(step.facts["signed"][seated["expert"]])
                 rows[(year, seated["expert"])] = seat
     for step in (step for told in submissions.values() for step in of(told, Trigger.REPLACE)):
         rows[(year, step.facts["expert"])]["state"] = "seated"

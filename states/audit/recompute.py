@@ -20,7 +20,7 @@ from states.history.canonical import canonical
 from states.history.verify_history import Assigned
 from states.numbers import Number
 from states.rules.ranking.placings import Contender, PrizeLimits, Ranking
-from states.rules.ranking.tiers import cut, tier_sizes
+from states.rules.ranking.tiers import cut, sizes_of
 from states.rules.ranking.ties import Settlers, TieCriterion
 from states.rules.ranking.votes import decide, tier_after
 from states.rules.reviewers.draw import Candidate, commitment, derive_seed, draw_panel, pool_digest, seed_with
@@ -179,12 +179,7 @@ def _cut(record: Record, scoring: Scoring, removed: Collection[str] = ()) -> Ran
     ]
     return cut(
         contenders,
-        tiers=tier_sizes(
-            sizes=season.tiers.sizes,
-            prizes=season.tiers.prizes,
-            ratios=season.tiers.ratios if season.tiers.sizes is None else None,
-            least_merit=season.tiers.least_merit,
-        ),
+        tiers=sizes_of(season.tiers),
         limits=PrizeLimits(season.limits.per_unit, season.limits.per_organisation, season.limits.per_person),
         settlers=Settlers(_re_review(record), _criteria(record), seed),
     )

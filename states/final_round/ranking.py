@@ -1,19 +1,18 @@
 """From frozen scores to the frozen list: who contends, ties as declared, the re-review, and what is kept."""
 
 import json
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from config.season import Season
 from models import Assignment, Call, Contributor, Organisation, Placing, Score, Submission
-from models.enums import AssignmentState, Outcome, SubmissionState, Tier, Trigger
+from models.enums import AssignmentState, SubmissionState, Trigger
 from models.queries import by_whom_assigned
 from states.final_round.approval import is_ranked
 from states.final_round.freeze import counted_scores, frozen_scores
@@ -26,7 +25,7 @@ from states.panel.draw import seated
 from states.panel.pairs import eligible_numbers, make_pairs, season_conflicts
 from states.rules.names import name_key
 from states.rules.ranking.placings import Contender, PrizeLimits, Ranking
-from states.rules.ranking.tiers import cut, tier_sizes
+from states.rules.ranking.tiers import cut, sizes_of
 from states.rules.ranking.ties import Settlers, TieCriterion
 from states.rules.reviewers.draw import derive_seed
 from states.rules.reviewers.organisations import organisation_key
@@ -65,27 +64,11 @@ def cut_without(session: Session, season: Season, removed: Collection[str]) -> R
 
 def _places(season: Season) -> dict[str, Any]:
     """How many prizes there are of each tier, and the limits on them."""
-    tiers, limits = season.final_round.tiers, season.final_round.limits
-    ratios = tiers.ratios if tiers.sizes is None else None
-    sizes = tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=ratios, least_merit=tiers.least_merit)
-    return {"tiers": sizes, "limits": PrizeLimits(limits.per_unit, limits.per_organisation, limits.per_person)}
-
-
-def prizes_beyond(session: Session, season: Season) -> list[tuple[Tier, int]]:
-    """Where more prizes stand, of a tier and the better ones, than the season gives of these: (tier, how many).
-
-    A place that a better tier lost may be a lower one's: an award that an objection lowered takes none that was not there.
-    """
-    standing = (Submission.state != SubmissionState.ARCHIVED) | (Submission.outcome == Outcome.COMPLETED)
-    query = select(Placing.tier, func.count().label("placings")).join(Submission, Submission.number == Placing.number)
-    query = query.where(Placing.season == season.year, Placing.tier.is_not(None), standing).group_by(Placing.tier)
-    counts = Counter({row.tier: row.placings for row in session.execute(query)})
-    found, have, most = [], 0, 0
-    for size in _places(season)["tiers"]:
-        have, most = have + counts[size.tier], most + size.size
-        if have > most:
-            found.append((size.tier, have))
-    return found
+    limits = season.final_round.limits
+    return {
+        "tiers": sizes_of(season.final_round.tiers),
+        "limits": PrizeLimits(limits.per_unit, limits.per_organisation, limits.per_person),
+    }
 
 
 def assign_re_review(session: Session, season: Season, tied: Sequence[str], act: Act) -> dict[str, list[str]]:

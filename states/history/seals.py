@@ -4,7 +4,8 @@ Whoever gets the record can check that nothing in it was changed, and learns no 
 planned since has a key of its own, in no export, that the first entry commits to: 32 bytes for what stays and
 32 for what is deleted with the personal data. A seal is HMAC-SHA256 of words by one of the two; an alias is
 the beginning of an expert's. What people write stands in an entry as `sealed:` and its seal; the words lie in a table
-of their own, in no export. Seasons planned by earlier versions have no key, or entries that say what people wrote.
+of their own, in no export. Seasons planned by earlier versions have no key, or entries that say what people wrote;
+an address stands in none of theirs either, though without a key whoever guesses it can tell that it is the one.
 """
 
 import hashlib
@@ -25,7 +26,8 @@ from states.history.canonical import ROWS_BOUND_SINCE, SEALED_TEXTS_SINCE, call_
 from states.history.read import latest_facts
 
 # The facts that are people's own words, or their addresses, beside every entry's reason.
-FREE_TEXTS = ("missing", "address", "address_before")
+ADDRESSES = ("address", "address_before")
+FREE_TEXTS = ("missing", *ADDRESSES)
 _HALF = 64  # hexadecimal digits
 _ID = re.compile(r"(?<![0-9A-Za-z])E[0-9]{4,}(?![0-9A-Za-z])")
 _TEXT = re.compile(r"sealed:([0-9a-f]{64})")
@@ -81,14 +83,14 @@ class Seals:
     def seal_of_text(self, text: str) -> str:
         return self.lasting("text", text)
 
-    def put_away(self, text: str) -> str:
+    def put_away(self, text: str, *, always: bool = False) -> str:
         """What an entry bears of somebody's words, which are kept apart; in earlier seasons the words themselves.
 
-        Nothing, and what a cause is called, stand as they are.
+        Nothing, and what a cause is called, stand as they are. `always`: in earlier seasons too.
         """
         if not text or text in _CLOSED:
             return text
-        if not self.seals_texts:
+        if not (self.seals_texts or always):
             return str(self.hide(text))
         seal = self.seal_of_text(text)
         if self._session.get(RecordText, (self._season, seal)) is None:
@@ -98,7 +100,10 @@ class Seals:
 
     def put_away_facts(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """`hide` of an entry's facts, with those that are people's words put away."""
-        return {name: self.put_away(value) if name in FREE_TEXTS else self.hide(value) for name, value in facts.items()}
+        return {
+            name: self.put_away(value, always=name in ADDRESSES) if name in FREE_TEXTS else self.hide(value)
+            for name, value in facts.items()
+        }
 
     def texts_in(self, entry: Mapping[str, Any]) -> set[str]:
         """The seals of words that an entry bears, in its reason and its facts."""
@@ -148,12 +153,14 @@ class Seals:
 
     def show(self, value: Any) -> Any:
         """What `hide` and `put_away` were given, for those who may see it."""
-        if not self.key:
-            return value
         if isinstance(value, str):
             if "sealed:" in value:
                 value = _TEXT.sub(lambda found: self._texts.get(found[1], found[0]), value)
-            return _ALIAS.sub(lambda found: self._ids.get(found[0], found[0]), value) if "X" in value else value
+            return (
+                _ALIAS.sub(lambda found: self._ids.get(found[0], found[0]), value)
+                if self.key and "X" in value
+                else value
+            )
         if isinstance(value, Mapping):
             return {self.show(name): self.show(item) for name, item in value.items()}
         return [self.show(item) for item in value] if isinstance(value, list) else value

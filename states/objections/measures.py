@@ -8,8 +8,7 @@ from config.milestones import Milestone
 from models import Placing, Submission, SubmissionVersion
 from models.enums import CallState, ObjectionResult, Outcome, SubmissionState, Tier, Trigger
 from models.forms import ContributorForm, SubmissionForm
-from models.queries import call_state, is_done, milestone_rows, season_in_force
-from states.final_round.ranking import prizes_beyond
+from models.queries import call_state, is_done, milestone_rows
 from states.guard_facts import Ask
 from states.history.canonical import submission_subject
 from states.history.read import latest_facts
@@ -86,18 +85,12 @@ def give_award(session: Session, year: int, number: str, act: Act) -> bool:
 
 
 def change_tier(session: Session, number: str, tier: Tier, act: Act, *, reason: str, **facts: object) -> None:
-    """Give one proposed or given award another tier. Raises DecisionRefused where the season has no more of it."""
+    """Give one proposed or given award another tier. Raises TransitionRefused, as where the season has no more of it."""
     apply_transition(session, number, Ask(Trigger.CHANGE_TIER, act, reason=reason, tier=tier, facts=facts))
     placing = session.get(Placing, number, populate_existing=True)
     if placing is not None:
         placing.tier = tier
         session.flush()
-        for beyond, count in prizes_beyond(session, season_in_force(session, placing.season)):
-            raise DecisionRefused(
-                number,
-                f"{count} prizes of the {beyond.value} tier and better would stand, more than the season gives",
-                f"{beyond.label}及以上的名额已满，不能调整为{tier.label}",
-            )
 
 
 def _remove(session: Session, number: str, act: Act, *, reason: str) -> None:

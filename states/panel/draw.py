@@ -247,6 +247,7 @@ def draw(session: Session, season: Season, act: Act, secret: bytes = b"") -> Pan
         "seats": seats,
         "size": size,
         "reserves": rules_of.reserves,
+        "signed": {seat.expert: f"{signed[seat.expert]}" for seat in (*panel.seated, *panel.reserves)},
         "pool": [
             [candidate.id, list(candidate.fields), candidate.mark][: 3 if secret else 2] for candidate in candidates
         ],

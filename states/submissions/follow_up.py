@@ -1,6 +1,6 @@
 """What became of the awarded achievements, a year later (成果转化跟踪): who is asked, what units answer.
 
-The record has of an answer what figures are made of (in use, since when, benefit, how many places), what of it may be
+The stage's entry has which awards it asked about. The record has of an answer what figures are made of (in use, since when, benefit, how many places), what of it may be
 published, the delivery, and a seal of its words; these stand in the row, and go with the season's personal data unless
 they are public. What is left of them then is sealed anew.
 """
@@ -58,8 +58,9 @@ def ask_about_awards(session: Session, year: int, act: Act) -> list[AskedAward]:
     told = session.execute(awarded.order_by(Submission.number))
     rows = [AskedAward(unit, number, title, tier) for unit, number, title, tier in told if tier]
     for asked in rows:
-        if session.get(FollowUp, asked.number) is None:
-            session.add(FollowUp(number=asked.number, asked_at=act.at))
+        row = session.get(FollowUp, asked.number) or FollowUp(number=asked.number, asked_at=act.at)
+        row.asked_at = act.at  # a run that was cut off did not ask
+        session.add(row)
     return rows
 
 

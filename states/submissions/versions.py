@@ -77,7 +77,7 @@ def insert_new(session: Session, delivered: Delivered, new: Sequence[tuple[Incom
         accepted[row.position] = number
         version = _version(delivered, number, 1, row.form)
         given = given_by(row.form, row.files, row.readable)
-        facts = {**_facts(delivered, row.form, version, seals), **given.facts, **digests_of(row.files)}
+        facts = {**_facts(delivered, row.form, version, row.files, seals), **given.facts}
         begun.append(Begun(number, {"unit": delivered.unit, "place": place, **_columns(row.form, mark)}, facts))
         tables.setdefault(SubmissionVersion, []).append(version)
         _content_rows(tables, number, row.form, given)
@@ -152,8 +152,7 @@ def _put_version(
         .values(version=ordinal, **_columns(form, fingerprint(form)))
     )
     keep_attached(session, number, ordinal, files)
-    told = _facts(delivered, form, version, Seals(session, delivered.season))
-    return {**told, **given.facts, **digests_of(files)}
+    return {**_facts(delivered, form, version, files, Seals(session, delivered.season)), **given.facts}
 
 
 def _columns(form: SubmissionForm, mark: str) -> dict[str, Any]:
@@ -217,11 +216,30 @@ def named(number: str, title: str, organisations: Iterable[tuple[str, str]]) -> 
     return ("submission", number, title, *(word for one in organisations for word in one))
 
 
-def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any], seals: Seals) -> dict[str, Any]:
+def reached(number: str, contact: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the seal of a submission's contact is made of."""
+    return ("contact", number, contact["name"], contact["phone"], contact["mail"])
+
+
+def called(number: str, version: int, names: Iterable[str]) -> tuple[object, ...]:
+    """What the seal of the names of a version's files is made of; by these a file goes to the experts or does not."""
+    return ("attachment", number, version, *names)
+
+
+def _facts(
+    delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any], files: Sequence[AttachedFile], seals: Seals
+) -> dict[str, Any]:
     """What of a submission decides: no names of people, and the salted digest of the whole content.
 
     Title and organisations are sealed: most submissions get no award, and who asked not to be published is not.
     """
+    number, ordinal = version["number"], version["version"]
+    if seals.seals_persons:
+        held = {"reached": seals.sealed(*reached(number, form.contact.model_dump()))["sealed"]}
+        if files:
+            held["called"] = seals.sealed(*called(number, ordinal, (file.name for file in files)))["sealed"]
+    else:
+        held = {}
     if seals.key:
         bodies = [(one.name, one.credit_code) for one in form.organisations]
         names: dict[str, Any] = {"named": seals.lasting(*named(version["number"], form.title, bodies))}
@@ -241,4 +259,6 @@ def _facts(delivered: Delivered, form: SubmissionForm, version: Mapping[str, Any
         **delivered.facts,
         "arrived_at": instant_text(delivered.arrived_at),
         "admitted": delivered.admitted,
+        **digests_of(files),
+        **held,
     }

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from config.milestones import Milestone
 from flows import approve_list as approving
@@ -17,7 +17,7 @@ from flows.home.files import digest_of
 from flows.kinds.table import REISSUED
 from flows.move_date import move_date
 from flows.publish.record import until
-from models import Assignment, Call, Certificate, History, Message, Recusal, Seat, Submission
+from models import Assignment, Call, Certificate, History, Message, RecordText, Recusal, Seat, Submission
 from models.enums import (
     ApprovalDecision,
     AssignmentState,
@@ -31,9 +31,10 @@ from models.enums import (
 )
 from models.forms import OrganisationForm
 from states.audit.invariants import broken_invariants
-from states.audit.projection import ROWS_AGREE
+from states.audit.projection import ROWS_AGREE, disagreements
 from states.audit.verify import examine, verify
 from states.final_round.approval import is_approved, list_digest
+from states.history import canonical
 from states.history.verify_history import check_file
 from states.machine import Act
 from states.officers import DecisionRefused, NotAnOfficer
@@ -496,3 +497,28 @@ def test_a_corrected_address_gets_what_waited_for_it_and_the_record_proves_it(op
         call.rules = call.rules.replace(right, "evil@example.invalid")
     with opened.reading() as session:
         assert "call/2026/rules" in str(broken_invariants(session, opened.home, (ROWS_AGREE,)))
+
+
+def test_a_corrected_address_stands_in_no_record_of_an_earlier_version_either(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canonical, "VERSION", 1)
+    monkeypatch.setattr("states.timeline.new_key", lambda: "")
+    with player.writing() as session:
+        season = a_season(session)
+    player.at(season.dates.close_call)
+    right = "right@example.invalid"
+
+    ask(D.CORRECT_ADDRESS, UNIT, other=right)
+
+    with player.reading() as session:
+        entry = session.scalars(select(History).where(History.trigger == "correct_address")).one()
+        assert "@" not in entry.facts
+        assert entry.reason == "示例理由", "as all that people wrote in that season"
+        assert verify(session) == []
+        assert [found for found in disagreements(session, 2026) if found[0] in ("call", "record_text")] == []
+    with player.writing() as session:
+        session.execute(update(RecordText).where(RecordText.text == right).values(text="evil@example.invalid"))
+    with player.reading() as session:
+        told = [found[0] for found in disagreements(session, 2026)]
+        assert {"call", "record_text"} <= set(told)

@@ -2,21 +2,23 @@
 
 import zipfile
 from collections.abc import Mapping
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, update
 
 from config.milestones import Milestone
 from flows.collect import collecting
 from flows.follow_up import asking
 from flows.kinds.follow_up import issue_follow_up
 from flows.remind import reminding_of_follow_up
-from flows.run import Ending, Run
+from flows.run import Ending, Run, StageFailed
 from models import Delivery, FollowUp, Message, Submission
 from models.enums import CallState, Outcome, SubmissionState, Trigger, Use, WorkbookKind
+from states.audit.bound import Gap, unproven
 from states.audit.projection import disagreements
 from states.audit.verify import verify
 from states.history.canonical import submission_subject
@@ -30,8 +32,10 @@ from states.submissions.taking_back import called, withdraw_consent
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
 from tests.support.played import a_picture
 from tests.support.playing import Player
+from tests.support.tampering import undone
 
 ANOTHER = "500101"
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
 IN_USE = {
     "应用情况": "在用",
     "开始应用时间": date(2026, 3, 1),
@@ -74,6 +78,65 @@ def test_each_unit_with_awards_has_a_workbook_and_a_letter(asked: Player) -> Non
             UNIT: [f"2026-{UNIT}-0001", f"2026-{UNIT}-0002"],
             ANOTHER: [f"2026-{ANOTHER}-0001"],
         }
+
+
+def unlike(player: Player) -> list[tuple[Any, ...]]:
+    with player.reading() as session:
+        return [found for found in disagreements(session, 2026) if found[0] == "follow_up"]
+
+
+def test_the_record_has_about_which_awards_was_asked_and_when(asked: Player) -> None:
+    assert unlike(asked) == []
+    first, strange = f"2026-{UNIT}-0001", f"2026-{UNIT}-0003"
+    for change, found in (
+        (delete(FollowUp).where(FollowUp.number == first), [(first, "is gone")]),
+        (insert(FollowUp).values(number=strange, asked_at=NOW), [(strange, "is in no chain")]),
+        (update(FollowUp).values(asked_at=NOW).where(FollowUp.number == first), [(first, "asked_at")]),
+        (
+            update(FollowUp).values(number=strange).where(FollowUp.number == first),
+            [(first, "is gone"), (strange, "is in no chain")],
+        ),
+    ):
+        with undone(asked.engine) as session:
+            session.execute(change)
+            here = [one[1:] for one in disagreements(session, 2026) if one[0] == "follow_up"]
+            assert here == found, change
+        assert unlike(asked) == []
+
+
+def test_a_run_that_was_cut_off_has_asked_about_nothing_yet(player: Player) -> None:
+    with player.writing() as session:
+        a_season(session, state=CallState.PUBLISHED)
+        a_submission(session, SubmissionState.ARCHIVED, UNIT, outcome=Outcome.COMPLETED)
+
+    def cut_off(run: Run) -> Ending:
+        asking(run)
+        raise StageFailed("follow_up", {"示例": "示例"}, {})
+
+    player.come_to(Milestone.FOLLOW_UP)
+    with pytest.raises(StageFailed):
+        player.play("follow_up", cut_off, Milestone.FOLLOW_UP)
+    assert unlike(player) == []
+
+    player.at(player.settings.clock.now() + timedelta(hours=1))
+    player.play("follow_up", asking, Milestone.FOLLOW_UP)
+    assert unlike(player) == []
+
+
+def test_an_earlier_version_said_only_how_many_were_asked_about(player: Player) -> None:
+    with player.writing() as session:
+        a_season(session, state=CallState.PUBLISHED)
+        number = a_submission(session, SubmissionState.ARCHIVED, UNIT, outcome=Outcome.COMPLETED)
+    player.come_to(Milestone.FOLLOW_UP)
+    player.play("follow_up", lambda run: replace(asking(run), facts={"asked": 1}), Milestone.FOLLOW_UP)
+    answer(player, UNIT, {1: IN_USE})
+
+    assert unlike(player) == []
+    with player.reading() as session:
+        assert unproven(session, 2026) == [Gap.ASKED]
+    with player.writing() as session:
+        session.execute(delete(FollowUp))
+    assert unlike(player) == [("follow_up", number, "is gone")], "what was answered is in the record"
 
 
 def test_what_a_unit_answers_is_kept_and_recorded(asked: Player) -> None:

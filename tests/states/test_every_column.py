@@ -22,7 +22,6 @@ from tests.support.playing import Player
 from tests.support.tampering import lift_protections, undone
 
 CHAIN, MADE = "in the chain, or sealed there", "recomputable"
-NAMES = "names people, whom the record does not name"
 
 # The columns that are not in the chain, and why; every other column is.
 OTHERWISE: dict[str, dict[str, str]] = {
@@ -31,7 +30,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
         ("season", "kind", "subject", "since", "told_at"), "what the office was written about and is still so"
     ),
     "assignment": {},
-    "attachment": {"name": NAMES, "size": "follows from the file, whose digest is in the chain"},
+    "attachment": {"size": "follows from the file, whose digest is in the chain"},
     "bounced_address": dict.fromkeys(
         ("address", "season", "bounced_at", "problem"), "which letters came back; only said to the administrator"
     ),
@@ -40,7 +39,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
         ("name", "owner", "fence", "expires", "done", "total", "flow_run"),
         "who works on what right now; nothing of it outlasts a minute",
     ),
-    "contact": dict.fromkeys(("number", "name", "phone", "mail"), f"{NAMES}; decides nothing, deleted on schedule"),
+    "contact": {},
     "contributor": dict.fromkeys(("number", "position", "name", "name_key", "organisation", "role", "share"), MADE),
     "correction": {},
     "declared_conflict": {},
@@ -53,7 +52,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
         ),
         "what does not work at present; only the pause before it is tried again",
     ),
-    "follow_up": {"asked_at": "when the stage asked, whose milestone is in the chain; nothing is counted from it"},
+    "follow_up": {},
     "incoming_mail": dict.fromkeys(
         (
             *("mailbox", "validity", "uid", "season", "digest", "sender", "recipient", "arrived_at"),
@@ -76,7 +75,10 @@ OTHERWISE: dict[str, dict[str, str]] = {
         "letters tell what was decided and decide nothing; what a person does about one is in the chain",
     ),
     "milestone": {"attempts": "how often the clock started it; only the pause before the next start"},
-    "objection_evidence": {"name": NAMES, "size": "follows from the file, whose digest is in the chain"},
+    "objection_evidence": {
+        "name": "what the file was called when it came: shown beside it and in no rule; the file's digest is in the chain",
+        "size": "follows from the file, whose digest is in the chain",
+    },
     "organisation": dict.fromkeys(("number", "position", "name", "name_key", "credit_code"), MADE),
     "good_practice": {"title_key": MADE},
     "picture": {"alt": MADE},
@@ -88,7 +90,7 @@ OTHERWISE: dict[str, dict[str, str]] = {
     "score_draft": dict.fromkeys(
         ("season", "expert", "number", "typed"), "typed and not sent; what is sent is in the chain as any score"
     ),
-    "seat": {"signed_on": "who had not signed is not in the pool, which is in the chain (draw_panel)"},
+    "seat": {},
     "submission": {"title_key": MADE, "fingerprint": MADE},
     "submission_version": {"content": MADE, "salt": MADE},
 }
@@ -96,7 +98,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "admission": ("season", "digest", "officer", "admitted_at", "reason"),
     "approval": ("season", "ordinal", "decision", "officer", "decided_at", "reason", "list_digest"),
     "assignment": ("season", "number", "expert", "round", "state", "assigned_at"),
-    "attachment": ("number", "version", "position", "digest"),
+    "attachment": ("number", "version", "position", "name", "digest"),
     "ballot": (*("number", "tier", "caster", "votes_for", "votes_against", "abstentions", "received_at", "delivery"),),
     "call": ("season", "state", "rules", "draw_seed", "seal_key", "sequence", "head"),
     "certificate": (
@@ -104,6 +106,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
         "successor",
     ),
     "consent": ("number", "kind", "position", "given", "withdrawn_at"),
+    "contact": ("number", "name", "phone", "mail"),
     "correction": ("number", "asked_by", "asked_at", "missing", "due_at", "state", "settled_at"),
     "declared_conflict": ("season", "expert", "key", "declared_at"),
     "delivery": (
@@ -116,7 +119,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     ),
     "district_verdict": ("number", "verdict", "points", "total", "rank", "comment", "received_at", "delivery"),
     "duplicate": ("number", "other", "similarity", "decision", "officer", "decided_at", "reason"),
-    "follow_up": ("number", "answered_at", "adoption"),
+    "follow_up": ("number", "asked_at", "answered_at", "adoption"),
     "good_practice": (
         *("number", "season", "unit", "place", "kind", "source", "title", "organisation", "content", "consent"),
         *("withheld_at", "received_at", "delivery"),
@@ -145,7 +148,7 @@ IN_THE_CHAIN: dict[str, tuple[str, ...]] = {
     "record_text": ("season", "seal", "text"),
     "recusal": ("season", "expert", "number", "reason", "recused_at"),
     "score": ("number", "expert", "round", "points", "total", "comment", "received_at", "delivery"),
-    "seat": ("season", "expert", "position", "field", "state", "absent"),
+    "seat": ("season", "expert", "position", "field", "state", "absent", "signed_on"),
     "submission": (
         *("number", "season", "unit", "place", "state", "archived_from", "outcome", "tier", "title", "category"),
         *("carrier", "field", "completed_on", "version", "submitted_at", "eligible_at", "sequence", "head"),

@@ -33,7 +33,7 @@ from states.rules.ranking.ties import SettledBy, Settlement, Settlers, next_step
 from states.rules.scoring.scores import Merit
 
 if TYPE_CHECKING:  # it loads the season's models
-    from config.season_parts import TierWord
+    from config.season_parts import Tiers, TierWord
 
 NO_LIMITS, NO_SETTLERS = PrizeLimits(), Settlers()
 
@@ -69,6 +69,24 @@ def tier_sizes(
     if prizes is not None:
         shares = apportion(prizes, shares)
     return tuple(TierSize(tier, shares[tier], least.get(tier)) for tier in Tier)
+
+
+def sizes_of(tiers: "Tiers") -> tuple[TierSize, ...]:
+    """How many prizes of each tier a season gives."""
+    return tier_sizes(sizes=tiers.sizes, prizes=tiers.prizes, ratios=tiers.ratios, least_merit=tiers.least_merit)
+
+
+def beyond(tiers: "Tiers", prizes: Mapping[Tier, int]) -> dict[Tier, int]:
+    """Of which tier and the better ones more prizes stand than a season gives of these, and how many.
+
+    A place that a better tier lost may be a lower one's: an award that was lowered takes none that was not there.
+    """
+    found, have, most = {}, 0, 0
+    for size in sizes_of(tiers):
+        have, most = have + prizes.get(size.tier, 0), most + size.size
+        if have > most:
+            found[size.tier] = have
+    return found
 
 
 def cut(

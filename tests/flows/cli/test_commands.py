@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from unittest.mock import ANY
 
 import click
 import pytest
@@ -18,11 +19,13 @@ from flows.decisions import Decision
 from flows.workbooks.writer.filling import submission_row
 from models import Approval, Call, MilestoneDate, Placing, Submission
 from models.enums import ApprovalDecision, CallState, Outcome, PublicationKind, WorkbookKind
+from states.audit.bound import Gap
 from states.final_round.approval import list_digest
+from states.history import canonical
 from states.machine import Act
 from states.roots import record_root
 from tests.flows.cli.conftest import Gangchuang
-from tests.support.builders import OFFICE, UNIT, a_form, a_submission, season_rules
+from tests.support.builders import OFFICE, UNIT, a_form, a_season, a_submission, season_rules
 from tests.support.panel import a_ranked_season
 from tests.support.playing import Player
 
@@ -183,6 +186,26 @@ def test_a_whole_record_is_said_to_be_whole(gangchuang: Gangchuang, player: Play
 
     said = "2026: no root was published yet; whoever owns the database can still rewrite the whole season."
     assert (answer.status, answer.out.splitlines(), answer.err) == (0, ["The record is whole.", said], "")
+
+
+def test_what_the_record_of_an_earlier_version_does_not_prove_is_said(
+    gangchuang: Gangchuang, player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canonical, "VERSION", 1)
+    with player.writing() as session:
+        a_season(session)
+        session.get_one(Call, 2026).seal_key = ""
+
+    told = json.loads(gangchuang("verify", "--json").out)
+    answer = gangchuang("verify")
+
+    assert told == {"findings": [], "stamps": [], "under_no_root": {"2026": ANY}, "unproven": {"2026": ANY}}
+    assert told["unproven"]["2026"] == [Gap.WORDS, Gap.SENT_BACK]
+    assert answer.status == 0
+    assert answer.out.splitlines()[-1] == (
+        "2026: an earlier version wrote part of its record, which does not prove: comments, reasons to step back, objectors"
+        " and their grounds; what units wrote when they sent something back."
+    )
 
 
 def test_a_season_that_does_not_exist_is_neither_whole_nor_recomputed(gangchuang: Gangchuang, opened: Player) -> None:

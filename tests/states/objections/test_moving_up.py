@@ -24,8 +24,10 @@ from states.machine import Act
 from states.objections.process import close_objection
 from states.objections.reading import moved_up, noticed_by_now
 from states.rules.ranking.moving_up import TierStanding, who_moves_up
+from states.submissions.reinstatement import reinstate
+from states.submissions.settle import withdraw
 from states.timeline import close_notice_after
-from states.transitions import Ask, apply_to_many, move_call
+from states.transitions import Ask, TransitionRefused, apply_to_many, move_call
 from tests.support.builders import OFFICE, SYSTEM
 from tests.support.decided import a_listed_season, small_rules
 from tests.support.objections import answer, object_to
@@ -107,6 +109,19 @@ def test_who_had_no_prize_is_awarded_after_a_notice_of_their_own(moved: tuple[Se
     assert noticed_by_now(session, 2026, NOTICE_UNTIL + SECOND_LATER) == [five]
     assert award(session, NOTICE_UNTIL + SECOND_LATER) == (five,)
     assert recompute(entries_of(session)) == []
+
+
+def test_back_after_another_got_its_place_it_needs_one_that_is_free(moved: tuple[Session, list[str]]) -> None:
+    session, (one, two, *_) = moved
+    act = Act(OFFICE, NOTICE_UNTIL - timedelta(days=3))
+
+    with pytest.raises(TransitionRefused, match="3 prizes of the first tier and better would stand") as refused:
+        reinstate(session, one, act, reason="示例：查无实据")
+
+    assert "一等奖及以上的名额已满（将有3项）" in refused.value.chinese
+    withdraw(session, two, act, reason="示例")
+    assert reinstate(session, one, act, reason="示例：查无实据") is SubmissionState.FINAL_REVIEWED
+    assert verify(session) == []
 
 
 def test_nobody_moves_where_the_season_says_nothing(engine: Engine) -> None:

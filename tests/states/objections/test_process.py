@@ -329,7 +329,7 @@ def test_a_tier_takes_a_further_award_only_where_it_or_a_better_one_has_a_place(
         assert broken_invariants(session, None) == []
 
     with (
-        pytest.raises(DecisionRefused, match="2 prizes of the second tier and better would stand"),
+        pytest.raises(TransitionRefused, match="2 prizes of the second tier and better would stand"),
         writing(engine) as session,
     ):
         answer(session, rules, two, ACT, **changed)
