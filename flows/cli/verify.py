@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from models import Publication
 
 
+_AWAY = 7  # days that a time-stamp service may be away before one asks whether the root is the one of then
+
+
 def verify(
     season: Annotated[int | None, typer.Argument(help="the season's year; all when left out")] = None,
     root: Annotated[list[str] | None, typer.Option(help="a root as printed on a page or in a letter")] = None,
@@ -28,7 +31,7 @@ def verify(
     from flows.home.paths import TIMESTAMPS
     from models import Call
     from models.queries import call_state
-    from states.audit.anchors import against_held, against_sent, read_stamps
+    from states.audit.anchors import against_held, against_sent, read_stamps, unstamped
     from states.audit.bound import unproven
     from states.audit.verify import examine
     from states.roots import newest_publication
@@ -42,10 +45,12 @@ def verify(
         entries = session.scalar(select(Call.sequence).limit(1)) is not None
         if season is not None and not findings:
             call_state(session, season)
+        wanting = unstamped(session, stamps, season) if not findings else []
         newest = {year: newest_publication(session, year) for year in later}
         unproved = {year: unproven(session, year) for year in later}
     if as_json:
-        print_json({"findings": findings, "stamps": stamps, "under_no_root": dict(later), "unproven": unproved})
+        told = {"findings": findings, "stamps": stamps, "unstamped": [made.root for made in wanting]}
+        print_json({**told, "under_no_root": dict(later), "unproven": unproved})
         sys.exit(1 if findings else 0)
     for finding in findings:
         typer.echo(str(finding), err=True)
@@ -55,7 +60,11 @@ def verify(
     typer.echo("The record is whole." if entries else "The record is empty: no season is planned yet.")
     for stamp in stamps:
         trust = "" if stamp.certified else ", not judged: no timestamps/roots.pem holds a certificate to trust"
-        typer.echo(f"root {stamp.root} was there on {stamp.at:%Y-%m-%d %H:%M:%S} UTC, says {stamp.by}{trust}")
+        days = (stamp.at - stamp.published_at).days
+        late = f", {days} days after it was published: made anew since, or the service was away" if days > _AWAY else ""
+        typer.echo(f"root {stamp.root} was there on {stamp.at:%Y-%m-%d %H:%M:%S} UTC{late}, says {stamp.by}{trust}")
+    for made in wanting:
+        typer.echo(f"root {made.root}, published on {made.published_at:%Y-%m-%d}, has no time stamp in timestamps/.")
     for year, publication in sorted(newest.items()):
         _tell_later(year, publication, later[year])
         if unproved[year]:

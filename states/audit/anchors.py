@@ -17,6 +17,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models import Message, Publication
+from models.queries import planned_seasons, season_in_force
 from states.audit.chain import Finding
 from states.audit.export import digest_of_checker, digest_of_export
 from states.history.canonical import call_subject
@@ -65,6 +66,7 @@ class Stamp:
     """A time stamp (RFC 3161) that was kept of a root: when, by whom; `certified` by a certificate that is trusted here."""
 
     root: str
+    published_at: datetime
     at: datetime
     by: str
     certified: bool
@@ -100,8 +102,16 @@ def read_stamps(session: Session, folder: Path, season: int | None = None) -> tu
             findings.append(Finding("stamp", subject, None, f"no certificate in roots.pem stands for it ({problem})"))
             continue
         signers = ", ".join(signer.issuer.rfc4514_string() for signer in answer.signed_data.signer_infos)
-        stamps.append(Stamp(made.root, told.gen_time, signers, bool(certificates)))
+        stamps.append(Stamp(made.root, made.published_at, told.gen_time, signers, bool(certificates)))
     return stamps, findings
+
+
+def unstamped(session: Session, stamps: Sequence[Stamp], season: int | None = None) -> list[Publication]:
+    """The published roots of seasons that name a time-stamp service, of which no stamp was found."""
+    years = planned_seasons(session) if season is None else [season]
+    named = [year for year in years if season_in_force(session, year).record.timestamp_service]
+    held = {stamp.root for stamp in stamps}
+    return [made for root, made in sorted(_roots(session).items()) if made.season in named and root not in held]
 
 
 def _roots(session: Session) -> dict[str, Publication]:

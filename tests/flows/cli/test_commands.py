@@ -199,7 +199,13 @@ def test_what_the_record_of_an_earlier_version_does_not_prove_is_said(
     told = json.loads(gangchuang("verify", "--json").out)
     answer = gangchuang("verify")
 
-    assert told == {"findings": [], "stamps": [], "under_no_root": {"2026": ANY}, "unproven": {"2026": ANY}}
+    assert told == {
+        "findings": [],
+        "stamps": [],
+        "unstamped": [],
+        "under_no_root": {"2026": ANY},
+        "unproven": {"2026": ANY},
+    }
     assert told["unproven"]["2026"] == [Gap.WORDS, Gap.SENT_BACK]
     assert answer.status == 0
     assert answer.out.splitlines()[-1] == (

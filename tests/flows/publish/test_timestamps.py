@@ -20,7 +20,7 @@ from flows.run import StageFailed
 from models import Call, Publication
 from models.database import reading, writing
 from models.enums import CallState, PublicationKind
-from states.audit.anchors import read_stamps
+from states.audit.anchors import read_stamps, unstamped
 from states.failures import keep_failures
 from states.machine import Act
 from states.roots import record_root
@@ -142,6 +142,8 @@ def test_a_stamp_is_judged_by_the_certificates_that_are_trusted(player: Player, 
     assert (unjudged.certified, judged.certified, found) == (False, True, [])
     assert judged.by == "CN=Example CA"
     assert (none, [finding.code for finding in strange]) == ([], ["stamp"])
+    with player.reading() as session:
+        assert unstamped(session, [judged]) == []
 
 
 def test_a_stamp_of_a_root_that_was_made_anew_is_found(player: Player) -> None:
@@ -156,10 +158,25 @@ def test_a_stamp_of_a_root_that_was_made_anew_is_found(player: Player) -> None:
     assert stamps == []
     assert [finding.sentence for finding in findings] == ["it stamps a root that was never recorded here"]
 
-    path.write_bytes(b"bent")
-    with reading(player.engine) as session:
-        (finding,) = read_stamps(session, path.parent)[1]
-    assert "no time stamp" in finding.sentence
+
+def test_a_stamp_that_was_cut_bent_or_is_of_another_root_counts_for_nothing(player: Player, service: Service) -> None:
+    path = _stamped(player)
+    (path.parent / "roots.pem").write_bytes((service.folder / "ca.pem").read_bytes())
+    whole = path.read_bytes()
+    of_another = fetch_stamp(service.url, "b" * 64)
+
+    for answer, said in (
+        (b"bent", "no time stamp"),
+        *((whole[:length], "no time stamp") for length in range(0, len(whole), 97)),
+        (whole[:-1], "no time stamp"),
+        (whole[:-1] + bytes([whole[-1] ^ 1]), "no certificate in roots.pem stands for it"),
+        (of_another, "it stamps a root that was never recorded here"),
+    ):
+        path.write_bytes(answer)
+        with reading(player.engine) as session:
+            stamps, findings = read_stamps(session, path.parent)
+            assert ([said in finding.sentence for finding in findings], stamps) == ([True], [])
+            assert len(unstamped(session, stamps)) == 1
 
 
 def test_a_service_that_fails_is_told_and_mail_goes_on(player: Player, service: Service) -> None:
