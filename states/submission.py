@@ -11,7 +11,7 @@ from datetime import date, datetime
 
 from config.local_time import ZONE
 from models.enums import OUTCOMES, CallState, Outcome, Role, SubmissionState, Tier, Trigger, Verdict
-from states.machine import Edge, Refusal, TransitionTable, not_theirs
+from states.machine import Edge, Refusal, TransitionTable, not_theirs, together
 
 S = SubmissionState
 
@@ -38,7 +38,7 @@ class Case:
     arrived_at: datetime | None = None
     call_deadline: datetime | None = None
     admitted: bool = False
-    missing: tuple[str, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()  # (field of the form, what it lacks), where any
     completed_on: date | None = None
     covered_years: tuple[int, ...] = ()
     duplicate_of: str = ""
@@ -90,10 +90,12 @@ def _after_the_call(case: Case) -> Refusal | None:
 
 
 def is_complete(case: Case) -> Refusal | None:
-    if not case.missing:
-        return None
-    listed = "、".join(case.missing)
-    return Refusal("incomplete", f"missing: {listed}", f"缺少必填内容：{listed}，请补齐后重新报送")
+    return together(
+        *(
+            Refusal("incomplete", f"missing: {lacks}", f"缺少必填内容：{lacks}，请补齐后重新报送", about=field)
+            for field, lacks in case.missing
+        )
+    )
 
 
 def achievement_is_covered(case: Case) -> Refusal | None:

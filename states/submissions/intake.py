@@ -145,18 +145,19 @@ def _case(season_facts: SeasonFacts, delivered: Delivered, form: SubmissionForm,
     )
 
 
-def missing_parts(form: SubmissionForm, season_facts: SeasonFacts) -> tuple[str, ...]:
-    """What a form lacks to be complete, in the words of the workbook's headings."""
+def missing_parts(form: SubmissionForm, season_facts: SeasonFacts) -> tuple[tuple[str, str], ...]:
+    """What a form lacks to be complete: which field of it, and what in the words of the workbook's headings."""
     call = season_facts.season.call
+    people, bodies = len(form.contributors), len(form.organisations)
     missing = []
-    if len(form.contributors) > call.max_contributors:
-        missing.append(f"完成人不得超过{call.max_contributors}人（填了{len(form.contributors)}人）")
-    if len(form.organisations) > call.max_organisations:
-        missing.append(f"申报单位不得超过{call.max_organisations}个（填了{len(form.organisations)}个）")
+    if people > call.max_contributors:
+        missing.append(("contributors.0.name", f"完成人不得超过{call.max_contributors}人（填了{people}人）"))
+    if bodies > call.max_organisations:
+        missing.append(("organisations.0.name", f"申报单位不得超过{call.max_organisations}个（填了{bodies}个）"))
     if form.field not in season_facts.season.fields:
-        missing.append(f"所属领域须从下拉列表选择（填了“{form.field}”）")
+        missing.append(("field", f"所属领域须从下拉列表选择（填了“{form.field}”）"))
     if not form.benefit_social and form.benefit_economic is None:
-        missing.append("经济效益或社会效益（至少填一项）")
+        missing.append(("benefit_social", "经济效益或社会效益（至少填一项）"))
     return tuple(missing)
 
 

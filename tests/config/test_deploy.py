@@ -190,6 +190,9 @@ class _Answering(http.server.BaseHTTPRequestHandler):
         assert isinstance(self.server, Upstream)
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.path, headers))
+        if self.path == "/me/dying":
+            self.close_connection = True
+            return
         if headers.get("upgrade") == "websocket":
             self.send_response(101)
             self.send_header("Upgrade", "websocket")
@@ -315,8 +318,17 @@ def test_an_upload_may_be_as_large_as_the_season_allows_and_no_larger(nginx: Ngi
     largest = FileLimits().max_file_mib * MIB
 
     assert nginx.ask(AWARD, "/me/upload", "POST", body=bytes(largest + 4096))[0].status == 200
-    assert nginx.ask(AWARD, "/me/upload", "POST", headers={"Content-Length": str(largest + 2 * MIB)})[0].status == 413
+    answer, said = nginx.ask(AWARD, "/me/upload", "POST", headers={"Content-Length": str(largest + 2 * MIB)})
+    assert (answer.status, answer.getheader("content-type")) == (413, "text/html; charset=utf-8")
+    assert f"文件超过上限{FileLimits().max_file_mib}MB，没有收下" in said.decode()
     assert nginx.ask(AWARD, "/", "POST", headers={"Content-Length": str(2 * MIB)})[0].status == 413
+
+
+def test_while_the_link_pages_are_away_it_is_said_in_chinese(nginx: Nginx) -> None:
+    answer, said = nginx.ask(AWARD, "/me/dying")
+
+    assert (answer.status, answer.getheader("content-security-policy")) == (503, POLICY)
+    assert "请过几分钟再试，或直接回复邮件报送" in said.decode()
 
 
 def test_a_personal_link_stands_in_no_log_whatever_happens(nginx: Nginx) -> None:

@@ -76,7 +76,7 @@ REFUSALS: list[tuple[str, SubmissionState | None, dict[str, Any], str]] = [
     ("submit", None, DAY_LATE, "late"),
     ("submit", None, {"call_state": CallState.FINAL_REVIEW}, "call_over"),
     ("submit", None, {"call_state": CallState.CLOSED, "admitted": True, **DAY_LATE}, "call_over"),
-    ("submit", None, {"missing": ("成果简介",)}, "incomplete"),
+    ("submit", None, {"missing": (("summary", "成果简介"),)}, "incomplete"),
     ("submit", None, {"completed_on": date(2024, 12, 31)}, "not_covered"),
     ("submit", None, {"completed_on": None}, "not_covered"),
     ("submit", None, {"duplicate_of": "2026-500101-0001"}, "duplicate"),

@@ -4,6 +4,8 @@ for (const form of document.querySelectorAll("form.upload")) {
     event.preventDefault();
     const bar = form.querySelector("progress"), said = form.querySelector("output"), request = new XMLHttpRequest();
     const again = (text) => { bar.hidden = true; form.querySelector("button").disabled = false; said.textContent = text; };
+    const megabytes = form.querySelector("input").files[0].size / 1048576, most = Number(form.dataset.most);
+    if (megabytes > most) { again("文件有" + megabytes.toFixed(1) + "MB，超过上限" + most + "MB，请减小附件，或分几次报送。"); return; }
     form.querySelector("button").disabled = true;
     bar.hidden = false;
     request.upload.onprogress = (sent) => { bar.value = sent.loaded / sent.total; said.textContent = "已上传" + Math.floor(100 * bar.value) + "%"; };

@@ -48,10 +48,14 @@ _MOST_COLUMNS = 702  # to ZZ
 _DIMENSION = re.compile(rb"<dimension [^>]*>")
 _REF = re.compile(rb"\bref\s*=\s*[\"']([^\"']*)[\"']")
 _RANGE = re.compile(rb"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
+_BINARY_FONT, _STRUCK_FONT = 43, 8
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 STRUCK = "划了删除线，分不清是否作废：仍要报的请去掉删除线，不报的请整行删除（已接收的在“撤回”列选“撤回”）"
 PASTED = "贴了图片或图形，没有读取。要报的请存成文件，与本表一起压缩报送，并写进“附件文件名”一列；文字请填进格子。"
-LOOKS_UNSEEN = "这是 .xlsb 文件，看不到删除线，划去的内容已照常读取：不报的行请整行删除（已接收的在“撤回”列选“撤回”）。"
+STRUCK_SOMEWHERE = (
+    "表里有文字划了删除线，.xlsb 文件里看不出是哪些格。请用 Excel 或 WPS 另存为 .xlsx 再报送；"
+    "不报的行请整行删除（已接收的在“撤回”列选“撤回”）。"
+)
 PICTURE = "放的是图片，读不到内容，请改填文字；要报的图片请存成文件，作为附件报送"
 NOT_CALCULATED = "是公式，但没有计算结果。请用 Excel 或 WPS 打开、保存后再报，或改成直接填写的内容"
 
@@ -138,6 +142,32 @@ def _struck_strings(archive: Archive) -> frozenset[int]:
         return frozenset()
     strings = re.split(rb"<si(?:>|/>)", text)[1:]
     return frozenset(index for index, string in enumerate(strings) if _STRIKE.search(string))
+
+
+def require_nothing_struck(archive: Archive) -> None:
+    """Of an .xlsb no library tells how it looks. Raises FileRefused where one of its fonts strikes through.
+
+    [MS-XLSB] 2.1.4: records of kind and length, seven bits a byte; 2.4.149 and 2.5.54: what a font's record says.
+    """
+    member = archive.by_name.get("xl/styles.bin")
+    data = archive.read(member, _PART) if member else b""
+    at = 0
+    while at < len(data):
+        kind, at = _seven_bits(data, at, 2)
+        size, at = _seven_bits(data, at, 4)
+        if kind == _BINARY_FONT and data[at + 2 : at + 3] and data[at + 2] & _STRUCK_FONT:
+            raise FileRefused(STRUCK_SOMEWHERE)
+        at += size
+
+
+def _seven_bits(data: bytes, at: int, most: int) -> tuple[int, int]:
+    """A number from its bytes, the lowest first, of which all but the last have the eighth bit; and what comes after."""
+    value = 0
+    for index, byte in enumerate(data[at : at + most]):
+        value |= (byte & 127) << 7 * index
+        if byte < 128:
+            return value, at + index + 1
+    return value, at + most
 
 
 def _between(text: bytes, tag: bytes) -> bytes:

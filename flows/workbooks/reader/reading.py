@@ -14,8 +14,7 @@ from flows.workbooks.columns.mark import Mark, MarkRefused, StaleWorkbook, find_
 from flows.workbooks.reader.extraction import HEAD_ROWS
 from flows.workbooks.reader.filled import FilledSheets
 from flows.workbooks.reader.findings import FileRefused, FilledRow, Note, Problem, Reading
-from flows.workbooks.reader.formats import Format
-from flows.workbooks.reader.inspection import LOOKS_UNSEEN, PASTED
+from flows.workbooks.reader.inspection import PASTED
 from flows.workbooks.reader.layout import OWN_SHEETS, Layout
 from flows.workbooks.reader.packages import OpenDelivery, open_delivery
 from flows.workbooks.reader.sheets import Sheet, Workbook, marks_in, open_workbook
@@ -127,8 +126,6 @@ class _Reader:
         )
 
     def _note_oddities(self, book: Workbook) -> None:
-        if book.format is Format.XLSB:
-            self.notes.append(Note("", None, LOOKS_UNSEEN))
         if book.inspection and book.inspection.macros:
             self.notes.append(Note("", None, "工作簿里有宏，没有运行，也不会保留。"))
         self._note_pictures(book)

@@ -16,7 +16,7 @@ from flows.workbooks.reader.archives import MIB, Archive
 from flows.workbooks.reader.findings import FileRefused
 from flows.workbooks.reader.formats import Format, identify
 from flows.workbooks.reader.headings import LOOKED_AT
-from flows.workbooks.reader.inspection import Inspection, inspect, looks_small
+from flows.workbooks.reader.inspection import Inspection, inspect, looks_small, require_nothing_struck
 from flows.workbooks.reader.layout import OWN_SHEETS
 from flows.workbooks.reader.process import FileUnreadable, ProcessDied, ReadingProcess
 
@@ -43,7 +43,6 @@ class Sheet(NamedTuple):
 class Workbook(NamedTuple):
     """An opened workbook; sheets that may bear the mark come first. `inspection` only of zip-based ones."""
 
-    format: Format
     inspection: Inspection | None
     sheets: Iterator[Sheet]
 
@@ -54,7 +53,7 @@ def open_workbook(path: Path, limits: FileLimits) -> Iterator[Workbook]:
     form, archive = identify(path, limits)
     if archive is None:
         with _Helper(path, form, limits) as helper:
-            yield Workbook(form, None, helper.sheets())
+            yield Workbook(None, helper.sheets())
         return
     with archive.file:
         if form is Format.PACKAGE:
@@ -62,17 +61,19 @@ def open_workbook(path: Path, limits: FileLimits) -> Iterator[Workbook]:
         if form is Format.XLSX and looks_small(archive):
             inspection = inspect(archive, limits)
             if inspection.cheap:
-                yield Workbook(form, inspection, _here(path, limits))
+                yield Workbook(inspection, _here(path, limits))
                 return
         with _Helper(path, form, limits) as helper:  # it is at work while we inspect
             seen = _inspected(form, archive, limits)
             helper.reaches = max((sheet.rows for sheet in seen.sheets.values()), default=0)
-            yield Workbook(form, seen, helper.sheets())
+            yield Workbook(seen, helper.sheets())
 
 
 def _inspected(form: Format, archive: Archive, limits: FileLimits) -> Inspection:
     if form is Format.XLSX:
         return inspect(archive, limits)
+    if form is Format.XLSB:
+        require_nothing_struck(archive)
     for member in archive.members:
         for _ in archive.chunks(member):
             pass

@@ -42,8 +42,8 @@ def old_workbook(source: Path, target: Path) -> Path:
     return target
 
 
-def binary_workbook(source: Path, target: Path) -> Path:
-    """The same cells as an Excel binary workbook ([MS-XLSB] 2.1), days as words."""
+def binary_workbook(source: Path, target: Path, *fonts: int) -> Path:
+    """The same cells as an Excel binary workbook ([MS-XLSB] 2.1), days as words; `fonts` by their flags (2.5.54)."""
 
     def record(kind: int, body: bytes = b"") -> bytes:
         assert len(body) < 1 << 14
@@ -71,6 +71,10 @@ def binary_workbook(source: Path, target: Path) -> Path:
     with zipfile.ZipFile(target, "w") as made:
         made.writestr("[Content_Types].xml", "<Types/>")
         made.writestr("xl/workbook.bin", record(131) + record(143) + b"".join(bundle) + record(144) + record(132))
+        looks = b"".join(record(43, struct.pack("<HH", 220, flags) + bytes(17) + text("宋体")) for flags in fonts)
+        formats = record(617, struct.pack("<I", 1)) + record(47, bytes(16)) + record(618)
+        looks = record(611, struct.pack("<I", len(fonts))) + looks + record(612)
+        made.writestr("xl/styles.bin", record(278) + looks + formats + record(279))
         made.writestr("xl/_rels/workbook.bin.rels", f"<Relationships>{links}</Relationships>")
         for at, sheet in enumerate(sheets, 1):
             rows = b"".join(
@@ -87,14 +91,16 @@ def binary_workbook(source: Path, target: Path) -> Path:
 
 
 add(
-    "an Excel binary workbook, whose looks nobody sees",
-    lambda shop: binary_workbook(shop.filled(typed()), shop.folder / "filled.xlsb"),
+    "an Excel binary workbook",
+    lambda shop: binary_workbook(shop.filled(typed()), shop.folder / "filled.xlsb", 0, 2),
     takes=_OK,
-    notes=(
-        (
-            None,
-            "这是 .xlsb 文件，看不到删除线，划去的内容已照常读取：不报的行请整行删除（已接收的在“撤回”列选“撤回”）。",
-        ),
+)
+add(
+    "an Excel binary workbook with something struck through, nobody sees where",
+    lambda shop: binary_workbook(shop.filled(typed()), shop.folder / "filled.xlsb", 0, 2 | 8),
+    **_refused(
+        "表里有文字划了删除线，.xlsb 文件里看不出是哪些格。请用 Excel 或 WPS 另存为 .xlsx 再报送；"
+        "不报的行请整行删除（已接收的在“撤回”列选“撤回”）。"
     ),
 )
 add(

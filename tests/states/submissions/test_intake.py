@@ -303,7 +303,7 @@ def test_everything_that_speaks_against_a_row_is_told_in_one_round(engine: Engin
         taken = deliver(
             session,
             a_form("三号成果", number="2026-500103-0777", **old),
-            a_form("一号成果", number=number, benefit_economic=None, benefit_social="", **old),
+            a_form("一号成果", number=number, benefit_economic=None, benefit_social="", field="航天", **old),
             a_form("四号成果"),
             a_form("四号成果", **old),
         )
@@ -312,7 +312,7 @@ def test_everything_that_speaks_against_a_row_is_told_in_one_round(engine: Engin
     covered = ("not_covered", "completed_on")
     assert told == {
         1: [covered, ("unknown_number", "number")],
-        2: [("incomplete", ""), covered],
+        2: [("incomplete", "field"), ("incomplete", "benefit_social"), covered],
         4: [("duplicate", "title"), covered],
     }
 
