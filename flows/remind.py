@@ -21,7 +21,7 @@ from models.enums import WorkbookKind
 from models.queries import counts_by_unit
 from states.final_round.approval import is_approved, is_proposed, list_digest
 from states.guard_facts import deadline_of, load_season_facts
-from states.outstanding import in_correction, rows_returned, scores_owed, without_verdict
+from states.outstanding import first_assigned, in_correction, rows_returned, scores_owed, without_verdict
 from states.panel.draw import reserves
 from states.practice import units_without
 from states.submissions.follow_up import unanswered
@@ -136,6 +136,8 @@ def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> End
         deadline = deadline_of(session, run.year, closing)
         owed = scores_owed(session, run.year, round_number)
         experts = {expert: session.get_one(Expert, expert) for expert in owed}
+        # What belongs to the round before is closed: its sheet and its receipt would only mislead.
+        begun = first_assigned(session, run.year, round_number) if again else {}
         for identifier, numbers in owed.items():
             post(
                 session,
@@ -149,7 +151,7 @@ def _reminding_of_scores(run: Run, round_number: int, closing: Milestone) -> End
                 level=_level(run),
                 again=again,
                 attachments=(
-                    *_papers(session, run, identifier, WorkbookKind.SCORES),
+                    *_papers(session, run, identifier, WorkbookKind.SCORES, since=begun.get(identifier)),
                     deadline_entry(session, run, identifier, closing, deadline, f"r{run.ordinal}"),
                 ),
             )
@@ -278,8 +280,10 @@ def _level(run: Run) -> int:
     return min(run.ordinal, 3)
 
 
-def _papers(session: Session, run: Run, who: str, kind: WorkbookKind) -> tuple[Path, ...]:
-    return papers(session, run, who, kind, every_issue=KINDS[kind].issue_again is None)
+def _papers(
+    session: Session, run: Run, who: str, kind: WorkbookKind, since: datetime | None = None
+) -> tuple[Path, ...]:
+    return papers(session, run, who, kind, every_issue=KINDS[kind].issue_again is None, since=since)
 
 
 def _returned(session: Session, run: Run, code: str) -> list[Gathered]:

@@ -1,5 +1,6 @@
 """Which workbooks were issued: running numbers, of which the newest makes a recipient's earlier ones stale."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -39,6 +40,18 @@ def first_issue(
 ) -> IssuedWorkbook | None:
     """The workbook that was issued on an occasion, where it was."""
     return session.get(IssuedWorkbook, (year, recipient, kind.value, occasion))
+
+
+def issues_since(
+    session: Session, year: int, recipient: str, kind: WorkbookKind, since: datetime | None = None
+) -> Sequence[int]:
+    """The numbers of the workbooks of a kind that were issued to somebody, from an instant on where one is given."""
+    query = select(IssuedWorkbook.issue).where(
+        IssuedWorkbook.season == year, IssuedWorkbook.recipient == recipient, IssuedWorkbook.kind == kind
+    )
+    if since is not None:
+        query = query.where(IssuedWorkbook.issued_at >= since)
+    return session.scalars(query.order_by(IssuedWorkbook.issue)).all()
 
 
 def newest_issues(session: Session, year: int, recipient: str, at: datetime | None = None) -> dict[WorkbookKind, int]:

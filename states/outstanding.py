@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -78,6 +79,14 @@ def scores_owed(session: Session, year: int, round_number: int) -> dict[str, lis
         .order_by(Assignment.expert, Assignment.number)
     )
     return _grouped(rows)
+
+
+def first_assigned(session: Session, year: int, round_number: int) -> dict[str, datetime]:
+    """When each expert got the first submission of a round."""
+    query = select(Assignment.expert, func.min(Assignment.assigned_at)).where(
+        Assignment.season == year, Assignment.round == round_number
+    )
+    return dict(session.execute(query.group_by(Assignment.expert)).tuples())
 
 
 def rows_returned(session: Session, year: int) -> dict[str, int]:

@@ -263,7 +263,8 @@ def _answer_by_mail(
     if brought.handed_in_by == paths.OFFICE and answer.problems:
         # Who handed it in must know that its sender has to mend it.
         said["recipient_name"] = run.season.office.name
-        post_to_office(session, run, LetterKind.RECEIPT, key=key, **said, folder=lies)
+        told = lies if sender.problem else f"{lies}；报送方已另收到本回执，请督促其更正"
+        post_to_office(session, run, LetterKind.RECEIPT, key=key, **said, folder=told)
 
 
 def _forms(session: Session, run: Run, sender: Sender, answer: Answer) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """The submissions workbook (申报汇总表): what a unit submits, changes and withdraws, with the files that come along."""
 
 import re
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -225,7 +225,7 @@ class _Rows(Assembler):
                 message = f"里有{len(names)}人，分不清后面的承担工作和占比是谁的，请一格一人"
                 problems.append(self.place.problem(name_key, line.number, message))
             if not self.jointly:
-                self._check_consent(line, name_key, consent_key, len(names), problems)
+                self._check_consent(line, name_key, consent_key, names, problems)
             found += [
                 {"name": person, "organisation": body, "role": role or "", "share": share, "consent": consent}
                 for person in names
@@ -235,14 +235,15 @@ class _Rows(Assembler):
         return found
 
     def _check_consent(
-        self, line: SheetLine, name_key: str, consent_key: str, people: int, problems: list[Problem]
+        self, line: SheetLine, name_key: str, consent_key: str, people: Sequence[str], problems: list[Problem]
     ) -> None:
         """Nothing is assumed from an empty cell, and nobody agrees for another."""
         consent = line.values.get(consent_key)
         if consent is None and consent_key not in line.wrong and consent_key not in self.required:
             problems.append(self.place.problem(consent_key, line.number, "没有填"))
-        elif consent and people > 1:
-            message = f"里有{people}人，是否同意公开姓名须由每个人各自答复，请一格一人"
+        elif consent and len(people) > 1:
+            listed = "、".join(people)
+            message = f"里有{len(people)}人（{listed}），是否同意公开姓名须由每个人各自答复，请一格一人"
             problems.append(self.place.problem(name_key, line.number, message))
 
     def _body_of(

@@ -21,7 +21,7 @@ from flows.outbox.letters import LetterKind, compose
 from flows.run import Run
 from models import Call, Delivery, Message
 from models.enums import MessageState, WorkbookKind
-from states.issued import newest_issues
+from states.issued import issues_since
 from states.maintenance.stuck_messages import post_message
 from states.panel.aliases import Aliases
 
@@ -138,14 +138,26 @@ def post_to_office(
     post(session, run, kind, key=f"office/{key}", to=run.season.office.mail, attachments=attachments, **context)
 
 
-def papers(session: Session, run: Run, who: str, kind: WorkbookKind, *, every_issue: bool = False) -> tuple[Path, ...]:
-    """The workbook of a kind that is in force for somebody, or every one, and the last receipt that they got for one."""
-    newest = newest_issues(session, run.year, who).get(kind, 0)
-    numbers = range(1 if every_issue else max(newest, 1), newest + 1)
-    issued = [paths.issued(run.settings, run.year, who, kind, number) for number in numbers]
+def papers(
+    session: Session,
+    run: Run,
+    who: str,
+    kind: WorkbookKind,
+    *,
+    every_issue: bool = False,
+    since: datetime | None = None,
+) -> tuple[Path, ...]:
+    """The workbook of a kind that is in force for somebody, or every one, and the last receipt that they got for one.
+
+    `since`: where one is given, only what was issued or taken from then on.
+    """
+    issued = issues_since(session, run.year, who, kind, since)
+    numbers = issued if every_issue else issued[-1:]
+    workbooks = [paths.issued(run.settings, run.year, who, kind, number) for number in numbers]
     last = last_delivery(session, run, who, kind)
-    receipts = [run.settings.home.absolute() / last.receipt] if last and last.receipt else []
-    return tuple(path for path in (*issued, *receipts) if path.is_file())
+    answered = last is not None and last.receipt and (since is None or last.taken_at >= since)
+    receipts = [run.settings.home.absolute() / last.receipt] if last and answered else []
+    return tuple(path for path in (*workbooks, *receipts) if path.is_file())
 
 
 def last_delivery(session: Session, run: Run, who: str, kind: WorkbookKind) -> Delivery | None:

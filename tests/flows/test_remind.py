@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
+from flows.home import paths
 from flows.remind import (
     NoReminder,
     remind,
@@ -21,6 +22,7 @@ from models import Assignment, Delivery, Message
 from models.enums import CallState, DeliveryState, MilestoneState, SubmissionState, WorkbookKind
 from models.queries import milestone_rows
 from states.final_round.approval import approve, list_digest
+from states.issued import number_of_issue
 from states.machine import Act
 from states.panel.aliases import Aliases
 from states.panel.pairs import make_pairs
@@ -210,12 +212,22 @@ def test_in_the_re_review_those_are_reminded_who_have_not_scored_again(player: P
         a_score(session, tied, 2, 80)
         owing = session.scalars(select(Assignment.expert).order_by(Assignment.expert)).first()
         make_pairs(session, season, {tied: (owing,)}, at=season.dates.close_final_round, round_number=2)
+    for at, occasion in ((season.dates.draw_panel, ""), (season.dates.close_final_round, "re_review")):
+        with player.writing() as session:
+            number_of_issue(session, 2026, owing, WorkbookKind.SCORES, occasion, at)
+    for issue in (1, 2):
+        path = paths.issued(player.settings, 2026, owing, WorkbookKind.SCORES, issue)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
 
     assert play(player, M.REMIND_EXPERTS, 3)["reminded"] == "0"
     assert play(player, M.REMIND_RE_REVIEW, 2)["reminded"] == "1"
 
     assert player.letters("expert_reminder") == [f"expert_reminder/{owing}/re_review/2"]
     assert "复评将于2026年7月24日" in body(player, f"expert_reminder/{owing}/re_review/2")
+    with player.reading() as session:
+        (sheet, _) = json.loads(session.get_one(Message, f"2026/expert_reminder/{owing}/re_review/2").attachments)
+    assert sheet.endswith(f"评分表-{owing}-2.xlsx")
     assert "不补派候补专家" in body(player, "scores_owed/office/re_review/2")
 
 

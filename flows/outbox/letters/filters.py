@@ -25,9 +25,10 @@ def day(value: date) -> str:
 
 
 def instant(value: datetime) -> str:
-    """An instant for people: 2026年4月30日(周四)18:00 北京时间; seconds only where there are any."""
+    """An instant for people: 2026年4月30日(周四)18:00 北京时间; seconds only where there are any, a day's last is its 24:00."""
     local = _local(value)
     clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    clock = "24:00" if clock == "23:59:59" else clock
     return f"{day(local)}{clock} 北京时间"
 
 

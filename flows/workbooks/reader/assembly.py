@@ -43,6 +43,9 @@ class Assembler(ABC):
         if problems:
             problems.sort(key=lambda problem: _order(problem.cell))
             form = None
+            # How a cell was understood says nothing of one that comes back.
+            back = {problem.cell for problem in problems}
+            notes = [note for note in notes if note.cell not in back or note.unread]
         return FilledRow(self.place.sheet, line.number, form, tuple(problems), tuple(notes), self.title(line), supposed)
 
     def suppose(self, model: Any, payload: Mapping[str, Any]) -> Form | None:

@@ -28,7 +28,6 @@ class FilledSheets:
         self.tables: list[FilledTable] = []
         self.agreed = not layout.statement
         self.statement_at: tuple[str, str | None] = ("", None)
-        self.untouched: list[str] = []
 
     def take(self, sheet: Sheet) -> None:
         """Read one sheet, if it is one to be filled."""
@@ -71,8 +70,8 @@ class FilledSheets:
         beside: dict[int, str] = {}
         for line in checker.lines(filled, left):
             if line.untouched:
-                self.untouched.append(str(line.values.get("number") or f"第{line.number}行"))
-            elif is_footer(line):
+                continue
+            if is_footer(line):
                 self.notes.append(
                     Note(sheet.name, f"A{line.number}", f"第{line.number}行像是表尾说明，没有作为申报读取。")
                 )
@@ -158,9 +157,6 @@ class FilledSheets:
         """Judge the workbook as a whole. Raises FileRefused."""
         if not self.tables:
             raise FileRefused(f"没有找到“{self.layout.sheet}”的列名所在的行，请使用下发的模板，不要删改列名。")
-        if self.untouched:
-            shown = "、".join(self.untouched[:10]) + ("等" if len(self.untouched) > 10 else "")
-            self.notes.append(Note("", None, f"还有{len(self.untouched)}项没有填写：{shown}。"))
         if not self.rows:
             raise FileRefused("表里没有填写任何内容，请填好后再报送。", sheet=self.tables[0].sheet)
 

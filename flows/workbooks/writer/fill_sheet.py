@@ -10,7 +10,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from config.season import Season
 from flows.workbooks.columns.column import Column, total_formula
 from flows.workbooks.reader.layout import FORMULA_SIGNS, GUIDE_SHEET, LISTS_SHEET, Layout
-from flows.workbooks.writer.guide import instant, screen_width
+from flows.workbooks.writer.guide import instant, row_height
 from flows.workbooks.writer.material_sheet import MATERIAL_KEYS
 
 TITLE_ROW, HOW_ROW, BAND_ROW, HEADING_ROW, FIRST_ROW = range(5)
@@ -31,7 +31,6 @@ _PAGE_WIDTH = 170  # columns of A4 that people can still read; a submission's go
 _LONGEST_LIST = 250  # characters; a longer list of choices stands in a sheet of its own
 _LONGEST_HINT = 250
 _LONGEST_TITLE = 32
-_HIGHEST_ROW = 400  # points; Excel allows 409
 
 
 class FillSheet:
@@ -69,13 +68,7 @@ class FillSheet:
         return self.book.add_format({**base, **options})
 
     def _height(self, row: Mapping[str, Any]) -> float:
-        """Points that the longest text of a row needs in its column."""
-        lines = [
-            -(-screen_width(str(row[column.key])) // max(column.width - 1, 1))
-            for column in self.printed
-            if row.get(column.key) not in (None, "")
-        ]
-        return float(min(_HIGHEST_ROW, 15 * max(lines, default=1) + 8))
+        return row_height((row.get(column.key), column.width) for column in self.printed)
 
     def _write_top(self, recipient: str, deadline: datetime) -> None:
         locked = self._format()

@@ -1,7 +1,7 @@
 """The guide sheet of an issued workbook: deadline, the season's rules, how to fill, the rubric."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from models.enums import WorkbookKind
 # Whether a further issue takes the place of the earlier ones.
 SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLLOW_UP, WorkbookKind.PRACTICE)
 _EDITIONS = {True: "换发新版后，旧版不再接收", False: "以前发的各份继续有效，每份只含所列各项"}
+_HIGHEST_ROW = 400  # points; Excel allows 409
 _NARROW = re.compile("[\0-\u2e7f]+")
 _WEEKDAYS = "一二三四五六日"
 
@@ -67,6 +68,14 @@ def write_guide(sheet: Any, book: Any, guide: Guide) -> None:
 def screen_width(text: str) -> int:
     """Columns of a fixed-width font that a text takes: two for a Chinese character."""
     return len(text) + len(_NARROW.sub("", text))
+
+
+def row_height(cells: Iterable[tuple[object, float]]) -> float:
+    """Points that the longest text of a row needs, of (value, width of its column)."""
+    lines = (
+        -(-screen_width(str(value)) // max(int(width) - 1, 1)) for value, width in cells if value not in (None, "")
+    )
+    return float(min(_HIGHEST_ROW, 15 * max(lines, default=1) + 8))
 
 
 def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from flows.workbooks.columns.column import total_formula
 from flows.workbooks.reader.findings import FileRefused, Problem, Reading
 from flows.workbooks.reader.packages import open_delivery
 from flows.workbooks.writer.copying import AUTHOR, copy_of, put
+from flows.workbooks.writer.guide import row_height
 from flows.workbooks.writer.receipt_sheet import Receipt, write_receipt_sheet
 
 _WRONG = PatternFill("solid", fgColor="FFC7CE")
@@ -62,6 +63,7 @@ def write_receipt(
         book.remove(book.active)
         book.properties = DocumentProperties(creator=AUTHOR)
     entered = _mark(book, reading, problems, accepted)
+    _heighten(book, reading, lines)
     receipt = Receipt(
         file_name or source.name,
         reading,
@@ -80,6 +82,20 @@ def write_receipt(
     for sheet in book.worksheets[1:]:
         sheet.sheet_view.tabSelected = False
     _save(book, target, written_at)
+
+
+def _heighten(book: Any, reading: Reading, lines: Collection[int]) -> None:
+    """Rows of which nobody set a height show their longest text, on paper too: not every program makes room by itself."""
+    for table in reading.tables:
+        if reading.layout is None or table.sheet not in book.sheetnames:
+            continue
+        sheet, columns = book[table.sheet], reading.layout.by_key
+        for line in lines:
+            row = sheet.row_dimensions[line]
+            if line > table.heading_line and row.height is None:
+                row.height = row_height(
+                    (sheet.cell(line, index + 1).value, columns[key].width) for key, index in table.columns.items()
+                )
 
 
 def _line(cell: str | None) -> int:

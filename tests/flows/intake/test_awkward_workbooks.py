@@ -85,16 +85,28 @@ STRUCK_IN_PART = ("接收1行，退回1行", "B6单元格：“成果名称”�
 AWKWARD = (
     Awkward("第二张表没有列名", [row()], ("接收1行", "工作表“续表”没有找到本表的列名，没有读取"), spoil=second_sheet),
     Awkward("多出一列“完成人6姓名”", [row()], ("接收0行，退回1行", "但完成人最多5个"), spoil=sixth),
-    Awkward("一格三人：张三、李四、王五", [row(完成人1姓名="张三、李四、王五")], ("里有3人", "请一格一人")),
     Awkward(
-        "一格两人，隔以/、空格、换行、逗号",
-        [row(f"示例{place}", 完成人1姓名=f"张三{sign}李四") for place, sign in enumerate("/ \n，")],
-        ("T5、T6、T7、T8单元格：“完成人1姓名”里有2人，已分开登记：张三、李四",),
+        "一格三人，都同意公开",
+        [row(完成人1姓名="张三、李四、王五")],
+        ("里有3人（张三、李四、王五），", "请一格一人"),
+        (f"。{GREEN}", "已分开登记"),
     ),
     Awkward(
-        "同一成果写成全角、带空格、繁体",
-        [row("智能10KV巡检装置"), row("智能１０ＫＶ 巡檢裝置")],
-        ("接收1行，退回1行", "B6单元格：与本表第5行为同一成果，重复填写"),
+        "一格两人，隔以、，；,;/空格、换行，都不同意公开",
+        [
+            row(f"示例{place}", 完成人1姓名=f"张三{sign}李四", 完成人1同意公开姓名="不同意")
+            for place, sign in enumerate("、，；,;/ \n")
+        ],
+        ("接收8行", "T5、T6、T7、T8、T9、T10、T11、T12单元格：“完成人1姓名”里有2人，已分开登记：张三、李四"),
+    ),
+    Awkward(
+        "同一成果写成全角、带空格、繁体、形近字母、不可见字符",
+        [row(f"智能{word}装置") for word in ("10KV巡检", "１０ＫＶ 巡檢", "10\u041aV巡检", "10KV巡\u200b检")],
+        (
+            "接收1行，退回3行",
+            "B6、B7单元格：与本表第5行为同一成果，重复填写",
+            "B8单元格：“成果名称”第8个字处有看不见的字符（U+200B）",
+        ),
     ),
     Awkward(
         "简介写“略”，推广写“无”",
@@ -116,6 +128,18 @@ AWKWARD = (
         "同上、〃",
         [row(), row("示例二", 完成人1姓名="〃", 单位1名称="同上")],
         ("应填姓名，现在填的是“〃”", "现在填的是“同上”"),
+    ),
+    Awkward(
+        "单位、姓名写无、略、见附件",
+        [row(f"示例{said}", 完成人1姓名=said, 单位1名称=said) for said in ("无", "略", "见附件")],
+        (
+            "接收0行，退回3行",
+            "N5单元格：“单位1名称”没有填",
+            "T5单元格：“完成人1姓名”没有填",
+            "N6单元格：“单位1名称”应填公章上的单位全称，现在填的是“略”",
+            "T6单元格：“完成人1姓名”应填姓名，现在填的是“略”",
+            "T7单元格：“完成人1姓名”应填姓名，现在填的是“见附件”",
+        ),
     ),
     Awkward("删除线（xlsx）", [row(), row("示例二")], STRUCK_OUT, spoil=struck),
     Awkward("删除线（xls）", [row(), row("示例二")], STRUCK_OUT, spoil=struck, form=XLS),
@@ -242,7 +266,7 @@ def test_awkward_verdicts_get_the_answer_that_helps(player: Player, tmp_path: Pa
         other = next(unit.code for unit in season.units() if unit.code != UNIT)
         many = [
             a_submission(session, unit=other, form=a_form(f"多数{place}"))
-            for place in range(season.quota_of(other) + 1)
+            for place in range(season.quota_of(other) + 2)
         ]
     player.at(season.dates.close_call.replace(month=5, day=5))
     for unit, numbers, noun in ((UNIT, few, "少数"), (other, many, "多数")):
@@ -264,8 +288,9 @@ def test_awkward_verdicts_get_the_answer_that_helps(player: Player, tmp_path: Pa
         ),
         other: Awkward(
             "初评：超过名额，一格还有错",
-            [verdict(player, number) for number in many[:-1]] + [verdict(player, many[-1]) | wrong],
-            (f"连同已接收的共推荐了{len(many)}项", "分数“999”超出范围", f"还有1项没有初评结论：{many[-1]}"),
+            [verdict(player, number) for number in many[:-2]]
+            + [verdict(player, many[-2], "不推荐"), verdict(player, many[-1]) | wrong],
+            (f"连同已接收的共推荐了{len(many) - 1}项", "分数“999”超出范围", f"还有1项没有初评结论：{many[-1]}"),
         ),
     }
     workbooks = [filled(player, tmp_path, unit, VERDICTS, case) for unit, case in cases.items()]
@@ -276,7 +301,8 @@ def test_awkward_verdicts_get_the_answer_that_helps(player: Player, tmp_path: Pa
 
     for unit, case in cases.items():
         hold(case, told(player, unit))
-    kept = Awkward("初评：名额内的照收", [], (f"1. {many[0]}《多数0》：推荐", "共85分，排第1"))
+    stand = (f"1. {many[0]}《多数0》：推荐", "共85分，排第1", f"{many[-2]}《多数{len(many) - 2}》：不推荐\n")
+    kept = Awkward("初评：名额内的照收，不推荐的不必打分", [], stand)
     hold(kept, told(player, other))
 
 
@@ -300,9 +326,10 @@ def test_awkward_scores_get_the_answer_that_helps(player: Player, tmp_path: Path
 
     cases = {
         first: Awkward(
-            "评分：补派以后仍报原表",
+            "评分：补派以后仍报原表，还删了一行",
             [{"申报编号": number, **good} for number in numbers[:2]],
-            ("接收2行", "仍欠：还有2项没有打分：P-", "共90分"),
+            ("接收1行", "仍欠：还有3项没有打分：P-", "共90分"),
+            spoil=lambda sheet: sheet.delete_rows(6),
         ),
         second: Awkward(
             "评分：没有确认承诺，一格还有错",

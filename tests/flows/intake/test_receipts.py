@@ -240,5 +240,6 @@ def test_the_office_learns_folder_and_sender_of_what_comes_back(opened: Player) 
         to_office = select(Message).where(Message.recipient == opened.season.office.mail)
         bodies = [letter.body for letter in session.scalars(to_office.order_by(Message.key))]
 
-    assert any("收件文件夹：office；报送方：渝中区科协（500103）。" in body for body in bodies), bodies
+    asked = "收件文件夹：office；报送方：渝中区科协（500103）；报送方已另收到本回执，请督促其更正。"
+    assert any(asked in body for body in bodies), bodies
     assert any("收件文件夹：渝中；报送方：不明。" in body for body in bodies), bodies

@@ -94,7 +94,6 @@ add(
     lambda shop: _verdicts(shop, judged(_N[0], 推荐排序=1), judged(_N[2], 推荐排序="第2名")),
     takes={5: {"number": _N[0], "rank": 1}, 7: {"number": _N[2], "rank": 2}},
     sheet=VERDICTS,
-    notes=((None, f"还有1项没有填写：{_N[1]}。"),),
 )
 add(
     "points with a unit and in full-width digits",

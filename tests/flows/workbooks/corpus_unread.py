@@ -185,10 +185,7 @@ def _total_beside(shop: Workshop) -> Path:
 @case(
     "a row of totals under verdicts",
     takes={5: {"number": "GC2026-500101-001"}},
-    notes=(
-        ("A6", "第6行像是表尾说明，没有作为申报读取。"),
-        (None, "还有2项没有填写：GC2026-500101-002、GC2026-500101-003。"),
-    ),
+    notes=(("A6", "第6行像是表尾说明，没有作为申报读取。"),),
     sheet="初评结果表",
 )
 def _verdict_totals(shop: Workshop) -> Path:

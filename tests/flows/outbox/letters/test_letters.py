@@ -288,6 +288,7 @@ BANGKOK = timezone(timedelta(hours=7))
         (datetime(2026, 4, 30, 17, 0, tzinfo=BANGKOK), "2026年4月30日(周四)18:00 北京时间"),
         (datetime(2026, 12, 31, 16, 5, tzinfo=UTC), "2027年1月1日(周五)00:05 北京时间"),
         (datetime(2026, 3, 1, 1, 2, 3, 999999, tzinfo=UTC), "2026年3月1日(周日)09:02:03 北京时间"),
+        (datetime(2026, 3, 1, 15, 59, 59, tzinfo=UTC), "2026年3月1日(周日)24:00 北京时间"),
     ],
 )
 def test_an_instant_is_written_in_beijing_time(given: datetime, read: str) -> None:

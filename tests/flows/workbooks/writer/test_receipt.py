@@ -66,6 +66,18 @@ def test_first_sheet_lists_each_problem_with_sheet_cell_column_and_what_stood_th
     assert links == {"C6": f"'{SHEET}'!C6", 5: f"'{SHEET}'!A5"}
 
 
+def test_a_row_without_a_height_of_its_own_shows_its_longest_text(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    path = shop.filled(typed(成果简介="示例" * 200), typed(成果名称="二", 成果简介="示例" * 200))
+    with shop.opened(path) as book:
+        book[SHEET].row_dimensions[6].height = 40
+
+    _, book = _receipt(path, accepted={(SHEET, 5): NUMBER, (SHEET, 6): NUMBER[:-1] + "8"})
+
+    assert book[SHEET].row_dimensions[5].height > 200
+    assert book[SHEET].row_dimensions[6].height == 40
+
+
 def test_result_is_told_at_a_glance(tmp_path: Path) -> None:
     shop = Workshop(tmp_path)
 
