@@ -83,10 +83,10 @@ def scores_owed(session: Session, year: int, round_number: int) -> dict[str, lis
 
 def first_assigned(session: Session, year: int, round_number: int) -> dict[str, datetime]:
     """When each expert got the first submission of a round."""
-    query = select(Assignment.expert, func.min(Assignment.assigned_at)).where(
+    query = select(Assignment.expert, func.min(Assignment.assigned_at).label("at")).where(
         Assignment.season == year, Assignment.round == round_number
     )
-    return dict(session.execute(query.group_by(Assignment.expert)).tuples())
+    return {row.expert: row.at for row in session.execute(query.group_by(Assignment.expert))}
 
 
 def rows_returned(session: Session, year: int) -> dict[str, int]:

@@ -27,7 +27,9 @@ def policy() -> str:
 @lru_cache
 def _environment() -> Environment:
     made = environment(PackageLoader("flows.links"), finalize=in_html)
-    made.filters.update(instant=instant, lines=str.splitlines)
+    # The foot of every page says once whose time it is.
+    moment = {"moment": lambda value: instant(value).removesuffix(" 北京时间")}
+    made.filters.update(moment, instant=instant, lines=str.splitlines)
     made.globals.update(style=Markup(_asset("links.css")), script=Markup(_asset("links.js")))
     return made
 

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
+from flows.cli.status import _owing_lines
 from flows.home import paths
+from flows.office.owing import owing
 from flows.remind import (
     NoReminder,
     remind,
@@ -194,14 +196,20 @@ def test_experts_are_told_what_they_owe_and_nobody_of_what_was_withdrawn(player:
     assert f"1. 示例·专家1（{owing}）：还有1项" in body(player, "scores_owed/office/3")
 
 
-def test_the_office_hears_of_owing_experts_from_the_second_reminder_on(player: Player) -> None:
+def test_the_office_hears_of_owing_experts_from_the_second_reminder_on_and_status_counts_them(player: Player) -> None:
     with player.writing() as session:
-        a_season(session, state=CallState.FINAL_REVIEW)
-        an_assignment(session, an_eligible_submission(session), 1)
+        season = a_season(session, state=CallState.FINAL_REVIEW)
+        first, second = an_eligible_submission(session), an_eligible_submission(session)
+        an_assignment(session, first, 1)
+        an_assignment(session, first, 2)
+        a_score(session, second, 1, 80)
 
     play(player, M.REMIND_EXPERTS, 1)
 
     assert player.letters("scores_owed") == []
+    with player.reading() as session:
+        (line,) = _owing_lines(owing(session, season, CallState.FINAL_REVIEW, {}))
+    assert line.startswith("scores, 2 owing, 1 with nothing in: ")
 
 
 def test_in_the_re_review_those_are_reminded_who_have_not_scored_again(player: Player) -> None:
