@@ -2,7 +2,8 @@
 
 The same flow, which does nothing, one run after the other on a server of its own: seconds from a run's creation to its
 end, the processor's seconds of all processes but the server, and the memory that stays while nothing runs. `fork` is
-what `gangchuang serve` does, `cold` the same worker without the warm parent, `serve` Prefect's `serve()`.
+what `gangchuang serve` does, `cold` the same worker without the warm parent, `serve` Prefect's `serve()`. And what
+the tasks cost that a stage's work is cut into: the same flow with some that do nothing.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from tests.flows.engine.engine_process import ROOT, EngineProcess, free_port, wa
 
 # The modules of ours that a way needs, beside the worker, which the first two have.
 WAYS: dict[str, tuple[str, ...]] = {"fork": ("warm", "launch"), "cold": (), "serve": ()}
+TASKS = 40  # as many as there are units
 SERVING = """
 from prefect import serve
 from tests.flows.engine.tiny_stages import tiny
@@ -36,15 +38,15 @@ def spent(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS
 
 
-def run_once(way: str) -> float:
-    """Seconds from the creation of a run to its end."""
+def run_once(way: str, tasks: int = 0) -> float:
+    """Seconds from the creation of a run with so many tasks to its end."""
     began = time.monotonic()
     with prefect_client() as client:
         if way == "serve":
             served = client.read_deployment_by_name("tiny/served")
             run = client.create_flow_run_from_deployment(served.id, parameters={"season": 2026})
         else:
-            run = create_run(client, "tiny", {"season": 2026}, f"bench/{uuid.uuid4()}")
+            run = create_run(client, "tiny", {"season": 2026, "tasks": tasks}, f"bench/{uuid.uuid4()}")
     wait_for("the run", lambda: (state := run_state(str(run.id))) is not None and state.final, seconds=300)
     return time.monotonic() - began
 
@@ -79,6 +81,17 @@ def staying(engine: EngineProcess, way: str) -> Iterator[list[int]]:
         served.wait(30)
 
 
+def _tell_of_tasks(processes: list[int], runs: int, without: float, cost_without: float) -> None:
+    before = sum(map(spent, processes))
+    seconds = statistics.median(run_once("fork", TASKS) for _ in range(runs))
+    cost = (sum(map(spent, processes)) - before) / runs
+    print(
+        f"a task {1000 * (seconds - without) / TASKS:6.1f} ms, {1000 * (cost - cost_without) / TASKS:5.1f} CPU ms: "
+        f"a run with {TASKS} of them takes {seconds:.2f} s, one without {without:.2f} s",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
@@ -99,6 +112,8 @@ def main() -> None:
                         seconds = [run_once(way) for _ in range(runs)]
                         cost = (sum(map(spent, processes)) - before) / runs
                         memory = sum(map(memory_of, processes))
+                        if way == "fork":
+                            _tell_of_tasks(processes, runs, statistics.median(seconds), cost)
                     ours = (ROOT / "flows/engine" / f"{name}.py" for name in WAYS[way])
                     lines = sum(len(module.read_text("utf-8").splitlines()) for module in ours)
                     print(

@@ -20,8 +20,10 @@ log = logging.getLogger("gangchuang.stage")
 
 
 @flow(name="tiny", persist_result=False)
-def tiny(season: int, dry_run: bool = False) -> dict[str, Any]:
-    """Does nothing and shows it."""
+def tiny(season: int, dry_run: bool = False, tasks: int = 0) -> dict[str, Any]:
+    """Does nothing and shows it, with as many tasks as asked."""
+    for number in range(tasks):
+        in_task(PieceKind.TEMPLATE, f"{number}", int)
     for done in range(1, 4):
         progress(done, 3, key=f"tiny-{season}-progress")
     log.info("39 letters were written")
@@ -79,9 +81,17 @@ def pieces(where: str) -> None:
 _PLACE = Field("位置 where", "A file.")
 _SECONDS = Field("秒 seconds", "How long.", {"type": "number"})
 _YEAR = Field("年度 season", "A year.", {"type": "integer"})
+_TASKS = Field("分步 tasks", "How many.", {"type": "integer"})
 
 FORMS = (
-    Form("tiny", "示例小步", tiny, "Does nothing and shows it.", fields={"season": _YEAR}, label="示例小步 Tiny"),
+    Form(
+        "tiny",
+        "示例小步",
+        tiny,
+        "Does nothing and shows it.",
+        fields={"season": _YEAR, "tasks": _TASKS},
+        label="示例小步 Tiny",
+    ),
     Form(
         "slow",
         "示例慢步",
