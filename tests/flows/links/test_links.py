@@ -665,6 +665,13 @@ def test_a_clerk_uploads_in_a_browser(
         assert page.url == f"{base}/me/"
         shots(page, f"unit-before-{width}")
         page.set_input_files("#file", path)
+        if script:  # a file over the limit is not even begun
+            form = page.locator("form.upload")
+            most = form.get_attribute("data-most")
+            form.evaluate("form => { form.dataset.most = 0.01; }")
+            page.get_by_role("button", name="报送").click()
+            expect(page.locator(".upload output")).to_contain_text("超过上限0.01MB")
+            form.evaluate("(form, most) => { form.dataset.most = most; }", most)
         page.get_by_role("button", name="报送").click()
         page.wait_for_url("**/came/*")
         assert "接收2行" in page.inner_text("main")
