@@ -1,5 +1,6 @@
 """Who asks for the impossible, through Prefect's API or its page, gets a sentence and no run; others get what they asked."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,17 +15,20 @@ from prefect.client.schemas.objects import FlowRun
 from config.clock import step_to
 from config.settings import SETTINGS_FILE, Settings
 from flows.engine.deployments import prefect_client, refresh, run_state, start
+from flows.engine.environment import FORM_MODULES
 from models.database import make_engine, reading, writing
 from models.enums import CallState, Outcome
 from models.schema import upgrade
 from models.submission import Submission
+from states.history.verify_history import check_file
 from tests.flows.engine.conftest import running
 from tests.flows.engine.engine_process import EngineProcess, free_port, wait_for
 from tests.support.browser import QUIET, chromium_program
 from tests.support.builders import OFFICE, a_season, a_submission
 
 pytestmark = pytest.mark.prefect
-NUMBER = "2026-500103-0001"
+NUMBER, TITLE = "2026-500103-0001", "示例项目2026第1号"
+CONTRIBUTOR = f"示例·{TITLE}"
 ASKED = {"season": 2026, "officer_name": OFFICE.name, "reason": "示例理由"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("撤回申报", {"subject": NUMBER, "officer_name": "路人"}, "“经办人”没有“路人”这一项"),
@@ -63,7 +67,7 @@ class Office:
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    engine = EngineProcess(tmp_path_factory.mktemp("office") / "home", free_port(), stages="flows.year")
+    engine = EngineProcess(tmp_path_factory.mktemp("office") / "home", free_port(), stages=FORM_MODULES)
     engine.home.mkdir()
     office = Office(engine)
     office.plan()
@@ -149,6 +153,33 @@ def test_a_right_answer_is_carried_out_under_its_name_and_the_second_time_refuse
     assert (state.type, state.name) == ("COMPLETED", "被拒绝")
     assert state.message.startswith(f"{NUMBER}：")
     assert state.message.endswith("没有任何改动。")
+
+
+def test_an_evidence_asked_for_by_a_form_lies_in_the_home_and_prefect_keeps_no_name(office: Office) -> None:
+    # The answers of somebody who is nobody's, then those of one who has a submission.
+    asked = {"season": 2026, "kind": "个人", "with_content": True}
+    runs = [asked_by_api("开具岗位创新证明", office, {**asked, "whose": whose}) for whose in ("示例·路人", CONTRIBUTOR)]
+    assert [run.status_code for run in runs] == [201, 201], [run.text for run in runs]
+    for run in runs:
+        wait_for("its end", lambda run=run: run_state(run.json()["id"]).final)
+    states = [run_state(run.json()["id"]) for run in runs]
+
+    assert [state.name for state in states] == ["被拒绝", "已完成"], states
+    assert states[0].message.startswith("没有查到“示例·路人”")
+    assert states[1].message.startswith("1项申报，PDF 打印盖章后与数据文件一并交付")
+    folder = office.engine.home / "office" / "2026" / "证明"
+    (pdf,), (document,) = folder.glob("*.pdf"), folder.glob("*.json")
+    assert pdf.read_bytes().startswith(b"%PDF-1.7")
+    told = json.loads(document.read_bytes())
+    assert [case["said"]["title"] for case in told["cases"]] == [TITLE]
+    english, _ = check_file(str(document), [])
+    assert english.startswith("OK"), english
+    with prefect_client() as client:
+        kept = [client.read_flow_run(UUID(run.json()["id"])).parameters for run in runs]
+        shown = client.read_artifacts()
+    assert [given["whose"] for given in kept] == ["（未保留）"] * 2
+    assert any(pdf.name in str(artifact.data) for artifact in shown)
+    assert not any(CONTRIBUTOR in str(artifact.data) for artifact in shown)
 
 
 def test_the_choices_in_prefect_are_brought_up_to_the_facts(office: Office) -> None:
