@@ -36,7 +36,7 @@ from states.officers import DecisionRefused, investigator, officer
 from states.panel.draw import enter_randomness
 from states.panel.recusals import recuse
 from states.panel.replacements import assign_by_hand, give_up_seat
-from states.practice import withhold_practice
+from states.practice import withdraw_consent_and_name, withhold_practice
 from states.releases import put_back
 from states.submissions.admission import admit_late
 from states.submissions.certificates import correct_name
@@ -45,7 +45,7 @@ from states.submissions.corrections import ask_correction
 from states.submissions.duplicates import decide_duplicate
 from states.submissions.reinstatement import reinstate
 from states.submissions.settle import revoke, withdraw
-from states.submissions.taking_back import called, withdraw_consent
+from states.submissions.taking_back import called
 
 _BY_INVESTIGATORS = (Decision.UPHOLD_OBJECTION, Decision.DISMISS_OBJECTION)
 
@@ -238,7 +238,7 @@ def _put_back(session: Session, run: Run, act: Act, subject: str, other: str, re
 
 
 def _withdraw_consent(session: Session, run: Run, act: Act, number: str, words: str, reason: str) -> None:
-    things = withdraw_consent(session, number, words, act, reason=reason)
+    things = withdraw_consent_and_name(session, number, words, act, reason=reason)
     _tell_unit(session, run, LetterKind.CONSENT_WITHDRAWN, number, what=called(things))
     run.tell("public no more", called(things))
 

@@ -7,6 +7,7 @@ their salt, so that the seal of what was deleted since tells nothing to who know
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -14,17 +15,22 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from config.milestones import Milestone
-from models import GoodPractice
-from models.enums import Trigger
+from models import Contributor, GoodPractice
+from models.enums import ConsentKind, Trigger
 from models.forms import PracticeForm
 from models.queries import lock_call
 from states.guard_facts import deadline_of
 from states.history.canonical import canonical
+from states.history.read import is_erased
 from states.history.seals import Seals
 from states.machine import Act, Refusal
+from states.numbers import Number
 from states.officers import DecisionRefused
 from states.rules.names import name_key
+from states.rules.reviewers.blind import Blindfold
 from states.submissions.delivery import Delivered, RowChange, Taken
+from states.submissions.released import masked, unnamed
+from states.submissions.taking_back import Thing, withdraw_consent
 from states.transitions import note_call
 
 WORDS = ("background", "practice", "effect", "spread")
@@ -109,6 +115,41 @@ def _withhold(session: Session, row: GoodPractice, act: Act, *, reason: str) -> 
     row.withheld_at = act.at
     session.flush()
     note_call(session, row.season, Trigger.WITHHOLD_PRACTICE, act, reason=reason, facts={"practice": row.number})
+
+
+def mask_unnamed(session: Session, year: int) -> dict[str, str]:
+    """In what is public of a season, mask for good who would not be named; the new seals by number."""
+    sealed = dict[str, str]()
+    for row in practices(session, year, public=True):
+        sealed |= _mask(session, row, unnamed(session, year, row.unit))
+    return sealed
+
+
+def withdraw_consent_and_name(session: Session, number: str, words: str, act: Act, *, reason: str) -> tuple[Thing, ...]:
+    """Take consents back as `withdraw_consent` does; of a name nothing stays in what its unit's good practice says.
+
+    While the season's personal data is kept, the page masks such names; once it is deleted nobody else knows them, so
+    that they are masked for good, which is an entry of the call. Raises UnknownSubmission, ConsentNotWithdrawn.
+    """
+    known = select(Contributor.position, Contributor.name).where(Contributor.number == number)
+    people = dict(iter(session.execute(known)))
+    things = withdraw_consent(session, number, words, act, reason=reason)
+    own = Number.of(number)
+    if is_erased(session, own.season):
+        lock_call(session, own.season)
+        gone = Blindfold([people[position] for kind, position in things if kind is ConsentKind.NAME], ())
+        for row in practices(session, own.season, public=True):
+            for practice, seal in (_mask(session, row, gone) if row.unit == own.unit else {}).items():
+                facts = {"practice": practice, "sealed": seal}
+                note_call(session, own.season, Trigger.ERASE_PERSON, act, reason=reason, facts=facts)
+    return things
+
+
+def _mask(session: Session, row: GoodPractice, blindfold: Blindfold) -> dict[str, str]:
+    """Mask names in a report's texts; its new seal by its number, nothing where none of them stands there."""
+    change = partial(masked, blindfold)
+    named = any(change(text) != text for text in (row.title, row.organisation, *words_of(row).values()))
+    return {row.number: rewrite(session, row, change)} if named else {}
 
 
 def practices(session: Session, year: int, *, public: bool = False) -> Sequence[GoodPractice]:

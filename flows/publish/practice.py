@@ -1,6 +1,7 @@
 """The page of good practice (好思路、好经验、好做法): the reports that may be public, once the collection is closed."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from config.milestones import Milestone
 from config.units import all_units
@@ -11,6 +12,7 @@ from flows.publish.frames import season_frame
 from flows.publish.pages import PracticeLine, PracticePage, render_practice
 from models.enums import PracticeKind
 from states.practice import practices, words_of
+from states.submissions.released import masked, unnamed
 
 PAGE = "practice.html"
 
@@ -22,16 +24,17 @@ def files(facts: Facts) -> Iterator[Made]:
 
 
 def practice_page(facts: PublicSeason) -> PracticePage:
-    """Every report with consent, by what it is and by number."""
+    """Every report with consent, by what it is and by number, without the names of who would not be named."""
     rows = practices(facts.session, facts.year, public=True)
+    masks = {unit: partial(masked, unnamed(facts.session, facts.year, unit)) for unit in {row.unit for row in rows}}
     lines = tuple(
         PracticeLine(
             row.number,
-            row.title,
+            masks[row.unit](row.title),
             row.kind,
-            row.organisation,
+            masks[row.unit](row.organisation),
             all_units()[row.unit].name,
-            tuple((TEXTS[name], text) for name, text in words_of(row).items() if text),
+            tuple((TEXTS[name], masks[row.unit](text)) for name, text in words_of(row).items() if text),
         )
         for row in sorted(rows, key=lambda row: (list(PracticeKind).index(row.kind), row.number))
     )

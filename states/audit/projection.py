@@ -128,8 +128,11 @@ def disagreements(session: Session, year: int) -> Found:
 
 def _practices_unsealed(session: Session, seals: Seals, call: list[Step], erased: bool) -> Found:
     """Reports of good practice whose words are not what was sealed; those not public are deleted with personal data."""
-    told = of(call, Trigger.RECORD_PRACTICE, Trigger.ERASE_PERSON)
-    sealed = {step.facts["practice"]: step.facts["sealed"] for step in told if "practice" in step.facts}
+    sealed = dict[str, str]()
+    for step in of(call, Trigger.RECORD_PRACTICE, Trigger.ERASE_PERSON, Trigger.ERASE_PERSONAL_DATA):
+        sealed |= step.facts.get("practices", {})
+        if "practice" in step.facts:
+            sealed[step.facts["practice"]] = step.facts["sealed"]
     for number, seal in sealed.items():
         row = session.get(GoodPractice, number, populate_existing=True)
         if row is None or (erased and not row.content):

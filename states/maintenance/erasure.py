@@ -48,7 +48,7 @@ from states.history.read import is_erased
 from states.history.seals import Seals
 from states.machine import Act
 from states.panel.pool import forget
-from states.practice import erase_unpublished
+from states.practice import erase_unpublished, mask_unnamed
 from states.submissions.follow_up import keep_public_answer, seal_of_answer
 from states.submissions.taking_back import keep_public_only
 from states.transitions import note_call
@@ -72,6 +72,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
         return {}
     own = select(Submission.number).where(Submission.season == year)
     hidden = own.where(~func.coalesce(is_published(), False))
+    practices = mask_unnamed(session, year)  # before those names go
     kept = {
         number: left["kept"]
         for number in session.scalars(own.where(is_published()).order_by(Submission.number)).all()
@@ -143,6 +144,7 @@ def erase(session: Session, season: Season, act: Act) -> Mapping[str, int]:
             "kept": kept,
             "experts": [expert.id for expert in leaving],
             "answers": left,
+            **({"practices": practices} if practices else {}),
         },
     )
     return counts

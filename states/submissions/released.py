@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from models import Consent, Contributor, FollowUp, FollowUpPicture, Organisation, Picture, Submission, SubmissionVersion
@@ -199,6 +199,15 @@ def without_hidden_names(session: Session, number: str, text: str) -> str:
     licensed = given.get((ConsentKind.TEXT, 1)) or given.get((ConsentKind.ABSTRACT, 1))
     firms = () if licensed else _names(session, Organisation, [number]).get(number, {}).values()
     return masked(Blindfold([name for name in hidden if name != WITHHELD], firms), text)
+
+
+def unnamed(session: Session, year: int, unit: str) -> Blindfold:
+    """Masks the people of a unit's submissions who would not be named in one of them, or would no more."""
+    in_force = (Consent.number == Contributor.number) & (Consent.kind == ConsentKind.NAME)
+    in_force &= (Consent.position == Contributor.position) & Consent.given & Consent.withdrawn_at.is_(None)
+    query = select(Contributor.name).join(Submission, Submission.number == Contributor.number)
+    query = query.where(Submission.season == year, Submission.unit == unit, Contributor.name != WITHHELD)
+    return Blindfold(session.scalars(query.where(~exists().where(in_force))).all(), ())
 
 
 def masked(blindfold: Blindfold, text: str) -> str:

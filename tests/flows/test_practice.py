@@ -14,14 +14,15 @@ from flows.open_practice import asking
 from flows.remind import reminding_of_practice
 from flows.reports.practice import BOOK
 from flows.run import Ending, Run
-from models import Delivery, GoodPractice, Message
-from models.enums import CallState, Role, WorkbookKind
+from models import Contributor, Delivery, GoodPractice, Message
+from models.enums import CallState, Outcome, Role, WorkbookKind
+from models.enums import SubmissionState as S
 from states.audit.verify import verify
 from states.machine import Act, Actor
 from states.maintenance.erasure import erase
 from states.officers import DecisionRefused
 from states.practice import practices
-from tests.support.builders import OFFICE, UNIT, a_season
+from tests.support.builders import OFFICE, UNIT, a_season, a_submission
 from tests.support.played import practice_row
 from tests.support.playing import Player
 
@@ -47,14 +48,17 @@ def report(player: Player, *rows: dict[str, str], name: str = "") -> Delivery:
         return session.scalars(select(Delivery).order_by(Delivery.taken_at.desc())).first()  # type: ignore[return-value]
 
 
-def withhold(player: Player, number: str, reason: str = "示例：来函撤回") -> None:
+def decide(player: Player, decision: Decision, subject: str, other: str = "", reason: str = "示例：来函撤回") -> None:
     def deciding(run: Run) -> Ending:
         with run.step() as session:
-            act = run.act.by(Actor(Role.OFFICE, OFFICE.name))
-            TAKEN[Decision.WITHHOLD_PRACTICE](session, run, act, number, "", reason)
+            TAKEN[decision](session, run, run.act.by(Actor(Role.OFFICE, OFFICE.name)), subject, other, reason)
         return Ending()
 
     player.play("decide", deciding)
+
+
+def withhold(player: Player, number: str) -> None:
+    decide(player, Decision.WITHHOLD_PRACTICE, number)
 
 
 def test_a_report_of_the_same_title_replaces_the_one_before(asked: Player) -> None:
@@ -144,3 +148,36 @@ def test_the_words_of_what_is_not_public_go_with_the_personal_data(asked: Player
     with asked.reading() as session:
         assert [bool(row.content) for row in practices(session, 2026)] == [True, False]
         assert verify(session) == []
+
+
+@pytest.mark.parametrize("erased", [False, True], ids=["before the deletion", "after the deletion"])
+def test_a_name_taken_back_goes_from_what_is_published_of_good_practice(asked: Player, erased: bool) -> None:
+    with asked.writing() as session:
+        number = a_submission(session, S.ARCHIVED, outcome=Outcome.COMPLETED)
+        name = session.scalars(select(Contributor.name).where(Contributor.number == number)).one()
+    named = practice_row(f"示例：{name}工作室") | {"具体做法": f"示例：由{' '.join(name)}带头会诊"}
+    report(asked, named, practice_row("示例：做法二"))
+    asked.come_to(M.CLOSE_PRACTICE)
+    asked.play("close_practice", closing, M.CLOSE_PRACTICE)
+    page = asked.home / "site" / "2026" / "practice.html"
+    assert f"示例：{name}工作室" in page.read_text("utf-8")
+
+    def delete() -> None:
+        with asked.writing() as session:
+            erase(session, asked.season, Act(OFFICE, asked.settings.clock.now()))
+
+    if erased:
+        delete()
+    decide(asked, Decision.WITHDRAW_CONSENT, number, "完成人1")
+    text = page.read_text("utf-8")
+    assert all(told in text for told in ("示例：（未公开）工作室", "示例：由（未公开）带头会诊", "示例：做法二"))
+    assert name not in text
+    if not erased:
+        delete()
+
+    # Nothing else knows the name any more, so that nothing is left to mask.
+    with asked.reading() as session:
+        rows = {row.number: (row.title, row.content) for row in practices(session, 2026, public=True)}
+        assert verify(session) == []
+    assert rows[FIRST][0] == "示例：（未公开）工作室"
+    assert not any(name in part or " ".join(name) in part for row in rows.values() for part in row)
