@@ -46,6 +46,11 @@ class Milestone(StrEnum):
         return _LABELS[self]
 
     @property
+    def deadline(self) -> str:
+        """What ends by it for those who have something to deliver; the label says what the system does then."""
+        return _DEADLINES.get(self, self.label)
+
+    @property
     def is_reminder(self) -> bool:
         return self.value.startswith("remind_")
 
@@ -84,6 +89,12 @@ class Chore(StrEnum):
         """The name that the office reads."""
         return _CHORES[self]
 
+
+_DEADLINES = {
+    Milestone.CLOSE_FINAL_ROUND: "终评打分截止",
+    Milestone.CLOSE_RE_REVIEW: "复评打分截止",
+    Milestone.CLOSE_SEASON: "成果转化情况报送截止",
+}
 
 _LABELS = {
     Milestone.OPEN_CALL: "发布征集通知",

@@ -114,7 +114,8 @@ def reminding_of_district_round(run: Run) -> Ending:
                     deadline_entry(session, run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline, f"r{run.ordinal}"),
                 ),
             )
-            items.append((all_units()[code].name, f"{len(without)}项没有初评意见，{len(back)}项退回补正中"))
+            owed = ((without, "没有初评意见"), (back, "退回补正中"))
+            items.append((all_units()[code].name, "，".join(f"{len(of)}项{what}" for of, what in owed if of)))
         _escalate(session, run, Milestone.CLOSE_DISTRICT_ROUND, items)
     return _told(run, owing)
 
@@ -307,7 +308,7 @@ def _escalate(session: Session, run: Run, milestone: Milestone, items: list[tupl
                 LetterKind.OWING,
                 key=f"{milestone.value}/{run.ordinal}/{reached}",
                 to=to,
-                milestone=milestone,
+                milestone=milestone.deadline,
                 deadline=deadline,
                 items=items,
                 level=reached,

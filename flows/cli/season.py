@@ -94,7 +94,7 @@ def check(season: Year, as_json: AsJson = False) -> None:
     from states.timeline import planned_dates
 
     rules = load_season(season, settings().home)
-    found = [*warnings_of(rules), *_faults_of_templates()]
+    found = [*warnings_of(rules), *_faults_of_templates(rules)]
     if as_json:
         names = ("milestone", "ordinal", "unit", "due_at")
         dates = [dict(zip(names, date, strict=True)) for date in planned_dates(rules)]
@@ -138,12 +138,13 @@ def _tell_files(console: Console, rules: Season, path: Path) -> None:
         console.print(f"own design: {own}", highlight=False, soft_wrap=True)
 
 
-def _faults_of_templates() -> list[str]:
+def _faults_of_templates(rules: Season) -> list[str]:
+    from flows.office.designs import faults_of_own_designs
     from flows.outbox.letters import faults_of_own_letters
     from flows.publish.pages import faults_of_own_pages
     from flows.reports.rendering import faults_of_own_reports
 
-    every = (faults_of_own_letters(), faults_of_own_pages(), faults_of_own_reports())
+    every = (faults_of_own_letters(), faults_of_own_pages(), faults_of_own_reports(), faults_of_own_designs(rules))
     return [f"{path} {fault}" for faults in every for path, fault in faults]
 
 

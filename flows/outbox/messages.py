@@ -172,11 +172,11 @@ def deadline_entry(
 
     The `occasion` tells letters of one deadline apart: a letter once written keeps its attachments as they were.
     """
-    name = f"{who}/{milestone.label}-{deadline.astimezone(ZONE):%m%d%H%M}-{occasion}"
+    name = f"{who}/{milestone.deadline}-{deadline.astimezone(ZONE):%m%d%H%M}-{occasion}"
     path = paths.calendar_file(run.settings, run.year, name)
     entry = calendar_entry(
         key=f"{milestone.value}/{who}",
-        title=f"{run.season.title}{milestone.label}",
+        title=f"{run.season.title}{milestone.deadline}",
         at=deadline,
         written_at=run.at,
         season=run.season,

@@ -42,7 +42,7 @@ def put_forms(session: Session, run: Run, unit: str, numbers: Collection[str]) -
     kept = [version for _, version in rows if version.content]
     if not kept:
         return ()
-    forms = [_page(run, unit, version) for version in kept]
+    forms = [page_of(unit, version) for version in kept]
     # Dated by the day of its newest version, whenever it is set: set once more, it is the same paper.
     dated = datetime.combine(max(local_day(version.kept_at) for version in kept), time.min, ZONE)
     pdf = set_forms({"programme": run.season.title, "office": run.season.office.name, "forms": forms}, dated)
@@ -74,7 +74,7 @@ def _kept_typesetter(_design: Path, _changed_ns: int, _own_fonts: Path) -> Types
     return Typesetter(DESIGN)
 
 
-def _page(run: Run, unit: str, version: SubmissionVersion) -> dict[str, Any]:
+def page_of(unit: str, version: SubmissionVersion) -> dict[str, Any]:
     """What one page shows; `texts` are (heading, text), empty ones left out."""
     form = SubmissionForm.model_validate(json.loads(version.content))
     economic = f"{form.benefit_economic:f}万元" if form.benefit_economic is not None else ""

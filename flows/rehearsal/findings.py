@@ -14,9 +14,11 @@ from config.calendar import count_working_days, day_note, is_working_day, provis
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
+from flows.office.designs import faults_of_own_designs
 from flows.outbox.letters import faults_of_own_letters
 from flows.publish.pages import faults_of_own_pages
 from flows.rehearsal.playing import Played
+from flows.reports.rendering import faults_of_own_reports
 from models import Message, MilestoneDate, Publication, Submission
 from models.enums import MessageState, PublicationKind, SubmissionState, Tier
 from states.rules.calendar.season_check import warnings_of
@@ -58,6 +60,7 @@ def findings(session: Session, played: Played) -> list[RehearsalFinding]:
         _units(season),
         _addresses(season, messages, {expert.mail: expert.name for expert in played.experts}),
         _holes(messages),
+        _templates(season),
         _wording(season),
         _money(session, season),
         _panel(session, played),
@@ -153,7 +156,11 @@ def _holes(messages: Sequence[Message]) -> Iterator[RehearsalFinding]:
             by_kind.setdefault(kind, []).append(f"{message.key}中的“{hole[0]}”")
     for kind, places in by_kind.items():
         yield RehearsalFinding(Weight.WARNING, "信件", f"{kind}有{len(places)}封的文字像是没有填完：{_some(places)}。")
-    for path, fault in chain(faults_of_own_letters(), faults_of_own_pages()):
+
+
+def _templates(season: Season) -> Iterator[RehearsalFinding]:
+    every = (faults_of_own_letters(), faults_of_own_pages(), faults_of_own_reports(), faults_of_own_designs(season))
+    for path, fault in chain(*every):
         yield RehearsalFinding(Weight.FAULT, "模板", f"{path.name} {fault}。")
 
 

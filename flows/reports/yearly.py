@@ -19,6 +19,7 @@ from docx.opc.exceptions import OpcError
 from docx.shared import Mm
 from docxtpl import DocxTemplate, InlineImage
 from jinja2 import Environment, StrictUndefined, TemplateError
+from PIL import Image
 from sqlalchemy.orm import Session
 
 from config import overrides
@@ -39,7 +40,7 @@ from states.scorecard.yearly import Bars, Compared, Yearly, compared, yearly
 TEMPLATES, WORD, CHART = Path(__file__).parent / "templates", "yearly.docx", "chart.typ"
 FILES = ("年度报告.docx", "年度报告.html", "年度报告依据.xlsx")
 MARK = "年度报告.json"
-_WIDTH = Mm(160)
+_WIDTH, _HEIGHT = Mm(160), Mm(215)
 _YEARS = 5
 
 
@@ -52,7 +53,7 @@ def report_files(session: Session, season: Season, made_at: datetime) -> dict[st
     opened = local_day(season.dates.open_call)
     made = yearly(season, own, years, {unit.code: name_on(unit.code, opened) for unit in season.units()})
     return dict(
-        zip(FILES, (_word(season, made, made_at), _page(season, made, made_at), _book(made, made_at)), strict=True)
+        zip(FILES, (word(season, made, made_at), _page(season, made, made_at), _book(made, made_at)), strict=True)
     )
 
 
@@ -85,7 +86,8 @@ def _told(session: Session, year: int, until: datetime) -> SeasonTold:
     return told
 
 
-def _word(season: Season, made: Yearly, made_at: datetime) -> bytes:
+def word(season: Season, made: Yearly, made_at: datetime) -> bytes:
+    """The Word file of a report. Raises ReportNotMade."""
     path, out = overrides.winning(TEMPLATES / WORD, overrides.PAPERS, WORD), io.BytesIO()
     try:
         document = DocxTemplate(str(path))
@@ -93,8 +95,7 @@ def _word(season: Season, made: Yearly, made_at: datetime) -> bytes:
             {
                 **_printable({**asdict(section), "charts": ()}),
                 "charts": [
-                    {"title": chart.title, "picture": InlineImage(document, io.BytesIO(draw(chart)), width=_WIDTH)}
-                    for chart in section.charts
+                    {"title": chart.title, "picture": _picture(document, draw(chart))} for chart in section.charts
                 ],
             }
             for section in made.sections
@@ -107,6 +108,13 @@ def _word(season: Season, made: Yearly, made_at: datetime) -> bytes:
     except (TemplateError, PythonDocxError, OpcError, ValueError, KeyError, OSError, typst.TypstError) as problem:
         raise ReportNotMade(path, problem) from problem
     return repacked(out.getvalue())
+
+
+def _picture(document: DocxTemplate, drawn: bytes) -> InlineImage:
+    """A chart as wide as the text, or as high as a page lets it be under its title."""
+    with Image.open(io.BytesIO(drawn)) as image:
+        high = image.height * _WIDTH > image.width * _HEIGHT
+    return InlineImage(document, io.BytesIO(drawn), **({"height": _HEIGHT} if high else {"width": _WIDTH}))
 
 
 def draw(chart: Bars) -> bytes:

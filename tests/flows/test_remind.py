@@ -164,7 +164,7 @@ def test_a_reminder_brings_its_date_and_grows_from_unit_to_office_to_coordinatio
     assert "DTSTART:20260529T100000Z" in calendar
 
     play(player, M.REMIND_DISTRICT_ROUND, 2)
-    line = "1. 渝中区：1项没有初评意见，0项退回补正中"
+    line = "1. 渝中区：1项没有初评意见"
     assert reached(player) == [(office.mail, line)]
 
     play(player, M.REMIND_DISTRICT_ROUND, 3)

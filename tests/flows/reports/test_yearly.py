@@ -23,7 +23,10 @@ AS_MADE = tuple(invariant for invariant in FILE_INVARIANTS if invariant.name == 
 def test_the_report_counts_what_the_rows_say_and_every_figure_names_its_entries(played: Player) -> None:
     folder = played.home / "office" / "2026"
     assert read_mark(folder / MARK), "a backup brings it along"
-    text = "\n".join(cell.text for table in docx.Document(str(folder / FILES[0])).tables for cell in table._cells)
+    document = docx.Document(str(folder / FILES[0]))
+    text = "\n".join(cell.text for table in document.tables for cell in table._cells)
+    assert document.inline_shapes
+    assert max(picture.height.mm for picture in document.inline_shapes) < 220, "the bars of 39 units fit on a page"
     page = (folder / FILES[1]).read_text("utf-8")
     rows = CalamineWorkbook.from_path(str(folder / FILES[2])).get_sheet_by_index(0).to_python()[1:]
     figures = {(section, name): value for section, name, value, *_ in rows}
