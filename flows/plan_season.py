@@ -32,6 +32,9 @@ def plan_season(season: int, officer_name: str, dry_run: bool = False) -> dict[s
         plan(session, rules, act)
         if dry_run:
             session.rollback()
-    explanation = f"{len(planned_dates(rules))} dates are in force; see `gangchuang status`"
+    dates = planned_dates(rules)
+    over = sum(at <= act.at for *_, at in dates)
+    late = f", {over} of them over already: what they start begins at once, in order, without reminders" if over else ""
+    explanation = f"{len(dates)} dates are in force{late}; see `gangchuang status`"
     log.info("season %d: %s", season, explanation)
     return {"outcome": "dry_run" if dry_run else "done", "explanation": explanation}

@@ -12,6 +12,7 @@ from flows.workbooks.writer.guide import screen_width
 
 _FONT = "Microsoft YaHei"
 _LINE, _HIGHEST = 15.0, 405.0  # points of a line, and of the highest row that Excel has
+_SHORT = 2  # signs of a heading over figures, such as 权重
 _WIDE = frozenset({"口径", "说明"})
 
 
@@ -23,7 +24,14 @@ class Book:
         options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
         self._book = xlsxwriter.Workbook(self._content, options)
         self._book.set_properties({"created": made_at.astimezone(ZONE).replace(tzinfo=None)})
-        base = {"font_name": _FONT, "font_size": 10, "valign": "vcenter", "text_wrap": True, "border": 1}
+        base = {
+            "font_name": _FONT,
+            "font_size": 10,
+            "align": "left",
+            "valign": "vcenter",
+            "text_wrap": True,
+            "border": 1,
+        }
         self._head = self._book.add_format({**base, "bold": True, "bg_color": "#F2F2F2"})
         self._cell = self._book.add_format(base)
         self._widths: dict[str, list[int]] = {}
@@ -42,7 +50,10 @@ class Book:
         sheet.fit_to_pages(1, 0)
         sheet.freeze_panes(1, 0)
         sheet.repeat_rows(0)
-        self._widths[name] = [46 if heading in wide else 30 if heading == "留痕对象" else 16 for heading in headings]
+        self._widths[name] = [
+            46 if heading in wide else 30 if heading == "留痕对象" else 16 if len(heading) > _SHORT else 9
+            for heading in headings
+        ]
         for column, heading in enumerate(headings):
             sheet.set_column(column, column, self._widths[name][column])
             sheet.write(0, column, heading, self._head)

@@ -87,10 +87,15 @@ def _unit_book(scored: Scored, card: Card) -> bytes:
         sheet = book.sheet("考核指标", headings)
         for row, line in enumerate(card.lines, start=1):
             indicator, figure = line.indicator, line.figure
-            cells: list[Any] = [indicator.name, scored.definition(indicator), line.weight, shown(indicator, figure)]
+            cells: list[Any] = [
+                indicator.name,
+                scored.definition(indicator),
+                line.weight or "—",
+                shown(indicator, figure),
+            ]
             cells += [interval(indicator, figure), figure.cases, shown(indicator, line.city)]
             cells += [
-                "不比较" if line.points is None else round(line.points, 2),
+                round(line.points, 2) if line.points is not None else "不比较" if line.weight else "—",
                 line.place or "",
                 scored.last_year(card.unit, line),
             ]

@@ -89,13 +89,14 @@ def test_a_season_is_checked(gangchuang: Gangchuang, player: Player) -> None:
     assert "yearly.html.j2 asks for reprt, which it is not given" in " ".join(answer.out.split())
 
 
-def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player: Player) -> None:
-    player.at(season_rules().dates.open_call - timedelta(days=10))
+@pytest.mark.parametrize(("days", "words"), [(-10, "in force; see"), (1, "in force, 1 of them over already")])
+def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player: Player, days: int, words: str) -> None:
+    player.at(season_rules().dates.open_call + timedelta(days=days))
     planned = gangchuang("season", "plan", 2026, *BY)
     told = gangchuang("status", 2026)
 
     assert (planned.status, told.status) == (0, 0)
-    assert "35 dates are in force" in planned.out
+    assert f"35 dates are {words}" in " ".join(planned.out.split())
     assert "已计划 (planned)" in told.out
     with player.reading() as session:
         assert session.get_one(Call, 2026).state is CallState.PLANNED
