@@ -202,7 +202,7 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
         Held(
             "good practice published 已公开的好经验好做法",
             count(GoodPractice, GoodPractice.season == year, GoodPractice.content != "", ~not_public()),
-            "the public page, by consent; it may name people",
+            "the public page, by consent, without the names of who would not be named",
             None,
         ),
         Held(

@@ -89,7 +89,7 @@ def test_a_season_is_checked(gangchuang: Gangchuang, player: Player) -> None:
     assert "yearly.html.j2 asks for reprt, which it is not given" in " ".join(answer.out.split())
 
 
-@pytest.mark.parametrize(("days", "words"), [(-10, "in force; see"), (1, "in force, 1 of them over already")])
+@pytest.mark.parametrize(("days", "words"), [(-10, "in force; see"), (0, "in force, 1 of them over already")])
 def test_a_season_is_planned_and_its_status_told(gangchuang: Gangchuang, player: Player, days: int, words: str) -> None:
     player.at(season_rules().dates.open_call + timedelta(days=days))
     planned = gangchuang("season", "plan", 2026, *BY)
