@@ -12,7 +12,7 @@ from flows.workbooks.writer.guide import screen_width
 
 _FONT = "Microsoft YaHei"
 _LINE, _HIGHEST = 15.0, 405.0  # points of a line, and of the highest row that Excel has
-_SHORT = 2  # signs of a heading over figures, such as 权重
+_NARROW = frozenset({"权重", "得分", "名次", "代码", "序号"})
 _WIDE = frozenset({"口径", "说明"})
 
 
@@ -51,7 +51,7 @@ class Book:
         sheet.freeze_panes(1, 0)
         sheet.repeat_rows(0)
         self._widths[name] = [
-            46 if heading in wide else 30 if heading == "留痕对象" else 16 if len(heading) > _SHORT else 9
+            46 if heading in wide else 30 if heading == "留痕对象" else 9 if heading in _NARROW else 16
             for heading in headings
         ]
         for column, heading in enumerate(headings):
