@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from config.milestones import Milestone
-from models import DeclaredConflict, Delivery, Expert, FollowUp, History, Placing, RecordText
+from models import Contact, DeclaredConflict, Delivery, Expert, FollowUp, History, Placing, RecordText
 from models.enums import CertificateState, Holder, Labelled, Trigger
 from models.queries import planned_seasons
 from states.audit.projection_of_call import Rows, Step, of, steps
@@ -288,6 +288,8 @@ def _newest_pool(session: Session) -> tuple[datetime, Seals, dict[str, Any]] | N
 class Gap(Labelled):
     """What the record of a season that was begun by an earlier version does not prove."""
 
+    REACHED = "whom to reach about submissions, and what their files were called", "联系人是谁、附件叫什么"
+    SIGNED = "when panel members signed the statement", "评委何时签署承诺书"
     ASKED = "about which awards the units were asked a year later", "成果转化跟踪问了哪些获奖项目"
     DELIVERIES = "when deliveries arrived and what became of them", "各份报送何时送达、如何处理"
     EXPERTS = "who the experts are, what they signed and declared", "专家是谁、签署和申报了什么"
@@ -301,19 +303,27 @@ def unproven(session: Session, year: int) -> list[Gap]:
     """What the record of a season does not prove, since an earlier version wrote that part of it."""
     seals = Seals(session, year)
     listed = (Trigger.FREEZE_RANKING, Trigger.CLOSE_VOTES)
-    told = entries_of(session, call_subject(year), (Trigger.TAKE_DELIVERY, Trigger.SETTLE_MILESTONE, *listed))
-    call = steps(told, seals.show)
+    wanted = (Trigger.TAKE_DELIVERY, Trigger.SETTLE_MILESTONE, Trigger.DRAW_PANEL, *listed)
+    call = steps(entries_of(session, call_subject(year), wanted), seals.show)
     settled = {step.facts.get("milestone", "").partition("/")[0] for step in of(call, Trigger.SETTLE_MILESTONE)}
-    lacking = {Gap.ASKED: Milestone.FOLLOW_UP in settled and not asking(call)}
+    unsealed = select(History.sequence).where(
+        History.season == year, History.trigger.in_(FORMS), History.facts.not_like('%"reached":"%')
+    )
+    here = select(Contact.number).where(Contact.number.startswith(f"{year}-"))
+    lacking = {
+        Gap.REACHED: all(session.scalar(query.limit(1)) is not None for query in (here, unsealed)),
+        Gap.SIGNED: any("signed" not in step.facts for step in of(call, Trigger.DRAW_PANEL)),
+        Gap.ASKED: Milestone.FOLLOW_UP in settled and not asking(call),
+    }
     if not seals.binds_rows:
-        here = select(func.count()).where(Delivery.season == year)
+        came = select(func.count()).where(Delivery.season == year)
         answered = select(func.count()).where(
             History.season == year,
             History.trigger == Trigger.RECORD_FOLLOW_UP,
             History.facts.not_like('%"answer":"%'),
         )
         lacking |= {
-            Gap.DELIVERIES: (session.scalar(here) or 0) > len(taken(call)),
+            Gap.DELIVERIES: (session.scalar(came) or 0) > len(taken(call)),
             Gap.EXPERTS: _newest_pool(session) is None and session.scalar(select(Expert.id).limit(1)) is not None,
             Gap.SENTENCES: any("sentences" not in step.facts for step in of(call, *listed)),
             Gap.ANSWERS: bool(session.scalar(answered)),

@@ -196,6 +196,7 @@ def test_what_the_record_of_an_earlier_version_does_not_prove_is_said(
     with player.writing() as session:
         a_season(session)
         session.get_one(Call, 2026).seal_key = ""
+        a_submission(session)
 
     told = json.loads(gangchuang("verify", "--json").out)
     answer = gangchuang("verify")
@@ -207,10 +208,11 @@ def test_what_the_record_of_an_earlier_version_does_not_prove_is_said(
         "under_no_root": {"2026": ANY},
         "unproven": {"2026": ANY},
     }
-    assert told["unproven"]["2026"] == [Gap.WORDS, Gap.SENT_BACK]
+    assert told["unproven"]["2026"] == [Gap.REACHED, Gap.WORDS, Gap.SENT_BACK]
     assert answer.status == 0
     assert answer.out.splitlines()[-1] == (
-        "2026: an earlier version wrote part of its record, which does not prove: comments, reasons to step back, objectors"
+        "2026: an earlier version wrote part of its record, which does not prove: whom to reach about submissions,"
+        " and what their files were called; comments, reasons to step back, objectors"
         " and their grounds; what units wrote when they sent something back."
     )
 
