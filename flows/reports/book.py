@@ -8,10 +8,12 @@ from typing import Any, Self
 import xlsxwriter
 
 from config.local_time import ZONE
+from flows.workbooks.writer.fill_sheet import PAGE_WIDTH
 from flows.workbooks.writer.guide import screen_width
 
 _FONT = "Microsoft YaHei"
 _LINE, _HIGHEST = 15.0, 405.0  # points of a line, and of the highest row that Excel has
+_NAMING = 3  # columns that say of whom a line is, on every page across
 _NARROW = frozenset({"权重", "得分", "名次", "代码", "序号"})
 _WIDE = frozenset({"口径", "说明"})
 
@@ -47,13 +49,16 @@ class Book:
         sheet = self._book.add_worksheet(name)
         sheet.set_landscape()
         sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
         sheet.freeze_panes(1, 0)
         sheet.repeat_rows(0)
         self._widths[name] = [
             46 if heading in wide else 30 if heading == "留痕对象" else 9 if heading in _NARROW else 16
             for heading in headings
         ]
+        pages = max(1, round(sum(self._widths[name]) / PAGE_WIDTH))
+        sheet.fit_to_pages(pages, 0)
+        if pages > 1:
+            sheet.repeat_columns(0, _NAMING - 1)
         for column, heading in enumerate(headings):
             sheet.set_column(column, column, self._widths[name][column])
             sheet.write(0, column, heading, self._head)
