@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         None, description="an instant with its zone, up to which the clock is believed after a long standstill"
     )
     least_free_mib: int = Field(1024, ge=1, description="free space on the home's disk below which somebody must act")
+    helpers: int = Field(
+        0, ge=0, description="flow runs that help a stage which writes to every unit; wants PostgreSQL and more workers"
+    )
     worker_slots: int = Field(2, ge=1, description="flow runs at once; more than 2 wants PostgreSQL")
 
     @property

@@ -381,7 +381,7 @@ def main() -> None:
     """Run the clock until SIGTERM or SIGINT (`python -m flows.clock`)."""
     from flows.engine.choices import ChoicesFollower, filling
     from flows.engine.deployments import refresh, register, restoring, worker_polls
-    from flows.engine.environment import FORM_MODULES, server_answers
+    from flows.engine.environment import form_modules, server_answers
     from flows.engine.overview import Overview
     from flows.engine.reconcile import ensure_zombie_automation, settling
     from flows.intake.mail.server import open_mailbox
@@ -396,7 +396,7 @@ def main() -> None:
     upcoming, forms, overview = Upcoming(), ChoicesFollower(database, refresh), Overview()
 
     def register_all() -> list[str]:
-        modules = map(importlib.import_module, FORM_MODULES.split())
+        modules = map(importlib.import_module, form_modules(own).split())
         ensure_zombie_automation()
         return register([form for module in modules for form in module.FORMS], filling(database))
 

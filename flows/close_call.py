@@ -1,5 +1,7 @@
 """Closes the call: the last deliveries in, then nothing more; the district round begins."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -10,6 +12,7 @@ from flows.kinds.verdicts import again_after, issue_verdicts, to_judge
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
 from flows.run import Ending, Run
+from flows.sharing import share
 from flows.stage import perform, stage_flow
 from models import Duplicate, Submission
 from models.enums import SubmissionState, Trigger
@@ -43,13 +46,21 @@ def closing(run: Run) -> Ending:
         if run.unit
         else [unit.code for unit in run.season.units() if not _is_open(run, deadlines, unit.code)]
     )
-    run.each(codes, lambda code: _issue(run, code, deadlines), kind=PieceKind.VERDICTS)
+    share(run, codes, issuing)
     with run.step() as session:
         counts = {code: len(to_judge(session, run.year, code)) for code in codes}
     run.tell("units closed", len(codes))
     run.tell("submissions", sum(counts.values()))
     run.tell("units without any", sum(1 for count in counts.values() if not count))
     return Ending(Trigger.CLOSE_CALL, facts={"submissions": counts})
+
+
+def issuing(run: Run, codes: Sequence[str]) -> None:
+    """The verdict workbook and the forms to be stamped of each of some units that are closed."""
+    with run.step() as session:
+        deadlines = load_season_facts(session, run.year).deadlines
+    closed = [code for code in codes if run.unit or not _is_open(run, deadlines, code)]
+    run.each(closed, lambda code: _issue(run, code, deadlines), kind=PieceKind.VERDICTS)
 
 
 def _issue(run: Run, code: str, deadlines: Deadlines) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
 from config.calendar import provisional_years
 from config.local_time import local_day
@@ -13,9 +14,12 @@ from flows.kinds.submissions import issue_template
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post_to_office, post_to_unit
 from flows.run import Ending, Run
+from flows.sharing import share
 from flows.stage import perform, stage_flow
 from models.enums import Trigger
 from models.queries import milestone_rows
+from states.history.canonical import call_subject
+from states.history.read import latest_facts
 from states.panel.draw import commit_draw
 
 
@@ -34,14 +38,22 @@ def open_call(season: int, dry_run: bool = False) -> dict[str, object]:
 
 def opening(run: Run) -> Ending:
     """Commit the seed, issue the templates, write the letters."""
-    promised = _commit_draw(run)
+    _commit_draw(run)
     units = run.season.units()
     _warn_of_calendar(run)
-    run.each(units, lambda unit: _call(run, unit, promised), kind=PieceKind.TEMPLATE, name=lambda unit: unit.code)
+    share(run, [unit.code for unit in units], calling)
     with run.step() as session:
         issue_pool(session, run)
     run.tell("units called", len(units))
     return Ending(Trigger.OPEN_CALL, facts={"units": [unit.code for unit in units]})
+
+
+def calling(run: Run, codes: Sequence[str]) -> None:
+    """The workbook and the letter of each of some units; the draw is committed to."""
+    with run.step() as session:
+        promised = str(latest_facts(session, call_subject(run.year), Trigger.COMMIT_DRAW)["commitment"])
+    units = [unit for unit in run.season.units() if unit.code in {*codes}]
+    run.each(units, lambda unit: _call(run, unit, promised), kind=PieceKind.TEMPLATE, name=lambda unit: unit.code)
 
 
 def _warn_of_calendar(run: Run) -> None:
@@ -73,12 +85,12 @@ def _call(run: Run, unit: Unit, promised: str) -> None:
         )
 
 
-def _commit_draw(run: Run) -> str:
+def _commit_draw(run: Run) -> None:
     """The hash of the draw's seed goes out before anybody knows who may be drawn; the seed follows after the draw."""
     with run.step() as session:
         fresh = _secret(run)
         keep = (lambda: fresh) if run.dry_run else (lambda: run.settings.draw_secret(run.year, fresh))
-        return commit_draw(session, run.year, run.act, secret=keep)
+        commit_draw(session, run.year, run.act, secret=keep)
 
 
 def _secret(run: Run) -> bytes:

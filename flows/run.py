@@ -20,7 +20,7 @@ from flows.engine.tasks import PieceKind, in_task, may_pass
 from flows.home.files import write_atomically
 from models.database import writing
 from models.enums import Trigger
-from states.leases import HeldLease, hold
+from states.leases import HeldLease, LeaseLost, hold
 from states.machine import Act
 
 log = logging.getLogger("gangchuang.stage")
@@ -79,7 +79,8 @@ class Run:
     """One playing of one stage: its season, its act (with its one instant), its lease, its findings.
 
     Of its `failures`, `marks` tells each from what may come in its place; what is `resting` was not tried.
-    It is `patient` while nothing failed that may pass in a moment.
+    It is `patient` while nothing failed that may pass in a moment. Of a stage that several runs share, `part` is what
+    it works on, `whole` how many pieces of how many were done before, and `own` how many of them here.
     """
 
     stage: str
@@ -91,6 +92,7 @@ class Run:
     ordinal: int = 1
     dry_run: bool = False
     held: HeldLease | None = None
+    part: HeldLease | None = None
     lines: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
@@ -99,6 +101,8 @@ class Run:
     pieces: tuple[int, int] = (0, 0)
     patient: bool = True
     discarded: list[Path] = field(default_factory=list)
+    whole: tuple[int, int] | None = None
+    own: int = 0
     _rehearsal: Session | None = None
 
     @property
@@ -122,6 +126,8 @@ class Run:
         with writing(self.engine) as session:
             if self.held is not None:
                 hold(session, self.held, *self.pieces)
+            if self.part is not None:
+                hold(session, self.part)
             yield session
         while self.discarded:
             self.discarded.pop().unlink(missing_ok=True)
@@ -166,6 +172,8 @@ class Run:
             self.show_progress(done, len(everything))
             try:
                 self.piece(kind, name(item), partial(work, item))
+            except LeaseLost:
+                raise  # nobody's failure, and nothing more to be done here
             except GangchuangError as problem:
                 self.failures[name(item)] = str(problem)
                 log.warning("%s: %s failed: %s", self.stage, name(item), problem)
@@ -173,5 +181,7 @@ class Run:
 
     def show_progress(self, done: int, total: int) -> None:
         """Show how far the stage is: as a bar in the dashboard, and with the lease at the next step."""
+        if self.whole is not None:
+            done, total = self.whole[0] + done, self.whole[1]
         self.pieces = (min(done, total), total)
         progress(done, total, key=f"{self.stage}-{self.year}-progress")

@@ -59,7 +59,7 @@ def serve() -> None:
 def worker() -> None:
     """Run one more worker for a home on PostgreSQL whose `serve` runs here or on another host, until SIGTERM.
 
-    When: as a service beside `serve`, where one worker is not enough; docs/运维手册.md says when and how.
+    When: as a service beside `serve`, where one worker is not enough; docs/多台机器.md says when and how.
     """
     from config.settings import settings
     from flows.engine.supervisor import work_along

@@ -20,8 +20,9 @@ from config.settings import Settings
 TAG = "gangchuang"
 # Resolved on the worker's PATH, so that one deployment serves workers on several hosts.
 LAUNCH_COMMAND = "python -m flows.engine.launch"
-# Whose `FORMS` the dashboard has, in this order.
+# Whose `FORMS` the dashboard has, in this order; where stages are helped, their helpers' form too.
 FORM_MODULES = "flows.year flows.consult"
+HELPING_MODULE = "flows.help_along"
 OUR_LOGGERS = "gangchuang"
 HEARTBEAT_SECONDS = 30
 LOOPBACK = "127.0.0.1"
@@ -68,6 +69,10 @@ _CHOSEN = {
     # Threads of the server share one heap (glibc): a few megabytes less, and none waits for another for long.
     "MALLOC_ARENA_MAX": "1",
 }
+
+
+def form_modules(own: Settings) -> str:
+    return f"{FORM_MODULES} {HELPING_MODULE}" if own.helpers else FORM_MODULES
 
 
 def external_api_url(given: Mapping[str, str] | None = None) -> str:

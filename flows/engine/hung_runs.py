@@ -15,7 +15,7 @@ import uuid
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, or_, select
 
 from models import Lease
 from models.database import database_seconds, reading
@@ -35,7 +35,7 @@ def end_hung_runs(engine: Engine, lease_seconds: float) -> list[str]:
     """Kill the processes of this machine whose stage has been silent for ten leases. Returns the stages' leases."""
     with reading(engine) as session:
         silent = select(Lease.name, Lease.owner).where(
-            Lease.name.startswith("stage/"),
+            or_(Lease.name.startswith("stage/"), Lease.name.startswith("part/")),
             Lease.expires > 0,
             Lease.expires < database_seconds(session) - SILENT_LEASES * lease_seconds,
         )

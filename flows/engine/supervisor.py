@@ -22,7 +22,6 @@ from typing import Any
 from config.errors import GangchuangError
 from config.settings import Settings
 from flows.engine.environment import (
-    FORM_MODULES,
     LOOPBACK,
     WORKER_VARIABLE,
     api_url,
@@ -30,6 +29,7 @@ from flows.engine.environment import (
     dashboard_url,
     entrypoints_file,
     external_api_url,
+    form_modules,
     host,
     server_answers,
     worker_name,
@@ -150,10 +150,10 @@ class Engine:
         own: Settings,
         *,
         clock_command: Sequence[str] = CLOCK_COMMAND,
-        stages: str = FORM_MODULES,
+        stages: str = "",
         drain_seconds: float = 20.0,
     ) -> None:
-        self.own, self.stages, self.drain_seconds = own, stages, drain_seconds
+        self.own, self.stages, self.drain_seconds = own, stages or form_modules(own), drain_seconds
         self.clock_command = clock_command
         self.api_url, self.dashboard_url = api_url(own), dashboard_url(own)
         self.socket_folder = Path(tempfile.mkdtemp(prefix="gangchuang-"))
@@ -288,7 +288,7 @@ def supervise(
     *,
     clock_command: Sequence[str] = CLOCK_COMMAND,
     on_ready: Callable[[Engine], None] | None = None,
-    stages: str = FORM_MODULES,
+    stages: str = "",
     drain_seconds: float = 20.0,
 ) -> int:
     """Run a home's year until SIGTERM, SIGINT or SIGHUP. Returns the exit status: 0 after such a signal.
@@ -316,7 +316,7 @@ def supervise(
     return 0
 
 
-def work_along(own: Settings, *, stages: str = FORM_MODULES, drain_seconds: float = 20.0) -> int:
+def work_along(own: Settings, *, stages: str = "", drain_seconds: float = 20.0) -> int:
     """Run one more worker for a home until SIGTERM, SIGINT or SIGHUP. Returns the exit status, 0 after such a signal.
 
     Raises NotForSeveral, EngineAway, EngineNotReady.

@@ -37,6 +37,7 @@ LINES = {
     "stuck": "无法发送",
     "roots stamped": "已加盖时间戳的根",
     "messages written": "拟发邮件",
+    "done by helpers": "其他运行分担",
     "taken": "新收文件",
     "taken before": "此前已收",
     "rows in": "接收行数",

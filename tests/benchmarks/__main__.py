@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, tuple[str, list[str], list[str]]] = {
     "seasons": ("bench_seasons", [], ["--seasons", "3", "--submissions", "500"]),
     "rehearsal": ("bench_rehearsal", [], []),
     "year": ("bench_year", [], ["--sizes", "100", "400"]),
+    "workers": ("bench_workers", [], ["--submissions", "60", "--units", "30", "--workers", "2"]),
 }
 
 

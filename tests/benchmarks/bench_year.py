@@ -159,7 +159,7 @@ def played(player: Player, size: int, rules: Season | None = None) -> Iterator[P
             session.get_one(Expert, expert).statement_on = rules.dates.close_eligibility.date()
     yield _passed(player, M.OPEN_CALL, open_call.opening)
     player.at(rules.dates.open_call + timedelta(days=1))
-    yield _timed("take submissions", lambda: _hand_in(player, size))
+    yield _timed("take submissions", lambda: hand_in(player, size))
     yield _passed(player, M.CLOSE_CALL, close_call.closing)
     yield _timed("take verdicts", lambda: _judge(player))
     yield _passed(player, M.CLOSE_DISTRICT_ROUND, close_district_round.closing)
@@ -191,7 +191,7 @@ def _rules(size: int) -> Season:
     return season.model_copy(update={"final_round": final_round, "district_round": district_round})
 
 
-def _hand_in(player: Player, size: int) -> None:
+def hand_in(player: Player, size: int) -> None:
     season, units = player.season, player.season.units()
     for place, unit in enumerate(units):
         forms = [_form(season, serial) for serial in range(place, size, len(units))]

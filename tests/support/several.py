@@ -46,7 +46,7 @@ def serving_redis(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 def on_postgresql_and_redis(database: str, redis: str) -> Mapping[str, str]:
-    """The variables of a Prefect server that keeps nothing in itself, as docs/运维手册.md names them."""
+    """The variables of a Prefect server that keeps nothing in itself, as docs/多台机器.md names them."""
     return {
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database.replace("+psycopg", "+asyncpg"),
         "PREFECT_SERVER_EVENTS_MESSAGING_BROKER": "prefect_redis.messaging",
