@@ -3,6 +3,7 @@
 from types import MappingProxyType
 from typing import Any
 
+from config.milestones import Milestone
 from config.settings import settings
 from flows.close_call import issuing
 from flows.engine.artifacts import current_flow_run_id
@@ -18,7 +19,7 @@ from models.queries import season_in_force
 from states.machine import Act, Actor
 
 # Measured (bench_workers): the stages whose work for a unit takes longer than its share of a further run.
-PARTS: MappingProxyType[str, Part] = MappingProxyType({"open_call": calling, "close_call": issuing})
+PARTS: MappingProxyType[str, Part] = MappingProxyType({Milestone.OPEN_CALL: calling, Milestone.CLOSE_CALL: issuing})
 
 
 class NoHelpWanted(AskedInVain):

@@ -56,7 +56,8 @@ def set_forms(given: dict[str, Any], dated: datetime) -> bytes:
     text, gaps = json.dumps(given, ensure_ascii=False), ""
     while True:
         try:
-            return _typesetter().compiled({**json.loads(text), "gaps": gaps}, dated, "申报表")
+            data = {**json.loads(text), "gaps": gaps}
+            return _typesetter().compiled(data, dated, "申报表", pages=len(data["forms"]))
         except PaperNotSet as problem:
             if not any(sign in text for sign in problem.signs):
                 raise

@@ -27,6 +27,8 @@ from config.local_time import local_day
 TEMPLATES = Path(__file__).parent / "templates"
 _STANDARDS: Any = ["a-2a", "ua-1"]
 _NO_GLYPH = re.compile(r'the text `"((?:[^"\\]|\\.)+)"` could not be displayed')
+# Typst drops what ten documents in a row had no use for; so many pages may be kept, a few hundred megabytes.
+_DOCUMENTS_KEPT, _KEPT_PAGES = 10, 40
 _ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 
 
@@ -46,6 +48,7 @@ class Typesetter:
         self.path = overrides.winning(TEMPLATES / design, overrides.PAPERS, design)
         folders = [str(files("pylopdf_fonts_zh_cn")), str(overrides.in_home(overrides.PAPERS))]
         self._fonts = [folder for folder in folders if Path(folder).is_dir()]
+        self._pages = 0
 
     @cached_property
     def _compiler(self) -> typst.Compiler:
@@ -61,8 +64,11 @@ class Typesetter:
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in own]
         return hashlib.sha256(json.dumps([made_with, digests]).encode()).hexdigest()
 
-    def compiled(self, given: Mapping[str, Any], dated: datetime, whose: str) -> bytes:
-        """A PDF of what the design makes of `given`. Raises PaperNotSet."""
+    def compiled(self, given: Mapping[str, Any], dated: datetime, whose: str, *, pages: int = 1) -> bytes:
+        """A PDF of what the design makes of `given`, of about so many pages. Raises PaperNotSet."""
+        self._pages += pages
+        if self._pages > _KEPT_PAGES:
+            self._forget()
         try:
             made = self._compiler.compile(
                 sys_inputs={"given": json.dumps(given, ensure_ascii=False)},
@@ -80,6 +86,16 @@ class Typesetter:
             raise PaperNotSet(whose, reason, signs) from problem
         assert isinstance(made, bytes)
         return made
+
+    def _forget(self) -> None:
+        """Typst keeps what it made of its last ten documents, some five megabytes a page: it makes ten empty ones."""
+        for _ in range(_DOCUMENTS_KEPT + 1):
+            self._empty.compile(input=b"", format="pdf")
+        self._pages = 0
+
+    @cached_property
+    def _empty(self) -> typst.Compiler:
+        return typst.Compiler(font_paths=typst.Fonts(include_system_fonts=False, include_embedded_fonts=False))
 
 
 def _signs(problem: typst.TypstError) -> Iterator[str]:
