@@ -320,6 +320,13 @@ def _ensure_limits(client: SyncPrefectClient) -> None:
             client.create_concurrency_limit(tag, limit)
 
 
+def free_slots() -> None:
+    """Nobody runs yet, whatever an earlier server remembers. Raises EngineAway."""
+    with prefect_client() as client:
+        for tag in AT_ONCE:
+            client.reset_concurrency_limit_by_tag(tag)
+
+
 def _ensure_work_pool(client: SyncPrefectClient) -> None:
     """No limit on the pool: a run that died unnoticed would hold its slot. The worker's own limit counts."""
     try:

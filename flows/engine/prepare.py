@@ -1,10 +1,10 @@
-"""Before the worker starts: deployments and the zombie automation. `python -m flows.engine.prepare MODULE`."""
+"""Before the worker starts: deployments, slots and the zombie automation. `python -m flows.engine.prepare MODULE`."""
 
 import importlib
 import sys
 
 from config.settings import settings
-from flows.engine.environment import enter_environment, entrypoints_file
+from flows.engine.environment import enter_environment, entrypoints_file, external_api_url
 from flows.engine.processes import tell
 from flows.home.files import write_atomically
 
@@ -14,7 +14,7 @@ def main(arguments: list[str]) -> int:
     own = settings()
     enter_environment(own)
     from flows.engine.choices import filling
-    from flows.engine.deployments import entrypoint, register
+    from flows.engine.deployments import entrypoint, free_slots, register
     from flows.engine.reconcile import ensure_zombie_automation
     from models.database import make_engine
 
@@ -23,6 +23,8 @@ def main(arguments: list[str]) -> int:
     write_atomically(entrypoints_file(own), listed.encode())
     for name in register(forms, filling(make_engine(own.database))):
         tell(f"registered {name}")
+    if not external_api_url():
+        free_slots()
     ensure_zombie_automation()
     return 0
 

@@ -1,5 +1,7 @@
 """Pieces of a stage are tasks in the dashboard: tried again where it may help, a few of a kind at once, or only done."""
 
+import os
+import signal
 import uuid
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,26 @@ def test_limits_are_there_and_an_administrators_choice_stays(running_engine: Eng
         register(FORMS)
 
     assert (limits, chosen) == (AT_ONCE, 7)
+
+
+@pytest.mark.prefect
+def test_a_server_that_died_still_knows_who_has_a_slot(running_engine: EngineProcess) -> None:
+    name = f"tag:{Tag.MAIL}"
+
+    def taken() -> int:
+        with prefect_client() as client:
+            return client.read_global_concurrency_limit_by_name(name).active_slots
+
+    with prefect_client() as client:
+        answer = client.increment_concurrency_slots_with_lease([name], 2, "concurrency", lease_duration=60)
+    assert taken() == 2
+    os.kill(running_engine.child("flows.engine.server"), signal.SIGKILL)
+    running_engine.wait_until_up()
+
+    assert taken() == 2
+    with prefect_client() as client:
+        client.release_concurrency_slots_with_lease(UUID(answer.json()["lease_id"]))
+    assert taken() == 0
 
 
 def test_without_a_flow_run_a_piece_is_only_done() -> None:
