@@ -1,17 +1,18 @@
 """Delivers the waiting messages: rows become mail, once each as far as mail allows."""
 
 import itertools
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from config.errors import MayPass
 from flows.engine.tasks import PieceKind
 from flows.outbox.links import links_for_letter, with_links
 from flows.outbox.mail.envelope import answers_to
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
+from flows.outbox.messages import attached_to
 from flows.publish.timestamps import stamp_roots
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -102,8 +103,8 @@ class _Posting:
             for key in keys:
                 taken, fate = _next(self.run, fate, key), None
                 if taken is not None:
-                    message, may_be_out = taken
-                    self.last = fate = _send(transport, message, self.run)
+                    message, attached, may_be_out = taken
+                    self.last = fate = _send(transport, message, attached, self.run)
                     sent_again = may_be_out and fate.state is MessageState.SENT
                     self.counts[_AGAIN if sent_again else _COUNTED[fate.state]] += 1
                     self.run.show_progress(sum(self.counts.values()), self.due)
@@ -116,20 +117,25 @@ class _Posting:
             raise ServerGone(fate.problem)
 
 
-def _next(run: Run, before: Fate | None, key: str) -> tuple[Message, bool] | None:
-    """Keep what became of the one before, and mark this one as on its way; None when it may not go any more."""
+def _next(run: Run, before: Fate | None, key: str) -> tuple[Message, dict[Path, str], bool] | None:
+    """Keep what became of the one before, and mark this one as on its way; None when it may not go any more.
+
+    With what it brings, by the names that the mail gives them.
+    """
     with run.step() as session:
         if before is not None:
             keep_fate(session, before, run.at)
         taken = take_up(session, run.year, key)
-        if taken is not None:
-            taken[0].body = with_links(taken[0].body, links_for_letter(session, run.settings, run.season, taken[0]))
-        return taken
+        if taken is None:
+            return None
+        message, may_be_out = taken
+        message.body = with_links(message.body, links_for_letter(session, run.settings, run.season, message))
+        return message, attached_to(session, run.settings.home, message), may_be_out
 
 
-def _send(transport: Transport, message: Message, run: Run) -> Fate:
+def _send(transport: Transport, message: Message, attached: dict[Path, str], run: Run) -> Fate:
     try:
-        transport.send(_envelope(run, message))
+        transport.send(_envelope(run, message, attached))
     except TemporaryFailure as failure:
         return _failed(message, failure)
     except PermanentFailure as failure:
@@ -147,16 +153,15 @@ def _failed(message: Message, failure: TemporaryFailure) -> Fate:
     return Fate(message.key, state, str(failure), message.not_before, failure.server_gone)
 
 
-def _envelope(run: Run, message: Message) -> Envelope:
-    home = run.settings.home.absolute()
-    attachments = tuple(home / name for name in json.loads(message.attachments))
+def _envelope(run: Run, message: Message, attached: dict[Path, str]) -> Envelope:
     return Envelope(
         message.key,
         message.recipient,
         message.subject,
         message.body,
-        attachments,
+        tuple(attached),
         message.written_at,
         answers_to(run.settings, run.season),
         message.thread,
+        tuple(attached.values()),
     )

@@ -54,6 +54,12 @@ def issues_since(
     return session.scalars(query.order_by(IssuedWorkbook.issue)).all()
 
 
+def newest_issued_at(session: Session, year: int, recipient: str, kind: WorkbookKind) -> datetime | None:
+    """When the newest workbook of a kind was issued to somebody; None where none was."""
+    own = (IssuedWorkbook.season == year, IssuedWorkbook.recipient == recipient, IssuedWorkbook.kind == kind)
+    return session.scalar(select(IssuedWorkbook.issued_at).where(*own).order_by(IssuedWorkbook.issue.desc()))
+
+
 def newest_issues(session: Session, year: int, recipient: str, at: datetime | None = None) -> dict[WorkbookKind, int]:
     """The number of the newest workbook of each kind that was issued to somebody, by an instant where one is given."""
     query = select(IssuedWorkbook.kind, func.max(IssuedWorkbook.issue)).where(

@@ -22,7 +22,7 @@ from flows.kinds.verdicts import forms_of
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post, post_again, post_to_office
 from flows.run import Run
-from flows.workbooks.reader.findings import Note, Problem, Reading
+from flows.workbooks.reader.findings import Note, Problem, Reading, place_of
 from flows.workbooks.writer.receipt import write_receipt
 from models import Delivery, Submission
 from models.enums import CallState, DeliveryState, Role, WorkbookKind
@@ -74,7 +74,7 @@ class Answer:
 
     @property
     def problems(self) -> list[Problem]:
-        return [*self.reading.all_problems, *self.refused]
+        return sorted((*self.reading.all_problems, *self.refused), key=place_of)
 
     @property
     def state(self) -> DeliveryState:
@@ -220,7 +220,7 @@ def _answer_by_mail(
     again: bool,
 ) -> None:
     sender, copy = brought.sender, brought.copy
-    problems, notes = gathered(answer.problems), gathered(answer.reading.all_notes)
+    problems, notes = gathered(answer.problems), gathered(sorted(answer.reading.all_notes, key=place_of))
     deadline = _deadline(session, run, sender.code, answer.reading.kind)
     said: dict[str, Any] = {
         "recipient_name": _greeted(sender),

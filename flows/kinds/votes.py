@@ -24,6 +24,7 @@ from models.enums import Tier, WorkbookKind
 from models.forms import VoteForm
 from states.final_round.votes import OFFICE, Motion, owing_votes, take_votes
 from states.guard_facts import deadline_of
+from states.issued import newest_issued_at
 from states.panel.aliases import Aliases
 from states.submissions.delivery import Taken
 
@@ -48,7 +49,9 @@ def remind_of_ballots(session: Session, run: Run) -> int:
     aliases = Aliases(session, run.season)
     for caster, owed in sorted(owing.items()):
         key = f"{caster}/{local_day(run.at)}"
-        ballots = papers(session, run, caster, WorkbookKind.VOTES, every_issue=True)
+        # The newest ballot holds all that is still owed; what was answered before it belongs to an earlier vote.
+        begun = newest_issued_at(session, run.year, caster, WorkbookKind.VOTES)
+        ballots = papers(session, run, caster, WorkbookKind.VOTES, since=begun)
         shown = owed if caster == OFFICE else [aliases.of(number) for number in owed]
         _write(
             session, run, LetterKind.BALLOT_REMINDER, caster, key, deadline=deadline, owed=shown, attachments=ballots

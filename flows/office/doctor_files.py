@@ -5,7 +5,6 @@ flows know: where pages, exports and letters lie.
 """
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from flows.home.releases import MANIFEST, Manifest, ReleaseGone, Releases
 from flows.outbox.links import links_in, with_links
 from flows.outbox.mail.envelope import Envelope, build
 from flows.outbox.mail.files import FileTransport
+from flows.outbox.messages import attached_to
 from flows.papers.certificates import Press
 from flows.papers.putting import CERTIFICATES, make_papers, papers_of
 from flows.publish.facts import facts_of
@@ -223,22 +223,24 @@ def _letters(session: Session, home: Path | None) -> Offenders:
     known = {path_of(message.key).name: message for message in session.scalars(select(Message))}
     for path in _files_below(folder):
         message = known.get(path.name)
-        if message is not None and message.body and not _is_letter(home, path, message):
+        if message is not None and message.body and not _is_letter(session, home, path, message):
             yield path.relative_to(home).as_posix(), "is not what was written, or an attachment of it was changed"
     yield from (path.relative_to(home).as_posix() for path in _files_below(folder) if path.name not in known)
 
 
-def _is_letter(home: Path, path: Path, message: Message) -> bool:
+def _is_letter(session: Session, home: Path, path: Path, message: Message) -> bool:
     """Whether a letter is, byte by byte, what the message and its attachments make; who sent it and who is to be answered, it says itself."""
     lying = path.read_bytes()
     mail = message_from_bytes(lying, policy=policy.default)
     sender, reply_to = str(mail["From"]), str(mail["Reply-To"] or "")
-    attachments = tuple(home / name for name in json.loads(message.attachments))
+    attached = attached_to(session, home, message)
     said_in_it = mail.get_body(("plain",))
     body = with_links(message.body, links_in(said_in_it.get_content() if said_in_it else ""))
-    said = (message.key, message.recipient, message.subject, body, attachments, message.written_at)
+    said = (message.key, message.recipient, message.subject, body, tuple(attached), message.written_at)
     try:
-        return bytes(build(Envelope(*said, reply_to, message.thread), sender)) == lying
+        # Letters of earlier versions call what they bring as it lies there.
+        called = (tuple(attached.values()), ())
+        return any(bytes(build(Envelope(*said, reply_to, message.thread, names), sender)) == lying for names in called)
     except (GangchuangError, OSError, ValueError):
         return False
 

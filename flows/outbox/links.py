@@ -14,6 +14,7 @@ from config.season import Season
 from config.settings import Settings
 from config.units import all_units
 from flows.outbox.letters.composing import APPLICANTS_LINE, LINK_LINE
+from flows.outbox.letters.filters import printable
 from models import Expert, Message, PersonalLink, Submission
 from models.enums import LinkKind
 from states.incoming_mail import registered_addresses
@@ -21,7 +22,9 @@ from states.links import issue_link, link_in_force
 
 _INTRO = "网页填报和查询，请打开您的个人链接（专人专用，请勿转发）："
 _APPLICANTS_INTRO = "给申报人的查询链接（每项一个，请转发给该项的申报人；打开可查看本项的现状和办理经过）："
-_APPLICANTS = re.compile(rf"^{re.escape(_APPLICANTS_INTRO)}((?:\n    \S+  \S+)+)$", re.MULTILINE)
+# Each with its title, the link below; letters of earlier versions brought number and link in one line.
+_APPLICANT = r"\n    (\S+?)(?:《(.*)》\n        |  )(\S+)"
+_APPLICANTS = re.compile(rf"^{re.escape(_APPLICANTS_INTRO)}((?:{_APPLICANT})+)$", re.MULTILINE)
 _LINK = re.compile(rf"^{re.escape(_INTRO)}\n    (\S+)$", re.MULTILINE)
 
 
@@ -49,10 +52,10 @@ def address_of(session: Session, settings: Settings, season: Season, kind: LinkK
 
 
 class Links(NamedTuple):
-    """What goes into a letter: the link of whom it is for, and (number, link) of the submissions whose applicants get one."""
+    """What goes into a letter: the link of whom it is for, and (number, title, link) of its applicants' submissions."""
 
     own: str = ""
-    applicants: tuple[tuple[str, str], ...] = ()
+    applicants: tuple[tuple[str, str, str], ...] = ()
 
 
 def links_for_letter(session: Session, settings: Settings, season: Season, message: Message) -> Links:
@@ -66,7 +69,7 @@ def links_for_letter(session: Session, settings: Settings, season: Season, messa
         return Links(address_of(session, settings, season, LinkKind.EXPERT, subject) if known else "")
     applicants = applicants_links(session, settings, season, subject) if APPLICANTS_LINE in message.body else ()
     own = address_of(session, settings, season, LinkKind.UNIT, subject)
-    return Links(own, tuple((number, address) for number, _, address in applicants))
+    return Links(own, tuple((number, str(printable(title)), address) for number, title, address in applicants))
 
 
 def applicants_links(session: Session, settings: Settings, season: Season, unit: str) -> list[tuple[str, str, str]]:
@@ -83,7 +86,10 @@ def with_links(body: str, links: Links) -> str:
     if links.own:
         body = body.replace(LINK_LINE, f"{_INTRO}\n    {links.own}")
     if links.applicants:
-        listed = "".join(f"\n    {number}  {address}" for number, address in links.applicants)
+        listed = "".join(
+            f"\n    {number}" + (f"《{title}》\n        {address}" if title else f"  {address}")
+            for number, title, address in links.applicants
+        )
         body = body.replace(APPLICANTS_LINE, f"{_APPLICANTS_INTRO}{listed}")
     return _without_lines(body)
 
@@ -92,8 +98,7 @@ def links_in(body: str) -> Links:
     """The links that a letter bears."""
     text = body.replace("\r\n", "\n")
     own, listed = _LINK.search(text), _APPLICANTS.search(text)
-    pairs = (line.split() for line in listed[1].strip().splitlines()) if listed else ()
-    return Links(own[1] if own else "", tuple((number, address) for number, address in pairs))
+    return Links(own[1] if own else "", tuple(re.findall(_APPLICANT, listed[1])) if listed else ())
 
 
 def without_link(body: str) -> str:

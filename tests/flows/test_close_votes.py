@@ -1,5 +1,8 @@
 """The panel votes by workbook between ranking and approval, signed or as the office counts secret ballots."""
 
+import json
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import openpyxl
@@ -12,12 +15,14 @@ from flows.close_re_review import concluding
 from flows.close_votes import counting
 from flows.collect import collecting
 from flows.home import paths
+from flows.kinds.votes import issue_ballots
 from flows.publish.proposal import deviations
-from flows.run import Result
+from flows.run import Ending, Result, Run
 from models import Ballot, Delivery, Message, MilestoneDate, Placing
 from models.enums import ApprovalDecision, DeliveryState, MilestoneState, Tier, WorkbookKind
 from states.audit.recompute import recompute
 from states.final_round.approval import is_proposed, list_digest
+from states.final_round.votes import open_votes
 from states.history.read import read_entries
 from tests.support.builders import with_votes
 from tests.support.decided import a_scored_season, small_rules
@@ -61,6 +66,14 @@ def body(player: Player, part: str) -> str:
     with player.reading() as session:
         found = select(Message.body).where(Message.key.like(f"%/{part}%"))
         return session.scalars(found.order_by(Message.key)).first() or ""
+
+
+def brought(player: Player, expert: str) -> list[str]:
+    """What the newest reminder brings, a receipt's digest left out."""
+    with player.reading() as session:
+        found = select(Message.attachments).where(Message.key.like(f"%/ballot_reminder/{expert}/%"))
+        names = json.loads(session.scalars(found.order_by(Message.written_at.desc())).first() or "[]")
+    return [re.sub("^[0-9a-f]{16}-", "表决票", Path(name).name) for name in names]
 
 
 def test_signed_ballots_decide_before_the_office_sees_the_list(player: Player) -> None:
@@ -149,6 +162,23 @@ def test_without_a_quorum_the_stage_waits_reminds_once_a_day_and_takes_late_ball
     assert len(player.letters("ballot_reminder")) == 2
     assert "还没有收到您的表决票" in body(player, "ballot_reminder/")
     assert not any(voted for _, voted in placed(player).values())
+
+    silent = everybody[4]
+    signed(player, silent, {first: "同意"})
+    player.play("collect", collecting)
+    player.at(player.settings.clock.now() + timedelta(days=1))
+    count(player)
+    assert brought(player, silent) == [f"2026年表决票-{silent}.xlsx", "表决票回执.xlsx"]
+
+    def voting_once_more(run: Run) -> Ending:
+        with run.step() as session:
+            issue_ballots(session, run, open_votes(session, run.season, run.act))
+        return Ending()
+
+    player.at(player.settings.clock.now() + timedelta(days=1))
+    player.play("second_vote", voting_once_more)
+    count(player)
+    assert brought(player, silent) == [f"2026年表决票-{silent}-2.xlsx"], "nothing of the vote before"
 
     signed(player, everybody[3], {first: "同意", second: "弃权"})
     assert count(player).outcome == "done"

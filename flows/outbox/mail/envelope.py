@@ -27,6 +27,7 @@ class Envelope:
     """A message on its way. `key` is its identity for ever; `written_at` is aware.
 
     `reply_to`: where answers go, if not to its sender; `thread`: Message-IDs of what it answers, directly the last.
+    `names`: what the attachments are called in the mail, where not as they lie.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Envelope:
     written_at: datetime
     reply_to: str = ""
     thread: str = ""
+    names: tuple[str, ...] = ()
 
 
 def answers_to(settings: Settings, season: Season) -> str:
@@ -64,8 +66,9 @@ def build(envelope: Envelope, sender: str) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "DR, RN, NRN, OOF, AutoReply"
     message.set_content(envelope.body, cte="base64")
-    for path in envelope.attachments:
-        _attach(message, path)
+    names = envelope.names or [path.name for path in envelope.attachments]
+    for path, name in zip(envelope.attachments, names, strict=True):
+        _attach(message, path, name)
     if envelope.attachments:
         message.set_boundary(f"=_{message_digest(envelope.key)}")
     return message
@@ -86,14 +89,14 @@ def _address(address: str, whose: str) -> Address:
         raise PermanentFailure(f"the address of {whose} ({hashed(address)}) is no mail address") from problem
 
 
-def _attach(message: EmailMessage, path: Path) -> None:
+def _attach(message: EmailMessage, path: Path, name: str) -> None:
     try:
         content = path.read_bytes()
     except OSError as problem:
         raise PermanentFailure(f"the attachment {path.name} cannot be read ({problem.strerror})") from problem
     kind = _TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     main, _, sub = kind.partition("/")
-    message.add_attachment(content, maintype=main, subtype=sub, filename=path.name)
+    message.add_attachment(content, maintype=main, subtype=sub, filename=name)
     if main == "text":
         [*message.iter_attachments()][-1].set_param("charset", "utf-8")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from openpyxl.utils import coordinate_to_tuple
 from pydantic import BaseModel
 
 from flows.workbooks.columns.mark import Mark
@@ -33,6 +34,12 @@ class Note(NamedTuple):
     cell: str | None
     message: str
     unread: bool = False
+
+
+def place_of(said: Problem | Note) -> tuple[str, int, int, str]:
+    """By what people are told things in: the file first, then sheet by sheet, line by line, column by column."""
+    line, column = coordinate_to_tuple(said.cell) if said.cell else (0, 0)
+    return said.sheet, line, column, said.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
-from openpyxl.utils import coordinate_to_tuple
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from config.local_time import ZONE
 from config.season import Season
 from config.units import all_units
-from flows.workbooks.reader.findings import Note, Problem, Reading
+from flows.workbooks.reader.findings import Note, Problem, Reading, place_of
 from flows.workbooks.writer.copying import put
 from flows.workbooks.writer.guide import instant, screen_width
 from models.forms import SubmissionForm
@@ -56,7 +55,7 @@ def write_receipt_sheet(sheet: Any, receipt: Receipt, sheets: set[str]) -> None:
     if receipt.accepted:
         line = _write_accepted(sheet, receipt, sheets, line + 1)
     if receipt.reading.all_notes:
-        line = _write_notes(sheet, receipt.reading.all_notes, sheets, line + 1)
+        line = _write_notes(sheet, sorted(receipt.reading.all_notes, key=place_of), sheets, line + 1)
     if receipt.standing or receipt.owed:
         _write_standing(sheet, receipt, line + 1)
     _set_page(sheet)
@@ -121,7 +120,7 @@ def _how_to_mend(receipt: Receipt) -> str:
 def _write_problems(sheet: Any, receipt: Receipt, sheets: set[str], line: int) -> int:
     line = _section(sheet, line, "需要修改", ("序号", "工作表", "单元格", "列", "现在填的", "问题"), "C00000")
     names = _column_names(receipt)
-    shown = sorted(receipt.problems, key=_place)[:_MOST_LISTED]
+    shown = sorted(receipt.problems, key=place_of)[:_MOST_LISTED]
     for count, problem in enumerate(shown, 1):
         column = names.get((problem.sheet, "".join(filter(str.isalpha, problem.cell or ""))), "")
         entered = receipt.entered.get((problem.sheet, problem.cell or ""), "")
@@ -140,11 +139,6 @@ def _write_problems(sheet: Any, receipt: Receipt, sheets: set[str], line: int) -
         _text(sheet, line, 1, f"另有{len(receipt.problems) - _MOST_LISTED}处，改好以上各处后会再列出。")
         line += 1
     return line
-
-
-def _place(problem: Problem) -> tuple[str, int, int, str]:
-    line, column = coordinate_to_tuple(problem.cell) if problem.cell else (0, 0)
-    return problem.sheet, line, column, problem.message
 
 
 def _write_accepted(sheet: Any, receipt: Receipt, sheets: set[str], line: int) -> int:

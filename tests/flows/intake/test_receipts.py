@@ -2,8 +2,11 @@
 
 import json
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import openpyxl
 import pytest
@@ -11,7 +14,11 @@ from sqlalchemy import select
 
 from config.milestones import Milestone
 from flows.collect import collecting
+from flows.deliver_messages import delivering
+from flows.intake.receipts import Answer
+from flows.office.doctor_files import _letters
 from flows.remind import reminding_of_call
+from flows.workbooks.reader.findings import FilledRow, Problem, Reading
 from flows.workbooks.writer.filling import submission_row
 from models import Delivery, IssuedWorkbook, Message, Submission
 from models.enums import CallState, SubmissionState, WorkbookKind
@@ -165,6 +172,35 @@ def test_a_reminder_lists_what_came_back_and_brings_the_workbook_and_the_last_re
     assert "“申报汇总表”工作表C6单元格：“类别”只能填：小发明、小技改、小设计" in letter.body
     assert [name.rsplit(".", 1)[-1] for name in names] == ["xlsx", "xlsx", "ics"]
     assert names[1].endswith("回执.xlsx")
+    opened.play("deliver_messages", delivering)
+    (path,) = (opened.home / "mail").glob(f"2026_call_reminder_{UNIT}_*.eml")
+    brought = [*message_from_bytes(path.read_bytes(), policy=default).iter_attachments()]  # type: ignore[attr-defined]
+    assert [part.get_filename() for part in brought] == [
+        f"2026年申报汇总表-{UNIT}.xlsx",
+        "回执-申报汇总表.xlsx",
+        "申报截止.ics",
+    ]
+    lying = [(opened.home / name).read_bytes() for name in json.loads(letter.attachments)]
+    assert [part.get_content() for part in brought[:2]] == lying[:2], "only the names are other ones"
+    with opened.reading() as session:
+        assert [*_letters(session, opened.home)] == []
+    old = path.read_bytes()
+    path.write_bytes(old.replace(quote("申报截止").encode(), quote("终评截止").encode()))
+    with opened.reading() as session:
+        assert [name for name, _ in _letters(session, opened.home)] == [f"mail/{path.name}"], "a name counts as well"
+
+
+def test_the_reasons_of_a_row_come_in_the_sheets_order_whoever_found_them() -> None:
+    def said(cell: str) -> Problem:
+        return Problem("申报汇总表", cell, "示例")
+
+    rows = (
+        FilledRow("申报汇总表", 5, None, (said("AV5"), said("B5"))),
+        FilledRow("申报汇总表", 6, None, (said("C6"),)),
+    )
+    answer = Answer(Reading(WorkbookKind.SUBMISSIONS, None, rows), refused=[said("H5")])
+
+    assert [problem.cell for problem in answer.problems] == ["B5", "H5", "AV5", "C6"]
 
 
 def test_who_comes_too_late_is_not_told_to_send_before_the_deadline(judging: Player) -> None:

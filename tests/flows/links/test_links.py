@@ -214,8 +214,10 @@ def test_the_letter_after_the_call_brings_a_link_for_each_applicant(opened: Play
 
     links = links_in(body)
 
-    assert [number for number, _ in links.applicants] == numbers_of(opened)
-    for number, address in links.applicants:
+    titles = ["一号成果", "二号成果"]
+    assert [(number, title) for number, title, _ in links.applicants] == [*zip(numbers_of(opened), titles, strict=True)]
+    for number, title, address in links.applicants:
+        assert f"    {number}《{title}》\n        {address}\n" in body.replace("\r\n", "\n")
         client = a_client(opened)
         page = client.get(address).text
         assert number in page
