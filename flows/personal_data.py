@@ -18,10 +18,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import overrides
+from config.season import Season
 from flows.home import paths
 from flows.home.templates import environment, home_before
 from flows.outbox.letters import LetterKind
-from flows.outbox.letters.filters import instant
+from flows.outbox.letters.filters import day, instant
 from flows.outbox.mail.files import FileTransport
 from flows.outbox.messages import post_to_unit
 from flows.reports.practice import practice_book, write_practice_book
@@ -227,13 +228,16 @@ def _files_of(run: Run, done: Forgotten) -> Iterator[Path]:
     yield from map(path_of, done.letters)
 
 
-def extract_page(name: str, organisation: str, found: Collection[Mention], at: datetime) -> bytes:
-    """What is held of one person, as a page to be printed and handed to them: their own data, and nobody else's."""
+def extract_page(season: Season, name: str, organisation: str, found: Collection[Mention], at: datetime) -> bytes:
+    """What is held of one person, as a page to be printed and handed to them: their own data, and nobody else's.
+
+    It says who holds it: the office of a season.
+    """
     templates = environment(home_before(_TEMPLATES, overrides.PAPERS))
-    templates.filters["instant"] = instant
+    templates.filters |= {"instant": instant, "day": day}
     groups: dict[str, list[Mention]] = {}
     for place in found:
         groups.setdefault(place.what, []).append(place)
-    values: dict[str, Any] = {"name": name, "organisation": organisation, "groups": groups, "at": at}
+    values: dict[str, Any] = {"season": season, "name": name, "organisation": organisation, "groups": groups, "at": at}
     page = templates.get_template("extract.html.j2").render(style=_STYLE.read_text("utf-8"), **values)
     return page.encode()

@@ -26,17 +26,21 @@ def privacy(
     """
     here = opened()
     if name:
-        _tell_person(here, name, organisation, extract, as_json)
+        _tell_person(here, season, name, organisation, extract, as_json)
     else:
         _tell_season(here, season, as_json)
 
 
-def _tell_person(here: Installation, name: str, organisation: str, extract: Path | None, as_json: bool) -> None:
+def _tell_person(
+    here: Installation, season: int, name: str, organisation: str, extract: Path | None, as_json: bool
+) -> None:
     from flows.personal_data import extract_page, files_naming, unread_files
+    from models.queries import season_in_force
     from states.maintenance.personal_data import held_of_person
 
     home = here.settings.home.absolute()
     with here.reading() as session:
+        rules = season_in_force(session, season)
         found = list(held_of_person(session, name, organisation))
         unread = [
             (number, called, path.relative_to(home).as_posix())
@@ -46,7 +50,7 @@ def _tell_person(here: Installation, name: str, organisation: str, extract: Path
     if extract is not None:
         theirs = [place for place in found if place.theirs]
         with writing_to(extract):
-            extract.write_bytes(extract_page(name, organisation, theirs, here.at))
+            extract.write_bytes(extract_page(rules, name, organisation, theirs, here.at))
     if as_json:
         print_json({"found": found, "files": files, "to_look_at": [list(one) for one in unread]})
         return

@@ -143,7 +143,8 @@ def _report(season: Season) -> None:
 
 def _extract(season: Season) -> None:
     at: datetime = season.dates.close_season
-    extract_page(_PERSON, _FIRM, [Mention("示例", f"{season.year}-500103-0001", _TITLE, "示例用途", at)], at)
+    found = [Mention("示例", f"{season.year}-500103-0001", _TITLE, "示例用途", at)]
+    extract_page(season, _PERSON, _FIRM, found, at)
 
 
 _FILLED: Mapping[str, Callable[[Season], object]] = {

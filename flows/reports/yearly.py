@@ -16,7 +16,8 @@ from typing import Any
 import typst
 from docx.exceptions import PythonDocxError
 from docx.opc.exceptions import OpcError
-from docx.shared import Mm
+from docx.shared import Emu, Mm
+from docx.table import Table
 from docxtpl import DocxTemplate, InlineImage
 from jinja2 import Environment, StrictUndefined, TemplateError
 from PIL import Image
@@ -30,6 +31,7 @@ from flows.outbox.letters.filters import instant, printable
 from flows.papers.same_bytes import repacked
 from flows.reports.book import Book
 from flows.reports.rendering import ReportNotMade, page
+from flows.workbooks.writer.guide import screen_width
 from models.queries import planned_seasons
 from states.history.canonical import instant_text
 from states.history.read import read_entries
@@ -42,6 +44,7 @@ FILES = ("年度报告.docx", "年度报告.html", "年度报告依据.xlsx")
 MARK = "年度报告.json"
 _WIDTH, _HEIGHT = Mm(160), Mm(215)
 _YEARS = 5
+_WIDEST, _PADDING = 21, 3  # of a column, in half Chinese characters
 
 
 def report_files(session: Session, season: Season, made_at: datetime) -> dict[str, bytes]:
@@ -104,10 +107,30 @@ def word(season: Season, made: Yearly, made_at: datetime) -> bytes:
         given |= {"made": instant(made_at), "sections": sections, "book": FILES[2]}
         # Without escaping, a "<" in a reason swallows what follows it.
         document.render(given, Environment(undefined=StrictUndefined, autoescape=True))
+        for table in document.docx.tables:
+            _widen(table)
         document.save(out)
     except (TemplateError, PythonDocxError, OpcError, ValueError, KeyError, OSError, typst.TypstError) as problem:
         raise ReportNotMade(path, problem) from problem
     return repacked(out.getvalue())
+
+
+def _widen(table: Table) -> None:
+    """Give each column of a table that may be fitted room for what stands in it, so that dates stay in a line."""
+    if not table.autofit:
+        return
+    rows = [row.cells for row in table.rows]
+    # Latin letters and digits may be wider than half a Chinese character, and a date breaks at its hyphens.
+    room = [
+        _PADDING + min(_WIDEST, max(0.7 * screen_width(cell.text) + 0.6 * len(cell.text) for cell in column))
+        for column in zip(*rows, strict=True)
+    ]
+    whole = sum(column.width or 0 for column in table.columns)
+    for column, share in zip(table.columns, room, strict=True):
+        column.width = Emu(int(whole * share / sum(room)))
+    for cells in rows:
+        for cell, column in zip(cells, table.columns, strict=True):
+            cell.width = column.width
 
 
 def _picture(document: DocxTemplate, drawn: bytes) -> InlineImage:

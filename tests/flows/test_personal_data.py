@@ -117,9 +117,9 @@ def test_the_extract_has_their_own_data_and_nobody_elses(played: Player) -> None
     with played.reading() as session:
         theirs = [place for place in held_of_person(session, WINNER, HOME) if place.theirs]
 
-    page = extract_page(WINNER, HOME, theirs, at).decode()
+    page = extract_page(played.season, WINNER, HOME, theirs, at).decode()
 
-    for word in (WINNER, HOME, "证明.pdf", "认定完成人", "第四十五条", "2026-0003"):
+    for word in (WINNER, HOME, "证明.pdf", "认定完成人", "第四十五条", "2026-0003", played.season.office.mail):
         assert word in page, word
     assert "示例完成人2" not in page
     assert "示例摘要" not in page

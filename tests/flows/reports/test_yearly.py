@@ -27,6 +27,9 @@ def test_the_report_counts_what_the_rows_say_and_every_figure_names_its_entries(
     text = "\n".join(cell.text for table in document.tables for cell in table._cells)
     assert document.inline_shapes
     assert max(picture.height.mm for picture in document.inline_shapes) < 220, "the bars of 39 units fit on a page"
+    (timely,) = (table for table in document.tables if "调整为" in [cell.text for cell in table.rows[0].cells])
+    widths = {column.cells[0].text: column.width.mm for column in timely.columns}
+    assert widths["完成"] > 35 > widths["计划"] > 23, "a date stands in one line"
     page = (folder / FILES[1]).read_text("utf-8")
     rows = CalamineWorkbook.from_path(str(folder / FILES[2])).get_sheet_by_index(0).to_python()[1:]
     figures = {(section, name): value for section, name, value, *_ in rows}
