@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from config.units import all_units
+from config.units import name_on
 from flows.kinds.files_along import PICTURE_ANSWERS, keep_pictures, match_files, picture_columns, pictures_of
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
 from flows.run import Run
@@ -35,7 +36,7 @@ def issue_follow_up(session: Session, run: Run, code: str, occasion: str = "") -
         run,
         _layout(run.season, code),
         code,
-        name=all_units()[code].name,
+        name=name_on(code, local_day(run.at)),
         deadline=deadline_of(session, run.year, Milestone.CLOSE_SEASON),
         rows=_rows(session, run.year, code),
         occasion=occasion,

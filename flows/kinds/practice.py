@@ -2,9 +2,10 @@
 
 from sqlalchemy.orm import Session
 
+from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from config.units import all_units
+from config.units import name_on
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
 from flows.run import Run
 from flows.workbooks.columns import cells
@@ -45,7 +46,7 @@ def issue_practice(session: Session, run: Run, code: str, occasion: str = "") ->
         run,
         _layout(run.season, code),
         code,
-        name=all_units()[code].name,
+        name=name_on(code, local_day(run.at)),
         deadline=deadline_of(session, run.year, Milestone.CLOSE_PRACTICE),
         rows=rows,
         occasion=occasion,

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from config.units import all_units
+from config.units import name_on
 from flows.home import paths
 from flows.kinds.files_along import keep_pictures, match_files, pictures_of
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
@@ -56,7 +57,7 @@ def issue_template(session: Session, run: Run, code: str, occasion: str = "") ->
         run,
         _layout(run.season, code),
         code,
-        name=all_units()[code].name,
+        name=name_on(code, local_day(run.at)),
         deadline=deadline_of(session, run.year, Milestone.CLOSE_CALL, code),
         occasion=occasion,
     )

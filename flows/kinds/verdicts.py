@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from config.local_time import ZONE
+from config.local_time import ZONE, local_day
 from config.milestones import Milestone
 from config.season import Season
 from config.season_parts import Criterion
-from config.units import all_units
+from config.units import all_units, name_on
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
 from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
@@ -98,7 +98,7 @@ def issue_again(session: Session, run: Run, code: str, occasion: str) -> Issued:
         run,
         _layout(run.season, code),
         code,
-        name=all_units()[code].name,
+        name=name_on(code, local_day(run.at)),
         deadline=deadline_of(session, run.year, Milestone.CLOSE_DISTRICT_ROUND, code),
         rows=[*rows, *_judged(session, run.year, code)],
         occasion=occasion,

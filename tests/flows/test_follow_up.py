@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from states.submissions.follow_up import answer_of, unanswered
 from states.submissions.released import released
 from states.submissions.settle import revoke
 from states.submissions.taking_back import called, withdraw_consent
+from tests.support import libreoffice
 from tests.support.builders import OFFICE, UNIT, a_season, a_submission
 from tests.support.played import a_picture
 from tests.support.playing import Player
@@ -56,6 +58,30 @@ def asked(player: Player) -> Player:
     player.come_to(Milestone.FOLLOW_UP)
     player.play("follow_up", asking, Milestone.FOLLOW_UP)
     return player
+
+
+@pytest.mark.skipif(libreoffice.PROGRAM is None, reason=libreoffice.MISSING)
+def test_a_workbook_that_libreoffice_saved_is_taken_as_it_was_typed(asked: Player, tmp_path: Path) -> None:
+    path = asked.deliver(UNIT, WorkbookKind.FOLLOW_UP, [{"申报编号": f"2026-{UNIT}-0001", **IN_USE}])
+    saved = libreoffice.convert(path, tmp_path)
+    path.unlink()
+    saved.rename(path)
+
+    asked.play("collect", collecting)
+
+    with asked.reading() as session:
+        delivery = session.scalars(select(Delivery)).one()
+        said = answer_of(session.get_one(FollowUp, f"2026-{UNIT}-0001"))
+        letter = session.scalars(select(Message).where(Message.key.contains("/receipt/"))).one()
+    assert (delivery.rows_in, delivery.rows_back) == (1, 0), delivery.problems
+    assert said is not None
+    assert (said.use, said.since, said.benefit_economic, said.places) == (
+        Use.IN_USE,
+        date(2026, 3, 1),
+        Decimal("12.5"),
+        3,
+    )
+    assert f"2026-{UNIT}-0002" in letter.body, "what is still owed"
 
 
 def answer(player: Player, unit: str, answers: Mapping[int, Mapping[str, Any]], name: str = "") -> Delivery:
