@@ -20,6 +20,7 @@ from config.settings import settings
 from flows.engine.artifacts import outcome, plain
 from flows.engine.forms import FIELDS, REASON, UNIT, Field, Form, Offer, labelled, unit_of
 from flows.home import paths
+from flows.office.designs import faults_of_own_files
 from flows.office.doctor_files import FILE_INVARIANTS
 from flows.office.findings import DIFFERENCES, FINDINGS, INVARIANTS
 from flows.office.record import history
@@ -165,9 +166,11 @@ def check_season(season: int) -> dict[str, object]:
     ]
     found = warnings_of(rules)
     rows += [("请核对", "", warning.chinese, "") for warning in found]
-    return _told(
-        f"{season}年度文件", f"{len(found)}条提示。", ("时间", "日子", "节点", ""), rows, key=f"season-check-{season}"
-    )
+    home = settings().home.absolute()
+    faults = [(fault.path.relative_to(home).as_posix(), fault.chinese) for fault in faults_of_own_files(rules)]
+    rows += [("自有文件有误", "", f"{path}：{said}", "") for path, said in faults]
+    told = f"{len(found)}条提示，自有的模板和版式有{len(faults)}处错误。" if faults else f"{len(found)}条提示。"
+    return _told(f"{season}年度文件", told, ("时间", "日子", "节点", ""), rows, key=f"season-check-{season}")
 
 
 @_looked_up("预览信件")

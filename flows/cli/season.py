@@ -139,13 +139,9 @@ def _tell_files(console: Console, rules: Season, path: Path) -> None:
 
 
 def _faults_of_templates(rules: Season) -> list[str]:
-    from flows.office.designs import faults_of_own_designs
-    from flows.outbox.letters import faults_of_own_letters
-    from flows.publish.pages import faults_of_own_pages
-    from flows.reports.rendering import faults_of_own_reports
+    from flows.office.designs import faults_of_own_files
 
-    every = (faults_of_own_letters(), faults_of_own_pages(), faults_of_own_reports(), faults_of_own_designs(rules))
-    return [f"{path} {fault}" for faults in every for path, fault in faults]
+    return [f"{fault.path} {fault.said}" for fault in faults_of_own_files(rules)]
 
 
 @app.command()

@@ -4,13 +4,22 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import BaseLoader, Environment, FunctionLoader, StrictUndefined, TemplateSyntaxError, meta
 
 from config import overrides
 
+OR_DELETE = "或者删除这个文件，仍用自带的"
 _ALWAYS = frozenset({"season"})
+
+
+class OwnFault(NamedTuple):
+    """What is wrong with a file of the home's own: for operators, and for officers in Chinese."""
+
+    path: Path
+    said: str
+    chinese: str
 
 
 def environment(loader: BaseLoader, *, autoescape: bool = True, **more: Any) -> Environment:
@@ -46,8 +55,8 @@ def home_before(shipped: Path, folder: str) -> FunctionLoader:
 
 def faults(
     templates: Environment, shipped: Path, folder: str, known: Mapping[str, frozenset[str]]
-) -> Iterator[tuple[Path, str]]:
-    """What is wrong with the home's own templates, as (file, sentence).
+) -> Iterator[OwnFault]:
+    """What is wrong with the home's own templates.
 
     `known` has the values that each template is given, by its name; a template without an entry is a part of others,
     and is only read.
@@ -55,16 +64,21 @@ def faults(
     names = {path.name for path in shipped.iterdir() if path.is_file()}
     for path in overrides.own_files(folder):
         if path.name not in names:
-            yield path, f"takes the place of nothing: there is no shipped template {path.name}"
+            said = f"takes the place of nothing: there is no shipped template {path.name}"
+            yield OwnFault(path, said, "没有同名的自带模板，这个文件不起作用：请核对文件名")
             continue
         try:
             asked = meta.find_undeclared_variables(templates.parse(path.read_text("utf-8"), filename=str(path)))
         except UnicodeDecodeError as problem:
-            yield path, f"is not written in UTF-8 ({problem})"
+            said = f"is not written in UTF-8 ({problem})"
+            yield OwnFault(path, said, f"不是 UTF-8 编码：请另存为 UTF-8，{OR_DELETE}")
             continue
         except TemplateSyntaxError as problem:
-            yield path, f"line {problem.lineno}: {problem.message}"
+            said = f"line {problem.lineno}: {problem.message}"
+            yield OwnFault(path, said, f"第{problem.lineno}行的模板语法有误（{problem.message}）：请改正，{OR_DELETE}")
             continue
         if path.name in known:
             for name in sorted(asked - known[path.name] - _ALWAYS - set(templates.globals)):
-                yield path, f"asks for {name}, which it is not given; it has: {', '.join(sorted(known[path.name]))}"
+                given = sorted(known[path.name])
+                said = f"asks for {name}, which it is not given; it has: {', '.join(given)}"
+                yield OwnFault(path, said, f"用了没有的内容 {name}，可用的是{'、'.join(given)}：请改正，{OR_DELETE}")

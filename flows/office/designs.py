@@ -6,14 +6,18 @@ A design that cannot be filled in would be noticed by the stage that needs it, m
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
+from itertools import chain
 
 from config import overrides
 from config.season import Season
+from flows.home.templates import OR_DELETE, OwnFault
+from flows.outbox.letters import faults_of_own_letters
 from flows.papers import application_forms, certificates, evidence, press_kit
 from flows.papers.typesetting import Typesetter
 from flows.personal_data import extract_page
+from flows.publish.pages import faults_of_own_pages
 from flows.reports import yearly
+from flows.reports.rendering import faults_of_own_reports
 from models import SubmissionVersion
 from models.enums import Carrier, Category, CertificateState, Holder, Outcome, SubmissionState, Tier, Use
 from models.forms import ContributorForm, OrganisationForm, SubmissionForm
@@ -29,18 +33,27 @@ _SITE = "https://example.org"
 _BARS = Bars("示例图", "项", (("示例甲", 10.0), ("示例乙", 5.0)))
 
 
-def faults_of_own_designs(season: Season) -> Iterator[tuple[Path, str]]:
-    """The home's own designs that cannot be filled in, as (file, sentence); the sentence has the way out."""
+def faults_of_own_files(season: Season) -> Iterator[OwnFault]:
+    """What is wrong with the home's own letters, pages, reports and designs."""
+    yield from chain(faults_of_own_letters(), faults_of_own_pages(), faults_of_own_reports())
+    yield from faults_of_own_designs(season)
+
+
+def faults_of_own_designs(season: Season) -> Iterator[OwnFault]:
+    """The home's own designs that cannot be filled in; each sentence has the way out."""
     for path in overrides.own_files(overrides.PAPERS):
         fill = _FILLED.get(path.name)
         try:
             if fill is not None:
                 fill(season)
             elif path.suffix in _DESIGNS - {".typ"}:  # other Typst files may be parts of a design
-                yield path, f"takes the place of nothing: no design is called so; there are {', '.join(_FILLED)}"
+                there = ", ".join(_FILLED)
+                said = f"takes the place of nothing: no design is called so; there are {there}"
+                yield OwnFault(path, said, f"没有同名的自带版式，这个文件不起作用：请核对文件名，有{there}")
         except Exception as problem:  # whatever a file of somebody else's can do wrong
             said = " ".join(str(problem).split()).replace(f"{path}", path.name)
-            yield path, f"cannot be filled in: {said}. Mend it, or delete it: the shipped design holds then"
+            words = f"cannot be filled in: {said}. Mend it, or delete it: the shipped design holds then"
+            yield OwnFault(path, words, f"用示例填不出来（{said}）：请改正，{OR_DELETE}")
 
 
 def _certificate(season: Season) -> None:

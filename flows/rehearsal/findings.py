@@ -14,11 +14,8 @@ from config.calendar import count_working_days, day_note, is_working_day, provis
 from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
-from flows.office.designs import faults_of_own_designs
-from flows.outbox.letters import faults_of_own_letters
-from flows.publish.pages import faults_of_own_pages
+from flows.office.designs import faults_of_own_files
 from flows.rehearsal.playing import Played
-from flows.reports.rendering import faults_of_own_reports
 from models import Message, MilestoneDate, Publication, Submission
 from models.enums import MessageState, PublicationKind, SubmissionState, Tier
 from states.rules.calendar.season_check import warnings_of
@@ -159,9 +156,8 @@ def _holes(messages: Sequence[Message]) -> Iterator[RehearsalFinding]:
 
 
 def _templates(season: Season) -> Iterator[RehearsalFinding]:
-    every = (faults_of_own_letters(), faults_of_own_pages(), faults_of_own_reports(), faults_of_own_designs(season))
-    for path, fault in chain(*every):
-        yield RehearsalFinding(Weight.FAULT, "模板", f"{path.name} {fault}。")
+    for fault in faults_of_own_files(season):
+        yield RehearsalFinding(Weight.FAULT, "模板", f"{fault.path.name}{fault.chinese}。")
 
 
 def _wording(season: Season) -> Iterator[RehearsalFinding]:

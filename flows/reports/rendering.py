@@ -11,7 +11,7 @@ from jinja2 import Environment, TemplateError
 from config import overrides
 from config.errors import GangchuangError
 from config.season import Season
-from flows.home.templates import environment, faults, home_before
+from flows.home.templates import OwnFault, environment, faults, home_before
 from flows.outbox.letters.filters import instant, printable
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -42,8 +42,8 @@ def page(name: str, season: Season, made_at: datetime, **values: Any) -> bytes:
         raise ReportNotMade(overrides.winning(_TEMPLATES / file, overrides.REPORTS, file), problem) from problem
 
 
-def faults_of_own_reports() -> Iterator[tuple[Path, str]]:
-    """What is wrong with the home's own pages of scorecards and of the yearly report, as (file, sentence)."""
+def faults_of_own_reports() -> Iterator[OwnFault]:
+    """What is wrong with the home's own pages of scorecards and of the yearly report."""
     return faults(_environment(), _TEMPLATES, overrides.REPORTS, _GIVEN)
 
 

@@ -55,6 +55,22 @@ def test_every_question_is_answered_in_chinese_and_changes_nothing(played: Playe
     assert {name: value for name, value in played.kept().items() if not any(map(str(name).count, made))} == before
 
 
+def test_the_season_s_file_is_checked_together_with_the_home_s_own_files(played: Player, shown: dict[str, str]) -> None:
+    broken = {"letters/call_opened.j2": "{{ deadlin }}", "papers/kit.docx": "", "pages/notice.html.j2": "{% if %}"}
+    for name, text in broken.items():
+        path = played.home / "templates" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    answer = consult.check_season.fn(season=2026)
+
+    assert str(answer["explanation"]).endswith("自有的模板和版式有3处错误。")
+    for name, words in zip(
+        broken, ("用了没有的内容 deadlin", "没有同名的自带版式", "第1行的模板语法有误"), strict=True
+    ):
+        assert f"| templates/{name}：{words}" in shown["season-check-2026"].replace("\\", "")
+
+
 def test_one_submission_s_history_is_found_by_its_number_and_a_strange_one_is_refused(
     played: Player, shown: dict[str, str]
 ) -> None:

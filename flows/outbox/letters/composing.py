@@ -12,7 +12,7 @@ from jinja2 import Environment
 from config import overrides
 from config.calendar import provisional_note
 from config.season import Season
-from flows.home.templates import environment, faults, home_before
+from flows.home.templates import OwnFault, environment, faults, home_before
 from flows.outbox.letters.filters import FILTERS, printable
 from flows.outbox.letters.kinds import LetterKind
 
@@ -60,8 +60,8 @@ def compose(kind: LetterKind, *, season: Season, office_page: str = "", **contex
     return Letter(" ".join(subject.split()), body)
 
 
-def faults_of_own_letters() -> Iterator[tuple[Path, str]]:
-    """What is wrong with the home's own letters, as (file, sentence)."""
+def faults_of_own_letters() -> Iterator[OwnFault]:
+    """What is wrong with the home's own letters."""
     known = {f"{kind.value}.j2": frozenset((*kind.needs, *kind.may)) for kind in LetterKind}
     return faults(_environment(), TEMPLATES, overrides.LETTERS, known)
 

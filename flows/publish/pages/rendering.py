@@ -14,7 +14,7 @@ from config import overrides
 from config.calendar import provisional_note
 from config.local_time import ZONE
 from flows.home.files import write_atomically
-from flows.home.templates import csp_source, environment, faults, home_before
+from flows.home.templates import OwnFault, csp_source, environment, faults, home_before
 from flows.outbox.letters.filters import day, in_html, instant
 from flows.publish.pages.content import (
     CallPage,
@@ -131,8 +131,8 @@ def put_proposal_page(home: Path, page: ProposalPage) -> Path:
     return path
 
 
-def faults_of_own_pages() -> Iterator[tuple[Path, str]]:
-    """What is wrong with the home's own pages, as (file, sentence)."""
+def faults_of_own_pages() -> Iterator[OwnFault]:
+    """What is wrong with the home's own pages."""
     return faults(_environment(), TEMPLATES, overrides.PAGES, {})
 
 

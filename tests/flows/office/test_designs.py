@@ -44,7 +44,7 @@ def test_what_cannot_be_filled_in_is_named_with_its_reason_and_the_way_out(folde
     for name, (content, _) in BROKEN.items():
         (folder / name).write_bytes(content)
 
-    found = {path.name: fault for path, fault in faults_of_own_designs(season_rules())}
+    found = {path.name: fault for path, fault, _ in faults_of_own_designs(season_rules())}
 
     assert found.keys() == BROKEN.keys()
     assert {name for name, (_, reason) in BROKEN.items() if reason not in found[name]} == set(), found

@@ -45,7 +45,7 @@ def test_the_homes_own_page_wins_while_it_is_there(folder: Path) -> None:
 def test_what_is_wrong_with_it_is_said(folder: Path, name: str, text: str, words: str) -> None:
     (folder / name).write_text(text, "utf-8")
 
-    ((path, fault),) = faults_of_own_reports()
+    ((path, fault, _),) = faults_of_own_reports()
 
     assert (path, words in fault) == (folder / name, True)
 

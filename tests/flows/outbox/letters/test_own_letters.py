@@ -51,7 +51,7 @@ def test_a_part_of_all_letters_can_be_worded_anew(folder: Path) -> None:
 def test_what_is_wrong_with_it_is_said(folder: Path, name: str, text: str, words: str) -> None:
     (folder / name).write_text(text, "utf-8")
 
-    ((path, fault),) = faults_of_own_letters()
+    ((path, fault, _),) = faults_of_own_letters()
 
     assert path == folder / name
     assert words in fault
