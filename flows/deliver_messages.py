@@ -9,10 +9,10 @@ from pathlib import Path
 
 from config.errors import MayPass
 from flows.engine.tasks import PieceKind
+from flows.outbox.attached import attached_to
 from flows.outbox.links import links_for_letter, with_links
 from flows.outbox.mail.envelope import answers_to
 from flows.outbox.mail.transport import Envelope, PermanentFailure, TemporaryFailure, Transport, hashed, open_transport
-from flows.outbox.messages import attached_to
 from flows.publish.timestamps import stamp_roots
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
@@ -128,9 +128,8 @@ def _next(run: Run, before: Fate | None, key: str) -> tuple[Message, dict[Path, 
         taken = take_up(session, run.year, key)
         if taken is None:
             return None
-        message, may_be_out = taken
-        message.body = with_links(message.body, links_for_letter(session, run.settings, run.season, message))
-        return message, attached_to(session, run.settings.home, message), may_be_out
+        taken[0].body = with_links(taken[0].body, links_for_letter(session, run.settings, run.season, taken[0]))
+        return taken[0], attached_to(session, run.settings.home, taken[0]), taken[1]
 
 
 def _send(transport: Transport, message: Message, attached: dict[Path, str], run: Run) -> Fate:

@@ -20,10 +20,10 @@ from config.errors import GangchuangError
 from config.settings import PUBLIC, RELEASES, settings, strangers_in
 from flows.home.files import digest_of
 from flows.home.releases import MANIFEST, Manifest, ReleaseGone, Releases
+from flows.outbox.attached import attached_to
 from flows.outbox.links import links_in, with_links
 from flows.outbox.mail.envelope import Envelope, build
 from flows.outbox.mail.files import FileTransport
-from flows.outbox.messages import attached_to
 from flows.papers.certificates import Press
 from flows.papers.putting import CERTIFICATES, make_papers, papers_of
 from flows.publish.facts import facts_of

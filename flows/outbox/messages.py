@@ -1,7 +1,6 @@
 """Puts letters into the outgoing messages: rows in the stage's own transaction, mail later."""
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
@@ -26,11 +24,6 @@ from models.enums import MessageState, WorkbookKind
 from states.issued import issues_since
 from states.maintenance.stuck_messages import post_message
 from states.panel.aliases import Aliases
-
-# Files that lie there named by their content, or by the letter that they came with.
-_RECEIPT = re.compile(r"(?P<digest>[0-9a-f]{16})-(?P<answer>\w*回执)")
-_MARKED = re.compile(r"-[0-9a-f]{8}(?:-\w+)?$")
-_LONGEST_NAME = 80
 
 
 def post(
@@ -165,26 +158,6 @@ def papers(
     answered = last is not None and last.receipt and (since is None or last.taken_at >= since)
     receipts = [run.settings.home.absolute() / last.receipt] if last and answered else []
     return tuple(path for path in (*workbooks, *receipts) if path.is_file())
-
-
-def attached_to(session: Session, home: Path, message: Message) -> dict[Path, str]:
-    """What a letter brings, and what each is called in the mail: a receipt after the delivery, the rest without digests."""
-    lying = [home.absolute() / path for path in json.loads(message.attachments)]
-    named = {path: _called(session, path) for path in lying}
-    return {path: name if [*named.values()].count(name) == 1 else path.name for path, name in named.items()}
-
-
-def _called(session: Session, path: Path) -> str:
-    receipt = _RECEIPT.fullmatch(path.stem)
-    if receipt is None:
-        return _MARKED.sub("", path.stem) + path.suffix
-    begun = col(Delivery.digest).startswith(receipt["digest"])
-    name = session.scalar(select(Delivery.file_name).where(Delivery.sender == path.parent.name, begun))
-    if not name:
-        return path.name
-    stem = Path(name).stem if Path(name).suffix.isascii() else name
-    answer = receipt["answer"]
-    return f"{answer}-{stem.removeprefix(f'{answer}-')[:_LONGEST_NAME]}{path.suffix}"
 
 
 def last_delivery(session: Session, run: Run, who: str, kind: WorkbookKind) -> Delivery | None:

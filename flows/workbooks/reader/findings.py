@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from openpyxl.utils import coordinate_to_tuple
 from pydantic import BaseModel
 
 from flows.workbooks.columns.mark import Mark
@@ -36,10 +35,10 @@ class Note(NamedTuple):
     unread: bool = False
 
 
-def place_of(said: Problem | Note) -> tuple[str, int, int, str]:
+def place_of(said: Problem | Note) -> tuple[str, int, int, str, str]:
     """By what people are told things in: the file first, then sheet by sheet, line by line, column by column."""
-    line, column = coordinate_to_tuple(said.cell) if said.cell else (0, 0)
-    return said.sheet, line, column, said.message
+    column = (said.cell or "").rstrip("0123456789")
+    return said.sheet, int((said.cell or "")[len(column) :] or 0), len(column), column, said.message
 
 
 @dataclass(frozen=True, slots=True)

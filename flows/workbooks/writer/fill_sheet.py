@@ -27,7 +27,7 @@ _ALLOWED = {
 _BANDS = ("#1F4E78", "#2E75B6", "#548235", "#7F6000", "#833C0B", "#5B4A8A")
 _LINE, _GIVEN, _NEEDED, _FREE = "#BFBFBF", "#EDEDED", "#FFF8E1", "#FFFFFF"
 _SHOWN_ROWS = 50
-PAGE_WIDTH = 170  # columns of A4 that people can still read; a submission's go over several pages
+PAGE_WIDTH = 170  # columns of A4 that people can still read; wider sheets go over several pages
 _LONGEST_LIST = 250  # characters; a longer list of choices stands in a sheet of its own
 _LONGEST_HINT = 250
 _LONGEST_TITLE = 32
@@ -210,6 +210,6 @@ class FillSheet:
         self.sheet.repeat_columns(0, FROZEN_COLUMNS - 1)
         self.sheet.set_margins(left=0.3, right=0.3, top=0.4, bottom=0.4)
         wide = sum(column.width for column in self.printed)
-        self.sheet.fit_to_pages(1 if self.judging else max(1, round(wide / PAGE_WIDTH)), 0)
+        self.sheet.fit_to_pages(max(1, round(wide / PAGE_WIDTH)), 0)
         if self.judging:
             self.sheet.print_area(TITLE_ROW, 0, max(self.last, FIRST_ROW), len(self.printed) - 1)
