@@ -403,11 +403,11 @@ def main() -> None:
     lost, settle = restoring(register_all), settling()
 
     def restore() -> None:
-        settle()
         if lost():
             upcoming.forget()
             forms.forget()
             overview.forget()
+        settle()
 
     def mailbox() -> str:
         with open_mailbox(own) as box:
