@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -109,6 +109,7 @@ def chinese_day(instant: datetime) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
+@lru_cache(maxsize=4096)  # a season's are asked for twice: each certificate alone, and all in one file
 def qr_code(address: str) -> str:
     """A QR code as SVG, of middling error correction; empty without an address."""
     if not address:

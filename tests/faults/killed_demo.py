@@ -26,6 +26,7 @@ from config.local_time import ZONE
 from models.database import make_engine
 from tests.benchmarks.bench_idle import tree
 
+_APART = 10  # a demo's mailbox listens right beside its link pages
 TABLES = {
     "submissions": "select number, title, state, outcome, tier from submission",
     "ranking": "select * from placing",
@@ -38,13 +39,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.killed_demo", description=__doc__)
     parser.add_argument("--after", type=float, default=55.0, help="seconds until the kill")
     parser.add_argument(
-        "--port", type=int, default=4290, help="loopback port of a dashboard; the next one is the other's"
+        "--port", type=int, default=4290, help="loopback port of a dashboard; ten further on is the other's"
     )
     parser.add_argument("--forget", metavar="DAY", help="delete Prefect's database on this day of the demo instead")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calm, killed = Path(folder) / "calm", Path(folder) / "killed"
-        undisturbed, disturbed = _demo(calm, asked.port), _demo(killed, asked.port + 1)
+        undisturbed, disturbed = _demo(calm, asked.port), _demo(killed, asked.port + _APART)
         if asked.forget:
             _forget(killed / "demo", disturbed, datetime.fromisoformat(asked.forget).replace(tzinfo=ZONE))
         else:
@@ -53,7 +54,7 @@ def main() -> int:
                 sys.exit("the demo was over before it could be killed")
             os.killpg(disturbed.pid, signal.SIGKILL)
             disturbed.wait()
-            disturbed = _demo(killed, asked.port + 1)
+            disturbed = _demo(killed, asked.port + _APART)
         if undisturbed.wait() or disturbed.wait():
             sys.exit("a demo did not come to its end")
         return 1 if _differences(_opened(calm), _opened(killed)) else 0
