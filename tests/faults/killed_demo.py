@@ -45,7 +45,6 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calm, killed = Path(folder) / "calm", Path(folder) / "killed"
-        _share_a_draw(calm / "demo", killed / "demo")
         undisturbed, disturbed = _demo(calm, asked.port), _demo(killed, asked.port + _APART)
         if asked.forget:
             _forget(killed / "demo", disturbed, datetime.fromisoformat(asked.forget).replace(tzinfo=ZONE))
@@ -59,15 +58,6 @@ def main() -> int:
         if undisturbed.wait() or disturbed.wait():
             sys.exit("a demo did not come to its end")
         return 1 if _differences(_opened(calm), _opened(killed)) else 0
-
-
-def _share_a_draw(*homes: Path) -> None:
-    """The same secret for each: otherwise other experts would score."""
-    secret = os.urandom(64)
-    for home in homes:
-        (home / "keys").mkdir(parents=True, mode=0o700)
-        (home / "keys" / "draw-2026.key").write_bytes(secret)
-        (home / "keys" / "draw-2026.key").chmod(0o600)
 
 
 def _demo(home: Path, port: int) -> subprocess.Popen[bytes]:
