@@ -4,7 +4,6 @@ A design that cannot be filled in would be noticed by the stage that needs it, m
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 
@@ -149,13 +148,12 @@ def _kit(season: Season) -> press_kit.PressKit:
 
 
 def _report(season: Season) -> None:
-
     section = Section("示例部分", ("示例句子。",), ("指标", f"{season.year}年"), (("申报数", "10"),), (_BARS,))
     yearly.word(season, Yearly((section,), ()), season.dates.close_season)
 
 
 def _extract(season: Season) -> None:
-    at: datetime = season.dates.close_season
+    at = season.dates.close_season
     found = [Mention("示例", f"{season.year}-500103-0001", _TITLE, "示例用途", at)]
     extract_page(season, _PERSON, _FIRM, found, at)
 
