@@ -1,15 +1,16 @@
 """Two demos beside each other, one of them killed (SIGKILL) in the middle and started again: `python -m tests.faults.killed_demo`.
 
-With `--forget 2026-07-01` it is not killed: once its clock has come to that day, Prefect's server is killed and its
-database deleted, and the demo goes on.
+With `--forget 2026-07-01` one demo is played to that day, ended, and its home copied, since each home has keys of its
+own and draws other experts with them. Both go on; Prefect's server of one is killed and its database deleted.
 
 Prints what differs between their ends: submissions, ranking, assignments, history (but for hashes
 and flow runs, which depend on each home's own key and salts) and letters by kind. Exit status 1 when
-anything does. Takes about five minutes.
+anything does. Takes about ten minutes.
 """
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,9 +46,12 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         calm, killed = Path(folder) / "calm", Path(folder) / "killed"
+        if asked.forget:
+            _play_to(calm, asked.port, datetime.fromisoformat(asked.forget).replace(tzinfo=ZONE))
+            shutil.copytree(calm, killed, symlinks=True)
         undisturbed, disturbed = _demo(calm, asked.port), _demo(killed, asked.port + _APART)
         if asked.forget:
-            _forget(killed / "demo", disturbed, datetime.fromisoformat(asked.forget).replace(tzinfo=ZONE))
+            _forget(killed / "demo", disturbed)
         else:
             time.sleep(asked.after)
             if disturbed.poll() is not None:
@@ -66,19 +70,34 @@ def _demo(home: Path, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=variables, start_new_session=True, stdout=subprocess.DEVNULL)
 
 
-def _forget(home: Path, demo: subprocess.Popen[bytes], day: datetime) -> None:
-    """Kill the demo's Prefect server on a day and delete its database; what runs meanwhile runs on."""
-    clock = Clock(home)
+def _play_to(folder: Path, port: int, day: datetime) -> None:
+    """Play a demo until its clock has come to a day, and end it there."""
+    demo, clock = _demo(folder, port), Clock(folder / "demo")
     while not clock.stepped or clock.now() < day:
-        if demo.poll() is not None:
-            sys.exit("the demo was over before Prefect's database could be deleted")
-        time.sleep(0.1)
+        _wait(demo)
+    print(f"{clock.now():%Y-%m-%d %H:%M}: the demo was ended, and its home copied", flush=True)
+    os.killpg(demo.pid, signal.SIGTERM)
+    demo.wait()
+
+
+def _forget(home: Path, demo: subprocess.Popen[bytes]) -> None:
+    """Kill a demo's Prefect server while it plays, and delete its database; what runs meanwhile runs on."""
+    clock = Clock(home)
+    begun = clock.now()
+    while clock.now() == begun:
+        _wait(demo)
     for pid, command in tree(demo.pid).items():
         if command == "flows.engine.server":
             os.kill(pid, signal.SIGKILL)
     for file in (home / "prefect").glob("prefect.db*"):
         file.unlink()
     print(f"{clock.now():%Y-%m-%d %H:%M}: Prefect's database was deleted", flush=True)
+
+
+def _wait(demo: subprocess.Popen[bytes]) -> None:
+    if demo.poll() is not None:
+        sys.exit("the demo was over before anything was done to it")
+    time.sleep(0.1)
 
 
 def _opened(home: Path) -> Engine:
