@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.local_time import local_day
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
-from flows.publish.notice import notice_page
-from flows.publish.publications import kept_outside, page_address, publish_root
+from flows.publish.notice import last_day, noticed
+from flows.publish.proposal import deviations
+from flows.publish.publications import award_lines, kept_outside, page_address, publish_root
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Submission
@@ -40,9 +42,10 @@ def opening(run: Run) -> Ending:
             return Ending(waiting="a named person has still to approve the list", chinese="获奖名单尚未审定。")
         closes_at = close_notice_after(session, run.season, run.at, run.act, reason="公示日按实际发布日起算")
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
-        page = notice_page(session, run.season, publication)
+        lines = award_lines(session, noticed(session, run.year))
+        struck = [deviation for deviation in deviations(session, run.year) if deviation.number]
     with run.step() as session:
-        units = _units_of(session, [line.number for line in page.lines])
+        units = _units_of(session, [line.number for line in lines])
         kept = kept_outside(session, publication)
         for unit in run.season.units():
             post_to_unit(
@@ -50,16 +53,16 @@ def opening(run: Run) -> Ending:
                 run,
                 LetterKind.NOTICE_OPENED,
                 unit.code,
-                opens_on=page.opens_on,
-                closes_on=page.closes_on,
-                items=[(line.number, line.title, line.tier) for line in page.lines if units[line.number] == unit.code],
+                opens_on=local_day(publication.published_at),
+                closes_on=last_day(closes_at),
+                items=[(line.number, line.title, line.tier) for line in lines if units[line.number] == unit.code],
                 page=page_address(run, "notice.html"),
                 **kept,
             )
-    run.tell("on the list", len(page.lines))
-    run.tell("struck by a person", len(page.deviations))
+    run.tell("on the list", len(lines))
+    run.tell("struck by a person", len(struck))
     run.tell("closes at", closes_at)
-    return Ending(Trigger.OPEN_PUBLIC_NOTICE, case={"approved": True}, facts={"list": len(page.lines)})
+    return Ending(Trigger.OPEN_PUBLIC_NOTICE, case={"approved": True}, facts={"list": len(lines)})
 
 
 def _units_of(session: Session, numbers: Sequence[str]) -> dict[str, str]:

@@ -12,11 +12,11 @@ from flows.outbox.messages import post_to_unit
 from flows.papers.putting import put_papers
 from flows.publish.feedback import give_feedback
 from flows.publish.publications import kept_outside, page_address, publish_root
-from flows.publish.results import results_page
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Placing, Submission
 from models.enums import PublicationKind, SubmissionState, Tier, Trigger
+from models.queries import awards_standing
 from states.submissions.certificates import follow_awards
 from states.transitions import Ask, apply_to_many
 
@@ -47,7 +47,7 @@ def publishing(run: Run) -> Ending:
         )
         followed = follow_awards(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.RESULTS)
-        page = results_page(session, run.season, publication)
+        standing = awards_standing(session, run.year)
     with run.step() as session:
         kept = kept_outside(session, publication)
         for unit in run.season.units():
@@ -55,7 +55,7 @@ def publishing(run: Run) -> Ending:
         remarked = give_feedback(session, run)
     put_papers(run)
     for tier in Tier:
-        run.tell(tier.value, sum(line.tier is tier for line in page.lines))
+        run.tell(tier.value, standing.get(tier, 0))
     run.tell("awarded", len(awarded.moved))
     run.tell("certificates given", len(followed.given))
     if run.season.final_round.feedback:
@@ -64,7 +64,7 @@ def publishing(run: Run) -> Ending:
     return Ending(
         Trigger.PUBLISH_RESULTS,
         case={"notice_over": True},
-        facts={"awarded": len(page.lines), "suspended": sorted(awarded.refused)},
+        facts={"awarded": sum(standing.values()), "suspended": sorted(awarded.refused)},
     )
 
 

@@ -10,7 +10,7 @@ from config.errors import GangchuangError
 from config.season import Season
 from models.call import Call, MilestoneDate
 from models.database import database_seconds
-from models.enums import CallState, CorrectionState, MessageState, MilestoneState, Outcome, SubmissionState
+from models.enums import CallState, CorrectionState, MessageState, MilestoneState, Outcome, SubmissionState, Tier
 from models.message import Message
 from models.review import Assignment, Score
 from models.submission import Contributor, Correction, Organisation, Submission
@@ -145,3 +145,10 @@ def by_whom_assigned() -> ColumnElement[bool]:
         (Assignment.round, Score.round),
     )
     return and_(*(column == other for column, other in pairs))
+
+
+def awards_standing(session: Session, year: int) -> dict[Tier, int]:
+    """How many awards stand of each tier that has any."""
+    stands = (Submission.tier.is_not(None), Submission.outcome.is_distinct_from(Outcome.REVOKED))
+    counted = select(Submission.tier, func.count()).where(Submission.season == year, *stands)
+    return {tier: count for tier, count in session.execute(counted.group_by(Submission.tier)) if tier}

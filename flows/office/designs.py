@@ -14,7 +14,7 @@ from flows.outbox.letters import faults_of_own_letters
 from flows.papers import application_forms, certificates, evidence, press_kit
 from flows.papers.typesetting import Typesetter
 from flows.personal_data import extract_page
-from flows.publish.pages import faults_of_own_pages
+from flows.publish.pages.rendering import faults_of_own_pages
 from flows.reports import yearly
 from flows.reports.rendering import faults_of_own_reports
 from models import SubmissionVersion

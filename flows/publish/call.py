@@ -12,8 +12,9 @@ from config.milestones import Milestone
 from config.units import all_units
 from flows.home.releases import FileGroup, Made
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import season_frame
-from flows.publish.pages import CalendarLine, CallPage, render_call
+from flows.publish.frames import imprint, season_frame
+from flows.publish.pages.content import CalendarLine, CallPage
+from flows.publish.pages.rendering import render
 from models import MilestoneDate
 from models.enums import Tier
 from states.rules.ranking.tiers import sizes_of
@@ -36,7 +37,7 @@ def files(facts: Facts) -> Iterator[Made]:
 
 
 def _season_files(season: PublicSeason) -> Iterator[Made]:
-    yield f"{season.year}/call.html", render_call(call_page(season)).encode()
+    yield f"{season.year}/call.html", render(call_page(season)).encode()
     yield f"{season.year}/calendar.ics", calendar(season)
 
 
@@ -49,9 +50,7 @@ def call_page(facts: PublicSeason) -> CallPage:
     amounts = {Tier(word): yuan for word, yuan in tiers.amounts_yuan.items()}
     return CallPage(
         season=season.year,
-        programme=season.title,
-        office=season.office.name,
-        contact=season.office.mail,
+        **imprint(season),
         hotline=season.office.telephone,
         where=season.office.address,
         covered_years=season.covered_years,

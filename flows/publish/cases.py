@@ -13,8 +13,9 @@ from config.units import all_units
 from flows.home.releases import FileGroup, Made
 from flows.outbox.letters.filters import printable
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import VERSIONS, site_frame
-from flows.publish.pages import CasePage, CasesPage, Frame, render_case, render_cases
+from flows.publish.frames import VERSIONS, imprint, site_frame
+from flows.publish.pages.content import CasePage, CasesPage, Frame
+from flows.publish.pages.rendering import render
 from flows.publish.search import SIMPLIFIED, base36, by_number, search_files, shards_for, simplified_script, steps
 from models.enums import Carrier, Category, PublicationKind, Tier
 from states.submissions.released import Released, ReleasedPicture
@@ -31,7 +32,7 @@ def files(facts: Facts) -> Iterator[Made]:
     if facts.seasons:
         yield f"cases/data/{SIMPLIFIED}", simplified_script()
         yield "cases/data/seasons.js", _seasons_script(facts)
-        yield "cases/index.html", render_cases(_list(facts)).encode()
+        yield "cases/index.html", render(_list(facts)).encode()
     if facts.site_url:
         yield "sitemap.xml", _sitemap(facts)
 
@@ -56,7 +57,7 @@ def _season_files(season: PublicSeason) -> Iterator[Made]:
         data, frame = _json(told), Frame("../../", first_at, changed_at, links, versions)
         key = f"{of_all} {first_at} {changed_at} {hashlib.sha256(data).hexdigest()}"
         yield FileGroup(f"cases/{case.number}", key, partial(_case_files, rules, told, data, frame))
-    yield f"cases/{season.year}.html", render_cases(_season_list(season)).encode()
+    yield f"cases/{season.year}.html", render(_season_list(season)).encode()
     yield f"cases/data/{season.year}.js", _season_script(season)
     for chunk, first in enumerate(range(0, len(cases), CHUNK)):
         told_of = [
@@ -67,8 +68,8 @@ def _season_files(season: PublicSeason) -> Iterator[Made]:
 
 
 def _case_files(rules: Season, told: Mapping[str, Any], data: bytes, frame: Frame) -> Iterator[Made]:
-    page = CasePage(rules.title, rules.office.name, rules.office.mail, told, _linked(told), frame)
-    yield f"cases/{told['number']}/index.html", render_case(page).encode()
+    page = CasePage(**imprint(rules), case=told, linked=_linked(told), frame=frame)
+    yield f"cases/{told['number']}/index.html", render(page).encode()
     yield f"cases/{told['number']}/case.json", data
 
 
@@ -124,15 +125,11 @@ def _linked(told: Mapping[str, Any]) -> str:
 
 
 def _list(facts: Facts) -> CasesPage:
-    season = facts.seasons[0].season
     # No count of another season's stands in a file of one: the addresses carry the version of each.
     held = [one for one in facts.seasons if one.published(PublicationKind.RESULTS)]
     scripts = ["data/seasons.js", *(f"data/{one.year}.js?{one.version}" for one in held)]
     return CasesPage(
-        programme=season.title,
-        office=season.office.name,
-        contact=season.office.mail,
-        season=0,
+        **imprint(facts.seasons[0].season),
         seasons=tuple((one.year, one.awarded, f"{one.year}.html") for one in held),
         cases=(),
         scripts=tuple(scripts),
@@ -141,7 +138,6 @@ def _list(facts: Facts) -> CasesPage:
 
 
 def _season_list(season: PublicSeason) -> CasesPage:
-    rules = season.season
     links = (
         ("首页", "../index.html"),
         ("优秀案例库", "index.html"),
@@ -149,9 +145,7 @@ def _season_list(season: PublicSeason) -> CasesPage:
     )
     versions = f"../{season.year}/{VERSIONS}"
     return CasesPage(
-        programme=rules.title,
-        office=rules.office.name,
-        contact=rules.office.mail,
+        **imprint(season.season),
         season=season.year,
         seasons=(),
         cases=tuple(

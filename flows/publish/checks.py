@@ -11,9 +11,9 @@ from functools import partial
 from config.local_time import local_day
 from flows.home.releases import FileGroup, Made
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import VERSIONS, site_frame
+from flows.publish.frames import VERSIONS, imprint, site_frame
 from flows.publish.pages.content import CheckIndexPage, CheckPage, Frame
-from flows.publish.pages.rendering import render_check, render_check_index
+from flows.publish.pages.rendering import render
 from flows.publish.record import EXPORT, VERIFIER
 from models import Certificate
 from models.enums import CertificateState, Holder, PublicationKind
@@ -30,8 +30,8 @@ def files(facts: Facts) -> Iterator[Made]:
     listed = tuple((season.year, numbers) for season in held if (numbers := _numbers(season)))
     if listed:
         newest, frame = facts.seasons[0].season, site_frame(facts, "../")
-        index = CheckIndexPage(newest.title, newest.office.name, newest.office.mail, listed, frame)
-        yield f"{FOLDER}/index.html", render_check_index(index).encode()
+        index = CheckIndexPage(**imprint(newest), seasons=listed, frame=frame)
+        yield f"{FOLDER}/index.html", render(index).encode()
 
 
 def _numbers(season: PublicSeason) -> tuple[tuple[str, CertificateState], ...]:
@@ -56,9 +56,7 @@ def check_page(season: PublicSeason, row: Certificate, own: Released) -> CheckPa
         ("如何核对", versions),
     )
     return CheckPage(
-        programme=season.season.title,
-        office=season.season.office.name,
-        contact=season.season.office.mail,
+        **imprint(season.season),
         season=row.season,
         number=str(number),
         short=number.short,
@@ -87,4 +85,4 @@ def _name(row: Certificate, own: Released) -> str:
 
 
 def _file(path: str, page: CheckPage) -> Iterator[tuple[str, bytes]]:
-    yield path, render_check(page).encode()
+    yield path, render(page).encode()

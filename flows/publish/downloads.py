@@ -9,7 +9,7 @@ from typing import Any
 
 import xlsxwriter
 
-from flows.publish.pages import AwardLine, ResultsPage
+from flows.publish.pages.content import AwardLine, ResultsPage
 
 DOWNLOADS = (
     ("获奖名单（Excel 工作簿）", "awards.xlsx"),

@@ -15,8 +15,8 @@ from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
 from models import History, MilestoneDate, Placing, Publication, Submission
-from models.enums import MilestoneState, Outcome, PublicationKind, Tier, Trigger
-from models.queries import milestone_rows, season_in_force
+from models.enums import MilestoneState, PublicationKind, Tier, Trigger
+from models.queries import awards_standing, milestone_rows, season_in_force
 from states.history.canonical import submission_subject
 from states.releases import Marks, public_marks
 from states.submissions.released import Released, released
@@ -66,9 +66,7 @@ class PublicSeason:
     @cached_property
     def awards_by_tier(self) -> Mapping[Tier, int]:
         """How many awards stand of each tier that has any."""
-        stands = (Submission.tier.is_not(None), Submission.outcome.is_distinct_from(Outcome.REVOKED))
-        counted = select(Submission.tier, func.count()).where(Submission.season == self.year, *stands)
-        return {tier: count for tier, count in self.session.execute(counted.group_by(Submission.tier)) if tier}
+        return awards_standing(self.session, self.year)
 
     @cached_property
     def numbers(self) -> Sequence[str]:

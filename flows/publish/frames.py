@@ -1,13 +1,20 @@
 """The frame of every public page: where it lies, the way to the others, how old it is, its earlier versions."""
 
 from datetime import datetime
+from typing import Any
 
 from config.milestones import Milestone
+from config.season import Season
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.pages import Frame
+from flows.publish.pages.content import Frame
 from models.enums import PublicationKind
 
 VERSIONS = "versions.html"
+
+
+def imprint(season: Season) -> dict[str, Any]:
+    """Whose a page is: the season's award and its office."""
+    return {"programme": season.title, "office": season.office.name, "contact": season.office.mail}
 
 
 def season_links(season: PublicSeason) -> list[tuple[str, str]]:

@@ -5,16 +5,9 @@ from functools import partial
 
 from flows.home.releases import FileGroup, Made
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import VERSIONS, season_frame, season_links, site_frame
-from flows.publish.pages import (
-    FrontPage,
-    SeasonEntry,
-    Version,
-    VersionsPage,
-    assets,
-    render_front,
-    render_versions,
-)
+from flows.publish.frames import VERSIONS, imprint, season_frame, season_links, site_frame
+from flows.publish.pages.content import FrontPage, SeasonEntry, Version, VersionsPage
+from flows.publish.pages.rendering import assets, render
 from flows.publish.publications import title_of
 from flows.publish.record import VERIFIER, until
 from models.enums import PublicationKind
@@ -25,18 +18,18 @@ def files(facts: Facts) -> Iterator[Made]:
     for name, content in assets():
         yield f"assets/{name}", content
     if facts.seasons:
-        yield "index.html", render_front(front_page(facts)).encode()
+        yield "index.html", render(front_page(facts)).encode()
     for season in facts.seasons:
         yield FileGroup(f"{season.year}/{VERSIONS}", season.mark, partial(_season_files, season))
 
 
 def _season_files(season: PublicSeason) -> Iterator[Made]:
-    yield f"{season.year}/{VERSIONS}", render_versions(versions_page(season)).encode()
+    yield f"{season.year}/{VERSIONS}", render(versions_page(season)).encode()
 
 
 def front_page(facts: Facts) -> FrontPage:
     """Every season, the newest first, with what there is of it."""
-    season, seasons = facts.seasons[0].season, []
+    seasons = []
     for one in facts.seasons:
         links = [(words, f"{one.year}/{address}") for words, address in season_links(one)]
         if one.published(PublicationKind.RESULTS):
@@ -44,7 +37,7 @@ def front_page(facts: Facts) -> FrontPage:
             links.extend([("核验证书", "check/index.html")] if has_certificates(facts.session, one.year) else [])
         links.append(("历次版本的根值，如何核对", f"{one.year}/{VERSIONS}"))
         seasons.append(SeasonEntry(one.year, one.season.title, tuple(links), one.awarded))
-    return FrontPage(season.title, season.office.name, season.office.mail, tuple(seasons), site_frame(facts))
+    return FrontPage(**imprint(facts.seasons[0].season), seasons=tuple(seasons), frame=site_frame(facts))
 
 
 def versions_page(facts: PublicSeason) -> VersionsPage:
@@ -59,12 +52,9 @@ def versions_page(facts: PublicSeason) -> VersionsPage:
         )
         for one in reversed(facts.publications)
     )
-    season = facts.season
     return VersionsPage(
-        season=season.year,
-        programme=season.title,
-        office=season.office.name,
-        contact=season.office.mail,
+        season=facts.year,
+        **imprint(facts.season),
         versions=versions,
         verifier=VERIFIER if results else "",
         frame=season_frame(facts, facts.opened_at),

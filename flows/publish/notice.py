@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from config.local_time import local_day
 from config.milestones import Milestone
-from config.season import Season
 from flows.home.releases import FileGroup, Made
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import season_frame
-from flows.publish.pages import Deviation, NoticePage, render_notice
+from flows.publish.frames import imprint, season_frame
+from flows.publish.pages.content import Deviation, NoticePage
+from flows.publish.pages.rendering import render
 from flows.publish.proposal import deviations
 from flows.publish.publications import award_lines, proof_of
 from models import History, MilestoneDate, Placing, Publication, PublicationLeaf
@@ -34,32 +34,20 @@ def files(facts: Facts) -> Iterator[Made]:
 
 
 def _season_files(season: PublicSeason, publication: Publication, site_url: str) -> Iterator[Made]:
-    page = notice_page(season.session, season.season, publication)
-    with_results = season.published(PublicationKind.RESULTS) is not None
-    page = replace(
-        page,
-        ended=season.is_over(Milestone.CLOSE_PUBLIC_NOTICE),
-        results_link="results.html" if with_results else "",
-        folder=f"{site_url}/{season.year}/" if site_url else "",
-        frame=season_frame(season, publication.published_at),
-    )
-    yield f"{season.year}/notice.html", render_notice(page).encode()
+    yield f"{season.year}/notice.html", render(notice_page(season, publication, site_url)).encode()
 
 
-def notice_page(session: Session, season: Season, publication: Publication) -> NoticePage:
+def notice_page(facts: PublicSeason, publication: Publication, site_url: str) -> NoticePage:
     """The list as it was when its root was recorded; its people as far as they may still be named."""
-    tiers = noticed(session, season.year)
+    session, season, office = facts.session, facts.season, facts.season.office
     closes_at = session.get_one(MilestoneDate, (season.year, Milestone.CLOSE_PUBLIC_NOTICE.value, 1, "")).due_at
-    office = season.office
     return NoticePage(
         season=season.year,
-        programme=season.title,
-        office=office.name,
-        contact=office.mail,
+        **imprint(season),
         opens_on=local_day(publication.published_at),
-        closes_on=_last_day(closes_at),
+        closes_on=last_day(closes_at),
         answer_working_days=season.public_notice.answer_working_days,
-        lines=award_lines(session, tiers),
+        lines=award_lines(session, noticed(session, season.year)),
         proof=proof_of(publication),
         where=office.address,
         postcode=office.postcode,
@@ -70,6 +58,10 @@ def notice_page(session: Session, season: Season, publication: Publication) -> N
         deviations=tuple(
             _shown(session, deviation) for deviation in deviations(session, season.year) if deviation.number
         ),
+        ended=facts.is_over(Milestone.CLOSE_PUBLIC_NOTICE),
+        results_link="results.html" if facts.published(PublicationKind.RESULTS) else "",
+        folder=f"{site_url}/{season.year}/" if site_url else "",
+        frame=season_frame(facts, publication.published_at),
     )
 
 
@@ -94,6 +86,6 @@ def noticed(session: Session, year: int) -> list[tuple[str, Tier]]:
     return [(number, Tier(approved[number]) if number in approved else tier) for number, tier in listed if tier]
 
 
-def _last_day(closes_at: datetime) -> date:
+def last_day(closes_at: datetime) -> date:
     """The notice ends with its last day, that is at the next day's first instant."""
     return local_day(closes_at - timedelta(microseconds=1))

@@ -8,8 +8,9 @@ from config.units import all_units
 from flows.home.releases import Made
 from flows.kinds.practice import TEXTS
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import season_frame
-from flows.publish.pages import PracticeLine, PracticePage, render_practice
+from flows.publish.frames import imprint, season_frame
+from flows.publish.pages.content import PracticeLine, PracticePage
+from flows.publish.pages.rendering import render
 from models.enums import PracticeKind
 from states.practice import practices, words_of
 from states.submissions.released import masked, unnamed
@@ -20,7 +21,7 @@ PAGE = "practice.html"
 def files(facts: Facts) -> Iterator[Made]:
     for season in facts.seasons:
         if season.is_over(Milestone.CLOSE_PRACTICE):
-            yield f"{season.year}/{PAGE}", render_practice(practice_page(season)).encode()
+            yield f"{season.year}/{PAGE}", render(practice_page(season)).encode()
 
 
 def practice_page(facts: PublicSeason) -> PracticePage:
@@ -38,7 +39,6 @@ def practice_page(facts: PublicSeason) -> PracticePage:
         )
         for row in sorted(rows, key=lambda row: (list(PracticeKind).index(row.kind), row.number))
     )
-    season = facts.season
     closed = next(row.settled_at for row in facts.milestones if row.milestone == Milestone.CLOSE_PRACTICE)
     frame = season_frame(facts, closed or facts.changed_at)
-    return PracticePage(season.year, season.title, season.office.name, season.office.mail, lines, frame)
+    return PracticePage(season=facts.year, **imprint(facts.season), lines=lines, frame=frame)

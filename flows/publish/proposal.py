@@ -14,7 +14,8 @@ from flows.engine.artifacts import outcome, plain
 from flows.home import paths
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
-from flows.publish.pages import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine, put_proposal_page
+from flows.publish.pages.content import Barred, Cut, Deviation, Disagreement, ProposalPage, ProposedLine
+from flows.publish.pages.rendering import put_proposal_page
 from flows.publish.proposal_workbook import write_workbook
 from flows.run import Run
 from models import Approval, Expert, Organisation, Placing, Recusal, Seat, Submission

@@ -8,7 +8,7 @@ import xlsxwriter
 
 from config.local_time import ZONE
 from flows.outbox.letters.filters import printable
-from flows.publish.pages import ProposalPage, ProposedLine
+from flows.publish.pages.content import ProposalPage, ProposedLine
 from flows.workbooks.writer.guide import instant, screen_width
 from models.enums import Tier
 

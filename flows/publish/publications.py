@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from config.units import all_units
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
-from flows.publish.pages import AwardLine, PageProof
+from flows.publish.pages.content import AwardLine, PageProof
 from flows.publish.record import EXPORT, VERIFIER, until
 from flows.run import Run
 from models import Publication

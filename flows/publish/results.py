@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -15,9 +14,10 @@ from config.season import Season
 from flows.home.releases import FileGroup, Made
 from flows.publish.downloads import DOWNLOADS, downloads
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import season_frame
+from flows.publish.frames import imprint, season_frame
 from flows.publish.notice import noticed
-from flows.publish.pages import AwardChange, ResultsPage, render_results
+from flows.publish.pages.content import AwardChange, ResultsPage
+from flows.publish.pages.rendering import render
 from flows.publish.publications import award_lines, proof_of
 from models import History, Placing, Publication, Submission
 from models.enums import Outcome, PublicationKind, Tier, Trigger, Use
@@ -26,7 +26,7 @@ from states.history.read import cause_of
 from states.history.seals import Seals
 from states.objections.reading import objection_counts, objection_lines, suspended_numbers
 from states.scorecard.yearly import LEAST
-from states.submissions.released import Released, without_hidden_names
+from states.submissions.released import without_hidden_names
 
 
 def files(facts: Facts) -> Iterator[Made]:
@@ -37,17 +37,15 @@ def files(facts: Facts) -> Iterator[Made]:
 
 
 def _season_files(season: PublicSeason, publication: Publication) -> Iterator[tuple[str, bytes]]:
-    page = results_page(season.session, season.season, publication, season.cases)
-    page = replace(page, downloads=DOWNLOADS, frame=season_frame(season, publication.published_at))
-    yield f"{season.year}/results.html", render_results(page).encode()
+    page = results_page(season, publication)
+    yield f"{season.year}/results.html", render(page).encode()
     for name, content in downloads(page, season.changed_at):
         yield f"{season.year}/{name}", content
 
 
-def results_page(
-    session: Session, season: Season, publication: Publication, known: Mapping[str, Released] | None = None
-) -> ResultsPage:
-    """The award list as it stands, and every difference from the notice; what is known of cases is not read again."""
+def results_page(facts: PublicSeason, publication: Publication) -> ResultsPage:
+    """The award list as it stands, and every difference from the notice."""
+    session, season = facts.session, facts.season
     awards = session.execute(
         select(Submission.number, Submission.tier)
         .join(Placing, Placing.number == Submission.number)
@@ -58,7 +56,7 @@ def results_page(
         )
         .order_by(Placing.position)
     ).all()
-    office, posted = season.office, dict(noticed(session, season.year))
+    posted = dict(noticed(session, season.year))
     standing = {number for number, _ in awards}
     missing = [number for number in posted if number not in standing]
     moving = [number for number in _moving_up(session, season) if number not in standing and number not in posted]
@@ -66,11 +64,9 @@ def results_page(
     altered = [number for number, tier in awards if posted.get(number, tier) is not tier]
     return ResultsPage(
         season=season.year,
-        programme=season.title,
-        office=office.name,
-        contact=office.mail,
+        **imprint(season),
         published_at=publication.published_at,
-        lines=award_lines(session, [(number, tier) for number, tier in awards if tier], known),
+        lines=award_lines(session, [(number, tier) for number, tier in awards if tier], facts.cases),
         proof=proof_of(publication, _since(session, publication)),
         notice_link="notice.html" if posted else "",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in season.final_round.tiers.amounts_yuan.items()),
@@ -80,6 +76,8 @@ def results_page(
         altered=tuple(_changes(session, season, [*altered, *moving], posted)),
         objections=_objections(session, season),
         follow_up=tuple(_follow_up(session, season.year)),
+        downloads=DOWNLOADS,
+        frame=season_frame(facts, publication.published_at),
     )
 
 

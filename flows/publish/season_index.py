@@ -5,8 +5,9 @@ from functools import partial
 
 from flows.home.releases import FileGroup, Made
 from flows.publish.facts import Facts, PublicSeason
-from flows.publish.frames import season_frame
-from flows.publish.pages import IndexEntry, IndexPage, render_index
+from flows.publish.frames import imprint, season_frame
+from flows.publish.pages.content import IndexEntry, IndexPage
+from flows.publish.pages.rendering import render
 from flows.publish.publications import PAGES, title_of
 from models import Publication
 
@@ -17,7 +18,7 @@ def files(facts: Facts) -> Iterator[Made]:
 
 
 def _season_files(season: PublicSeason) -> Iterator[Made]:
-    yield f"{season.year}/index.html", render_index(index_page(season)).encode()
+    yield f"{season.year}/index.html", render(index_page(season)).encode()
 
 
 def index_page(facts: PublicSeason) -> IndexPage:
@@ -26,7 +27,7 @@ def index_page(facts: PublicSeason) -> IndexPage:
     entries = tuple(_index_entry(publication) for publication in reversed(facts.publications))
     call = IndexEntry("征集通知", "call.html", facts.opened_at, "征集内容、日程、评审办法和报送单位")
     frame = season_frame(facts, facts.opened_at)
-    return IndexPage(season.year, season.title, season.office.name, season.office.mail, (*entries, call), frame)
+    return IndexPage(season=season.year, **imprint(season), entries=(*entries, call), frame=frame)
 
 
 def _index_entry(publication: Publication) -> IndexEntry:

@@ -20,8 +20,9 @@ from flows.home import paths
 from flows.home.releases import FileGroup, Made
 from flows.outbox.letters.filters import printable
 from flows.publish.facts import Facts, PublicSeason
+from flows.publish.frames import imprint
 from flows.publish.pages.content import WallGuide
-from flows.publish.pages.rendering import asset, render_wall, render_wall_guide
+from flows.publish.pages.rendering import asset, render, render_wall
 from models.enums import PublicationKind, Tier
 from states.submissions.released import Released, released
 
@@ -54,7 +55,7 @@ def _folder(facts: Facts, seasons: Sequence[PublicSeason]) -> Iterator[Made]:
         ("now.js", f'wallNow("{version}");\n'.encode()),
         ("icon.svg", asset("icon.svg").encode()),
         ("guide.css", asset("page.css").encode()),
-        ("guide.html", render_wall_guide(_guide(facts, seasons, cases, len(slides))).encode()),
+        ("guide.html", render(_guide(facts, seasons, cases, len(slides))).encode()),
     ]
     for name, content in shown:
         yield f"{FOLDER}/{name}", content
@@ -138,9 +139,7 @@ def code_of(address: str) -> dict[str, Any]:
 def _guide(facts: Facts, seasons: Sequence[PublicSeason], cases: Sequence[Released], slides: int) -> WallGuide:
     own = seasons[0].season
     return WallGuide(
-        programme=own.title,
-        office=own.office.name,
-        contact=own.office.mail,
+        **imprint(own),
         made_at=max(season.changed_at for season in seasons),
         slides=slides,
         season=own.year,

@@ -31,7 +31,8 @@ from playwright.sync_api import Page
 from config.settings import Settings
 from flows.publish import cases as case_pages
 from flows.publish.facts import facts_of
-from flows.publish.pages import CasePage, Frame, render_case
+from flows.publish.pages.content import CasePage, Frame
+from flows.publish.pages.rendering import render
 from flows.publish.release import publish
 from flows.publish.search import by_number, plain, shards_of, text_of
 from models.database import make_engine, reading
@@ -114,7 +115,8 @@ def _floor(own: Settings, engine: Any, target: Path) -> None:
         with _cpu("  floor: one template rendered for each, the same bytes written"):
             for data, season in told:
                 frame = Frame("../../", season.changed_at, season.changed_at)
-                page = render_case(CasePage("示例", "示例", "office@example.invalid", data, "{}", frame)).encode()
+                whose = {"programme": "示例", "office": "示例", "contact": "office@example.invalid"}
+                page = render(CasePage(**whose, case=data, linked="{}", frame=frame)).encode()
                 path = target / data["number"] / "index.html"
                 path.parent.mkdir(parents=True)
                 path.write_bytes(page)

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from flows.publish.pages import (
+from flows.publish.pages.content import (
     AwardChange,
     AwardLine,
     Cut,
@@ -26,7 +26,6 @@ OFFICE = "示例协调小组办公室"
 CONTACT = "office@example.invalid"
 AT = datetime(2026, 8, 3, 1, 0, tzinfo=UTC)
 ROOT = "71" * 32
-HEAD = "8c" * 32
 DIGEST = "e4" * 32
 # What a web server may forbid the public pages in its header: nginx does, and the browser's tests read them under it.
 POLICY = (
@@ -65,7 +64,7 @@ def a_notice(**changed: Any) -> NoticePage:
         closes_on=date(2026, 8, 7),
         answer_working_days=15,
         lines=lines(),
-        proof=PageProof(ROOT, 413, HEAD),
+        proof=PageProof(ROOT, 413),
     )
     return replace(page, **changed)
 
@@ -78,7 +77,7 @@ def a_results_page(**changed: Any) -> ResultsPage:
         contact=CONTACT,
         published_at=AT,
         lines=lines(),
-        proof=PageProof(ROOT, 413, HEAD, "history.jsonl", "verify_history.py", f"python3 verify_history.py {ROOT}"),
+        proof=PageProof(ROOT, 413, "history.jsonl", "verify_history.py", f"python3 verify_history.py {ROOT}"),
         notice_link="notice.html",
         amounts_yuan=((Tier.FIRST, 3000),),
         noticed=14,
@@ -95,7 +94,9 @@ def a_results_page(**changed: Any) -> ResultsPage:
 
 def an_index(**changed: Any) -> IndexPage:
     entries = (IndexEntry("拟获奖名单公示", "notice.html", AT, "公示期五个工作日。"),)
-    return replace(IndexPage(2026, PROGRAMME, OFFICE, CONTACT, entries), **changed)
+    return replace(
+        IndexPage(season=2026, programme=PROGRAMME, office=OFFICE, contact=CONTACT, entries=entries), **changed
+    )
 
 
 def a_proposed_line(rank: int, **changed: Any) -> ProposedLine:

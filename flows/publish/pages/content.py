@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from config.calendar import is_working_day
 from models.enums import Carrier, Category, CertificateState, Holder, PracticeKind, Tier
@@ -27,6 +27,21 @@ class Frame:
     changed_at: datetime
     links: tuple[tuple[str, str], ...] = ()
     versions: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicPage:
+    """What every public page says of whose it is; `contact` is the office's own, no person's. `season` is 0 on pages about all.
+
+    `template`: the name of its template.
+    """
+
+    template: ClassVar[str]
+    season: int = 0
+    programme: str
+    office: str
+    contact: str
+    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +95,27 @@ class AwardChange:
 class PageProof:
     """What a page commits to, and how an outsider checks it.
 
-    `root` is the RFC 6962 Merkle root (hex) over the latest hashes of `subjects` subjects, `head`
-    the hash of the call's latest history entry. `export` and `verifier` are links relative to the
+    `root` is the RFC 6962 Merkle root (hex) over the latest hashes of `subjects` subjects. `export` and `verifier` are links relative to the
     page, empty while the history is not out yet; `command` is what the reader types. `later` are the
     roots recorded since, with their names.
     """
 
     root: str
     subjects: int
-    head: str = ""
     export: str = ""
     verifier: str = ""
     command: str = ""
     later: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NoticePage:
-    """The public notice of the proposed list (拟获奖名单公示). `contact` is the office's own, no person's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticePage(PublicPage):
+    """The public notice of the proposed list (拟获奖名单公示).
 
     `folder`: the web address of the season's folder, printed for whoever has nothing but the sheet of paper.
     """
 
-    season: int
-    programme: str
-    office: str
-    contact: str
+    template = "notice"
     opens_on: date
     closes_on: date
     answer_working_days: int
@@ -121,7 +131,6 @@ class NoticePage:
     ended: bool = False
     results_link: str = ""
     folder: str = ""
-    frame: Frame | None = None
 
     @property
     def working_days(self) -> int:
@@ -135,17 +144,14 @@ class NoticePage:
         return tuple((day, is_working_day(day)) for day in days)
 
 
-@dataclass(frozen=True, slots=True)
-class ResultsPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsPage(PublicPage):
     """The award list (获奖项目发布). `changes` and `added` account for every line of the notice: `noticed` of them.
 
     `altered` are changes that no sum shows (another tier, a place moved up to). `objections`: (kind, result, how many). `downloads` are (words, address).
     """
 
-    season: int
-    programme: str
-    office: str
-    contact: str
+    template = "results"
     published_at: datetime
     lines: tuple[AwardLine, ...]
     proof: PageProof
@@ -158,7 +164,6 @@ class ResultsPage:
     objections: tuple[tuple[str, str, int], ...] = ()
     follow_up: tuple[tuple[str, str], ...] = ()
     downloads: tuple[tuple[str, str], ...] = ()
-    frame: Frame | None = None
 
     @property
     def change_counts(self) -> tuple[tuple[str, int], ...]:
@@ -182,16 +187,12 @@ class IndexEntry:
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class IndexPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexPage(PublicPage):
     """The season's entry page, newest entry first as given."""
 
-    season: int
-    programme: str
-    office: str
-    contact: str
+    template = "index"
     entries: tuple[IndexEntry, ...]
-    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +204,11 @@ class CalendarLine:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPage(PublicPage):
     """The call (征集通知): what may be submitted, until when, to whom, and how it is judged."""
 
-    season: int
-    programme: str
-    office: str
-    contact: str
+    template = "call"
     hotline: str
     where: str
     covered_years: tuple[int, ...]
@@ -225,7 +223,6 @@ class CallPage:
     own_dates: tuple[tuple[str, str, datetime], ...]
     units: tuple[tuple[str, str], ...]
     ended: bool
-    frame: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +235,12 @@ class SeasonEntry:
     awards: int
 
 
-@dataclass(frozen=True, slots=True)
-class FrontPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontPage(PublicPage):
     """The site's first page."""
 
-    programme: str
-    office: str
-    contact: str
+    template = "front"
     seasons: tuple[SeasonEntry, ...]
-    frame: Frame
 
     @property
     def wall(self) -> bool:
@@ -264,69 +258,52 @@ class Version:
     export: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionsPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsPage(PublicPage):
     """The roots of everything that a season published, and how to check it."""
 
-    season: int
-    programme: str
-    office: str
-    contact: str
+    template = "versions"
     versions: tuple[Version, ...]
     verifier: str
-    frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class CasePage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePage(PublicPage):
     """One case; `case` is what its JSON says, to the letter."""
 
-    programme: str
-    office: str
-    contact: str
+    template = "case"
     case: Mapping[str, Any]
     linked: str
-    frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class CasesPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasesPage(PublicPage):
     """The list of cases: of all seasons with filters, or of one without."""
 
-    programme: str
-    office: str
-    contact: str
-    season: int
+    template = "cases"
     seasons: tuple[tuple[int, int, str], ...]
     cases: tuple[tuple[str, str, str, str], ...]
     scripts: tuple[str, ...]
-    frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class WallGuide:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WallGuide(PublicPage):
     """The technician's page; `link`: where the wall is public, empty where that is not known."""
 
-    programme: str
-    office: str
-    contact: str
+    template = "wall_guide"
     made_at: datetime
     slides: int
-    season: int
     field: str
     number: str
     link: str
     archive: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPage(PublicPage):
     """What became of one certificate (证书核验). `name` is empty where it is not released, `successor` without one."""
 
-    programme: str
-    office: str
-    contact: str
-    season: int
+    template = "check"
     number: str
     short: str
     state: CertificateState
@@ -340,18 +317,14 @@ class CheckPage:
     successor: str
     export: str
     verifier: str
-    frame: Frame
 
 
-@dataclass(frozen=True, slots=True)
-class CheckIndexPage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckIndexPage(PublicPage):
     """Every number of a certificate that was given, by season, with what it stands for now."""
 
-    programme: str
-    office: str
-    contact: str
+    template = "check_index"
     seasons: tuple[tuple[int, tuple[tuple[str, CertificateState], ...]], ...]
-    frame: Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +396,7 @@ class ProposalPage:
     (its digest is the mail's; the list's is another one where something was struck), by whom, and when.
     """
 
+    template: ClassVar[str] = "proposal"
     season: int
     programme: str
     office: str
@@ -467,16 +441,12 @@ class PracticeLine:
     texts: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PracticePage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticePage(PublicPage):
     """The season's good practice."""
 
-    season: int
-    programme: str
-    office: str
-    contact: str
+    template = "practice"
     lines: tuple[PracticeLine, ...]
-    frame: Frame
 
     @property
     def kinds(self) -> tuple[tuple[PracticeKind, tuple[PracticeLine, ...]], ...]:

@@ -16,102 +16,25 @@ from config.local_time import ZONE
 from flows.home.files import write_atomically
 from flows.home.templates import OwnFault, csp_source, environment, faults, home_before
 from flows.outbox.letters.filters import day, in_html, instant
-from flows.publish.pages.content import (
-    CallPage,
-    CasePage,
-    CasesPage,
-    CheckIndexPage,
-    CheckPage,
-    FrontPage,
-    IndexPage,
-    NoticePage,
-    PracticePage,
-    ProposalPage,
-    ResultsPage,
-    VersionsPage,
-    WallGuide,
-)
+from flows.publish.pages.content import NoticePage, ProposalPage, PublicPage, ResultsPage
 from flows.publish.pages.statistics import by_tier, interval, scale, tables
 from models.enums import Tier
 
 TEMPLATES = Path(__file__).parent / "templates"
-Page = (
-    NoticePage
-    | ResultsPage
-    | IndexPage
-    | ProposalPage
-    | CallPage
-    | FrontPage
-    | VersionsPage
-    | CasePage
-    | CasesPage
-    | WallGuide
-    | CheckPage
-    | CheckIndexPage
-    | PracticePage
-)
 _ASSETS = ("page.css", "filter.js", "cases.js", "icon.svg")
 
 
-def render_notice(page: NoticePage) -> str:
-    """The public notice page. Raises CalendarUnknown for days without an official calendar."""
-    return _render("notice", page, tiers=by_tier(page.lines))
-
-
-def render_results(page: ResultsPage) -> str:
-    """The results page, with statistics over all lines."""
-    return _render("results", page, tiers=by_tier(page.lines), tables=tables(page.lines))
-
-
-def render_call(page: CallPage) -> str:
-    """The page of the call."""
-    return _render("call", page)
-
-
-def render_front(page: FrontPage) -> str:
-    """The site's first page."""
-    return _render("front", page)
-
-
-def render_versions(page: VersionsPage) -> str:
-    """The page of the roots."""
-    return _render("versions", page)
-
-
-def render_case(page: CasePage) -> str:
-    """The page of one case; the template is compiled once for all."""
-    return _render("case", page)
-
-
-def render_cases(page: CasesPage) -> str:
-    """The list of cases."""
-    return _render("cases", page)
-
-
-def render_index(page: IndexPage) -> str:
-    """The season's entry page."""
-    return _render("index", page)
-
-
-def render_check(page: CheckPage) -> str:
-    """The page of one certificate."""
-    return _render("check", page)
-
-
-def render_check_index(page: CheckIndexPage) -> str:
-    """Every number of a certificate, with its page."""
-    return _render("check_index", page)
-
-
-def render_practice(page: PracticePage) -> str:
-    """The page of good practice."""
-    return _render("practice", page)
-
-
-def render_proposal(page: ProposalPage) -> str:
-    """The office's page for approval. Not public."""
-    axis = scale(page.lines)
-    return _render("proposal", page, axis=axis, interval=lambda line: interval(line, axis))
+def render(page: PublicPage | ProposalPage) -> str:
+    """A page by its own template. Raises CalendarUnknown for a notice on days without an official calendar."""
+    values: dict[str, Any] = {}
+    if isinstance(page, NoticePage | ResultsPage):
+        values["tiers"] = by_tier(page.lines)
+    if isinstance(page, ResultsPage):
+        values["tables"] = tables(page.lines)
+    if isinstance(page, ProposalPage):
+        axis = scale(page.lines)
+        values |= {"axis": axis, "interval": lambda line: interval(line, axis)}
+    return _environment().get_template(f"{page.template}.html.j2").render(page=page, Tier=Tier, **values)
 
 
 def render_wall(programme: str) -> str:
@@ -119,16 +42,9 @@ def render_wall(programme: str) -> str:
     return _environment().get_template("wall.html.j2").render(programme=programme)
 
 
-def render_wall_guide(page: WallGuide) -> str:
-    """One page for the museum's technician."""
-    return _environment().get_template("wall_guide.html.j2").render(page=page)
-
-
-def put_proposal_page(home: Path, page: ProposalPage) -> Path:
+def put_proposal_page(home: Path, page: ProposalPage) -> None:
     """Put the list where the office looks. Raises HomeNotWritable; a reader sees the old page or the new one."""
-    path = home / "office" / str(page.season) / "proposal.html"
-    write_atomically(path, render_proposal(page).encode())
-    return path
+    write_atomically(home / "office" / str(page.season) / "proposal.html", render(page).encode())
 
 
 def faults_of_own_pages() -> Iterator[OwnFault]:
@@ -146,10 +62,6 @@ def assets() -> Iterator[tuple[str, bytes]]:
 def _asset_link(name: str) -> str:
     """The name with a mark of its content, so that no browser takes an old one from its cache."""
     return f"{name}?{hashlib.sha256(asset(name).encode()).hexdigest()[:8]}"
-
-
-def _render(name: str, page: Page, **values: Any) -> str:
-    return _environment().get_template(f"{name}.html.j2").render(page=page, Tier=Tier, **values)
 
 
 @lru_cache

@@ -12,21 +12,13 @@ import flows.publish.pages.content
 from config.calendar import CalendarUnknown
 from config.local_time import ZONE
 from config.settings import HomeNotWritable
-from flows.publish.pages import (
-    PageProof,
-    put_proposal_page,
-    render_index,
-    render_notice,
-    render_proposal,
-    render_results,
-)
-from flows.publish.pages.content import Cut
+from flows.publish.pages.content import Cut, PageProof
+from flows.publish.pages.rendering import put_proposal_page, render
 from flows.publish.pages.statistics import interval, scale, tables
 from flows.publish.proposal import as_markdown
 from models.enums import Carrier, Category, Tier
 from tests.support.pages import (
     DIGEST,
-    HEAD,
     PROGRAMME,
     ROOT,
     a_deviation,
@@ -41,10 +33,10 @@ from tests.support.pages import (
 
 def rendered() -> dict[str, str]:
     return {
-        "notice": render_notice(a_notice(deviations=(a_deviation(),))),
-        "results": render_results(a_results_page()),
-        "index": render_index(an_index()),
-        "proposal": render_proposal(a_proposal(deviations=(a_deviation(),))),
+        "notice": render(a_notice(deviations=(a_deviation(),))),
+        "results": render(a_results_page()),
+        "index": render(an_index()),
+        "proposal": render(a_proposal(deviations=(a_deviation(),))),
     }
 
 
@@ -70,7 +62,7 @@ def test_the_award_is_never_called_what_it_may_not_be_called(name: str) -> None:
 
 
 def test_a_notice_states_period_way_to_object_and_proof() -> None:
-    text = render_notice(a_notice())
+    text = render(a_notice())
 
     for said in (
         "2026年8月3日(周一)",
@@ -81,7 +73,6 @@ def test_a_notice_states_period_way_to_object_and_proof() -> None:
         "office@example.invalid",
         "15个工作日内答复",
         ROOT,
-        HEAD,
         "413个对象",
         "没有人工调整",
         "第3号示例装置",
@@ -92,7 +83,7 @@ def test_a_notice_states_period_way_to_object_and_proof() -> None:
 
 
 def test_a_notice_shows_which_days_do_not_count() -> None:
-    text = render_notice(a_notice(opens_on=date(2026, 9, 23), closes_on=date(2026, 9, 29)))
+    text = render(a_notice(opens_on=date(2026, 9, 23), closes_on=date(2026, 9, 29)))
 
     days = re.findall(r"<li(?: class=\"off\")?>(\S+) (\S+)</li>", text)
     assert days == [
@@ -109,11 +100,11 @@ def test_a_notice_shows_which_days_do_not_count() -> None:
 
 def test_a_notice_in_a_year_without_a_calendar_is_an_error() -> None:
     with pytest.raises(CalendarUnknown):
-        render_notice(a_notice(opens_on=date(2101, 8, 1), closes_on=date(2101, 8, 5)))
+        render(a_notice(opens_on=date(2101, 8, 1), closes_on=date(2101, 8, 5)))
 
 
 def test_a_notice_in_a_year_that_is_not_announced_says_so() -> None:
-    tentative = render_notice(a_notice(opens_on=date(2050, 8, 1), closes_on=date(2050, 8, 5)))
+    tentative = render(a_notice(opens_on=date(2050, 8, 1), closes_on=date(2050, 8, 5)))
 
     assert "2050年的节假日安排尚未公布" in tentative
     assert "尚未公布" not in rendered()["notice"]
@@ -144,8 +135,8 @@ def test_of_a_line_without_licence_only_number_title_and_who_agreed_are_publishe
         category=Category.DESIGN,
     )
 
-    row = _row(render_notice(a_notice(lines=(line,))), line.number)
-    whole = render_notice(a_notice(lines=(line,))) + render_results(a_results_page(lines=(line,)))
+    row = _row(render(a_notice(lines=(line,))), line.number)
+    whole = render(a_notice(lines=(line,))) + render(a_results_page(lines=(line,)))
 
     assert line.organisations == ()
     assert "示例·某人" in row
@@ -169,9 +160,9 @@ def test_words_of_people_stay_words(hostile: str) -> None:
     line = a_line(title=hostile, contributors=(hostile,), organisations=(hostile,), unit=hostile)
 
     pages = (
-        render_notice(a_notice(lines=(line,))),
-        render_results(a_results_page(lines=(line,))),
-        render_proposal(a_proposal(lines=(a_proposed_line(1, title=hostile, settled=hostile),), cuts=())),
+        render(a_notice(lines=(line,))),
+        render(a_results_page(lines=(line,))),
+        render(a_proposal(lines=(a_proposed_line(1, title=hostile, settled=hostile),), cuts=())),
     )
 
     for text in pages:
@@ -181,14 +172,14 @@ def test_words_of_people_stay_words(hostile: str) -> None:
 
 
 def test_hidden_characters_do_not_reach_a_page() -> None:
-    text = render_notice(a_notice(lines=(a_line(title="装\u202e置\x00\n末"),)))
+    text = render(a_notice(lines=(a_line(title="装\u202e置\x00\n末"),)))
 
     assert "装置 末" in text
     assert not set(text) & set("\u202e\x00")
 
 
 def test_results_link_to_what_one_needs_to_check_them() -> None:
-    text = render_results(a_results_page())
+    text = render(a_results_page())
 
     for link in ("history.jsonl", "verify_history.py", "notice.html"):
         assert f'href="{link}"' in text
@@ -201,7 +192,7 @@ def test_results_link_to_what_one_needs_to_check_them() -> None:
 
 
 def test_a_proof_without_an_export_says_when_it_will_come() -> None:
-    text = render_notice(a_notice(proof=PageProof(ROOT, 5)))
+    text = render(a_notice(proof=PageProof(ROOT, 5)))
 
     assert "结果发布时将同时公开" in text
     assert "征集主记录" not in text
@@ -224,17 +215,17 @@ def test_statistics_count_every_line_once() -> None:
 
 
 def test_tiers_are_listed_from_the_first_and_only_if_awarded() -> None:
-    text = render_results(a_results_page(lines=(a_line(1, tier=Tier.THIRD), a_line(2, tier=Tier.FIRST))))
+    text = render(a_results_page(lines=(a_line(1, tier=Tier.THIRD), a_line(2, tier=Tier.FIRST))))
 
     assert re.findall(r'<h3 id="tier-(\w+)"', text) == ["first", "third"]
 
 
 def test_a_season_without_awards_has_pages_too() -> None:
     for text in (
-        render_notice(a_notice(lines=())),
-        render_results(a_results_page(lines=())),
-        render_index(an_index(entries=())),
-        render_proposal(a_proposal(lines=(), cuts=(), disagreements=())),
+        render(a_notice(lines=())),
+        render(a_results_page(lines=())),
+        render(an_index(entries=())),
+        render(a_proposal(lines=(), cuts=(), disagreements=())),
     ):
         assert "</html>" in text
 
@@ -242,7 +233,7 @@ def test_a_season_without_awards_has_pages_too() -> None:
 def test_the_proposal_shows_scores_intervals_ties_and_cases_to_look_at() -> None:
     line = a_proposed_line(1, struck="重复", passed_over="超出上限", settled="抽签")
 
-    text = render_proposal(a_proposal(lines=(line, a_proposed_line(2), a_proposed_line(3))))
+    text = render(a_proposal(lines=(line, a_proposed_line(2), a_proposed_line(3))))
 
     row = _row(text[text.index('id="list"') :], "2026-500101-001")
     for said in ("89.00", "89.26", "87.00–91.00", "31.50", "一等奖", "重复", "超出上限", "抽签"):
@@ -257,7 +248,7 @@ def test_a_cut_through_many_is_told_in_few_words() -> None:
     proposal = a_proposal(lines=lines, cuts=(Cut(Tier.FIRST, 2, tied=many[:2], close=many),))
 
     said = as_markdown(proposal)
-    page = render_proposal(proposal)
+    page = render(proposal)
 
     assert f"得分相同：{many[0]}、{many[1]}；评分难以区分：{many[0]}、" in said
     assert f"{many[7]}……共60项，全部见工作簿“等次分界”" in said
@@ -269,8 +260,8 @@ def test_a_cut_through_many_is_told_in_few_words() -> None:
 
 def test_after_the_approval_the_page_shows_the_digest_that_the_mail_has() -> None:
     at = datetime(2026, 7, 30, 14, tzinfo=ZONE)
-    struck = render_proposal(a_proposal(approval=("ab" * 32, "示例·王主任", at)))
-    whole = render_proposal(a_proposal(approval=(DIGEST, "示例·王主任", at)))
+    struck = render(a_proposal(approval=("ab" * 32, "示例·王主任", at)))
+    whole = render(a_proposal(approval=(DIGEST, "示例·王主任", at)))
 
     for text, digest in ((struck, "ab" * 32), (whole, DIGEST)):
         assert f'与邮件和审定记录中的一致：</p>\n<p class="hash">{digest}</p>' in text
@@ -292,10 +283,11 @@ def test_the_axis_spans_whole_tens() -> None:
 
 
 def test_the_list_for_the_office_has_its_place_and_is_written_whole(tmp_path: Path) -> None:
-    path = put_proposal_page(tmp_path, a_proposal())
+    path = tmp_path / "office/2026/proposal.html"
+    put_proposal_page(tmp_path, a_proposal())
     content = path.read_bytes()
 
-    assert put_proposal_page(tmp_path, a_proposal()) == path == tmp_path / "office/2026/proposal.html"
+    put_proposal_page(tmp_path, a_proposal())
     assert path.read_bytes() == content
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
@@ -308,7 +300,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_line_with_consent_keeps_its_people() -> None:
-    row = _row(render_notice(a_notice(lines=(a_line(1),))), "2026-500101-001")
+    row = _row(render(a_notice(lines=(a_line(1),))), "2026-500101-001")
 
     assert re.findall(r"<li>(.*?)</li>", row) == ["示例1号公司", "示例·甲1", "示例·乙1"]
 

@@ -7,14 +7,18 @@ import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 
-from flows.publish.pages import render_index, render_notice, render_proposal, render_results
-from flows.publish.pages.content import IndexPage, NoticePage, ProposalPage, ResultsPage
+from flows.publish.pages.content import ProposalPage, PublicPage
+from flows.publish.pages.rendering import render
 from models.enums import Tier
 from tests.support.browser import chromium
 from tests.support.pages import a_deviation, a_line, a_notice, a_proposal, a_results_page, an_index, lines
 
-Page = NoticePage | ResultsPage | IndexPage | ProposalPage
-PAGES: tuple[Page, ...] = (a_notice(deviations=(a_deviation(),)), a_results_page(), an_index(), a_proposal())
+PAGES: tuple[PublicPage | ProposalPage, ...] = (
+    a_notice(deviations=(a_deviation(),)),
+    a_results_page(),
+    an_index(),
+    a_proposal(),
+)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 SHOWN = "[data-row]:not([hidden])"
 
@@ -25,18 +29,6 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-def rendered(page: Page) -> str:
-    match page:
-        case NoticePage():
-            return render_notice(page)
-        case ResultsPage():
-            return render_results(page)
-        case IndexPage():
-            return render_index(page)
-        case ProposalPage():
-            return render_proposal(page)
-
-
 @pytest.fixture
 def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
     """Open a page as a reader would; at the end nothing was said to the console or asked of anybody."""
@@ -44,9 +36,9 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
     said: list[str] = []
     asked: list[str] = []
 
-    def opened(page: Page, size: dict[str, int] = DESKTOP, **options: bool) -> Tab:
+    def opened(page: PublicPage | ProposalPage, size: dict[str, int] = DESKTOP, **options: bool) -> Tab:
         path = tmp_path / "page.html"
-        path.write_text(rendered(page), "utf-8")
+        path.write_text(render(page), "utf-8")
         tab = browser.new_page(viewport=size, **options)  # type: ignore[arg-type]
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(str(error)))
@@ -65,7 +57,9 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("page", PAGES, ids=["notice", "results", "index", "proposal"])
-def test_a_page_fits_the_screen(page: Page, size: dict[str, int], show: Callable[..., Tab]) -> None:
+def test_a_page_fits_the_screen(
+    page: PublicPage | ProposalPage, size: dict[str, int], show: Callable[..., Tab]
+) -> None:
     tab = show(page, size)
 
     assert tab.evaluate("document.documentElement.scrollWidth") <= size["width"]
