@@ -22,7 +22,7 @@ from flows.engine.forms import FIELDS, REASON, UNIT, Field, Form, Offer, labelle
 from flows.home import paths
 from flows.office.designs import faults_of_own_files
 from flows.office.doctor_files import FILE_INVARIANTS
-from flows.office.findings import DIFFERENCES, FINDINGS, INVARIANTS
+from flows.office.findings import DIFFERENCES, FINDINGS
 from flows.office.record import history
 from flows.office.watch import everything_wrong
 from flows.outbox.letters import LetterKind
@@ -122,7 +122,7 @@ def examine_all(season: int) -> dict[str, object]:
             for trouble in everything_wrong(session, own, own.clock.now())
         ]
         broken = broken_invariants(session, own.home.absolute(), (*EVERY_INVARIANT, *FILE_INVARIANTS))
-    rows = troubles + [(INVARIANTS[one.invariant.name], str(one)) for one in broken]
+    rows = troubles + [(breach.invariant.said, str(breach)) for breach in broken]
     sentence = f"有{len(rows)}项须看。" if rows else "一切正常。"
     return _told("体检", sentence, ("", "内容"), rows, key=f"doctor-{season}")
 

@@ -7,7 +7,7 @@ flows know: where pages, exports and letters lie.
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -32,21 +32,34 @@ from flows.publish.release import about, digests_of, is_behind
 from flows.reports.yearly import MARK, read_mark, report_files
 from models import Attachment, Delivery, Message, Objection, ObjectionEvidence
 from models.queries import planned_seasons, season_in_force
-from states.audit.invariants import Invariant, Offenders
+from states.audit.invariants import Invariant, Offenders, files_below, told_by
 from states.history.read import erased_seasons, forgotten_deliveries
 from states.numbers import Number
+
+FILE_INVARIANTS: list[Invariant] = []
+FileCheck = Callable[[Session, Path], Offenders]
+
+
+def lying(said: str) -> Callable[[FileCheck], FileCheck]:
+    """A check of a home's files becomes one of the FILE_INVARIANTS; without a home there is nothing to look at."""
+
+    def listed(check: FileCheck) -> FileCheck:
+        FILE_INVARIANTS.append(told_by(check, said, lambda session, home: check(session, home) if home else ()))
+        return check
+
+    return listed
+
 
 _AFRESH = "`gangchuang site publish --afresh` writes it again"
 _BY_SEASON = ("office", "outbox", "taken", "receipts", "attachments", "evidence", "held", "pictures")
 
 
-def _pages(session: Session, home: Path | None) -> Offenders:
-    """Files of the releases that are gone, altered or strange; a newest one that is not what the database makes.
+@lying("公开网页须与发布时一致")
+def pages_as_published(session: Session, home: Path) -> Offenders:
+    """Every release is as it was made, and the newest is out and what the database makes of it.
 
     A home without any release has none to be held against: the next one is made from the database.
     """
-    if home is None:
-        return
     releases = Releases(home)
     numbers = releases.numbers()
     if numbers and releases.out() != numbers[-1]:
@@ -71,7 +84,7 @@ def _pages(session: Session, home: Path | None) -> Offenders:
             elif digest_of(folder / path) != digest:
                 yield f"{name}/{path}", f"was altered ({_AFRESH})"
         known = {folder / path for path in manifest.files} | {folder / MANIFEST}
-        for lying in _files_below(folder):
+        for lying in files_below(folder):
             if lying not in known:
                 yield lying.relative_to(home).as_posix(), "belongs to no release"
         before = manifest
@@ -99,10 +112,9 @@ def _unlike(session: Session, home: Path, newest: Manifest) -> Iterator[tuple[st
         yield f"{name}/{MANIFEST}", f"is not what this version makes of the database ({_AFRESH})"
 
 
-def _papers(session: Session, home: Path | None) -> Offenders:
-    """Certificates, payment lists and press kits that are not what this version makes, and such as are void."""
-    if home is None:
-        return
+@lying("证书、奖金表和宣传材料须与数据一致")
+def papers_as_made(session: Session, home: Path) -> Offenders:
+    """Every certificate in force, payment list and press kit lies in the home as this version makes it."""
     for year in planned_seasons(session):
         papers, folder = (
             papers_of(session, season_in_force(session, year), settings().site_url),
@@ -121,15 +133,14 @@ def _papers(session: Session, home: Path | None) -> Offenders:
                     (folder / name).relative_to(home).as_posix(),
                     f"is not what this version makes of the database (`gangchuang papers {year}` makes it again)",
                 )
-        for path in _files_below(folder / CERTIFICATES):
+        for path in files_below(folder / CERTIFICATES):
             if f"{CERTIFICATES}/{path.name}" not in made.office:
                 yield path.relative_to(home).as_posix(), "is no certificate in force"
 
 
-def _reports(session: Session, home: Path | None) -> Offenders:
-    """Yearly reports that are not what this version makes of the record until their instant."""
-    if home is None:
-        return
+@lying("年度报告须与记录一致")
+def reports_as_made(session: Session, home: Path) -> Offenders:
+    """Every yearly report lies in the home as this version makes it of the record."""
     for year in planned_seasons(session):
         folder = home / "office" / str(year)
         kept = read_mark(folder / MARK)
@@ -149,19 +160,20 @@ def _reports(session: Session, home: Path | None) -> Offenders:
                 )
 
 
-def _attachments(session: Session, home: Path | None) -> Offenders:
-    """Files of versions that are gone, and files that no version names; each is named by its content's SHA-256."""
-    if home is None:
-        return
+@lying("附件须齐全，且没有多余")
+def attachments_are_kept(session: Session, home: Path) -> Offenders:
+    """Every attachment of a submission lies in the home, and no other file among them.
+
+    Files of versions that are gone, and files that no version names; each is named by its content's SHA-256.
+    """
     rows = session.execute(select(Attachment.number, Attachment.digest).order_by(Attachment.number)).all()
     known = {(str(Number.of(number).season), digest): number for number, digest in rows}
     yield from _named_by_digest(home, "attachments", known)
 
 
-def _evidence(session: Session, home: Path | None) -> Offenders:
-    """The same of the files that came with objections."""
-    if home is None:
-        return
+@lying("异议材料须与收到时一致")
+def evidence_as_it_came(session: Session, home: Path) -> Offenders:
+    """Every file that came with an objection lies in the home as it came, and no other does."""
     rows = session.execute(
         select(Objection.season, ObjectionEvidence.digest, Objection.id).join(
             Objection, Objection.id == ObjectionEvidence.objection
@@ -172,7 +184,7 @@ def _evidence(session: Session, home: Path | None) -> Offenders:
 
 
 def _named_by_digest(home: Path, folder: str, known: Mapping[tuple[str, str], str]) -> Offenders:
-    lying = {(path.parent.name, path.stem): path for path in _files_below(home / folder)}
+    lying = {(path.parent.name, path.stem): path for path in files_below(home / folder)}
     yield from ((known[key], f"{key[1]} is gone") for key in known.keys() - lying.keys())
     yield from (lying[key].relative_to(home).as_posix() for key in sorted(lying.keys() - known.keys()))
     for key in sorted(lying.keys() & known.keys()):
@@ -180,10 +192,9 @@ def _named_by_digest(home: Path, folder: str, known: Mapping[tuple[str, str], st
             yield lying[key].relative_to(home).as_posix(), "is not the file that came"
 
 
-def _pictures(session: Session, home: Path | None) -> Offenders:
-    """Pictures that cannot be published any more, and after the deletion of personal data those that must not be."""
-    if home is None:
-        return
+@lying("可公开的图片须齐全，已删除的不得还在")
+def pictures_are_kept(session: Session, home: Path) -> Offenders:
+    """Every picture that may be published lies in the home as it was made, and none that was deleted."""
     erased = erased_seasons(session)
     for year in planned_seasons(session):
         named, lying = named_files(session, home, year), set(lying_files(home, year))
@@ -197,10 +208,12 @@ def _pictures(session: Session, home: Path | None) -> Offenders:
                 yield path.relative_to(home).as_posix(), "is not what was made of what came"
 
 
-def _taken(session: Session, home: Path | None) -> Offenders:
-    """Deliveries that do not lie as they came; each lies sealed, named by the beginning of its content's SHA-256."""
-    if home is None:
-        return
+@lying("收到的文件须与收到时一致")
+def taken_as_they_came(session: Session, home: Path) -> Offenders:
+    """Every delivery lies in the home as it came, byte by byte.
+
+    Deliveries that do not lie as they came; each lies sealed, named by the beginning of its content's SHA-256.
+    """
     query = select(Delivery.season, Delivery.sender, Delivery.digest).order_by(Delivery.season, Delivery.sender)
     forgotten = forgotten_deliveries(session)
     for season, sender, digest in session.execute(query.where(Delivery.season.not_in(erased_seasons(session)))):
@@ -215,17 +228,17 @@ def _taken(session: Session, home: Path | None) -> Offenders:
         )
 
 
-def _letters(session: Session, home: Path | None) -> Offenders:
-    if home is None:
-        return
+@lying("邮件文件须各有信件")
+def no_orphan_letter(session: Session, home: Path) -> Offenders:
+    """Every letter among the mail files belongs to a message."""
     folder = home / "mail"
     path_of = FileTransport(folder, sender="").path_of
     known = {path_of(message.key).name: message for message in session.scalars(select(Message))}
-    for path in _files_below(folder):
+    for path in files_below(folder):
         message = known.get(path.name)
         if message is not None and message.body and not _is_letter(session, home, path, message):
             yield path.relative_to(home).as_posix(), "is not what was written, or an attachment of it was changed"
-    yield from (path.relative_to(home).as_posix() for path in _files_below(folder) if path.name not in known)
+    yield from (path.relative_to(home).as_posix() for path in files_below(folder) if path.name not in known)
 
 
 def _is_letter(session: Session, home: Path, path: Path, message: Message) -> bool:
@@ -245,9 +258,9 @@ def _is_letter(session: Session, home: Path, path: Path, message: Message) -> bo
         return False
 
 
-def _strange_seasons(session: Session, home: Path | None) -> Offenders:
-    if home is None:
-        return
+@lying("不得有未立项年度的文件夹")
+def no_strange_season(session: Session, home: Path) -> Offenders:
+    """No folder of a season lies here that was never planned."""
     years = {str(year) for year in planned_seasons(session)}
     for folder in _BY_SEASON:
         for path in sorted((home / folder).glob("*/")):
@@ -255,10 +268,12 @@ def _strange_seasons(session: Session, home: Path | None) -> Offenders:
                 yield path.relative_to(home).as_posix()
 
 
-def _modes(_: Session, home: Path | None) -> Offenders:
-    """Whose the home is, and whom else it lets in: what lies at its top decides for all below."""
-    if home is None:
-        return
+@lying("系统文件夹须只有本系统用户可读")
+def home_is_closed(_: Session, home: Path) -> Offenders:
+    """The home is its user's alone, but for the public pages, and its keys are nobody else's to read.
+
+    Whose the home is, and whom else it lets in: what lies at its top decides for all below.
+    """
     owner = os.geteuid() or home.stat().st_uid  # root may look at anybody's home
     deeper = [*(home / "keys").glob("*"), home / "prefect" / "sign-in", *(home / RELEASES).rglob("*")]
     for path in (home, *sorted((*home.iterdir(), *deeper))):
@@ -273,49 +288,3 @@ def _modes(_: Session, home: Path | None) -> Offenders:
                 name,
                 f"lets other users in: its mode is {stat.S_IMODE(kept.st_mode):o}, which must lose {open_bits:o}",
             )
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
-
-
-FILE_INVARIANTS: tuple[Invariant, ...] = (
-    Invariant(
-        "pages_as_published",
-        "Every release is as it was made, and the newest is out and what the database makes of it.",
-        _pages,
-    ),
-    Invariant(
-        "papers_as_made",
-        "Every certificate in force, payment list and press kit lies in the home as this version makes it.",
-        _papers,
-    ),
-    Invariant(
-        "reports_as_made",
-        "Every yearly report lies in the home as this version makes it of the record.",
-        _reports,
-    ),
-    Invariant(
-        "attachments_are_kept",
-        "Every attachment of a submission lies in the home, and no other file among them.",
-        _attachments,
-    ),
-    Invariant(
-        "pictures_are_kept",
-        "Every picture that may be published lies in the home as it was made, and none that was deleted.",
-        _pictures,
-    ),
-    Invariant(
-        "evidence_as_it_came",
-        "Every file that came with an objection lies in the home as it came, and no other does.",
-        _evidence,
-    ),
-    Invariant("taken_as_they_came", "Every delivery lies in the home as it came, byte by byte.", _taken),
-    Invariant("no_orphan_letter", "Every letter among the mail files belongs to a message.", _letters),
-    Invariant(
-        "home_is_closed",
-        "The home is its user's alone, but for the public pages, and its keys are nobody else's to read.",
-        _modes,
-    ),
-    Invariant("no_strange_season", "No folder of a season lies here that was never planned.", _strange_seasons),
-)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from inspect import getdoc
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -78,21 +79,58 @@ Offenders = Iterable[Any]
 Query = Select[*tuple[Any, ...]]
 
 
+Check = Callable[[Session, Path | None], Offenders]
+
+
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """One thing that must hold. `offenders` names whatever breaks it: subjects, keys, paths."""
+    """One thing that must hold, by its name, in a sentence and in the office's words.
+
+    `offenders` names whatever breaks it: subjects, keys, paths.
+    """
 
     name: str
     sentence: str
-    offenders: Callable[[Session, Path | None], Offenders]
+    said: str
+    offenders: Check
 
 
-def breaking(query: Query) -> Callable[[Session, Path | None], Offenders]:
-    """An invariant told as a query for what breaks it."""
-    return lambda session, _: (tuple(row) for row in session.execute(query))
+def told_by(check: Callable[..., Any], said: str, offenders: Check) -> Invariant:
+    """The invariant that bears the name of its check and says the first paragraph of its docstring."""
+    return Invariant(check.__name__, (getdoc(check) or "").partition("\n\n")[0], said, offenders)
+
+
+INVARIANTS: list[Invariant] = []
+
+
+def invariant(said: str) -> Callable[[Check], Check]:
+    """A check becomes one of the INVARIANTS; `said` in the office's words."""
+
+    def listed(check: Check) -> Check:
+        INVARIANTS.append(told_by(check, said, check))
+        return check
+
+    return listed
+
+
+def by_query(said: str) -> Callable[[Callable[[], Query]], Callable[[], Query]]:
+    """The same of a query for what breaks it."""
+
+    def listed(make: Callable[[], Query]) -> Callable[[], Query]:
+        INVARIANTS.append(told_by(make, said, lambda session, _: (tuple(row) for row in session.execute(make()))))
+        return make
+
+    return listed
 
 
 S, C = SubmissionState, CallState
+_JUDGING = (C.OPEN, C.DISTRICT_REVIEW)
+
+
+_WON = (Outcome.COMPLETED, Outcome.REVOKED)
+_FINAL = (S.FINAL_REVIEWED, S.AWARDED)
+_BEYOND = or_(Submission.state.in_(_FINAL), Submission.archived_from.in_(_FINAL))
+_HAS_WON = or_(Submission.state == S.AWARDED, func.coalesce(Submission.outcome.in_(_WON), False))
 _SHOWN = 10
 
 
@@ -132,8 +170,12 @@ def _name(item: Any) -> str:
     return "/".join(map(str, item)) if isinstance(item, tuple) else str(item)
 
 
-def _unsound(session: Session, _: Path | None) -> Offenders:
-    """What SQLite itself finds wrong with its file; PostgreSQL keeps its files itself."""
+@invariant("数据库文件须完好")
+def database_is_sound(session: Session, _: Path | None) -> Offenders:
+    """The database file is whole and its references lead somewhere.
+
+    What SQLite itself finds wrong with its file; PostgreSQL keeps its files itself.
+    """
     if session.get_bind().dialect.name != "sqlite":
         return []
     found = session.scalars(text("PRAGMA integrity_check(20)")).all()
@@ -141,20 +183,26 @@ def _unsound(session: Session, _: Path | None) -> Offenders:
     return [*found, *(tuple(row) for row in session.execute(text("PRAGMA foreign_key_check")))]
 
 
-def _gaps() -> Query:
+@by_query("记录编号须连续")
+def gapless_sequences() -> Query:
+    """The entries of every subject are numbered 1, 2, 3 without a gap."""
     query = select(History.subject).group_by(History.subject)
     gaps: Query = query.having(or_(func.count() != func.max(History.sequence), func.min(History.sequence) != 1))
     return gaps
 
 
-def _wrong_heads(session: Session, _: Path | None) -> Offenders:
+@invariant("现状须与最后一条记录对应")
+def head_is_last_entry(session: Session, _: Path | None) -> Offenders:
+    """Every call and submission knows its last entry's number and hash."""
     for subject, entries, rows in _subjects(session):
         latest = [(entries[-1]["sequence"], entries[-1]["hash"])] if entries else []
         if [(row["sequence"], row["head"]) for row in rows] != latest:
             yield subject
 
 
-def _not_replayed(session: Session, _: Path | None) -> Offenders:
+@invariant("状态、结论、等次须与记录推算一致")
+def state_equals_replay(session: Session, _: Path | None) -> Offenders:
+    """State, outcome and tier are what the history makes them."""
     for subject, entries, rows in _subjects(session):
         standing, illegal = replay_subject(subject, entries)
         stands = [Standing(*(row[name] for name in Standing.__slots__)) for row in rows]
@@ -168,7 +216,9 @@ def _subjects(session: Session) -> Iterator[tuple[str, list[Any], list[Any]]]:
         yield subject, entries, rows
 
 
-def _over_quota(session: Session, _: Path | None) -> Offenders:
+@invariant("进入终评的不得超过单位名额")
+def within_quota(session: Session, _: Path | None) -> Offenders:
+    """No unit has more in the final round than its quota."""
     for year in planned_seasons(session):
         season = season_in_force(session, year)
         query = select(Submission.unit, func.count()).where(Submission.season == year, _BEYOND)
@@ -177,7 +227,9 @@ def _over_quota(session: Session, _: Path | None) -> Offenders:
                 yield year, unit, count
 
 
-def _shared_ranks() -> Query:
+@by_query("同一单位推荐名次不得重复")
+def recommended_ranks_unique() -> Query:
+    """Within a unit no two recommended submissions share a place."""
     query = select(Submission.season, Submission.unit, DistrictVerdict.rank).join(
         DistrictVerdict, DistrictVerdict.number == Submission.number
     )
@@ -186,8 +238,12 @@ def _shared_ranks() -> Query:
     return shared
 
 
-def _conflicted_pairs(session: Session, _: Path | None) -> Offenders:
-    """Later the pool may have changed – somebody took a new post – and says nothing of what was right then."""
+@invariant("专家不得评审与其有利益关系的项目")
+def nobody_in_conflict(session: Session, _: Path | None) -> Offenders:
+    """Until the results are out, no expert has a submission with which they are in conflict.
+
+    Later the pool may have changed – somebody took a new post – and says nothing of what was right then.
+    """
     for call in session.scalars(select(Call).where(Call.state.in_((CallState.FINAL_REVIEW, CallState.PUBLIC_NOTICE)))):
         pairs = session.execute(
             select(Assignment.number, Assignment.expert)
@@ -203,14 +259,18 @@ def _conflicted_pairs(session: Session, _: Path | None) -> Offenders:
 _STANDING = (AssignmentState.ACTIVE, AssignmentState.SCORED)
 
 
-def _unsigned() -> Query:
+@by_query("评审专家须有席位并签署声明")
+def experts_have_signed() -> Query:
+    """Everybody who has a submission to review has a seat and has signed the statement."""
     seat = (Seat.season == Assignment.season) & (Seat.expert == Assignment.expert)
     query = select(Assignment.number, Assignment.expert, Assignment.round).outerjoin(Seat, seat)
     unsigned: Query = query.where(Assignment.state.in_(_STANDING), Seat.signed_on.is_(None))
     return unsigned
 
 
-def _forbidden_scores() -> Query:
+@by_query("评分须由分到该项且未回避的专家给出")
+def scored_only_by_assigned() -> Query:
+    """Every score is by an expert who was assigned and did not step back."""
     recused = (Recusal.number == Score.number) & (Recusal.expert == Score.expert)
     query = select(Score.number, Score.expert, Score.round)
     query = query.outerjoin(Assignment, by_whom_assigned()).outerjoin(Recusal, recused)
@@ -219,7 +279,9 @@ def _forbidden_scores() -> Query:
     return forbidden
 
 
-def _awarded_otherwise() -> Query:
+@by_query("获奖须与审定名单一致")
+def awarded_as_approved() -> Query:
+    """Every award stands in the list that a person approved, with its tier."""
     placed = aliased(Placing)
     query = select(Submission.number).outerjoin(placed, placed.number == Submission.number)
     other = or_(placed.number.is_(None), ~placed.approved, placed.tier.is_distinct_from(Submission.tier))
@@ -227,8 +289,12 @@ def _awarded_otherwise() -> Query:
     return differing
 
 
-def _awarded_in_spite(session: Session, _: Path | None) -> Offenders:
-    """Awards given after an objection was entered that is still open; one that came later suspends nothing."""
+@invariant("异议未答复不得授奖")
+def no_award_with_open_objection(session: Session, _: Path | None) -> Offenders:
+    """Nothing was awarded while an objection to it was open.
+
+    Awards given after an objection was entered that is still open; one that came later suspends nothing.
+    """
     open_ones = (
         select(Submission.number, Objection.id, Objection.received_at)
         .join(Objection, Objection.number == Submission.number)
@@ -240,8 +306,9 @@ def _awarded_in_spite(session: Session, _: Path | None) -> Offenders:
             yield number, objection
 
 
-def _unanswered() -> Query:
-    """Objections that stand as answered, or as looked into, without the row that says by whom."""
+@by_query("异议须由核查人答复并说明理由")
+def objection_answered_by_a_person() -> Query:
+    """An objection is open, or the person who looked into it has answered it with reasons."""
     answered = (ObjectionState.REJECTED, ObjectionState.UPHELD, ObjectionState.CLOSED)
     looked_into = (ObjectionState.INVESTIGATING, ObjectionState.RECONSIDERING)
     rulings = select(func.count()).where(ObjectionRuling.objection == Objection.id).correlate(Objection)
@@ -254,8 +321,12 @@ def _unanswered() -> Query:
     return query
 
 
-def _partial(session: Session, _: Path | None) -> Offenders:
-    """Investigators who had a part in the award; of objections that earlier versions answered nobody asked."""
+@invariant("异议核查人不得有利害关系，不得重复核查")
+def objections_looked_into_impartially(session: Session, _: Path | None) -> Offenders:
+    """Nobody looked into an objection who had a part in the award, or a second time.
+
+    Investigators who had a part in the award; of objections that earlier versions answered nobody asked.
+    """
     for year in planned_seasons(session):
         season = season_in_force(session, year)
         query = (
@@ -268,7 +339,9 @@ def _partial(session: Session, _: Path | None) -> Offenders:
                 yield number, objection, person
 
 
-def _bent_versions(session: Session, _: Path | None) -> Offenders:
+@invariant("申报内容须与记录的校验值一致")
+def content_has_its_digest(session: Session, _: Path | None) -> Offenders:
+    """Every kept content is the one whose digest was recorded."""
     version, erased = SubmissionVersion, erased_seasons(session)
     kept = _kept_digests(session, erased)
     of_persons = _kept_after_requests(session)
@@ -310,8 +383,9 @@ def _kept_digests(session: Session, erased: Iterable[int]) -> dict[str, str]:
     return kept
 
 
-def _out_of_order(session: Session, _: Path | None) -> Offenders:
-    """Steps of the season itself that are settled before an earlier step is."""
+@invariant("时间节点须按顺序完成")
+def milestones_in_order(session: Session, _: Path | None) -> Offenders:
+    """No step of a season is settled before the steps before it."""
     order = list(Milestone)
     query = select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.state).where(MilestoneDate.unit == "")
     rows = [row for row in session.execute(query) if not Milestone(row.milestone).is_reminder]
@@ -325,7 +399,9 @@ def _out_of_order(session: Session, _: Path | None) -> Offenders:
                 yield season, step.milestone, f"before {waiting}"
 
 
-def _unreceipted(session: Session, home: Path | None) -> Offenders:
+@invariant("每份报送须有回执")
+def every_delivery_has_its_receipt(session: Session, home: Path | None) -> Offenders:
+    """Every delivered file was answered with a receipt."""
     query, forgotten = (
         select(Delivery.season, Delivery.digest, Delivery.sender, Delivery.receipt),
         forgotten_deliveries(session),
@@ -339,8 +415,9 @@ def _unreceipted(session: Session, home: Path | None) -> Offenders:
             yield digest[:16], sender
 
 
-def _not_erased(session: Session, _: Path | None) -> Offenders:
-    """Personal data of seasons whose record says that it is deleted."""
+@invariant("已按期删除的个人信息不得还在")
+def erased_is_gone(session: Session, _: Path | None) -> Offenders:
+    """What the record says was deleted on schedule is not here any more."""
     for year in sorted(erased_seasons(session)):
         own = select(Submission.number).where(Submission.season == year)
         # An award may be revoked after the deletion; until then its people stood on the page.
@@ -357,20 +434,25 @@ def _not_erased(session: Session, _: Path | None) -> Offenders:
             yield from (tuple(row) for row in session.execute(query.where(refused)))
 
 
-def _orphans(session: Session, home: Path | None) -> Offenders:
-    """Files among the taken and the receipts that no delivery knows: each begins with a delivery's digest."""
+@invariant("收到的文件和回执须各有报送")
+def no_orphan_file(session: Session, home: Path | None) -> Offenders:
+    """Every taken file and every receipt belongs to a delivery.
+
+    Files among the taken and the receipts that no delivery knows: each begins with a delivery's digest.
+    """
     if home is None:
         return
     rows = session.execute(select(Delivery.season, Delivery.sender, Delivery.digest))
     known = {(str(season), sender, digest[:16]) for season, sender, digest in rows}
     for folder in ("taken", "receipts"):
-        for path in _files_below(home / folder):
+        for path in files_below(home / folder):
             season, sender, name, *_ = (*path.relative_to(home / folder).parts, "", "", "")
             if (season, sender, name.partition("-")[0]) not in known:
                 yield path.relative_to(home).as_posix()
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """Whole files below a folder, the half-written left out."""
     return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
 
 
@@ -397,7 +479,9 @@ def _been(*states: SubmissionState) -> ColumnElement[bool]:
     return or_(Submission.state.in_(states), Submission.archived_from.in_(states))
 
 
-def _off_their_milestones(session: Session, _: Path | None) -> Offenders:
+@invariant("年度阶段须与已完成的时间节点一致")
+def call_follows_milestones(session: Session, _: Path | None) -> Offenders:
+    """A call stands where its settled milestones say."""
     done = select(MilestoneDate.season, MilestoneDate.milestone).where(
         MilestoneDate.state == MilestoneState.DONE, MilestoneDate.unit == ""
     )
@@ -409,7 +493,9 @@ def _off_their_milestones(session: Session, _: Path | None) -> Offenders:
             yield season, state.value, f"not {expected.value}"
 
 
-def _ahead_of_their_call(session: Session, _: Path | None) -> Offenders:
+@invariant("项目进度不得超前于年度阶段")
+def none_ahead_of_its_call(session: Session, _: Path | None) -> Offenders:
+    """No submission is further than its call allows."""
     order = list(C)
     query = (
         select(Submission.number, Submission.state, Submission.archived_from, Call.state)
@@ -421,7 +507,9 @@ def _ahead_of_their_call(session: Session, _: Path | None) -> Offenders:
             yield number, (origin or state).value, call.value
 
 
-def _twins() -> Query:
+@by_query("同一成果不得重复")
+def no_achievement_twice() -> Query:
+    """No achievement stands twice, except for what is out."""
     other = aliased(Submission)
     live = [submission.outcome.is_(None) | submission.outcome.not_in(_OUT) for submission in (Submission, other)]
     query: Query = select(Submission.number, other.number).join(
@@ -432,7 +520,9 @@ def _twins() -> Query:
     return query.where(Submission.number < other.number, *live)
 
 
-def _too_many_people(session: Session, _: Path | None) -> Offenders:
+@invariant("完成人和完成单位不得超过规定数")
+def contributors_within_limits(session: Session, _: Path | None) -> Offenders:
+    """No submission has more contributors or organisations than the season allows."""
     for year in planned_seasons(session):
         call = season_in_force(session, year).call
         for table, most in ((Contributor, call.max_contributors), (Organisation, call.max_organisations)):
@@ -442,13 +532,17 @@ def _too_many_people(session: Session, _: Path | None) -> Offenders:
                 yield number, table.__tablename__, count
 
 
-def _verdicts_beside() -> Query:
+@by_query("已初评的须有初评结果，未初评的不得有")
+def verdict_exactly_when_reviewed() -> Query:
+    """What a district has reviewed has its verdict, and nothing else has one."""
     query = select(Submission.number).outerjoin(DistrictVerdict, DistrictVerdict.number == Submission.number)
     reviewed = _been(S.DISTRICT_REVIEWED, S.FINAL_REVIEWED, S.AWARDED)
     return query.where(reviewed != DistrictVerdict.number.is_not(None))
 
 
-def _short_of_scores(session: Session, _: Path | None) -> Offenders:
+@invariant("终评的评分份数须够")
+def enough_scores(session: Session, _: Path | None) -> Offenders:
+    """What was final reviewed has as many scores as are needed."""
     scored = (
         select(func.count())
         .where(
@@ -465,7 +559,9 @@ def _short_of_scores(session: Session, _: Path | None) -> Offenders:
         yield from (tuple(row) for row in session.execute(query.where(scored < needed)))
 
 
-def _wrong_sums(session: Session, _: Path | None) -> Offenders:
+@invariant("总分须等于各项得分之和")
+def scores_add_up(session: Session, _: Path | None) -> Offenders:
+    """A score is the sum of its points, one for each criterion and none beyond it."""
     for year in planned_seasons(session):
         maxima = {criterion.key: criterion.maximum for criterion in season_in_force(session, year).final_round.rubric}
         query = select(Score.number, Score.expert, Score.round, Score.points, Score.total).join(
@@ -478,8 +574,9 @@ def _wrong_sums(session: Session, _: Path | None) -> Offenders:
                 yield tuple(key)
 
 
-def _thawed(session: Session, _: Path | None) -> Offenders:
-    """First-round scores received after the record says that they were frozen; rankings of scores never frozen."""
+@invariant("先冻结评分再排序，之后不得再有评分")
+def scores_frozen_before_ranking(session: Session, _: Path | None) -> Offenders:
+    """Scores are frozen before they are ranked, and none comes after."""
     for year in planned_seasons(session):
         frozen_at = latest_entry(session, call_subject(year), Trigger.FREEZE_SCORES)[0]
         of_season = (Score.round == 1, Score.number.startswith(f"{year}-"))
@@ -491,8 +588,12 @@ def _thawed(session: Session, _: Path | None) -> Offenders:
             yield year, "ranked before the scores were frozen"
 
 
-def _certificates_out_of_step(session: Session, _: Path | None) -> Offenders:
-    """Certificates in force beside the awards and holders without one, in seasons that gave any; holes in the numbers."""
+@invariant("证书须与获奖一致，编号连续")
+def certificates_follow_the_awards(session: Session, _: Path | None) -> Offenders:
+    """Whoever has an award has a certificate that says so, and no other is in force; their numbers are 1, 2, 3.
+
+    Certificates in force beside the awards and holders without one, in seasons that gave any; holes in the numbers.
+    """
     for year in planned_seasons(session):
         ordinals = [row.ordinal for row in certificates_of(session, year)]
         if ordinals:
@@ -509,7 +610,9 @@ def _is_ranked(session: Session, year: int) -> bool:
     )
 
 
-def _gaps_in_rankings() -> Select[int]:
+@by_query("名次须连续")
+def ranking_without_gap() -> Select[int]:
+    """The places of a ranking are 1, 2, 3 without a gap."""
     query = select(Placing.season).group_by(Placing.season)
     uneven = or_(
         func.min(Placing.position) != 1,
@@ -519,13 +622,17 @@ def _gaps_in_rankings() -> Select[int]:
     return query.having(uneven)
 
 
-def _too_many_prizes(session: Session, _: Path | None) -> Offenders:
+@invariant("各等次获奖数不得超过规定")
+def prizes_within_tiers(session: Session, _: Path | None) -> Offenders:
+    """Of no tier and the better ones are there more prizes than the season gives."""
     for year in planned_seasons(session):
         tiers = season_in_force(session, year).final_round.tiers
         yield from ((year, tier.value, count) for tier, count in beyond(tiers, prizes_standing(session, year)).items())
 
 
-def _overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]]:
+@invariant("专家评审项数不得超过规定")
+def no_expert_overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]]:
+    """No expert has more submissions than the season allows."""
     for year in planned_seasons(session):
         most = season_in_force(session, year).final_round.submissions_per_expert
         standing = (Assignment.season == year, Assignment.round == 1, Assignment.state.in_(_STANDING))
@@ -534,193 +641,102 @@ def _overloaded(session: Session, _: Path | None) -> Iterator[tuple[object, ...]
             yield year, expert, count
 
 
-_JUDGING = (C.OPEN, C.DISTRICT_REVIEW)
+@by_query("归档的须有结论，未归档的不得有")
+def archived_has_outcome() -> Query:
+    """What is archived has an outcome, and nothing else has one."""
+    return select(Submission.number).where((Submission.state == S.ARCHIVED) != Submission.outcome.is_not(None))
 
 
-_WON = (Outcome.COMPLETED, Outcome.REVOKED)
-_FINAL = (S.FINAL_REVIEWED, S.AWARDED)
-_BEYOND = or_(Submission.state.in_(_FINAL), Submission.archived_from.in_(_FINAL))
-_HAS_WON = or_(Submission.state == S.AWARDED, func.coalesce(Submission.outcome.in_(_WON), False))
+@by_query("获奖的须有等次，未获奖的不得有")
+def tier_only_if_awarded() -> Query:
+    """Only what is or was awarded has a tier, and all of that has one."""
+    return select(Submission.number).where(Submission.tier.is_not(None) != _HAS_WON)
 
-INVARIANTS: tuple[Invariant, ...] = (
-    Invariant("database_is_sound", "The database file is whole and its references lead somewhere.", _unsound),
-    Invariant(
-        "gapless_sequences", "The entries of every subject are numbered 1, 2, 3 without a gap.", breaking(_gaps())
-    ),
-    Invariant("head_is_last_entry", "Every call and submission knows its last entry's number and hash.", _wrong_heads),
-    Invariant("state_equals_replay", "State, outcome and tier are what the history makes them.", _not_replayed),
-    Invariant(
-        "archived_has_outcome",
-        "What is archived has an outcome, and nothing else has one.",
-        breaking(select(Submission.number).where((Submission.state == S.ARCHIVED) != Submission.outcome.is_not(None))),
-    ),
-    Invariant(
-        "tier_only_if_awarded",
-        "Only what is or was awarded has a tier, and all of that has one.",
-        breaking(select(Submission.number).where(Submission.tier.is_not(None) != _HAS_WON)),
-    ),
-    Invariant(
-        "awarded_as_approved",
-        "Every award stands in the list that a person approved, with its tier.",
-        breaking(_awarded_otherwise()),
-    ),
-    Invariant(
-        "no_award_with_open_objection",
-        "Nothing was awarded while an objection to it was open.",
-        _awarded_in_spite,
-    ),
-    Invariant("within_quota", "No unit has more in the final round than its quota.", _over_quota),
-    Invariant(
-        "recommended_ranks_unique",
-        "Within a unit no two recommended submissions share a place.",
-        breaking(_shared_ranks()),
-    ),
-    Invariant(
-        "eligible_before_final_review",
-        "What was final reviewed had passed the eligibility check.",
-        breaking(select(Submission.number).where(_BEYOND, Submission.eligible_at.is_(None))),
-    ),
-    Invariant(
-        "no_correction_in_final_review",
-        "What was final reviewed has no correction outstanding.",
-        breaking(
-            select(Submission.number)
-            .join(Correction, Correction.number == Submission.number)
-            .where(_BEYOND, Correction.state == CorrectionState.OUTSTANDING)
-        ),
-    ),
-    Invariant(
-        "scored_only_by_assigned",
-        "Every score is by an expert who was assigned and did not step back.",
-        breaking(_forbidden_scores()),
-    ),
-    Invariant(
-        "nobody_in_conflict",
-        "Until the results are out, no expert has a submission with which they are in conflict.",
-        _conflicted_pairs,
-    ),
-    Invariant(
-        "experts_have_signed",
-        "Everybody who has a submission to review has a seat and has signed the statement.",
-        breaking(_unsigned()),
-    ),
-    Invariant("content_has_its_digest", "Every kept content is the one whose digest was recorded.", _bent_versions),
-    Invariant("erased_is_gone", "What the record says was deleted on schedule is not here any more.", _not_erased),
-    Invariant("milestones_in_order", "No step of a season is settled before the steps before it.", _out_of_order),
-    Invariant(
-        "settled_has_instant",
-        "A milestone has an instant of settling exactly when it is settled.",
-        breaking(
-            select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit).where(
-                (MilestoneDate.state == MilestoneState.PENDING) != MilestoneDate.settled_at.is_(None)
-            )
-        ),
-    ),
-    Invariant(
-        "closed_season_is_settled",
-        "In a closed season everything is archived.",
-        breaking(
-            select(Submission.number)
-            .join(Call, Call.season == Submission.season)
-            .where(Call.state == CallState.CLOSED, Submission.state != S.ARCHIVED)
-        ),
-    ),
-    Invariant(
-        "one_message_per_key",
-        "No two messages bear one key.",
-        breaking(select(Message.key).group_by(Message.key).having(func.count() > 1)),
-    ),
-    Invariant(
-        "sent_has_instant",
-        "A message has an instant of sending exactly when it was sent.",
-        breaking(select(Message.key).where((Message.state == MessageState.SENT) != Message.sent_at.is_not(None))),
-    ),
-    Invariant("every_delivery_has_its_receipt", "Every delivered file was answered with a receipt.", _unreceipted),
-    Invariant("no_orphan_file", "Every taken file and every receipt belongs to a delivery.", _orphans),
-    # of a season's rounds: what was let in, judged, scored, ranked, objected to, and when
-    Invariant("call_follows_milestones", "A call stands where its settled milestones say.", _off_their_milestones),
-    Invariant("none_ahead_of_its_call", "No submission is further than its call allows.", _ahead_of_their_call),
-    Invariant("no_achievement_twice", "No achievement stands twice, except for what is out.", breaking(_twins())),
-    Invariant(
-        "contributors_within_limits",
-        "No submission has more contributors or organisations than the season allows.",
-        _too_many_people,
-    ),
-    Invariant(
-        "verdict_exactly_when_reviewed",
-        "What a district has reviewed has its verdict, and nothing else has one.",
-        breaking(_verdicts_beside()),
-    ),
-    Invariant(
-        "correction_settled_with_instant",
-        "A correction has an instant of settling exactly when it is settled.",
-        breaking(
-            select(Correction.number).where(
-                (Correction.state == CorrectionState.OUTSTANDING) != Correction.settled_at.is_(None)
-            )
-        ),
-    ),
-    Invariant(
-        "corrections_end_with_the_check",
-        "Once the panel is drawn, no submission that stands is out for correction.",
-        breaking(
-            select(Correction.number)
-            .join(Submission, Submission.number == Correction.number)
-            .join(Call, Call.season == Submission.season)
-            .where(
-                Correction.state == CorrectionState.OUTSTANDING,
-                Submission.state != S.ARCHIVED,
-                Call.state.not_in(_JUDGING),
-            )
-        ),
-    ),
-    Invariant(
-        "assigned_only_when_eligible",
-        "What experts have to review has passed the eligibility check.",
-        breaking(
-            select(Assignment.number, Assignment.expert, Assignment.round)
-            .join(Submission, Submission.number == Assignment.number)
-            .where(Assignment.state.in_(_STANDING), Submission.eligible_at.is_(None))
-        ),
-    ),
-    Invariant(
-        "eligible_only_when_recommended",
-        "What has passed the eligibility check is recommended by its district.",
-        breaking(
-            select(Submission.number)
-            .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
-            .where(Submission.eligible_at.is_not(None), DistrictVerdict.verdict != Verdict.RECOMMENDED)
-        ),
-    ),
-    Invariant("no_expert_overloaded", "No expert has more submissions than the season allows.", _overloaded),
-    Invariant(
-        "scores_add_up", "A score is the sum of its points, one for each criterion and none beyond it.", _wrong_sums
-    ),
-    Invariant("enough_scores", "What was final reviewed has as many scores as are needed.", _short_of_scores),
-    Invariant(
-        "scores_frozen_before_ranking", "Scores are frozen before they are ranked, and none comes after.", _thawed
-    ),
-    Invariant(
-        "ranking_without_gap", "The places of a ranking are 1, 2, 3 without a gap.", breaking(_gaps_in_rankings())
-    ),
-    Invariant(
-        "prizes_within_tiers",
-        "Of no tier and the better ones are there more prizes than the season gives.",
-        _too_many_prizes,
-    ),
-    Invariant(
-        "certificates_follow_the_awards",
-        "Whoever has an award has a certificate that says so, and no other is in force; their numbers are 1, 2, 3.",
-        _certificates_out_of_step,
-    ),
-    Invariant(
-        "objection_answered_by_a_person",
-        "An objection is open, or the person who looked into it has answered it with reasons.",
-        breaking(_unanswered()),
-    ),
-    Invariant(
-        "objections_looked_into_impartially",
-        "Nobody looked into an objection who had a part in the award, or a second time.",
-        _partial,
-    ),
-)
+
+@by_query("终评前须通过形式审查")
+def eligible_before_final_review() -> Query:
+    """What was final reviewed had passed the eligibility check."""
+    return select(Submission.number).where(_BEYOND, Submission.eligible_at.is_(None))
+
+
+@by_query("终评的不得还在补正")
+def no_correction_in_final_review() -> Query:
+    """What was final reviewed has no correction outstanding."""
+    return (
+        select(Submission.number)
+        .join(Correction, Correction.number == Submission.number)
+        .where(_BEYOND, Correction.state == CorrectionState.OUTSTANDING)
+    )
+
+
+@by_query("已完成的时间节点须有完成时间")
+def settled_has_instant() -> Query:
+    """A milestone has an instant of settling exactly when it is settled."""
+    return select(MilestoneDate.season, MilestoneDate.milestone, MilestoneDate.ordinal, MilestoneDate.unit).where(
+        (MilestoneDate.state == MilestoneState.PENDING) != MilestoneDate.settled_at.is_(None)
+    )
+
+
+@by_query("年度结束后须全部归档")
+def closed_season_is_settled() -> Query:
+    """In a closed season everything is archived."""
+    return (
+        select(Submission.number)
+        .join(Call, Call.season == Submission.season)
+        .where(Call.state == CallState.CLOSED, Submission.state != S.ARCHIVED)
+    )
+
+
+@by_query("信件不得重复")
+def one_message_per_key() -> Query:
+    """No two messages bear one key."""
+    return select(Message.key).group_by(Message.key).having(func.count() > 1)
+
+
+@by_query("已发出的信件须有发出时间")
+def sent_has_instant() -> Query:
+    """A message has an instant of sending exactly when it was sent."""
+    return select(Message.key).where((Message.state == MessageState.SENT) != Message.sent_at.is_not(None))
+
+
+@by_query("补正了结须有时间")
+def correction_settled_with_instant() -> Query:
+    """A correction has an instant of settling exactly when it is settled."""
+    return select(Correction.number).where(
+        (Correction.state == CorrectionState.OUTSTANDING) != Correction.settled_at.is_(None)
+    )
+
+
+@by_query("抽取评委之后不得还有未了结的补正")
+def corrections_end_with_the_check() -> Query:
+    """Once the panel is drawn, no submission that stands is out for correction."""
+    return (
+        select(Correction.number)
+        .join(Submission, Submission.number == Correction.number)
+        .join(Call, Call.season == Submission.season)
+        .where(
+            Correction.state == CorrectionState.OUTSTANDING,
+            Submission.state != S.ARCHIVED,
+            Call.state.not_in(_JUDGING),
+        )
+    )
+
+
+@by_query("分给专家的须已通过形式审查")
+def assigned_only_when_eligible() -> Query:
+    """What experts have to review has passed the eligibility check."""
+    return (
+        select(Assignment.number, Assignment.expert, Assignment.round)
+        .join(Submission, Submission.number == Assignment.number)
+        .where(Assignment.state.in_(_STANDING), Submission.eligible_at.is_(None))
+    )
+
+
+@by_query("通过形式审查的须经区县推荐")
+def eligible_only_when_recommended() -> Query:
+    """What has passed the eligibility check is recommended by its district."""
+    return (
+        select(Submission.number)
+        .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
+        .where(Submission.eligible_at.is_not(None), DistrictVerdict.verdict != Verdict.RECOMMENDED)
+    )

@@ -326,16 +326,16 @@ def _disagreeing(session: Session, _: Path | None) -> Offenders:
     yield from unlike_experts(session)
 
 
-def _changed_entries(session: Session, _: Path | None) -> Offenders:
-    return verify(session)
-
-
 RECORD_IS_WHOLE = Invariant(
-    "record_is_whole", "Nothing of the record was changed, removed or added (as `gangchuang verify`).", _changed_entries
+    "record_is_whole",
+    "Nothing of the record was changed, removed or added (as `gangchuang verify`).",
+    "操作留痕须完整",
+    lambda session, _: verify(session),
 )
 ROWS_AGREE = Invariant(
     "rows_follow_the_record",
     "Every row that decides anything is what the record makes it: dates, scores, seats, lists, contents.",
+    "数据须与操作留痕一致",
     _disagreeing,
 )
 

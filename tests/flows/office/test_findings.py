@@ -7,7 +7,7 @@ import pytest
 
 import states.audit
 from flows.office.doctor_files import FILE_INVARIANTS
-from flows.office.findings import DIFFERENCES, FINDINGS, INVARIANTS
+from flows.office.findings import DIFFERENCES, FINDINGS
 from states.audit.projection import EVERY_INVARIANT
 
 
@@ -29,7 +29,6 @@ def spelt(name: str) -> set[str]:
     ("words", "kinds", "otherwise"),
     [
         (FINDINGS, spelt("Finding"), set()),
-        (INVARIANTS, {invariant.name for invariant in (*EVERY_INVARIANT, *FILE_INVARIANTS)}, set()),
         # Those of the assignment's certificate are named by what they limit.
         (
             DIFFERENCES,
@@ -43,3 +42,11 @@ def test_every_kind_of_finding_has_a_word_of_the_office(
 ) -> None:
     assert words.keys() == kinds | otherwise
     assert [word for word in words.values() if word.isascii()] == []
+
+
+def test_every_invariant_has_a_sentence_and_words_of_the_office() -> None:
+    every = (*EVERY_INVARIANT, *FILE_INVARIANTS)
+
+    assert len({invariant.name for invariant in every}) == len({invariant.said for invariant in every}) == len(every)
+    assert [said.name for said in every if not said.sentence.endswith((".", ").")) or "\n" in said.sentence] == []
+    assert [said.name for said in every if said.said.isascii()] == []
