@@ -80,8 +80,9 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
     own = select(Submission.number).where(Submission.season == year)
     shown = own.where(func.coalesce(is_published(), False))
 
-    def count(table: Any, *where: ColumnElement[bool]) -> int:
-        return session.scalar(select(func.count()).select_from(table).where(*where)) or 0
+    def held(what: str, purpose: str, table: Any, *where: ColumnElement[bool], stays: bool = False) -> Held:
+        rows = session.scalar(select(func.count()).select_from(table).where(*where)) or 0
+        return Held(what, rows, purpose, None if stays else until)
 
     told = FollowUp.number.in_(shown) & _consented(ConsentKind.FOLLOW_UP, FollowUp.number)
     pictured = FollowUpPicture.number.in_(shown) & _consented(
@@ -90,162 +91,152 @@ def held_of_season(session: Session, season: Season) -> list[Held]:
     seated = select(Seat.expert).where(Seat.season == year)
     raised = select(Objection.id).where(Objection.season == year)
     every = (
-        Held("contacts 联系人", count(Contact, Contact.number.in_(own)), "to reach the applicants", until),
-        Held(
+        held("contacts 联系人", "to reach the applicants", Contact, Contact.number.in_(own)),
+        held(
             "contributors not published 未公开的完成人",
-            count(Contributor, Contributor.number.in_(own), Contributor.number.not_in(shown)),
             "duplicates, conflicts of interest",
-            until,
+            Contributor,
+            Contributor.number.in_(own),
+            Contributor.number.not_in(shown),
         ),
-        Held(
+        held(
             "contributors published 已公开的完成人",
-            count(Contributor, Contributor.number.in_(shown)),
             "the results, by each person's separate consent",
-            None,
+            Contributor,
+            Contributor.number.in_(shown),
+            stays=True,
         ),
-        Held(
+        held(
             "contents of submissions 申报内容",
-            count(SubmissionVersion, SubmissionVersion.number.in_(own), SubmissionVersion.content != ""),
             "the reviews",
-            until,
+            SubmissionVersion,
+            SubmissionVersion.number.in_(own),
+            SubmissionVersion.content != "",
         ),
-        Held(
+        held(
             "experts on the panel 评委",
-            count(Expert, Expert.id.in_(seated), (Expert.phone != "") | (Expert.mail != "")),
             "to send score sheets; contacts and names go unless a later season needs them",
-            until,
+            Expert,
+            Expert.id.in_(seated),
+            (Expert.phone != "") | (Expert.mail != ""),
         ),
-        Held(
+        held(
             "experts of the pool 专家库",
-            count(Expert, experts_to_forget(season)),
             "to draw panels from; whom no season since has needed goes",
-            until,
+            Expert,
+            experts_to_forget(season),
         ),
-        Held(
+        held(
             "conflicts that experts declared 申报的利益冲突",
-            count(DeclaredConflict, DeclaredConflict.season == year),
             "to keep experts from what they may not judge",
-            until,
+            DeclaredConflict,
+            DeclaredConflict.season == year,
         ),
-        Held(
-            "reasons to step back 回避理由",
-            count(Recusal, Recusal.season == year, Recusal.reason != ""),
-            "recusals",
-            until,
-        ),
-        Held(
-            "comments of experts 评语",
-            count(Score, Score.number.in_(own), Score.comment != ""),
-            "the final round",
-            until,
-        ),
-        Held(
+        held("reasons to step back 回避理由", "recusals", Recusal, Recusal.season == year, Recusal.reason != ""),
+        held("comments of experts 评语", "the final round", Score, Score.number.in_(own), Score.comment != ""),
+        held(
             "comments of districts 初评意见",
-            count(DistrictVerdict, DistrictVerdict.number.in_(own), DistrictVerdict.comment != ""),
             "the district round",
-            until,
+            DistrictVerdict,
+            DistrictVerdict.number.in_(own),
+            DistrictVerdict.comment != "",
         ),
-        Held(
-            "files that came with submissions 申报附件",
-            count(Attachment, Attachment.number.in_(own)),
-            "the reviews",
-            until,
-        ),
-        Held(
+        held("files that came with submissions 申报附件", "the reviews", Attachment, Attachment.number.in_(own)),
+        held(
             "pictures of people not published 未公开的人像图片",
-            count(Picture, Picture.number.in_(own), Picture.number.not_in(shown), Picture.portrait.is_(True)),
             "the public cases, once awarded",
-            until,
+            Picture,
+            Picture.number.in_(own),
+            Picture.number.not_in(shown),
+            Picture.portrait.is_(True),
         ),
-        Held(
+        held(
             "names on certificates 证书上的姓名",
-            count(
-                Certificate,
-                Certificate.season == year,
-                Certificate.holder == Holder.CONTRIBUTOR,
-                Certificate.name != "",
-                Certificate.number.not_in(shown),
-            ),
             "the certificates",
-            until,
+            Certificate,
+            Certificate.season == year,
+            Certificate.holder == Holder.CONTRIBUTOR,
+            Certificate.name != "",
+            Certificate.number.not_in(shown),
         ),
-        Held(
+        held(
             "answers about use not published 未公开的成果转化情况",
-            count(FollowUp, FollowUp.number.in_(own), FollowUp.adoption != "", ~told),
             "the follow-up",
-            until,
+            FollowUp,
+            FollowUp.number.in_(own),
+            FollowUp.adoption != "",
+            ~told,
         ),
-        Held(
+        held(
             "answers about use published 已公开的成果转化情况",
-            count(FollowUp, FollowUp.number.in_(own), FollowUp.adoption != "", told),
             "the public cases, without the names of who would not be named",
-            None,
+            FollowUp,
+            FollowUp.number.in_(own),
+            FollowUp.adoption != "",
+            told,
+            stays=True,
         ),
-        Held(
+        held(
             "pictures of people in follow-ups not published 未公开的转化人像图片",
-            count(FollowUpPicture, FollowUpPicture.number.in_(own), FollowUpPicture.portrait.is_(True), ~pictured),
             "the follow-up",
-            until,
+            FollowUpPicture,
+            FollowUpPicture.number.in_(own),
+            FollowUpPicture.portrait.is_(True),
+            ~pictured,
         ),
-        Held(
+        held(
             "pictures of people in follow-ups published 已公开的转化人像图片",
-            count(FollowUpPicture, FollowUpPicture.number.in_(own), FollowUpPicture.portrait.is_(True), pictured),
             "the public cases, by consent",
-            None,
+            FollowUpPicture,
+            FollowUpPicture.number.in_(own),
+            FollowUpPicture.portrait.is_(True),
+            pictured,
+            stays=True,
         ),
-        Held(
+        held(
             "good practice not published 未公开的好经验好做法",
-            count(GoodPractice, GoodPractice.season == year, GoodPractice.content != "", not_public()),
             "the office's work; it may name people",
-            until,
+            GoodPractice,
+            GoodPractice.season == year,
+            GoodPractice.content != "",
+            not_public(),
         ),
-        Held(
+        held(
             "good practice published 已公开的好经验好做法",
-            count(GoodPractice, GoodPractice.season == year, GoodPractice.content != "", ~not_public()),
             "the public page, by consent, without the names of who would not be named",
-            None,
+            GoodPractice,
+            GoodPractice.season == year,
+            GoodPractice.content != "",
+            ~not_public(),
+            stays=True,
         ),
-        Held(
+        held(
             "addresses of mail that came in 来信地址",
-            count(IncomingMail, IncomingMail.season == year, IncomingMail.sender != ""),
             "whose each workbook is",
-            until,
+            IncomingMail,
+            IncomingMail.season == year,
+            IncomingMail.sender != "",
         ),
-        Held(
+        held(
             "addresses that letters came back from 退信地址",
-            count(BouncedAddress, BouncedAddress.season == year),
             "to have addresses corrected",
-            until,
+            BouncedAddress,
+            BouncedAddress.season == year,
         ),
-        Held(
-            "scores never sent 未提交的评分",
-            count(ScoreDraft, ScoreDraft.season == year),
-            "the score page",
-            until,
-        ),
-        Held(
+        held("scores never sent 未提交的评分", "the score page", ScoreDraft, ScoreDraft.season == year),
+        held(
             "files of objections 异议材料",
-            count(ObjectionEvidence, ObjectionEvidence.objection.in_(raised)),
             "to look into them",
-            until,
+            ObjectionEvidence,
+            ObjectionEvidence.objection.in_(raised),
         ),
-        Held(
-            "objections 异议",
-            count(Objection, Objection.season == year, Objection.objector != ""),
-            "to answer who objected",
-            until,
+        held(
+            "objections 异议", "to answer who objected", Objection, Objection.season == year, Objection.objector != ""
         ),
-        Held(
-            "letters 信件",
-            count(Message, Message.season == year, Message.recipient != ""),
-            "what was told to whom",
-            until,
-        ),
-        Held(
-            "deliveries 来件", count(Delivery, Delivery.season == year, Delivery.file_name != ""), "what came in", until
-        ),
+        held("letters 信件", "what was told to whom", Message, Message.season == year, Message.recipient != ""),
+        held("deliveries 来件", "what came in", Delivery, Delivery.season == year, Delivery.file_name != ""),
     )
-    return [held for held in every if held.rows]
+    return [kind for kind in every if kind.rows]
 
 
 def _consented(kind: ConsentKind, number: Any, position: Any = 1) -> ColumnElement[bool]:
