@@ -30,11 +30,11 @@ def season_links(season: PublicSeason) -> list[tuple[str, str]]:
     return links
 
 
-def season_frame(season: PublicSeason, first_at: datetime, *, changed_at: datetime | None = None) -> Frame:
+def season_frame(season: PublicSeason, first_at: datetime) -> Frame:
     """The frame of a page in a season's folder."""
     links = [("首页", "../index.html"), (f"{season.year}年度", "index.html"), *season_links(season)]
     links += [("优秀案例库", "../cases/index.html"), ("如何核对", VERSIONS)]
-    return Frame("../", first_at, changed_at or season.changed_at, tuple(links), VERSIONS)
+    return Frame("../", first_at, season.changed_at, tuple(links), VERSIONS)
 
 
 def site_frame(facts: Facts, up: str = "") -> Frame:

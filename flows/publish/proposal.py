@@ -28,7 +28,7 @@ from states.history.read import latest_entry, latest_facts
 from states.panel.draw import seated
 from states.panel.pairs import season_conflicts
 from states.rules.reviewers.conflicts import ConflictKind
-from states.rules.scoring.disagreement import cases_to_look_at, spreads
+from states.rules.scoring.disagreement import wide_spreads
 
 WORKBOOK = "拟获奖名单.xlsx"
 _SHOWN = 8
@@ -280,16 +280,15 @@ def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
     totals: dict[str, list[Any]] = {}
     for score in scores:
         totals.setdefault(score.submission, []).append(score.total)
-    looks = cases_to_look_at(spreads(scores), range_from=run.season.final_round.look_range)
     return tuple(
         Disagreement(
-            look.spread.submission,
-            titles[look.spread.submission],
-            tuple(sorted(totals[look.spread.submission])),
-            look.spread.range.normalize() + 0,
-            _person(session, look.spread.furthest),
+            spread.submission,
+            titles[spread.submission],
+            tuple(sorted(totals[spread.submission])),
+            spread.range.normalize() + 0,
+            _person(session, spread.furthest),
         )
-        for look in looks
+        for spread in wide_spreads(scores, run.season.final_round.look_range)
     )
 
 
@@ -297,7 +296,7 @@ def _barred(session: Session, run: Run) -> tuple[Barred, ...]:
     """Every pair of a ranked submission and a seated expert that was never made, with why; recusals stand apart."""
     found = season_conflicts(session, run.season, seated(session, run.year))
     conflicts = {
-        pair: "；".join(conflict.kind.label for conflict in why if conflict.kind is not ConflictKind.RECUSED)
+        pair: "；".join(kind.label for kind in why if kind is not ConflictKind.RECUSED)
         for pair, why in sorted(found.pairs.items())
     }
     return tuple(Barred(number, _person(session, expert), why) for (number, expert), why in conflicts.items() if why)

@@ -41,7 +41,6 @@ from models import (
 )
 from models.enums import ConsentKind, Holder, Outcome
 from models.queries import season_in_force
-from states.history.read import erased_seasons
 from states.maintenance.erasure import experts_to_forget, is_published
 from states.numbers import Number
 from states.practice import not_public, words_of
@@ -275,7 +274,6 @@ class _Dates:
 
     def __init__(self, session: Session) -> None:
         self._session, self._known = session, dict[int, datetime]()
-        self.erased = erased_seasons(session)
 
     def of(self, year: int) -> datetime:
         if year not in self._known:

@@ -59,7 +59,6 @@ class Answered:
     """What an answer did: the tiers of those who moved up, and whether the suspended award was given at once."""
 
     objection: Objection
-    ruling: ObjectionRuling
     moved_up: dict[str, Tier]
     awarded: bool
 
@@ -240,7 +239,7 @@ def answer_objection(
     moved = move_up(session, season, row, act) if final else {}
     awarded = give_award(session, season.year, row.number, act)
     keep_in_step(session, season.year, act)
-    return Answered(row, ruling, moved, awarded)
+    return Answered(row, moved, awarded)
 
 
 def close_objection(session: Session, season: Season, objection: int, act: Act) -> dict[str, Tier]:

@@ -71,7 +71,6 @@ class MovedUp:
     """Who took the place of one that an objection had removed, and until when their own notice runs."""
 
     number: str
-    removed: str
     before: Tier | None
     tier: Tier
     notice_until: datetime | None
@@ -157,7 +156,7 @@ def moved_up(session: Session, year: int) -> list[MovedUp]:
     for facts in every_facts(session, call_subject(year), Trigger.MOVE_UP):
         for number, before, tier in facts["moved"]:
             until = None if before else datetime.fromisoformat(facts["notice_until"])
-            found.append(MovedUp(number, facts["removed"], Tier(before) if before else None, Tier(tier), until))
+            found.append(MovedUp(number, Tier(before) if before else None, Tier(tier), until))
     return found
 
 

@@ -294,7 +294,7 @@ def assign_panel(session: Session, season: Season, act: Act) -> RoundAssignment:
         **asdict(assigned.quality),
         "certificate": proof,
         "conflicts": [
-            [number, expert, [found.kind.value for found in why]]
+            [number, expert, [kind.value for kind in why]]
             for number, expert, why in sorted(_barred_pairs(barred, numbers), key=lambda pair: (pair[0], hide(pair[1])))
         ],
     }
@@ -385,7 +385,7 @@ def _text(content: str) -> str:
     return " ".join((form.title, form.abstract, form.innovation))
 
 
-def _barred_pairs(barred: Conflicts, numbers: Sequence[str]) -> list[tuple[str, str, tuple[rules.Conflict, ...]]]:
+def _barred_pairs(barred: Conflicts, numbers: Sequence[str]) -> list[tuple[str, str, tuple[rules.ConflictKind, ...]]]:
     """Barred pairs one by one, without those experts who are barred from everything."""
     known = set(numbers)
     return [(*pair, found) for pair, found in sorted(barred.pairs.items()) if pair[0] in known]

@@ -75,7 +75,7 @@ def _refuse(number: str, expert: str, seat: Seat | None, barred: Conflicts) -> N
     if number not in barred.submissions:
         raise PairRefused(number, expert, "it is not in the final round", "项目未进入终评")
     if findings := barred.findings(number, expert):
-        labels = [finding.kind.label for finding in findings]
+        labels = [kind.label for kind in findings]
         raise PairRefused(number, expert, "; ".join(labels), "；".join(labels))
 
 

@@ -70,7 +70,7 @@ def step_back_conflicted(session: Session, season: Season, act: Act) -> list[tup
     )
     found = [(number, expert) for number, expert in assigned if barred.forbids(number, expert)]
     for number, expert in found:
-        kinds = [finding.kind for finding in barred.findings(number, expert)]
+        kinds = barred.findings(number, expert)
         score = session.get(Score, (number, expert, 1))
         if score is not None:
             session.delete(score)

@@ -79,7 +79,6 @@ class Placed:
     tier: Tier | None
     settled: Settlement | None = None
     passed_over: PassedOver | None = None
-    used_up: str = ""
     open: bool = False
 
     @property

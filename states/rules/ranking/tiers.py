@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from config.errors import GangchuangError
 from models.enums import Tier
-from states.rules.ranking.apportioning import apportion
 from states.rules.ranking.placings import (
     CloseCut,
     Contender,
@@ -69,6 +69,22 @@ def tier_sizes(
     if prizes is not None:
         shares = apportion(prizes, shares)
     return tuple(TierSize(tier, shares[tier], least.get(tier)) for tier in Tier)
+
+
+def apportion(total: int, weights: Mapping[Tier, int]) -> dict[Tier, int]:
+    """Whole prizes in proportion to `weights` by largest remainders (Hare-Niemeyer); of equal ones the first gets one more.
+
+    Raises RankingMalformed.
+    """
+    whole = sum(weights.values())
+    if total < 0 or min(weights.values()) < 0 or (total and not whole):
+        raise RankingMalformed(f"{total} prizes cannot be shared out: give the tiers positive ratios.")
+    quotas = {tier: Fraction(total * weight, whole or 1) for tier, weight in weights.items()}
+    shares = {tier: int(quota) for tier, quota in quotas.items()}
+    by_remainder = sorted(quotas, key=lambda tier: shares[tier] - quotas[tier])
+    for tier in by_remainder[: total - sum(shares.values())]:
+        shares[tier] += 1
+    return shares
 
 
 def sizes_of(tiers: "Tiers") -> tuple[TierSize, ...]:
@@ -228,13 +244,12 @@ class _Table:
         contender: Contender,
         tier: Tier | None,
         settled: Settlement | None,
-        limit: tuple[PassedOver, str] | None = None,
+        passed_over: PassedOver | None = None,
     ) -> None:
-        passed_over, used_up = limit or (None, "")
-        if tier is None and limit is None and self._lacks_merit(contender.merit.merit):
+        if tier is None and passed_over is None and self._lacks_merit(contender.merit.merit):
             passed_over = PassedOver.LEAST_MERIT
         position = len(self.placed) + 1
-        self.placed.append(Placed(position, place, contender.merit, tier, settled, passed_over, used_up))
+        self.placed.append(Placed(position, place, contender.merit, tier, settled, passed_over))
 
     def _tier_for(self, merit: Decimal) -> Tier | None:
         for size in self.tiers:
@@ -259,9 +274,9 @@ class _Table:
         }
         return {(kind, key) for kind in self.most for key in counted[kind] if key}
 
-    def _limit(self, contender: Contender) -> tuple[PassedOver, str] | None:
-        full = [key for key in self._keys(contender) if self._room(key) <= 0]
-        return min(full, key=lambda key: (list(PassedOver).index(key[0]), key[1])) if full else None
+    def _limit(self, contender: Contender) -> PassedOver | None:
+        full = {key[0] for key in self._keys(contender) if self._room(key) <= 0}
+        return next((kind for kind in PassedOver if kind in full), None)
 
 
 def _close_cuts(placed: Sequence[Placed], tiers: Sequence[TierSize]) -> tuple[CloseCut, ...]:

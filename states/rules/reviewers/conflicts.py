@@ -5,7 +5,7 @@ or when one of the two gave none.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,23 +60,15 @@ class Reviewer:
     credit_code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """One reason; `matched` is the key that met (a name: for the office's eyes, never for the record)."""
-
-    kind: ConflictKind
-    matched: str
-
-
 @dataclass(frozen=True)
 class Conflicts:
     """All barred pairs: `everywhere` by expert, `pairs` by (submission, expert); findings in order of kind."""
 
     submissions: frozenset[str]
-    everywhere: Mapping[str, tuple[Conflict, ...]]
-    pairs: Mapping[tuple[str, str], tuple[Conflict, ...]]
+    everywhere: Mapping[str, tuple[ConflictKind, ...]]
+    pairs: Mapping[tuple[str, str], tuple[ConflictKind, ...]]
 
-    def findings(self, submission: str, expert: str) -> tuple[Conflict, ...]:
+    def findings(self, submission: str, expert: str) -> tuple[ConflictKind, ...]:
         """Why this pair is barred; empty if it is not."""
         return (*self.everywhere.get(expert, ()), *self.pairs.get((submission, expert), ()))
 
@@ -94,15 +86,8 @@ class Conflicts:
         barred[:, [column[expert] for expert in self.everywhere if expert in column]] = True
         return barred
 
-    def all_pairs(self) -> Iterator[tuple[str, str, tuple[Conflict, ...]]]:
-        """Every barred (submission, expert, findings), sorted; who is barred everywhere stands with each."""
-        one_by_one = set(self.pairs)
-        one_by_one |= {(submission, expert) for expert in self.everywhere for submission in self.submissions}
-        for submission, expert in sorted(one_by_one):
-            yield submission, expert, self.findings(submission, expert)
 
-
-_Pairs = dict[tuple[str, str], dict[ConflictKind, Conflict]]
+_Pairs = dict[tuple[str, str], set[ConflictKind]]
 
 
 @dataclass
@@ -133,21 +118,21 @@ def find_conflicts(
     index = _index(submissions)
     authors = _authors([*submissions, *also_submitted])
     known, pairs = {expert.id: expert for expert in experts}, _Pairs()
-    everywhere: dict[str, tuple[Conflict, ...]] = {}
+    everywhere: dict[str, tuple[ConflictKind, ...]] = {}
     for expert in known.values():
         if _contributes(expert, authors):
-            everywhere[expert.id] = (Conflict(ConflictKind.CONTRIBUTES, name_key(expert.name)),)
+            everywhere[expert.id] = (ConflictKind.CONTRIBUTES,)
         for key in sorted(organisation_keys(expert.organisation, expert.credit_code)):
-            _bar(pairs, index.by_organisation.get(key, ()), expert.id, ConflictKind.SAME_ORGANISATION, key)
+            _bar(pairs, index.by_organisation.get(key, ()), expert.id, ConflictKind.SAME_ORGANISATION)
         for unit in _own_units(expert, unit_names or {}):
-            _bar(pairs, index.by_unit.get(unit, ()), expert.id, ConflictKind.UNIT_STAFF, unit)
+            _bar(pairs, index.by_unit.get(unit, ()), expert.id, ConflictKind.UNIT_STAFF)
     for expert_id, name in sorted(declared):
         if expert_id in known:
             _bar_declared(pairs, index, expert_id, name)
     numbers = frozenset(submission.submission for submission in submissions)
     for expert_id, submission in recused:
         if expert_id in known and submission in numbers:
-            _bar(pairs, (submission,), expert_id, ConflictKind.RECUSED, submission)
+            _bar(pairs, (submission,), expert_id, ConflictKind.RECUSED)
     return Conflicts(numbers, everywhere, {pair: _in_order(found) for pair, found in pairs.items()})
 
 
@@ -191,16 +176,15 @@ def _own_units(expert: Reviewer, unit_names: Mapping[str, Collection[str]]) -> l
 
 
 def _bar_declared(pairs: _Pairs, index: _Index, expert: str, name: str) -> None:
-    person = name_key(name)
-    _bar(pairs, index.by_person.get(person, ()), expert, ConflictKind.DECLARED, person)
+    _bar(pairs, index.by_person.get(name_key(name), ()), expert, ConflictKind.DECLARED)
     for key in filter(None, (organisation_key(name), credit_code_key(name))):
-        _bar(pairs, index.by_organisation.get(key, ()), expert, ConflictKind.DECLARED, key)
+        _bar(pairs, index.by_organisation.get(key, ()), expert, ConflictKind.DECLARED)
 
 
-def _bar(pairs: _Pairs, submissions: Iterable[str], expert: str, kind: ConflictKind, matched: str) -> None:
+def _bar(pairs: _Pairs, submissions: Iterable[str], expert: str, kind: ConflictKind) -> None:
     for submission in submissions:
-        pairs.setdefault((submission, expert), {}).setdefault(kind, Conflict(kind, matched))
+        pairs.setdefault((submission, expert), set()).add(kind)
 
 
-def _in_order(found: Mapping[ConflictKind, Conflict]) -> tuple[Conflict, ...]:
-    return tuple(found[kind] for kind in ConflictKind if kind in found)
+def _in_order(found: Collection[ConflictKind]) -> tuple[ConflictKind, ...]:
+    return tuple(kind for kind in ConflictKind if kind in found)

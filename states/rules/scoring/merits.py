@@ -28,7 +28,6 @@ from fractions import Fraction
 
 from states.rules.rounding import root, written
 from states.rules.scoring.scores import (
-    PLACES,
     GivenScore,
     Merit,
     Totals,
@@ -70,18 +69,18 @@ class Scoring:
 
 
 def score_submissions(
-    scores: Iterable[GivenScore], *, method: Method | str, places: int = PLACES, variances: Variances | None = None
+    scores: Iterable[GivenScore], *, method: Method | str, variances: Variances | None = None
 ) -> Scoring:
-    """Merits of all submissions that have a score, rounded to `places` decimals.
+    """Merits of all submissions that have a score, rounded to PLACES decimals.
 
     `variances` (shrinkage only) are those on record; without them they are estimated.
     Raises ScoresMalformed, and ValueError for a method unknown.
     """
     chosen, totals = Method(method), read_scores(scores)
     if chosen is Method.SHRINKAGE:
-        shrunk = shrink(totals, places=places, variances=variances)
+        shrunk = shrink(totals, variances=variances)
         return Scoring(chosen, shrunk.merits, shrunk.offsets, shrunk.variances)
-    return Scoring(chosen, _means(totals, trim=chosen is Method.TRIMMED_MEAN, places=places))
+    return Scoring(chosen, _means(totals, trim=chosen is Method.TRIMMED_MEAN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +93,14 @@ class _Kept:
     trimmed: bool
 
 
-def _means(totals: Totals, *, trim: bool, places: int) -> dict[str, Merit]:
+def _means(totals: Totals, *, trim: bool) -> dict[str, Merit]:
     kept = {submission: _keep(sorted(given.values()), trim) for submission, given in totals.items()}
     noise = {trimmed: _noise([mean for mean in kept.values() if mean.trimmed is trimmed]) for trimmed in (False, True)}
     merits = {}
     for submission, mean in kept.items():
         variance, reach = noise[mean.trimmed] or noise[not mean.trimmed] or (None, Fraction(0))
         error = None if variance is None else root(variance / mean.count)
-        merits[submission] = make_merit(
-            submission, totals[submission], merit=mean.merit, error=error, reach=reach, places=places
-        )
+        merits[submission] = make_merit(submission, totals[submission], merit=mean.merit, error=error, reach=reach)
     return merits
 
 

@@ -104,7 +104,6 @@ def make_merit(
     merit: Fraction,
     error: Fraction | None,
     reach: Fraction,
-    places: int,
 ) -> Merit:
     """Round one submission's figures; the interval is merit ± reach · error, within the scale."""
     if error is None:
@@ -113,10 +112,10 @@ def make_merit(
         low, high = max(merit - reach * error, Fraction(0)), min(merit + reach * error, Fraction(FULL_MARKS))
     return Merit(
         submission=submission,
-        merit=settle(merit, places),
-        standard_error=None if error is None else settle(error, places),
-        low=settle(min(low, merit), places),
-        high=settle(max(high, merit), places),
-        raw_mean=settle(mean_of(totals.values()), places),
+        merit=settle(merit, PLACES),
+        standard_error=None if error is None else settle(error, PLACES),
+        low=settle(min(low, merit), PLACES),
+        high=settle(max(high, merit), PLACES),
+        raw_mean=settle(mean_of(totals.values()), PLACES),
         scores=len(totals),
     )

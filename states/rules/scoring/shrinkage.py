@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from config.errors import GangchuangError
 from states.rules.rounding import DIGITS, exact, settle
-from states.rules.scoring.scores import Merit, Totals, make_merit, mean_of
+from states.rules.scoring.scores import PLACES, Merit, Totals, make_merit, mean_of
 from states.rules.scoring.variances import ONE, ScoreMatrix, Variances, estimate_variances, score_matrix
 
 if TYPE_CHECKING:
@@ -68,21 +68,19 @@ class Shrunk:
     variances: Variances | None
 
 
-def shrink(totals: Totals, *, places: int, variances: Variances | None = None) -> Shrunk:
+def shrink(totals: Totals, *, variances: Variances | None = None) -> Shrunk:
     """Merits and offsets; raw means where the round cannot tell merit from noise. Raises ModelUnsettled."""
     scores = score_matrix(totals)
     found = variances or estimate_variances(totals)
     if found is None or found.noise == 0:
         error = None if found is None else Fraction(0)
-        return Shrunk(_as_they_are(totals, error, places), (), found)
-    return _predict(totals, scores, found, places)
+        return Shrunk(_as_they_are(totals, error), (), found)
+    return _predict(totals, scores, found)
 
 
-def _as_they_are(totals: Totals, error: Fraction | None, places: int) -> dict[str, Merit]:
+def _as_they_are(totals: Totals, error: Fraction | None) -> dict[str, Merit]:
     return {
-        submission: make_merit(
-            submission, given, merit=mean_of(given.values()), error=error, reach=_REACH, places=places
-        )
+        submission: make_merit(submission, given, merit=mean_of(given.values()), error=error, reach=_REACH)
         for submission, given in totals.items()
     }
 
@@ -155,7 +153,7 @@ class _System:
         return 0 if self.offset_ratio is None else unknowns[1 + expert]
 
 
-def _predict(totals: Totals, scores: ScoreMatrix, variances: Variances, places: int) -> Shrunk:
+def _predict(totals: Totals, scores: ScoreMatrix, variances: Variances) -> Shrunk:
     merit, offset, noise = (exact(value) for value in (variances.merit, variances.offset, variances.noise))
     if merit <= 0 or offset < 0 or noise < 0:
         raise ModelUnsettled
@@ -169,10 +167,8 @@ def _predict(totals: Totals, scores: ScoreMatrix, variances: Variances, places: 
     merits = {}
     for (submission, given), found, error in zip(totals.items(), system.merits(unknowns), errors, strict=True):
         value = exact(settle(Fraction(unknowns[0] + found, ONE), _CERTAIN))
-        merits[submission] = make_merit(
-            submission, given, merit=value, error=_fixed(error), reach=_REACH, places=places
-        )
-    return Shrunk(merits, _offsets(system, unknowns, inverse, float(noise), places), variances)
+        merits[submission] = make_merit(submission, given, merit=value, error=_fixed(error), reach=_REACH)
+    return Shrunk(merits, _offsets(system, unknowns, inverse, float(noise)), variances)
 
 
 def _solve(system: _System, inverse: NDArray[np.float64]) -> list[int]:
@@ -204,18 +200,18 @@ def _errors(
 
 
 def _offsets(
-    system: _System, unknowns: Sequence[int], inverse: NDArray[np.float64], noise: float, places: int
+    system: _System, unknowns: Sequence[int], inverse: NDArray[np.float64], noise: float
 ) -> tuple[Offset, ...]:
     experts, loads = system.scores.experts, system.scores.loads
     if system.offset_ratio is None:
-        zero = settle(Fraction(0), places)
+        zero = settle(Fraction(0), PLACES)
         return tuple(Offset(expert, zero, zero, load) for expert, load in zip(experts, loads, strict=True))
     errors = np.sqrt(noise * np.diag(inverse)[1:])
     return tuple(
         Offset(
             expert,
-            settle(exact(settle(Fraction(value, ONE), _CERTAIN)), places),
-            settle(_fixed(error), places),
+            settle(exact(settle(Fraction(value, ONE), _CERTAIN)), PLACES),
+            settle(_fixed(error), PLACES),
             load,
         )
         for expert, value, error, load in zip(experts, unknowns[1:], errors, loads, strict=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.enums import Tier
 from states.history.canonical import canonical
 from states.rules.ranking.placings import Contender, PassedOver, PrizeLimits, Ranking, TierSize
-from states.rules.ranking.tiers import RankingMalformed, cut, rank, tier_sizes
+from states.rules.ranking.tiers import RankingMalformed, apportion, cut, rank, tier_sizes
 from states.rules.ranking.ties import CriterionIncomplete, SettledBy, Settlers, TieCriterion
 from states.rules.reviewers.draw import draw_order
 from states.rules.scoring.merits import Method, score_submissions
@@ -104,11 +104,6 @@ def test_limits_pass_the_place_to_the_next() -> None:
     ranking = cut(entries, tiers=tiers(2), limits=PrizeLimits(per_unit=1, per_organisation=1, per_person=1))
 
     assert given_out(ranking) == {"a": FIRST, "b": None, "c": None, "d": None, "e": FIRST}
-    assert [(placed.passed_over, placed.used_up) for placed in ranking.placed[1:4]] == [
-        (PassedOver.UNIT, "500101"),
-        (PassedOver.ORGANISATION, "示例厂"),
-        (PassedOver.PERSON, "示例·甲"),
-    ]
     assert [placed.facts()["passed_over"] for placed in ranking.placed] == [
         *(None, "limit_per_unit", "limit_per_organisation", "limit_per_person", None),
     ]
@@ -444,3 +439,27 @@ def test_better_score_never_lowers_a_rank(method: Method, board, chosen, better)
     raised[row][index] = max(raised[row][index], better)
 
     assert ranks(raised)[row] <= ranks(board)[row]
+
+
+def test_apportioning_repeats_the_first_rounds_prizes() -> None:
+    assert apportion(394, {FIRST: 1, SECOND: 2, THIRD: 3}) == {FIRST: 66, SECOND: 131, THIRD: 197}
+
+
+@pytest.mark.parametrize(("total", "weight"), [(5, 0), (-1, 1), (5, -1)])
+def test_apportioning_without_weight_is_refused(total: int, weight: int) -> None:
+    with pytest.raises(RankingMalformed):
+        apportion(total, dict.fromkeys(Tier, weight))
+
+
+@given(st.integers(0, 500), st.lists(st.integers(1, 99), min_size=3, max_size=3))
+def test_apportioned_shares_add_up(total: int, weights: list[int]) -> None:
+    shares = apportion(total, dict(zip(Tier, weights, strict=True)))
+
+    assert sum(shares.values()) == total
+    assert min(shares.values()) >= 0
+    assert all(
+        shares[one] >= shares[other]
+        for one, heavy in zip(Tier, weights, strict=True)
+        for other, light in zip(Tier, weights, strict=True)
+        if heavy > light
+    )

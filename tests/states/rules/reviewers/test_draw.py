@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from states.rules.ranking.apportioning import CannotApportion, apportion
 from states.rules.reviewers.draw import (
     Candidate,
     DrawMalformed,
@@ -147,34 +146,3 @@ def test_every_eligible_expert_is_drawn_equally_often() -> None:
 
     # Binomial(2000, .3): five standard deviations are 102.
     assert all(abs(times - 600) <= 102 for times in seated.values())
-
-
-def test_apportioning_repeats_the_first_rounds_prizes() -> None:
-    assert apportion(394, {"first": 1, "second": 2, "third": 3}) == {"first": 66, "second": 131, "third": 197}
-
-
-def test_apportioning_lifts_small_shares_to_the_least() -> None:
-    assert apportion(40, {"a": 90, "b": 9, "c": 1, "d": 0}, least=3) == {"a": 31, "b": 3, "c": 3, "d": 3}
-
-
-def test_apportioning_without_weight_or_below_the_least_is_refused() -> None:
-    for total, least in ((5, 0), (1, 1)):
-        with pytest.raises(CannotApportion):
-            apportion(total, {"a": 0, "b": 0}, least=least)
-
-
-@given(
-    st.integers(0, 500),
-    st.dictionaries(st.text(max_size=2), st.integers(1, 99), min_size=1),
-    st.integers(0, 3),
-)
-def test_apportioned_shares_add_up(total: int, weights: dict[str, int], least: int) -> None:
-    total += least * len(weights)
-
-    shares = apportion(total, weights, least=least)
-
-    assert sum(shares.values()) == total
-    assert min(shares.values()) >= least
-    assert all(
-        shares[field] >= shares[other] for field in weights for other in weights if weights[field] > weights[other]
-    )

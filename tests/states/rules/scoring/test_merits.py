@@ -13,7 +13,7 @@ from scipy.stats import kendalltau
 
 from states.history.canonical import canonical
 from states.rules.rounding import exact, root, settle
-from states.rules.scoring.disagreement import LookReason, cases_to_look_at, spreads
+from states.rules.scoring.disagreement import wide_spreads
 from states.rules.scoring.merits import Method, Scoring, score_submissions
 from states.rules.scoring.scores import GivenScore, Merit, ScoresMalformed
 from states.rules.scoring.shrinkage import ModelUnsettled
@@ -368,22 +368,17 @@ def test_settling_is_decimal_half_even(value: Fraction, places: int) -> None:
 
 
 def test_spread_tells_range_deviation_and_who_is_furthest() -> None:
-    found = spreads(given_scores(a=[50, 80, 81, 85], b=[60, 80], c=[70]))
+    found = wide_spreads(given_scores(a=[50, 80, 81, 85], b=[60, 80], c=[70]), 0)
 
-    assert found["a"].facts() == {
-        "scores": 4, "lowest": "50.0000", "highest": "85.0000", "range": "35.0000",
-        "deviation": "16.1452", "furthest": "E0",
-    }  # fmt: skip
-    assert (found["b"].furthest, found["c"].furthest, found["c"].deviation) == (None, None, 0)
-
-
-def test_cases_to_look_at_begin_at_the_threshold() -> None:
-    found = spreads(given_scores(a=[50, 80], b=[50.1, 80], c=[40, 80], d=[90, 100]))
-
-    looks = cases_to_look_at(found, range_from=30, deviation_from=Decimal(25))
-
-    assert [(look.spread.submission, look.reasons) for look in looks] == [
-        ("c", (LookReason.RANGE, LookReason.DEVIATION)),
-        ("a", (LookReason.RANGE,)),
+    assert [(spread.submission, f"{spread.range}", f"{spread.deviation}", spread.furthest) for spread in found] == [
+        ("a", "35.0000", "16.1452", "E0"),
+        ("b", "20.0000", "14.1421", None),
+        ("c", "0.0000", "0.0000", None),
     ]
-    assert cases_to_look_at(found) == ()
+
+
+def test_wide_spreads_begin_at_the_threshold() -> None:
+    scores = list(given_scores(a=[50, 80], b=[50.1, 80], c=[40, 80], d=[90, 100]))
+
+    assert [spread.submission for spread in wide_spreads(scores, 30)] == ["c", "a"]
+    assert wide_spreads(scores, None) == []
