@@ -7,14 +7,13 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from prefect import Flow
 
 from config.calendar import day_note
 from config.errors import GangchuangError
-from config.local_time import ZONE
+from config.local_time import ZONE, minute
 from config.season import load_season
 from config.settings import settings
 from flows.engine.artifacts import outcome, plain
@@ -91,7 +90,7 @@ def look_up_history(season: int, subject: str = "") -> dict[str, object]:
     if not entries:
         raise NothingRecorded(number or str(season))
     rows = [
-        (entry.sequence, _local(entry.at), entry.label, entry.change, entry.who, entry.reason)
+        (entry.sequence, minute(entry.at), entry.label, entry.change, entry.who, entry.reason)
         for entry in entries[-_SHOWN:]
     ]
     headings = ("序号", "时间", "操作", "状态变化", "经办", "理由")
@@ -157,7 +156,7 @@ def check_season(season: int) -> dict[str, object]:
     rules = load_season(season, settings().home)
     rows: list[tuple[object, ...]] = [
         (
-            _local(at),
+            minute(at),
             day_note(at.astimezone(ZONE).date()),
             milestone.label,
             f"第{ordinal}次" if milestone.is_reminder else unit,
@@ -225,10 +224,6 @@ def retry_letter(season: int, officer_name: str, letter: str, reason: str) -> di
 
 def _database() -> Any:
     return open_database(settings().database)
-
-
-def _local(at: datetime) -> str:
-    return f"{at.astimezone(ZONE):%Y-%m-%d %H:%M}"
 
 
 def _told(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tomlkit import TOMLDocument
 
 from config.calendar import day_note
-from config.local_time import ZONE, local_day
+from config.local_time import ZONE, local_day, minute
 from config.milestones import Milestone
 from config.overrides import SEASONS
 from config.season import Season, parse_season, season_path
@@ -206,8 +206,8 @@ def _from_the_year_itself(session: Session, last: Season) -> Iterator[str]:
     for row in milestone_rows(session, last.year):
         if row.unit == "" and row.ordinal == 1 and row.milestone in given and row.due_at != given[row.milestone]:
             yield (
-                f"dates.{row.milestone} was moved in {last.year} from {_local(given[row.milestone])} to "
-                f"{_local(row.due_at)}: was the file's date too early for good?"
+                f"dates.{row.milestone} was moved in {last.year} from {minute(given[row.milestone])} to "
+                f"{minute(row.due_at)}: was the file's date too early for good?"
             )
 
 
@@ -245,7 +245,3 @@ def _instant(document: TOMLDocument, step: Milestone) -> datetime:
     instant = _table(document, "dates")[step.value]
     assert isinstance(instant, datetime)
     return instant.replace(tzinfo=ZONE)
-
-
-def _local(instant: datetime) -> str:
-    return f"{instant.astimezone(ZONE):%Y-%m-%d %H:%M}"

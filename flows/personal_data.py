@@ -18,11 +18,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from config import overrides
+from config.local_time import day, instant
 from config.season import Season
 from flows.home import paths
 from flows.home.templates import environment, home_before
 from flows.outbox.letters import LetterKind
-from flows.outbox.letters.filters import day, instant
 from flows.outbox.mail.files import FileTransport
 from flows.outbox.messages import post_to_unit
 from flows.reports.practice import practice_book, write_practice_book

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.local_time import ZONE
+from config.local_time import ZONE, minute
 from config.milestones import Chore, Milestone
 from config.season import Season
 from config.settings import Settings, settings
@@ -135,7 +135,7 @@ def _not_now(
         chinese = f"{season.year}年度没有这一节点，没有任何改动。"
         return Result(stage, season.year, "not_due", at, explanation=f"not due: {missing}", chinese=chinese)
     if row.state is not MilestoneState.PENDING:
-        settled = f"{row.settled_at.astimezone(ZONE):%Y-%m-%d %H:%M}" if row.settled_at else "before"
+        settled = minute(row.settled_at) if row.settled_at else "before"
         chinese = (
             f"{row.state.label}（{settled}），没有再次执行。"
             if row.settled_at
@@ -143,8 +143,8 @@ def _not_now(
         )
         return Result(stage, season.year, "already_done", at, (), f"already {row.state} at {settled}", chinese)
     if row.due_at > at:
-        when = f"not due before {row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} ({ZONE.key}); nothing was changed"
-        chinese = f"{row.due_at.astimezone(ZONE):%Y-%m-%d %H:%M} 才到时间，没有任何改动。"
+        when = f"not due before {minute(row.due_at)} ({ZONE.key}); nothing was changed"
+        chinese = f"{minute(row.due_at)} 才到时间，没有任何改动。"
         return Result(stage, season.year, "not_due", at, explanation=when, chinese=chinese)
     dates = dated(milestone_rows(session, season.year))
     if any(
@@ -346,7 +346,7 @@ def _show(result: Result, unit: str) -> None:
 
 def as_markdown(result: Result) -> str:
     """A stage's result as a table for the dashboard, in local time."""
-    when = f"{result.at.astimezone(ZONE):%Y-%m-%d %H:%M}"
+    when = minute(result.at)
     head = f"## {deed_of(result.stage)} · {result.season}\n\n**{STATES[result.outcome]}** · {when}\n\n"
     rows = "".join(f"| {plain(LINES.get(name, name))} | {plain(value)} |\n" for name, value in result.lines)
     table = f"| | |\n|---|---|\n{rows}\n" if rows else ""

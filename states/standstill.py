@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.errors import GangchuangError
-from config.local_time import ZONE
+from config.local_time import ZONE, minute
 from models import History
 from models.enums import CallState, MilestoneState
 from models.queries import call_state, milestone_rows
@@ -22,7 +22,7 @@ class InstantImplausible(GangchuangError):
     def __init__(self, year: int, at: datetime, until: datetime) -> None:
         self.year, self.at, self.until = year, at, until
         super().__init__(
-            f"The clock says {at.astimezone(ZONE):%Y-%m-%d %H:%M}, but of season {year} something should have been "
+            f"The clock says {minute(at)}, but of season {year} something should have been "
             f"recorded before {until.astimezone(ZONE):%Y-%m-%d}. Nothing was changed. Set the machine's clock if it is "
             f"wrong. If it is right, nothing ran for that long: say so by GANGCHUANG_BELIEVED_UNTIL={at.isoformat()} in "
             f"front of the command, or of `gangchuang serve` until it has caught up."

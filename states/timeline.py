@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from config.calendar import last_of_working_days
 from config.errors import GangchuangError
-from config.local_time import ZONE
+from config.local_time import ZONE, minute
 from config.milestones import Milestone
 from config.season import Season
 from config.units import unit_on
@@ -166,9 +166,9 @@ def _with_nothing_in(
 def _sudden(step: Milestone, old: datetime, to: datetime, at: datetime) -> str:
     """Why a move would surprise people; empty when it leaves them their time."""
     if to <= at:
-        return f"{to.astimezone(ZONE):%Y-%m-%d %H:%M} is not in the future, so that it would take effect at once"
+        return f"{minute(to)} is not in the future, so that it would take effect at once"
     if step.is_deadline and to < old:
-        return f"it would be earlier than {old.astimezone(ZONE):%Y-%m-%d %H:%M}, and takes time away from people"
+        return f"it would be earlier than {minute(old)}, and takes time away from people"
     return ""
 
 
@@ -327,7 +327,7 @@ def _refuse_disorder(rows: Sequence[MilestoneDate], step: Milestone, row: Milest
     order = list(Milestone)
     for other in _compared(rows, step, row):
         other_step = Milestone(other.milestone)
-        when = f"{other_step.value}{f' of {other.unit}' if other.unit else ''} ({other.due_at.astimezone(ZONE):%Y-%m-%d %H:%M})"
+        when = f"{other_step.value}{f' of {other.unit}' if other.unit else ''} ({minute(other.due_at)})"
         if order.index(other_step) < order.index(step) and other.due_at >= to:
             raise MoveRefused(step, f"it would come before {when}", f"会早于“{other_step.label}”")
         if order.index(other_step) > order.index(step) and other.due_at <= to:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from config.calendar import CalendarUnknown, provisional_years, working_days_after
-from config.local_time import ZONE, local_day
+from config.local_time import local_day, minute
 from config.milestones import Chore, Milestone
 from config.units import all_units
 from models import Lease, Message
@@ -126,7 +126,7 @@ def _ahead(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
     until = plausible_until(session, year)
     if at > until:
         said = (
-            f"系统时间是{_local(at)}，但{year}年度的记录最迟应到{_local(until)}：请核对服务器时间，此前不会启动任何步骤"
+            f"系统时间是{minute(at)}，但{year}年度的记录最迟应到{minute(until)}：请核对服务器时间，此前不会启动任何步骤"
         )
         sentence = str(InstantImplausible(year, at, until))
         yield Trouble(TroubleKind.TIME_IMPLAUSIBLE, TroubleLevel.ACT, sentence, said, by_mail=False)
@@ -142,9 +142,9 @@ def _failing(session: Session, year: int) -> Iterator[Trouble]:
         else:
             kind = TroubleKind.STAGE_FAILED
         what = f"{failure.stage} {year}" + (f", {failure.subject}" if failure.subject else "")
-        times = f"failed {failure.attempts} time(s) since {_local(failure.first_failed_at)}, last at {_local(failure.failed_at)}"
+        times = f"failed {failure.attempts} time(s) since {minute(failure.first_failed_at)}, last at {minute(failure.failed_at)}"
         whose = f"“{label_of(failure.stage)}”" + (f"（{failure.subject}）" if failure.subject else "")
-        said = f"{whose}自{_local(failure.first_failed_at)}起失败{failure.attempts}次：{failure.problem}"
+        said = f"{whose}自{minute(failure.first_failed_at)}起失败{failure.attempts}次：{failure.problem}"
         yield Trouble(
             kind,
             TroubleLevel.ACT if again or mail else TroubleLevel.WATCH,
@@ -161,14 +161,14 @@ def _late(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
     failing = {failure.stage for failure in failures(session, year)}
     for step in due(dated(milestone_rows(session, year)), at, waiting=waiting):
         if not step.skip and step.dated.due_at <= at - LATE:
-            since = f"was due at {_local(step.dated.due_at)} and is not done"
+            since = f"was due at {minute(step.dated.due_at)} and is not done"
             stage = "remind" if step.dated.milestone.is_reminder else step.dated.milestone
             whose = f"（{all_units()[step.dated.unit].name}）" if step.dated.unit else ""
             yield Trouble(
                 TroubleKind.MILESTONE_LATE,
                 TroubleLevel.ACT,
                 f"{step.key} of {year} {since}: `gangchuang run {stage} {year} --dry-run` says why",
-                f"“{step.dated.milestone.label}”{whose}应于{_local(step.dated.due_at)}执行，至今没有完成",
+                f"“{step.dated.milestone.label}”{whose}应于{minute(step.dated.due_at)}执行，至今没有完成",
                 step.key,
                 # What fails is told as that.
                 "/".join(filter(None, (stage, step.dated.unit))) not in failing,
@@ -178,12 +178,12 @@ def _late(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
 def _unapproved(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
     opens_at = Deadlines.of(dated(milestone_rows(session, year))).at(Milestone.OPEN_PUBLIC_NOTICE)
     if opens_at and opens_at <= at and waits_for_approval(session, year) and is_proposed(session, year):
-        since = f"the public notice of {year} was to open at {_local(opens_at)}, and the proposed list is not approved"
+        since = f"the public notice of {year} was to open at {minute(opens_at)}, and the proposed list is not approved"
         yield Trouble(
             TroubleKind.APPROVAL_UNMADE,
             TroubleLevel.ACT,
             f"{since}: `gangchuang approve {year}` or the dashboard's form",
-            f"公示应于{_local(opens_at)}开始，但拟获奖名单尚未审定；审定之前公示不会开始",
+            f"公示应于{minute(opens_at)}开始，但拟获奖名单尚未审定；审定之前公示不会开始",
         )
 
 
@@ -195,16 +195,16 @@ def _mail(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
         yield Trouble(TroubleKind.MAIL_STUCK, TroubleLevel.WATCH, sentence, f"{stuck}封邮件无法送达，须人工处理")
     for who, bounced in bounced_addresses(session, season_in_force(session, year), at):
         sentence = (
-            f"letters to {who} come back since {_local(bounced.bounced_at)}: {bounced.problem}. Correct the address, "
+            f"letters to {who} come back since {minute(bounced.bounced_at)}: {bounced.problem}. Correct the address, "
             f"then `gangchuang mail {year}`"
         )
-        said = f"写给{all_units()[who].name if who in all_units() else who}的邮件自{_local(bounced.bounced_at)}起被退回：{bounced.problem}"
+        said = f"写给{all_units()[who].name if who in all_units() else who}的邮件自{minute(bounced.bounced_at)}起被退回：{bounced.problem}"
         yield Trouble(TroubleKind.ADDRESS_BOUNCES, TroubleLevel.WATCH, sentence, said, who)
     waiting = Message.state.in_((MessageState.WAITING, MessageState.SENDING))
     count, oldest = session.execute(own.where(waiting, Message.written_at <= at - LATE)).one()
     if count:
-        sentence = f"{count} message(s) wait since {_local(oldest)}: see `gangchuang mail {year}`"
-        said = f"{count}封邮件自{_local(oldest)}起等待发送"
+        sentence = f"{count} message(s) wait since {minute(oldest)}: see `gangchuang mail {year}`"
+        said = f"{count}封邮件自{minute(oldest)}起等待发送"
         yield Trouble(TroubleKind.MAIL_WAITS, TroubleLevel.ACT, sentence, said, by_mail=False)
 
 
@@ -224,10 +224,10 @@ def _calendar(session: Session, year: int, at: datetime) -> Iterator[Trouble]:
         soon = begins_at <= at + _CALENDAR_ACUTE
         sentence = (
             f"the holidays of {unknown} are not announced or not known, and a period in working days from "
-            f"{_local(begins_at)} needs them: upgrade chinesecalendar, or write holidays/{unknown}.toml in the home"
+            f"{minute(begins_at)} needs them: upgrade chinesecalendar, or write holidays/{unknown}.toml in the home"
         )
         said = (
-            f"{unknown}年的节假日安排尚未公布或未录入，自{_local(begins_at)}起的工作日期限可能不准："
+            f"{unknown}年的节假日安排尚未公布或未录入，自{minute(begins_at)}起的工作日期限可能不准："
             f"请升级 chinesecalendar，或把国务院公布的安排写入 holidays/{unknown}.toml"
         )
         level = TroubleLevel.ACT if soon else TroubleLevel.WATCH
@@ -240,10 +240,6 @@ def _unknown_year(begins_on: date, days: int) -> int | None:
         return next(iter(provisional_years((begins_on, working_days_after(begins_on, days)))), None)
     except CalendarUnknown as problem:
         return problem.year
-
-
-def _local(instant: datetime) -> str:
-    return f"{instant.astimezone(ZONE):%Y-%m-%d %H:%M}"
 
 
 def _span(ago: timedelta) -> str:

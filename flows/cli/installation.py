@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from config.errors import GangchuangError
-from config.local_time import ZONE
+from config.local_time import ZONE, minute
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -114,7 +114,7 @@ def print_result(result: dict[str, object]) -> None:
 
 def local(instant: datetime) -> str:
     """An instant as operators read it, with its zone."""
-    return f"{instant.astimezone(ZONE):%Y-%m-%d %H:%M} {ZONE.key}"
+    return f"{minute(instant)} {ZONE.key}"
 
 
 @contextmanager

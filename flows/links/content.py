@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from config.local_time import instant
 from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
@@ -19,7 +20,6 @@ from flows.intake.standing import SenderStanding, standing_of
 from flows.kinds.review_files import ReviewFile, review_files
 from flows.kinds.review_material import material_of
 from flows.kinds.scores import statement_of
-from flows.outbox.letters.filters import instant
 from flows.outbox.links import without_link
 from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
 from models import Assignment, Delivery, Expert, History, Message, Score, Seat, Submission

@@ -7,8 +7,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from config.local_time import instant
 from flows.home.templates import csp_source, environment
-from flows.outbox.letters.filters import in_html, instant
+from flows.outbox.letters.filters import in_html
 
 
 def render(template: str, /, **values: Any) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from config.contacts import CONTACTS_FILE, ContactsBroken, UnitContact, contacts
 from config.errors import GangchuangError
-from config.local_time import ZONE
+from config.local_time import ZONE, minute
 from config.milestones import Chore, Milestone
 from config.season import Season, load_season
 from config.settings import Settings
@@ -421,7 +421,7 @@ def _waits(session: Session, year: int, at: datetime) -> list[Waiting]:
 
 def _owed(year: int, owed: OwedAnswer) -> Waiting:
     """An objection that waits, with the decisions that its state allows; an overdue one says so."""
-    due = f"{owed.due_at.astimezone(ZONE):%Y-%m-%d %H:%M}"
+    due = minute(owed.due_at)
     by = f" by {owed.investigator}" if owed.investigator else ""
     answer = f"OVERDUE since {due}" if owed.overdue else f"to be answered{by} by {due}"
     sentence = (

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from config.local_time import ZONE
+from config.local_time import minute
 from config.settings import Settings
 from flows.engine.artifacts import plain
 from flows.engine.environment import office_url
@@ -21,9 +21,7 @@ def summary(session: Session, own: Settings, at: datetime) -> str:
 
 
 def _season(facts: OfficeFacts, page: str) -> str:
-    following = (
-        f"{facts.ahead[0].due_at.astimezone(ZONE):%Y-%m-%d %H:%M} {facts.ahead[0].label}" if facts.ahead else "无"
-    )
+    following = f"{minute(facts.ahead[0].due_at)} {facts.ahead[0].label}" if facts.ahead else "无"
     lines = [
         f"## {plain(facts.title)}",
         "",

@@ -6,10 +6,10 @@ from typing import Any
 
 import xlsxwriter
 
-from config.local_time import ZONE
+from config.local_time import ZONE, instant
 from flows.outbox.letters.filters import printable
 from flows.publish.pages.content import ProposalPage, ProposedLine
-from flows.workbooks.writer.guide import instant, screen_width
+from flows.workbooks.writer.guide import screen_width
 from models.enums import Tier
 
 _FONT = "Microsoft YaHei"
@@ -93,7 +93,7 @@ class _Book:
         self._sheet("利益冲突", _PAIRS, [(pair.number, pair.expert, pair.reason) for pair in page.barred])
         self._sheet("回避", _PAIRS, [(pair.number, pair.expert, pair.reason) for pair in page.recused])
         decisions = [
-            (made.number, made.title, made.change, made.reason, made.officer, instant(made.decided_at.astimezone(ZONE)))
+            (made.number, made.title, made.change, made.reason, made.officer, instant(made.decided_at))
             for made in page.deviations
         ]
         self._sheet("人工调整", _DECISIONS, decisions)
@@ -171,7 +171,7 @@ def _digests(page: ProposalPage) -> str:
         return f"名单校验码：{page.digest}"
     approved, by, at = page.approval
     left = "" if approved == page.digest else f"；移出以后的名单校验码（撤回审定时填写）：{page.digest}"
-    return f"审定时的名单校验码（与邮件一致）：{approved}，{by}，{instant(at.astimezone(ZONE))}{left}"
+    return f"审定时的名单校验码（与邮件一致）：{approved}，{by}，{instant(at)}{left}"
 
 
 def _height(values: Sequence[object], headings: Sequence[tuple[str, int]]) -> int:

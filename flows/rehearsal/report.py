@@ -15,12 +15,11 @@ from sqlalchemy import select
 
 from config import overrides
 from config.calendar import calendar_of, day_note
-from config.local_time import ZONE, local_day
+from config.local_time import ZONE, instant, local_day
 from config.milestones import Milestone
 from config.units import all_units, units_file
 from flows.home.files import write_atomically
 from flows.home.templates import environment
-from flows.outbox.letters.filters import instant
 from flows.rehearsal.findings import RehearsalFinding, Weight, findings
 from flows.rehearsal.playing import Played
 from flows.year import FORMS

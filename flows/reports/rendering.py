@@ -10,9 +10,10 @@ from jinja2 import Environment, TemplateError
 
 from config import overrides
 from config.errors import GangchuangError
+from config.local_time import instant
 from config.season import Season
 from flows.home.templates import OwnFault, environment, faults, home_before
-from flows.outbox.letters.filters import instant, printable
+from flows.outbox.letters.filters import printable
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = Path(__file__).parents[1] / "publish" / "pages" / "templates" / "page.css"

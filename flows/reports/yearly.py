@@ -24,10 +24,10 @@ from PIL import Image
 from sqlalchemy.orm import Session
 
 from config import overrides
-from config.local_time import local_day
+from config.local_time import instant, local_day
 from config.season import Season
 from config.units import name_on
-from flows.outbox.letters.filters import instant, printable
+from flows.outbox.letters.filters import printable
 from flows.papers.same_bytes import repacked
 from flows.reports.book import Book
 from flows.reports.rendering import ReportNotMade, page

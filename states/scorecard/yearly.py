@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
-from config.local_time import ZONE
+from config.local_time import ZONE, minute
 from config.milestones import Milestone
 from config.season import Season
 from models.enums import ObjectionKind, ObjectionState, Trigger, Use
@@ -342,4 +342,4 @@ def _day(instant: str) -> str:
 
 
 def _instant(said: Said) -> str:
-    return f"{said.at.astimezone(ZONE):%Y-%m-%d %H:%M}"
+    return minute(said.at)

@@ -2,34 +2,17 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from jinja2 import Undefined
 from markupsafe import Markup
 
-from config.local_time import ZONE
-
-_WEEKDAYS = "一二三四五六日"
+from config.local_time import day, instant
 
 
 class Lines(str):
     """Text that may keep its line breaks."""
-
-
-def day(value: date) -> str:
-    """A day for people: 2026年4月30日(周四). An instant counts as its day in Beijing."""
-    on = _local(value).date() if isinstance(value, datetime) else value
-    return f"{on.year}年{on.month}月{on.day}日(周{_WEEKDAYS[on.weekday()]})"
-
-
-def instant(value: datetime) -> str:
-    """An instant for people: 2026年4月30日(周四)18:00 北京时间; seconds only where there are any, a day's last is its 24:00."""
-    local = _local(value)
-    clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
-    clock = "24:00" if clock == "23:59:59" else clock
-    return f"{day(local)}{clock} 北京时间"
 
 
 def listed(values: Iterable[Any]) -> str:
@@ -76,12 +59,6 @@ def _clean(text: str) -> str:
 
 def _harmless(char: str) -> bool:
     return unicodedata.category(char) not in {"Cc", "Cf", "Cs"}
-
-
-def _local(value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise ValueError(f"the instant {value} has no zone")
-    return value.astimezone(ZONE)
 
 
 FILTERS: dict[str, Callable[..., str]] = {

@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from config import overrides
 from config.calendar import provisional_note
-from config.local_time import ZONE
+from config.local_time import ZONE, day, instant
 from flows.home.files import write_atomically
 from flows.home.templates import OwnFault, csp_source, environment, faults, home_before
-from flows.outbox.letters.filters import day, in_html, instant
+from flows.outbox.letters.filters import in_html
 from flows.publish.pages.content import NoticePage, ProposalPage, PublicPage, ResultsPage
 from flows.publish.pages.statistics import by_tier, interval, scale, tables
 from models.enums import Tier

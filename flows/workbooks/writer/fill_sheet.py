@@ -7,10 +7,11 @@ from typing import Any
 
 from xlsxwriter.utility import xl_rowcol_to_cell
 
+from config.local_time import instant
 from config.season import Season
 from flows.workbooks.columns.column import Column, total_formula
 from flows.workbooks.reader.layout import FORMULA_SIGNS, GUIDE_SHEET, LISTS_SHEET, Layout
-from flows.workbooks.writer.guide import instant, row_height
+from flows.workbooks.writer.guide import row_height
 from flows.workbooks.writer.material_sheet import MATERIAL_KEYS
 
 TITLE_ROW, HOW_ROW, BAND_ROW, HEADING_ROW, FIRST_ROW = range(5)
@@ -54,7 +55,7 @@ class FillSheet:
         self.printed = [column for column in layout.columns if column.key not in texts]
 
     def write(self, recipient: str, deadline: datetime) -> None:
-        """Write everything; `deadline` is local."""
+        """Write everything."""
         self._write_top(recipient, deadline)
         self._write_bands()
         for index, column in enumerate(self.layout.columns):

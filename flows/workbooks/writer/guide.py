@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from config.local_time import instant
 from config.season import Season
 from flows.workbooks.reader.layout import Layout
 from models.enums import WorkbookKind
@@ -14,11 +15,10 @@ SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLL
 _EDITIONS = {True: "换发新版后，旧版不再接收", False: "以前发的各份继续有效，每份只含所列各项"}
 _HIGHEST_ROW = 400  # points; Excel allows 409
 _NARROW = re.compile("[\0-\u2e7f]+")
-_WEEKDAYS = "一二三四五六日"
 
 
 class Guide(NamedTuple):
-    """What the guide sheet tells; `deadline` in the season's zone."""
+    """What the guide sheet tells."""
 
     layout: Layout
     season: Season
@@ -27,12 +27,6 @@ class Guide(NamedTuple):
     issue: int
     token: str
     remark: str = ""
-
-
-def instant(moment: datetime) -> str:
-    """A local instant as people read it: 2026年4月30日（周四）18:00（北京时间）."""
-    day = f"{moment.year}年{moment.month}月{moment.day}日（周{_WEEKDAYS[moment.weekday()]}）"
-    return f"{day}{moment:%H:%M}（北京时间）"
 
 
 def write_guide(sheet: Any, book: Any, guide: Guide) -> None:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from config.local_time import ZONE
+from config.local_time import instant
 from config.season import Season
 from config.units import all_units
 from flows.workbooks.reader.findings import Note, Problem, Reading, place_of
 from flows.workbooks.writer.copying import put
-from flows.workbooks.writer.guide import instant, screen_width
+from flows.workbooks.writer.guide import screen_width
 from models.forms import SubmissionForm
 
 _FONT = "Microsoft YaHei"
@@ -77,7 +77,7 @@ def _write_head(sheet: Any, receipt: Receipt) -> int:
     _text(sheet, 1, 1, f"{receipt.season.title}·{kind}回执", size=16, bold=True, colour="1F4E78")
     sheet.row_dimensions[1].height = 32
     who = f"{unit.name}（{unit.code}）" if unit else mark.recipient if mark else ""
-    written = instant(receipt.written_at.astimezone(ZONE))
+    written = instant(receipt.written_at)
     sent = f"报送方：{who}　文件：" if who else "文件："
     _text(sheet, 2, 1, f"{sent}{receipt.file_name}　回执时间：{written}", colour="595959")
     fill, colour, verdict, what_next = _result(receipt)

@@ -38,16 +38,15 @@ def write_template(
     says nothing about anyone but what the arguments hold. Raises MarkUnusable for a wrong key.
     """
     token = sign(mark, key)
-    local = deadline.astimezone(ZONE)
     book = xlsxwriter.Workbook(str(target), _AS_TYPED)
     book.set_properties({"title": f"{season.year}年度{mark.kind.label}", "created": _naive(created_at)})
     sheet = book.add_worksheet(layout.sheet)
     if layout.materials:
         write_materials(book.add_worksheet(MATERIAL_SHEET), book, layout, rows)
-    told = guide.Guide(layout, season, recipient_name, local, mark.issue, token, remark)
+    told = guide.Guide(layout, season, recipient_name, deadline, mark.issue, token, remark)
     guide.write_guide(book.add_worksheet(GUIDE_SHEET), book, told)
     _write_mark(book, token)
-    FillSheet(book, sheet, layout, season, rows, remark).write(recipient_name, local)
+    FillSheet(book, sheet, layout, season, rows, remark).write(recipient_name, deadline)
     sheet.activate()
     book.close()
 

@@ -95,7 +95,7 @@ def test_guide_tells_deadline_rules_and_rubric(tmp_path: Path) -> None:
         for kind in (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.SCORES)
     )
 
-    assert "2026年4月30日（周四）18:00（北京时间），以文件送达时间为准" in told
+    assert "2026年4月30日(周四)18:00 北京时间，以文件送达时间为准" in told
     assert "2025年内完成" in told
     assert "最多5人，按贡献大小排序" in told
     assert "创新性（满分30）" in scores
