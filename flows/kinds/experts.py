@@ -16,7 +16,7 @@ from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
 from flows.run import Run
 from flows.workbooks.columns import cells, dates, parties
-from flows.workbooks.columns.column import LINE_LIMIT, Column
+from flows.workbooks.columns.column import LINE_LIMIT, Column, in_group
 from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
@@ -100,14 +100,13 @@ def _layout(season: Season, _: str) -> Layout:
 
 
 def _columns(season: Season) -> tuple[Column, ...]:
-    group, short = "专家", cells.line(LINE_LIMIT)
-    return (
-        Column("name", "姓名", parties.person, group, "一行一人", ("专家姓名",), required=True, width=14),
+    return in_group(
+        "专家",
+        Column("name", "姓名", parties.person, "一行一人", ("专家姓名",), required=True, width=14),
         Column(
             "organisation",
             "工作单位",
             parties.body,
-            group,
             "公章上的全称",
             ("单位", "所在单位", "单位名称"),
             required=True,
@@ -117,7 +116,6 @@ def _columns(season: Season) -> tuple[Column, ...]:
             "credit_code",
             "统一社会信用代码",
             cells.credit_code,
-            group,
             "18位，按文本填写；没有的留空",
             ("信用代码", "单位统一社会信用代码"),
             width=23,
@@ -126,36 +124,18 @@ def _columns(season: Season) -> tuple[Column, ...]:
             "fields",
             "专业领域",
             cells.words_of(season.fields),
-            group,
             "可填多个，用“、”隔开：" + "、".join(season.fields),
             ("领域", "评审领域", "专业"),
             required=True,
             width=32,
         ),
-        Column("title", "职称", short, group, "可留空", ("专业技术职务", "技术职称", "职称职务"), width=16),
-        Column(
-            "phone",
-            "联系电话",
-            cells.phone,
-            group,
-            "一个号码",
-            ("电话", "手机", "手机号", "联系方式"),
-            width=16,
-        ),
-        Column(
-            "mail",
-            "联系邮箱",
-            cells.mail,
-            group,
-            "用于发送评分表",
-            ("邮箱", "电子邮箱", "email", "e-mail"),
-            width=26,
-        ),
+        Column("title", "职称", cells.line(LINE_LIMIT), "可留空", ("专业技术职务", "技术职称", "职称职务"), width=16),
+        Column("phone", "联系电话", cells.phone, "一个号码", ("电话", "手机", "手机号", "联系方式"), width=16),
+        Column("mail", "联系邮箱", cells.mail, "用于发送评分表", ("邮箱", "电子邮箱", "email", "e-mail"), width=26),
         Column(
             "valid_until",
             "有效期至",
             dates.day,
-            group,
             f"可留空；{dates.EXAMPLE}",
             ("有效期", "聘期至", "聘期"),
             format="yyyy-mm-dd",
@@ -165,7 +145,6 @@ def _columns(season: Season) -> tuple[Column, ...]:
             "statement_on",
             "承诺书签署日期",
             dates.day,
-            group,
             f"本年度公正与保密承诺书的签署日期；{dates.EXAMPLE}",
             ("承诺日期", "签署日期", "承诺书日期"),
             format="yyyy-mm-dd",
@@ -175,7 +154,6 @@ def _columns(season: Season) -> tuple[Column, ...]:
             "declared",
             "需回避的人员和单位",
             cells.words,
-            group,
             "可留空；多个用“、”隔开",
             ("回避对象", "需要回避的人员和单位", "申请回避"),
             width=30,

@@ -9,7 +9,7 @@ from flows.home import paths
 from flows.run import Run
 from flows.workbooks.columns import cells
 from flows.workbooks.columns.cells import compact, near, quote
-from flows.workbooks.columns.column import LINE_LIMIT, Column, choice
+from flows.workbooks.columns.column import LINE_LIMIT, Column, choice, in_group
 from flows.workbooks.reader import pictures
 from flows.workbooks.reader.findings import FilledRow, Note, Problem, Reading
 from flows.workbooks.reader.packages import OpenDelivery
@@ -27,15 +27,18 @@ PICTURE_ANSWERS = {
 }
 
 
-def picture_columns(index: int, group: str) -> tuple[Column, ...]:
-    """Which file, what it shows, whether it may be published."""
+def picture_columns(group: str, most: int) -> tuple[Column, ...]:
+    """Of each picture which file, what it shows, whether it may be published."""
+    return in_group(group, *(column for index in range(most) for column in _of_picture(index)))
+
+
+def _of_picture(index: int) -> tuple[Column, ...]:
     n = index + 1
     return (
         Column(
             f"pictures.{index}.name",
             f"图片{n}文件名",
             cells.line(LINE_LIMIT),
-            group,
             "与本表一起压缩报送的JPEG、PNG、WebP或HEIC图片",
             (f"图片{n}", f"照片{n}", f"照片{n}文件名"),
             width=20,
@@ -44,7 +47,6 @@ def picture_columns(index: int, group: str) -> tuple[Column, ...]:
             f"pictures.{index}.alt",
             f"图片{n}内容说明",
             cells.name(_ALT_LIMIT, "请写出图上是什么"),
-            group,
             "一句话写出图上是什么，供看不见图片的人听读，如：改造后的送料装置在车间运行",
             (f"图片{n}说明", f"照片{n}说明", f"照片{n}内容说明"),
             width=28,
@@ -53,7 +55,6 @@ def picture_columns(index: int, group: str) -> tuple[Column, ...]:
             f"pictures.{index}.consent",
             f"图片{n}同意公开",
             PICTURE_ANSWERS,
-            group=group,
             hint="须经作者同意；图上认得出的人，须每个人单独同意。填了文件名的必填",
             words={"否": (False, False), "不同意": (False, False)},
             also=(f"图片{n}公开", f"照片{n}同意公开"),

@@ -13,7 +13,7 @@ from flows.kinds.files_along import PICTURE_ANSWERS, keep_pictures, match_files,
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
 from flows.run import Run
 from flows.workbooks.columns import cells, dates, numbers
-from flows.workbooks.columns.column import Column, choice, given_column, labels
+from flows.workbooks.columns.column import Column, choice, given_column, in_group, labels
 from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
@@ -91,58 +91,46 @@ def _layout(season: Season, _: str) -> Layout:
 
 
 def _columns(pictures: int) -> tuple[Column, ...]:
-    group, text = "转化情况", cells.prose(_LONGEST)
-    return (
-        given_column("number", "申报编号", "获奖项目", 18, "编号"),
-        given_column("title", "成果名称", "获奖项目", 40, "项目名称"),
-        given_column("tier", "获奖等次", "获奖项目", 10, "等次"),
-        choice(
-            "use", "应用情况", labels(Use), group=group, hint="从下拉框选择", width=13, also=("是否在用", "是否应用")
-        ),
+    text = cells.prose(_LONGEST)
+    given = in_group(
+        "获奖项目",
+        given_column("number", "申报编号", 18, "编号"),
+        given_column("title", "成果名称", 40, "项目名称"),
+        given_column("tier", "获奖等次", 10, "等次"),
+    )
+    became = in_group(
+        "转化情况",
+        choice("use", "应用情况", labels(Use), hint="从下拉框选择", width=13, also=("是否在用", "是否应用")),
         Column(
             "since",
             "开始应用时间",
             dates.day,
-            group,
             f"在用的必填；{dates.EXAMPLE}",
             ("应用时间",),
             format="yyyy-mm-dd",
             width=14,
         ),
-        Column("where", "应用单位", text, group, "在哪些单位、车间、工序应用", ("应用范围",), width=30),
+        Column("where", "应用单位", text, "在哪些单位、车间、工序应用", ("应用范围",), width=30),
+        Column("benefit_economic", "近一年经济效益（万元）", numbers.amount_wan, "没有的填0", ("经济效益",), width=14),
+        Column("benefit_social", "近一年社会效益", text, "可留空", ("社会效益",), width=30),
         Column(
-            "benefit_economic",
-            "近一年经济效益（万元）",
-            numbers.amount_wan,
-            group,
-            "没有的填0",
-            ("经济效益",),
-            width=14,
+            "places", "推广单位数", numbers.count, "本单位以外已采用的单位数", ("推广家数",), format="General", width=11
         ),
-        Column("benefit_social", "近一年社会效益", text, group, "可留空", ("社会效益",), width=30),
-        Column(
-            "places",
-            "推广单位数",
-            numbers.count,
-            group,
-            "本单位以外已采用的单位数",
-            ("推广家数",),
-            format="General",
-            width=11,
-        ),
-        Column("remark", "说明", text, group, "未应用或停用的原因；下一步打算", ("备注", "原因"), width=36),
+        Column("remark", "说明", text, "未应用或停用的原因；下一步打算", ("备注", "原因"), width=36),
+    )
+    public = in_group(
+        "公开",
         Column(
             "consent",
             "同意公开转化情况",
             cells.consent,
-            "公开",
             "经申报单位同意后在案例页面公开以上各项；留空按不同意计",
             ("是否同意公开", "同意公开"),
             choices=_AGREED,
             width=14,
         ),
-        *(column for index in range(pictures) for column in picture_columns(index, "图片（应用现场，可留空）")),
     )
+    return (*given, *became, *public, *picture_columns("图片（应用现场，可留空）", pictures))
 
 
 class _Rows(Assembler):

@@ -9,7 +9,7 @@ from config.units import name_on
 from flows.kinds.kind import HandedIn, Issued, Kind, issue
 from flows.run import Run
 from flows.workbooks.columns import cells
-from flows.workbooks.columns.column import NAME_LIMIT, Column, choice, labels
+from flows.workbooks.columns.column import NAME_LIMIT, Column, choice, in_group, labels
 from flows.workbooks.reader.assembly import Assembler, filled_in
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
@@ -69,43 +69,34 @@ def _layout(_: Season, __: str) -> Layout:
 
 
 def _columns() -> tuple[Column, ...]:
-    group, words = "材料", cells.prose(_LONGEST)
-    return (
+    words = cells.prose(_LONGEST)
+    material = in_group(
+        "材料",
         Column(
-            "title",
-            "材料名称",
-            cells.line(120),
-            group,
-            "一句话说清做法",
-            ("名称", "题目", "标题"),
-            required=True,
-            width=36,
+            "title", "材料名称", cells.line(120), "一句话说清做法", ("名称", "题目", "标题"), required=True, width=36
         ),
-        choice("kind", "类型", labels(PracticeKind), group=group, hint="从下拉框选择", width=10, also=("材料类型",)),
-        choice(
-            "source", "谁的经验", labels(PracticeSource), group=group, hint="从下拉框选择", width=12, also=("来源",)
-        ),
+        choice("kind", "类型", labels(PracticeKind), hint="从下拉框选择", width=10, also=("材料类型",)),
+        choice("source", "谁的经验", labels(PracticeSource), hint="从下拉框选择", width=12, also=("来源",)),
         Column(
             "organisation",
             "单位名称",
             cells.name(NAME_LIMIT),
-            group,
             "用人单位或报送单位的全称",
             ("单位",),
             required=True,
             width=28,
         ),
-        Column("background", TEXTS["background"], words, group, "200字左右", ("背景",), required=True, width=40),
-        Column(
-            "practice", TEXTS["practice"], words, group, "写清步骤、投入和组织方式", ("做法",), required=True, width=60
-        ),
-        Column("effect", TEXTS["effect"], words, group, "可以核实的数字和时间", ("效果",), required=True, width=40),
-        Column("spread", TEXTS["spread"], words, group, "可留空", ("推广",), width=36),
+        Column("background", TEXTS["background"], words, "200字左右", ("背景",), required=True, width=40),
+        Column("practice", TEXTS["practice"], words, "写清步骤、投入和组织方式", ("做法",), required=True, width=60),
+        Column("effect", TEXTS["effect"], words, "可以核实的数字和时间", ("效果",), required=True, width=40),
+        Column("spread", TEXTS["spread"], words, "可留空", ("推广",), width=36),
+    )
+    public = in_group(
+        "公开",
         Column(
             "consent",
             "同意公开",
             cells.consent,
-            "公开",
             "经材料所属单位同意",
             ("是否同意公开",),
             required=True,
@@ -113,6 +104,7 @@ def _columns() -> tuple[Column, ...]:
             width=11,
         ),
     )
+    return (*material, *public)
 
 
 class _Rows(Assembler):

@@ -16,7 +16,7 @@ from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post, post_to_office
 from flows.run import Run
 from flows.workbooks.columns import cells
-from flows.workbooks.columns.column import Column, choice, given_column, points_columns
+from flows.workbooks.columns.column import Column, choice, given_column, in_group, points_columns
 from flows.workbooks.reader.assembly import Assembler
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import STATEMENT, Layout
@@ -161,46 +161,42 @@ _NAMES = (
 
 
 def _columns(season: Season) -> tuple[Column, ...]:
-    group, long = "申报", cells.prose(season.files.max_cell_characters)
-    return (
-        given_column("number", "申报编号", group, 18, "编号"),
-        given_column("title", "成果名称", group, 24, "项目名称"),
-        given_column("category", "类别", group, 10),
-        given_column("field", "领域", group, 12),
-        *points_columns(season.final_round.rubric, "评分"),
+    long = cells.prose(season.files.max_cell_characters)
+    given = in_group(
+        "申报",
+        given_column("number", "申报编号", 18, "编号"),
+        given_column("title", "成果名称", 24, "项目名称"),
+        given_column("category", "类别", 10),
+        given_column("field", "领域", 12),
+    )
+    scored = in_group(
+        "评分",
+        *points_columns(season.final_round.rubric),
         Column(
-            "comment",
-            "评语",
-            long,
-            "评分",
-            "可留空；请勿写出可辨认评审人的内容",
-            ("评审意见", "意见", "专家评语"),
-            width=40,
+            "comment", "评语", long, "可留空；请勿写出可辨认评审人的内容", ("评审意见", "意见", "专家评语"), width=40
         ),
+    )
+    recused = in_group(
+        "回避",
         choice(
             "recusal",
             "回避",
             {"回避": True},
-            group="回避",
             width=9,
             also=("是否回避", "申请回避"),
             words={"是": True, "申请回避": True, "否": None, "不回避": None, "无": None},
             hint="与申报有利益关系的选“回避”，不再打分",
         ),
-        Column(
-            "recusal_reason",
-            "回避原因",
-            long,
-            "回避",
-            "选了回避的必须写明原因",
-            ("回避理由", "原因"),
-            width=24,
-        ),
+        Column("recusal_reason", "回避原因", long, "选了回避的必须写明原因", ("回避理由", "原因"), width=24),
+    )
+    material = in_group(
+        "申报材料（全文见另页）",
         *(
-            Column(key, heading, long, "申报材料（全文见另页）", "已由系统填好，请勿改动", given=True, width=width)
+            Column(key, heading, long, "已由系统填好，请勿改动", given=True, width=width)
             for key, heading, width in (*MATERIAL_TEXTS, *(() if season.final_round.blind else _NAMES))
         ),
     )
+    return (*given, *scored, *recused, *material)
 
 
 class _Rows(Assembler):

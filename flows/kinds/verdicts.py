@@ -22,7 +22,7 @@ from flows.outbox.letters import LetterKind
 from flows.outbox.messages import deadline_entry, post_to_unit
 from flows.run import Run
 from flows.workbooks.columns import cells, numbers
-from flows.workbooks.columns.column import Column, choice, given_column, labels, points_columns
+from flows.workbooks.columns.column import Column, choice, given_column, in_group, labels, points_columns
 from flows.workbooks.reader.assembly import Assembler
 from flows.workbooks.reader.findings import FilledRow, Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
@@ -162,30 +162,31 @@ def _layout(season: Season, code: str) -> Layout:
 
 
 def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...]:
-    number = given_column("number", "申报编号", "申报", 18, "编号")
-    return (
-        number,
-        given_column("title", "成果名称", "申报", 30, "项目名称"),
-        given_column("category", "类别", "申报", 10),
-        given_column("carrier", "载体", "申报", 14),
-        given_column("organisation", "申报单位", "申报", 22),
+    given = in_group(
+        "申报",
+        given_column("number", "申报编号", 18, "编号"),
+        given_column("title", "成果名称", 30, "项目名称"),
+        given_column("category", "类别", 10),
+        given_column("carrier", "载体", 14),
+        given_column("organisation", "申报单位", 22),
+    )
+    judged = in_group(
+        "初评",
         choice(
             "verdict",
             "初评结论",
             {**labels(Verdict), SEND_BACK: SEND_BACK},
-            group="初评",
             hint="从下拉框选择；不推荐的可不打分；材料不全的选“退回补正”，不打分，写明补正内容",
             required=True,
             width=11,
             words={"同意推荐": Verdict.RECOMMENDED, "不予推荐": Verdict.NOT_RECOMMENDED},
             also=("结论", "初评结果", "初评意见", "是否推荐", "评审结论"),
         ),
-        *points_columns(rubric, "初评"),
+        *points_columns(rubric),
         Column(
             "rank",
             "推荐排序",
             numbers.rank,
-            "初评",
             "推荐的从1起排，1为最优，不重复",
             ("排序", "名次", "排名", "推荐顺序"),
             format="General",
@@ -196,21 +197,23 @@ def _columns(season: Season, rubric: tuple[Criterion, ...]) -> tuple[Column, ...
             "comment",
             "评语",
             cells.prose(season.files.max_cell_characters),
-            "初评",
             "可留空",
             ("初评评语", "意见", "备注", "评审意见"),
             width=28,
         ),
+    )
+    sent_back = in_group(
+        "退回补正",
         Column(
             "missing",
             "补正内容",
             cells.prose(season.files.max_cell_characters),
-            "退回补正",
             "选了“退回补正”的必填：缺什么、改什么；每项只能退回一次；请勿写个人姓名",
             ("需补正内容", "补正要求", "补正意见", "退回原因"),
             width=26,
         ),
     )
+    return (*given, *judged, *sent_back)
 
 
 class _Rows(Assembler):

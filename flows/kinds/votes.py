@@ -14,7 +14,7 @@ from flows.outbox.letters import LetterKind
 from flows.outbox.messages import papers, post, post_to_office
 from flows.run import Run
 from flows.workbooks.columns import cells, numbers
-from flows.workbooks.columns.column import Column, choice, given_column, labels
+from flows.workbooks.columns.column import Column, choice, given_column, in_group, labels
 from flows.workbooks.reader.assembly import Assembler
 from flows.workbooks.reader.findings import Form, Note, Problem
 from flows.workbooks.reader.layout import Layout
@@ -120,38 +120,32 @@ def _layout(season: Season, _: str) -> Layout:
 
 def _columns(season: Season) -> tuple[Column, ...]:
     """A ballot to sign, or the sheet in which the office enters the count of secret ones."""
-    given = (
-        given_column("number", "申报编号", "表决事项", 18, "编号"),
-        given_column("title", "成果名称", "表决事项", 40, "项目名称"),
+    given = in_group(
+        "表决事项",
+        given_column("number", "申报编号", 18, "编号"),
+        given_column("title", "成果名称", 40, "项目名称"),
         Column(
-            "tier",
-            "拟授等次",
-            cells.choice(labels(Tier)),
-            "表决事项",
-            "已由系统填好，请勿改动",
-            ("等次",),
-            given=True,
-            width=11,
+            "tier", "拟授等次", cells.choice(labels(Tier)), "已由系统填好，请勿改动", ("等次",), given=True, width=11
         ),
-        given_column("rank", "名次", "表决事项", 8),
-        given_column("merit", "终评分", "表决事项", 10),
+        given_column("rank", "名次", 8),
+        given_column("merit", "终评分", 10),
     )
     votes = season.final_round.votes
     if votes is not None and not votes.secret:
-        return (
-            *given,
+        opinion = in_group(
+            "表决",
             choice(
                 "choice",
                 "表决意见",
                 {"同意": "votes_for", "不同意": "votes_against", "弃权": "abstentions"},
-                group="表决",
                 hint="从下拉框选择；不填的视为未参加该项表决",
                 width=12,
                 words={"赞成": "votes_for", "反对": "votes_against"},
                 also=("意见", "表决"),
             ),
         )
-    return (*given, given_column("members", "应到人数", "表决事项", 10), *_count_columns())
+        return (*given, *opinion)
+    return (*given, *in_group("表决事项", given_column("members", "应到人数", 10)), *_count_columns())
 
 
 def _count_columns() -> tuple[Column, ...]:
@@ -160,10 +154,11 @@ def _count_columns() -> tuple[Column, ...]:
         ("votes_against", "不同意票", "反对票"),
         ("abstentions", "弃权票", "弃权"),
     )
-    return tuple(
-        Column(key, heading, numbers.count, "计票", "监票人清点的票数，0也要填", (also,), format="General", width=11)
+    counts = (
+        Column(key, heading, numbers.count, "监票人清点的票数，0也要填", (also,), format="General", width=11)
         for key, heading, also in headings
     )
+    return in_group("计票", *counts)
 
 
 class _Rows(Assembler):

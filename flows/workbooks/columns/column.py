@@ -1,7 +1,7 @@
 """What a column of a workbook is: heading, hint, what its cells may hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from config.season_parts import Criterion
@@ -23,7 +23,6 @@ class Column:
     key: str
     heading: str
     parse: cells.Parser
-    group: str
     hint: str = ""
     also: tuple[str, ...] = ()
     required: bool = False
@@ -35,6 +34,7 @@ class Column:
     maximum: int | None = None
     instead_of: tuple[str, ...] = ()
     sums: bool = False
+    group: str = ""
 
 
 def labels(members: type[Labelled]) -> dict[str, Any]:
@@ -54,24 +54,28 @@ def choice(
     return Column(key, heading, cells.choice(allowed, words), choices=tuple(allowed), **options)
 
 
-def given_column(key: str, heading: str, group: str = "申报", width: int = 14, *also: str) -> Column:
+def in_group(group: str, *columns: Column) -> tuple[Column, ...]:
+    """Columns that stand beside one another under one band."""
+    return tuple(replace(column, group=group) for column in columns)
+
+
+def given_column(key: str, heading: str, width: int = 14, *also: str) -> Column:
     """A column that comes filled in."""
-    return Column(key, heading, cells.line(LINE_LIMIT), group, "已由系统填好，请勿改动", also, given=True, width=width)
+    return Column(key, heading, cells.line(LINE_LIMIT), "已由系统填好，请勿改动", also, given=True, width=width)
 
 
-def points_columns(rubric: tuple[Criterion, ...], group: str) -> tuple[Column, ...]:
+def points_columns(rubric: tuple[Criterion, ...]) -> tuple[Column, ...]:
     """A column a criterion, and one that adds them up."""
     most = sum(criterion.maximum for criterion in rubric)
     heading = f"合计（满分{most}）"
     total = Column(
-        "total", heading, cells.line(LINE_LIMIT), group, "自动合计", given=True, format="General", width=9, sums=True
+        "total", heading, cells.line(LINE_LIMIT), "自动合计", given=True, format="General", width=9, sums=True
     )
     points = (
         Column(
             f"points.{criterion.key}",
             f"{criterion.name}（满分{criterion.maximum}）",
             numbers.points(criterion.maximum),
-            group,
             f"0到{criterion.maximum}分，可有小数。{criterion.anchors}",
             (criterion.name, f"{criterion.name}得分", f"{criterion.name}评分"),
             required=True,
