@@ -28,6 +28,7 @@ from models.queries import milestone_rows, planned_seasons
 from states.panel.pool import carried_over
 from states.rules.calendar.season_check import warnings_of
 from states.rules.calendar.shifting import fitting, in_another_year, shifted_dates
+from states.rules.grouping import grouped
 
 log = logging.getLogger("gangchuang.stage")
 _YEAR = re.compile(r"\d{4}")
@@ -219,10 +220,7 @@ def _experts(session: Session, season: Season) -> Iterator[str]:
         f"{len(carried)} expert(s) (专家) of the pool will stand in the office's workbook when the call opens; nobody can be "
         "drawn who has not signed this year's statement, which is their consent"
     )
-    reasons: dict[str, list[str]] = {}
-    for expert, reason in left_out:
-        reasons.setdefault(reason, []).append(expert)
-    for reason, experts in reasons.items():
+    for reason, experts in grouped((reason, expert) for expert, reason in left_out).items():
         yield f"{len(experts)} expert(s) will not be listed there ({reason}): {'、'.join(experts)}: mend it, or let them go?"
     fields = dict.fromkeys(season.fields, 0)
     for member in carried:

@@ -35,6 +35,7 @@ from states.machine import Act
 from states.maintenance.personal_data import Mention
 from states.maintenance.personal_deletion import Forgotten, erase_person, whom
 from states.numbers import Number
+from states.rules.grouping import grouped
 
 # Folders of the home in which people are named, and what they are for who reads the list.
 FOLDERS = {
@@ -235,9 +236,7 @@ def extract_page(season: Season, name: str, organisation: str, found: Collection
     """
     templates = environment(home_before(_TEMPLATES, overrides.PAPERS))
     templates.filters |= {"instant": instant, "day": day}
-    groups: dict[str, list[Mention]] = {}
-    for place in found:
-        groups.setdefault(place.what, []).append(place)
+    groups = grouped((place.what, place) for place in found)
     values: dict[str, Any] = {"season": season, "name": name, "organisation": organisation, "groups": groups, "at": at}
     page = templates.get_template("extract.html.j2").render(style=_STYLE.read_text("utf-8"), **values)
     return page.encode()

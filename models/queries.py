@@ -13,7 +13,7 @@ from models.database import database_seconds
 from models.enums import CallState, CorrectionState, MessageState, MilestoneState, Outcome, SubmissionState, Tier
 from models.message import Message
 from models.review import Assignment, Score
-from models.submission import Contributor, Correction, Organisation, Submission
+from models.submission import Contributor, Correction, Organisation, Submission, SubmissionVersion
 
 
 class SeasonNotPlanned(GangchuangError):
@@ -21,6 +21,11 @@ class SeasonNotPlanned(GangchuangError):
         self.year = year
         self.chinese = f"{year}年度尚未计划，没有任何改动。"
         super().__init__(f"Season {year} is not planned in this database. Run `gangchuang season plan {year}` first.")
+
+
+def version_in_force() -> ColumnElement[bool]:
+    """Joins a submission with its version that counts."""
+    return and_(SubmissionVersion.number == Submission.number, SubmissionVersion.version == Submission.version)
 
 
 def season_in_force(session: Session, year: int) -> Season:

@@ -31,6 +31,7 @@ from states.final_round.freeze import scores_are_frozen
 from states.final_round.scores import closing_of
 from states.guard_facts import load_season_facts
 from states.panel.aliases import Aliases
+from states.rules.grouping import grouped
 from states.submissions.delivery import RowChange, keep_delivery
 
 _SHOWN = 20
@@ -303,9 +304,7 @@ class Gathered(NamedTuple):
 
 def gathered(said: Iterable[Problem | Note]) -> list[Gathered]:
     """Problems or hints for a letter, what is said of several cells only once."""
-    cells: dict[tuple[str, str], list[str]] = {}
-    for one in said:
-        cells.setdefault((one.sheet, one.message), []).append(one.cell or "")
+    cells = grouped(((note.sheet, note.message), note.cell or "") for note in said)
     return [
         Gathered((_where(sheet, named), message if message.endswith("。") else f"{message}。"), len(named))
         for (sheet, message), named in cells.items()

@@ -14,6 +14,7 @@ from config.units import all_units
 from flows.workbooks.writer.material_sheet import MATERIAL_TEXTS
 from models import Submission, SubmissionVersion
 from models.forms import SubmissionForm
+from models.queries import version_in_force
 from states.panel.aliases import Aliases
 from states.rules.reviewers.blind import Blindfold
 
@@ -50,10 +51,7 @@ def material_of(session: Session, season: Season, numbers: Sequence[str]) -> Mat
     aliases = Aliases(session, season)
     found = session.execute(
         select(Submission.number, Submission.unit, SubmissionVersion.content)
-        .join(
-            SubmissionVersion,
-            (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
-        )
+        .join(SubmissionVersion, version_in_force())
         .where(Submission.number.in_(numbers))
         .order_by(Submission.number)
     )

@@ -31,6 +31,7 @@ from states.final_round.scores import closing_of, take_scores
 from states.guard_facts import deadline_of
 from states.panel.aliases import Aliases
 from states.panel.replacements import lacking_experts, replace_missing
+from states.rules.grouping import grouped
 from states.submissions.delivery import Taken
 
 
@@ -117,16 +118,10 @@ def _tell_office(session: Session, run: Run, added: Mapping[str, Sequence[str]])
     post_to_office(session, run, LetterKind.EXPERTS_REPLACED, key=news, items=items, lacking=lacking)
 
 
-def assignments_of(session: Session, year: int, round_number: int = 1) -> dict[str, list[str]]:
-    """Numbers by expert of a round."""
-    found: dict[str, list[str]] = {}
-    for expert, number in session.execute(
-        select(Assignment.expert, Assignment.number)
-        .where(Assignment.season == year, Assignment.round == round_number)
-        .order_by(Assignment.expert, Assignment.number)
-    ):
-        found.setdefault(expert, []).append(number)
-    return found
+def assignments_of(session: Session, year: int) -> dict[str, list[str]]:
+    """Numbers by expert of the final round."""
+    own = select(Assignment.expert, Assignment.number).where(Assignment.season == year, Assignment.round == 1)
+    return grouped(session.execute(own.order_by(Assignment.expert, Assignment.number)))
 
 
 def statement_of(season: Season) -> str:

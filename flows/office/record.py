@@ -17,6 +17,7 @@ from flows.office.owing import names_of
 from models import Contributor, History, Organisation, Placing, Submission
 from models.enums import CallState, Category, Outcome, Role, SubmissionState, Tier, Trigger
 from states.history.seals import Seals
+from states.rules.grouping import grouped
 from states.rules.names import name_key
 
 FOUND_AT_MOST = 100
@@ -143,9 +144,8 @@ def holders(session: Session, words: str) -> list[HolderFound]:
     if not key:
         return found
     people = select(Contributor.name, Contributor.organisation).where(Contributor.name_key == key)
-    apart: dict[str, list[tuple[str, str]]] = {}
-    for name, organisation in session.execute(people.order_by(Contributor.number)):
-        apart.setdefault(name_key(organisation), []).append((name, organisation))
+    named = session.execute(people.order_by(Contributor.number))
+    apart = grouped((name_key(organisation), (name, organisation)) for name, organisation in named)
     found += [HolderFound("个人", *own[-1], len(own)) for _, own in sorted(apart.items())]
     bodies = session.scalars(select(Organisation.name).where(Organisation.name_key == key)).all()
     found += [HolderFound("单位", bodies[-1], "", len(bodies))] if bodies else []

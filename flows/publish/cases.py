@@ -18,6 +18,7 @@ from flows.publish.pages.content import CasePage, CasesPage, Frame
 from flows.publish.pages.rendering import render
 from flows.publish.search import SIMPLIFIED, base36, by_number, search_files, shards_for, simplified_script, steps
 from models.enums import Carrier, Category, PublicationKind, Tier
+from states.rules.grouping import grouped
 from states.submissions.released import Released, ReleasedPicture
 
 CHUNK = 128  # cases whose titles come in one file
@@ -180,9 +181,7 @@ def _season_script(season: PublicSeason) -> bytes:
     cases = by_number(season)
     shown = [case if case.licensed and not case.revoked else None for case in cases]
     fields = sorted({case.field for case in shown if case})
-    units: dict[str, list[int]] = {}
-    for case in cases:
-        units.setdefault(case.unit, []).append(int(case.number.rpartition("-")[2]))
+    units = grouped((case.unit, int(case.number.rpartition("-")[2])) for case in cases)
     told = {
         "year": season.year,
         "version": season.version,

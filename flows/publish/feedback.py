@@ -17,6 +17,7 @@ from flows.workbooks.writer.guide import screen_width
 from models import Assignment, Expert, Score, Seat, Submission
 from models.enums import AssignmentState
 from models.queries import by_whom_assigned
+from states.rules.grouping import grouped
 from states.rules.reviewers.blind import Blindfold
 
 _COLUMNS = (("申报编号", 18), ("成果名称", 40), ("意见", 6), ("专家评语", 90))
@@ -56,13 +57,11 @@ def remarks_by_unit(session: Session, year: int) -> Mapping[str, Sequence[Remark
         .where(Submission.season == year, Assignment.state == AssignmentState.SCORED, Score.comment != "")
         .order_by(Submission.unit, Submission.number, Score.comment)
     )
-    gathered: dict[tuple[str, str, str], list[str]] = {}
-    for unit, number, title, comment in rows:
-        gathered.setdefault((unit, number, title), []).append(panel.mask(printable(comment))[0])
-    found: dict[str, list[Remarks]] = {}
-    for (unit, number, title), comments in gathered.items():
-        found.setdefault(unit, []).append(Remarks(number, title, tuple(dict.fromkeys(comments))))
-    return found
+    written = grouped(((unit, number, title), panel.mask(printable(text))[0]) for unit, number, title, text in rows)
+    return grouped(
+        (unit, Remarks(number, title, tuple(dict.fromkeys(comments))))
+        for (unit, number, title), comments in written.items()
+    )
 
 
 def _write(path: Path, run: Run, remarks: Sequence[Remarks]) -> None:

@@ -27,6 +27,7 @@ from states.history.canonical import call_subject
 from states.history.read import latest_entry, latest_facts
 from states.panel.draw import seated
 from states.panel.pairs import season_conflicts
+from states.rules.grouping import grouped
 from states.rules.reviewers.conflicts import ConflictKind
 from states.rules.scoring.disagreement import wide_spreads
 
@@ -277,9 +278,7 @@ def _disagreements(session: Session, run: Run) -> tuple[Disagreement, ...]:
     titles: dict[str, str] = dict(
         session.execute(select(Submission.number, Submission.title).where(Submission.season == run.year)).all()
     )
-    totals: dict[str, list[Any]] = {}
-    for score in scores:
-        totals.setdefault(score.submission, []).append(score.total)
+    totals: dict[str, list[Any]] = grouped((score.submission, score.total) for score in scores)
     return tuple(
         Disagreement(
             spread.submission,

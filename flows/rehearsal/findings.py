@@ -19,6 +19,7 @@ from flows.rehearsal.playing import Played
 from models import Message, MilestoneDate, Publication, Submission
 from models.enums import MessageState, PublicationKind, SubmissionState, Tier
 from states.rules.calendar.season_check import warnings_of
+from states.rules.grouping import grouped
 from states.rules.ranking.tiers import sizes_of
 from states.timeline import planned_dates
 
@@ -110,9 +111,7 @@ def _notice(session: Session, season: Season) -> Iterator[RehearsalFinding]:
 
 
 def _units(season: Season) -> Iterator[RehearsalFinding]:
-    by_address: dict[str, list[str]] = {}
-    for unit in season.units():
-        by_address.setdefault(season.mail_of(unit.code), []).append(f"{unit.name}（{unit.code}）")
+    by_address = grouped((season.mail_of(unit.code), f"{unit.name}（{unit.code}）") for unit in season.units())
     nowhere = [name for address, names in by_address.items() if _NOWHERE.search(address) for name in names]
     if nowhere:
         yield RehearsalFinding(Weight.FAULT, "报送单位", f"{len(nowhere)}家没有能收到的邮箱：{_some(nowhere)}。")

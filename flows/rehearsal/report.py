@@ -27,6 +27,7 @@ from models import Message
 from models.database import make_engine, reading
 from models.enums import Outcome, WorkbookKind
 from models.queries import counts_by_outcome, milestone_rows
+from states.rules.grouping import grouped
 
 HOME = "home"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -134,9 +135,7 @@ def _named(who: str) -> str:
 
 
 def _by_day_and_kind(letters: Sequence[LetterFile]) -> list[AlikeFiles]:
-    groups: dict[tuple[str, str], list[LetterFile]] = {}
-    for letter in letters:
-        groups.setdefault((f"{letter.at:%Y-%m-%d}", letter.kind), []).append(letter)
+    groups = grouped(((f"{letter.at:%Y-%m-%d}", letter.kind), letter) for letter in letters)
     return [AlikeFiles(day, kind, len(own), own[0].subject, own[0].link) for (day, kind), own in groups.items()]
 
 

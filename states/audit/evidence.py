@@ -20,7 +20,7 @@ from config.local_time import local_day
 from config.units import name_on
 from models import Consent, Contributor, FollowUp, Organisation, Publication, Submission, SubmissionVersion
 from models.enums import ConsentKind, Holder, Labelled, PublicationKind, Trigger
-from models.queries import planned_seasons, season_in_force
+from models.queries import planned_seasons, season_in_force, version_in_force
 from states.audit.export import entries_of, proofs
 from states.history.canonical import call_subject
 from states.history.read import erased_seasons, latest_entry
@@ -310,10 +310,9 @@ def _said(session: Session, kind: SubjectKind, place: EvidencePlace) -> dict[str
 def _contents(session: Session, numbers: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The forms in force with what opens their digests; those that were deleted, or reduced since, are left out."""
     found: dict[str, dict[str, Any]] = {}
-    in_force = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
     for start in range(0, len(numbers), _CHUNK):
         part = numbers[start : start + _CHUNK]
-        query = select(SubmissionVersion).join(Submission, in_force).where(Submission.number.in_(part))
+        query = select(SubmissionVersion).join(Submission, version_in_force()).where(Submission.number.in_(part))
         for row in session.scalars(query):
             digest = hashlib.sha256(bytes.fromhex(row.salt) + row.content.encode()).hexdigest()
             if row.content and digest == row.digest:

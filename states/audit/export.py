@@ -30,6 +30,7 @@ from states.history.merkle import inclusion_paths
 from states.history.read import COLUMNS, by_subject, in_byte_order, read_entries, read_leaves
 from states.history.verify_history import HISTORY_FORMAT, PROOF_FORMAT, Unreadable, Wrong, check_export, read_header
 from states.numbers import Number, UnknownSubmission
+from states.rules.grouping import grouped
 
 CHECKER = Path(__file__).parents[1] / "history" / "verify_history.py"
 Line = Mapping[str, Any]
@@ -82,29 +83,28 @@ def export_history(session: Session, season: int, target: Path, until: Publicati
     if session.get(Call, season) is None:
         raise SeasonNotPlanned(season)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    counts = {"entries": 0, "subjects": 0}
+    line = b""
     try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            for line in _lines(session, season, counts, until):
-                file.write(_text(line))
+        with draft.open("wb") as file:
+            for line in export_lines(session, season, until):
+                file.write(line)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
-    except (UnicodeEncodeError, TypeError) as problem:
-        raise RecordBroken(season, f"an entry holds what is no text ({type(problem).__name__})") from problem
     finally:
         with suppress(FileNotFoundError):
             draft.unlink()
     checker = target.with_name(CHECKER.name)
     shutil.copyfile(CHECKER, checker)
-    return Exported(target, checker, **counts)
+    last = json.loads(line)
+    return Exported(target, checker, last["entries"], last["subjects"])
 
 
 def export_lines(session: Session, season: int, until: Publication | None = None) -> Iterator[bytes]:
     """The lines of an export, each with its end, whole or up to a publication. Raises RecordBroken."""
     try:
-        for line in _lines(session, season, {"entries": 0, "subjects": 0}, until):
-            yield _text(line).encode()
+        for line in _lines(session, season, until):
+            yield json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except (UnicodeEncodeError, TypeError) as problem:
         raise RecordBroken(season, f"an entry holds what is no text ({type(problem).__name__})") from problem
 
@@ -217,7 +217,8 @@ def _its_leaves() -> ColumnElement[bool]:
     return and_(leaf.season == Publication.season, leaf.kind == Publication.kind, leaf.ordinal == Publication.ordinal)
 
 
-def _lines(session: Session, season: int, counts: dict[str, int], until: Publication | None = None) -> Iterator[Line]:
+def _lines(session: Session, season: int, until: Publication | None) -> Iterator[Line]:
+    counts = {"entries": 0, "subjects": 0}
     yield {"line": "header", "format": HISTORY_FORMAT, "season": season}
     streams: tuple[Iterator[Line], ...] = (
         ({"line": "entry", **entry} for entry in read_entries(session, season)),
@@ -257,18 +258,12 @@ def _leaf_line(leaf: Line) -> Line:
     return {"line": "leaf", **{name: leaf[name] for name in ("kind", "ordinal", "subject", "sequence", "hash")}}
 
 
-def _text(line: Line) -> str:
-    return json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
 def entries_of(session: Session, numbers: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """The entries of some submissions, exactly as kept, by number."""
     query = select(*(getattr(History, name) for name in COLUMNS))
     query = query.where(History.subject.in_(map(submission_subject, numbers)))
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in session.execute(query.order_by(History.subject, History.sequence)):
-        found.setdefault(row.subject.partition("/")[2], []).append(dict(zip(COLUMNS, row, strict=True)))
-    return found
+    rows = session.execute(query.order_by(History.subject, History.sequence))
+    return grouped((row.subject.partition("/")[2], dict(zip(COLUMNS, row, strict=True))) for row in rows)
 
 
 def _leaves_of(session: Session, publication: Publication) -> tuple[list[str], list[str]]:

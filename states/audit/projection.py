@@ -23,7 +23,7 @@ from models import Call, GoodPractice, Submission, SubmissionVersion
 from models.columns import DecimalText, EnumText
 from models.enums import ConsentKind, DuplicateDecision, Trigger
 from models.forms import SubmissionForm
-from models.queries import planned_seasons
+from models.queries import planned_seasons, version_in_force
 from states.audit import projection_of_call, projection_of_objections, projection_of_submissions
 from states.audit.bound import (
     ANSWERING,
@@ -244,10 +244,9 @@ def _same(actual: Any, expected: Any) -> bool:
 
 def _contents(session: Session, year: int) -> Iterator[Row]:
     """Number, fingerprint and content in force of every submission."""
-    both = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
     query = select(
         Submission.number, Submission.title, Submission.title_key, Submission.fingerprint, SubmissionVersion.content
-    ).join(SubmissionVersion, both)
+    ).join(SubmissionVersion, version_in_force())
     query = query.where(Submission.season == year).order_by(in_byte_order(session, Submission.number))
     for row in session.execute(query.execution_options(yield_per=_BATCH)):
         yield dict(row._mapping)

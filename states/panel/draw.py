@@ -21,7 +21,7 @@ from models import (
 )
 from models.enums import SeatState, SubmissionState, Trigger
 from models.forms import SubmissionForm
-from models.queries import lock_call
+from models.queries import lock_call, version_in_force
 from states.guard_facts import Ask
 from states.history.canonical import call_subject, canonical
 from states.history.read import latest_facts
@@ -358,10 +358,7 @@ def _fields(session: Session, year: int) -> list[str]:
 def similarity_of(session: Session, season: Season, numbers: Sequence[str], experts: Sequence[Expert]) -> np.ndarray:
     rows = session.execute(
         select(Submission.number, Submission.field, Submission.category, SubmissionVersion.content)
-        .join(
-            SubmissionVersion,
-            (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
-        )
+        .join(SubmissionVersion, version_in_force())
         .where(Submission.season == season.year)
         .order_by(Submission.number)
     )

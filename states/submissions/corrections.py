@@ -22,8 +22,6 @@ from states.machine import CLOCK, Act
 from states.numbers import Number
 from states.transitions import apply_transition, note_submission
 
-# How the reason of an archived submission begins whose correction did not come in time.
-
 
 class CorrectionRefused(GangchuangError):
     def __init__(self, number: str, reason: str, chinese: str) -> None:

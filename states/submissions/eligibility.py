@@ -11,6 +11,7 @@ from config.season import Season
 from models import Correction, DistrictVerdict, Submission, SubmissionVersion
 from models.enums import Cause, CorrectionState, Outcome, SubmissionState, Trigger, Verdict
 from models.forms import SubmissionForm
+from models.queries import version_in_force
 from states.guard_facts import Ask
 from states.machine import Act
 from states.rules.eligibility import shortcomings
@@ -37,10 +38,7 @@ def check(session: Session, season: Season) -> list[Checked]:
     """Everything that is recommended and has not passed yet, by number."""
     rows = session.execute(
         select(Submission.number, Submission.unit, Submission.title, SubmissionVersion.content, Correction.state)
-        .join(
-            SubmissionVersion,
-            (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version),
-        )
+        .join(SubmissionVersion, version_in_force())
         .join(DistrictVerdict, DistrictVerdict.number == Submission.number)
         .outerjoin(Correction, Correction.number == Submission.number)
         .where(

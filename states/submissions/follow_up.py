@@ -23,6 +23,7 @@ from states.history.canonical import canonical, submission_subject
 from states.history.read import every_facts
 from states.history.seals import Seals
 from states.machine import Act, Refusal
+from states.rules.grouping import grouped
 from states.rules.reviewers.blind import Blindfold
 from states.submissions.attachments import ReadablePicture, base_name
 from states.submissions.consents import FOLLOW_UP_KINDS, Shown, consent_rows
@@ -72,10 +73,7 @@ def unanswered(session: Session, year: int) -> dict[str, list[str]]:
         .where(Submission.season == year, Submission.outcome == Outcome.COMPLETED, FollowUp.answered_at.is_(None))
         .order_by(Submission.number)
     )
-    owed: dict[str, list[str]] = {}
-    for unit, number in rows:
-        owed.setdefault(unit, []).append(number)
-    return owed
+    return grouped(rows)
 
 
 def answer_of(row: FollowUp) -> FollowUpForm | None:

@@ -18,6 +18,7 @@ from models.enums import (
 from models.forms import SubmissionForm
 from models.schema import upgrade
 from states.numbers import Number, UnknownSubmission
+from states.rules.grouping import grouped
 from states.rules.names import name_key
 from states.submissions.attachments import AttachedFile, ReadablePicture
 from states.submissions.delivery import Delivered
@@ -161,11 +162,8 @@ def meant_exactly(
 
 
 def known_by_title(session: Session, keys: Sequence[str]) -> dict[str, list[Known]]:
-    found: dict[str, list[Known]] = {}
-    for part in _chunks(sorted(set(keys))):
-        for key, submission in _load_known(session, Submission.title_key.in_(part)):
-            found.setdefault(key, []).append(submission)
-    return found
+    parts = _chunks(sorted(set(keys)))
+    return grouped(known for part in parts for known in _load_known(session, Submission.title_key.in_(part)))
 
 
 def known_by_number(session: Session, numbers: Sequence[str]) -> dict[str, Known]:

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from models import Consent, Contributor, FollowUp, FollowUpPicture, Organisation, Picture, Submission, SubmissionVersion
 from models.enums import Carrier, Category, ConsentKind, Outcome, Tier, Use
 from models.forms import SubmissionForm
+from models.queries import version_in_force
+from states.rules.grouping import grouped
 from states.rules.reviewers.blind import MASK, Blindfold
 
 WITHHELD = "（未公开）"  # stands where something was, in texts and in what is kept after the deletion of personal data
@@ -255,8 +257,7 @@ def _in_force(session: Session, numbers: Sequence[str]) -> dict[str, dict[tuple[
 
 
 def _contents(session: Session, numbers: Sequence[str]) -> dict[str, str]:
-    in_force = (SubmissionVersion.number == Submission.number) & (SubmissionVersion.version == Submission.version)
-    query = select(Submission.number, SubmissionVersion.content).join(SubmissionVersion, in_force)
+    query = select(Submission.number, SubmissionVersion.content).join(SubmissionVersion, version_in_force())
     rows = session.execute(query.where(Submission.number.in_(numbers)))
     return dict(rows.all())
 
@@ -265,10 +266,8 @@ PictureT = TypeVar("PictureT", Picture, FollowUpPicture)
 
 
 def _pictures(session: Session, table: type[PictureT], numbers: Sequence[str]) -> dict[str, list[PictureT]]:
-    found: dict[str, list[PictureT]] = {}
-    for picture in session.scalars(select(table).where(table.number.in_(numbers)).order_by(table.position)):
-        found.setdefault(picture.number, []).append(picture)
-    return found
+    rows = session.scalars(select(table).where(table.number.in_(numbers)).order_by(table.position))
+    return grouped((picture.number, picture) for picture in rows)
 
 
 def _names(
