@@ -27,7 +27,14 @@ LIBRARIES = (
     "job_configuration",
     "_value_",
 )
-DECORATORS = ("@app.*", "@model_validator", "@field_validator", "@invariant", "@by_query", "@lying")  # the last list the checks
+DECORATORS = (
+    "@app.*",
+    "@model_validator",
+    "@field_validator",
+    "@invariant",
+    "@by_query",
+    "@lying",
+)  # the last list the checks
 EXCEPTIONS = {
     "__getattr__": "Python calls it for the package's names",
     "diagram": "draws the README's state diagrams",
