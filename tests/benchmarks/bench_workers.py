@@ -1,48 +1,50 @@
-"""The call of a season, opened and closed by 1, 2 and 4 workers: Prefect's server on PostgreSQL with Redis messaging.
+"""A season played by 1, 2 and 4 workers: Prefect's server on PostgreSQL with Redis messaging.
 
-    python -m tests.benchmarks.bench_workers [--submissions 2000] [--units 400] [--workers 1 2 4]
+    python -m tests.benchmarks.bench_workers [--submissions 2000] [--units 400] [--workers 1 2 4] [--until close_call]
 
 Debian's PostgreSQL and Redis, the server, the clock and the first worker as `gangchuang serve` starts them, the others
-as `gangchuang worker` does, two slots each and a helper less than slots. Every unit gets its workbook and letter, the
-submissions are put into the database, the call is closed: near duplicates, each unit's verdict workbook, and a form to
-be stamped of each submission. With more than one worker one of them is killed (SIGKILL) while the call is closed. At
-the end every row and file that the stages made is compared with those of one process without a server, and the record
-is verified. `s` is from the instant at which a stage is due until it is settled, its start included; `server s` and
-`workers s` are the processor's seconds meanwhile (of PostgreSQL and Redis none); MB is each process's own and its part
-of what it shares (PSS), at its most.
+as `gangchuang worker` does, two slots each and a helper less than slots. The stages are those of bench_year, up to the
+one named; submissions, verdicts and scores are put into the database as there. With more than one worker one of
+them is killed (SIGKILL) while the call is closed. At the end what became of the season is compared with what one process without a
+server made of it: every row and file up to the end of the call, afterwards submissions, ranking, assignments, awards
+and the history of each submission (draws and roots hang on secrets of a home, which all share). The record is verified.
+`s` is from the instant at which a stage is due until it is settled, its start included; `server s` and `runs' s` are
+the processor's seconds meanwhile (of PostgreSQL and Redis none); MB is each process's own and its part of what it
+shares (PSS), at its most.
 """
 
 import argparse
 import os
 import re
+import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
+
+from sqlalchemy import text
 
 from config.milestones import Milestone
 from config.settings import Settings
-from flows import close_call, open_call
 from flows.engine.environment import FORM_MODULES, HELPING_MODULE
 from models import Lease, MilestoneDate
 from models.database import make_engine, reading
 from models.enums import MilestoneState
 from models.schema import upgrade
 from states.audit.verify import verify
-from states.machine import Act
-from states.timeline import plan_season
 from tests.benchmarks.bench_idle import memory_of, seconds_of, tree
-from tests.benchmarks.bench_year import YEAR, hand_in
+from tests.benchmarks.bench_year import YEAR, Deed, planned, rules_for, year_of
 from tests.faults.compare import Picture, take_picture
+from tests.faults.killed_demo import TABLES
 from tests.faults.serving import SERVE
 from tests.flows.engine import engine_process
 from tests.flows.engine.engine_process import EngineProcess, free_port, wait_for
-from tests.support.builders import OFFICE, season_rules
 from tests.support.databases import Postgres
 from tests.support.playing import Player
 from tests.support.several import (
@@ -53,7 +55,6 @@ from tests.support.several import (
 )
 
 M = Milestone
-BODIES = {M.OPEN_CALL: open_call.opening, M.CLOSE_CALL: close_call.closing}
 SLOTS = 2
 HASTE = {
     "GANGCHUANG_LEASE_SECONDS": "10",
@@ -80,20 +81,17 @@ class Home:
     def __post_init__(self) -> None:
         self.player = Player(Settings(home=self.folder, database_url=self.url), make_engine(self.url), YEAR)
 
-    def plan(self, units: int, key: bytes) -> None:
+    def plan(self, units: int, submissions: int, keys: Path | None = None) -> None:
+        """Plan the season; with the keys of another home its workbooks and its draw are that one's."""
         os.environ["GANGCHUANG_HOME"] = str(self.folder)
-        for folder in ("units", "keys"):
-            (self.folder / folder).mkdir(parents=True)
+        (self.folder / "units").mkdir(parents=True)
+        if keys is not None:
+            shutil.copytree(keys, self.folder / "keys")
         lines = [f"{600001 + number},示例第{number + 1}区,区,,,," for number in range(units)]
         listed = "\n".join(["code,name,kind,valid_from,valid_to,successor,remark", *lines])
         (self.folder / "units" / "reporting_units.csv").write_text(listed, "utf-8")
-        # The same in every home, so that their workbooks are.
-        (self.folder / "keys" / "workbooks.key").write_bytes(key)
         upgrade(self.player.engine)
-        rules = season_rules()
-        self.player.at(rules.dates.open_call - timedelta(days=10))
-        with self.player.writing() as session:
-            plan_season(session, rules, Act(OFFICE, self.player.settings.clock.now()))
+        planned(self.player, rules_for(submissions))
 
     def comes_to(self, milestone: Milestone) -> None:
         os.environ["GANGCHUANG_HOME"] = str(self.folder)
@@ -108,11 +106,30 @@ class Home:
             parts = session.query(Lease).filter(Lease.name.startswith(f"part/{YEAR}/{M.CLOSE_CALL}/")).all()
             return sum(part.done for part in parts)
 
-    def ended(self) -> Picture:
+    def ended(self) -> "End":
         """What it holds; its record verifies."""
         with reading(self.player.engine) as session:
             assert verify(session) == []
-        return take_picture(self.player.engine, self.folder, roughly=True)
+            rows = {name: Counter(map(tuple, session.execute(text(query)))) for name, query in TABLES.items()}
+        return End(take_picture(self.player.engine, self.folder, roughly=True), rows)
+
+
+@dataclass(frozen=True)
+class End:
+    """What became of a season: everything of the home, and the rows that decide."""
+
+    picture: Picture
+    rows: Mapping[str, Counter[tuple[object, ...]]]
+
+    def differences(self, other: "End", *, everything: bool) -> list[str]:
+        if everything:
+            return [line for line in self.picture.differences(other.picture) if not _BESIDE.fullmatch(line)]
+        return [
+            f"{sign} {name}: {row}"
+            for name, rows in self.rows.items()
+            for sign, more in (("-", rows - other.rows[name]), ("+", other.rows[name] - rows))
+            for row in more.elements()
+        ]
 
 
 class Watch:
@@ -166,11 +183,11 @@ def served(
             engine.stop()
 
 
-def play(home: Home, milestone: Milestone) -> float:
+def play(home: Home, milestone: Milestone, body: Callable[..., Any]) -> float:
     """By this process alone, without a server; its seconds."""
     home.comes_to(milestone)
     began = time.monotonic()
-    done = home.player.play(milestone.value, BODIES[milestone], milestone)
+    done = home.player.play(milestone.value, body, milestone)
     assert done.outcome == "done", done
     return time.monotonic() - began
 
@@ -194,41 +211,63 @@ def main() -> None:
     options.add_argument("--submissions", type=int, default=2000)
     options.add_argument("--units", type=int, default=400)
     options.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    options.add_argument("--until", type=Milestone, default=M.CLOSE_SEASON, help="the last stage that is played")
     asked = options.parse_args()
-    key = os.urandom(32)
     cluster = postgres_with_extensions()
     with tempfile.TemporaryDirectory(prefix="gangchuang-") as folder:
         try:
             cluster.start()
             alone = Home(Path(folder) / "alone", cluster.create("alone"))
-            alone.plan(asked.units, key)
-            opened = play(alone, M.OPEN_CALL)
-            hand_in(alone.player, asked.submissions)
-            closed = play(alone, M.CLOSE_CALL)
+            alone.plan(asked.units, asked.submissions)
             print(f"{asked.submissions} submissions, {asked.units} units, {os.cpu_count()} cores", flush=True)
-            print(f"one process, no server: open_call {opened:.1f} s, close_call {closed:.1f} s", flush=True)
+            seconds = dict[str, float]()
+            for name, deed in deeds(asked.submissions, asked.until):
+                if isinstance(name, Milestone):
+                    seconds[name] = play(alone, name, deed)
+                else:
+                    deed(alone.player)
+            tell("one process, no server", seconds)
             expected = alone.ended()
             for workers in asked.workers:
                 home = Home(Path(folder) / f"by-{workers}", cluster.create(f"by_{workers}"))
-                home.plan(asked.units, key)
-                measured(home, workers, asked.submissions, cluster, Path(folder) / f"served-{workers}", expected)
+                home.plan(asked.units, asked.submissions, alone.folder / "keys")
+                place = Path(folder) / f"served-{workers}"
+                place.mkdir()
+                measure(home, workers, deeds(asked.submissions, asked.until), cluster, place)
+                found = expected.differences(home.ended(), everything=asked.until is M.CLOSE_CALL)
+                print(f"  {len(found)} differences from the one process", *found[:20], sep="\n  ", flush=True)
         finally:
             cluster.remove()
 
 
-def measured(home: Home, workers: int, submissions: int, cluster: Postgres, folder: Path, expected: Picture) -> None:
-    folder.mkdir()
+def deeds(submissions: int, until: Milestone) -> Iterator[Deed]:
+    """The year's, up to a stage."""
+    for name, deed in year_of(submissions):
+        yield name, deed
+        if name == until:
+            return
+
+
+def measure(home: Home, workers: int, year: Iterator[Deed], cluster: Postgres, folder: Path) -> None:
+    """Have the year played by so many workers, and say what it cost."""
+    seconds = dict[str, float]()
     with served(home, workers, cluster, folder) as (watch, further):
-        opened = wait_for_stage(home, M.OPEN_CALL)
-        hand_in(home.player, submissions)
-        closed = wait_for_stage(home, M.CLOSE_CALL, further[-1] if further else None)
+        for name, deed in year:
+            if isinstance(name, Milestone):
+                victim = further[-1] if further and name is M.CLOSE_CALL else None
+                seconds[name] = wait_for_stage(home, name, victim)
+            else:
+                deed(home.player)
         home.player.engine.dispose()
-    print(f"{workers} worker(s): open_call {opened:.1f} s, close_call {closed:.1f} s", end="; ")
-    print(f"{watch.spent('engine.server'):.1f} server s, {watch.spent('engine.run'):.1f} runs' s", flush=True)
+    tell(f"{workers} worker(s)", seconds)
+    print(f"  {watch.spent('engine.server'):.1f} server s, {watch.spent('engine.run'):.1f} runs' s", flush=True)
     for kind, most in sorted(watch.most.items()):
         print(f"  {kind:<40}{most:8.0f} MB")
-    differences = [line for line in expected.differences(home.ended()) if not _BESIDE.fullmatch(line)]
-    print(f"  {len(differences)} differences from the one process", *differences[:20], sep="\n  ", flush=True)
+
+
+def tell(whose: str, seconds: Mapping[str, float]) -> None:
+    parts = ", ".join(f"{name} {spent:.1f}" for name, spent in seconds.items())
+    print(f"{whose}: {sum(seconds.values()):.1f} s ({parts})", flush=True)
 
 
 if __name__ == "__main__":

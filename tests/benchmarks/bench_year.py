@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
@@ -79,22 +80,8 @@ from tests.support.playing import Player
 YEAR = 2026
 M = Milestone
 Part = tuple[str, float, float]  # what was done, CPU seconds, peak of the process in MB
-_AFTER_THE_CALL: tuple[tuple[Milestone, Callable[[Run], Ending]], ...] = (
-    (M.CHECK_ELIGIBILITY, check_eligibility.checking),
-    (M.CLOSE_ELIGIBILITY, close_eligibility.concluding),
-    (M.DRAW_PANEL, draw_panel.drawing),
-)
-_TO_THE_END: tuple[tuple[Milestone, Callable[[Run], Ending]], ...] = (
-    (M.OPEN_PUBLIC_NOTICE, open_public_notice.opening),
-    (M.CLOSE_PUBLIC_NOTICE, close_public_notice.closing),
-    (M.PUBLISH_RESULTS, publish_results.publishing),
-    (M.ARCHIVE, archive.archiving),
-    (M.OPEN_PRACTICE, open_practice.asking),
-    (M.CLOSE_PRACTICE, close_practice.closing),
-    (M.WRITE_REPORT, write_report.writing),
-    (M.FOLLOW_UP, follow_up.asking),
-    (M.CLOSE_SEASON, close_season.closing),
-)
+# The body of a stage, by its milestone; what people do with a player's home, by a name of its own.
+Deed = tuple[str, Callable[..., Any]]
 
 
 def main() -> None:
@@ -147,9 +134,36 @@ def _server(kind: str) -> Iterator[Postgres | None]:
             server.remove()
 
 
-def played(player: Player, size: int, rules: Season | None = None) -> Iterator[Part]:
-    """The year of so many submissions, part after part; seasons before it may lie in the database."""
-    rules = rules or _rules(size)
+def year_of(size: int) -> tuple[Deed, ...]:
+    """Everything that stages and people do in a year of so many submissions, in its order."""
+    return (
+        (M.OPEN_CALL, open_call.opening),
+        ("take submissions", lambda player: hand_in(player, size)),
+        (M.CLOSE_CALL, close_call.closing),
+        ("take verdicts", _judge),
+        (M.CLOSE_DISTRICT_ROUND, close_district_round.closing),
+        (M.CHECK_ELIGIBILITY, check_eligibility.checking),
+        (M.CLOSE_ELIGIBILITY, close_eligibility.concluding),
+        (M.DRAW_PANEL, draw_panel.drawing),
+        ("take scores", _score),
+        (M.CLOSE_FINAL_ROUND, close_final_round.closing),
+        ("take scores again", lambda player: _score(player, 2)),
+        (M.CLOSE_RE_REVIEW, close_re_review.concluding),
+        ("approve", _approve),
+        (M.OPEN_PUBLIC_NOTICE, open_public_notice.opening),
+        (M.CLOSE_PUBLIC_NOTICE, close_public_notice.closing),
+        (M.PUBLISH_RESULTS, publish_results.publishing),
+        (M.ARCHIVE, archive.archiving),
+        (M.OPEN_PRACTICE, open_practice.asking),
+        (M.CLOSE_PRACTICE, close_practice.closing),
+        (M.WRITE_REPORT, write_report.writing),
+        (M.FOLLOW_UP, follow_up.asking),
+        (M.CLOSE_SEASON, close_season.closing),
+    )
+
+
+def planned(player: Player, rules: Season) -> None:
+    """The season and as many experts as its panel wants, ten days before the call."""
     begun = rules.dates.open_call - timedelta(days=10)
     player.at(begun)
     with player.writing() as session:
@@ -157,26 +171,16 @@ def played(player: Player, size: int, rules: Season | None = None) -> Iterator[P
         for ordinal in range(1, rules.final_round.panel_size + rules.final_round.reserves + 20):
             expert = an_expert(session, ordinal)
             session.get_one(Expert, expert).statement_on = rules.dates.close_eligibility.date()
-    yield _passed(player, M.OPEN_CALL, open_call.opening)
-    player.at(rules.dates.open_call + timedelta(days=1))
-    yield _timed("take submissions", lambda: hand_in(player, size))
-    yield _passed(player, M.CLOSE_CALL, close_call.closing)
-    yield _timed("take verdicts", lambda: _judge(player))
-    yield _passed(player, M.CLOSE_DISTRICT_ROUND, close_district_round.closing)
-    for milestone, body in _AFTER_THE_CALL:
-        yield _passed(player, milestone, body)
-    yield _timed("take scores", lambda: _score(player))
-    yield _passed(player, M.CLOSE_FINAL_ROUND, close_final_round.closing)
-    yield _timed("take scores again", lambda: _score(player, 2))
-    yield _passed(player, M.CLOSE_RE_REVIEW, close_re_review.concluding)
-    with player.writing() as session:
-        act = Act(OFFICE, player.settings.clock.now())
-        approve(session, player.year, act, digest=list_digest(session, player.year), reason="示例", strike=())
-    for milestone, body in _TO_THE_END:
-        yield _passed(player, milestone, body)
 
 
-def _rules(size: int) -> Season:
+def played(player: Player, size: int, rules: Season | None = None) -> Iterator[Part]:
+    """The year of so many submissions, part after part; seasons before it may lie in the database."""
+    planned(player, rules or rules_for(size))
+    for name, deed in year_of(size):
+        yield _passed(player, name, deed) if isinstance(name, Milestone) else _timed(name, partial(deed, player))
+
+
+def rules_for(size: int) -> Season:
     """The shipped season, its quota, panel and prizes grown to the size."""
     season = season_rules()
     units = len(season.units())
@@ -193,6 +197,7 @@ def _rules(size: int) -> Season:
 
 def hand_in(player: Player, size: int) -> None:
     season, units = player.season, player.season.units()
+    player.at(season.dates.open_call + timedelta(days=1))
     for place, unit in enumerate(units):
         forms = [_form(season, serial) for serial in range(place, size, len(units))]
         with player.writing() as session:
@@ -246,6 +251,12 @@ def _score(player: Player, round_number: int = 1) -> None:
         with player.writing() as session:
             delivered = _delivered(player, Actor(Role.EXPERT, expert))
             assert not take_scores(session, delivered, forms).refused
+
+
+def _approve(player: Player) -> None:
+    with player.writing() as session:
+        act = Act(OFFICE, player.settings.clock.now())
+        approve(session, player.year, act, digest=list_digest(session, player.year), reason="示例", strike=())
 
 
 def _points(rubric: Any, *serial: object) -> dict[str, Decimal]:

@@ -30,7 +30,7 @@ from tests.benchmarks.bench_idle import tree
 _APART = 10  # a demo's mailbox listens right beside its link pages
 TABLES = {
     "submissions": "select number, title, state, outcome, tier from submission",
-    "ranking": "select * from placing",
+    "ranking": 'select * from "placing"',
     "assignments": "select number, expert, round, state from assignment",
     "history": 'select subject, sequence, at, actor, "trigger", from_state, to_state, reason from history',
 }
