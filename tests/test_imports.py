@@ -77,3 +77,12 @@ def test_the_enums_and_one_table_come_from_the_same_package() -> None:
     )
 
     assert (answer.stderr, answer.returncode) == ("", 0)
+
+
+def test_what_watches_the_others_all_year_is_small() -> None:
+    answer = run(
+        f"import sys, flows.engine.supervisor, flows.cli.run;"
+        f"sys.exit(', '.join(name for name in {(*DATABASE, *HEAVY)!r} if name in sys.modules) or None)"
+    )
+
+    assert (answer.stderr, answer.returncode) == ("", 0)

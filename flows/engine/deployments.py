@@ -161,12 +161,19 @@ def restoring(register_all: Callable[[], object]) -> Callable[[], list[str]]:
     """
     known: dict[str, UUID] = {}
 
+    def all_there(client: SyncPrefectClient) -> bool:
+        """Counted by the server: all forms' schemas are half a megabyte to read, again and again all year."""
+        ours = {"deployments": {"id": {"any_": [str(deployment) for deployment in known.values()]}}}
+        return bool(known) and client.request("POST", "/deployments/count", json=ours).json() == len(known)
+
     def present(client: SyncPrefectClient) -> dict[str, UUID]:
         ours = set(home_tags())
         return {tag: deployment.id for deployment in deployments(client) for tag in set(deployment.tags) - ours}
 
     def look() -> list[str]:
         with prefect_client() as client:
+            if all_there(client):
+                return []
             seen = present(client)
             gone = sorted(tag for tag, deployment in known.items() if seen.get(tag) != deployment)
             if not seen:

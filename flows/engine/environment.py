@@ -29,6 +29,8 @@ LOOPBACK = "127.0.0.1"
 
 # The name of a further worker, which `gangchuang worker` chose.
 WORKER_VARIABLE = "GANGCHUANG_WORKER"
+# How long runs in progress may go on when a worker is told to stop.
+DRAIN_VARIABLE = "GANGCHUANG_DRAIN_SECONDS"
 
 # Tells our own address from one that the user gave, in a process whose environment we made.
 _OWN_ADDRESS = "GANGCHUANG_OWN_API_URL"
@@ -52,9 +54,9 @@ _CHOSEN = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86400),
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P90D",
     # The year's dates are taken ahead of their time, so that asking seldom makes none of them late.
-    _QUERY_SECONDS: "4",
+    _QUERY_SECONDS: "6",
     # A run that is taken before its time waits in one of the few slots.
-    "PREFECT_WORKER_PREFETCH_SECONDS": "6",
+    "PREFECT_WORKER_PREFETCH_SECONDS": "8",
     # Nothing here has a schedule of Prefect's or pauses; the rest need not look every few seconds all year.
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",

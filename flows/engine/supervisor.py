@@ -1,7 +1,7 @@
 """The tree of processes: a warm parent, the server, worker and clock that it forks, and one that watches them.
 
-Standard library only. Children die with this process, whatever kills it, and are started
-again when they die alone or fall silent. They stop in reverse order on SIGTERM, SIGINT or SIGHUP.
+It stays for the year, and loads neither Prefect nor a database. Children die with this process, whatever kills it, and
+are started again when they die alone or fall silent. They stop in reverse order on SIGTERM, SIGINT or SIGHUP.
 """
 
 import os
@@ -22,6 +22,7 @@ from typing import Any
 from config.errors import GangchuangError
 from config.settings import Settings
 from flows.engine.environment import (
+    DRAIN_VARIABLE,
     LOOPBACK,
     WORKER_VARIABLE,
     api_url,
@@ -38,7 +39,6 @@ from flows.engine.errors import EngineAway, EngineNotReady, NotForSeveral
 from flows.engine.launch import SOCKET_VARIABLE, Fork
 from flows.engine.processes import default_signals, die_with_parent, home_lock, place_among_workers, tell
 from flows.engine.server import bind
-from flows.engine.worker import DRAIN_VARIABLE
 
 _MODULE = (sys.executable, "-m")
 CLOCK_COMMAND = (*_MODULE, "flows.clock")
@@ -47,6 +47,7 @@ _ONCE = {"PREFECT_CLIENT_MAX_RETRIES": "0"}
 # What our server has beside Prefect: a path, and what makes the application for it.
 BESIDE_PREFECT = ("/office=flows.office.application:application",)
 _LOOK_SECONDS = 0.1
+_WATCH_SECONDS = 0.3
 _READY_SECONDS = 180.0
 _CALM_SECONDS = 60.0
 _LONGEST_PAUSE = 30.0
@@ -218,7 +219,7 @@ class Engine:
                     (self.socket_folder / "warm").unlink(missing_ok=True)
                 for news in filter(None, (child.check(), child.revive())):
                     tell(news)
-            self.stop_asked.wait(_LOOK_SECONDS)
+            self.stop_asked.wait(_WATCH_SECONDS)
 
     def ask_to_stop(self) -> None:
         """End `watch`; from any thread or signal handler."""

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config.errors import GangchuangError
 from config.settings import Settings, settings
 from flows.engine.environment import (
+    DRAIN_VARIABLE,
     LAUNCH_COMMAND,
     WORKER_VARIABLE,
     enter_environment,
@@ -34,7 +35,6 @@ from flows.engine.hung_runs import end_hung_runs
 from flows.engine.processes import tell
 from models.database import make_engine
 
-DRAIN_VARIABLE = "GANGCHUANG_DRAIN_SECONDS"
 _REPORTING_SECONDS = 10.0
 
 # What every deployment of ours has the worker do.

@@ -6,13 +6,16 @@ The floor is Prefect's server alone.
 """
 
 import argparse
+import math
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from models.database import make_engine, writing
@@ -62,7 +65,9 @@ def memory_of(pid: int) -> float:
 
 
 def size_of(home: Path) -> int:
-    return sum(path.stat().st_size for path in (home / "prefect").glob("prefect.db*"))
+    """Bytes of what Prefect's database holds: its files wax and wane by what is yet to be moved from one to the other."""
+    with closing(sqlite3.connect(home / "prefect" / "prefect.db")) as database:
+        return math.prod(database.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
 
 
 def measured(root: int, home: Path, minutes: float) -> Mapping[str, tuple[float, float]]:

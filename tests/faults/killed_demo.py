@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -49,35 +51,43 @@ def main() -> int:
         if asked.forget:
             _play_to(calm, asked.port, datetime.fromisoformat(asked.forget).replace(tzinfo=ZONE))
             shutil.copytree(calm, killed, symlinks=True)
-        undisturbed, disturbed = _demo(calm, asked.port), _demo(killed, asked.port + _APART)
-        if asked.forget:
-            _forget(killed / "demo", disturbed)
-        else:
-            time.sleep(asked.after)
-            if disturbed.poll() is not None:
-                sys.exit("the demo was over before it could be killed")
-            os.killpg(disturbed.pid, signal.SIGKILL)
-            disturbed.wait()
-            disturbed = _demo(killed, asked.port + _APART)
-        if undisturbed.wait() or disturbed.wait():
-            sys.exit("a demo did not come to its end")
+        with _demo(calm, asked.port) as undisturbed:
+            if not asked.forget:
+                with _demo(killed, asked.port + _APART) as disturbed:
+                    time.sleep(asked.after)
+                    if disturbed.poll() is not None:
+                        sys.exit("the demo was over before it could be killed")
+            with _demo(killed, asked.port + _APART) as disturbed:
+                if asked.forget:
+                    _forget(killed / "demo", disturbed)
+                if undisturbed.wait() or disturbed.wait():
+                    sys.exit("a demo did not come to its end")
         return 1 if _differences(_opened(calm), _opened(killed)) else 0
 
 
-def _demo(home: Path, port: int) -> subprocess.Popen[bytes]:
+@contextmanager
+def _demo(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A demo at work, killed in the end if it still is."""
     variables = {**os.environ, "GANGCHUANG_HOME": str(home), "GANGCHUANG_DASHBOARD_PORT": str(port)}
     command = [sys.executable, "-c", "from flows.cli import main; main()", "demo", "--exit"]
-    return subprocess.Popen(command, env=variables, start_new_session=True, stdout=subprocess.DEVNULL)
+    demo = subprocess.Popen(command, env=variables, start_new_session=True, stdout=subprocess.DEVNULL)
+    try:
+        yield demo
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(demo.pid, signal.SIGKILL)
+        demo.wait()
 
 
 def _play_to(folder: Path, port: int, day: datetime) -> None:
     """Play a demo until its clock has come to a day, and end it there."""
-    demo, clock = _demo(folder, port), Clock(folder / "demo")
-    while not clock.stepped or clock.now() < day:
-        _wait(demo)
+    clock = Clock(folder / "demo")
+    with _demo(folder, port) as demo:
+        while not clock.stepped or clock.now() < day:
+            _wait(demo)
+        demo.terminate()
+        demo.wait()
     print(f"{clock.now():%Y-%m-%d %H:%M}: the demo was ended, and its home copied", flush=True)
-    os.killpg(demo.pid, signal.SIGTERM)
-    demo.wait()
 
 
 def _forget(home: Path, demo: subprocess.Popen[bytes]) -> None:
