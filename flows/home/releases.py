@@ -3,6 +3,9 @@
 A release is built out of sight, unchanged files as hard links to the release before; it is synced once, takes
 its place by a rename, and goes out by renaming a link. Whoever dies in between leaves the old one out: the next
 one to come clears away what is half made, and puts out what is whole. A reader sees one release or the next.
+
+It is built in the folder of the release that was the last to make place, where there is one: ten thousand folders
+cost a file system more than all that is written into them. What in it is not the release before's own file goes.
 """
 
 import ctypes
@@ -16,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -160,14 +162,18 @@ class Releases:
         before = None if afresh else self.newest()
         draft = self.folder / f".{about.number}.part"
         try:
-            draft.mkdir()
+            spare = None if afresh else next(self.folder.glob(".*.spare"), None)
+            if spare is None:
+                draft.mkdir()
+            else:
+                spare.replace(draft)
             draft.chmod(0o755)
             building = _Building(draft, self.folder / str(before.number) if before else None, before)
             for one in made:
                 building.take(one, about.program)
             whole = replace(about, files=building.files, groups=building.groups)
             building.write(MANIFEST, whole.text)
-            building.sync()
+            building.finish()
             draft.replace(self.folder / str(about.number))
             self.put_out(about.number)
         except OSError as problem:
@@ -190,13 +196,17 @@ class Releases:
         _sync_file(self.home)
 
     def prune(self, hidden: int) -> None:
-        """Keep the last five; none from before something was taken away for good."""
+        """Keep the last five; none from before something was taken away for good. The next is built in the one before them."""
         numbers = self.numbers()
+        told = [number for number in numbers[:-1] if self._hidden(number) < hidden]
+        spare = next((number for number in numbers[-KEPT - 1 : -KEPT] if number not in told), None)
+        for path in self.folder.glob(".*.spare"):
+            _removed(path, path.with_suffix(".gone"))
         for number in numbers[:-1]:
-            if number not in numbers[-KEPT:] or self._hidden(number) < hidden:
-                gone = self.folder / f".{number}.gone"
-                (self.folder / str(number)).replace(gone)
-                shutil.rmtree(gone, ignore_errors=True)
+            if number == spare:
+                (self.folder / str(number)).replace(self.folder / f".{number}.spare")
+            elif number in told or number not in numbers[-KEPT:]:
+                _removed(self.folder / str(number), self.folder / f".{number}.gone")
         if hidden or len(numbers) >= KEPT:
             shutil.rmtree(self.folder / "0", ignore_errors=True)
 
@@ -208,7 +218,11 @@ class Releases:
 
 
 class _Building:
-    """A release in the making: every file is a new one, or a link to the same in the release before."""
+    """A release in the making: every file is a new one, or a link to the same in the release before.
+
+    `lying`, `lying_folders`: what the draft's folder held from an earlier release and is not yet taken or replaced;
+    files by path, as inodes.
+    """
 
     def __init__(self, draft: Path, before: Path | None, manifest: Manifest | None) -> None:
         self.draft, self.before = draft, before
@@ -218,6 +232,10 @@ class _Building:
         self.groups: dict[str, Any] = {}
         self.folders = {""}
         self.written = 0
+        self.masked: bool | None = None
+        self.lying: dict[str, int] = {}
+        self.lying_folders: set[str] = set()
+        self._look(str(draft), "")
 
     def take(self, made: Made, program: str) -> None:
         if isinstance(made, FileGroup):
@@ -265,6 +283,8 @@ class _Building:
 
     def write(self, path: str, content: bytes) -> None:
         target = self._place(path)
+        if self.lying.pop(path, None) is not None:
+            Path(target).unlink()
         try:
             number = os.open(target, _NEW, 0o644)
         except FileExistsError:  # linked before the rest of its group was missed
@@ -280,10 +300,17 @@ class _Building:
         self.written += 1
 
     def _linked(self, path: str) -> bool:
+        """Whether the draft now has the release before's own file."""
         if self.before is None:
             return False
+        source, target = f"{self.before}/{path}", self._place(path)
         try:
-            os.link(f"{self.before}/{path}", self._place(path))
+            inode = self.lying.pop(path, None)
+            if inode is not None:
+                if inode == os.lstat(source).st_ino:
+                    return True
+                Path(target).unlink()
+            os.link(source, target)
         except FileExistsError:
             return True
         except OSError:
@@ -293,22 +320,57 @@ class _Building:
     def _place(self, path: str) -> str:
         parent = path.rpartition("/")[0]
         if parent not in self.folders:
-            if any(part in ("", ".", "..") for part in path.split("/")):
+            if not {"", ".", ".."}.isdisjoint(path.split("/")):
                 raise ValueError(f"{path} is no path within a release")
-            for name in accumulate(parent.split("/"), "{}/{}".format):
-                if name not in self.folders:
-                    os.mkdir(f"{self.draft}/{name}")  # noqa: PTH102 - of ten thousand, a Path each costs as much again
-                    os.chmod(f"{self.draft}/{name}", 0o755)  # noqa: PTH101
-                    self.folders.add(name)
+            self._folder(parent)
+        if path in self.lying_folders:  # where a folder was, a file comes
+            self._clear(f"{path}/")
         return f"{self.draft}/{path}"
 
-    def sync(self) -> None:
-        """Once, after everything is written."""
+    def _folder(self, path: str) -> None:
+        above = path.rpartition("/")[0]
+        if above not in self.folders:
+            self._folder(above)
+        self.folders.add(path)
+        if path in self.lying_folders:
+            return
+        made = f"{self.draft}/{path}"
+        if self.lying.pop(path, None) is not None:
+            Path(made).unlink()
+        os.mkdir(made, 0o755)  # noqa: PTH102 - of ten thousand, a Path each costs as much again
+        if self.masked is None:
+            self.masked = Path(made).stat().st_mode & 0o777 != 0o755
+        if self.masked:
+            Path(made).chmod(0o755)
+
+    def _look(self, folder: str, within: str) -> None:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = within + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    self.lying_folders.add(path)
+                    self._look(entry.path, f"{path}/")
+                else:
+                    self.lying[path] = entry.inode()
+
+    def finish(self) -> None:
+        """Away with what the folder held and this release has not; then everything is synced, once."""
+        self._clear("")
         if self.written + len(self.folders) > _FEW:
             _sync_all(self.draft)
             return
         for path in (*self.files, MANIFEST, *sorted(self.folders, key=len, reverse=True)):
             _sync_file(self.draft / path)
+
+    def _clear(self, within: str) -> None:
+        """Unlink what still lies in a folder, and the folders that nothing was put into, that one too."""
+        for path in [path for path in self.lying if path.startswith(within)]:
+            (self.draft / path).unlink()
+            del self.lying[path]
+        empty = [path for path in self.lying_folders - self.folders if f"{path}/".startswith(within)]
+        for path in sorted(empty, key=len, reverse=True):
+            (self.draft / path).rmdir()
+            self.lying_folders.remove(path)
 
 
 def _state(path: Path) -> tuple[Path, int, int, int]:
@@ -339,6 +401,12 @@ def _taken(number: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _removed(path: Path, gone: Path) -> None:
+    """Out of sight at once, so that whoever dies meanwhile leaves what the next one clears away."""
+    path.replace(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _set_aside(link: Path, aside: Path) -> None:

@@ -94,4 +94,4 @@ def _data(page: ResultsPage) -> bytes:
         ],
         "changes": [dict(zip(("number", "title", "on", "kind", "reason"), one, strict=True)) for one in _changed(page)],
     }
-    return json.dumps(told, ensure_ascii=False, indent=1).encode() + b"\n"
+    return json.dumps(told, ensure_ascii=False).encode() + b"\n"

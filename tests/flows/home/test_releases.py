@@ -106,7 +106,8 @@ def test_unchanged_files_are_links_and_unchanged_groups_are_not_made(tmp_path: P
     for _ in range(10):
         release(tmp_path)
     inodes = [
-        {path.stat().st_ino for path in tmp_path.glob(f"releases/*/{name}")} for name in ("same.html", "folder/1.html")
+        {path.stat().st_ino for path in tmp_path.glob(f"releases/[0-9]*/{name}")}
+        for name in ("same.html", "folder/1.html")
     ]
     tenths = [(tmp_path / f"releases/{number}/tenth.html").stat().st_ino for number in (8, 9, 10)]
 
@@ -150,12 +151,45 @@ def test_the_last_five_stay_and_any_of_them_comes_again(tmp_path: Path) -> None:
         releases.again(3, Manifest(10, "2026-01-02"))
 
 
-def test_what_was_taken_away_for_good_stays_in_no_release(tmp_path: Path) -> None:
-    for _ in range(3):
+def test_the_folder_of_a_sixth_becomes_the_next_one_and_nothing_of_it_stays(tmp_path: Path) -> None:
+    releases = Releases(tmp_path)
+    for _ in range(6):
         release(tmp_path)
-    release(tmp_path, hidden=1)
+    (spare,) = releases.folder.glob(".*.spare")
+    folder = (spare / "folder").stat().st_ino
+    (spare / "same.html").unlink()
+    (spare / "same.html").mkdir()
+    (spare / "same.html/deep").write_text("alien")
+    (spare / "folder/0.html").unlink()
+    (spare / "folder/0.html").symlink_to("/etc/passwd")
+    (spare / "folder/alien.html").write_text("alien")
+    (spare / "alien/deep").mkdir(parents=True)
+    (spare / "alien/deep/alien.html").write_text("alien")
+    shutil.rmtree(spare / "fifth")
+    (spare / "fifth").write_text("where a folder was")
 
-    assert Releases(tmp_path).numbers() == [4]
+    made = release(tmp_path)
+
+    site = tmp_path / "releases/7"
+    assert (site / "folder").stat().st_ino == folder
+    assert {path.relative_to(site).as_posix() for path in site.rglob("*") if not path.is_dir()} == {
+        *made.files,
+        "release.json",
+    }
+    assert {path.name for path in site.rglob("*") if path.is_dir()} == {"folder", "fifth"}
+    assert (site / "folder/0.html").read_text().startswith("release 7 page 0")
+    for path in ("same.html", "fifth/always.html"):
+        assert (site / path).stat().st_ino == (tmp_path / "releases/6" / path).stat().st_ino
+    assert all(not (site / path).is_symlink() for path in made.files)
+
+
+def test_what_was_taken_away_for_good_stays_in_no_release(tmp_path: Path) -> None:
+    for _ in range(KEPT + 2):
+        release(tmp_path)
+    made = release(tmp_path, hidden=1)
+
+    assert Releases(tmp_path).numbers() == [made.number]
+    assert [path.name for path in (tmp_path / "releases").iterdir() if path.is_dir()] == [str(made.number)]
 
 
 def test_a_folder_of_an_earlier_version_makes_place(tmp_path: Path) -> None:
