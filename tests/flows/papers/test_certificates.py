@@ -1,5 +1,6 @@
 """A certificate as a person holds it: its words can be copied exactly, its code scanned, its fonts are inside."""
 
+import io
 import re
 import subprocess
 import time
@@ -7,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pdfua
+import pikepdf
 import pytest
 import zxingcpp
 from PIL import Image
@@ -20,6 +23,8 @@ from states.submissions.certificates import CertificateNumber
 NAMES = ("䶮", "𬱖", "买买提·阿不都热合曼", "*示例*_甲_", "#panic(1)", "$x$ <b> \\ @you")
 MOST = 40 * 1024
 _SIXTY = "高压输电线路绝缘子带电清洗机器人与无人机协同巡检系统研制及其在山区复杂气象环境下舰载雷电预警融合应用关键技术攻坚实践探索"
+# ISO 32000-1, 14.8.4, as far as a page of text needs them.
+_STANDARD_TAGS = {f"/{name}" for name in "Document Sect Div P H1 Span Link Figure".split()}
 TITLE = "示例·焊接机器人自适应送丝装置的改进与应用"
 
 
@@ -108,10 +113,46 @@ def test_it_may_be_archived_and_read_aloud(press: Press, tmp_path: Path) -> None
 
     for said in (b"<pdfaid:part>2</pdfaid:part>", b"<pdfaid:conformance>A</pdfaid:conformance>", b"<pdfuaid:part>1<"):
         assert said in content, said
-    told = run("pdfinfo", "-struct-text", put(tmp_path, content))
+    path = put(tmp_path, content)
+    told = run("pdfinfo", "-struct-text", path)
     assert "H1" in told
     assert "获奖证书" in told
     assert "2026-0001" in told
+    report = pdfua.validate(str(path))
+    # UA-14-001, headings that skip a level, the checker cannot evaluate where a tag's own children are numbers.
+    assert ([one.message for one in report.findings], {one.rule_id for one in report.skipped} - {"UA-14-001"}) == (
+        [],
+        set(),
+    )
+
+
+def test_a_reader_of_archives_finds_what_pdf_a_2a_asks_for(press: Press) -> None:
+    content = press.set(a_certificate())
+    with pikepdf.open(io.BytesIO(content)) as pdf:
+        root, (page,), streams = pdf.Root, pdf.pages, [one for one in pdf.objects if isinstance(one, pikepdf.Stream)]
+        assert (root.Lang, root.MarkInfo.Marked, root.ViewerPreferences.DisplayDocTitle) == ("zh-CN", True, True)
+        (intent,) = root.OutputIntents
+        assert (intent.S, intent.DestOutputProfile.N) == ("/GTS_PDFA1", 3)
+        assert "/Filter" not in root.Metadata, "a reader of archives finds it without unpacking"
+        with pdf.open_metadata() as told:
+            assert (told["dc:title"], told["xmp:CreatorTool"]) == (pdf.docinfo.Title, pdf.docinfo.Creator)
+            assert told["dc:creator"] == [pdf.docinfo.Author]
+        assert not pdf.is_encrypted
+        assert not {"/AA", "/OpenAction", "/Names"} & set(root.keys())
+        assert not any({"/F", "/FFilter"} & set(stream.keys()) for stream in streams), "nothing lies elsewhere"
+        assert (page.obj.Tabs, page.get("/AA")) == ("/S", None)
+        for font in page.Resources.Font.values():
+            (within,) = font.DescendantFonts
+            assert "/FontFile3" in within.FontDescriptor
+            assert (within.CIDToGIDMap if "/CIDToGIDMap" in within else "/Identity") == "/Identity"
+            assert len(font.ToUnicode.read_bytes()) > 0
+        for link in page.Annots:
+            assert (link.Subtype, link.F, bool(str(link.Contents))) == ("/Link", 4, True)
+        tags = [one for one in pdf.objects if isinstance(one, pikepdf.Dictionary) and one.get("/Type") == "/StructElem"]
+        assert {str(tag.S) for tag in tags} <= _STANDARD_TAGS | set(root.StructTreeRoot.get("/RoleMap", {}).keys())
+        assert [str(tag.Alt) for tag in tags if tag.S == "/Figure"] == [
+            "核验二维码，指向https://gangchuang.example.invalid/check/2026-0001/"
+        ]
 
 
 def test_the_same_certificate_is_the_same_bytes_and_another_moment_is_no_other(press: Press) -> None:
@@ -157,10 +198,11 @@ def test_an_organisation_and_a_home_without_a_site(press: Press, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "title", [_SIXTY, "An English title of a device with a very long name, " * 2, "示例<script>：“引号”"]
+    "title", [f"{_SIXTY}数据", "An English title of a device with a very long name, " * 2, "示例<script>：“引号”"]
 )
 def test_a_long_title_stays_on_its_page(press: Press, tmp_path: Path, title: str) -> None:
-    pdf = put(tmp_path, press.set(a_certificate(title=title)))
+    name = "重庆示例精密机械制造（集团）装备研究设计院有限责任公司一二"
+    pdf = put(tmp_path, press.set(a_certificate(name, holder="organisation", place=2, title=title)))
 
     assert "Pages:           1\n" in run("pdfinfo", pdf)
     assert pdf.stat().st_size <= MOST
