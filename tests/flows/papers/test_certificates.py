@@ -24,7 +24,7 @@ NAMES = ("䶮", "𬱖", "买买提·阿不都热合曼", "*示例*_甲_", "#pani
 MOST = 40 * 1024
 _SIXTY = "高压输电线路绝缘子带电清洗机器人与无人机协同巡检系统研制及其在山区复杂气象环境下舰载雷电预警融合应用关键技术攻坚实践探索"
 # ISO 32000-1, 14.8.4, as far as a page of text needs them.
-_STANDARD_TAGS = {f"/{name}" for name in "Document Sect Div P H1 Span Link Figure".split()}
+_STANDARD_TAGS = {f"/{name}" for name in ["Document", "Sect", "Div", "P", "H1", "Span", "Link", "Figure"]}
 TITLE = "示例·焊接机器人自适应送丝装置的改进与应用"
 
 
