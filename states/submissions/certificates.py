@@ -128,14 +128,13 @@ def keep_in_step(session: Session, year: int, act: Act) -> None:
 def out_of_step(session: Session, year: int) -> tuple[list[tuple[Certificate, Entitled | None]], list[Entitled]]:
     """Certificates in force that say what is not so, each with who stands in its stead; and who has none.
 
-    With the personal data deleted, nobody's name is known any more: then only awards are looked at.
+    With the personal data deleted, few names are known any more: then places are looked at, and whoever had a number
+    in a place of an award that stands has one again, if need be without a name.
     """
-    valid = certificates_of(session, year, Certificate.state == CertificateState.VALID)
     entitled = list(_entitled(session, year))
     if is_erased(session, year):
-        standing = {(one.number, one.tier) for one in entitled}
-        return [(row, None) for row in valid if (row.number, row.tier) not in standing], []
-    return _match(valid, entitled)
+        return _match_places(certificates_of(session, year), entitled)
+    return _match(certificates_of(session, year, Certificate.state == CertificateState.VALID), entitled)
 
 
 def correct_name(session: Session, year: int, certificate: str, act: Act, *, right: str, reason: str) -> Reissued:
@@ -279,6 +278,21 @@ def _match(
                 found[row.ordinal] = heir
                 heirs.remove(heir)
     return [(row, found.get(row.ordinal)) for row in lost], lacking
+
+
+def _match_places(
+    given: Sequence[Certificate], entitled: Sequence[Entitled]
+) -> tuple[list[tuple[Certificate, Entitled | None]], list[Entitled]]:
+    """The same where names are deleted, from every certificate that was given: one for each place of an award that stands."""
+    tiers = {one.number: one.tier for one in entitled}
+    places = {(row.number, row.holder, row.position): "" for row in given if row.number in tiers}
+    places |= {(one.number, one.holder, one.position): one.name for one in entitled if one.name != WITHHELD}
+    valid = [row for row in given if row.state is CertificateState.VALID]
+    said = {(row.number, row.holder, row.position, row.tier) for row in valid}
+    heirs = {place: Entitled(*place, name, tiers[place[0]]) for place, name in places.items()}
+    heirs = {place: one for place, one in heirs.items() if (*place, one.tier) not in said}
+    lost = [row for row in valid if tiers.get(row.number) is not row.tier]
+    return [(row, heirs.get((row.number, row.holder, row.position))) for row in lost], list(heirs.values())
 
 
 def _give(session: Session, year: int, act: Act, numbered: Mapping[Entitled, int]) -> None:

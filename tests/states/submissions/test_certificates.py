@@ -21,9 +21,16 @@ from states.audit.recompute import recompute
 from states.audit.verify import verify
 from states.history.read import read_entries
 from states.machine import Act
+from states.maintenance.erasure import erase
 from states.officers import DecisionRefused
 from states.roots import record_root
-from states.submissions.certificates import CertificateNumber, correct_name, follow_awards, keep_in_step
+from states.submissions.certificates import (
+    CertificateNumber,
+    IssuedCertificates,
+    correct_name,
+    follow_awards,
+    keep_in_step,
+)
 from states.submissions.reinstatement import reinstate
 from states.submissions.settle import revoke, settle_rest
 from tests.support.builders import OFFICE, a_form, a_season, a_submission
@@ -94,6 +101,38 @@ def test_a_revoked_award_voids_its_certificates_and_one_given_back_has_new_numbe
                                                 *((n, number) for n in (5, 6))]  # fmt: skip
         assert words(session, number) == ["give_certificates", "void_certificates", "give_certificates"]
         settle_rest(session, 2026, ACT)
+        assert broken_invariants(session, invariants=FOLLOW) == []
+        assert verify(session) == []
+
+
+def test_an_award_given_back_after_the_names_are_deleted_has_new_numbers_in_the_places_that_had_one(
+    engine: Engine,
+) -> None:
+    with writing(engine) as session:
+        season = a_season(session, state=CallState.PUBLISHED)
+        number, other = an_award(session, names=("䶮", "𬱖")), an_award(session, title="示例另一", names=("示例·甲",))
+        follow_awards(session, 2026, ACT)
+        revoke(session, number, ACT, reason="示例：失实")
+        settle_rest(session, 2026, ACT)
+        erase(session, season, Act(OFFICE, season.erase_personal_data_at))
+        late = Act(OFFICE, season.erase_personal_data_at + timedelta(days=1))
+        assert follow_awards(session, 2026, late) == IssuedCertificates([], [])
+
+        reinstate(session, number, late, reason="示例：查无实据")
+
+        gone = CertificateState.REVOKED
+        third = Tier.THIRD
+        assert lines(session) == [
+            (1, number, P, "", third, gone, None),
+            (2, number, P, "", third, gone, None),
+            (3, number, O, "", third, gone, None),
+            (4, other, P, "", third, V, None),
+            (5, other, O, "示例另一公司", third, V, None),
+            (6, number, P, "", third, V, None),
+            (7, number, P, "", third, V, None),
+            (8, number, O, "示例装置公司", third, V, None),
+        ]
+        assert follow_awards(session, 2026, late) == IssuedCertificates([], [])
         assert broken_invariants(session, invariants=FOLLOW) == []
         assert verify(session) == []
 
