@@ -42,7 +42,7 @@ def opening(run: Run) -> Ending:
             return Ending(waiting="a named person has still to approve the list", chinese="获奖名单尚未审定。")
         closes_at = close_notice_after(session, run.season, run.at, run.act, reason="公示日按实际发布日起算")
         publication = publish_root(session, run, PublicationKind.PUBLIC_NOTICE)
-        lines = award_lines(session, noticed(session, run.year))
+        lines = award_lines(session, noticed(session, run.year), publication.published_at)
         struck = [deviation for deviation in deviations(session, run.year) if deviation.number]
     with run.step() as session:
         units = _units_of(session, [line.number for line in lines])

@@ -203,7 +203,9 @@ class _Pages:
         with reading(self.engine) as session:
             season = season_in_force(session, visitor.season)
             if visitor.kind is LinkKind.UNIT:
-                return self._page("unit", season, **unit_page(session, self.own, season, visitor.subject))
+                return self._page(
+                    "unit", season, **unit_page(session, self.own, season, visitor.subject, self.own.clock.now())
+                )
             if visitor.kind is LinkKind.EXPERT:
                 expert = session.get_one(Expert, visitor.subject)
                 kept = "kept" in request.query_params

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from config.local_time import instant
+from config.local_time import instant, local_day
 from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
-from config.units import all_units
+from config.units import name_on
 from flows.home import paths
 from flows.intake.standing import SenderStanding, standing_of
 from flows.kinds.review_files import ReviewFile, review_files
@@ -117,7 +117,7 @@ def receipt_text(session: Session, year: int, sender: str, digest: str) -> str:
     return without_link(letter.body) if letter is not None else ""
 
 
-def unit_page(session: Session, settings: Settings, season: Season, code: str) -> dict[str, Any]:
+def unit_page(session: Session, settings: Settings, season: Season, code: str, at: datetime) -> dict[str, Any]:
     """Everything that a unit's first page shows."""
     year, state = season.year, call_state(session, season.year)
     rows = session.scalars(
@@ -130,7 +130,7 @@ def unit_page(session: Session, settings: Settings, season: Season, code: str) -
     ]
     submissions = [SubmissionWords(row.number, row.title, words_of(row.state, row.outcome)) for row in rows]
     return {
-        "name": all_units()[code].name,
+        "name": name_on(code, local_day(at)),
         "state": state,
         "dates": dates,
         "quota": season.quota_of(code),

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from config import overrides
 from config.local_time import ZONE, local_day
-from config.units import all_units
+from config.units import name_on
 from flows.home import paths
 from flows.papers.typesetting import TEMPLATES, PaperNotSet, Typesetter, chinese_day
 from flows.run import Run
@@ -97,7 +97,7 @@ def page_of(unit: str, version: SubmissionVersion) -> dict[str, Any]:
         "version": str(version.version),
         "kept_at": chinese_day(version.kept_at),
         "digest": version.digest[:16],
-        "unit": all_units()[unit].name,
+        "unit": name_on(unit, local_day(version.kept_at)),
         "title": form.title,
         "facts": [
             ("类别", form.category.label),

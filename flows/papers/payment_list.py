@@ -15,7 +15,7 @@ from xlsxwriter.utility import xl_range, xl_range_abs, xl_rowcol_to_cell
 
 from config.local_time import ZONE, local_day
 from config.season import Season
-from config.units import all_units
+from config.units import name_on
 from flows.outbox.letters.filters import printable
 from flows.workbooks.writer.guide import screen_width
 from states.final_round.payment import Payee, Prize, Recovery
@@ -85,8 +85,12 @@ class PaymentList:
 
     @property
     def title(self) -> str:
-        where = f"（{all_units()[self.unit].name}）" if self.unit else ""
+        where = f"（{self.name_of(self.unit)}）" if self.unit else ""
         return f"{self.season.title}奖补发放表{where}"
+
+    def name_of(self, unit: str) -> str:
+        """What a district was called when the prizes were given."""
+        return name_on(unit, local_day(self.made_on))
 
 
 def write_payment_list(content: PaymentList) -> bytes:
@@ -141,7 +145,7 @@ class _Book:
         """The rows of one prize, one a payee; the next row."""
         payees = prize.payees or (Payee("", "", 0),)
         last = row + len(payees) - 1
-        own = (place, all_units()[prize.unit].name, prize.number, prize.title, prize.tier.label)
+        own = (place, self.content.name_of(prize.unit), prize.number, prize.title, prize.tier.label)
         for column, value in ((0, own[0]), *enumerate(own[2:], start=2)):
             self._over(sheet, row, last, column, value, self.text if column == 3 else self.middle)
         for line in range(row, last + 1):
@@ -204,7 +208,7 @@ class _Book:
         row = top
         for unit, own in sorted(by_unit.items()):
             totals = _Totals.of(own, self.content.season)
-            sheet.write_string(row, 0, all_units()[unit].name, self.text)
+            sheet.write_string(row, 0, self.content.name_of(unit), self.text)
             sheet.write_number(row, 1, totals.won, self.middle)
             for column, source, value in totals.columns():
                 figures = f"奖补发放表!{xl_range_abs(_TOP, source, _TOP + max(rows, 1) - 1, source)}"
@@ -230,7 +234,7 @@ class _Book:
             last = row + len(payees) - 1
             revoked = local_day(one.revoked_at)
             values = {
-                **{0: place, 1: all_units()[one.prize.unit].name, 2: one.prize.number, 3: one.prize.title},
+                **{0: place, 1: self.content.name_of(one.prize.unit), 2: one.prize.number, 3: one.prize.title},
                 **{4: f"{revoked:%Y-%m-%d}", 5: one.reason, 8: back},
             }
             for column, value in values.items():

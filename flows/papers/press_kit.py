@@ -24,7 +24,7 @@ from config import overrides
 from config.errors import GangchuangError
 from config.local_time import local_day
 from config.season import Season
-from config.units import all_units
+from config.units import name_on
 from flows.home.templates import environment, home_before
 from flows.outbox.letters.filters import printable
 from flows.papers.same_bytes import repacked
@@ -90,7 +90,7 @@ def press_kit(
 
     `prizes`: the season's, as `states.final_round.payment` has them.
     """
-    where = all_units()[unit].name if unit else "全市"
+    where = name_on(unit, local_day(results.published_at)) if unit else "全市"
     figures, awards = tuple(_figures(session, season, prizes, unit)), tuple(_awards(session, season, unit))
     counts = {tier: sum(award.tier == tier.label for award in awards) for tier in Tier}
     prizes_won = "、".join(f"{tier.label}{count}项" for tier, count in counts.items() if count)

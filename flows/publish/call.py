@@ -9,7 +9,7 @@ from icalendar import Calendar, Event
 from config.calendar import day_note
 from config.local_time import ZONE, local_day
 from config.milestones import Milestone
-from config.units import all_units
+from config.units import name_on
 from flows.home.releases import FileGroup, Made
 from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import imprint, season_frame
@@ -65,7 +65,9 @@ def call_page(facts: PublicSeason) -> CallPage:
             CalendarLine(Milestone(row.milestone).label, at, day_note(local_day(at)))
             for row, at in ((row, _last_minute(row)) for row in _dates(facts) if not row.unit)
         ),
-        own_dates=tuple((all_units()[row.unit].name, Milestone(row.milestone).label, row.due_at) for row in own),
+        own_dates=tuple(
+            (name_on(row.unit, local_day(facts.opened_at)), Milestone(row.milestone).label, row.due_at) for row in own
+        ),
         units=tuple((unit.name, season.mail_of(unit.code)) for unit in season.units()),
         ended=facts.is_over(Milestone.CLOSE_CALL),
         frame=season_frame(facts, facts.opened_at),

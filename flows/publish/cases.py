@@ -50,11 +50,11 @@ def _season_files(season: PublicSeason) -> Iterator[Made]:
     )
     rules = season.season
     cases = by_number(season)
-    of_all, units = repr((rules.title, rules.office.name, rules.office.mail, links)), all_units()
+    of_all = repr((rules.title, rules.office.name, rules.office.mail, links))
     for case in cases:
         first_at, changed_at = season.awarded_at[case.number], season.case_changed_at[case.number]
         revoked = f"{local_day(season.revoked_at[case.number])}" if case.revoked else ""
-        told = case_data(case, units[case.unit].name, rules.title, f"{local_day(first_at)}", revoked)
+        told = case_data(case, season.unit_name(case.unit), rules.title, f"{local_day(first_at)}", revoked)
         data, frame = _json(told), Frame("../../", first_at, changed_at, links, versions)
         key = f"{of_all} {first_at} {changed_at} {hashlib.sha256(data).hexdigest()}"
         yield FileGroup(f"cases/{case.number}", key, partial(_case_files, rules, told, data, frame))
@@ -187,7 +187,7 @@ def _season_script(season: PublicSeason) -> bytes:
         "version": season.version,
         "shards": shards_for(len(cases)),
         "units": [[unit, steps(places, 0)] for unit, places in units.items()],
-        "districts": {code: unit.name for code, unit in all_units().items() if code in units},
+        "districts": {code: season.unit_name(code) for code in all_units() if code in units},
         "tier": "".join(_sign(_TIERS, list(Tier), case.tier) for case in cases),
         "category": "".join(_sign(_CATEGORIES, list(Category), case and case.category) for case in shown),
         "carrier": "".join(_sign(_CARRIERS, list(Carrier), case and case.carrier) for case in shown),

@@ -11,9 +11,11 @@ from typing import Any
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
+from config.local_time import local_day
 from config.milestones import Milestone
 from config.season import Season
 from config.settings import Settings
+from config.units import name_on
 from models import History, MilestoneDate, Placing, Publication, Submission
 from models.enums import MilestoneState, PublicationKind, Tier, Trigger
 from models.queries import awards_standing, milestone_rows, season_in_force
@@ -128,6 +130,11 @@ class PublicSeason:
             .order_by(Publication.published_at, Publication.ordinal)
         )
         return tuple(rows)
+
+    def unit_name(self, code: str) -> str:
+        """What a unit was called when the results were published; before that, when the call went out."""
+        results = self.published(PublicationKind.RESULTS)
+        return name_on(code, local_day(results.published_at if results else self.opened_at))
 
     def published(self, kind: PublicationKind) -> Publication | None:
         """The publication of a kind, the first where there are several; None before it."""

@@ -47,7 +47,7 @@ def notice_page(facts: PublicSeason, publication: Publication, site_url: str) ->
         opens_on=local_day(publication.published_at),
         closes_on=last_day(closes_at),
         answer_working_days=season.public_notice.answer_working_days,
-        lines=award_lines(session, noticed(session, season.year)),
+        lines=award_lines(session, noticed(session, season.year), publication.published_at),
         proof=proof_of(publication),
         where=office.address,
         postcode=office.postcode,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 
+from config.local_time import local_day
 from config.milestones import Milestone
-from config.units import all_units
+from config.units import name_on
 from flows.home.releases import Made
 from flows.kinds.practice import TEXTS
 from flows.publish.facts import Facts, PublicSeason
@@ -26,6 +27,8 @@ def files(facts: Facts) -> Iterator[Made]:
 
 def practice_page(facts: PublicSeason) -> PracticePage:
     """Every report with consent, by what it is and by number, without the names of who would not be named."""
+    closed = next(row.settled_at for row in facts.milestones if row.milestone == Milestone.CLOSE_PRACTICE)
+    closed_at = closed or facts.changed_at
     rows = practices(facts.session, facts.year, public=True)
     masks = {unit: partial(masked, unnamed(facts.session, facts.year, unit)) for unit in {row.unit for row in rows}}
     lines = tuple(
@@ -34,11 +37,10 @@ def practice_page(facts: PublicSeason) -> PracticePage:
             masks[row.unit](row.title),
             row.kind,
             masks[row.unit](row.organisation),
-            all_units()[row.unit].name,
+            name_on(row.unit, local_day(closed_at)),
             tuple((TEXTS[name], masks[row.unit](text)) for name, text in words_of(row).items() if text),
         )
         for row in sorted(rows, key=lambda row: (list(PracticeKind).index(row.kind), row.number))
     )
-    closed = next(row.settled_at for row in facts.milestones if row.milestone == Milestone.CLOSE_PRACTICE)
-    frame = season_frame(facts, closed or facts.changed_at)
+    frame = season_frame(facts, closed_at)
     return PracticePage(season=facts.year, **imprint(facts.season), lines=lines, frame=frame)

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from config.local_time import local_day
 from config.milestones import Milestone
-from config.units import all_units
+from config.units import name_on
 from flows.engine.artifacts import outcome, plain
 from flows.home import paths
 from flows.outbox.letters import LetterKind
@@ -241,7 +242,7 @@ def _lines(session: Session, run: Run) -> tuple[ProposedLine, ...]:
             rank=placing.rank,
             number=placing.number,
             title=rows[placing.number].title,
-            unit=all_units()[rows[placing.number].unit].name,
+            unit=name_on(rows[placing.number].unit, local_day(run.at)),
             category=rows[placing.number].category,
             organisation=names.get(placing.number, ""),
             tier=placing.tier,

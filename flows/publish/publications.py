@@ -1,11 +1,13 @@
 """What pages share: the root that a publication commits to, its proof, the lines of a list, the pages' addresses."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from config.units import all_units
+from config.local_time import local_day
+from config.units import name_on
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
 from flows.publish.pages.content import AwardLine, PageProof
@@ -61,10 +63,11 @@ def proof_of(publication: Publication, later: Sequence[Publication] = ()) -> Pag
 
 
 def award_lines(
-    session: Session, tiers: Sequence[tuple[str, Tier]], known: Mapping[str, Released] | None = None
+    session: Session, tiers: Sequence[tuple[str, Tier]], at: datetime, known: Mapping[str, Released] | None = None
 ) -> tuple[AwardLine, ...]:
     """Lines for a public list, in the order given; of people and organisations only what was released.
 
+    Units bear the names of the instant at which the list was published.
     What is known already of some is not read again.
     """
     known = known or {}
@@ -76,7 +79,7 @@ def award_lines(
             tier=tier,
             category=public[number].category,
             carrier=public[number].carrier,
-            unit=all_units()[public[number].unit].name,
+            unit=name_on(public[number].unit, local_day(at)),
             organisations=public[number].organisations,
             contributors=public[number].people,
             withheld=public[number].withheld,

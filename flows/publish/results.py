@@ -66,7 +66,9 @@ def results_page(facts: PublicSeason, publication: Publication) -> ResultsPage:
         season=season.year,
         **imprint(season),
         published_at=publication.published_at,
-        lines=award_lines(session, [(number, tier) for number, tier in awards if tier], facts.cases),
+        lines=award_lines(
+            session, [(number, tier) for number, tier in awards if tier], publication.published_at, facts.cases
+        ),
         proof=proof_of(publication, _since(session, publication)),
         notice_link="notice.html" if posted else "",
         amounts_yuan=tuple((Tier(tier), amount) for tier, amount in season.final_round.tiers.amounts_yuan.items()),

@@ -15,7 +15,6 @@ from typing import Any
 
 import segno
 
-from config.units import all_units
 from flows.home import paths
 from flows.home.releases import FileGroup, Made
 from flows.outbox.letters.filters import printable
@@ -83,7 +82,7 @@ def _slides(facts: Facts, seasons: Sequence[PublicSeason], cases: Sequence[Relea
         own = [case for case in cases if case.season == season.year]
         if own:
             yield _of_season(facts, season)
-        yield from (_of_case(facts, case) for case in own)
+        yield from (_of_case(facts, season, case) for case in own)
 
 
 def _of_season(facts: Facts, season: PublicSeason) -> dict[str, Any]:
@@ -105,9 +104,9 @@ def _of_season(facts: Facts, season: PublicSeason) -> dict[str, Any]:
     }
 
 
-def _of_case(facts: Facts, case: Released) -> dict[str, Any]:
+def _of_case(facts: Facts, season: PublicSeason, case: Released) -> dict[str, Any]:
     picture = case.pictures[0] if case.pictures else None
-    where = [case.field, all_units()[case.unit].name] if case.licensed else []
+    where = [case.field, season.unit_name(case.unit)] if case.licensed else []
     people = "、".join(case.people) + (
         f"等{len(case.people) + case.withheld}人" if case.people and case.withheld else ""
     )

@@ -100,7 +100,7 @@ def test_a_renamed_unit_bears_the_name_of_the_instant_and_what_was_said_keeps_th
         receipts = session.scalars(
             select(Message.body).where(Message.key.contains(f"/receipt/{HEIR}/")).order_by(Message.written_at)
         ).all()
-        page = unit_page(session, player.settings, player.season, HEIR)
+        page = unit_page(session, player.settings, player.season, HEIR, player.settings.clock.now())
         after = list(read_entries(session, 2026))
         assert [entry for entry in before if entry not in after] == []
         assert {row.unit for row in session.scalars(select(Submission))} == {HEIR}

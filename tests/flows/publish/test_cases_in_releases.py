@@ -1,14 +1,19 @@
 """What a release holds of a case follows its consents: a name, a text and a picture come and go with them."""
 
+from io import BytesIO
+
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from config.milestones import Milestone
+from config.units import UNITS_FILE
 from flows import erase_personal_data
 from flows.decide import decide
 from flows.decisions import Decision
 from flows.home.releases import Releases
+from flows.papers.putting import papers_of
 from flows.publish.release import publish
 from models import Picture
 from models.submission import FollowUpPicture
@@ -52,6 +57,34 @@ def files(*stems: str) -> list[str]:
 def released(played: Player) -> Player:
     publish(played.settings, played.engine, played.settings.clock.now(), afresh=True)
     return played
+
+
+@pytest.mark.parametrize("renamed_on", ["2026-06-01", "2026-12-01"])
+def test_a_unit_bears_the_name_of_the_day_that_a_page_or_list_speaks_of(played: Player, renamed_on: str) -> None:
+    unit = BEST.split("-")[1]
+    lines = UNITS_FILE.read_text("utf-8").splitlines()
+    (own,) = (line for line in lines if line.startswith(unit))
+    old, new = own.split(",")[1], "示例更名区"
+    dated = [f"{unit},{old},区,,{renamed_on},,", f"{unit},{new},区,{renamed_on},,,更名"]
+    (played.home / "units").mkdir()
+    (played.home / "units" / "reporting_units.csv").write_text(
+        "\n".join([*(line for line in lines if line != own), *dated]) + "\n", "utf-8"
+    )
+
+    publish(played.settings, played.engine, played.settings.clock.now(), afresh=True)
+
+    site, by_then = played.home / "site", renamed_on < "2026-07"
+    for page in ("2026/notice.html", "2026/results.html", f"cases/{BEST}/index.html", "cases/data/2026.js"):
+        text = (site / page).read_text("utf-8")
+        assert (old in text, new in text) == (not by_then, by_then), page
+    assert new not in (site / "2026/call.html").read_text("utf-8"), "it was called otherwise when the call went out"
+    assert ("示例更名区" in (site / "wall/data.js").read_text("utf-8")) == by_then
+    with played.reading() as session:
+        papers = papers_of(session, played.season, "")
+    assert papers is not None
+    book = load_workbook(BytesIO(papers.payment_list(unit)))
+    assert papers.kits[unit].where == (new if by_then else old)
+    assert (new in str([*book.worksheets[0].values])) == by_then
 
 
 def test_a_release_has_the_pictures_and_the_wall(released: Player) -> None:
