@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, TableClause, create_engine, event, text
+from sqlalchemy import Connection, Engine, Executable, Table, TableClause, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
@@ -148,14 +148,20 @@ def insert_many(session: Session, table: TableClause, columns: Sequence[str], ro
 
 @contextmanager
 def _copying(connection: Connection, statement: str) -> Iterator[Any]:
-    """PostgreSQL's COPY, which SQLAlchemy knows nothing of; its errors look like those of any statement."""
+    """PostgreSQL's COPY, which SQLAlchemy knows nothing of."""
     driver: Any = connection.connection.driver_connection
+    with _driving(connection, statement), driver.cursor() as cursor, cursor.copy(statement) as copy:
+        yield copy
+
+
+@contextmanager
+def _driving(connection: Connection, statement: str) -> Iterator[None]:
+    """Errors of the driver itself look like those of any statement."""
     dialect = connection.dialect
     try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            yield copy
+        yield
     except dialect.loaded_dbapi.Error as problem:
-        gone = dialect.is_disconnect(problem, driver, None)
+        gone = dialect.is_disconnect(problem, connection.connection.driver_connection, None)
         if gone:
             connection.invalidate(problem)
         raise DBAPIError.instance(
@@ -167,6 +173,18 @@ def _copying(connection: Connection, statement: str) -> Iterator[Any]:
             connection_invalidated=gone,
             dialect=dialect,
         ) from problem
+
+
+def row_batches(connection: Connection, query: Executable, size: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a large query, so many at a time, by the driver itself: each value as the driver gives it."""
+    streamed = connection.dialect.name != "sqlite"
+    with connection.execute(query.execution_options(yield_per=size) if streamed else query) as result:
+        # SQLite's cursor reads nothing ahead, so the library's own rows, which cost as much again, need not be made.
+        names, cursor = tuple(result.keys()), result if streamed else result.cursor
+        assert cursor is not None
+        with _driving(connection, str(query)):
+            while rows := cursor.fetchmany(size):
+                yield [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def insert_rows(session: Session, table: TableClause, rows: Sequence[Mapping[str, Any]]) -> None:

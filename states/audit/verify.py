@@ -9,7 +9,8 @@ One pass, subject by subject, over three ordered streams: the memory does not gr
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -20,9 +21,10 @@ from states.audit.replay import Standing, replay_subject
 from states.history.read import by_subject, read_entries, read_leaves, read_standings, season_of_subject
 from states.roots import Root, season_root
 
+_said_by, _standing_of = attrgetter(*Standing.__slots__), itemgetter(*Standing.__slots__)
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+
+class _Subject(NamedTuple):
     """All that three streams know of one subject."""
 
     name: str
@@ -104,8 +106,9 @@ def _against_head(name: str, row: Row, end: End) -> list[Finding]:
 def _against_replay(subject: _Subject, row: Row) -> list[Finding]:
     standing, illegal = replay_subject(subject.name, subject.entries)
     findings = [Finding("illegal", subject.name, step.sequence, step.sentence) for step in illegal]
-    for name in Standing.__slots__ if standing else ():
-        said, stands = getattr(standing, name), row[name]
+    if standing is None or _said_by(standing) == _standing_of(row):
+        return findings
+    for name, said, stands in zip(Standing.__slots__, _said_by(standing), _standing_of(row), strict=True):
         if said != stands:
             sentence = f"its row has {name} {stands!r}, but the history makes it {said!r}"
             findings.append(Finding("row", subject.name, subject.entries[-1]["sequence"], sentence))

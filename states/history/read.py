@@ -5,10 +5,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby, islice
+from functools import lru_cache
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Executable, String, literal, or_, select, type_coerce
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,7 @@ from models import (
     History,
     Submission,
 )
+from models.database import row_batches
 from models.enums import Cause, SubmissionState, Trigger
 from models.history import PublicationLeaf
 from states.history import canonical
@@ -24,7 +27,7 @@ from states.history.canonical import call_subject
 from states.machine import Actor
 
 COLUMNS = tuple(History.model_fields)
-_BATCH = 5_000
+_BATCH = 100
 Row = Mapping[str, Any]
 
 
@@ -135,24 +138,28 @@ def read_leaves(session: Session, season: int | None = None) -> Iterator[dict[st
 
 def by_subject(*streams: Iterator[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[list[Mapping[str, Any]], ...]]]:
     """Streams of rows, each ordered by subject, as one: every subject in order with its rows of each stream."""
-    groups = [groupby(stream, key=_subject_of) for stream in streams]
-    heads = [next(group, None) for group in groups]
+    groups = [groupby(stream, key=itemgetter("subject")) for stream in streams]
+    heads = [_head(group) for group in groups]
     while names := [head[0] for head in heads if head]:
         subject = min(names)
-        parts: tuple[list[Mapping[str, Any]], ...] = tuple([] for _ in streams)
+        parts: list[list[Mapping[str, Any]]] = []
         for index, head in enumerate(heads):
             if head and head[0] == subject:
-                parts[index].extend(head[1])
-                heads[index] = next(groups[index], None)
-        yield subject, parts
+                parts.append(list(head[1]))
+                heads[index] = _head(groups[index])
+            else:
+                parts.append([])
+        yield subject, tuple(parts)
 
 
-def _subject_of(row: Row) -> str:
-    subject = row["subject"]
-    if isinstance(subject, str):
-        return subject
-    # What a bent column may hold on SQLite: numbers and nothing lie before all text there, bytes after it.
-    return f"\U0010ffff{subject!r}" if isinstance(subject, bytes) else f"\0{subject!r}"
+def _head(groups: Iterator[tuple[Any, Iterator[Row]]]) -> tuple[str, Iterator[Row]] | None:
+    """The next subject of a stream with its rows; None at its end."""
+    for subject, rows in groups:
+        if isinstance(subject, str):
+            return subject, rows
+        # What a bent column may hold on SQLite: numbers and nothing lie before all text there, bytes after it.
+        return f"\U0010ffff{subject!r}" if isinstance(subject, bytes) else f"\0{subject!r}", rows
+    return None
 
 
 def in_byte_order(session: Session, column: Any) -> ColumnElement[Any]:
@@ -162,6 +169,7 @@ def in_byte_order(session: Session, column: Any) -> ColumnElement[Any]:
     return ordered
 
 
+@lru_cache(maxsize=16)
 def season_of_subject(subject: str) -> int | None:
     """The season that a subject bears, or None for what is no subject."""
     kind, _, name = subject.partition("/")
@@ -182,27 +190,23 @@ def _calls(session: Session, season: int | None) -> Iterator[dict[str, Any]]:
         yield {"subject": canonical.call_subject(row.season), **row._mapping, **blank}
 
 
-def _stream(session: Session, query: Any) -> Iterator[dict[str, Any]]:
-    """The rows of a query in batches. Text of broken bytes comes through, where SQLite would not read such a row."""
+def _stream(session: Session, query: Executable) -> Iterator[dict[str, Any]]:
     session.flush()
-    connection, streamed = session.connection(), query.execution_options(yield_per=_BATCH)
+    return chain.from_iterable(_batches(session.connection(), query))
+
+
+def _batches(connection: Connection, query: Executable) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a query in batches. Text of broken bytes comes through, where SQLite would not read such a row."""
     done = 0
     try:
-        for row in _rows(connection, streamed):
-            yield row
+        for batch in row_batches(connection, query, _BATCH):
+            yield batch
             done += 1
     except OperationalError:
         if connection.dialect.name != "sqlite":
             raise
         with _undecoded(connection):
-            yield from islice(_rows(connection, streamed), done, None)
-
-
-def _rows(connection: Connection, query: Any) -> Iterator[dict[str, Any]]:
-    # The bare connection: loading by the session costs as much again as the rows themselves.
-    result = connection.execute(query)
-    names = tuple(result.keys())
-    return (dict(zip(names, row, strict=True)) for batch in result.partitions() for row in batch)
+            yield from islice(row_batches(connection, query, _BATCH), done, None)
 
 
 @contextmanager

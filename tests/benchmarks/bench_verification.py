@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.bench_verification [--sizes 10000 100000] [--databases sqlite postgresql]
 
-Every submission has four entries. The floor reads the same rows with three bare queries and hashes
-each entry once.
+Every submission has four entries. The floor reads the same rows with three bare queries, a hundred rows at a time
+(more are slower), and hashes each entry once. `s` are this process's CPU seconds, user and system; PostgreSQL's own
+are not in them. Verifying and the floor are the best of three, in turns.
 """
 
 import argparse
@@ -13,10 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert, select, text
+from sqlalchemy.orm import Session
 
 from models import History, Submission
-from models.database import make_engine, reading, writing
+from models.database import make_engine, reading, row_batches, writing
 from models.enums import CallState, Outcome, PublicationKind, SubmissionState
 from models.schema import upgrade
 from states.audit.export import export_history
@@ -111,31 +113,36 @@ def _measure(engine: Engine, folder: Path) -> Iterator[str]:
     with writing(engine) as session:
         seconds, made = _timed(lambda: record_root(session, 2026, PublicationKind.RESULTS, Act(SYSTEM, at)))
     yield f"{seconds:.2f}"
-    with reading(engine) as session:
-        verifying, findings = _timed(lambda: verify(session, 2026, [made.root]))
-    assert findings == []
-    with reading(engine) as session:
-        floor, _ = _timed(lambda: _floor(session))
+    turns = [
+        (_in_view(engine, lambda session: verify(session, 2026, [made.root])), _in_view(engine, _floor)) for _ in "123"
+    ]
+    assert all(findings == [] for (_, findings), _ in turns)
+    verifying, floor = (min(seconds for seconds, _ in tries) for tries in zip(*turns, strict=True))
     yield from (f"{verifying:.2f}", f"{floor:.2f}", f"{verifying / floor:.2f}")
     target = folder / "history.jsonl"
-    with reading(engine) as session:
-        exporting, _ = _timed(lambda: export_history(session, 2026, target))
+    exporting, _ = _in_view(engine, lambda session: export_history(session, 2026, target))
     checking, code = _timed(lambda: verify_history.check_file(str(target), [made.root]))
     assert code[0].startswith("OK")
     yield from (f"{exporting:.2f}", f"{checking:.2f}")
 
 
-def _floor(session: Any) -> int:
+def _floor(session: Session) -> int:
+    connection = session.connection()
     for others in ("submission ORDER BY number", "publication_leaf ORDER BY subject"):
-        sum(1 for _ in session.execute(text(f"SELECT * FROM {others}").execution_options(yield_per=5_000)))
-    rows = session.execute(text("SELECT * FROM history ORDER BY subject, sequence").execution_options(yield_per=5_000))
-    return sum(canonical.entry_hash(row) == row["hash"] for row in rows.mappings())
+        sum(len(batch) for batch in row_batches(connection, select(text(f"* FROM {others}")), 100))
+    rows = row_batches(connection, select(text("* FROM history ORDER BY subject, sequence")), 100)
+    return sum(canonical.entry_hash(row) == row["hash"] for batch in rows for row in batch)
+
+
+def _in_view(engine: Engine, work: Callable[[Session], Any]) -> tuple[float, Any]:
+    with reading(engine) as session:
+        return _timed(lambda: work(session))
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    begun = time.perf_counter()
+    begun = time.process_time()
     result = work()
-    return time.perf_counter() - begun, result
+    return time.process_time() - begun, result
 
 
 if __name__ == "__main__":
