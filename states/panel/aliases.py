@@ -8,7 +8,7 @@ and, like seasons that are not blind, call everything by its number.
 import re
 from base64 import b32encode
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -22,6 +22,7 @@ from states.history.seals import Seals
 # Kinds of workbooks in which experts name submissions.
 OF_EXPERTS = (WorkbookKind.SCORES, WorkbookKind.VOTES)
 _NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{4}(?:-[0-9A-Z]+)+-[0-9]{4,}(?![0-9A-Za-z])")
+_SIGN = "P-"
 _LENGTH = 8  # of 32 signs each: among a thousand submissions two share one once in two million seasons
 
 
@@ -46,11 +47,14 @@ class Aliases:
         if not self.in_force:
             return number
         sealed = bytes.fromhex(self._seals.lasting("submission", number))
-        return f"P-{b32encode(sealed).decode()[:_LENGTH]}"
+        return f"{_SIGN}{b32encode(sealed).decode()[:_LENGTH]}"
 
     def number_of(self, alias: str) -> str:
         """The number of an alias, however it was typed; any other word as it is."""
-        return self._numbers.get(alias.strip().upper(), alias) if self.in_force else alias
+        word = alias.strip().upper()
+        if not self.in_force or not word.startswith(_SIGN):
+            return alias
+        return _numbers_by_alias(self._seals.key).get(word) or self._numbers.get(word, alias)
 
     def hide(self, value: Any) -> Any:
         """The value with every number in it replaced by its alias."""
@@ -63,4 +67,12 @@ class Aliases:
     @cached_property
     def _numbers(self) -> dict[str, str]:
         known = self._session.scalars(select(Submission.number).where(Submission.season == self._season.year))
-        return {self.of(number): number for number in known}
+        numbers = _numbers_by_alias(self._seals.key)
+        numbers.update((self.of(number), number) for number in known)
+        return numbers
+
+
+@lru_cache(maxsize=4)
+def _numbers_by_alias(_key: str) -> dict[str, str]:
+    """What this process knows of a season's aliases: each sheet and delivery would make those of all submissions anew."""
+    return {}
