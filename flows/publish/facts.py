@@ -166,9 +166,9 @@ class Facts:
     seasons: tuple[PublicSeason, ...]
 
 
-def facts_of(session: Session, own: Settings) -> Facts:
-    """The facts as this session's view of the database has them."""
-    marks = public_marks(session)
+def facts_of(session: Session, own: Settings, marks: Marks | None = None) -> Facts:
+    """The facts as this session's view of the database has them, by marks of the same view if there are any."""
+    marks = marks or public_marks(session)
     years = sorted(marks.public, reverse=True)
     seasons = tuple(PublicSeason(session, year, marks.public[year], marks.changed[year]) for year in years)
     return Facts(session, own.site_url.rstrip("/"), own.home.absolute(), marks, seasons)

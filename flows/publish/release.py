@@ -35,6 +35,7 @@ from flows.workbooks.reader.reading import without_collector
 from models.database import reading
 from states.history.canonical import instant_text
 from states.history.merkle import Fold
+from states.releases import committed_marks
 from states.roots import season_root
 
 PARTS: tuple[Callable[[Facts], Iterator[Made]], ...] = (
@@ -84,7 +85,7 @@ def wants_release(own: Settings, engine: Engine) -> bool:
     """Whether something public has changed since the newest release, or that is not out."""
     releases = Releases(own.home)
     with reading(engine) as session:
-        facts = facts_of(session, own)
+        facts = facts_of(session, own, committed_marks(session))
     newest = releases.newest()
     return bool(facts.seasons) and (is_behind(facts, newest) or releases.out() != (newest and newest.number))
 

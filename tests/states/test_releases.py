@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from models.enums import PublicationKind, Trigger
 from states.machine import Act
-from states.releases import HIDING, PUBLIC, public_marks, put_back
+from states.releases import HIDING, PUBLIC, committed_marks, public_marks, put_back
 from states.roots import record_root
 from states.submissions.settle import revoke
 from states.transitions import note_call
@@ -53,4 +53,8 @@ def test_what_takes_away_for_good_is_public() -> None:
 
 def marks(played: Player):  # type: ignore[no-untyped-def]
     with played.reading() as session:
+        assert committed_marks(session) == public_marks(session), (
+            "what was counted before is not told for what is there now"
+        )
+        assert committed_marks(session) is committed_marks(session)
         return public_marks(session)
