@@ -6,7 +6,7 @@ as 〓 and the page asks to write it in.
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, time
 from functools import lru_cache
 from pathlib import Path
@@ -24,12 +24,13 @@ from flows.run import Run
 from models import Submission, SubmissionVersion
 from models.forms import SubmissionForm
 
-DESIGN, FILE_NAME = "application.typ", "申报表.pdf"
+DESIGN = "application.typ"
+_PAGES = 50  # of one PDF: setting it takes some five megabytes of memory a page, and a larger one fits no letter
 _GAP = "〓"  # what printers set for a sign that they do not have
 
 
 def put_forms(session: Session, run: Run, unit: str, numbers: Collection[str]) -> tuple[Path, ...]:
-    """The forms of some of a unit's submissions as one PDF for a letter, a page each; none where there are none."""
+    """The forms of some of a unit's submissions as PDFs for a letter, a page each; none where there are none."""
     rows = session.execute(
         select(Submission.number, SubmissionVersion)
         .join(
@@ -40,15 +41,21 @@ def put_forms(session: Session, run: Run, unit: str, numbers: Collection[str]) -
         .order_by(Submission.number)
     ).all()
     kept = [version for _, version in rows if version.content]
-    if not kept:
-        return ()
+    parts = [kept[start : start + _PAGES] for start in range(0, len(kept), _PAGES)]
+    return tuple(
+        _put_part(run, unit, part, "申报表.pdf" if len(parts) == 1 else f"申报表{place}.pdf")
+        for place, part in enumerate(parts, start=1)
+    )
+
+
+def _put_part(run: Run, unit: str, kept: Sequence[SubmissionVersion], name: str) -> Path:
     forms = [page_of(unit, version) for version in kept]
     # Dated by the day of its newest version, whenever it is set: set once more, it is the same paper.
     dated = datetime.combine(max(local_day(version.kept_at) for version in kept), time.min, ZONE)
     pdf = set_forms({"programme": run.season.title, "office": run.season.office.name, "forms": forms}, dated)
-    path = paths.paper(run.settings, run.year, unit, FILE_NAME, hashlib.sha256(pdf).hexdigest())
+    path = paths.paper(run.settings, run.year, unit, name, hashlib.sha256(pdf).hexdigest())
     run.write(path, pdf)
-    return (path,)
+    return path
 
 
 def set_forms(given: dict[str, Any], dated: datetime) -> bytes:

@@ -6,11 +6,13 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from config.milestones import Milestone
 from flows.close_call import closing
 from flows.collect import collecting
+from flows.papers import application_forms
 from flows.workbooks.writer.filling import submission_row
 from models import Message
 from models.enums import WorkbookKind
@@ -49,7 +51,10 @@ def attached(player: Player, kind: str) -> list[Path]:
     return [player.home / name for name in names if "申报表" in name and name.endswith(".pdf")]
 
 
-def test_a_unit_gets_a_page_for_each_submission_and_a_new_one_for_what_it_corrects(player: Player) -> None:
+def test_a_unit_gets_a_page_for_each_submission_and_a_new_one_for_what_it_corrects(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_forms, "_PAGES", 3)
     forms = [a_form("短"), wordy("长", 5), wordy("放不下", 40), a_form("缺字\U0002b5b8", abstract="<b> # $x$ \\")]
     with player.writing() as session:
         season = a_season(session)
@@ -57,9 +62,10 @@ def test_a_unit_gets_a_page_for_each_submission_and_a_new_one_for_what_it_correc
     player.at(player.due_at(Milestone.CLOSE_CALL))
     player.play("close_call", closing, Milestone.CLOSE_CALL)
 
-    (pdf,) = attached(player, "call_closed")
-    pages = pages_of(pdf)
+    parts = [pages_of(pdf) for pdf in attached(player, "call_closed")]
+    pages = [page for part in parts for page in part]
 
+    assert [len(part) for part in parts] == [3, 1]
     assert len(pages) == len(forms)
     for page, number, form in zip(pages, numbers, forms, strict=True):
         assert number in page
