@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from rapidfuzz import fuzz, process
 
-_ROWS = 1_000
+_PAIRS = 1_000_000  # that are looked at together, of some hundred bytes each
 _WORDS = 4  # of 64 bits each, a title's signature
 
 
@@ -33,8 +33,9 @@ def near_pairs(
     fraction = Fraction(least, 200 - least)  # of its characters, how many a title shares at the least
     prefixes = [own[: len(own) - ceil(len(own) * fraction) + 1] for own in signs]
     titles = _titles_by_sign(prefixes)
-    for start in range(0, len(here), _ROWS):
-        found = [_later(index, prefixes[index], titles) for index in range(start, min(start + _ROWS, len(here)))]
+    together = max(1, _PAIRS // max(1, len(others)))
+    for start in range(0, len(here), together):
+        found = [_later(index, prefixes[index], titles) for index in range(start, min(start + together, len(here)))]
         rows = np.repeat(np.arange(start, start + len(found)), [len(later) for later in found])
         columns = np.concatenate(found)
         unshared = _unshared(signatures[rows], signatures[columns]), _unshared(signatures[columns], signatures[rows])
