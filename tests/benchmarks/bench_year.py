@@ -93,11 +93,17 @@ def main() -> None:
         before: tuple[int, dict[str, float]] = (0, {})
         for size in asked.sizes:
             with ProcessPoolExecutor(1, get_context("spawn")) as another:
-                parts = another.submit(measure, kind, size).result()
-            print(f"\n{kind}, {size} submissions{'':<10}{'s':>10}{'MB':>8}{'exponent':>10}")
-            for name, seconds, peak in parts:
-                print(f"{name:<32}{seconds:>12.2f}{peak:>8.0f}{_exponent(before, name, size, seconds):>10}", flush=True)
-            before = size, {name: seconds for name, seconds, _ in parts}
+                before = size, another.submit(_print, kind, size, before).result()
+
+
+def _print(kind: str, size: int, before: tuple[int, dict[str, float]]) -> dict[str, float]:
+    """Every part's line as soon as it is done; the seconds by part."""
+    print(f"\n{kind}, {size} submissions{'':<10}{'s':>10}{'MB':>8}{'exponent':>10}")
+    took = {}
+    for name, seconds, peak in measure(kind, size):
+        print(f"{name:<32}{seconds:>12.2f}{peak:>8.0f}{_exponent(before, name, size, seconds):>10}", flush=True)
+        took[name] = seconds
+    return took
 
 
 def _exponent(before: tuple[int, dict[str, float]], name: str, size: int, seconds: float) -> str:
@@ -105,7 +111,7 @@ def _exponent(before: tuple[int, dict[str, float]], name: str, size: int, second
     return f"{math.log(seconds / known) / math.log(size / before[0]):.2f}" if known and seconds else ""
 
 
-def measure(kind: str, size: int) -> list[Part]:
+def measure(kind: str, size: int) -> Iterator[Part]:
     """What every part of the year cost, in the order of the year."""
     with tempfile.TemporaryDirectory() as folder, _server(kind) as server:
         homes = [Path(folder) / name for name in ("home", "another")]
@@ -117,9 +123,9 @@ def measure(kind: str, size: int) -> list[Part]:
             engine.dispose()
         own = Settings(home=homes[0], database_url=urls[0])
         player = Player(own, make_engine(urls[0]), YEAR)
-        parts = [*played(player, size), *_examined(player, urls[1], homes[1])]
+        yield from played(player, size)
+        yield from _examined(player, urls[1], homes[1])
         player.engine.dispose()
-        return parts
 
 
 @contextmanager
