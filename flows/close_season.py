@@ -6,7 +6,7 @@ from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_office
 from flows.publish.publications import publish_change
-from flows.reports.putting import put_report
+from flows.reports.yearly import put_report
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Objection, Submission

@@ -1,7 +1,7 @@
 """Writes the yearly report, from the record alone."""
 
 from config.milestones import Milestone
-from flows.reports.putting import put_report
+from flows.reports.yearly import put_report
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 

@@ -69,6 +69,14 @@ def test_a_command_loads_only_what_it_uses(words: tuple[str, ...], absent: tuple
     assert answer.stdout
 
 
+def test_status_of_a_database_that_is_up_to_date_loads_no_migrations(tmp_path: Path) -> None:
+    run(COMMAND.format(absent=()), "status", home=tmp_path)
+
+    answer = run(COMMAND.format(absent=("alembic", *HEAVY)), "status", home=tmp_path)
+
+    assert (answer.stderr, answer.returncode) == ("", 0)
+
+
 def test_the_enums_and_one_table_come_from_the_same_package() -> None:
     answer = run(
         "import sys; from models import enums; assert 'sqlalchemy' not in sys.modules;"

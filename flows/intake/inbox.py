@@ -27,8 +27,6 @@ from config.season_parts import FileLimits
 from config.settings import HomeNotWritable, Settings
 from flows.home import paths
 from flows.home.files import digest_of, is_larger, name_for_people
-from flows.workbooks.reader.archives import MIB
-from flows.workbooks.reader.reading import genuine_mark
 from models.enums import CallState
 from models.queries import call_state, season_in_force, seasons_going_on
 from states.failures import resting
@@ -38,6 +36,7 @@ _TRACE = re.compile(r"^(?:\.|~\$|__macosx$|desktop\.ini$|thumbs\.db$)", re.IGNOR
 _PARTIAL = re.compile(
     r"\.(?:filepart|part|partial|crdownload|opdownload|download|downloading|aria2|xltd|tmp)$", re.IGNORECASE
 )
+_MIB = 1 << 20
 _RESTS = 2.0  # seconds for which nobody may have written
 _UNSEEN_RESTS = 60.0  # the same for files of other users, whose programs we may not be able to look into
 _CUT_RESTS = 600.0  # after that what looks cut off is judged as it is
@@ -120,8 +119,10 @@ def files_of_season(session: Session, year: int, settings: Settings) -> list[tup
 @lru_cache(maxsize=1024)
 def _season_of(path: Path, _mark: str, limits: FileLimits, key: bytes) -> int | None:
     """The season whose workbook a file is; None when it is none, or too large to be looked into."""
+    from flows.workbooks.reader.reading import genuine_mark  # brings the reader, which no look at the inbox needs
+
     try:
-        mark = None if is_larger(path, limits.max_file_mib * MIB) else genuine_mark(path, limits, key)
+        mark = None if is_larger(path, limits.max_file_mib * _MIB) else genuine_mark(path, limits, key)
     except OSError:
         return None
     return mark.season if mark else None
@@ -144,7 +145,7 @@ def mark_of(path: Path) -> str:
 def require_size(path: Path, limits: FileLimits) -> None:
     """Raises DeliveryTooLarge."""
     most_mib = max(limits.max_unpacked_mib, limits.max_file_mib)
-    if is_larger(path, most_mib * MIB):
+    if is_larger(path, most_mib * _MIB):
         raise DeliveryTooLarge(path, most_mib)
 
 

@@ -27,10 +27,14 @@ from config import overrides
 from config.local_time import instant, local_day
 from config.season import Season
 from config.units import name_on
+from flows.home import paths
+from flows.outbox.letters import LetterKind
 from flows.outbox.letters.filters import printable
+from flows.outbox.messages import post_to_office
 from flows.papers.same_bytes import repacked
 from flows.reports.book import Book
 from flows.reports.rendering import ReportNotMade, page
+from flows.run import Run
 from flows.workbooks.writer.guide import screen_width
 from models.queries import planned_seasons
 from states.history.canonical import instant_text
@@ -58,6 +62,33 @@ def report_files(session: Session, season: Season, made_at: datetime) -> dict[st
     return dict(
         zip(FILES, (word(season, made, made_at), _page(season, made, made_at), _book(made, made_at)), strict=True)
     )
+
+
+def put_report(run: Run) -> int:
+    """Write the report of this instant, and a letter that brings it; how many files."""
+    with run.step() as session:
+        files = report_files(session, run.season, run.at)
+    folder = paths.office_folder(run.settings, run.year)
+    brought = []
+    for name, content in files.items():
+        run.write(folder / name, content)
+        kept = paths.paper(run.settings, run.year, paths.OFFICE, name, hashlib.sha256(content).hexdigest())
+        run.write(kept, content)  # a letter keeps its attachments as they were
+        brought.append(kept)
+    run.write(folder / MARK, mark_of(files, run.at))
+    with run.step() as session:
+        day = local_day(run.at)
+        post_to_office(
+            session,
+            run,
+            LetterKind.YEARLY_REPORT,
+            key=f"{day}",
+            attachments=brought,
+            day=day,
+            folder=folder.relative_to(run.settings.home.absolute()).as_posix(),
+            files=list(FILES),
+        )
+    return len(files)
 
 
 def mark_of(files: Mapping[str, bytes], made_at: datetime) -> bytes:

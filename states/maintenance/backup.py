@@ -18,7 +18,6 @@ from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Engine, String, Table, func, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
@@ -28,6 +27,7 @@ from models.columns import DecimalText, EnumText
 from models.database import reading
 from models.enums import Trigger
 from models.queries import planned_seasons
+from models.schema import current_revision
 from states.roots import season_root
 
 FORMAT = "gangchuang-backup/1"
@@ -79,7 +79,7 @@ def backup(engine: Engine, home: Path, target: Path) -> BackedUp:
             files = dict(_keep_files(archive, home, frozenset(), left_out))
             with reading(engine) as session:
                 rows = {table.name: _keep_rows(archive, session, table) for table in SQLModel.metadata.sorted_tables}
-                schema = MigrationContext.configure(session.connection()).get_current_revision()
+                schema = current_revision(session.connection())
                 manifest = {"format": FORMAT, "schema": schema, "roots": _roots(session)}
             files |= dict(_keep_files(archive, home, frozenset(files), left_out))
             archive.writestr(MANIFEST, json.dumps({**manifest, "tables": rows, "files": files}, ensure_ascii=False))

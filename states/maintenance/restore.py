@@ -33,7 +33,7 @@ from models import Lease
 from models.columns import DecimalText, EnumText
 from models.database import database_seconds, insert_rows, make_engine, reading, writing
 from models.queries import planned_seasons
-from models.schema import DatabaseTooNew, revisions, upgrade
+from models.schema import VERSION_TABLE, DatabaseTooNew, revisions, upgrade
 from states.audit.invariants import Broken, Invariant, broken_invariants
 from states.audit.verify import Finding, verify
 from states.maintenance.backup import FORMAT, MADE_AGAIN, MANIFEST, belongs, home_files
@@ -41,7 +41,6 @@ from states.roots import season_root
 from states.submissions.identity import bring_up
 
 _BATCH = 5_000
-_VERSION_TABLE = "alembic_version"
 
 
 class BackupBroken(GangchuangError):
@@ -313,7 +312,7 @@ def _schema_beside(engine: Engine, _home: Path) -> Iterator[tuple[Engine, Callab
 
 def _exchange_statements(connection: Any, current: str, new: str) -> Iterator[str]:
     """Drop our tables and functions in one schema, and move those of another there."""
-    ours = {*SQLModel.metadata.tables, _VERSION_TABLE}
+    ours = {*SQLModel.metadata.tables, VERSION_TABLE}
     inspector = inspect(connection)
     for name in inspector.get_table_names(schema=current):
         if name in ours:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from models import Message
@@ -38,7 +37,11 @@ class Fate:
 
 def post_message(session: Session, **values: object) -> bool:
     """Keep a message unless one with its key exists already. Returns whether it is new."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    # Each brings a dialect of its own, and who only looks at messages needs neither.
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+    else:
+        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
     statement = insert(Message).values(**values).on_conflict_do_nothing(index_elements=["key"])
     # Counted by what comes back: the drivers do not agree how to count an insert's rows.
     return session.scalar(statement.returning(Message.key)) is not None
