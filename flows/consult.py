@@ -193,7 +193,7 @@ def make_evidence(
     own = settings()
     meant = SubjectKind.from_label(kind) or SubjectKind(kind)
     named = unit_of(whose) if meant is SubjectKind.UNIT else whose.strip()
-    homes = tuple(one.strip() for one in _APART.split(organisations) if one.strip())
+    homes = tuple(home.strip() for home in _APART.split(organisations) if home.strip())
     folder = paths.office_folder(own, season) / FOLDER
     try:
         with reading(_database()) as session:

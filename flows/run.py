@@ -33,7 +33,7 @@ class StageFailed(GangchuangError):
 
     def __init__(self, stage: str, failures: Mapping[str, str], lines: Mapping[str, str]) -> None:
         self.stage, self.failures, self.lines = stage, failures, lines
-        listed = "\n".join(f"  - {item}: {problem}" for item, problem in failures.items())
+        listed = "\n".join(f"  - {piece}: {problem}" for piece, problem in failures.items())
         super().__init__(f"{stage}: {len(failures)} item(s) failed; the others are done. Run it again.\n{listed}")
 
 
@@ -168,15 +168,15 @@ class Run:
     ) -> None:
         """Do one thing for each item, as a piece; a failure is kept with its item, and the others go on."""
         everything = tuple(items)
-        for done, item in enumerate(everything):
+        for done, piece in enumerate(everything):
             self.show_progress(done, len(everything))
             try:
-                self.piece(kind, name(item), partial(work, item))
+                self.piece(kind, name(piece), partial(work, piece))
             except LeaseLost:
                 raise  # nobody's failure, and nothing more to be done here
             except GangchuangError as problem:
-                self.failures[name(item)] = str(problem)
-                log.warning("%s: %s failed: %s", self.stage, name(item), problem)
+                self.failures[name(piece)] = str(problem)
+                log.warning("%s: %s failed: %s", self.stage, name(piece), problem)
         self.show_progress(len(everything), len(everything))
 
     def show_progress(self, done: int, total: int) -> None:

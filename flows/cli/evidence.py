@@ -57,5 +57,5 @@ def evidence(
     for note in made.notes:
         typer.echo(f"- {note}")
     typer.echo(f"{len(made.cases)} submission(s): {files.pdf} (to be stamped) and {files.document}.")
-    roots = " ".join(f"--root {one['root']}" for one in made.publications)
+    roots = " ".join(f"--root {publication['root']}" for publication in made.publications)
     typer.echo(f"Check it: python {files.checker} {files.document} {roots or '(under no root yet)'}")

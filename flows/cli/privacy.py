@@ -52,7 +52,7 @@ def _tell_person(
         with writing_to(extract):
             extract.write_bytes(extract_page(rules, name, organisation, theirs, here.at))
     if as_json:
-        print_json({"found": found, "files": files, "to_look_at": [list(one) for one in unread]})
+        print_json({"found": found, "files": files, "to_look_at": [list(file) for file in unread]})
         return
     for place in found:
         until = f" (until {local(place.until)})" if place.until else ""

@@ -92,7 +92,7 @@ class Manifest:
 
     @cached_property
     def text(self) -> bytes:
-        told = {"format": FORMAT} | {one.name: getattr(self, one.name) for one in fields(self)}
+        told = {"format": FORMAT} | {field.name: getattr(self, field.name) for field in fields(self)}
         return json.dumps(told, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() + b"\n"
 
 
@@ -169,8 +169,8 @@ class Releases:
                 spare.replace(draft)
             draft.chmod(0o755)
             building = _Building(draft, self.folder / str(before.number) if before else None, before)
-            for one in made:
-                building.take(one, about.program)
+            for file in made:
+                building.take(file, about.program)
             whole = replace(about, files=building.files, groups=building.groups)
             building.write(MANIFEST, whole.text)
             building.finish()
@@ -259,12 +259,12 @@ class _Building:
         if known and known["key"] == key and self._kept(group.name):
             return
         paths, inner = [], []
-        for one in group.make():
-            self.take(one, program)
-            if isinstance(one, FileGroup):
-                inner.append(one.name)
+        for file in group.make():
+            self.take(file, program)
+            if isinstance(file, FileGroup):
+                inner.append(file.name)
             else:
-                paths.append(one[0])
+                paths.append(file[0])
         self.groups[group.name] = {"key": key, "files": paths, "groups": inner}
 
     def _kept(self, name: str) -> bool:
@@ -384,7 +384,7 @@ def _read(path: Path, *_: int) -> Manifest:
     """Raises OSError, ValueError, KeyError and TypeError for what is no manifest, or was altered."""
     lying = path.read_bytes()
     told = json.loads(lying)
-    manifest = Manifest(**{one.name: told[one.name] for one in fields(Manifest)})
+    manifest = Manifest(**{field.name: told[field.name] for field in fields(Manifest)})
     if manifest.text != lying:
         raise ValueError(MANIFEST)
     return manifest

@@ -87,7 +87,7 @@ class Answer:
         """The same in the words of somebody who must not learn numbers."""
 
         def said(found: Sequence[_Said]) -> list[_Said]:
-            return [one._replace(message=aliases.hide(one.message)) for one in found]
+            return [problem._replace(message=aliases.hide(problem.message)) for problem in found]
 
         rows = (
             replace(row, problems=tuple(said(row.problems)), notes=tuple(said(row.notes))) for row in self.reading.rows

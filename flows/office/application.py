@@ -146,7 +146,9 @@ class _Office:
             lambda session: {
                 "query": words,
                 "found": find(session, year, words) if words else [],
-                "holders": [(one, FormLink("make_evidence", _given(year, one))) for one in holders(session, words)],
+                "holders": [
+                    (holder, FormLink("make_evidence", _given(year, holder))) for holder in holders(session, words)
+                ],
                 "most": FOUND_AT_MOST,
             },
         )

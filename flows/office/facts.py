@@ -287,8 +287,8 @@ def season_facts(session: Session, own: Settings, year: int, at: datetime) -> Of
         state=state,
         state_label=state.label,
         now=at,
-        submissions={each.value: count for each, count in sorted(counts_by_state(session, year).items())},
-        outcomes={each.value: count for each, count in sorted(counts_by_outcome(session, year).items())},
+        submissions={counted.value: count for counted, count in sorted(counts_by_state(session, year).items())},
+        outcomes={counted.value: count for counted, count in sorted(counts_by_outcome(session, year).items())},
         settled=sum(row.state is not MilestoneState.PENDING for row in rows),
         timetable=_timetable(session, year, rows, at),
         owing=owing(session, rules, state, reached),
@@ -302,12 +302,12 @@ def season_facts(session: Session, own: Settings, year: int, at: datetime) -> Of
         moved=_moves(session, year),
         roots=_roots(session, year),
         troubles=[
-            SaidTrouble(one.kind, one.kind.label, one.level.name.lower(), one.sentence, one.said)
-            for one in everything_wrong(session, own, at, [year])
+            SaidTrouble(trouble.kind, trouble.kind.label, trouble.level.name.lower(), trouble.sentence, trouble.said)
+            for trouble in everything_wrong(session, own, at, [year])
         ],
         alerts=[
-            OfficeTold(one.kind, one.kind.label, one.subject, one.since, one.told_at)
-            for one in standing_alerts(session, year)
+            OfficeTold(alert.kind, alert.kind.label, alert.subject, alert.since, alert.told_at)
+            for alert in standing_alerts(session, year)
         ],
         alerts_unsent=_alerts_unsent(session, year),
         notes=[note for note in (_file_note(own, year, rules), contacts_note) if note],
@@ -320,7 +320,7 @@ def as_json(facts: Sequence[OfficeFacts]) -> str:
     def told(value: Any) -> str:
         return value.astimezone(ZONE).isoformat() if isinstance(value, datetime) else str(value)
 
-    return json.dumps([asdict(one) for one in facts], ensure_ascii=False, indent=2, default=told)
+    return json.dumps([asdict(season) for season in facts], ensure_ascii=False, indent=2, default=told)
 
 
 def _timetable(session: Session, year: int, rows: Sequence[MilestoneDate], at: datetime) -> list[Date]:
@@ -330,24 +330,26 @@ def _timetable(session: Session, year: int, rows: Sequence[MilestoneDate], at: d
     started = {found.key for found in due(every, at, waiting=waiting)}
     turn = first_unsettled(every)
     found = []
-    for row, one in zip(rows, every, strict=True):
+    for row, date in zip(rows, every, strict=True):
         late = int(((row.settled_at or at) - row.due_at).total_seconds())
         if row.state is not MilestoneState.PENDING:
             standing = DateStanding.DONE if row.state is MilestoneState.DONE else DateStanding.SKIPPED
         elif row.due_at > at:
-            standing = DateStanding.NEXT if one == turn else DateStanding.AHEAD
-        elif one.milestone in waiting:
+            standing = DateStanding.NEXT if date == turn else DateStanding.AHEAD
+        elif date.milestone in waiting:
             standing = DateStanding.WAITING
         else:
-            standing = DateStanding.LATE if one.key not in started or late >= LATE.total_seconds() else DateStanding.DUE
-        form = None if row.settled_at else FormLink(MOVE_DATE, _place(year, one))
+            standing = (
+                DateStanding.LATE if date.key not in started or late >= LATE.total_seconds() else DateStanding.DUE
+            )
+        form = None if row.settled_at else FormLink(MOVE_DATE, _place(year, date))
         found.append(
             Date(
-                one.milestone,
-                one.milestone.label,
-                one.ordinal,
-                one.unit,
-                all_units()[one.unit].name if one.unit else "",
+                date.milestone,
+                date.milestone.label,
+                date.ordinal,
+                date.unit,
+                all_units()[date.unit].name if date.unit else "",
                 row.due_at,
                 standing,
                 row.settled_at,
@@ -507,23 +509,23 @@ def _admitting(one: Delivery) -> FormLink:
 
 def _counted(session: Session, state: Any, of_season: Any) -> dict[str, int]:
     rows = session.execute(select(state, func.count()).where(of_season).group_by(state))
-    return {each.value: count for each, count in sorted(rows.all())}
+    return {counted.value: count for counted, count in sorted(rows.all())}
 
 
 def _mail(session: Session, rules: Season) -> list[StuckLetter]:
     return [
         StuckLetter(
-            one.key,
-            one.state,
-            addressee(session, rules, one, expert="专家", coordination="协调小组"),
-            one.subject,
-            one.attempts,
-            one.problem,
-            one.written_at,
-            None if one.state is MessageState.STUCK else datetime.fromtimestamp(one.not_before, UTC),
-            FormLink("retry_letter", {"season": rules.year, "letter": one.key}),
+            message.key,
+            message.state,
+            addressee(session, rules, message, expert="专家", coordination="协调小组"),
+            message.subject,
+            message.attempts,
+            message.problem,
+            message.written_at,
+            None if message.state is MessageState.STUCK else datetime.fromtimestamp(message.not_before, UTC),
+            FormLink("retry_letter", {"season": rules.year, "letter": message.key}),
         )
-        for one in troubled_messages(session, rules.year)
+        for message in troubled_messages(session, rules.year)
     ]
 
 
@@ -553,17 +555,17 @@ def _faults(session: Session, year: int) -> list[Fault]:
     present = database_seconds(session)
     return [
         Fault(
-            one.stage,
-            label_of(one.stage),
-            one.subject,
-            one.attempts,
-            one.problem,
-            one.first_failed_at,
-            one.failed_at,
-            datetime.fromtimestamp(one.not_before, UTC) if one.not_before > present else None,
-            _again(year, one.stage),
+            failure.stage,
+            label_of(failure.stage),
+            failure.subject,
+            failure.attempts,
+            failure.problem,
+            failure.first_failed_at,
+            failure.failed_at,
+            datetime.fromtimestamp(failure.not_before, UTC) if failure.not_before > present else None,
+            _again(year, failure.stage),
         )
-        for one in failures(session, year)
+        for failure in failures(session, year)
     ]
 
 
@@ -585,8 +587,8 @@ def _again(year: int, stage: str) -> FormLink | None:
 def _running(session: Session, year: int) -> list[Running]:
     beginning = f"stage/{year}/"
     live = select(Lease).where(Lease.name.startswith(beginning), Lease.expires > database_seconds(session))
-    stages = [(one, one.name.removeprefix(beginning)) for one in session.scalars(live.order_by(Lease.name))]
-    return [Running(stage, label_of(stage), one.done, one.total, one.flow_run) for one, stage in stages]
+    stages = [(lease, lease.name.removeprefix(beginning)) for lease in session.scalars(live.order_by(Lease.name))]
+    return [Running(stage, label_of(stage), lease.done, lease.total, lease.flow_run) for lease, stage in stages]
 
 
 def _moves(session: Session, year: int) -> list[Move]:
@@ -615,7 +617,12 @@ def _roots(session: Session, year: int) -> list[RecordedRoot]:
     """The newest first."""
     own = select(Publication).where(Publication.season == year)
     rows = session.scalars(own.order_by(Publication.published_at.desc(), Publication.ordinal.desc()))
-    return [RecordedRoot(one.kind, one.ordinal, one.published_at, one.root, one.subjects) for one in rows]
+    return [
+        RecordedRoot(
+            publication.kind, publication.ordinal, publication.published_at, publication.root, publication.subjects
+        )
+        for publication in rows
+    ]
 
 
 def _contacts(own: Settings) -> tuple[Mapping[str, UnitContact], FileNote | None]:

@@ -118,7 +118,7 @@ def find(session: Session, year: int, words: str) -> list[SubmissionFound]:
         .order_by(Submission.number)
         .limit(FOUND_AT_MOST)
     )
-    return [_found(one, place) for one, place in session.execute(query)]
+    return [_found(submission, place) for submission, place in session.execute(query)]
 
 
 def found(session: Session, number: str) -> SubmissionFound | None:
@@ -221,9 +221,9 @@ def fact_lines(facts: Mapping[str, Any], words: Mapping[str, str] = MappingProxy
 def _told(value: Any, name: str = "", *, within: bool = False) -> str:
     items: Sequence[str]
     if isinstance(value, Mapping):
-        items = [f"{key} {_told(item, within=True)}" for key, item in value.items()]
+        items = [f"{key} {_told(part, within=True)}" for key, part in value.items()]
     elif isinstance(value, list):
-        items = [_told(item, within=True) for item in value]
+        items = [_told(part, within=True) for part in value]
     else:
         return _plain(value, name)
     more = len(items) - _ITEMS

@@ -32,7 +32,7 @@ def _season(facts: OfficeFacts, page: str) -> str:
         f"| 当前阶段 | {facts.state_label} |",
         f"| 接下来 | {following} |",
         f"| 待办 | {'；'.join(plain(waiting.said) for waiting in facts.waits_for_a_person) or '无'} |",
-        f"| 尚未交齐 | {'、'.join(plain(name) for name in dict.fromkeys(one.name for one in facts.owing)) or '无'} |",
+        f"| 尚未交齐 | {'、'.join(plain(name) for name in dict.fromkeys(debtor.name for debtor in facts.owing)) or '无'} |",
         f"| 故障 | {'；'.join(plain(trouble.said) for trouble in facts.troubles) or '无'} |",
     ]
     return "\n".join(lines) + "\n"

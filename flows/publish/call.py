@@ -58,8 +58,8 @@ def call_page(facts: PublicSeason) -> CallPage:
         max_contributors=season.call.max_contributors,
         max_organisations=season.call.max_organisations,
         quota=season.district_round.quota,
-        rubric=tuple((one.name, one.maximum, one.anchors) for one in rounds.rubric),
-        prizes=tuple((one.tier, one.size, amounts.get(one.tier, 0)) for one in sizes),
+        rubric=tuple((criterion.name, criterion.maximum, criterion.anchors) for criterion in rounds.rubric),
+        prizes=tuple((tier.tier, tier.size, amounts.get(tier.tier, 0)) for tier in sizes),
         notice_working_days=season.public_notice.working_days,
         calendar=tuple(
             CalendarLine(Milestone(row.milestone).label, at, day_note(local_day(at)))

@@ -127,11 +127,11 @@ def _linked(told: Mapping[str, Any]) -> str:
 
 def _list(facts: Facts) -> CasesPage:
     # No count of another season's stands in a file of one: the addresses carry the version of each.
-    held = [one for one in facts.seasons if one.published(PublicationKind.RESULTS)]
-    scripts = ["data/seasons.js", *(f"data/{one.year}.js?{one.version}" for one in held)]
+    held = [season for season in facts.seasons if season.published(PublicationKind.RESULTS)]
+    scripts = ["data/seasons.js", *(f"data/{season.year}.js?{season.version}" for season in held)]
     return CasesPage(
         **imprint(facts.seasons[0].season),
-        seasons=tuple((one.year, one.awarded, f"{one.year}.html") for one in held),
+        seasons=tuple((season.year, season.awarded, f"{season.year}.html") for season in held),
         cases=(),
         scripts=tuple(scripts),
         frame=site_frame(facts, "../"),
@@ -168,8 +168,8 @@ def _seasons_script(facts: Facts) -> bytes:
     """What all seasons share: the words behind the letters, and their order."""
     words = {
         "tier": dict(zip(_TIERS, (tier.label for tier in Tier), strict=True)),
-        "category": dict(zip(_CATEGORIES, (one.label for one in Category), strict=True)),
-        "carrier": dict(zip(_CARRIERS, (one.label for one in Carrier), strict=True)),
+        "category": dict(zip(_CATEGORIES, (category.label for category in Category), strict=True)),
+        "carrier": dict(zip(_CARRIERS, (carrier.label for carrier in Carrier), strict=True)),
     }
     order = {name: list(labels.values()) for name, labels in words.items()}
     told = {"seasons": [], "words": words, "order": order}

@@ -39,8 +39,8 @@ def _cells(line: AwardLine) -> list[str]:
 
 def _changed(page: ResultsPage) -> list[list[str]]:
     return [
-        [one.number, one.title, one.on.isoformat(), one.kind, one.reason]
-        for one in (*page.changes, *page.added, *page.altered)
+        [change.number, change.title, change.on.isoformat(), change.kind, change.reason]
+        for change in (*page.changes, *page.added, *page.altered)
     ]
 
 
@@ -92,6 +92,8 @@ def _data(page: ResultsPage) -> bytes:
             }
             for line in page.lines
         ],
-        "changes": [dict(zip(("number", "title", "on", "kind", "reason"), one, strict=True)) for one in _changed(page)],
+        "changes": [
+            dict(zip(("number", "title", "on", "kind", "reason"), change, strict=True)) for change in _changed(page)
+        ],
     }
     return json.dumps(told, ensure_ascii=False).encode() + b"\n"

@@ -43,17 +43,17 @@ def feed(facts: Facts) -> bytes:
     )
     made.begun = season.dates.open_call
     listed = [
-        (one.published_at, one, facts_of_season.season.title)
+        (publication.published_at, publication, facts_of_season.season.title)
         for facts_of_season in facts.seasons
-        for one in facts_of_season.publications
+        for publication in facts_of_season.publications
     ]
-    for at, one, programme in sorted(listed, key=lambda entry: entry[0], reverse=True)[:_LISTED]:
-        page = "results.html" if one.kind is not PublicationKind.PUBLIC_NOTICE else PAGES[one.kind][1]
+    for at, publication, programme in sorted(listed, key=lambda entry: entry[0], reverse=True)[:_LISTED]:
+        page = "results.html" if publication.kind is not PublicationKind.PUBLIC_NOTICE else PAGES[publication.kind][1]
         made.add_item(
-            title=f"{one.season}年度{title_of(one)}",
-            link=f"{base}{one.season}/{page}",
-            description=f"{programme}，根值 {one.root}",
-            unique_id=f"tag:{host},2026:{one.season}/{one.kind.value}/{one.ordinal}",
+            title=f"{publication.season}年度{title_of(publication)}",
+            link=f"{base}{publication.season}/{page}",
+            description=f"{programme}，根值 {publication.root}",
+            unique_id=f"tag:{host},2026:{publication.season}/{publication.kind.value}/{publication.ordinal}",
             updateddate=at,
             pubdate=at,
         )

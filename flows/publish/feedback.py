@@ -80,11 +80,11 @@ def _write(path: Path, run: Run, remarks: Sequence[Remarks]) -> None:
         sheet.set_column(index, index, width)
         sheet.write_string(2, index, heading, head)
     line = 3
-    for one in remarks:
-        for count, comment in enumerate(one.comments, start=1):
-            for index, text in enumerate((one.number, printable(one.title), str(count), comment)):
+    for submission in remarks:
+        for count, comment in enumerate(submission.comments, start=1):
+            for index, text in enumerate((submission.number, printable(submission.title), str(count), comment)):
                 sheet.write_string(line, index, text, cell)
-            sheet.set_row(line, 15 * max(-(-screen_width(comment) // 88), -(-screen_width(one.title) // 38)) + 6)
+            sheet.set_row(line, 15 * max(-(-screen_width(comment) // 88), -(-screen_width(submission.title) // 38)) + 6)
             line += 1
     sheet.freeze_panes(3, 1)
     sheet.set_landscape()

@@ -39,7 +39,10 @@ def season_frame(season: PublicSeason, first_at: datetime) -> Frame:
 
 def site_frame(facts: Facts, up: str = "") -> Frame:
     """The frame of a page about all seasons, `up` steps below the top."""
-    first, changed = min(one.opened_at for one in facts.seasons), max(one.changed_at for one in facts.seasons)
+    first, changed = (
+        min(season.opened_at for season in facts.seasons),
+        max(season.changed_at for season in facts.seasons),
+    )
     newest = facts.seasons[0]
     links = [("首页", f"{up}index.html"), ("优秀案例库", f"{up}cases/index.html")]
     links += [(f"{season.year}年度", f"{up}{season.year}/index.html") for season in facts.seasons[:3]]

@@ -30,13 +30,13 @@ def _season_files(season: PublicSeason) -> Iterator[Made]:
 def front_page(facts: Facts) -> FrontPage:
     """Every season, the newest first, with what there is of it."""
     seasons = []
-    for one in facts.seasons:
-        links = [(words, f"{one.year}/{address}") for words, address in season_links(one)]
-        if one.published(PublicationKind.RESULTS):
-            links.append(("本年度优秀案例", f"cases/{one.year}.html"))
-            links.extend([("核验证书", "check/index.html")] if has_certificates(facts.session, one.year) else [])
-        links.append(("历次版本的根值，如何核对", f"{one.year}/{VERSIONS}"))
-        seasons.append(SeasonEntry(one.year, one.season.title, tuple(links), one.awarded))
+    for season in facts.seasons:
+        links = [(words, f"{season.year}/{address}") for words, address in season_links(season)]
+        if season.published(PublicationKind.RESULTS):
+            links.append(("本年度优秀案例", f"cases/{season.year}.html"))
+            links.extend([("核验证书", "check/index.html")] if has_certificates(facts.session, season.year) else [])
+        links.append(("历次版本的根值，如何核对", f"{season.year}/{VERSIONS}"))
+        seasons.append(SeasonEntry(season.year, season.season.title, tuple(links), season.awarded))
     return FrontPage(**imprint(facts.seasons[0].season), seasons=tuple(seasons), frame=site_frame(facts))
 
 
@@ -45,12 +45,12 @@ def versions_page(facts: PublicSeason) -> VersionsPage:
     results = facts.published(PublicationKind.RESULTS)
     versions = tuple(
         Version(
-            title_of(one),
-            one.published_at,
-            one.root,
-            until(one) if results and one.kind is not PublicationKind.PUBLIC_NOTICE else "",
+            title_of(publication),
+            publication.published_at,
+            publication.root,
+            until(publication) if results and publication.kind is not PublicationKind.PUBLIC_NOTICE else "",
         )
-        for one in reversed(facts.publications)
+        for publication in reversed(facts.publications)
     )
     return VersionsPage(
         season=facts.year,

@@ -32,7 +32,9 @@ def files(facts: Facts) -> Iterator[Made]:
 def _season_files(facts: Facts, season: PublicSeason) -> Iterator[Made]:
     if named_files(facts.session, facts.home, season.year):
         cases = season.cases.values()
-        for encoded in sorted({one.encoded for case in cases for one in (*case.pictures, *case.follow_up_pictures)}):
+        for encoded in sorted(
+            {picture.encoded for case in cases for picture in (*case.pictures, *case.follow_up_pictures)}
+        ):
             lying = paths.picture_files(facts.home, season.year, encoded)
             yield FileGroup(f"{FOLDER}/{encoded}", encoded, partial(_read, lying))
 

@@ -208,7 +208,7 @@ def _traced(made: Yearly) -> Iterator[list[Any]]:
 def _printable(value: Any) -> Any:
     """Words of people without signs that a document cannot hold."""
     if isinstance(value, dict):
-        return {name: _printable(item) for name, item in value.items()}
+        return {name: _printable(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_printable(item) for item in value]
+        return [_printable(part) for part in value]
     return printable(value)

@@ -103,8 +103,8 @@ def unlike_names(seals: Seals, number: str, parts: Parts, told: Iterable[Step]) 
 
 def unlike_holders(seals: Seals, parts: Parts, told: Iterable[Step]) -> Found:
     """The names on certificates against their seals; with these gone, those in force against their holders' rows."""
-    given = [one for step in of(told, Trigger.GIVE_CERTIFICATES) for one in step.facts["certificates"]]
-    sealed = {one["ordinal"]: one.get("sealed", "") for one in given}
+    given = [certificate for step in of(told, Trigger.GIVE_CERTIFICATES) for certificate in step.facts["certificates"]]
+    sealed = {certificate["ordinal"]: certificate.get("sealed", "") for certificate in given}
     nameless = forgotten(told, "certificates")
     names = {(holder.value, row["position"]): row["name"] for holder in Holder for row in parts[holder.value]}
     for row in parts["certificate"]:
@@ -127,7 +127,9 @@ def unlike_deliveries(
     """The names of files and the answers to them against their seals, or gone with the personal data."""
     sealed = {key: step.facts.get("sealed", "") for key, step in taken(call).items()}
     for _, facts in told_by_deletions(session, year):
-        sealed |= {(one["delivery"], one["sender"]): one["sealed"] for one in seals.show(facts.get("masked", []))}
+        sealed |= {
+            (masked["delivery"], masked["sender"]): masked["sealed"] for masked in seals.show(facts.get("masked", []))
+        }
     for row in rows:
         key, words = (row["digest"], row["sender"]), [row[name] for name in DELIVERY_WORDS]
         if erased and words != ["", "[]", ""]:

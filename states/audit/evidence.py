@@ -186,7 +186,7 @@ def _person(session: Session, about: About) -> EvidenceFound:
     rows = session.execute(select(*columns).where(Contributor.name_key == name_key(about.name)))
     places = [EvidencePlace(*row) for row in rows]
     homes = {name_key(place.organisation): place.organisation for place in sorted(places, reverse=True)}
-    chosen = {name_key(one) for one in about.organisations}
+    chosen = {name_key(organisation) for organisation in about.organisations}
     if not places or (chosen and not chosen & homes.keys()) or (not chosen and len(homes) > 1):
         raise NotOne(
             about.name, [_counted(places, key, name) for key, name in sorted(homes.items())], about.organisations
@@ -323,7 +323,8 @@ def _contents(session: Session, numbers: Sequence[str]) -> dict[str, dict[str, A
 def _publications(session: Session, proven: Iterable[Mapping[str, Any]], site_url: str) -> list[dict[str, Any]]:
     """The publications under whose roots the proofs are, with where these are printed."""
     keys = {
-        (one["season"], PublicationKind(one["publication"]["kind"]), one["publication"]["ordinal"]) for one in proven
+        (proof["season"], PublicationKind(proof["publication"]["kind"]), proof["publication"]["ordinal"])
+        for proof in proven
     }
     base = site_url.rstrip("/")
     rows = [session.get_one(Publication, key) for key in sorted(keys)]

@@ -159,7 +159,7 @@ def broken_invariants(
 def _offenders(invariant: Invariant, session: Session, home: Path | None) -> tuple[str, ...]:
     found: list[str] = []
     try:
-        found.extend(_name(item) for item in invariant.offenders(session, home))
+        found.extend(_name(offender) for offender in invariant.offenders(session, home))
     except (GangchuangError, KeyError, OSError, TypeError, ValueError) as problem:
         # A bent row may be one that cannot even be read, a page one whose picture is gone; what was found stands.
         found.append(f"cannot be examined: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}")
@@ -599,7 +599,10 @@ def certificates_follow_the_awards(session: Session, _: Path | None) -> Offender
         if ordinals:
             lost, lacking = out_of_step(session, year)
             yield from ((CertificateNumber(year, row.ordinal).short, row.number) for row, _ in lost)
-            yield from ((one.number, one.holder.value, one.position, "has no certificate") for one in lacking)
+            yield from (
+                (entitled.number, entitled.holder.value, entitled.position, "has no certificate")
+                for entitled in lacking
+            )
             yield from ((CertificateNumber(year, hole).short,) for hole in {*range(1, max(ordinals))} - {*ordinals})
 
 

@@ -97,7 +97,7 @@ def pictures(_: int, __: list[Step], told: Submissions) -> Rows:
 
 def forgotten(steps: Iterable[Step], what: str) -> set[Any]:
     """What of a submission was deleted at somebody's request, by its kind."""
-    return {thing for step in of(steps, Trigger.ERASE_PERSON) for thing in step.facts.get(what, ())}
+    return {fact for step in of(steps, Trigger.ERASE_PERSON) for fact in step.facts.get(what, ())}
 
 
 def _forgets(steps: Iterable[Step]) -> bool:
@@ -166,14 +166,19 @@ def recusals(year: int, _: list[Step], told: Submissions) -> Rows:
 def certificates(year: int, __: list[Step], told: Submissions) -> Rows:
     rows: Rows = {}
     for number, step in _each(told, Trigger.GIVE_CERTIFICATES, Trigger.VOID_CERTIFICATES):
-        for one in step.facts.get("certificates", ()):
-            rows[(year, one["ordinal"])] = {
-                **{"number": number, "holder": one["holder"], "position": one["position"], "tier": step.facts["tier"]},
+        for certificate in step.facts.get("certificates", ()):
+            rows[(year, certificate["ordinal"])] = {
+                **{
+                    "number": number,
+                    "holder": certificate["holder"],
+                    "position": certificate["position"],
+                    "tier": step.facts["tier"],
+                },
                 **{"state": CertificateState.VALID.value, "given_at": step.at, "voided_at": None, "successor": None},
             }
-        for one in step.facts.get("voided", ()):
-            void = {"state": one["state"], "voided_at": step.at, "successor": one["successor"]}
-            rows[(year, one["ordinal"])] |= void
+        for certificate in step.facts.get("voided", ()):
+            void = {"state": certificate["state"], "voided_at": step.at, "successor": certificate["successor"]}
+            rows[(year, certificate["ordinal"])] |= void
     return rows
 
 

@@ -89,12 +89,12 @@ def _refuse_vague(value: Any) -> None:
     if type(value) in _EXACT:
         return
     if isinstance(value, dict | Mapping):
-        for key, item in value.items():
+        for key, part in value.items():
             if not isinstance(key, str):
                 raise NotRecordable(f"the key {key!r} is not text")
-            _refuse_vague(item)
+            _refuse_vague(part)
     elif isinstance(value, list | tuple):
-        for item in value:
-            _refuse_vague(item)
+        for part in value:
+            _refuse_vague(part)
     elif value is not None and not isinstance(value, str | int | bool):
         raise NotRecordable(f"{value!r} ({type(value).__name__}) has no canonical form; record it as text")

@@ -144,11 +144,11 @@ class Seals:
         if isinstance(value, str):
             return _ID.sub(lambda found: self._aliases.get(found[0], found[0]), value) if "E" in value else value
         if isinstance(value, Mapping):
-            return {self.hide(name): self.hide(item) for name, item in value.items()}
+            return {self.hide(name): self.hide(part) for name, part in value.items()}
         if not isinstance(value, list | tuple) or (value and isinstance(value[0], int)):
             return value
-        hidden = [self.hide(item) for item in value]
-        of_experts = hidden and all(isinstance(item, str) and item in self._aliases for item in value)
+        hidden = [self.hide(part) for part in value]
+        of_experts = hidden and all(isinstance(part, str) and part in self._aliases for part in value)
         return sorted(hidden) if of_experts else hidden
 
     def show(self, value: Any) -> Any:
@@ -162,5 +162,5 @@ class Seals:
                 else value
             )
         if isinstance(value, Mapping):
-            return {self.show(name): self.show(item) for name, item in value.items()}
-        return [self.show(item) for item in value] if isinstance(value, list) else value
+            return {self.show(name): self.show(part) for name, part in value.items()}
+        return [self.show(part) for part in value] if isinstance(value, list) else value

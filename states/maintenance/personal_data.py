@@ -371,7 +371,7 @@ def _as_expert(
 def _in_letters(session: Session, dates: _Dates, names: Iterable[str], mails: Iterable[str]) -> Iterator[Mention]:
     """Letters to them, and letters that name them."""
     wanted, addresses = [name for name in names if name], {mail for mail in mails if mail}
-    said = [column.contains(one, autoescape=True) for one in wanted for column in (Message.body, Message.subject)]
+    said = [column.contains(name, autoescape=True) for name in wanted for column in (Message.body, Message.subject)]
     to_them = [Message.recipient.in_(addresses)] if addresses else []
     for row in session.scalars(select(Message).where(_any([*said, *to_them])).order_by(Message.key)):
         theirs = row.recipient in addresses
@@ -400,14 +400,14 @@ def _in_words(session: Session, dates: _Dates, names: Iterable[str]) -> Iterator
     """What others wrote that names them; it is not theirs to be handed, but theirs to have corrected or deleted."""
     wanted = [name for name in names if name]
     for table, column, what in _WRITTEN:
-        said = _any([column.contains(one, autoescape=True) for one in wanted])
+        said = _any([column.contains(name, autoescape=True) for name in wanted])
         for number, text in session.execute(select(table.number, column).where(said).order_by(table.number)):
             yield Mention(what, number, _around(text, wanted), "评审", dates.of_number(number), theirs=False)
-    said = _any([column.contains(one) for one in wanted for column in (Delivery.problems, Delivery.file_name)])
+    said = _any([column.contains(name) for name in wanted for column in (Delivery.problems, Delivery.file_name)])
     for delivery in session.scalars(select(Delivery).where(said).order_by(Delivery.digest)):
         told = f"{delivery.sender}，{delivery.file_name}"
         yield Mention("delivery 来件", delivery.digest[:16], told, "收件", dates.of(delivery.season), theirs=False)
-    said = _any([RecordText.text.contains(one, autoescape=True) for one in wanted])
+    said = _any([RecordText.text.contains(name, autoescape=True) for name in wanted])
     for row in session.scalars(select(RecordText).where(said).order_by(RecordText.season, RecordText.seal)):
         yield Mention("reason 理由", str(row.season), _around(row.text, wanted), "操作留痕", theirs=False)
 
@@ -416,13 +416,13 @@ def _in_practice(session: Session, dates: _Dates, names: Iterable[str]) -> Itera
     """Reports of good practice that name them, each with its organisation; what is public stays."""
     wanted, row = [name for name in names if name], GoodPractice
     said = _any(
-        [col.contains(one, autoescape=True) for one in wanted for col in (row.title, row.organisation, row.content)]
+        [col.contains(name, autoescape=True) for name in wanted for col in (row.title, row.organisation, row.content)]
     )
     for report in session.scalars(select(row).where(said).order_by(row.number)):
         text = next(
             text
             for text in (report.title, report.organisation, *words_of(report).values(), report.content)
-            if any(one in text for one in wanted)
+            if any(name in text for name in wanted)
         )
         public = report.consent and report.withheld_at is None
         told = f"{report.organisation}，{'已公开' if public else '未公开'}：{_around(text, wanted)}"

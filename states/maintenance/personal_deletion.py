@@ -161,8 +161,8 @@ def erase_person(
     bound = _masked_rows(session, year, name, found)
     for number in found.numbers:
         places = found.places.get(number, [])
-        for thing in _in_force(session, number, places):
-            withdraw_consent(session, number, thing, act, reason=reason)
+        for consented in _in_force(session, number, places):
+            withdraw_consent(session, number, consented, act, reason=reason)
         # After the season's own deletion nothing else was left, and taking the consent back has left nothing of that.
         if not is_erased(session, year):
             facts = _forget(session, number, places, found)
@@ -249,7 +249,7 @@ def _may_be_deleted(session: Session, year: int, state: CallState, found: Forgot
         )
     going_on = seasons_going_on(session)
     seated = session.scalars(select(Seat.expert).where(Seat.expert.in_(found.experts), Seat.season.in_(going_on))).all()
-    if seated and any(one not in _OVER for one in _states(session, going_on)):
+    if seated and any(state not in _OVER for state in _states(session, going_on)):
         raise DecisionRefused(
             subject,
             f"{seated[0]} is on the panel of a season that goes on: replace the expert first",
@@ -323,7 +323,11 @@ def _emptied(session: Session, number: str, places: Collection[int], found: Forg
             update(Picture)
             .where(Picture.number == number)
             .values(alt=WITHHELD)
-            .where(Picture.position.in_([place for place, one in enumerate(form.pictures, 1) if one.alt == WITHHELD]))
+            .where(
+                Picture.position.in_(
+                    [place for place, picture in enumerate(form.pictures, 1) if picture.alt == WITHHELD]
+                )
+            )
         )
     session.flush()
     older = (SubmissionVersion.number == number) & (SubmissionVersion.version != submission.version)

@@ -22,7 +22,7 @@ def barred_as(session: Session, season: Season, number: str, person: str, *, obj
 
 def organisation_of(season: Season, person: str) -> str:
     """Where somebody who may investigate works: officers in the office, the others where the season file says."""
-    outside = {one.name: one.organisation for one in season.objections.investigators}
+    outside = {investigator.name: investigator.organisation for investigator in season.objections.investigators}
     return outside.get(person, season.office.name)
 
 

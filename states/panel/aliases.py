@@ -61,7 +61,7 @@ class Aliases:
         if isinstance(value, str):
             return _NUMBER.sub(lambda found: self.of(found[0]), value)
         if isinstance(value, Mapping):
-            return {name: self.hide(item) for name, item in value.items()}
+            return {name: self.hide(part) for name, part in value.items()}
         return type(value)(map(self.hide, value)) if isinstance(value, list | tuple) else value
 
     @cached_property

@@ -85,7 +85,11 @@ def compared(told: SeasonTold) -> Compared:
     """A year's part in a comparison, without the entries that only its own report traces."""
     city = own_of(told, ())[""]
     return Compared(
-        {one.key: replace(one.measure(city), entries=()) for one in INDICATORS if one.key in _COMPARED},
+        {
+            indicator.key: replace(indicator.measure(city), entries=())
+            for indicator in INDICATORS
+            if indicator.key in _COMPARED
+        },
         sum(case.awarded is not None for case in city),
         tuple(case for case in told.cases.values() if case.asked or case.answered),
     )
@@ -211,7 +215,7 @@ def _in_time(making: _Making) -> Section:
     skipped = told.of(Trigger.SKIP_MILESTONE)
     sentences = [
         f"各节点中，晚一小时以上的{making.trace(title, '晚一小时以上的节点', late, [])}个，"
-        f"调整过时间的{making.trace(title, '调整时间', sum(map(len, moves.values())), [one.entry for every in moves.values() for one in every])}次，"
+        f"调整过时间的{making.trace(title, '调整时间', sum(map(len, moves.values())), [move.entry for every in moves.values() for move in every])}次，"
         f"错过而跳过的催办{making.trace(title, '跳过的催办', len(skipped), [said.entry for said in skipped])}次。",
         f"逾期后准予接收的来件{making.trace(title, '准予逾期接收', len(admitted), [said.entry for said in admitted])}件"
         + (f"，理由：{'；'.join(dict.fromkeys(said.reason for said in admitted))}" if admitted else "")
@@ -260,12 +264,12 @@ def _severity(making: _Making, title: str) -> Iterator[str]:
         return
     placed = frozen[-1].facts["ranking"]["placed"]
     method = {"mean": "平均分", "trimmed_mean": "去掉最高最低分后的平均分", "shrinkage": "校正专家宽严的得分"}
-    prizes = sum(one["tier"] is not None for one in placed)
-    by_merit = [one["submission"] for one in placed][:prizes]
+    prizes = sum(placing["tier"] is not None for placing in placed)
+    by_merit = [placing["submission"] for placing in placed][:prizes]
     plain = sorted(placed, key=lambda one: (-Decimal(one["raw_mean"]), one["position"]))
-    by_mean = [one["submission"] for one in plain][:prizes]
+    by_mean = [placing["submission"] for placing in plain][:prizes]
     other = len(set(by_merit) - set(by_mean))
-    furthest = max((abs(one["position"] - place) for place, one in enumerate(plain, start=1)), default=0)
+    furthest = max((abs(placing["position"] - place) for place, placing in enumerate(plain, start=1)), default=0)
     count = making.trace(title, "评分方法改变的获奖项目", other, [frozen[-1].entry])
     yield (
         f"本年度按{method.get(frozen[-1].facts['method'], frozen[-1].facts['method'])}排序。与简单平均分相比，拟奖的{prizes}项中有"
@@ -295,8 +299,8 @@ def _objected(making: _Making) -> Section:
         rows.append((*key, making.trace(title, "·".join(key), f"{count}件", entries[key])))
     revoked = [case.revoked for case in making.told.cases.values() if case.revoked]
     sentences = (
-        f"共收到异议{making.trace(title, '异议', len(every), [one.entries[0] for one in every])}件，"
-        f"成立{sum(one.upheld is not None for one in every)}件；授奖后撤销{making.trace(title, '撤销', len(revoked), revoked)}项。",
+        f"共收到异议{making.trace(title, '异议', len(every), [objection.entries[0] for objection in every])}件，"
+        f"成立{sum(objection.upheld is not None for objection in every)}件；授奖后撤销{making.trace(title, '撤销', len(revoked), revoked)}项。",
     )
     return Section(title, sentences, ("内容", "结果", "件数") if rows else (), tuple(rows))
 

@@ -73,7 +73,7 @@ class Given:
         consents = {ConsentKind.NAME.value: list(self.names), kind.value: self.whole}
         if self.pictures:
             consents[ConsentKind.PICTURE.value] = list(self.pictures)
-        return {"consents": consents, **({"pictures": [one.facts for one in self.shown]} if self.shown else {})}
+        return {"consents": consents, **({"pictures": [picture.facts for picture in self.shown]} if self.shown else {})}
 
     def rows(self, number: str) -> list[dict[str, Any]]:
         return consent_rows(number, self.facts)

@@ -64,13 +64,17 @@ def withdraw_consent(session: Session, number: str, words: str, act: Act, *, rea
         for row in session.scalars(select(Consent).where(Consent.number == number).with_for_update())
     }
     meant = list(_meant(session, number, words.strip(), rows))
-    in_force = [thing for thing in meant if rows[thing].given and rows[thing].withdrawn_at is None]
+    in_force = [consented for consented in meant if rows[consented].given and rows[consented].withdrawn_at is None]
     if not in_force:
-        listed = "、".join(_called(thing) for thing in meant) or f"nothing is called {words!r}"
+        listed = "、".join(_called(consented) for consented in meant) or f"nothing is called {words!r}"
         raise ConsentNotWithdrawn(number, f"{listed}: not given, or taken back before" if meant else listed)
-    for thing in in_force:
-        rows[thing].withdrawn_at = act.at
-        facts: dict[str, object] = {"kind": thing[0].value, "position": thing[1], **_which(session, number, thing)}
+    for consented in in_force:
+        rows[consented].withdrawn_at = act.at
+        facts: dict[str, object] = {
+            "kind": consented[0].value,
+            "position": consented[1],
+            **_which(session, number, consented),
+        }
         session.flush()
         if is_erased(session, Number.of(number).season):
             facts |= keep_public_only(session, number)
@@ -149,13 +153,13 @@ def _meant(session: Session, number: str, words: str, rows: Mapping[Thing, Conse
     if words == ALL:
         return sorted(rows)
     if words in _WHOLE_WORDS:
-        return [thing for thing in rows if thing[0] in WHOLE]
+        return [consented for consented in rows if consented[0] in WHOLE]
     if words in (ConsentKind.FOLLOW_UP.value, ConsentKind.FOLLOW_UP.label):
-        return [thing for thing in rows if thing[0] is ConsentKind.FOLLOW_UP]
+        return [consented for consented in rows if consented[0] is ConsentKind.FOLLOW_UP]
     found = _ONE_OF_MANY.fullmatch(words)
     if found:
         thing = _KINDS[found[1]], int(found[2])
         return [thing] if thing in rows else []
     people = session.execute(select(Contributor.position, Contributor.name_key).where(Contributor.number == number))
     named = [(ConsentKind.NAME, position) for position, key in people if words and key == name_key(words)]
-    return [thing for thing in named if thing in rows]
+    return [consented for consented in named if consented in rows]
