@@ -17,7 +17,7 @@ from flows.home import paths
 from flows.home.files import copy_atomically, digest_of
 from flows.home.releases import Releases
 from flows.kinds.scores import issue_further_sheet, replace_lost_experts
-from flows.kinds.table import REISSUED, reissue
+from flows.kinds.table import reissue
 from flows.outbox.corrections import tell_correction
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post, post_to_unit
@@ -27,7 +27,7 @@ from flows.publish.publications import publish_change
 from flows.run import Ending, Run
 from flows.stage import perform, stage_flow
 from models import Expert, Submission
-from models.enums import LinkKind, ObjectionParty, SubmissionState, WorkbookKind
+from models.enums import SUPERSEDED, LinkKind, ObjectionParty, SubmissionState, WorkbookKind
 from states.addresses import COORDINATION, OFFICE, correct_address
 from states.incoming_mail import decide_held
 from states.links import revoke_link
@@ -163,10 +163,10 @@ def _reissue_link(session: Session, run: Run, act: Act, subject: str, other: str
 
 def _reissue(session: Session, run: Run, act: Act, code: str, other: str, reason: str) -> None:
     kind = WorkbookKind.from_label(other) or WorkbookKind(other or WorkbookKind.SUBMISSIONS)
-    if code not in {unit.code for unit in run.season.units()} or kind not in REISSUED:
+    if code not in {unit.code for unit in run.season.units()} or kind not in SUPERSEDED:
         raise DecisionRefused(
             f"workbook {other!r} of {code!r}",
-            "give a unit's code, and submissions or verdicts",
+            f"give a unit's code, and one of: {', '.join(SUPERSEDED)}",
             "请选择报送单位和工作簿",
         )
     issue = reissue(session, run, code, kind, act, reason=reason)

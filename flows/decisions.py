@@ -21,12 +21,10 @@ from flows.engine.forms import (
     unit_of,
     workbook_field,
 )
-from models.enums import NotAccepted, WorkbookKind
+from models.enums import SUPERSEDED, NotAccepted
 
 ABSENT = "缺席"
 EXCUSED = ("excused", "请假")
-# What `flows.kinds.table` can issue again, told here since it loads what makes workbooks.
-REISSUABLE = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLLOW_UP, WorkbookKind.PRACTICE)
 
 
 class Decision(StrEnum):
@@ -141,7 +139,7 @@ ASKED: dict[Decision, AskedFor] = {
     Decision.ADMIT_MAIL: AskedFor("收下暂扣的邮件", _MAIL),
     Decision.DISMISS_MAIL: AskedFor("不收暂扣的邮件", _MAIL),
     Decision.REISSUE_LINK: AskedFor("更换个人链接", _LINK),
-    Decision.REISSUE_WORKBOOK: AskedFor("重发工作簿", UNIT, workbook_field(REISSUABLE)),
+    Decision.REISSUE_WORKBOOK: AskedFor("重发工作簿", UNIT, workbook_field(SUPERSEDED)),
     Decision.SAME_ACHIEVEMENT: AskedFor("判定为同一成果", DUPLICATE),
     Decision.DISTINCT_ACHIEVEMENTS: AskedFor("判定为不同成果", DUPLICATE),
     Decision.WITHDRAW: AskedFor("撤回申报", SUBMISSION),

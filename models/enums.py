@@ -132,6 +132,10 @@ class WorkbookKind(Labelled):
     PRACTICE = "practice", "好经验好做法征集表"
 
 
+# Of these a further issue, which the office may have, takes the place of the earlier ones; of the others each stays good.
+SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLLOW_UP, WorkbookKind.PRACTICE)
+
+
 class Use(Labelled):
     """Whether an awarded achievement is in use, a year later (成果转化)."""
 

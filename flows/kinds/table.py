@@ -13,7 +13,7 @@ from flows.run import Run
 from flows.workbooks.reader.findings import Reading
 from flows.workbooks.reader.layout import Layout
 from flows.workbooks.reader.reading import NewestIssue, read_workbook
-from models.enums import Trigger, WorkbookKind
+from models.enums import SUPERSEDED, Trigger, WorkbookKind
 from states.issued import newest_issues
 from states.machine import Act
 from states.officers import DecisionRefused
@@ -21,7 +21,6 @@ from states.transitions import note_call
 
 _KINDS = (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND, follow_up.KIND, practice.KIND)
 KINDS = {kind.kind: kind for kind in _KINDS}
-REISSUED = tuple(kind.kind for kind in KINDS.values() if kind.issue_again)
 
 
 def layout_of(kind: WorkbookKind, season: Season, recipient: str = "") -> Layout:
@@ -44,7 +43,7 @@ def read_delivery(path: Path, *, season: Season, sender: str, key: bytes, newest
 def superseding(session: Session, year: int, code: str, arrived_at: datetime) -> dict[WorkbookKind, int]:
     """What makes earlier issues stale: what came before a further issue went out is judged by the issue of its time."""
     newest = newest_issues(session, year, code, arrived_at)
-    return {kind: newest[kind] for kind in REISSUED if kind in newest}
+    return {kind: newest[kind] for kind in SUPERSEDED if kind in newest}
 
 
 def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, act: Act, *, reason: str) -> int:

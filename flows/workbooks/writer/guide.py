@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 from config.local_time import instant
 from config.season import Season
 from flows.workbooks.reader.layout import Layout
-from models.enums import WorkbookKind
+from models.enums import SUPERSEDED
 
-# Whether a further issue takes the place of the earlier ones.
-SUPERSEDED = (WorkbookKind.SUBMISSIONS, WorkbookKind.VERDICTS, WorkbookKind.FOLLOW_UP, WorkbookKind.PRACTICE)
 _EDITIONS = {True: "换发新版后，旧版不再接收", False: "以前发的各份继续有效，每份只含所列各项"}
 _HIGHEST_ROW = 400  # points; Excel allows 409
 _NARROW = re.compile("[\0-\u2e7f]+")

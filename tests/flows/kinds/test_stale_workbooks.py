@@ -16,9 +16,8 @@ from flows.home import paths
 from flows.kinds.table import KINDS
 from flows.open_call import opening
 from flows.workbooks.writer.filling import submission_row
-from flows.workbooks.writer.guide import SUPERSEDED
 from models import Delivery, DistrictVerdict, History, Message, MilestoneDate, Submission
-from models.enums import CallState, DeliveryState, SubmissionState, Verdict, WorkbookKind
+from models.enums import SUPERSEDED, CallState, DeliveryState, SubmissionState, Verdict, WorkbookKind
 from states.audit.verify import verify
 from states.machine import Act
 from states.officers import DecisionRefused
