@@ -161,7 +161,8 @@ def take_deletion(session: Session, run: Run, act: Act, name: str, organisation:
     )
     for number in done.numbers:
         row = session.get_one(Submission, number)
-        what = "、".join([*(f"完成人{place}" for place in done.places.get(number, ())), *_contact(done, number)])
+        places = [f"完成人{place}" for place in done.places.get(number, ())]
+        what = "、".join([*places, "联系人"] if number in done.contacts else places)
         post_to_unit(
             session, run, LetterKind.PERSON_ERASED, row.unit, key=f"{number}/{row.sequence}", number=number,
             title=row.title, what=what,
@@ -204,10 +205,6 @@ def _with_portraits(session: Session, home: Path, year: int, numbers: Collection
             if any(picture["portrait"] for picture in answer.get("pictures", ())):
                 for folder in ("taken", "receipts"):
                     yield from (home / folder / str(year)).glob(f"*/{answer['delivery'][:16]}-*")
-
-
-def _contact(done: Forgotten, number: str) -> list[str]:
-    return ["联系人"] if number in done.contacts else []
 
 
 def _deliveries(session: Session, year: int, home: Path, naming: Collection[Path]) -> list[str]:

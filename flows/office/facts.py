@@ -499,12 +499,8 @@ def _came(one: Delivery, name: str, is_open: bool) -> DeliverySeen:
         tuple(" ".join(map(str, filter(None, place_and_message))) for place_and_message in json.loads(one.problems)),
         one.receipt,
         is_open,
-        _admitting(one) if is_open else None,
+        FormLink(Trigger.ADMIT_LATE.value, {"season": one.season, "subject": one.digest}) if is_open else None,
     )
-
-
-def _admitting(one: Delivery) -> FormLink:
-    return FormLink(Trigger.ADMIT_LATE.value, {"season": one.season, "subject": one.digest})
 
 
 def _counted(session: Session, state: Any, of_season: Any) -> dict[str, int]:

@@ -35,6 +35,7 @@ from states.rules.grouping import grouped
 CHECKER = Path(__file__).parents[1] / "history" / "verify_history.py"
 Line = Mapping[str, Any]
 _CHUNK = 500
+_LEAF = ("kind", "ordinal", "subject", "sequence", "hash")
 
 
 class RecordBroken(GangchuangError):
@@ -222,7 +223,7 @@ def _lines(session: Session, season: int, until: Publication | None) -> Iterator
     yield {"line": "header", "format": HISTORY_FORMAT, "season": season}
     streams: tuple[Iterator[Line], ...] = (
         ({"line": "entry", **entry} for entry in read_entries(session, season)),
-        (_leaf_line(leaf) for leaf in read_leaves(session, season)),
+        ({"line": "leaf", **{name: leaf[name] for name in _LEAF}} for leaf in read_leaves(session, season)),
     )
     recorded: list[Key] = []
     for _, (entries, leaves) in by_subject(*streams):
@@ -252,10 +253,6 @@ def _up_to(own: Sequence[Line], key: Key, recorded: list[Key]) -> Iterator[Line]
         if facts or entry["sequence"] <= last:
             yield entry
     yield from (leaf for leaf in leaves if (leaf["kind"], leaf["ordinal"]) in recorded)
-
-
-def _leaf_line(leaf: Line) -> Line:
-    return {"line": "leaf", **{name: leaf[name] for name in ("kind", "ordinal", "subject", "sequence", "hash")}}
 
 
 def entries_of(session: Session, numbers: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

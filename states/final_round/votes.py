@@ -198,15 +198,11 @@ def _closed(session: Session, season: Season, delivered: Delivered) -> Refusal |
         deadline is not None
         and delivered.arrived_at > deadline
         and not delivered.admitted
-        and _quorate(session, season)
+        # Without a quorum the vote goes on past its date: nothing else could bring one about.
+        and all(vote.decision.quorate for vote in counted_votes(session, season))
     ):
         return Refusal("late", "the vote is closed", "表决已截止，不能再接收")
     return None
-
-
-def _quorate(session: Session, season: Season) -> bool:
-    """Without a quorum the vote goes on past its date: nothing else could bring one about."""
-    return all(vote.decision.quorate for vote in counted_votes(session, season))
 
 
 def _no_vote(season: Season, delivered: Delivered, form: VoteForm, motion: Motion | None) -> Refusal | None:

@@ -9,7 +9,7 @@ cannot be deleted from: there the submission is withdrawn, or its unit sends it 
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -203,7 +203,7 @@ def _masked_rows(session: Session, year: int, name: str, found: Forgotten) -> di
             masked_deliveries.append({"delivery": delivery.digest, "sender": delivery.sender, **seal})
     declaring: set[str] = set()
     if found.places or found.contacts:
-        own = _declared(year, name)
+        own = (DeclaredConflict.season == year) & (DeclaredConflict.key == name_key(name))
         declaring = set(session.scalars(select(DeclaredConflict.expert).where(own)))
         session.execute(delete(DeclaredConflict).where(own))
     session.flush()
@@ -249,20 +249,12 @@ def _may_be_deleted(session: Session, year: int, state: CallState, found: Forgot
         )
     going_on = seasons_going_on(session)
     seated = session.scalars(select(Seat.expert).where(Seat.expert.in_(found.experts), Seat.season.in_(going_on))).all()
-    if seated and any(state not in _OVER for state in _states(session, going_on)):
+    if seated and any(lock_call(session, going).state not in _OVER for going in going_on):
         raise DecisionRefused(
             subject,
             f"{seated[0]} is on the panel of a season that goes on: replace the expert first",
             "该专家是进行中年度的评委，请先办理退出替换",
         )
-
-
-def _states(session: Session, years: Iterable[int]) -> list[CallState]:
-    return [lock_call(session, year).state for year in years]
-
-
-def _declared(year: int, name: str) -> Any:
-    return (DeclaredConflict.season == year) & (DeclaredConflict.key == name_key(name))
 
 
 def _addresses(session: Session, found: Forgotten) -> set[str]:

@@ -26,7 +26,6 @@ from models.queries import lock_call
 from states.history.canonical import instant_text
 from states.history.read import is_erased
 from states.machine import Act
-from states.objection import ObjectionCase
 from states.objections.encryption import conceal, reveal
 from states.objections.measures import Corrected, carry_out, give_award, take_back
 from states.objections.moving_up import move_up
@@ -101,7 +100,7 @@ def raise_objection(session: Session, season: Season, filed: Filed, act: Act, *,
         due_at=end_of_day(working_days_after(filed.received_on, answer_days)),
     )
     # Nothing stands before its first step.
-    case = _nowhere(case_of(session, season, objection, act))
+    case = replace(case_of(session, season, objection, act), state=None)
     facts: dict[str, Any] = {
         "kind": filed.kind.value,
         "channel": filed.channel.value,
@@ -274,10 +273,6 @@ def _keep_evidence(session: Session, objection: int, files: Sequence[AttachedFil
             )
         )
     session.flush()
-
-
-def _nowhere(case: ObjectionCase) -> ObjectionCase:
-    return replace(case, state=None)
 
 
 def _reconsider_until(season: Season, act: Act) -> datetime:

@@ -8,12 +8,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from config.season_parts import FileLimits
-from flows.workbooks.reader.archives import MIB, Archive, Member
+from flows.workbooks.reader.archives import MIB, Archive
 from flows.workbooks.reader.findings import FileRefused
 from flows.workbooks.reader.formats import SPREADSHEETS, Format, identify
 from flows.workbooks.reader.pictures import MadePicture, make_picture
@@ -165,12 +166,8 @@ def _zip_files(archive: Archive) -> list[_PackedFile]:
             raise FileRefused("压缩包里有链接（快捷方式），请换成文件本身后重新压缩。")
         name = _safe_name(member.name)
         if not _JUNK.search(name):
-            files.append(_PackedFile(name, member.size, _reader(archive, member)))
+            files.append(_PackedFile(name, member.size, partial(archive.chunks, member)))
     return _checked(files)
-
-
-def _reader(archive: Archive, member: Member) -> Callable[[], Iterator[bytes]]:
-    return lambda: archive.chunks(member)
 
 
 def _safe_name(name: str) -> str:

@@ -96,7 +96,10 @@ def _sections(guide: Guide) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     yield (
         "各列填法",
         [
-            (column.heading + ("（必填）" if column.required else ""), _hint(column.hint, column.choices))
+            (
+                column.heading + ("（必填）" if column.required else ""),
+                "：".join(filter(None, (column.hint, "、".join(column.choices)))),
+            )
             for column in guide.layout.columns
             if not column.given and not column.key.startswith(("points.", *_repeated(guide.layout)))
         ],
@@ -107,10 +110,6 @@ def _repeated(layout: Layout) -> tuple[str, ...]:
     """Columns of second and later organisations and contributors: explained by the first."""
     keys = {column.key.rsplit(".", 1)[0] for column in layout.columns if column.key.count(".") == 2}
     return tuple(f"{key}." for key in keys if not key.endswith(".0"))
-
-
-def _hint(hint: str, choices: tuple[str, ...]) -> str:
-    return f"{hint}：{'、'.join(choices)}" if choices else hint
 
 
 def _how(guide: Guide) -> list[tuple[str, str]]:

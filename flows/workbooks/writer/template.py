@@ -39,7 +39,8 @@ def write_template(
     """
     token = sign(mark, key)
     book = xlsxwriter.Workbook(str(target), _AS_TYPED)
-    book.set_properties({"title": f"{season.year}年度{mark.kind.label}", "created": _naive(created_at)})
+    created = created_at.astimezone(ZONE).replace(tzinfo=None, microsecond=0)
+    book.set_properties({"title": f"{season.year}年度{mark.kind.label}", "created": created})
     sheet = book.add_worksheet(layout.sheet)
     if layout.materials:
         write_materials(book.add_worksheet(MATERIAL_SHEET), book, layout, rows)
@@ -49,10 +50,6 @@ def write_template(
     FillSheet(book, sheet, layout, season, rows, remark).write(recipient_name, deadline)
     sheet.activate()
     book.close()
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(ZONE).replace(tzinfo=None, microsecond=0)
 
 
 def _write_mark(book: Any, token: str) -> None:
