@@ -9,7 +9,7 @@ from config.local_time import local_day
 from config.milestones import Milestone
 from flows.outbox.letters import LetterKind
 from flows.outbox.messages import post_to_unit
-from flows.publish.notice import last_day, noticed
+from flows.publish.notice import noticed
 from flows.publish.proposal import deviations
 from flows.publish.publications import award_lines, kept_outside, page_address, publish_root
 from flows.run import Ending, Run
@@ -18,6 +18,7 @@ from models import Submission
 from models.enums import PublicationKind, Trigger
 from models.queries import lock_call
 from states.final_round.approval import is_approved
+from states.objections.standing import last_day
 from states.timeline import close_notice_after
 
 

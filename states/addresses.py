@@ -17,7 +17,7 @@ from models import Message
 from models.enums import MessageState, Trigger
 from models.queries import lock_call
 from states.machine import Act
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.transitions import note_call
 
 OFFICE, COORDINATION = "office", "coordination"
@@ -44,8 +44,7 @@ def correct_address(
     """
     call = lock_call(session, year)
     before, about = Season.model_validate_json(call.rules), f"the address of {whose}"
-    if not reason.strip():
-        raise DecisionRefused(about, "a reason is needed", "须填写理由")
+    require_reason(about, reason)
     if whose not in _OF_THE_OFFICE and whose not in {unit.code for unit in before.units()}:
         known = ", ".join(_OF_THE_OFFICE)
         raise DecisionRefused(

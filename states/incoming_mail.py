@@ -18,7 +18,7 @@ from models import BouncedAddress, Expert, IncomingMail, MailboxLook, Message
 from models.enums import CallState, IncomingState, MailDoubt, MessageState, Trigger
 from models.queries import call_state, planned_seasons
 from states.machine import Act
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.transitions import note_call
 
 OFFICE = "office"
@@ -120,8 +120,7 @@ def decide_held(session: Session, year: int, digest: str, act: Act, *, admit: bo
     mail = found[0]
     if mail.state is not IncomingState.HELD:
         raise DecisionRefused(f"mail {digest}", f"it is {IncomingState(mail.state).value} already", "这封邮件已经处理")
-    if not reason.strip():
-        raise DecisionRefused(f"mail {digest}", "a reason is needed", "须填写理由")
+    require_reason(f"mail {digest}", reason)
     mail.state = IncomingState.ADMITTED if admit else IncomingState.DISMISSED
     mail.officer, mail.decided_at = act.actor.name, act.at
     session.flush()

@@ -16,7 +16,7 @@ from states.history.canonical import call_subject
 from states.history.read import every_facts
 from states.history.seals import Seals
 from states.machine import Act
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.transitions import note_call
 
 
@@ -62,8 +62,7 @@ def revoke_link(session: Session, year: int, subject: str, act: Act, *, reason: 
     in_force = session.scalars(query.where(PersonalLink.revoked_at.is_(None))).all()
     if not in_force:
         raise DecisionRefused(f"link of {subject}", "there is none in force", "没有正在使用的个人链接")
-    if not reason.strip():
-        raise DecisionRefused(f"link of {subject}", "a reason is needed", "须写明理由")
+    require_reason(f"link of {subject}", reason)
     for link in in_force:
         link.revoked_at = act.at
     note_call(session, year, Trigger.REISSUE_LINK, act, reason=reason, facts={"recipient": subject})

@@ -117,6 +117,12 @@ def _known(rules: str) -> _Known:
     return _Known(season.office.officers, investigators(season), frozenset(unit.code for unit in season.units()))
 
 
+def require_reason(subject: str, reason: str) -> None:
+    """Raises DecisionRefused: what an officer decides has a reason, which stays in the record."""
+    if not reason.strip():
+        raise DecisionRefused(subject, "a reason is needed", "须写明理由")
+
+
 def refuse_unknown(
     session: Session, year: int, trigger: Trigger, actor: Actor, *, moves: bool, rules: str = ""
 ) -> None:

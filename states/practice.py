@@ -25,7 +25,7 @@ from states.history.read import is_erased
 from states.history.seals import Seals
 from states.machine import Act, Refusal
 from states.numbers import Number
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.rules.names import name_key
 from states.rules.reviewers.blind import Blindfold
 from states.submissions.delivery import Delivered, RowChange, Taken
@@ -105,8 +105,7 @@ def withhold_practice(session: Session, season: int, number: str, act: Act, *, r
         raise DecisionRefused(f"practice {number}", "there is none of this number", f"本年度没有编号为{number}的材料")
     if row.withheld_at is not None or not row.consent:
         raise DecisionRefused(f"practice {number}", "it is not public already", "该材料本来就不公开")
-    if not reason.strip():
-        raise DecisionRefused(f"practice {number}", "a reason is needed", "须写明理由")
+    require_reason(f"practice {number}", reason)
     _withhold(session, row, act, reason=reason)
     return row
 

@@ -16,7 +16,7 @@ from flows.workbooks.reader.reading import NewestIssue, read_workbook
 from models.enums import SUPERSEDED, Trigger, WorkbookKind
 from states.issued import newest_issues
 from states.machine import Act
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.transitions import note_call
 
 _KINDS = (submissions.KIND, verdicts.KIND, scores.KIND, experts.KIND, votes.KIND, follow_up.KIND, practice.KIND)
@@ -54,8 +54,7 @@ def reissue(session: Session, run: Run, code: str, kind: WorkbookKind, act: Act,
     newest, issue_again = newest_issues(session, run.year, code).get(kind, 0), KINDS[kind].issue_again
     if not newest or issue_again is None:
         raise DecisionRefused(f"{kind.label} of {code}", "none was issued yet", f"尚未向{code}发出过{kind.label}")
-    if not reason.strip():
-        raise DecisionRefused(f"{kind.label} of {code}", "a reason is needed", "须填写理由")
+    require_reason(f"{kind.label} of {code}", reason)
     issued = issue_again(session, run, code, f"again/{newest + 1}")
     facts = {"recipient": code, "kind": kind.value, "issue": issued.issue}
     note_call(session, run.year, Trigger.REISSUE_WORKBOOK, act, reason=reason, facts=facts)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -136,13 +137,10 @@ class _Pages:
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.key = own.links_key()
         self.limits = RateLimits()
-        self._engine: Engine | None = None
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
-        if self._engine is None:
-            self._engine = make_engine(self.own.database)
-        return self._engine
+        return make_engine(self.own.database)
 
     # -- sessions
 

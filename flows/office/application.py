@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -90,15 +90,12 @@ class _Office:
 
     def __init__(self, own: Settings) -> None:
         self.own = own
-        self._engine: Engine | None = None
         # Below our own address a browser goes by whatever name it came; a server elsewhere is named.
         self.dashboard = dashboard_url(own) if external_api_url() else urlsplit(dashboard_url(own)).path
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
-        if self._engine is None:
-            self._engine = make_engine(self.own.database)
-        return self._engine
+        return make_engine(self.own.database)
 
     def show(self, name: str, year: int, make: Callable[[Session], dict[str, Any]]) -> Response:
         """One page of a season: its values are made within one reading."""

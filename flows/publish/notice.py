@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import literal, select
@@ -21,6 +20,7 @@ from models import History, MilestoneDate, Placing, Publication, PublicationLeaf
 from models.enums import PublicationKind, SubmissionState, Tier, Trigger
 from states.history.canonical import call_subject, submission_subject
 from states.history.read import latest_facts
+from states.objections.standing import last_day
 from states.submissions.released import without_hidden_names
 
 
@@ -84,8 +84,3 @@ def noticed(session: Session, year: int) -> list[tuple[str, Tier]]:
     # What an objection changed since is for the results to say.
     approved = dict(latest_facts(session, call_subject(year), Trigger.APPROVE).get("list", ()))
     return [(number, Tier(approved[number]) if number in approved else tier) for number, tier in listed if tier]
-
-
-def last_day(closes_at: datetime) -> date:
-    """The notice ends with its last day, that is at the next day's first instant."""
-    return local_day(closes_at - timedelta(microseconds=1))

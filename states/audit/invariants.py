@@ -187,8 +187,7 @@ def database_is_sound(session: Session, _: Path | None) -> Offenders:
 def gapless_sequences() -> Query:
     """The entries of every subject are numbered 1, 2, 3 without a gap."""
     query = select(History.subject).group_by(History.subject)
-    gaps: Query = query.having(or_(func.count() != func.max(History.sequence), func.min(History.sequence) != 1))
-    return gaps
+    return query.having(or_(func.count() != func.max(History.sequence), func.min(History.sequence) != 1))
 
 
 @invariant("现状须与最后一条记录对应")
@@ -234,8 +233,7 @@ def recommended_ranks_unique() -> Query:
         DistrictVerdict, DistrictVerdict.number == Submission.number
     )
     standing = query.where(DistrictVerdict.verdict == Verdict.RECOMMENDED, Submission.state != S.ARCHIVED)
-    shared: Query = standing.group_by(Submission.season, Submission.unit, DistrictVerdict.rank).having(func.count() > 1)
-    return shared
+    return standing.group_by(Submission.season, Submission.unit, DistrictVerdict.rank).having(func.count() > 1)
 
 
 @invariant("专家不得评审与其有利益关系的项目")
@@ -264,8 +262,7 @@ def experts_have_signed() -> Query:
     """Everybody who has a submission to review has a seat and has signed the statement."""
     seat = (Seat.season == Assignment.season) & (Seat.expert == Assignment.expert)
     query = select(Assignment.number, Assignment.expert, Assignment.round).outerjoin(Seat, seat)
-    unsigned: Query = query.where(Assignment.state.in_(_STANDING), Seat.signed_on.is_(None))
-    return unsigned
+    return query.where(Assignment.state.in_(_STANDING), Seat.signed_on.is_(None))
 
 
 @by_query("评分须由分到该项且未回避的专家给出")
@@ -275,8 +272,7 @@ def scored_only_by_assigned() -> Query:
     query = select(Score.number, Score.expert, Score.round)
     query = query.outerjoin(Assignment, by_whom_assigned()).outerjoin(Recusal, recused)
     bad = or_(Assignment.number.is_(None), Assignment.state == AssignmentState.RECUSED, Recusal.number.is_not(None))
-    forbidden: Query = query.where(bad)
-    return forbidden
+    return query.where(bad)
 
 
 @by_query("获奖须与审定名单一致")
@@ -285,8 +281,7 @@ def awarded_as_approved() -> Query:
     placed = aliased(Placing)
     query = select(Submission.number).outerjoin(placed, placed.number == Submission.number)
     other = or_(placed.number.is_(None), ~placed.approved, placed.tier.is_distinct_from(Submission.tier))
-    differing: Query = query.where(Submission.state == S.AWARDED, other)
-    return differing
+    return query.where(Submission.state == S.AWARDED, other)
 
 
 @invariant("异议未答复不得授奖")
@@ -314,11 +309,10 @@ def objection_answered_by_a_person() -> Query:
     rulings = select(func.count()).where(ObjectionRuling.objection == Objection.id).correlate(Objection)
     decided = rulings.where(ObjectionRuling.result.is_not(None)).scalar_subquery()
     begun = rulings.where(ObjectionRuling.result.is_(None)).scalar_subquery()
-    query: Query = select(Objection.number, Objection.id).where(
+    return select(Objection.number, Objection.id).where(
         (Objection.state.in_(answered) & ((decided == 0) | (begun > 0)))
         | (Objection.state.in_(looked_into) & (begun != 1))
     )
-    return query
 
 
 @invariant("异议核查人不得有利害关系，不得重复核查")

@@ -16,7 +16,7 @@ from models.database import database_seconds
 from models.enums import MessageState, Trigger
 from states.leases import is_live
 from states.machine import Act
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.transitions import note_call
 
 # Attempts that found no server count up to here: a quarter of an hour between two, and never a reason to give up.
@@ -132,8 +132,7 @@ def _open_message(session: Session, year: int, key: str, reason: str) -> Message
             "it is being sent at this moment; look again in a minute",
             "这封信正在发送，请稍后再看",
         )
-    if not reason.strip():
-        raise DecisionRefused(f"message {message.key}", "a reason is needed", "须填写理由")
+    require_reason(f"message {message.key}", reason)
     return message
 
 

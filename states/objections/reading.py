@@ -23,6 +23,7 @@ from models.enums import (
 )
 from states.history.canonical import call_subject
 from states.history.read import every_facts
+from states.rules.grouping import grouped
 
 _BEFORE_DUE = 3  # working days
 
@@ -78,15 +79,13 @@ class MovedUp:
 
 def objection_lines(session: Session, year: int) -> list[ObjectionLine]:
     """Every objection of a season, in the order in which they were entered."""
-    rulings: dict[int, list[ObjectionRuling]] = {}
     decided = (
         select(ObjectionRuling)
         .join(Objection, Objection.id == ObjectionRuling.objection)
         .where(Objection.season == year, ObjectionRuling.result.is_not(None))
         .order_by(ObjectionRuling.objection, ObjectionRuling.ordinal)
     )
-    for ruling in session.scalars(decided):
-        rulings.setdefault(ruling.objection, []).append(ruling)
+    rulings = grouped((ruling.objection, ruling) for ruling in session.scalars(decided))
     rows = session.scalars(select(Objection).where(Objection.season == year).order_by(Objection.id))
     return [_line(row, rulings.get(row.id, ())) for row in rows]
 

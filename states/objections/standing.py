@@ -100,14 +100,14 @@ def _in_notice(session: Session, season: Season, placing: Placing | None, receiv
     closes_at = load_season_facts(session, season.year).deadlines.at(Milestone.CLOSE_PUBLIC_NOTICE)
     if opened is None or closes_at is None:
         return False
-    last = _last_day(closes_at)
+    last = last_day(closes_at)
     if placing is not None and placing.notice_until is not None:
         last = max(last, local_day(placing.notice_until))
     return opened <= received <= last
 
 
-def _last_day(closes_at: datetime) -> date:
-    """A notice closes when its last day is over."""
+def last_day(closes_at: datetime) -> date:
+    """Of a notice, which closes when that day is over."""
     return local_day(closes_at - _SECOND)
 
 

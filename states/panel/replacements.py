@@ -8,7 +8,7 @@ from models import Assignment, Seat
 from models.enums import AssignmentState, SeatState, Trigger
 from states.guard_facts import Ask
 from states.machine import Act
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.panel.draw import reserves, seated, similarity_of, to_review
 from states.panel.pairs import make_pairs, season_conflicts
 from states.transitions import note_call, note_submission
@@ -56,8 +56,7 @@ def assign_by_hand(session: Session, season: Season, number: str, expert: str, a
 
     Raises PairRefused where nobody may be paired – a conflict bars by hand as well – and DecisionRefused.
     """
-    if not reason.strip():
-        raise DecisionRefused(number, "a reason is needed", "须填写理由")
+    require_reason(number, reason)
     if number not in lacking_experts(session, season):
         raise DecisionRefused(
             number,

@@ -9,7 +9,7 @@ from models.enums import (
 )
 from models.queries import lock_call
 from states.machine import Act
-from states.officers import DecisionRefused
+from states.officers import DecisionRefused, require_reason
 from states.transitions import note_call
 
 
@@ -31,8 +31,7 @@ def admit_late(session: Session, year: int, digest: str, act: Act, *, reason: st
     delivery = found[0]
     if delivery.state is DeliveryState.ACCEPTED:
         raise DecisionRefused(f"delivery {digest}", "it was accepted already", "该来件已全部接收")
-    if not reason.strip():
-        raise DecisionRefused(f"delivery {digest}", "a reason is needed", "须填写理由")
+    require_reason(f"delivery {digest}", reason)
     if session.query(Admission).filter_by(digest=delivery.digest).first() is None:
         session.add(
             Admission(season=year, digest=delivery.digest, officer=act.actor.name, admitted_at=act.at, reason=reason)
