@@ -1,7 +1,7 @@
 """How a state machine is declared and asked: one line an edge, guards as small pure functions.
 
 The table is the document. `transitions` turns it into a machine whose conditions are the guards;
-its walk is the one judgement, for a subject and for every group of a round, and it draws the diagram.
+its walk is the one judgement, for a subject and for every group of a round.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,11 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
 from transitions import EventData, Machine, MachineError
-from transitions.extensions import GraphMachine
 
 from config.errors import GangchuangError
 from models.enums import Role, Trigger
@@ -167,25 +165,6 @@ class TransitionTable(Generic[CaseT]):
         label = getattr(self.states(state), "label", state) if state else "尚未申报"
         sources = ", ".join(sorted({str(edge.source or "none") for edge in self.edges if edge.trigger == trigger}))
         return Refusal("state", f"possible only from: {sources}", f"当前状态为“{label}”，不能进行此操作")
-
-    def diagram(self) -> str:
-        """The machine as a Mermaid state diagram, drawn by `transitions`."""
-        first = next(edge.target for edge in self.edges if edge.source is None)
-        walker: Any = _Walker()
-        GraphMachine(
-            model=walker,
-            states=[state.value for state in self.states],
-            transitions=[
-                {"trigger": event.name, "source": walk.source, "dest": walk.dest}
-                for event in self.machine.events.values()
-                for walk in chain.from_iterable(event.transitions.values())
-                if walk.source != _NOWHERE
-            ],
-            initial=first.value,
-            auto_transitions=False,
-            graph_engine="mermaid",
-        )
-        return str(walker.get_graph().source)
 
 
 def not_theirs(role: Role, allowed: Sequence[Role]) -> Refusal:

@@ -37,7 +37,6 @@ DECORATORS = (
 )  # the last list the checks
 EXCEPTIONS = {
     "__getattr__": "Python calls it for the package's names",
-    "diagram": "draws the README's state diagrams",
 }
 # Enums whose members people choose on forms and in season files: the code takes the word, whichever it is.
 CHOSEN = {

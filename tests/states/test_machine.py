@@ -8,6 +8,7 @@ from transitions.core import Event
 
 from models.enums import Role
 from states.machine import Actor, Edge, Refusal, TransitionRefused, TransitionTable
+from tests.support.readme import diagram
 
 
 class Light(StrEnum):
@@ -141,7 +142,7 @@ def test_a_walk_that_was_refused_leaves_nothing_behind() -> None:
 
 
 def test_the_diagram_shows_every_edge() -> None:
-    drawn = TABLE.diagram()
+    drawn = diagram(TABLE)
 
     assert drawn.startswith(("---", "stateDiagram"))
     for edge in TABLE.edges:
