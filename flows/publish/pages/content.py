@@ -31,9 +31,9 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicPage:
-    """What every public page says of whose it is; `contact` is the office's own, no person's. `season` is 0 on pages about all.
+    """What every public page says of whose it is: `contact` is the office's own, no person's.
 
-    `template`: the name of its template.
+    `season` is 0 on pages about all of them; `template` names the page's template.
     """
 
     template: ClassVar[str]
@@ -95,9 +95,9 @@ class AwardChange:
 class PageProof:
     """What a page commits to, and how an outsider checks it.
 
-    `root` is the RFC 6962 Merkle root (hex) over the latest hashes of `subjects` subjects. `export` and `verifier` are links relative to the
-    page, empty while the history is not out yet; `command` is what the reader types. `later` are the
-    roots recorded since, with their names.
+    `root` is the RFC 6962 Merkle root (hex) over the latest hashes of `subjects` subjects. `export` and `verifier` are
+    links relative to the page, empty while the history is not out yet; `command` is what the reader types. `later` are
+    the roots recorded since, with their names.
     """
 
     root: str
