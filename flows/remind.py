@@ -1,9 +1,10 @@
 """Reminds who still owes something, and only them; the later, the higher it goes."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -52,72 +53,97 @@ def remind(season: int, milestone: str, ordinal: int = 1, dry_run: bool = False)
     return perform(milestone, season, body, milestone=Milestone(milestone), ordinal=ordinal, dry_run=dry_run)
 
 
+class UnitOwing(NamedTuple):
+    """A unit that owes something: what, as the office reads it, and what its letter says beside the deadline."""
+
+    code: str
+    owed: str
+    said: Mapping[str, Any]
+
+
 def reminding_of_call(run: Run) -> Ending:
     """Units that have delivered nothing, or of whose rows some came back."""
     with run.step() as session:
         deadlines = load_season_facts(session, run.year).deadlines
         delivered, returned = counts_by_unit(session, run.year), rows_returned(session, run.year)
-        owing, items = [], []
+        owing = []
         for unit in run.season.units():
             deadline = deadlines.at(Milestone.CLOSE_CALL, unit.code)
+            came, back = delivered.get(unit.code, 0), returned.get(unit.code, 0)
             if deadline is None or deadline <= run.at or (unit.code in delivered and unit.code not in returned):
                 continue
-            owing.append(unit.code)
-            problems = _returned(session, run, unit.code) if returned.get(unit.code) else []
-            post_to_unit(
-                session,
-                run,
-                LetterKind.CALL_REMINDER,
-                unit.code,
-                key=str(run.ordinal),
-                deadline=deadline,
-                delivered=delivered.get(unit.code, 0),
-                returned=returned.get(unit.code, 0),
-                level=_level(run),
-                problems=[told.words for told in problems[:_SHOWN]],
-                more=sum(told.cells for told in problems[_SHOWN:]),
-                attachments=(
-                    *_papers(session, run, unit.code, WorkbookKind.SUBMISSIONS),
-                    deadline_entry(session, run, unit.code, Milestone.CLOSE_CALL, deadline, f"r{run.ordinal}"),
-                ),
-            )
-            owed = f"已接收{delivered.get(unit.code, 0)}项，退回未改{returned.get(unit.code, 0)}项"
-            items.append((unit.name, owed if unit.code in delivered or unit.code in returned else "没有收到任何材料"))
-        _escalate(session, run, Milestone.CLOSE_CALL, items)
-    return _told(run, owing)
+            problems = _returned(session, run, unit.code) if back else []
+            owed = f"已接收{came}项，退回未改{back}项"
+            said = {
+                "delivered": came,
+                "returned": back,
+                "problems": [told.words for told in problems[:_SHOWN]],
+                "more": sum(told.cells for told in problems[_SHOWN:]),
+            }
+            nothing_in = unit.code not in delivered and unit.code not in returned
+            owing.append(UnitOwing(unit.code, "没有收到任何材料" if nothing_in else owed, said))
+        return _remind_units(
+            session, run, LetterKind.CALL_REMINDER, WorkbookKind.SUBMISSIONS, Milestone.CLOSE_CALL, owing
+        )
 
 
 def reminding_of_district_round(run: Run) -> Ending:
     """Units with submissions that have no verdict, or whose correction is outstanding."""
     with run.step() as session:
-        deadlines = load_season_facts(session, run.year).deadlines
         unjudged, correcting = without_verdict(session, run.year), in_correction(session, run.year)
-        owing = sorted(set(unjudged) | set(correcting))
-        totals = counts_by_unit(session, run.year)
-        items = []
-        for code in owing:
-            deadline = deadlines.required(Milestone.CLOSE_DISTRICT_ROUND, code)
+        totals, owing = counts_by_unit(session, run.year), []
+        for code in sorted(set(unjudged) | set(correcting)):
             without, back = unjudged.get(code, []), correcting.get(code, [])
-            post_to_unit(
-                session,
-                run,
-                LetterKind.DISTRICT_ROUND_REMINDER,
-                code,
-                key=str(run.ordinal),
-                deadline=deadline,
-                level=_level(run),
-                total=totals.get(code, 0),
-                without_verdict=without,
-                in_correction=back,
-                attachments=(
-                    *_papers(session, run, code, WorkbookKind.VERDICTS),
-                    deadline_entry(session, run, code, Milestone.CLOSE_DISTRICT_ROUND, deadline, f"r{run.ordinal}"),
-                ),
-            )
             owed = ((without, "没有初评意见"), (back, "退回补正中"))
-            items.append((all_units()[code].name, "，".join(f"{len(of)}项{what}" for of, what in owed if of)))
-        _escalate(session, run, Milestone.CLOSE_DISTRICT_ROUND, items)
-    return _told(run, owing)
+            said = {"total": totals.get(code, 0), "without_verdict": without, "in_correction": back}
+            owing.append(UnitOwing(code, "，".join(f"{len(of)}项{what}" for of, what in owed if of), said))
+        letter, closing = LetterKind.DISTRICT_ROUND_REMINDER, Milestone.CLOSE_DISTRICT_ROUND
+        return _remind_units(session, run, letter, WorkbookKind.VERDICTS, closing, owing)
+
+
+def reminding_of_follow_up(run: Run) -> Ending:
+    """Units that have not said what became of all their awarded achievements."""
+    with run.step() as session:
+        owing = [
+            UnitOwing(code, f"{len(numbers)}项没有报送转化情况", {"owed": numbers})
+            for code, numbers in sorted(unanswered(session, run.year).items())
+        ]
+        letter, closing = LetterKind.FOLLOW_UP_REMINDER, Milestone.CLOSE_SEASON
+        return _remind_units(session, run, letter, WorkbookKind.FOLLOW_UP, closing, owing)
+
+
+def reminding_of_practice(run: Run) -> Ending:
+    """Units that have reported no good practice."""
+    with run.step() as session:
+        without = units_without(session, run.year, [unit.code for unit in run.season.units()])
+        owing = [UnitOwing(code, "没有报送", {}) for code in without]
+        letter, closing = LetterKind.PRACTICE_REMINDER, Milestone.CLOSE_PRACTICE
+        return _remind_units(session, run, letter, WorkbookKind.PRACTICE, closing, owing)
+
+
+def _remind_units(
+    session: Session, run: Run, letter: LetterKind, kind: WorkbookKind, closing: Milestone, owing: Sequence[UnitOwing]
+) -> Ending:
+    """A letter to each unit, with its workbook, its last receipt and the deadline's calendar entry."""
+    deadlines = load_season_facts(session, run.year).deadlines
+    for debtor in owing:
+        deadline = deadlines.required(closing, debtor.code)
+        post_to_unit(
+            session,
+            run,
+            letter,
+            debtor.code,
+            key=str(run.ordinal),
+            deadline=deadline,
+            level=_level(run),
+            attachments=(
+                *_papers(session, run, debtor.code, kind),
+                deadline_entry(session, run, debtor.code, closing, deadline, f"r{run.ordinal}"),
+            ),
+            **debtor.said,
+        )
+    _escalate(session, run, closing, [(all_units()[debtor.code].name, debtor.owed) for debtor in owing])
+    return _told(run, [debtor.code for debtor in owing])
 
 
 def reminding_of_scores(run: Run) -> Ending:
@@ -214,55 +240,6 @@ def reminding_of_approval(run: Run) -> Ending:
                 page="",
             )
     return _told(run, ["office"])
-
-
-def reminding_of_follow_up(run: Run) -> Ending:
-    """Units that have not said what became of all their awarded achievements."""
-    with run.step() as session:
-        deadline, owed = deadline_of(session, run.year, Milestone.CLOSE_SEASON), unanswered(session, run.year)
-        for code, numbers in sorted(owed.items()):
-            post_to_unit(
-                session,
-                run,
-                LetterKind.FOLLOW_UP_REMINDER,
-                code,
-                key=str(run.ordinal),
-                deadline=deadline,
-                owed=numbers,
-                level=_level(run),
-                attachments=(
-                    *_papers(session, run, code, WorkbookKind.FOLLOW_UP),
-                    deadline_entry(session, run, code, Milestone.CLOSE_SEASON, deadline, f"r{run.ordinal}"),
-                ),
-            )
-        items = [
-            (all_units()[code].name, f"{len(numbers)}项没有报送转化情况") for code, numbers in sorted(owed.items())
-        ]
-        _escalate(session, run, Milestone.CLOSE_SEASON, items)
-    return _told(run, sorted(owed))
-
-
-def reminding_of_practice(run: Run) -> Ending:
-    """Units that have reported no good practice."""
-    with run.step() as session:
-        deadline = deadline_of(session, run.year, Milestone.CLOSE_PRACTICE)
-        owing = units_without(session, run.year, [unit.code for unit in run.season.units()])
-        for code in owing:
-            post_to_unit(
-                session,
-                run,
-                LetterKind.PRACTICE_REMINDER,
-                code,
-                key=str(run.ordinal),
-                deadline=deadline,
-                level=_level(run),
-                attachments=(
-                    *_papers(session, run, code, WorkbookKind.PRACTICE),
-                    deadline_entry(session, run, code, Milestone.CLOSE_PRACTICE, deadline, f"r{run.ordinal}"),
-                ),
-            )
-        _escalate(session, run, Milestone.CLOSE_PRACTICE, [(all_units()[code].name, "没有报送") for code in owing])
-    return _told(run, owing)
 
 
 _BODIES: Mapping[str, Callable[[Run], Ending]] = {
