@@ -50,7 +50,6 @@ from flows import (
     write_report,
 )
 from flows.demo.people import credit_code
-from flows.kinds.scores import assignments_of
 from flows.office.doctor_files import FILE_INVARIANTS
 from flows.run import Ending, Run
 from models import Expert, Submission
@@ -70,6 +69,7 @@ from states.history.read import read_entries
 from states.machine import Act, Actor
 from states.maintenance.backup import backup
 from states.maintenance.restore import restore
+from states.outstanding import scores_owed
 from states.submissions.delivery import Delivered
 from states.submissions.intake import Incoming, take_submissions
 from states.timeline import plan_season
@@ -248,7 +248,7 @@ def _judge(player: Player) -> None:
 def _score(player: Player, round_number: int = 1) -> None:
     season = player.season
     with player.reading() as session:
-        sheets = assignments_of(session, player.year, round_number)
+        sheets = scores_owed(session, player.year, round_number)
     for expert, numbers in sorted(sheets.items()):
         forms = [
             (row, ScoreForm(number=number, points=_points(season.final_round.rubric, expert, number, round_number)))

@@ -16,7 +16,7 @@ from config.milestones import Milestone
 from flows.collect import collecting
 from flows.deliver_messages import delivering
 from flows.intake.receipts import Answer
-from flows.office.doctor_files import _letters
+from flows.office.doctor_files import no_orphan_letter
 from flows.remind import reminding_of_call
 from flows.workbooks.reader.findings import FilledRow, Problem, Reading
 from flows.workbooks.writer.filling import submission_row
@@ -183,11 +183,13 @@ def test_a_reminder_lists_what_came_back_and_brings_the_workbook_and_the_last_re
     lying = [(opened.home / name).read_bytes() for name in json.loads(letter.attachments)]
     assert [part.get_content() for part in brought[:2]] == lying[:2], "only the names are other ones"
     with opened.reading() as session:
-        assert [*_letters(session, opened.home)] == []
+        assert [*no_orphan_letter(session, opened.home)] == []
     old = path.read_bytes()
     path.write_bytes(old.replace(quote("申报截止").encode(), quote("终评截止").encode()))
     with opened.reading() as session:
-        assert [name for name, _ in _letters(session, opened.home)] == [f"mail/{path.name}"], "a name counts as well"
+        assert [name for name, _ in no_orphan_letter(session, opened.home)] == [f"mail/{path.name}"], (
+            "a name counts as well"
+        )
 
 
 def test_the_reasons_of_a_row_come_in_the_sheets_order_whoever_found_them() -> None:

@@ -33,8 +33,8 @@ from flows.kinds.review_files import review_files
 from flows.links.application import application
 from flows.links.receiving import a_run, take_upload
 from flows.links.rendering import policy
-from flows.office.doctor_files import _letters
-from flows.office.doctor_files import _taken as broken_files
+from flows.office.doctor_files import no_orphan_letter
+from flows.office.doctor_files import taken_as_they_came as broken_files
 from flows.outbox.letters.composing import LINK_LINE
 from flows.outbox.links import address_of, links_in, without_link
 from flows.workbooks.writer.filling import fill_template, submission_row
@@ -224,7 +224,7 @@ def test_the_letter_after_the_call_brings_a_link_for_each_applicant(opened: Play
         assert "示例·" not in page
     with opened.reading() as session:
         (message,) = session.scalars(select(Message).where(col(Message.key).startswith(f"2026/call_closed/{UNIT}")))
-        assert [*_letters(session, opened.home)] == []
+        assert [*no_orphan_letter(session, opened.home)] == []
     assert "/me/l/" not in message.body
     assert "/me/l/" not in without_link(body.replace("\r\n", "\n"))
     assert client.get("/me/proof.json").status_code == 404

@@ -14,11 +14,11 @@ from icalendar import Calendar, Event
 from jinja2 import Environment, UndefinedError, meta
 
 import flows.outbox.letters
+from config.local_time import day, instant
 from config.milestones import Milestone
 from config.season import Season, load_season
 from flows.outbox.calendar_entry import calendar_entry
 from flows.outbox.letters import ContextMissing, Letter, LetterKind, compose
-from flows.outbox.letters.filters import day, instant
 from tests.support.letters import DUE, NUMBER, SEED, TITLE, a_context, everything
 
 TEMPLATES = Path(flows.outbox.letters.__file__).parent / "templates"
