@@ -45,7 +45,7 @@ def publishing(run: Run) -> Ending:
             Submission.state == SubmissionState.FINAL_REVIEWED,
             Submission.number.in_(approved),
         )
-        given = follow_awards(session, run.year, run.act)
+        followed = follow_awards(session, run.year, run.act)
         publication = publish_root(session, run, PublicationKind.RESULTS)
         standing = awards_standing(session, run.year)
     with run.step() as session:
@@ -57,7 +57,7 @@ def publishing(run: Run) -> Ending:
     for tier in Tier:
         run.tell(tier.value, standing.get(tier, 0))
     run.tell("awarded", len(awarded.moved))
-    run.tell("certificates given", given)
+    run.tell("certificates given", len(followed.given))
     if run.season.final_round.feedback:
         run.tell("submissions with experts' comments sent", remarked)
     run.tell("suspended by an objection", len(awarded.refused))

@@ -6,6 +6,7 @@ corrected, a person leaves. Whoever still has an award then gets another number.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -74,6 +75,14 @@ class Reissued(NamedTuple):
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class IssuedCertificates:
+    """What became of a season's certificates: ordinals given, and those that became void."""
+
+    given: list[int]
+    voided: list[int]
+
+
 def is_awarded() -> ColumnElement[bool]:
     """Submissions whose award stands."""
     return or_(Submission.state == SubmissionState.AWARDED, Submission.outcome == Outcome.COMPLETED)
@@ -96,10 +105,10 @@ def certificate_states(session: Session, year: int) -> Iterator[tuple[int, Certi
     yield from session.execute(query.order_by(Certificate.ordinal))
 
 
-def follow_awards(session: Session, year: int, act: Act) -> int:
+def follow_awards(session: Session, year: int, act: Act) -> IssuedCertificates:
     """Give a number to everybody who has an award and no certificate that says so; void those that say what is not so.
 
-    Numbers run in the order of the list. Returns how many were given.
+    Numbers run in the order of the list.
     """
     lock_call(session, year)
     lost, lacking = out_of_step(session, year)
@@ -107,7 +116,7 @@ def follow_awards(session: Session, year: int, act: Act) -> int:
     numbered = {one: ordinal for ordinal, one in enumerate(lacking, start=last + 1)}
     _give(session, year, act, numbered)
     _void(session, year, act, [(row, numbered[heir] if heir else None) for row, heir in lost])
-    return len(numbered)
+    return IssuedCertificates(list(numbered.values()), [row.ordinal for row, _ in lost])
 
 
 def keep_in_step(session: Session, year: int, act: Act) -> None:

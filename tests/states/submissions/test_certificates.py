@@ -69,7 +69,7 @@ def test_numbers_run_by_prize_then_people_then_organisations(engine: Engine) -> 
         third = an_award(session, Tier.THIRD, "示例三等", ("䶮",))
         first = an_award(session, Tier.FIRST, "示例一等", ("𬱖", "买买提·阿不都热合曼"))
 
-        given = follow_awards(session, 2026, ACT)
+        followed = follow_awards(session, 2026, ACT)
 
         assert lines(session) == [
             (1, first, P, "𬱖", Tier.FIRST, V, None),
@@ -78,9 +78,10 @@ def test_numbers_run_by_prize_then_people_then_organisations(engine: Engine) -> 
             (4, third, P, "䶮", Tier.THIRD, V, None),
             (5, third, O, "示例三等公司", Tier.THIRD, V, None),
         ]
-        assert given == 5
+        assert (followed.given, followed.voided) == ([1, 2, 3, 4, 5], [])
         assert words(session, first) == words(session, third) == [Trigger.GIVE_CERTIFICATES]
-        assert follow_awards(session, 2026, ACT) == 0
+        again = follow_awards(session, 2026, ACT)
+        assert (again.given, again.voided) == ([], [])
         assert verify(session) == []
 
 
