@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, tuple[str, list[str], list[str]]] = {
     "idle": ("bench_idle", ["--minutes", "10"], ["--minutes", "1"]),
     "runs": ("bench_runs", ["--runs", "20"], ["--runs", "5"]),
     "site": ("bench_site", [], ["--cases", "200", "--seasons", "2"]),
+    "wall": ("bench_wall", [], ["--slides", "1000", "--releases", "4"]),
     "seasons": ("bench_seasons", [], ["--seasons", "3", "--submissions", "500"]),
     "rehearsal": ("bench_rehearsal", [], []),
     "year": ("bench_year", [], ["--sizes", "100", "400"]),

@@ -8,6 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from PIL import Image
@@ -53,6 +54,7 @@ class Seen(NamedTuple):
     faults: list[str]
     heap: int
     nodes: int
+    memory: int = 0
 
 
 def put_wall(
@@ -152,18 +154,63 @@ def until(page: Page, condition: Callable[[Seen], bool], seconds: float = 60) ->
     raise AssertionError(seen)
 
 
-def endure(browser: Browser, folder: Path, *, slides: int, releases: int, away: int) -> tuple[Seen, Seen]:
+def _settled(page: Page) -> int:
+    """The median of several moments: slides with and without a picture need more and less."""
+    return int(median(footprint(page) for _ in range(9)))
+
+
+def footprint(page: Page) -> int:
+    """Bytes that the page's renderer has for itself, as Chromium counts them in a dump after collecting garbage.
+
+    The resident size will not do: it has what the renderer shares, and what it has given back and the system has not taken.
+    """
+    assert page.context.browser is not None
+    told: list[dict[str, Any]] = []
+    own, session = page.context.new_cdp_session(page), page.context.browser.new_browser_cdp_session()
+    own.send("HeapProfiler.collectGarbage")
+    own.detach()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    busiest = max((one for one in processes if one["type"] == "renderer"), key=lambda one: one["cpuTime"])
+    ended: list[object] = []
+    session.on("Tracing.dataCollected", lambda event: told.extend(event["value"]))
+    session.on("Tracing.tracingComplete", lambda event: ended.append(event))
+    kept = {"includedCategories": ["disabled-by-default-memory-infra"], "excludedCategories": ["*"]}
+    session.send("Tracing.start", {"traceConfig": kept, "transferMode": "ReportEvents"})
+    session.send("Tracing.requestMemoryDump", {"deterministic": True, "levelOfDetail": "background"})
+    session.send("Tracing.end")
+    while not ended:
+        page.wait_for_timeout(20)
+    session.detach()
+    totals = [
+        one["args"]["dumps"].get("process_totals") for one in told if one["ph"] == "v" and one["pid"] == busiest["id"]
+    ]
+    return max(int(one["private_footprint_bytes"], 16) for one in totals if one)
+
+
+def endure(
+    browser: Browser,
+    folder: Path,
+    *,
+    slides: int,
+    releases: int,
+    away: int,
+    warm: int = _WARM,
+    script: str = "",
+    weighed: bool = False,
+) -> tuple[Seen, Seen]:
     """Play at 10 ms with new data again and again and the server away for a while: what was seen after the first round,
-    and at the end.
+    of so many slides, and at the end.
     """
     put_wall(folder, "r0")
     page = browser.new_page(viewport={"width": 640, "height": 360})
-    page.add_init_script(WATCH)
+    page.add_init_script(WATCH + script)
     with served(folder) as port:
         page.goto(f"http://127.0.0.1:{port}/index.html#milliseconds=10&look=150")
         until(page, lambda seen: seen.version == "r0" and seen.shown >= 40)
         put_wall(folder, "r1")
-        first = until(page, lambda seen: seen.version == "r1" and seen.shown >= _WARM)
+        first = until(page, lambda seen: seen.version == "r1" and seen.shown >= warm, 600)
+        if weighed:
+            first = first._replace(memory=_settled(page))
         for release in range(2, releases // 2 + 1):
             put_wall(folder, f"r{release}")
             until(page, lambda seen, wanted=f"r{release}": seen.version == wanted)
@@ -174,6 +221,8 @@ def endure(browser: Browser, folder: Path, *, slides: int, releases: int, away: 
         for release in range(releases // 2 + 1, releases + 1):
             put_wall(folder, f"r{release}")
             until(page, lambda seen, wanted=f"r{release}": seen.version == wanted)
-        last = until(page, lambda seen: seen.shown >= slides, 1200)
+        last = until(page, lambda seen: seen.shown >= slides, 3600)
+        if weighed:
+            last = last._replace(memory=_settled(page))
     page.close()
     return first, last
