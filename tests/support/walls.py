@@ -195,17 +195,18 @@ def endure(
     releases: int,
     away: int,
     warm: int = _WARM,
+    look: int = 150,
     script: str = "",
     weighed: bool = False,
 ) -> tuple[Seen, Seen]:
     """Play at 10 ms with new data again and again and the server away for a while: what was seen after the first round,
-    of so many slides, and at the end.
+    of so many slides, and at the end. `look`: milliseconds between two looks for new data.
     """
     put_wall(folder, "r0")
     page = browser.new_page(viewport={"width": 640, "height": 360})
     page.add_init_script(WATCH + script)
     with served(folder) as port:
-        page.goto(f"http://127.0.0.1:{port}/index.html#milliseconds=10&look=150")
+        page.goto(f"http://127.0.0.1:{port}/index.html#milliseconds=10&look={look}")
         until(page, lambda seen: seen.version == "r0" and seen.shown >= 40)
         put_wall(folder, "r1")
         first = until(page, lambda seen: seen.version == "r1" and seen.shown >= warm, 600)
