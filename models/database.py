@@ -102,6 +102,12 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def read_through(session: Session) -> None:
+    """From now on keep few pages of what this session reads: who looks at everything once comes back to none."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("PRAGMA cache_size=-4096"))
+
+
 @contextmanager
 def reading_connection(engine: Engine) -> Iterator[Connection]:
     """A bare connection that never waits for a writer."""

@@ -19,6 +19,7 @@ def doctor(as_json: AsJson = False) -> None:
     When: after a crash of the machine, after a restore, before each publication, and whenever something looks odd.
     """
     from flows.office.doctor_files import FILE_INVARIANTS
+    from models.database import read_through
     from states.audit.invariants import broken_invariants
     from states.audit.projection import EVERY_INVARIANT
 
@@ -31,6 +32,7 @@ def doctor(as_json: AsJson = False) -> None:
     found, told = 0, []
     for invariant in (*EVERY_INVARIANT, *FILE_INVARIANTS):
         with here.reading() as session:
+            read_through(session)
             broken = broken_invariants(session, home, (invariant,))
         offenders = list(broken[0].offenders) if broken else []
         told.append({"name": invariant.name, "sentence": invariant.sentence, "offenders": offenders})

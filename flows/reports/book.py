@@ -23,7 +23,7 @@ class Book:
 
     def __init__(self, made_at: datetime) -> None:
         self._content = io.BytesIO()
-        options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
         self._book = xlsxwriter.Workbook(self._content, options)
         self._book.set_properties({"created": made_at.astimezone(ZONE).replace(tzinfo=None)})
         base = {

@@ -59,8 +59,8 @@ _Parts = dict[str, list[Row]]  # of one submission, by table
 _ENTRIES, _CONTENT = "history", "content in force"
 # What submissions' own chains say of seats and of the list.
 _DECIDING = (Trigger.REPLACE, Trigger.STRIKE, Trigger.WITHDRAW_APPROVAL, Trigger.CHANGE_TIER)
-_AT_ONCE = 200
-_BATCH = 1_000
+_AT_ONCE = 50
+_BATCH = 100
 
 
 def disagreements(session: Session, year: int) -> Found:
