@@ -93,16 +93,16 @@ class Clerks:
 
     def on_the_way(self, papers: Iterable[Paper]) -> list[str]:
         """What was sent and is not taken yet, in words."""
-        return [
-            f"{paper.copy.name} of {paper.folder}" for paper in papers if not (paper.typed or self._is_taken(paper))
-        ]
+        sent = {(digest_of(paper.copy), paper.folder): paper for paper in papers if not paper.typed}
+        taken = self.world.delivered(sent)
+        return [f"{paper.copy.name} of {paper.folder}" for key, paper in sent.items() if key not in taken]
 
     def silent_expert(self) -> str:
         """The one of the first panel who never delivers; always the same one."""
         return drawn(self.cast, "silent", self.world.first_panel(), 1)[0]
 
     def _is_taken(self, paper: Paper) -> bool:
-        return paper.copy.exists() and self.world.is_delivered(paper.folder, digest_of(paper.copy))
+        return paper.copy.exists() and bool(self.world.delivered([(digest_of(paper.copy), paper.folder)]))
 
     def _copy(self, who: str, name: str) -> Path:
         return self.world.settings.home.absolute() / "people" / who / name

@@ -142,9 +142,11 @@ class World:
             )
             return set(session.scalars(query)) - set(session.scalars(select(Correction.number)))
 
-    def is_delivered(self, folder: str, digest: str) -> bool:
+    def delivered(self, sent: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these files, by digest and sender, the system has."""
         with reading(self.engine) as session:
-            return session.get(Delivery, (digest, folder)) is not None
+            own = select(Delivery.digest, Delivery.sender).where(Delivery.digest.in_([digest for digest, _ in sent]))
+            return {(digest, sender) for digest, sender in session.execute(own)}
 
     def latest_refused(self, unit: str) -> str:
         """The digest of the last delivery that was refused to a unit; "" without one."""

@@ -5,7 +5,7 @@ import os
 import runpy
 import sys
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
@@ -54,9 +54,24 @@ def without_prefects_heartbeat() -> AbstractContextManager[Any]:
     return temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
 
 
+def spare_questions() -> None:
+    """Leave out what Prefect asks its server in every run, and no stage has a use for.
+
+    Stages are not suspended: a connection of its own would wait for that, and hold every run back at its end. No
+    result is kept, so it is all one where. And the worker has learnt whether this server is of a version to talk to.
+    """
+    from prefect import flow_engine, results
+    from prefect.client import orchestration
+
+    vars(flow_engine)["observe_flow_run_suspension"] = lambda *_: nullcontext()
+    vars(results)["_read_server_default_result_storage_block_id"] = lambda: None
+    vars(orchestration)["_is_api_version_check_cached"] = lambda _: True
+
+
 def execute() -> None:
     """Execute the flow run named in the environment, as Prefect's worker asks."""
     sys.argv = [ENGINE]
+    spare_questions()
     # Prefect hands our loggers on but gives them no level, and without one only warnings pass.
     logging.getLogger(OUR_LOGGERS).setLevel(logging.INFO)
     # The state of a task says that it has ended.

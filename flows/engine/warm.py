@@ -29,6 +29,7 @@ from flows.engine import run
 from flows.engine.environment import WORKER_VARIABLE, external_api_url
 from flows.engine.launch import MODULE
 from flows.engine.processes import default_signals, die_with_parent, tell
+from states.rules.names import name_key
 
 ENGINE_MODULES = ("prefect.flow_engine", "prefect.task_engine", "prefect.events", "flows.engine.deployments")
 # What the processes beside the runs are made of.
@@ -203,11 +204,25 @@ def usual_settings() -> dict[str, str]:
     return _prefect_settings({**os.environ, **spelt})
 
 
+def warm_up() -> None:
+    """Make once what every run would make for itself: each module of ours says what in a function of this name."""
+    from prefect.client.schemas.actions import FlowRunUpdate
+    from prefect.client.schemas.objects import FlowRun
+
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("flows.") and name != __name__:
+            getattr(module, "warm_up", bool)()
+    name_key("岗创 gc")  # reads the tables of signs that look alike
+    for model in (FlowRun, FlowRunUpdate):
+        model.model_rebuild()
+
+
 def main(arguments: list[str]) -> None:
     address, modules = Path(arguments[0]), arguments[1:]
     server = () if external_api_url() or WORKER_VARIABLE in os.environ else (PREFECTS_SERVER,)
     for module in (*ENGINE_MODULES, *TREE_MODULES, *server, *modules):
         importlib.import_module(module)
+    warm_up()
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         sys.exit(f"not safe to fork: importing {' '.join(modules)} started the threads {others}")

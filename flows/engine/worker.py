@@ -174,6 +174,21 @@ def _end_hung_runs(own: Settings) -> None:
         time.sleep(own.sweep_seconds)
 
 
+def _spell_settings_once() -> None:
+    """Prefect spells out its settings twice a run, which costs more than all else that starts one; they never change here."""
+    from prefect.settings import Settings as Chosen
+
+    spell, kept = Chosen.to_environment_variables, dict[Any, tuple[Chosen, dict[str, str]]]()
+
+    def spelt(chosen: Chosen, **how: bool) -> dict[str, str]:
+        key = id(chosen), *sorted(how.items())
+        if key not in kept:
+            kept[key] = chosen, spell(chosen, **how)
+        return {**kept[key][1]}
+
+    type.__setattr__(Chosen, "to_environment_variables", spelt)
+
+
 def main() -> int:
     """Make the dashboard true, then work."""
     own = settings()
@@ -186,6 +201,7 @@ def main() -> int:
     forget_objectors()
     if further:
         threading.Thread(target=_end_hung_runs, args=(own,), name="hung runs", daemon=True).start()
+    _spell_settings_once()
     asyncio.run(work(own, name, float(os.environ.get(DRAIN_VARIABLE, "20"))))
     return 0
 

@@ -114,12 +114,6 @@ def press_kit(
 def as_word(kit: PressKit) -> bytes:
     """The designer's file filled in; the same bytes for the same kit. Raises KitNotMade."""
     path = overrides.winning(TEMPLATES / WORD, overrides.PAPERS, WORD)
-    return _filled_in(kit, path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=128)
-def _filled_in(kit: PressKit, path: Path, _modified: int) -> bytes:
-    """One decision changes one district's kit; those of the others are not set again."""
     made = io.BytesIO()
     try:
         document = DocxTemplate(str(path))

@@ -134,6 +134,11 @@ def simplified_script() -> bytes:
     return f"GC.simplified({json.dumps(told[0], ensure_ascii=False)},{json.dumps(told[1], ensure_ascii=False)});\n".encode()
 
 
+def warm_up() -> None:
+    """Read the table, once for all processes that are forked from this one."""
+    _simplified()
+
+
 @lru_cache
 def _simplified() -> dict[int, str]:
     """Traditional sign -> simplified one, sign by sign, from OpenCC's tables."""

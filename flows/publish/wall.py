@@ -13,11 +13,10 @@ from io import BytesIO
 from itertools import islice
 from typing import Any
 
-import segno
-
 from flows.home import paths
 from flows.home.releases import FileGroup, Made
 from flows.outbox.letters.filters import printable
+from flows.papers.typesetting import code_of
 from flows.publish.facts import Facts, PublicSeason
 from flows.publish.frames import imprint
 from flows.publish.pages.content import WallGuide
@@ -100,7 +99,7 @@ def _of_season(facts: Facts, season: PublicSeason) -> dict[str, Any]:
         "people": "",
         "text": f"共评出获奖项目{season.awarded}项。{listed}。",
         "picture": None,
-        "code": code_of(f"{facts.site_url}/{season.year}/results.html") if facts.site_url else None,
+        "code": wall_code(f"{facts.site_url}/{season.year}/results.html") if facts.site_url else None,
     }
 
 
@@ -123,16 +122,14 @@ def _of_case(facts: Facts, season: PublicSeason, case: Released) -> dict[str, An
         "people": printable(people),
         "text": printable(" ".join(text.split()))[:_MOST_TEXT],
         "picture": {"file": f"pictures/{picture.encoded}.webp", "alt": printable(picture.alt)} if picture else None,
-        "code": code_of(f"{facts.site_url}/cases/{case.number}/") if facts.site_url else None,
+        "code": wall_code(f"{facts.site_url}/cases/{case.number}/") if facts.site_url else None,
     }
 
 
-def code_of(address: str) -> dict[str, Any]:
-    """A QR code as a path of unit squares, with the quiet zone that ISO/IEC 18004 asks for."""
-    code = segno.make(address, error="m", micro=False)
-    rows = list(code.matrix_iter(border=4))
-    path = "".join(f"M{x} {y}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
-    return {"size": len(rows), "path": path}
+def wall_code(address: str) -> dict[str, Any]:
+    """A QR code with the quiet zone that ISO/IEC 18004 asks for."""
+    size, runs = code_of(address, quiet=4)
+    return {"size": size, "path": "".join(f"M{x} {y}h{modules}v1h-{modules}z" for x, y, modules in runs)}
 
 
 def _guide(facts: Facts, seasons: Sequence[PublicSeason], cases: Sequence[Released], slides: int) -> WallGuide:

@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from flows.publish.pages.rendering import asset, render_wall
-from flows.publish.wall import code_of
+from flows.publish.wall import wall_code
 
 PROGRAMME = "示例岗位创新争先行动"
 LONG = "基于多传感器融合的示例线路车辆受电弓滑板磨耗在线监测与智能预警装置的研制及其在示例线网中的推广应用研究成果"
@@ -95,7 +95,7 @@ def a_slide(layout: str, number: str, text: str = STORY) -> dict[str, Any]:
         "people": "示例·甲、示例·乙等5人" if number else "",
         "text": text,
         "picture": None,
-        "code": code_of(f"https://example.invalid/cases/{number}/"),
+        "code": wall_code(f"https://example.invalid/cases/{number}/"),
     }
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, TemplateError
 
 from config import overrides
 from config.calendar import provisional_note
@@ -58,6 +59,13 @@ def compose(kind: LetterKind, *, season: Season, office_page: str = "", **contex
     note = provisional_note(text)
     body = _BLANK_LINES.sub("\n\n", body).strip() + (f"\n\n注：{note}\n" if note else "\n")
     return Letter(" ".join(subject.split()), body)
+
+
+def warm_up() -> None:
+    """Compile every letter, once for all processes that are forked from this one."""
+    for kind in LetterKind:
+        with suppress(TemplateError, OSError):  # the home's own may be broken; whoever writes it says so
+            _environment().get_template(f"{kind.value}.j2")
 
 
 def faults_of_own_letters() -> Iterator[OwnFault]:

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, TemplateError
 from markupsafe import Markup
 
 from config import overrides
@@ -56,6 +57,13 @@ def assets() -> Iterator[tuple[str, bytes]]:
     """The files that public pages link to, by name."""
     for name in _ASSETS:
         yield name, asset(name).encode()
+
+
+def warm_up() -> None:
+    """Compile every page, once for all processes that are forked from this one."""
+    for path in TEMPLATES.glob("*.j2"):
+        with suppress(TemplateError, OSError):  # the home's own may be broken; whoever makes it says so
+            _environment().get_template(path.name)
 
 
 @lru_cache

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from config.units import all_units
 from flows.decide import decide
 from flows.decisions import Decision
 from flows.office.doctor_files import FILE_INVARIANTS
+from flows.papers import putting
+from flows.papers.press_kit import PressKit, as_word
 from flows.papers.putting import BOOK, CERTIFICATES, PAYMENT
 from flows.write_papers import write_papers, writing
 from models import Certificate, Message, Submission
@@ -76,22 +79,38 @@ def test_whoever_won_has_a_certificate_and_its_unit_a_letter_with_all_its_papers
 
 def test_the_same_is_made_again_byte_for_byte_and_nobody_is_told_twice(played: Player) -> None:
     before, told = office(played), played.letters("papers")
+    played.play("write_papers", writing)
     for name in before:
         (played.home / "office" / "2026" / name).unlink()
+    package = next((played.home / "outbox" / "2026").glob("*/2026年证书-*.zip"))
+    whole = package.read_bytes()
+    package.write_bytes(whole[:-1])
 
     played.play("write_papers", writing, dry_run=True)
     assert not (played.home / "office" / "2026" / PAYMENT).exists()
     played.play("write_papers", writing)
 
     assert office(played) == before
+    assert package.read_bytes() == whole
     assert played.letters("papers") == told
 
 
-def test_a_revocation_takes_certificates_away_and_is_on_the_lists(played: Player) -> None:
+def test_a_revocation_takes_certificates_away_and_is_on_the_lists(
+    played: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def as_noted(kit: PressKit) -> bytes:
+        made.append(kit.where)
+        return as_word(kit)
+
+    monkeypatch.setattr(putting, "as_word", as_noted)
     played.at(played.season.dates.close_season + timedelta(days=9))
     with played.reading() as session:
         ordinals = session.scalars(select(Certificate.ordinal).where(Certificate.number == BEST)).all()
+    played.play("write_papers", writing)
     before = office(played)
+    made.clear()
 
     decide.fn(2026, OFFICE.name, Decision.REVOKE, BEST, "示例：失实")
 
@@ -100,6 +119,7 @@ def test_a_revocation_takes_certificates_away_and_is_on_the_lists(played: Player
     assert before.keys() - after.keys() == gone
     assert after[PAYMENT] != before[PAYMENT]
     unit = BEST.split("-")[1]
+    assert made == [all_units()[unit].name, "全市"], "what nothing of it changed is not made again"
     newest = [message for message in letters(played, "papers") if f"/{unit}/" in message.key][-1]
     with zipfile.ZipFile(BytesIO(after[PAYMENT])) as book:
         text = book.read("xl/sharedStrings.xml").decode()
