@@ -105,7 +105,8 @@ def committed_marks(session: Session) -> Marks:
 
     The record only ever grows, so as many entries are the same entries: by season, from an index alone.
     """
-    counted = session.execute(select(History.season, func.count()).group_by(History.season))
+    by_season = select(History.season, func.count()).where(History.season.in_(select(Call.season)))
+    counted = session.execute(by_season.group_by(History.season))
     calls = session.execute(select(Call.season, Call.head))
     grown = (sorted(map(tuple, counted)), sorted(map(tuple, calls)))
     database = str(session.get_bind().engine.url)
