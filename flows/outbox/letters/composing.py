@@ -64,7 +64,7 @@ def compose(kind: LetterKind, *, season: Season, office_page: str = "", **contex
 def warm_up() -> None:
     """Compile every letter, once for all processes that are forked from this one."""
     for kind in LetterKind:
-        with suppress(TemplateError, OSError):  # the home's own may be broken; whoever writes it says so
+        with suppress(TemplateError, OSError, ValueError):  # the home's own may be broken; whoever writes it says so
             _environment().get_template(f"{kind.value}.j2")
 
 

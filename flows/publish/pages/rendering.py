@@ -62,7 +62,7 @@ def assets() -> Iterator[tuple[str, bytes]]:
 def warm_up() -> None:
     """Compile every page, once for all processes that are forked from this one."""
     for path in TEMPLATES.glob("*.j2"):
-        with suppress(TemplateError, OSError):  # the home's own may be broken; whoever makes it says so
+        with suppress(TemplateError, OSError, ValueError):  # the home's own may be broken; whoever makes it says so
             _environment().get_template(path.name)
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.outbox.letters import LetterKind, compose, faults_of_own_letters
+from flows.outbox.letters import LetterKind, compose, composing, faults_of_own_letters
+from flows.publish.pages import rendering
 from tests.support.builders import season_rules
 from tests.support.letters import a_context
 
@@ -61,3 +62,14 @@ def test_nothing_is_wrong_with_a_good_one(folder: Path) -> None:
     (folder / "call_opened.j2").write_text(OWN, "utf-8")
 
     assert list(faults_of_own_letters()) == []
+
+
+@pytest.mark.parametrize("broken", ["{% if %}".encode(), "示例".encode("gbk")], ids=["no template", "no UTF-8"])
+def test_a_broken_one_lets_the_engine_start(folder: Path, broken: bytes) -> None:
+    pages = folder.with_name("pages")
+    pages.mkdir()
+    (folder / "call_opened.j2").write_bytes(broken)
+    (pages / "index.html.j2").write_bytes(broken)
+
+    composing.warm_up()
+    rendering.warm_up()
