@@ -13,7 +13,6 @@ _QUICK = {
     "GANGCHUANG_SWEEP_SECONDS": "0.4",
     "GANGCHUANG_LEASE_SECONDS": "20",
     "GANGCHUANG_MAIL_SECONDS": "15",
-    "PREFECT_WORKER_QUERY_SECONDS": "0.2",
 }
 
 _BESIDE = 80  # how far the port of the link pages, and beside it the mailbox's, lies from the dashboard's

@@ -2,7 +2,8 @@
 
 A schema can say that a reason is not blank, not that a date has passed or a number is nobody's; and its choices may
 be half a minute old. So a request for a run is held up: the form gets the choices of this moment, codes and names
-become the lines that it offers, and what is wrong is one sentence in Chinese, of which no run is made.
+become the lines that it offers, and what is wrong is one sentence in Chinese, of which no run is made. Of a run that
+is made the worker learns at once.
 """
 
 import asyncio
@@ -23,12 +24,14 @@ from config.settings import Settings
 from flows.engine.asgi import Application, Receive, Scope, Send, replayed, said, whole_body
 from flows.engine.choices import Choices, answered
 from flows.engine.forms import CHECK, GIVEN, OFFERS, OFFICER_FIELD, Offer
+from flows.engine.wake import wake
 from models.database import make_engine, reading
 
 log = logging.getLogger("gangchuang.engine")
 
 _ASKED = re.compile(r"/api/deployments/([0-9a-f-]{36})/create_flow_run(/bulk)?/?")
 _TYPED = "/api/ui/schemas/validate"
+_MOVED = "/set_state"
 
 
 def judged(app: Application, own: Settings) -> Application:
@@ -38,6 +41,12 @@ def judged(app: Application, own: Settings) -> Application:
     async def judge(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "") if scope["type"] == "http" and scope["method"] == "POST" else ""
         asked = _ASKED.fullmatch(path)
+        if path.endswith(_MOVED):
+            body = await whole_body(receive)
+            await app(scope, replayed(body, receive), send)
+            if b'"SCHEDULED"' in body:
+                wake()  # somebody has a run repeated, or brings one forward
+            return
         if asked is None and path != _TYPED:
             await app(scope, receive, send)
             return
@@ -64,6 +73,8 @@ def judged(app: Application, own: Settings) -> Application:
                             return
                         body = json.dumps(content).encode()
         await app(_sized(scope, len(body)), replayed(body, receive), send)
+        if asked:
+            wake()
 
     return judge
 

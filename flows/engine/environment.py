@@ -44,7 +44,6 @@ _PRIVATE = {
     # A process that finds no server would boot one of its own, with a database of its own.
     "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
 }
-_QUERY_SECONDS = "PREFECT_WORKER_QUERY_SECONDS"
 _CHOSEN = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     # In memory, as is usual, a server that dies forgets who has a slot, and it stays taken for ever.
@@ -53,10 +52,10 @@ _CHOSEN = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "true",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 86400),
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P90D",
-    # The year's dates are taken ahead of their time, so that asking seldom makes none of them late.
-    _QUERY_SECONDS: "6",
+    # The year's dates are taken ahead of their time and of others the worker is told, so that asking seldom makes none late.
+    "PREFECT_WORKER_QUERY_SECONDS": "10",
     # A run that is taken before its time waits in one of the few slots.
-    "PREFECT_WORKER_PREFETCH_SECONDS": "8",
+    "PREFECT_WORKER_PREFETCH_SECONDS": "12",
     # Nothing here has a schedule of Prefect's or pauses; the rest need not look every few seconds all year.
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
@@ -153,8 +152,6 @@ def child_environment(own: Settings, given: Mapping[str, str] | None = None) -> 
     home = own.folder("prefect")
     return {
         **_CHOSEN,
-        # A stepped clock's dates are started as they come, and somebody looks on.
-        **({_QUERY_SECONDS: "0.5"} if own.clock.stepped else {}),
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "pages"),
         **inherited,
         **_PRIVATE,

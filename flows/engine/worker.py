@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -33,9 +33,11 @@ from flows.engine.environment import (
 from flows.engine.errors import RunRefused
 from flows.engine.hung_runs import end_hung_runs
 from flows.engine.processes import tell
+from flows.engine.wake import wake, woken
 from models.database import make_engine
 
 _REPORTING_SECONDS = 10.0
+_FREE_SECONDS = 0.1
 
 # What every deployment of ours has the worker do.
 _OURS = {"command": LAUNCH_COMMAND}
@@ -81,9 +83,11 @@ def make_worker(own: Settings, name: str) -> Any:
         job_configuration = OurJob
         running: dict[UUID, int]
         draining = False
+        looking: asyncio.Lock
 
         async def get_and_submit_flow_runs(self) -> list[Any]:
-            return [] if self.draining else await super().get_and_submit_flow_runs()
+            async with self.looking:
+                return [] if self.draining else await super().get_and_submit_flow_runs()
 
         async def run(
             self,
@@ -96,9 +100,12 @@ def make_worker(own: Settings, name: str) -> Any:
                 return await super().run(flow_run, configuration, noted)
             finally:
                 self.running.pop(flow_run.id, None)
+                if not self.limiter.available_tokens:
+                    # What found no slot need not wait until the next look; this run's is free in a moment.
+                    asyncio.get_running_loop().call_later(_FREE_SECONDS, wake)
 
     worker = HonestWorker(work_pool(), name=name, limit=own.worker_slots, create_pool_if_not_found=False)
-    worker.running = {}
+    worker.running, worker.looking = {}, asyncio.Lock()
     return worker
 
 
@@ -141,7 +148,15 @@ async def work(own: Settings, name: str, drain_seconds: float) -> None:
     worker = make_worker(own, name)
     working = asyncio.create_task(worker.start())
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    looks = set[asyncio.Task[Any]]()
+
+    def look() -> None:
+        looking = asyncio.create_task(_survived(worker.get_and_submit_flow_runs))
+        looks.add(looking)
+        looking.add_done_callback(looks.discard)
+
+    with woken(look):
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if working.done():
         working.result()
         return
@@ -154,6 +169,14 @@ async def work(own: Settings, name: str, drain_seconds: float) -> None:
     working.cancel()
     with suppress(asyncio.CancelledError):
         await working
+
+
+async def _survived(look: Callable[[], Awaitable[object]]) -> None:
+    """A look out of turn that fails, for instance since the server is away, is made up for by the next regular one."""
+    try:
+        await look()
+    except Exception as problem:  # whatever Prefect raises
+        tell(f"a look for runs failed and is repeated: {problem}")
 
 
 async def _until_idle(worker: Any, seconds: float) -> None:

@@ -5,10 +5,12 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.states import Scheduled
 
 from config.settings import Settings
 from flows.engine.errors import PortInUse
@@ -51,6 +53,21 @@ def test_a_killed_supervisor_takes_every_process_along(own_engine: EngineProcess
     own_engine.signal(signal.SIGKILL)
 
     wait_for("the children's end", lambda: not [pid for pid in tree if alive(pid)], seconds=15)
+
+
+def test_a_worker_that_asks_seldom_is_told_of_every_run(own_engine: EngineProcess) -> None:
+    """More runs than it has slots, and one that is brought forward."""
+    from flows.engine.deployments import create_run, prefect_client, run_state, start
+
+    own_engine.environment["PREFECT_WORKER_QUERY_SECONDS"] = "600"
+    own_engine.start()
+    own_engine.wait_until_up()
+    with own_engine.spoken_to(), prefect_client() as client:
+        later = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
+        runs = [str(create_run(client, "tiny", {"season": 2026}, "later", state=later).id)]
+        client.set_flow_run_state(runs[0], Scheduled(), force=True)
+        runs += [start("tiny", {"season": 2026}, f"soon/{number}") for number in range(3)]
+        wait_for("all runs to end well", lambda: {run_state(run).type for run in runs} == {"COMPLETED"})
 
 
 def test_sigterm_while_it_comes_up_ends_it_too(own_engine: EngineProcess) -> None:
