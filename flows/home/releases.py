@@ -195,6 +195,11 @@ class Releases:
         draft.replace(self.link)
         _sync_file(self.home)
 
+    def is_pruned(self, hidden: int) -> bool:
+        """Whether what `prune` removes is gone; not when it was cut off."""
+        numbers = self.numbers()
+        return len(numbers) <= KEPT and (len(numbers) < 2 or self._hidden(numbers[-2]) >= hidden)
+
     def prune(self, hidden: int) -> None:
         """Keep the last five; none from before something was taken away for good. The next is built in the one before them."""
         numbers = self.numbers()

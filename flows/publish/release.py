@@ -68,6 +68,8 @@ def publish(own: Settings, engine: Engine, at: datetime, *, afresh: bool = False
         before = releases.newest()
         if before is not None and releases.out() != before.number:
             releases.put_out(before.number)  # whole, but its maker died before it was out
+        if before is not None and not releases.is_pruned(before.hidden):
+            releases.prune(before.hidden)  # or before the old ones had made place
         if not facts.seasons or not (afresh or is_behind(facts, before)):
             return None
         told = about(facts, before.number + 1 if before else 1, at, before)
@@ -82,12 +84,14 @@ def publish(own: Settings, engine: Engine, at: datetime, *, afresh: bool = False
 
 
 def wants_release(own: Settings, engine: Engine) -> bool:
-    """Whether something public has changed since the newest release, or that is not out."""
+    """Whether something public has changed since the newest release, that is not out, or an old one has not made place."""
     releases = Releases(own.home)
     with reading(engine) as session:
         facts = facts_of(session, own, committed_marks(session))
     newest = releases.newest()
-    return bool(facts.seasons) and (is_behind(facts, newest) or releases.out() != (newest and newest.number))
+    if newest is not None and not (releases.out() == newest.number and releases.is_pruned(newest.hidden)):
+        return bool(facts.seasons)
+    return bool(facts.seasons) and is_behind(facts, newest)
 
 
 def is_behind(facts: Facts, newest: Manifest | None) -> bool:

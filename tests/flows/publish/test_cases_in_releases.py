@@ -13,8 +13,9 @@ from flows import erase_personal_data
 from flows.decide import decide
 from flows.decisions import Decision
 from flows.home.releases import Releases
+from flows.papers.payment_list import write_payment_list
 from flows.papers.putting import papers_of
-from flows.publish.release import publish
+from flows.publish.release import publish, wants_release
 from models import Picture
 from models.submission import FollowUpPicture
 from states.audit.invariants import broken_invariants
@@ -82,7 +83,7 @@ def test_a_unit_bears_the_name_of_the_day_that_a_page_or_list_speaks_of(played: 
     with played.reading() as session:
         papers = papers_of(session, played.season, "")
     assert papers is not None
-    book = load_workbook(BytesIO(papers.payment_list(unit)))
+    book = load_workbook(BytesIO(write_payment_list(papers.payment_list(unit))))
     assert papers.kits[unit].where == (new if by_then else old)
     assert (new in str([*book.worksheets[0].values])) == by_then
 
@@ -144,3 +145,18 @@ def test_a_published_picture_outlasts_the_attachments_and_goes_when_it_is_taken_
         assert broken_invariants(session) == []
         rows = (row for table in SQLModel.metadata.sorted_tables for row in session.execute(select(table)))
         assert [row for row in rows if NAME in repr(row)] == []
+
+
+def test_who_dies_before_earlier_releases_made_place_is_made_up_for(
+    released: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(Releases, "prune", lambda *_: None)
+        take_back(NAME)
+    assert NAME in everything_released(released)
+    assert wants_release(released.settings, released.engine)
+
+    assert publish(released.settings, released.engine, released.settings.clock.now()) is None
+
+    assert NAME not in everything_released(released)
+    assert not wants_release(released.settings, released.engine)
