@@ -5,7 +5,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -63,7 +63,7 @@ def test_a_worker_that_asks_seldom_is_told_of_every_run(own_engine: EngineProces
     own_engine.start()
     own_engine.wait_until_up()
     with own_engine.spoken_to(), prefect_client() as client:
-        later = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
+        later = Scheduled(scheduled_time=datetime(2099, 1, 1, tzinfo=UTC))
         runs = [str(create_run(client, "tiny", {"season": 2026}, "later", state=later).id)]
         client.set_flow_run_state(runs[0], Scheduled(), force=True)
         runs += [start("tiny", {"season": 2026}, f"soon/{number}") for number in range(3)]

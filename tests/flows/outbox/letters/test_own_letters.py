@@ -64,7 +64,7 @@ def test_nothing_is_wrong_with_a_good_one(folder: Path) -> None:
     assert list(faults_of_own_letters()) == []
 
 
-@pytest.mark.parametrize("broken", ["{% if %}".encode(), "示例".encode("gbk")], ids=["no template", "no UTF-8"])
+@pytest.mark.parametrize("broken", [b"{% if %}", "示例".encode("gbk")], ids=["no template", "no UTF-8"])
 def test_a_broken_one_lets_the_engine_start(folder: Path, broken: bytes) -> None:
     pages = folder.with_name("pages")
     pages.mkdir()
