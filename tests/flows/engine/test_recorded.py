@@ -85,4 +85,4 @@ def _settings(home: Path, port: int) -> Settings:
 
 def _runs() -> list[FlowRun]:
     with prefect_client() as client:
-        return client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(like_="203")))
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(name=FlowRunFilterName(like_="noted")))
