@@ -77,7 +77,12 @@ def play(
     pilot.account.boot_seconds = boot_seconds
     with _engine_of(own):
         with pilot.progress:
-            pilot.run()
+            try:
+                pilot.run()
+            except Exception as problem:
+                if pilot.stopped.is_set():
+                    raise DemoStopped from problem  # what the people speak to stops before they do
+                raise
         summary = summarise(pilot.world, pilot.account)
     show(console, summary)
     if not exit_when_done:

@@ -1,6 +1,7 @@
 """The demo's season from planned to closed, interrupted on its way, by the real clock and the real stages."""
 
 import threading
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from config.clock import step_to
 from config.season import load_season
-from config.settings import settings
+from config.settings import Settings, settings
 from flows.demo import pilot
 from flows.demo.cast import cast_of
 from flows.demo.pilot import DemoStopped, HomeInUse, play
@@ -108,3 +109,20 @@ def test_demo_does_not_touch_a_real_season(engine_in_process: InProcessEngine) -
         play(settings())
 
     assert not settings().clock.stepped
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_stops_before_the_people_do_is_no_fault(
+    asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: pilot.Pilot) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(pilot, "_engine_of", lambda _: nullcontext())
+    monkeypatch.setattr(pilot.Pilot, "run", refused)
+    stopped = threading.Event()
+    if asked:
+        stopped.set()
+
+    with pytest.raises(DemoStopped if asked else ConnectionRefusedError):
+        play(Settings(home=tmp_path), stopped=stopped)
